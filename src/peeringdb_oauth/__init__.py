@@ -1,0 +1,101 @@
+"""Log network operators in with PeeringDB, and know which ASNs each of them may speak for.
+
+This file only names the public face. Each name is loaded when it is first used, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .access import AccessRule, Decision
+    from .authorization import AuthorizationRequest
+    from .client import Client
+    from .config import ClientConfig
+    from .errors import (
+        AccessDenied,
+        ConfigurationError,
+        InvalidIDToken,
+        InvalidResponse,
+        LoginDenied,
+        PeeringDBOAuthError,
+        ProviderError,
+        RateLimited,
+        StateMismatch,
+        TokenRejected,
+        TransportError,
+    )
+    from .exchange import Login
+    from .id_token import IDTokenClaims
+    from .legacy import PeeringdbAuth
+    from .memberships import MembershipPlan, plan_memberships
+    from .profile import Network, Permission, User
+    from .tokens import Introspection, TokenResponse
+
+_MODULES = {
+    "access": ("AccessRule", "Decision"),
+    "authorization": ("AuthorizationRequest",),
+    "client": ("Client",),
+    "config": ("ClientConfig",),
+    "errors": (
+        "AccessDenied",
+        "ConfigurationError",
+        "InvalidIDToken",
+        "InvalidResponse",
+        "LoginDenied",
+        "PeeringDBOAuthError",
+        "ProviderError",
+        "RateLimited",
+        "StateMismatch",
+        "TokenRejected",
+        "TransportError",
+    ),
+    "exchange": ("Login",),
+    "id_token": ("IDTokenClaims",),
+    "legacy": ("PeeringdbAuth",),
+    "memberships": ("MembershipPlan", "plan_memberships"),
+    "profile": ("Network", "Permission", "User"),
+    "tokens": ("Introspection", "TokenResponse"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "AccessDenied",
+    "AccessRule",
+    "AuthorizationRequest",
+    "Client",
+    "ClientConfig",
+    "ConfigurationError",
+    "Decision",
+    "IDTokenClaims",
+    "Introspection",
+    "InvalidIDToken",
+    "InvalidResponse",
+    "Login",
+    "LoginDenied",
+    "MembershipPlan",
+    "Network",
+    "PeeringDBOAuthError",
+    "PeeringdbAuth",
+    "Permission",
+    "ProviderError",
+    "RateLimited",
+    "StateMismatch",
+    "TokenRejected",
+    "TokenResponse",
+    "TransportError",
+    "User",
+    "plan_memberships",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

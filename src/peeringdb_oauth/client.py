@@ -1,0 +1,243 @@
+"""The blocking client: drives the flows of `exchange` over requests. Knows connections, timeouts and limits; knows no OAuth."""
+
+import http.client
+import os
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import cache, partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from . import __version__, exchange
+from .authorization import AuthorizationRequest, Callback
+from .budget import REFUSALS, Budget
+from .config import ClientConfig
+from .errors import ConfigurationError, InvalidResponse, PeeringDBOAuthError, RateLimited, TransportError
+from .exchange import Clock, Exchange, KeyFetch, Login, Provider
+from .id_token import IDTokenClaims
+from .messages import MAX_BODY, HTTPRequest, HTTPResponse
+from .profile import User
+from .tokens import Introspection, TokenResponse
+
+T = TypeVar("T")
+USER_AGENT = f"peeringdb-oauth/{__version__}"
+Send = Callable[[HTTPRequest, float], requests.Response]
+
+
+class Client:
+    """Logs people in with PeeringDB. One for the whole process: thread-safe, with kept connections.
+
+    ``session``: your own `requests.Session`, used as it is (proxies, adapters, certificates) and left open by `close`. Without one,
+    the environment's proxies and certificate bundle count, and ``.netrc``, cookies, redirects and retries do not exist.
+    ``clock`` gives Unix seconds, ``monotonic`` seconds that only grow.
+
+    Every method that asks PeeringDB raises `TransportError`, `RateLimited`, `ProviderError` or `InvalidResponse`.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        session: requests.Session | None = None,
+        clock: Clock = time.time,
+        monotonic: Clock = time.monotonic,
+    ) -> None:
+        self.config = config
+        self._provider = Provider(config, clock)
+        if session is None:
+            adapter = _Adapter(_tls_context(config.ca_file))
+            self._transmit, self._close = _over_adapter(adapter, config.base_url), adapter.close
+        else:
+            self._transmit, self._close = _over_session(session), _leave_open
+        self._monotonic = monotonic
+        self._budget = Budget(config.requests_per_minute)
+        self._budget_changed = threading.Condition()
+        self._one_key_fetch = threading.Lock()
+
+    def authorization_request(self, *, scope: Iterable[str] | None = None, prompt: str | None = None) -> AuthorizationRequest:
+        """A new login: send the browser to its ``url`` and keep its ``to_dict()`` in the session. Asks nobody.
+
+        ``scope`` instead of the configured one; ``prompt="login"`` makes PeeringDB ask for the password again.
+        """
+        return self._provider.authorization_request(scope=scope, prompt=prompt)
+
+    def log_in(self, request: AuthorizationRequest, callback: Callback) -> Login:
+        """Who came back. ``callback``: the full callback URL, or the mapping of its query parameters.
+
+        Raises: `StateMismatch` when the callback belongs to another login, `LoginDenied` when the person cancelled.
+        """
+        return self.run(exchange.log_in(self._provider, request, callback))
+
+    def fetch_user(self, access_token: str) -> User:
+        """Who an access token speaks for, and for which networks, as of now. Raises: `TokenRejected` when PeeringDB refuses it."""
+        return self.run(exchange.fetch_user(self._provider, access_token))
+
+    def refresh(self, token: TokenResponse | str) -> TokenResponse:
+        """New tokens for a token response or a refresh token. The old ones die at once, so store the new ones before anything else."""
+        return self.run(exchange.refresh(self._provider, token))
+
+    def revoke(self, token: TokenResponse | str) -> None:
+        """End a token, for logout. Of a token response both end; so give that, or the refresh token (it takes the access token with it)."""
+        self.run(exchange.revoke(self._provider, token))
+
+    def introspect(self, access_token: str) -> Introspection:
+        """Whether an access token is alive, and which application it was issued to."""
+        return self.run(exchange.introspect(self._provider, access_token))
+
+    def verify_id_token(self, id_token: str, *, nonce: str | None = None, max_age: int | None = None) -> IDTokenClaims:
+        """The claims of an ID token that was issued to this application. ``max_age``: seconds since the person last logged in at PeeringDB.
+
+        Raises: `InvalidIDToken`.
+        """
+        return self.run(exchange.verify_id_token(self._provider, id_token, nonce=nonce, max_age=max_age))
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self.config!r})"
+
+    def run(self, flow: Exchange[T]) -> T:
+        """Drive a flow of `exchange` to its end."""
+        step: Callable[[], HTTPRequest | KeyFetch] = partial(next, flow)
+        while True:
+            try:
+                request = step()
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            try:
+                step = partial(flow.send, self._fetch_keys(request) if isinstance(request, KeyFetch) else self._send(request))
+            except PeeringDBOAuthError as error:
+                step = partial(flow.throw, error)
+
+    def _fetch_keys(self, fetch: KeyFetch) -> HTTPResponse | None:
+        with self._one_key_fetch:
+            if not fetch.due():
+                return None
+            response = self._send(fetch.request)
+            fetch.store(response)
+            return response
+
+    def _send(self, request: HTTPRequest) -> HTTPResponse:
+        with self._budget_changed:
+            admitted = self._budget_changed.wait_for(lambda: self._budget.admit(request, self._monotonic()), self.config.timeout)
+        if not admitted:
+            raise RateLimited(
+                f"{REFUSALS} requests to PeeringDB have been waiting for {self.config.timeout:g} s", retry_after=self.config.timeout
+            )
+        response = None
+        try:
+            response = self._receive(self._transmit(request, self.config.timeout))
+        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+            if isinstance(error, requests.RequestException):
+                error.request = None  # its body has our secret, and error reports print what hangs on an exception
+            raise TransportError(_explain(error, request, self.config.timeout)) from error
+        finally:
+            with self._budget_changed:
+                self._budget.settle(request, response, self._monotonic())
+                self._budget_changed.notify()
+        return response
+
+    def _receive(self, answer: requests.Response) -> HTTPResponse:
+        """The whole answer, bounded in size, and in time however slowly it drips."""
+        deadline = self._monotonic() + self.config.timeout
+        read = getattr(answer.raw, "read1", answer.raw.read)  # urllib3 1.26 has no read1
+        body = bytearray()
+        with answer:
+            while chunk := read(65536, decode_content=False):
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise InvalidResponse(f"PeeringDB's answer is larger than {MAX_BODY} bytes", check="size")
+                if self._monotonic() > deadline:
+                    raise TransportError(f"PeeringDB's answer took longer than {self.config.timeout:g} s")
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return HTTPResponse(status=answer.status_code, headers=headers, body=bytes(body))
+
+
+class _Adapter(HTTPAdapter):
+    """Kept connections that share one TLS context: requests by itself loads the certificates anew for each, 30 ms at a time."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(pool_maxsize=REFUSALS)  # there are never more in flight
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing to do: the context has the certificates and demands one."""
+
+
+def _over_adapter(adapter: HTTPAdapter, base_url: str) -> Send:
+    proxies = requests.utils.get_environ_proxies(base_url)
+
+    def send(request: HTTPRequest, timeout: float) -> requests.Response:
+        prepared = requests.Request(request.method, request.url, request.headers | {"User-Agent": USER_AGENT}, data=request.body).prepare()
+        return adapter.send(prepared, stream=True, timeout=timeout, proxies=proxies)
+
+    return send
+
+
+def _over_session(session: requests.Session) -> Send:
+    def send(request: HTTPRequest, timeout: float) -> requests.Response:
+        return session.request(
+            request.method,
+            request.url,
+            headers=request.headers | {"User-Agent": USER_AGENT},
+            data=request.body,
+            auth=_unchanged,
+            timeout=timeout,
+            allow_redirects=False,
+            stream=True,
+        )
+
+    return send
+
+
+def _leave_open() -> None:
+    """The session is its owner's to close."""
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """An authentication that adds none: with it requests does not look into .netrc, whose password would replace our token."""
+    return request
+
+
+@cache
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """One for the process and the certificate bundle: loading it costs more than everything else in a login."""
+    bundle = ca_file or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
+    try:
+        return ssl.create_default_context(capath=bundle) if Path(bundle).is_dir() else ssl.create_default_context(cafile=bundle)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigurationError(f"ca_file: {bundle}: {error.strerror or 'has no certificates in PEM form'}") from error
+
+
+def _explain(error: Exception, request: HTTPRequest, timeout: float) -> str:
+    host = urllib3.util.parse_url(request.url).netloc
+    if isinstance(error, requests.exceptions.SSLError | ssl.SSLError):
+        return f"the certificate of {host} was not accepted: if you trust its authority, name its file as ca_file"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"the proxy between here and {host} did not work"
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
+        return f"{host} did not answer within {timeout:g} s"
+    return f"the connection to {host} failed"

@@ -1,0 +1,242 @@
+"""What an application must know about itself: arguments, ini file, environment. Reports every problem at once."""
+
+import configparser
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from .errors import ConfigurationError
+
+SCOPES = ("openid", "profile", "email", "networks", "amr")
+DEFAULT_INI = "/etc/peeringdb_oauth.ini"
+_SECTION = "peeringdb_oauth"
+
+# The original library's names for what RFC 6749 calls client_id, client_secret and redirect_uri.
+_INI_KEYS = {"oauth_client_key": "client_id", "oauth_client_sec": "client_secret", "redirect_to": "redirect_uri"} | {
+    name: name for name in ("base_url", "scope", "timeout", "ca_file", "allow_http", "requests_per_minute")
+}
+_ENVIRONMENT_KEYS = {f"PEERINGDB_OAUTH_{name.upper()}": name for name in _INI_KEYS.values()}
+_SECRET_FILE = "PEERINGDB_OAUTH_CLIENT_SECRET_FILE"  # noqa: S105 - the name of a variable
+_SAMPLES = {"client_id": {"client-id"}, "client_secret": {"megasecret!"}}  # as shipped in the original's ini
+_STORED_HASH = re.compile(r"(pbkdf2_|argon2\$|argon2id\$|\$argon2|bcrypt|scrypt\$|\$2[aby]\$|md5\$|sha1\$)")
+_VSCHAR = re.compile(r"[\x20-\x7e]+")  # RFC 6749 appendices A.1 and A.2
+_URL = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig:
+    """One application as registered at PeeringDB (https://www.peeringdb.com/oauth2/applications/).
+
+    ``client_secret``: None for a public client. ``base_url``: where PeeringDB is. ``scope``: what is asked of the person;
+    ``profile`` is always needed. ``timeout``: seconds, for connecting and for reading. ``allow_http``: for loopback hosts only.
+    ``ca_file``: a PEM file instead of the usual certificate authorities. ``requests_per_minute``: this client's share of the
+    120 that PeeringDB grants to one address; None for no limit. Raises: `ConfigurationError` with every problem at once.
+    """
+
+    client_id: str
+    redirect_uri: str
+    client_secret: str | None = field(default=None, repr=False)
+    base_url: str = "https://auth.peeringdb.com"
+    scope: tuple[str, ...] = ("profile", "email", "networks", "amr")
+    timeout: float = 10.0
+    allow_http: bool = False
+    ca_file: str | None = None
+    requests_per_minute: int | None = 100
+
+    def __post_init__(self) -> None:
+        if isinstance(self.base_url, str):
+            object.__setattr__(self, "base_url", self.base_url.removesuffix("/"))
+        object.__setattr__(self, "scope", parse_scope(self.scope))
+        problems = [
+            *_client_problems(self.client_id, self.client_secret),
+            *_redirect_uri_problems(self.redirect_uri, allow_http=self.allow_http),
+            *_base_url_problems(self.base_url, allow_http=self.allow_http),
+            *scope_problems(self.scope),
+            *_number_problems(self.timeout, self.requests_per_minute),
+            *([] if self.ca_file is None or isinstance(self.ca_file, str) else ["ca_file: must be a str, the path of a PEM file"]),
+        ]
+        if problems:
+            raise ConfigurationError(*problems)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str] | None = None) -> "ClientConfig":
+        """The configuration from an ini file and the environment, the later winning.
+
+        The file is ``path``, else ``$PEERINGDB_OAUTH_CONFIG``, else ``/etc/peeringdb_oauth.ini`` (the only one that may be missing);
+        the variables are ``PEERINGDB_OAUTH_CLIENT_ID``, ``_CLIENT_SECRET`` or ``_CLIENT_SECRET_FILE``, ``_REDIRECT_URI``, ``_BASE_URL``,
+        ``_SCOPE``, ``_TIMEOUT``, ``_CA_FILE``, ``_ALLOW_HTTP`` and ``_REQUESTS_PER_MINUTE`` ("none" for no limit).
+        """
+        problems: list[str] = []
+        named = path or os.environ.get("PEERINGDB_OAUTH_CONFIG")
+        settings = _read_ini(Path(named or DEFAULT_INI), problems, required=bool(named)) | _read_environment(os.environ, problems)
+        arguments = {name: _convert(name, text, problems) for name, text in settings.items()}
+        for name in ("client_id", "redirect_uri"):
+            arguments.setdefault(name, "")
+        try:
+            config = cls(**arguments)
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+        if problems:
+            raise ConfigurationError(*problems)
+        return config
+
+
+def parse_scope(scope: Any) -> tuple[str, ...]:
+    """Scope words without repetition, from an iterable or from RFC 6749's space-separated string."""
+    words = scope.split() if isinstance(scope, str) else scope
+    try:
+        return tuple(dict.fromkeys(words))
+    except TypeError:
+        return (repr(words),)  # no scope word: reported as unknown
+
+
+def scope_problems(scope: tuple[str, ...]) -> list[str]:
+    """What is wrong with a scope, if anything, in sentences."""
+    problems = [f"scope: PeeringDB has no {word!r} (it has: {' '.join(SCOPES)})" for word in scope if word not in SCOPES]
+    if "profile" not in scope:
+        problems.append("scope: 'profile' is missing, and without it PeeringDB does not tell who logged in")
+    return problems
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only mean this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _client_problems(client_id: Any, client_secret: Any) -> list[str]:
+    problems = []
+    for name, value in (("client_id", client_id), ("client_secret", client_secret)):
+        if name == "client_secret" and value is None:
+            continue
+        if not isinstance(value, str) or not value.strip():
+            problems.append(f"{name}: missing or empty; copy it from your application's page at www.peeringdb.com/oauth2/applications/")
+        elif value in _SAMPLES[name]:
+            problems.append(f"{name}: still the sample value; copy the real one from your application's page at PeeringDB")
+        elif not _VSCHAR.fullmatch(value):
+            problems.append(f"{name}: has characters that none has (RFC 6749 appendix A allows printable ASCII)")
+        elif name == "client_secret" and _STORED_HASH.match(value):
+            problems.append(
+                "client_secret: this is the hash that PeeringDB shows after saving, not the secret; "
+                "make a new secret and copy it before you save the application"
+            )
+    return problems
+
+
+def _split(url: Any) -> SplitResult | None:
+    """A URL's parts, or None when it is none. A wrong port shows only when it is asked for."""
+    if not isinstance(url, str) or not _URL.fullmatch(url) or "\\" in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _url_problems(name: str, url: Any, *, allow_http: bool) -> tuple[SplitResult | None, list[str]]:
+    parts = _split(url)
+    if not url:
+        return None, [f"{name}: missing or empty"]
+    if parts is None or not parts.hostname:
+        return None, [f"{name}: not a URL with a host, such as https://portal.example.net/"]
+    problems = []
+    loopback = is_loopback(parts.hostname)
+    if parts.scheme == "http" and allow_http and not loopback:
+        problems.append(f"{name}: must be https (allow_http covers loopback hosts only, and {parts.hostname} is none)")
+    elif parts.scheme != "https" and not (parts.scheme == "http" and allow_http):
+        problems.append(f"{name}: must be https" + (" (or set allow_http, since this is a loopback host)" if loopback else ""))
+    if "@" in parts.netloc:
+        problems.append(f"{name}: must not have a user name or password in it")
+    if "#" in url:
+        problems.append(f"{name}: must not have a fragment (#...)")
+    return parts, problems
+
+
+def _redirect_uri_problems(redirect_uri: Any, *, allow_http: bool) -> list[str]:
+    return _url_problems("redirect_uri", redirect_uri, allow_http=allow_http)[1]
+
+
+def _base_url_problems(base_url: Any, *, allow_http: bool) -> list[str]:
+    parts, problems = _url_problems("base_url", base_url, allow_http=allow_http)
+    if parts is not None and (parts.path or "?" in base_url):
+        problems.append("base_url: must be scheme and host only, such as https://auth.peeringdb.com")
+    return problems
+
+
+def _number_problems(timeout: Any, requests_per_minute: Any) -> list[str]:
+    problems = []
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= 300:  # noqa: PLR2004 - five minutes
+        problems.append("timeout: must be a number of seconds above 0 and at most 300")
+    if requests_per_minute is not None and (
+        isinstance(requests_per_minute, bool) or not isinstance(requests_per_minute, int) or requests_per_minute < 2  # noqa: PLR2004
+    ):
+        problems.append("requests_per_minute: must be a whole number of at least 2 (one login takes 2), or none")
+    return problems
+
+
+def _read_ini(path: Path, problems: list[str], *, required: bool) -> dict[str, str]:
+    parser = configparser.ConfigParser(interpolation=None)  # a secret may have a % in it
+    try:
+        parser.read_string(path.read_text("utf-8"), str(path))
+    except FileNotFoundError:
+        if required:
+            problems.append(f"{path}: no such file")
+        return {}
+    except OSError as error:
+        problems.append(f"{path}: {error.strerror}")
+        return {}
+    except (configparser.Error, UnicodeDecodeError):  # their messages quote the file's lines, and one of them is the secret
+        problems.append(f"{path}: not an ini file")
+        return {}
+    if not parser.has_section(_SECTION):
+        problems.append(f"{path}: has no section [{_SECTION}]")
+        return {}
+    unknown = [key for key in parser[_SECTION] if key not in _INI_KEYS]
+    problems.extend(f"{path}: no setting is called {key!r} (there are: {', '.join(_INI_KEYS)})" for key in unknown)
+    return {_INI_KEYS[key]: text for key, text in parser[_SECTION].items() if key in _INI_KEYS}
+
+
+def _read_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    settings = {name: environ[variable] for variable, name in _ENVIRONMENT_KEYS.items() if variable in environ}
+    secret_file = environ.get(_SECRET_FILE)
+    if secret_file is None:
+        return settings
+    if "client_secret" in settings:
+        problems.append(f"{_SECRET_FILE} and PEERINGDB_OAUTH_CLIENT_SECRET are both set: keep one")
+    try:
+        settings["client_secret"] = Path(secret_file).read_text("utf-8").strip()
+    except OSError as error:
+        problems.append(f"{_SECRET_FILE}: {secret_file}: {error.strerror}")
+    except UnicodeDecodeError:
+        problems.append(f"{_SECRET_FILE}: {secret_file}: not text")
+    return settings
+
+
+def _convert(name: str, text: str, problems: list[str]) -> Any:
+    """A setting's text as the type of its argument; text that does not fit is left for `ClientConfig` to refuse."""
+    word = text.strip().lower()
+    if name == "allow_http":
+        if word not in configparser.ConfigParser.BOOLEAN_STATES:
+            problems.append("allow_http: must be yes or no")
+        return configparser.ConfigParser.BOOLEAN_STATES.get(word, False)
+    if name == "requests_per_minute" and word == "none":
+        return None
+    if name in ("timeout", "requests_per_minute"):
+        try:
+            return float(word) if name == "timeout" else int(word)
+        except ValueError:
+            return text
+    if name == "ca_file" and not word:
+        return None
+    return text

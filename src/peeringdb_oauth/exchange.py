@@ -1,0 +1,179 @@
+"""The flows, each as a generator: it yields the requests to send, is sent the answers, and returns the result.
+
+No network in here: `Client` and `AsyncClient` each drive these with one small loop.
+"""
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from .authorization import AuthorizationRequest, Callback, UsedStates, create_authorization_request, read_callback
+from .config import ClientConfig
+from .errors import InvalidIDToken, PeeringDBOAuthError, RateLimited, TokenRejected
+from .id_token import IDTokenClaims, UnknownKey
+from .id_token import verify_id_token as verify
+from .key_set import KeyCache, KeySet
+from .messages import HTTPRequest, HTTPResponse
+from .metadata import ProviderMetadata
+from .profile import User
+from .tokens import (
+    Introspection,
+    TokenResponse,
+    build_code_request,
+    build_introspection_request,
+    build_profile_request,
+    build_refresh_request,
+    build_revocation_request,
+    checked_token,
+    parse_profile_response,
+    parse_token_response,
+    successful,
+)
+
+T = TypeVar("T")
+Clock = Callable[[], float]  # Unix seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFetch:
+    """The request for the provider's keys. Only one may be under way: who waited for another asks ``due`` first, and then need not send."""
+
+    request: HTTPRequest
+    due: Callable[[], bool]
+    store: Callable[[HTTPResponse], None]
+
+
+# Yields what to send; is sent the response (None for a key fetch that was not due), or is thrown the error that came instead.
+Exchange = Generator[HTTPRequest | KeyFetch, Any, T]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """A completed login: who it is, the tokens, and the verified ID token (``claims``; None without ``openid`` in the scope)."""
+
+    user: User
+    token: TokenResponse
+    claims: IDTokenClaims | None
+
+
+class Provider:
+    """PeeringDB as one client sees it: where it is, which keys it signs with, and which logins have already been answered."""
+
+    def __init__(self, config: ClientConfig, clock: Clock) -> None:
+        self.config = config
+        self.clock = clock
+        self.metadata = ProviderMetadata.at(config.base_url)
+        self.used_states = UsedStates()
+        self.key_cache = KeyCache()
+
+    def authorization_request(self, *, scope: Iterable[str] | None, prompt: str | None) -> AuthorizationRequest:
+        """A new login, as of now."""
+        return create_authorization_request(self.config, self.metadata, now=self.clock(), scope=scope, prompt=prompt)
+
+
+def log_in(provider: Provider, request: AuthorizationRequest, callback: Callback) -> Exchange[Login]:
+    """The callback of a login: two requests, one for the tokens and one for the profile."""
+    now = provider.clock()
+    code = read_callback(request, callback, issuer=provider.metadata.issuer, now=now)
+    provider.used_states.use(request, now)
+    token_request = build_code_request(
+        provider.config,
+        provider.metadata,
+        code=code,
+        redirect_uri=request.redirect_uri,
+        code_verifier=request.code_verifier,
+        booked=2,  # the profile is paid for in advance, or the login would be lost half-way
+    )
+    response: HTTPResponse = yield token_request
+    token = parse_token_response(token_request, response, requested=request.scope, now=now)
+    claims = (yield from _verify_login(provider, request, token)) if "openid" in request.scope else None
+    user = yield from fetch_user(provider, token.access_token, booked=0)
+    if claims is not None and claims.subject != str(user.id):  # OpenID Connect Core 5.3.2, for PeeringDB's profile
+        raise InvalidIDToken("the ID token and the profile are about different people", check="sub")
+    return Login(user=user, token=token, claims=claims)
+
+
+def _verify_login(provider: Provider, request: AuthorizationRequest, token: TokenResponse) -> Exchange[IDTokenClaims]:
+    if token.id_token is None:  # OpenID Connect Core 3.1.3.3
+        raise InvalidIDToken("PeeringDB sent no ID token, though the login asked for one", check="id_token")
+    return (yield from verify_id_token(provider, token.id_token, nonce=request.nonce, access_token=token.access_token))
+
+
+def verify_id_token(
+    provider: Provider, id_token: str, *, nonce: str | None = None, max_age: int | None = None, access_token: str | None = None
+) -> Exchange[IDTokenClaims]:
+    """The claims of an ID token for this application; its key is fetched when it is not known yet."""
+
+    def claims(keys: KeySet) -> IDTokenClaims:
+        return verify(
+            id_token,
+            keys,
+            issuer=provider.metadata.issuer,
+            client_id=provider.config.client_id,
+            now=provider.clock(),
+            nonce=nonce,
+            max_age=max_age,
+            access_token=access_token,
+        )
+
+    try:
+        return claims((yield from _keys(provider)))
+    except UnknownKey:  # PeeringDB may have a new one
+        return claims((yield from _keys(provider, unknown_key=True)))
+
+
+def _keys(provider: Provider, *, unknown_key: bool = False) -> Exchange[KeySet]:
+    """The provider's keys, fetched if it is time to. A fetch that fails leaves the ones there are."""
+    cache, request = provider.key_cache, HTTPRequest(url=provider.metadata.jwks_uri)
+
+    def store(response: HTTPResponse) -> None:
+        keys = KeySet.from_jwks(successful(request, response).json_object())
+        cache.store(keys, now=provider.clock(), cache_control=response.headers.get("cache-control", ""))
+
+    failure = None
+    try:
+        yield KeyFetch(request=request, due=lambda: cache.start_fetch(provider.clock(), unknown_key=unknown_key), store=store)
+    except PeeringDBOAuthError as error:
+        failure = error
+    keys = cache.keys(provider.clock())
+    if keys is None:
+        wait = cache.retry_after(provider.clock())
+        raise failure or RateLimited(f"PeeringDB's keys could not be fetched a moment ago: wait {wait:.0f} s", retry_after=wait)
+    return keys
+
+
+def fetch_user(provider: Provider, access_token: str, *, booked: int = 1) -> Exchange[User]:
+    """Who an access token speaks for, as PeeringDB sees it now."""
+    request = build_profile_request(provider.metadata, access_token=access_token, booked=booked)
+    response: HTTPResponse = yield request
+    return User.from_profile(parse_profile_response(request, response))
+
+
+def refresh(provider: Provider, token: TokenResponse | str) -> Exchange[TokenResponse]:
+    """New tokens for a refresh token; the old ones are dead."""
+    refresh_token = token.refresh_token if isinstance(token, TokenResponse) else token
+    if refresh_token is None:
+        raise TokenRejected("there is no refresh token to refresh with: log in again")
+    request = build_refresh_request(provider.config, provider.metadata, refresh_token=checked_token(refresh_token))
+    now = provider.clock()
+    response: HTTPResponse = yield request
+    requested = token.scope if isinstance(token, TokenResponse) else ()
+    refreshed = parse_token_response(request, response, requested=requested, now=now)
+    return refreshed if refreshed.refresh_token is not None else replace(refreshed, refresh_token=refresh_token)  # RFC 6749 section 6
+
+
+def revoke(provider: Provider, token: TokenResponse | str) -> Exchange[None]:
+    """End a token. Of a token response the refresh token is revoked, which ends the access token too."""
+    if isinstance(token, TokenResponse):
+        hint = "access_token" if token.refresh_token is None else "refresh_token"
+        token = token.access_token if token.refresh_token is None else token.refresh_token
+    else:
+        hint = "refresh_token"  # only a hint: PeeringDB looks for the other kind as well (RFC 7009 section 2.1)
+    request = build_revocation_request(provider.config, provider.metadata, token=checked_token(token), token_type_hint=hint)
+    successful(request, (yield request))
+
+
+def introspect(provider: Provider, access_token: str) -> Exchange[Introspection]:
+    """Whether an access token is alive, and whom it was issued to."""
+    request = build_introspection_request(provider.config, provider.metadata, token=checked_token(access_token))
+    return Introspection.from_json(successful(request, (yield request)).json_object())

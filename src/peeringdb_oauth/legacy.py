@@ -1,0 +1,77 @@
+"""The original library's `PeeringdbAuth`, on top of the new client. Its four steps run as they always did."""
+
+from functools import cache
+from typing import Any
+
+from .access import AccessRule
+from .authorization import build_authorization_url, checked_code, new_secret
+from .client import Client
+from .config import ClientConfig
+from .exchange import Exchange
+from .messages import HTTPResponse
+from .metadata import ProviderMetadata
+from .profile import User
+from .tokens import build_code_request, build_profile_request, parse_profile_response, parse_token_response
+
+_SCOPE = ("profile", "email", "networks")  # what the original asked for
+
+
+class PeeringdbAuth:
+    """The original three steps: redirect, swap the code for a token, ask who it is.
+
+    Reads ``/etc/peeringdb_oauth.ini`` like the original (or what `ClientConfig.load` finds). Objects are cheap: connections and limits are
+    shared by all with the same configuration. Every error is a `RuntimeError`, as it was.
+
+    New code is better served by `Client`: there the login's state, PKCE and the callback are checked for you, always.
+    """
+
+    def __init__(self) -> None:
+        config = ClientConfig.load()
+        self.OAUTH_CLIENT_KEY = config.client_id
+        self.OAUTH_CLIENT_SEC = config.client_secret
+        self.redirect_to = config.redirect_uri
+        self._config = config
+        self._metadata = ProviderMetadata.at(config.base_url)
+        self._client = _client(config)
+
+    def calculate_redirect_url(self, pkce: bool = False) -> dict[str, str]:  # noqa: FBT001, FBT002 - part of the original's style
+        """``{"state": ..., "redirect": ...}``: keep the state in the session, redirect the browser.
+
+        ``pkce=True`` adds ``"code_verifier"``: keep that too, and give it to `get_access_token`.
+        """
+        if pkce:
+            request = self._client.authorization_request(scope=_SCOPE)
+            return {"state": request.state, "redirect": request.url, "code_verifier": request.code_verifier}
+        state = new_secret()
+        return {"state": state, "redirect": build_authorization_url(self._config, self._metadata, scope=_SCOPE, state=state)}
+
+    def get_access_token(self, auth_code: str, code_verifier: str | None = None) -> dict[str, Any]:
+        """PeeringDB's answer: ``access_token``, ``refresh_token``, ``expires_in`` (seconds), ``scope``, ``token_type``."""
+        return self._client.run(self._exchange_code(auth_code, code_verifier))
+
+    def get_user_information_from_token(self, token: str, require_verified: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002
+        """PeeringDB's profile: ``id``, ``name``, ``email``, ``verified_user``, ``verified_email``, ``networks`` and so on.
+
+        Unless ``require_verified`` is False, both must be true, or it raises.
+        """
+        profile = self._client.run(self._fetch_profile(token))
+        if require_verified:
+            AccessRule().require(User.from_profile(profile))
+        return profile
+
+    def _exchange_code(self, auth_code: str, code_verifier: str | None) -> Exchange[dict[str, Any]]:
+        request = build_code_request(
+            self._config, self._metadata, code=checked_code(auth_code), redirect_uri=self.redirect_to, code_verifier=code_verifier
+        )
+        response: HTTPResponse = yield request
+        parse_token_response(request, response, requested=_SCOPE, now=0)
+        return response.json_object()
+
+    def _fetch_profile(self, token: str) -> Exchange[dict[str, Any]]:
+        request = build_profile_request(self._metadata, access_token=token)
+        return parse_profile_response(request, (yield request))
+
+
+@cache
+def _client(config: ClientConfig) -> Client:
+    return Client(config)
