@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .exchange import Login
     from .id_token import IDTokenClaims
     from .legacy import PeeringdbAuth
-    from .memberships import MembershipPlan, plan_memberships
+    from .memberships import Membership, MembershipPlan, plan_memberships
     from .profile import Network, Permission, User
     from .tokens import Introspection, TokenResponse
 
@@ -54,7 +54,7 @@ _MODULES = {
     "exchange": ("Login",),
     "id_token": ("IDTokenClaims",),
     "legacy": ("PeeringdbAuth",),
-    "memberships": ("MembershipPlan", "plan_memberships"),
+    "memberships": ("Membership", "MembershipPlan", "plan_memberships"),
     "profile": ("Network", "Permission", "User"),
     "tokens": ("Introspection", "TokenResponse"),
 }
@@ -74,6 +74,7 @@ __all__ = [
     "InvalidResponse",
     "Login",
     "LoginDenied",
+    "Membership",
     "MembershipPlan",
     "Network",
     "PeeringDBOAuthError",

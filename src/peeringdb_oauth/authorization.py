@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
 
 from .config import ClientConfig, parse_scope, scope_problems
 from .errors import ConfigurationError, InvalidResponse, LoginDenied, ProviderError, StateMismatch
@@ -21,7 +21,10 @@ from .metadata import ProviderMetadata
 LIFETIME = 600  # seconds from the click on "log in" to the callback: a second factor may have to be set up in between
 MAX_CALLBACK = 8192  # characters; PeeringDB's codes have 30 and our states 43
 _CODE = re.compile(r"[\x20-\x7e]{1,1024}")  # RFC 6749 appendix A.11
-_ERROR = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,64}")  # RFC 6749 appendix A.7
+_ERROR = re.compile(r"[a-z0-9_]{1,64}")  # narrower than RFC 6749 appendix A.7, for all registered words: it is repeated in messages
+_SECRET = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 section 4.1
+_URL = re.compile(r"[\x21-\x7e]+")
+_KNOWN = ("code", "error", "error_description", "error_uri", "iss")
 
 Callback = str | Mapping[str, Any]
 
@@ -50,20 +53,27 @@ class AuthorizationRequest:
         """What `to_dict` gave. Raises: `InvalidResponse` for anything else."""
         if not isinstance(value, Mapping):
             raise _malformed("is no mapping")
-        for name in ("url", "state", "code_verifier", "redirect_uri"):
-            if not isinstance(value.get(name), str) or not value[name]:
-                raise _malformed(f"has no {name}")
-        nonce, scope, created_at = value.get("nonce"), value.get("scope"), value.get("created_at")
-        if not (nonce is None or (isinstance(nonce, str) and nonce)):
-            raise _malformed("has a malformed nonce")
-        if not isinstance(scope, list | tuple) or not all(isinstance(word, str) for word in scope):
+        scope, created_at = value.get("scope"), value.get("created_at")
+        if not isinstance(scope, list | tuple) or scope_problems(tuple(scope)):
             raise _malformed("has no scope")
-        if ("openid" in scope) != (nonce is not None):  # a lost nonce must not switch its check off
-            raise _malformed("has a nonce without openid, or openid without a nonce")
         if isinstance(created_at, bool) or not isinstance(created_at, int | float):
             raise _malformed("has no created_at")
-        strings = {name: value[name] for name in ("url", "state", "code_verifier", "redirect_uri")}
-        return cls(**strings, nonce=nonce, scope=tuple(scope), created_at=created_at)
+        return cls(
+            url=_stored(value, "url", _URL),
+            state=_stored(value, "state", _SECRET),
+            nonce=_stored(value, "nonce", _SECRET) if "openid" in scope else None,  # a lost nonce must not switch its check off
+            code_verifier=_stored(value, "code_verifier", _SECRET),
+            redirect_uri=_stored(value, "redirect_uri", _URL),
+            scope=tuple(scope),
+            created_at=created_at,
+        )
+
+
+def _stored(value: Mapping[str, Any], name: str, form: re.Pattern[str]) -> str:
+    text = value.get(name)
+    if not isinstance(text, str) or not form.fullmatch(text):
+        raise _malformed(f"has no {name}")
+    return text
 
 
 def _malformed(what: str) -> InvalidResponse:
@@ -146,7 +156,7 @@ def read_callback(request: AuthorizationRequest, callback: Callback, *, issuer: 
     if repeated := sorted(name for name, values in parameters.items() if len(values) > 1 and name in _KNOWN):
         raise InvalidResponse(f"the callback has {repeated[0]!r} more than once", check=repeated[0])  # RFC 6749 section 3.1
     if not now - LIFETIME <= request.created_at <= now + 60:
-        raise InvalidResponse("this login was started more than ten minutes ago: start it again", check="created_at")
+        raise InvalidResponse("this login was not started within the last ten minutes: start it again", check="created_at")
     iss, error, code = (parameters.get(name, [None])[0] for name in ("iss", "error", "code"))
     if iss is not None and iss != issuer:  # RFC 9207 section 2.4; PeeringDB sends none
         raise InvalidResponse("the callback comes from another provider than PeeringDB", check="iss")
@@ -162,21 +172,19 @@ def checked_code(code: Any) -> str:
     return code
 
 
-_KNOWN = ("code", "error", "error_description", "error_uri", "iss")
-
-
 def _parse_callback(callback: Callback) -> dict[str, list[str]]:
     """The callback's parameters, each with all its values. Frameworks' multi-dictionaries are asked for all of them too."""
     if isinstance(callback, str):
         if len(callback) > MAX_CALLBACK:
             raise _oversized()
         try:
-            return parse_qs(urlsplit(callback).query, keep_blank_values=True, max_num_fields=50, errors="strict")
+            query = callback.partition("#")[0].partition("?")[2]  # urlsplit would drop line breaks without a word
+            return parse_qs(query, keep_blank_values=True, max_num_fields=50, errors="strict")
         except ValueError:
-            raise InvalidResponse("the callback is not a URL with a query", check="callback") from None
+            raise InvalidResponse("the callback's query is not one", check="callback") from None
     if not isinstance(callback, Mapping):
         raise InvalidResponse("the callback must be the full URL or the mapping of its query parameters", check="callback")
-    getlist = getattr(callback, "getlist", None)  # Werkzeug, Django and Starlette
+    getlist = getattr(callback, "getlist", None) or getattr(callback, "getall", None)  # Werkzeug, Django, Starlette; aiohttp, WebOb
     parameters: dict[str, list[str]] = {}
     size = 0
     for name in callback:
@@ -198,7 +206,7 @@ def _oversized() -> InvalidResponse:
 def _check_state(expected: str, received: list[str]) -> None:
     """RFC 6749 section 10.12: the callback must belong to the login that this browser started."""
     given = received[0] if len(received) == 1 else ""
-    if not compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode("utf-8", "surrogatepass")):
+    if not given or not compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode("utf-8", "surrogatepass")):
         raise StateMismatch("this callback does not belong to the login that was started here: start the login again")
 
 
@@ -225,7 +233,7 @@ class UsedStates:
         """Mark a login as used. Raises: `StateMismatch` when it was used before."""
         with self._lock:
             if request.state in self._used:
-                raise StateMismatch("this login was already completed or refused: start the login again", check="used")
+                raise StateMismatch("this login was already answered: start the login again", check="used")
             while self._used and (len(self._used) >= self._limit or next(iter(self._used.values())) < now - LIFETIME):
                 del self._used[next(iter(self._used))]  # the oldest; once expired it is refused for that
             self._used[request.state] = request.created_at

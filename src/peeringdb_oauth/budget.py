@@ -4,6 +4,7 @@ A pure state machine, measured on PeeringDB 2.82.0: the clock is an argument (an
 It is not thread-safe by itself: its driver holds one lock around each call.
 """
 
+import math
 from collections import deque
 
 from .errors import RateLimited
@@ -11,7 +12,8 @@ from .messages import HTTPRequest, HTTPResponse
 from .tokens import SILENCE, retry_after
 
 WINDOW = 60.0  # seconds
-REFUSALS = 10  # answers of 401 or 403 in a minute; PeeringDB blocks the whole address at the eleventh
+REFUSALS = 10  # answers of 401 or 403; PeeringDB blocks the whole address at the eleventh
+_ROUNDING = 1e-6  # seconds; whoever waited exactly as long as we said must not miss it by a rounding error
 
 
 class Budget:
@@ -20,29 +22,32 @@ class Budget:
     def __init__(self, requests_per_minute: int | None) -> None:
         self._requests_per_minute = requests_per_minute
         self._booked: deque[float] = deque()  # when each request of the last minute was booked
-        self._refused: deque[float] = deque()  # when each refusal of the last minute arrived
+        self._refusals = 0  # as PeeringDB counts them: each within a minute of the one before, however long the row gets
         self._in_flight = 0
-        self._silent_until = self._paused_until = float("-inf")
+        self._silent_until = self._paused_until = self._refusals_until = -math.inf
 
     def admit(self, request: HTTPRequest, now: float) -> bool:
         """Take a request on, and True; False: wait until one in flight has ended, then ask again.
 
-        Every admitted request must be ended with `settle`. Raises: `RateLimited` when waiting for others would not help.
+        Every admitted request must be ended with `settle`, once. Raises: `RateLimited` when waiting for others would not help.
         """
-        _forget(self._booked, now)
-        _forget(self._refused, now)
-        if now < self._paused_until:
+        due = now + _ROUNDING
+        while self._booked and self._booked[0] <= due - WINDOW:
+            self._booked.popleft()
+        if self._refusals_until <= due:
+            self._refusals = 0
+        if due < self._paused_until:
             raise _limited("PeeringDB has had too many requests from this address", self._paused_until - now)
-        if request.method == "POST" and now < self._silent_until:
+        if request.method == "POST" and due < self._silent_until:
             raise _limited(
                 "PeeringDB refused this address with a 401 (a wrong client_id or client_secret?), and would go on refusing everybody "
                 "if it were asked again now",
                 self._silent_until - now,
             )
-        if len(self._refused) >= REFUSALS:
+        if self._refusals >= REFUSALS:
             raise _limited(
-                f"PeeringDB refused {REFUSALS} requests within a minute, and blocks this address at the next one",
-                self._refused[0] + WINDOW - now,
+                f"PeeringDB refused {REFUSALS} requests, each within a minute of the one before, and blocks this address at the next one",
+                self._refusals_until - now,
             )
         if self._requests_per_minute is not None and len(self._booked) + request.booked > self._requests_per_minute:
             excess = len(self._booked) + request.booked - self._requests_per_minute
@@ -51,29 +56,28 @@ class Budget:
                 self._booked[excess - 1] + WINDOW - now,
             )
         # Every one in flight may yet be refused: together with those already refused they stay below the eleventh.
-        if len(self._refused) + self._in_flight >= REFUSALS:
+        if self._refusals + self._in_flight >= REFUSALS:
             return False
         self._in_flight += 1
         self._booked.extend([now] * request.booked)
         return True
 
     def settle(self, request: HTTPRequest, response: HTTPResponse | None, now: float) -> None:
-        """End an admitted request; ``response`` is None when there was none."""
+        """End an admitted request; ``response`` is None when there was none.
+
+        A lost answer counts for nothing, or every outage would end a minute later here; but one that was lost during the silence
+        was most likely one more 401, which made it longer.
+        """
         self._in_flight -= 1
-        if response is None:
-            return
-        if response.status in (401, 403):
-            self._refused.append(now)
-        if response.status == 401 and request.method == "POST":  # noqa: PLR2004
+        status = None if response is None else response.status
+        if status in (401, 403):
+            self._refusals += 1
+            self._refusals_until = now + WINDOW
+        if request.method == "POST" and (status == 401 or (status is None and now < self._silent_until)):  # noqa: PLR2004
             self._silent_until = now + SILENCE
-        if response.status == 429:  # noqa: PLR2004
+        if response is not None and status == 429:  # noqa: PLR2004
             self._paused_until = max(self._paused_until, now + retry_after(response))
 
 
-def _forget(times: deque[float], now: float) -> None:
-    while times and times[0] <= now - WINDOW:
-        times.popleft()
-
-
 def _limited(reason: str, wait: float) -> RateLimited:
-    return RateLimited(f"{reason}: nothing was sent; wait {wait:.0f} s", retry_after=wait)
+    return RateLimited(f"{reason}: nothing was sent; wait {math.ceil(wait)} s", retry_after=wait)

@@ -1,34 +1,32 @@
 """The blocking client: drives the flows of `exchange` over requests. Knows connections, timeouts and limits; knows no OAuth."""
 
 import http.client
-import os
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from weakref import WeakValueDictionary
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from . import __version__, exchange
+from . import exchange
 from .authorization import AuthorizationRequest, Callback
 from .budget import REFUSALS, Budget
 from .config import ClientConfig
-from .errors import ConfigurationError, InvalidResponse, PeeringDBOAuthError, RateLimited, TransportError
-from .exchange import Clock, Exchange, KeyFetch, Login, Provider
+from .errors import InvalidResponse, PeeringDBOAuthError, RateLimited, TransportError
+from .exchange import Alone, Clock, Exchange, Login, Provider
 from .id_token import IDTokenClaims
 from .messages import MAX_BODY, HTTPRequest, HTTPResponse
 from .profile import User
+from .tls import tls_context
 from .tokens import Introspection, TokenResponse
 
 T = TypeVar("T")
-USER_AGENT = f"peeringdb-oauth/{__version__}"
 Send = Callable[[HTTPRequest, float], requests.Response]
 
 
@@ -53,14 +51,15 @@ class Client:
         self.config = config
         self._provider = Provider(config, clock)
         if session is None:
-            adapter = _Adapter(_tls_context(config.ca_file))
+            adapter = _Adapter(tls_context(config.ca_file))
             self._transmit, self._close = _over_adapter(adapter, config.base_url), adapter.close
         else:
             self._transmit, self._close = _over_session(session), _leave_open
         self._monotonic = monotonic
         self._budget = Budget(config.requests_per_minute)
         self._budget_changed = threading.Condition()
-        self._one_key_fetch = threading.Lock()
+        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()  # each lives as long as somebody holds or awaits it
+        self._locks_lock = threading.Lock()
 
     def authorization_request(self, *, scope: Iterable[str] | None = None, prompt: str | None = None) -> AuthorizationRequest:
         """A new login: send the browser to its ``url`` and keep its ``to_dict()`` in the session. Asks nobody.
@@ -114,7 +113,7 @@ class Client:
 
     def run(self, flow: Exchange[T]) -> T:
         """Drive a flow of `exchange` to its end."""
-        step: Callable[[], HTTPRequest | KeyFetch] = partial(next, flow)
+        step: Callable[[], HTTPRequest | Alone] = partial(next, flow)
         while True:
             try:
                 request = step()
@@ -122,17 +121,15 @@ class Client:
                 result: T = done.value
                 return result
             try:
-                step = partial(flow.send, self._fetch_keys(request) if isinstance(request, KeyFetch) else self._send(request))
+                step = partial(flow.send, self._run_alone(request) if isinstance(request, Alone) else self._send(request))
             except PeeringDBOAuthError as error:
                 step = partial(flow.throw, error)
 
-    def _fetch_keys(self, fetch: KeyFetch) -> HTTPResponse | None:
-        with self._one_key_fetch:
-            if not fetch.due():
-                return None
-            response = self._send(fetch.request)
-            fetch.store(response)
-            return response
+    def _run_alone(self, alone: Alone) -> Any:
+        with self._locks_lock:
+            lock = self._locks.setdefault(alone.name, threading.Lock())
+        with lock:
+            return self.run(alone.flow)
 
     def _send(self, request: HTTPRequest) -> HTTPResponse:
         with self._budget_changed:
@@ -191,7 +188,7 @@ def _over_adapter(adapter: HTTPAdapter, base_url: str) -> Send:
     proxies = requests.utils.get_environ_proxies(base_url)
 
     def send(request: HTTPRequest, timeout: float) -> requests.Response:
-        prepared = requests.Request(request.method, request.url, request.headers | {"User-Agent": USER_AGENT}, data=request.body).prepare()
+        prepared = requests.Request(request.method, request.url, request.headers, data=request.body).prepare()
         return adapter.send(prepared, stream=True, timeout=timeout, proxies=proxies)
 
     return send
@@ -202,7 +199,7 @@ def _over_session(session: requests.Session) -> Send:
         return session.request(
             request.method,
             request.url,
-            headers=request.headers | {"User-Agent": USER_AGENT},
+            headers=request.headers,
             data=request.body,
             auth=_unchanged,
             timeout=timeout,
@@ -220,16 +217,6 @@ def _leave_open() -> None:
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """An authentication that adds none: with it requests does not look into .netrc, whose password would replace our token."""
     return request
-
-
-@cache
-def _tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """One for the process and the certificate bundle: loading it costs more than everything else in a login."""
-    bundle = ca_file or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
-    try:
-        return ssl.create_default_context(capath=bundle) if Path(bundle).is_dir() else ssl.create_default_context(cafile=bundle)
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigurationError(f"ca_file: {bundle}: {error.strerror or 'has no certificates in PEM form'}") from error
 
 
 def _explain(error: Exception, request: HTTPRequest, timeout: float) -> str:

@@ -23,8 +23,8 @@ _INI_KEYS = {"oauth_client_key": "client_id", "oauth_client_sec": "client_secret
 _ENVIRONMENT_KEYS = {f"PEERINGDB_OAUTH_{name.upper()}": name for name in _INI_KEYS.values()}
 _SECRET_FILE = "PEERINGDB_OAUTH_CLIENT_SECRET_FILE"  # noqa: S105 - the name of a variable
 _SAMPLES = {"client_id": {"client-id"}, "client_secret": {"megasecret!"}}  # as shipped in the original's ini
-_STORED_HASH = re.compile(r"(pbkdf2_|argon2\$|argon2id\$|\$argon2|bcrypt|scrypt\$|\$2[aby]\$|md5\$|sha1\$)")
-_VSCHAR = re.compile(r"[\x20-\x7e]+")  # RFC 6749 appendices A.1 and A.2
+_STORED_HASH = re.compile(r"(pbkdf2_sha(1|256)|\$?argon2(id)?|bcrypt(_sha256)?|scrypt|(unsalted_)?(md5|sha1)|\$2[aby])\$")
+_VSCHAR = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")  # RFC 6749 appendices A.1 and A.2; an outer space is a slip in pasting
 _URL = re.compile(r"[\x21-\x7e]+")
 
 
@@ -50,7 +50,7 @@ class ClientConfig:
 
     def __post_init__(self) -> None:
         if isinstance(self.base_url, str):
-            object.__setattr__(self, "base_url", self.base_url.removesuffix("/"))
+            object.__setattr__(self, "base_url", self.base_url.lower().removesuffix("/"))  # the issuer is compared letter for letter
         object.__setattr__(self, "scope", parse_scope(self.scope))
         problems = [
             *_client_problems(self.client_id, self.client_secret),
@@ -58,7 +58,7 @@ class ClientConfig:
             *_base_url_problems(self.base_url, allow_http=self.allow_http),
             *scope_problems(self.scope),
             *_number_problems(self.timeout, self.requests_per_minute),
-            *([] if self.ca_file is None or isinstance(self.ca_file, str) else ["ca_file: must be a str, the path of a PEM file"]),
+            *_other_problems(self.allow_http, self.ca_file),
         ]
         if problems:
             raise ConfigurationError(*problems)
@@ -123,7 +123,7 @@ def _client_problems(client_id: Any, client_secret: Any) -> list[str]:
         elif value in _SAMPLES[name]:
             problems.append(f"{name}: still the sample value; copy the real one from your application's page at PeeringDB")
         elif not _VSCHAR.fullmatch(value):
-            problems.append(f"{name}: has characters that none has (RFC 6749 appendix A allows printable ASCII)")
+            problems.append(f"{name}: has a character that none has, or a space at an end (RFC 6749 appendix A allows printable ASCII)")
         elif name == "client_secret" and _STORED_HASH.match(value):
             problems.append(
                 "client_secret: this is the hash that PeeringDB shows after saving, not the secret; "
@@ -185,6 +185,15 @@ def _number_problems(timeout: Any, requests_per_minute: Any) -> list[str]:
     return problems
 
 
+def _other_problems(allow_http: Any, ca_file: Any) -> list[str]:
+    problems = []
+    if not isinstance(allow_http, bool):
+        problems.append("allow_http: must be True or False")
+    if ca_file is not None and not (isinstance(ca_file, str) and ca_file):
+        problems.append("ca_file: must be a str, the path of a PEM file")
+    return problems
+
+
 def _read_ini(path: Path, problems: list[str], *, required: bool) -> dict[str, str]:
     parser = configparser.ConfigParser(interpolation=None)  # a secret may have a % in it
     try:
@@ -202,8 +211,8 @@ def _read_ini(path: Path, problems: list[str], *, required: bool) -> dict[str, s
     if not parser.has_section(_SECTION):
         problems.append(f"{path}: has no section [{_SECTION}]")
         return {}
-    unknown = [key for key in parser[_SECTION] if key not in _INI_KEYS]
-    problems.extend(f"{path}: no setting is called {key!r} (there are: {', '.join(_INI_KEYS)})" for key in unknown)
+    if not set(parser[_SECTION]) <= set(_INI_KEYS):  # not quoted: it may be the rest of a secret that was broken into two lines
+        problems.append(f"{path}: has a setting that does not exist (there are: {', '.join(_INI_KEYS)})")
     return {_INI_KEYS[key]: text for key, text in parser[_SECTION].items() if key in _INI_KEYS}
 
 
@@ -216,10 +225,10 @@ def _read_environment(environ: Mapping[str, str], problems: list[str]) -> dict[s
         problems.append(f"{_SECRET_FILE} and PEERINGDB_OAUTH_CLIENT_SECRET are both set: keep one")
     try:
         settings["client_secret"] = Path(secret_file).read_text("utf-8").strip()
-    except OSError as error:
-        problems.append(f"{_SECRET_FILE}: {secret_file}: {error.strerror}")
+    except OSError as error:  # the path is not quoted: it may be the secret itself, put into the wrong variable
+        problems.append(f"{_SECRET_FILE}: {error.strerror}")
     except UnicodeDecodeError:
-        problems.append(f"{_SECRET_FILE}: {secret_file}: not text")
+        problems.append(f"{_SECRET_FILE}: not text")
     return settings
 
 

@@ -17,9 +17,16 @@
 Messages are written for the person who reads them and never hold a token, a code, a secret or a verifier.
 """
 
+from typing import Any
+
 
 class PeeringDBOAuthError(RuntimeError):
     """The base of all. A `RuntimeError`, because that is what callers of the original library catch."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default calls the class with the message alone, and keyword-only arguments have no default: no copy, no way back from a
+        # worker process.
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class ConfigurationError(PeeringDBOAuthError):

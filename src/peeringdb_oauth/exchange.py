@@ -35,16 +35,15 @@ Clock = Callable[[], float]  # Unix seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyFetch:
-    """The request for the provider's keys. Only one may be under way: who waited for another asks ``due`` first, and then need not send."""
+class Alone:
+    """A flow that only one may be in at a time: its driver holds the lock called ``name`` around it."""
 
-    request: HTTPRequest
-    due: Callable[[], bool]
-    store: Callable[[HTTPResponse], None]
+    name: str
+    flow: "Exchange[Any]"
 
 
-# Yields what to send; is sent the response (None for a key fetch that was not due), or is thrown the error that came instead.
-Exchange = Generator[HTTPRequest | KeyFetch, Any, T]
+# Yields what to send, or a flow to go through alone; is sent the response, or the flow's result, or is thrown the error instead.
+Exchange = Generator[HTTPRequest | Alone, Any, T]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,22 +123,26 @@ def verify_id_token(
 
 def _keys(provider: Provider, *, unknown_key: bool = False) -> Exchange[KeySet]:
     """The provider's keys, fetched if it is time to. A fetch that fails leaves the ones there are."""
-    cache, request = provider.key_cache, HTTPRequest(url=provider.metadata.jwks_uri)
-
-    def store(response: HTTPResponse) -> None:
-        keys = KeySet.from_jwks(successful(request, response).json_object())
-        cache.store(keys, now=provider.clock(), cache_control=response.headers.get("cache-control", ""))
-
     failure = None
     try:
-        yield KeyFetch(request=request, due=lambda: cache.start_fetch(provider.clock(), unknown_key=unknown_key), store=store)
+        yield Alone(name="keys", flow=_fetch_keys(provider, unknown_key=unknown_key))
     except PeeringDBOAuthError as error:
         failure = error
-    keys = cache.keys(provider.clock())
+    now = provider.clock()
+    keys = provider.key_cache.keys(now)
     if keys is None:
-        wait = cache.retry_after(provider.clock())
+        wait = provider.key_cache.retry_after(now)
         raise failure or RateLimited(f"PeeringDB's keys could not be fetched a moment ago: wait {wait:.0f} s", retry_after=wait)
     return keys
+
+
+def _fetch_keys(provider: Provider, *, unknown_key: bool) -> Exchange[None]:
+    if not provider.key_cache.start_fetch(provider.clock(), unknown_key=unknown_key):
+        return
+    request = HTTPRequest(url=provider.metadata.jwks_uri)
+    response: HTTPResponse = yield request
+    keys = KeySet.from_jwks(successful(request, response).json_object())
+    provider.key_cache.store(keys, now=provider.clock(), cache_control=response.headers.get("cache-control", ""))
 
 
 def fetch_user(provider: Provider, access_token: str, *, booked: int = 1) -> Exchange[User]:

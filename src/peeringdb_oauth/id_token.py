@@ -119,10 +119,10 @@ def verify_jws(token: str, keys: KeySet) -> bytes:
         raise InvalidIDToken(f"The ID token is longer than {MAX_SIZE} characters", check="size")
     try:
         message, _, encoded_signature = token.encode("ascii").rpartition(b".")
-        encoded_header, encoded_payload = message.split(b".", 2)
+        encoded_header, encoded_payload = message.split(b".", 1)  # a fourth part would put a dot into the payload: not base64url
         payload, signature = decode_base64url(encoded_payload), decode_base64url(encoded_signature)
     except ValueError:
-        raise InvalidIDToken("The ID token does not consist of three parts in base64url", check="structure") from None
+        raise InvalidIDToken("The ID token does not consist of three parts in base64url without padding", check="structure") from None
     key = keys.select(_read_header(encoded_header))
     if key is None:
         raise UnknownKey("The ID token is signed with a key that is not in PeeringDB's key set", check="kid")
@@ -178,21 +178,24 @@ def _parse_object(text: bytes, *, check: str) -> dict[str, Any]:
 
 
 def _parse_json(text: str) -> Any:
-    """As the strict parser, and nearly as fast as the plain one.
+    """As the strict parser, but with hundreds of networks in half the time.
 
-    Every member has its colon, and "https://" can only stand in a string. So an object with as many members as the text has
-    other colons has lost none to a duplicate. Where the figures differ (colons in names of networks) the strict parser decides.
+    Every member has its colon, and one in "https://" can only stand in a string. So an object with as many members as the text has
+    other colons has lost none to a duplicate. Where the figures differ (a colon in a network's name) the strict parser decides.
     """
     value = _plain_json(text)
-    return value if _count_members(value) == text.count(":") - text.count("https://") else _strict_json(text)
+    colons = text.count(":") - (text.rfind("https://") >= 0)  # PeeringDB's issuer, near the end
+    return value if _count_members(value) == colons else _strict_json(text)
 
 
 def _count_members(value: object) -> int:
-    """The members of an object and of the objects in the lists in it. Not those further down: the figure may be low, never high."""
+    """The members of an object and of its networks. There may be more further down: the figure may be low, never high."""
     if not isinstance(value, dict):
         return 0
-    lists = [items for items in value.values() if isinstance(items, list) and set(map(type, items)) == {dict}]
-    return len(value) + sum(sum(map(len, items)) for items in lists)
+    networks = value.get("networks")
+    if not isinstance(networks, list) or set(map(type, networks)) != {dict}:
+        return len(value)
+    return len(value) + sum(map(len, networks))
 
 
 def _without_duplicates(members: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
+from . import __version__
 from .errors import InvalidResponse
 
+USER_AGENT = f"peeringdb-oauth/{__version__}"
 MAX_BODY = 1024 * 1024  # bytes; the profile of somebody with 300 networks has 30 KB
 
 
@@ -32,7 +34,7 @@ class HTTPRequest:
     def headers(self) -> dict[str, str]:
         """All but what the connection itself needs."""
         # PeeringDB answers 500 to any spelling but exactly "Bearer ", and "identity" keeps the size limit honest.
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
         if self.form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         if self.bearer is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntFlag
 from typing import Any, Self, TypeGuard
 
-from peeringdb_oauth.errors import InvalidResponse
+from .errors import InvalidResponse
 
 MAX_ASN = 2**32 - 1  # RFC 6793; 0 is reserved (RFC 7607) and names no network
 MAX_ID = 2**63 - 1  # fits every database's integer key

@@ -1,0 +1,97 @@
+"""The JSON control endpoint: POST /sandbox/api/<command>, header X-Sandbox-Token, the command's arguments as a JSON object.
+
+Answers 200 with a JSON object, 400 with ``{"error": sentence}``, 403 without the right token. The commands:
+
+=================  =====================================================================================================
+register           redirect_uris, client_id, client_secret, confidential, algorithm, hash_client_secret, name
+change             person; any of networks ({ASN: perms}), manage_peering_sessions (bits or {ASN: bits}), verified_user,
+                   verified_email, mfa, active
+fault              kind (error_500, slow, cut, outage); path, times, seconds
+clear-faults
+rotate-key
+revoke-tokens      person (else everybody's)
+reset-limits
+advance            seconds
+=================  =====================================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from peeringdb_oauth.sandbox import clock, keys, rights
+from peeringdb_oauth.sandbox.faults import KINDS, Fault
+from peeringdb_oauth.sandbox.registration import register
+from peeringdb_oauth.sandbox.rights import CannotChange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@csrf_exempt
+@require_POST
+def command(request: HttpRequest, command: str) -> JsonResponse:
+    """Carry out one command."""
+    if not secrets.compare_digest(request.headers.get("X-Sandbox-Token", ""), settings.SANDBOX.control_token):
+        return JsonResponse({"error": "the header X-Sandbox-Token must hold this sandbox's control token"}, status=403)
+    action = _COMMANDS.get(command)
+    if action is None:
+        return JsonResponse({"error": f"no command {command!r}; there are: {', '.join(_COMMANDS)}"}, status=400)
+    try:
+        return JsonResponse(action(**json.loads(request.body or b"{}")) or {})
+    except (CannotChange, TypeError, ValueError) as error:  # TypeError: an argument that the command does not have
+        return JsonResponse({"error": str(error)}, status=400)
+
+
+def _change(person: str, *, networks: Any = None, manage_peering_sessions: Any = None, active: bool | None = None, **switches: bool) -> None:
+    given = switches | ({} if active is None else {"is_active": active})
+    if wrong := [name for name, value in given.items() if name not in rights.SWITCHES or type(value) is not bool]:
+        raise CannotChange(f"these are true or false, and no others: {', '.join(rights.SWITCHES)}; wrong: {', '.join(wrong)}")
+    sessions = manage_peering_sessions
+    by_asn = _by_asn(sessions) if isinstance(sessions, dict) else sessions
+    rights.change(person, networks=None if networks is None else _by_asn(networks), sessions=by_asn, switches=given)
+
+
+def _by_asn(values: dict[str, int]) -> dict[int, int]:
+    """JSON has only text as keys."""
+    return {int(asn): value for asn, value in values.items()}
+
+
+def add_fault(kind: str, *, path: str | None = None, times: int | None = None, seconds: float = 3.0) -> None:
+    """Switch a fault on."""
+    if kind not in KINDS:
+        raise CannotChange(f"no fault {kind!r}; there are: {', '.join(KINDS)}")
+    if times is not None and times < 1:
+        raise CannotChange("times is at least 1, or absent: until cleared")
+    if not 0 < seconds <= 600:  # noqa: PLR2004
+        raise CannotChange("seconds is more than 0 and at most 600")
+    settings.SANDBOX.faults.add(Fault(kind=kind, path=path, times=times, seconds=seconds))
+
+
+def _advance(seconds: float) -> None:
+    if not seconds > 0:
+        raise CannotChange("time only goes forward: seconds must be more than 0")
+    clock.advance(seconds)
+
+
+def _revoke_tokens(person: str | None = None) -> dict[str, int]:
+    return {"revoked": rights.revoke_tokens(person)}
+
+
+_COMMANDS: dict[str, Callable[..., dict[str, Any] | None]] = {
+    "register": register,
+    "change": _change,
+    "fault": add_fault,
+    "clear-faults": lambda: settings.SANDBOX.faults.clear(),  # noqa: PLW0108 - settings are read when it is called
+    "rotate-key": keys.rotate,
+    "revoke-tokens": _revoke_tokens,
+    "reset-limits": lambda: settings.SANDBOX.limits.reset(),  # noqa: PLW0108
+    "advance": _advance,
+}

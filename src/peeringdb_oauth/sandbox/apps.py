@@ -1,0 +1,12 @@
+"""The sandbox as a Django application."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class SandboxConfig(AppConfig):
+    """Its models only; the label is short because it becomes part of table names."""
+
+    name = "peeringdb_oauth.sandbox"
+    label = "sandbox"

@@ -1,0 +1,114 @@
+"""Start the sandbox inside this process: Django's settings, the database, keys, people, the server. Once per process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import django
+from django.apps import apps
+from django.conf import settings
+
+from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.sandbox import clock
+from peeringdb_oauth.sandbox.cast import default_people
+from peeringdb_oauth.sandbox.options import Options, Started
+from peeringdb_oauth.sandbox.people import load_people
+from peeringdb_oauth.sandbox.settings import settings_for
+from peeringdb_oauth.sandbox.state import State
+
+if TYPE_CHECKING:
+    from peeringdb_oauth.sandbox.server import Server
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A sandbox that listens, but does not serve yet."""
+
+    server: Server
+    started: Started
+    temporary: bool
+    """Whether the certificate file is ours to remove."""
+
+    def serve(self) -> None:
+        """Serve until stopped."""
+        self.server.serve_forever(poll_interval=0.1)
+
+    def close(self) -> None:
+        """Stop listening and clean up."""
+        self.server.server_close()
+        if self.temporary and self.started.ca_file:
+            Path(self.started.ca_file).unlink(missing_ok=True)
+
+
+def boot(options: Options) -> Running:
+    """A sandbox with these options, its port already bound. `ConfigurationError` says everything that cannot work."""
+    if problems := options.problems():
+        raise ConfigurationError(*problems)
+    people = load_people(options.people) if options.people else None
+    logging.getLogger().addHandler(logging.NullHandler())  # else Python prints warnings that quote requests
+    clock.install()
+    state = State(options=options)
+    settings.configure(**settings_for(options), SANDBOX=state)
+    django.setup()
+    # Their modules need the settings.
+    from django.core.handlers.wsgi import WSGIHandler  # noqa: PLC0415
+
+    from peeringdb_oauth.sandbox import keys, registration, server  # noqa: PLC0415
+
+    _prepare_database(people)
+    keys.load()
+    ca_file, temporary = _ca_file(options)
+    context = keys.tls_context((options.host, "localhost", *options.hosts), ca_file) if ca_file else None
+    registration.register(
+        options.redirect_uris,
+        client_id=registration.DEFAULT_CLIENT_ID,
+        client_secret=registration.DEFAULT_CLIENT_SECRET,
+        name="Your application",
+    )
+    try:
+        listening = server.Server((options.host, options.port), context=context, log=options.log)
+    except OSError as error:
+        raise ConfigurationError(f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror}") from error
+    listening.set_app(state.faults.around(WSGIHandler()))
+    started = Started(
+        url=server.url_of(listening),
+        ca_file=ca_file,
+        client_id=registration.DEFAULT_CLIENT_ID,
+        client_secret=registration.DEFAULT_CLIENT_SECRET,
+        control_token=state.control_token,
+    )
+    return Running(server=listening, started=started, temporary=temporary)
+
+
+def _prepare_database(people: Any) -> None:
+    """The tables, if there are none. People come from the file; else from the database; else they are the default cast."""
+    from django.db import DatabaseError, connection  # noqa: PLC0415
+
+    from peeringdb_oauth.sandbox.rights import replace_everyone  # noqa: PLC0415
+
+    try:
+        fresh = not connection.introspection.table_names()
+        if fresh:
+            with connection.schema_editor() as editor:
+                for model in apps.get_models():
+                    editor.create_model(model)
+    except DatabaseError as error:
+        raise ConfigurationError(f"the database cannot be used: {error}") from error
+    if people or fresh:
+        replace_everyone(people or default_people())
+
+
+def _ca_file(options: Options) -> tuple[str | None, bool]:
+    """Where the authority's certificate goes, and whether that is a temporary file."""
+    if not options.tls:
+        return None, False
+    if options.database:
+        return f"{options.database}.ca.pem", False
+    handle, path = tempfile.mkstemp(prefix="peeringdb-sandbox-", suffix=".pem")
+    os.close(handle)
+    return path, True

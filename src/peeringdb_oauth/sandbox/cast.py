@@ -1,0 +1,91 @@
+"""The people a sandbox has unless a file replaces them: one for every case that matters to an application."""
+
+from __future__ import annotations
+
+from peeringdb_oauth.sandbox.people import Network, People, Person, Right
+
+_ONE, _TWO, _FOUR_BYTE, _SECOND = 64500, 64501, 65550, 64510
+_NETWORKS = (
+    Network(id=1, asn=_ONE, name="Example Net One"),
+    Network(id=2, asn=_TWO, name="Example Net Two"),
+    Network(id=3, asn=_FOUR_BYTE, name="Example Net Four Byte Ünïcode"),
+    Network(id=6, asn=_SECOND, name="Second Net"),
+)
+# The ranges for documentation hold 32 ASNs; 300 need the range for private use (RFC 6996), for one person only.
+_MANY = tuple(Network(id=1000 + i, asn=4_200_000_000 + i, name=f"Example Net {i:03}") for i in range(1, 301))
+
+
+def default_people() -> People:
+    """The people and networks of a fresh sandbox."""
+    return People(networks=_NETWORKS + _MANY, people=_PEOPLE)
+
+
+def _rights(perms: int, *asns: int) -> tuple[Right, ...]:
+    return tuple(Right(asn=asn, perms=perms, manage_peering_sessions=perms) for asn in asns)
+
+
+def _person(login: str, id_: int, name: str, about: str, *networks: Right, proven: bool = True, mfa: bool = True) -> Person:
+    given_name, _, family_name = name.partition(" ")
+    return Person(
+        login=login,
+        id=id_,
+        given_name=given_name,
+        family_name=family_name,
+        email=f"{login}@example.net",
+        about=about,
+        verified_email=proven,
+        mfa=mfa,
+        networks=networks,
+    )
+
+
+def _unverified() -> Person:
+    return Person(
+        login="unverified",
+        id=6,
+        given_name="Una",
+        family_name="Verified",
+        email="unverified@example.net",
+        about="not yet verified by PeeringDB, email not confirmed: belongs to no organisation",
+        verified_user=False,
+        verified_email=False,
+        mfa=False,
+    )
+
+
+_PEOPLE = (
+    _person("orgadmin", 1, "Ada Admin", "organisation admin: all rights on all its networks", *_rights(15, _ONE, _TWO, _FOUR_BYTE)),
+    _person("member", 2, "Mel Member", "plain member: may read, and nothing more", *_rights(1, _ONE, _TWO, _FOUR_BYTE)),
+    _person(
+        "limited",
+        3,
+        "Lim Ited",
+        "different rights on each network; on one of them only peering sessions may be changed",
+        Right(asn=_ONE, perms=15, manage_peering_sessions=15),
+        Right(asn=_TWO, perms=1, manage_peering_sessions=15),
+        Right(asn=_FOUR_BYTE, perms=3, manage_peering_sessions=3),
+    ),
+    _person(
+        "twoorgs",
+        4,
+        "Тест",
+        "admin of one organisation, member of another; no family name, not in Latin letters",
+        *_rights(15, _ONE, _TWO, _FOUR_BYTE),
+        *_rights(1, _SECOND),
+    ),
+    _person("nonets", 5, "No Nets", "verified, but of an organisation without networks"),
+    _unverified(),
+    _person("nomfa", 7, "Nora Nofactor", "has no second factor: PeeringDB does not let her go on", *_rights(15, _ONE), mfa=False),
+    _person(
+        "emailunconf",
+        8,
+        "Em Unconf",
+        "organisation admin whose email address is not confirmed",
+        *_rights(15, _ONE, _TWO, _FOUR_BYTE),
+        proven=False,
+        mfa=False,
+    ),
+    _person("superuser", 9, "Su Per", "PeeringDB superuser: all rights there, and no network of one's own"),
+    _person("tobedisabled", 10, "To Disable", "plain member whose account is about to be disabled", *_rights(1, _ONE, _TWO, _FOUR_BYTE)),
+    _person("manynets", 11, "Many Nets", "admin of 300 networks", *_rights(15, *(network.asn for network in _MANY))),
+)

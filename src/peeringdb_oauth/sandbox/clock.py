@@ -1,0 +1,37 @@
+"""The sandbox's clock: the real one plus what `advance` has added.
+
+`install` puts it where Django, django-oauth-toolkit and oauthlib look for the time. The sandbox has a process of its own, so nobody
+else is told a wrong time.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from django.utils import timezone
+
+_real_time = time.time
+_ahead = 0.0  # seconds
+
+
+def now() -> float:
+    """The sandbox's time, in Unix seconds."""
+    return _real_time() + _ahead
+
+
+def advance(seconds: float) -> None:
+    """Let `seconds` pass: codes, tokens, sessions and limits all see it."""
+    global _ahead  # noqa: PLW0603 - one process has one clock
+    _ahead += seconds
+
+
+def ahead() -> float:
+    """How many seconds the sandbox is ahead of the real time."""
+    return _ahead
+
+
+def install() -> None:
+    """Make it the clock of this process."""
+    time.time = now
+    timezone.now = lambda: datetime.fromtimestamp(now(), tz=UTC)

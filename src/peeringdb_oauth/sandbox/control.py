@@ -1,0 +1,167 @@
+"""The sandbox's own pages: change rights while an application runs, register applications, switch faults on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+from oauth2_provider.models import Application
+
+from peeringdb_oauth.sandbox import api, clock, keys, rights
+from peeringdb_oauth.sandbox.faults import KINDS
+from peeringdb_oauth.sandbox.models import Network, Person
+from peeringdb_oauth.sandbox.registration import ALGORITHMS, register
+from peeringdb_oauth.sandbox.rights import CannotChange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BITS = ((1, "read"), (2, "update"), (4, "create"), (8, "delete"))
+_SWITCH_LABELS = (
+    ("verified_user", "verified by PeeringDB"),
+    ("verified_email", "email address confirmed"),
+    ("mfa", "has a second factor"),
+    ("is_active", "account enabled"),
+)
+_ROWS = 40  # of networks that a page shows; more are changed through the JSON endpoint
+_NOTICE = "notice"
+_STYLE = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+_FORM = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@require_safe
+def style(_request: HttpRequest) -> HttpResponse:
+    """The one style sheet."""
+    return HttpResponse(_STYLE, content_type="text/css; charset=utf-8", headers={"Cache-Control": "max-age=60"})
+
+
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    """Everyone and everything at a glance."""
+    context = {"people": Person.objects.all(), "applications": Application.objects.all(), "active": settings.SANDBOX.faults.active()}
+    return _page(request, "overview", context)
+
+
+@_FORM
+def person(request: HttpRequest, login: str) -> HttpResponse:
+    """One person's switches and rights."""
+    try:
+        someone = rights.find(login)
+    except CannotChange as error:
+        return _page(request, "overview", {"people": Person.objects.all(), "error": str(error)}, status=404)
+    if request.method == "POST":
+        return _do(request, lambda: _save(request, someone), f"{someone.full_name.strip()} was changed. It shows with the next request.")
+    shown = list(someone.rights.select_related("network")[: _ROWS + 1])
+    context = {
+        "person": someone,
+        "switches": [(name, label, getattr(someone, name)) for name, label in _SWITCH_LABELS],
+        "rows": [(r.network, _ticks(r.perms), _ticks(r.manage_peering_sessions)) for r in shown] if len(shown) <= _ROWS else [],
+        "too_many": someone.rights.count() if len(shown) > _ROWS else 0,
+        "others": Network.objects.exclude(right__person=someone).filter(asn__lt=4_200_000_000),
+        "bits": _BITS,
+    }
+    return _page(request, "person", context)
+
+
+@_FORM
+def applications(request: HttpRequest) -> HttpResponse:
+    """The registered applications, and a form for another."""
+    if request.method != "POST":
+        return _page(request, "applications", {"applications": Application.objects.all(), "algorithms": ALGORITHMS})
+    context: dict[str, Any] = {"algorithms": ALGORITHMS, "given": request.POST}
+    try:
+        context["registered"] = register(
+            request.POST.get("redirect_uris", "").split(),
+            confidential=request.POST.get("client_type") != "public",
+            algorithm=request.POST.get("algorithm", ""),
+            name=request.POST.get("name", "").strip(),
+        )
+    except CannotChange as error:
+        context["error"] = str(error)
+    return _page(request, "applications", context | {"applications": Application.objects.all()})
+
+
+@_FORM
+def faults(request: HttpRequest) -> HttpResponse:
+    """Switch faults on and off, rotate the key, revoke tokens, forget limits, let time pass."""
+    if request.method == "POST":
+        action, notice = _ACTIONS.get(request.POST.get("action", ""), (_no_action, ""))
+        return _do(request, lambda: action(request), notice)
+    context = {
+        "kinds": KINDS.items(),
+        "active": settings.SANDBOX.faults.active(),
+        "people": Person.objects.all(),
+        "ahead": int(clock.ahead()),
+        "limits": settings.SANDBOX.options.limits,
+    }
+    return _page(request, "faults", context)
+
+
+def _page(request: HttpRequest, name: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    notice = request.session.pop(_NOTICE, {})
+    return render(request, f"sandbox/control_{name}.html", notice | context, status=status)
+
+
+def _do(request: HttpRequest, action: Callable[[], object], done: str) -> HttpResponse:
+    """Act, and come back to the page that says so."""
+    try:
+        action()
+        request.session[_NOTICE] = {"done": done}
+    except (CannotChange, ValueError) as error:
+        request.session[_NOTICE] = {"error": str(error)}
+    return HttpResponseRedirect(request.path)
+
+
+def _ticks(value: int) -> list[tuple[int, str, bool]]:
+    return [(bit, label, bool(value & bit)) for bit, label in _BITS]
+
+
+def _save(request: HttpRequest, someone: Person) -> None:
+    form = request.POST
+    switches = {name: name in form for name, _ in _SWITCH_LABELS}
+    if "rows" not in form:  # too many to show: only the switches are on the page
+        rights.change(someone.username, networks=None, sessions=None, switches=switches)
+        return
+    kept = [int(asn) for asn in form.getlist("keep")]
+    perms = {asn: sum(int(bit) for bit in form.getlist(f"perms-{asn}")) for asn in kept}
+    sessions = {asn: sum(int(bit) for bit in form.getlist(f"sessions-{asn}")) for asn in kept}
+    if added := form.get("add", ""):
+        perms[int(added)] = sessions[int(added)] = 1
+    rights.change(someone.username, networks=perms, sessions=sessions, switches=switches)
+
+
+def _add_fault(request: HttpRequest) -> None:
+    form = request.POST
+    times = form.get("times", "").strip()
+    api.add_fault(
+        form.get("kind", ""),
+        path=form.get("path", "").strip() or None,
+        times=int(times) if times else None,
+        seconds=float(form.get("seconds") or 3),
+    )
+
+
+def _advance(request: HttpRequest) -> None:
+    seconds = float(request.POST.get("seconds") or 0)
+    if seconds <= 0:
+        raise CannotChange("time only goes forward: seconds must be more than 0")
+    clock.advance(seconds)
+
+
+def _no_action(_request: HttpRequest) -> None:
+    raise CannotChange("no such action")
+
+
+_ACTIONS: dict[str, tuple[Callable[[HttpRequest], object], str]] = {
+    "fault": (_add_fault, "The fault is on."),
+    "clear": (lambda _: settings.SANDBOX.faults.clear(), "All faults are off."),
+    "rotate-key": (lambda _: keys.rotate(), "ID tokens are now signed with a new key; the old one is gone from the key set."),
+    "revoke-tokens": (lambda request: rights.revoke_tokens(request.POST.get("person") or None), "The tokens are revoked."),
+    "reset-limits": (lambda _: settings.SANDBOX.limits.reset(), "All limits are forgotten."),
+    "advance": (_advance, "Time has passed."),
+}

@@ -1,0 +1,193 @@
+"""What PeeringDB does around its views, in its order: the refusals it repeats, the rate, who is asking, and the headers of every answer."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
+from django.middleware.common import CommonMiddleware
+from django.utils.cache import patch_vary_headers
+
+from peeringdb_oauth.sandbox import clock
+from peeringdb_oauth.sandbox.faults import CONTROL_PREFIX
+from peeringdb_oauth.sandbox.limits import REFUSAL_SECONDS, REQUESTS_PER_MINUTE, Question, Refusal
+from peeringdb_oauth.sandbox.settings import CSP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from peeringdb_oauth.sandbox.state import State
+
+    View = Callable[[HttpRequest], HttpResponse]
+
+VERSION = "2.82.0"
+_BOTH = "Cannot authenticate through Authorization header while logged in. Please log out and try again."
+_TOO_MANY_REFUSALS = {"meta": {"error": "Too many requests that resulted in 401 or 403 responses"}}
+
+
+def pages(get_response: View) -> View:
+    """Pages for people get a content policy; an HSTS header must not reach 'localhost', where other servers speak http."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if response.get("Content-Type", "").startswith("text/html") and response.content:
+            # No form-action in the login pages: browsers apply it to the redirect that leads back to the application.
+            own = "; form-action 'self'" if request.path.startswith(CONTROL_PREFIX) else ""
+            response.headers.setdefault("Content-Security-Policy", CSP + own)
+        if "localhost" in request.META.get("HTTP_HOST", ""):
+            response.headers.pop("Strict-Transport-Security", None)
+        return response
+
+    return middleware
+
+
+def cross_origin(get_response: View) -> View:
+    """Preflights are answered, and allow nothing."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.method == "OPTIONS" and "Origin" in request.headers:
+            response = HttpResponse(headers={"Content-Length": "0"})
+        else:
+            response = get_response(request)
+        patch_vary_headers(response, ("origin",))
+        return response
+
+    return middleware
+
+
+class Common(CommonMiddleware):
+    """A missing slash is a 301 for every method, POST too. The Host header is checked here, before anything else looks at it."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        request.get_host()
+        if self.should_redirect_with_slash(request):
+            return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
+        return None
+
+
+def refusals(get_response: View) -> View:
+    """Refusals are repeated from memory, and too many of them block the address."""
+
+    def answer(request: HttpRequest, question: Question) -> HttpResponse:
+        limits, now = _state().limits, clock.now()
+        if limits.is_blocked(question.address, now):
+            return JsonResponse(_TOO_MANY_REFUSALS, status=429, headers={"X-Throttled-Response": "True"})
+        if refusal := limits.remembered(question, now):
+            headers = {"X-Cached-Response": "True"}
+            return HttpResponse(refusal.content, content_type=refusal.content_type, status=refusal.status, headers=headers)
+        return get_response(request)
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not _limited(request):
+            return get_response(request)
+        question = Question(
+            address=_address(request),
+            identity=_identity(request),
+            method=request.method or "",
+            path=request.path,
+            query=request.META.get("QUERY_STRING", ""),
+        )
+        response = answer(request, question)
+        if response.status_code in REFUSAL_SECONDS:
+            refusal = Refusal(status=response.status_code, content=response.content, content_type=response["Content-Type"])
+            _state().limits.remember(question, refusal, clock.now())
+        return response
+
+    return middleware
+
+
+def language_and_frames(get_response: View) -> View:
+    """Headers of every answer that was not repeated from memory."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response["X-Frame-Options"] = "DENY"
+        response["Content-Language"] = "en"
+        patch_vary_headers(response, ("Accept-Language",))
+        return response
+
+    return middleware
+
+
+def rate(get_response: View) -> View:
+    """120 requests a minute for each address, bearer requests included, browsers with a login session excepted."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if _limited(request) and settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            wait = _state().limits.seconds_to_wait(_address(request), clock.now())
+            if wait:
+                headers = {"X-RateLimit-Limit": str(REQUESTS_PER_MINUTE), "Retry-After": str(wait)}
+                text = "Rate limit exceeded. Please try again later."
+                return HttpResponse(text, content_type="text/plain", status=429, headers=headers)
+        return get_response(request)
+
+    return middleware
+
+
+class Session(SessionMiddleware):
+    """Django's sessions, without 'Vary: Cookie' for those who have none."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES and request.session.is_empty():
+            return response
+        return super().process_response(request, response)
+
+
+def identity(get_response: View) -> View:
+    """PeeringDB's own reading of the Authorization header, before the OAuth code runs, and the headers that tell of it."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        header = request.headers.get("Authorization")
+        refused, auth_id = None, None
+        if request.user.is_authenticated:
+            auth_id = f"u{request.user.id}"
+            if header:
+                refused = JsonResponse({"meta": {"error": _BOTH}}, status=400)
+        elif header and header.startswith("Basic "):
+            # Taken for a PeeringDB user name and password, whatever the path. Nobody in a sandbox has a password.
+            username, password = base64.b64decode(header[6:]).decode().split(":", 1)
+            auth_id = username.replace(" ", "_")[:16]
+            if authenticate(username=username, password=password) is None:
+                refused = JsonResponse({"meta": {"error": "Invalid username or password"}}, status=401)
+        response = refused or get_response(request)
+        response["X-Auth-Status"] = "authenticated" if request.user.is_authenticated else "unauthenticated"
+        response["X-App-Version"] = VERSION
+        if auth_id:
+            response["X-Auth-ID"] = auth_id
+        return response
+
+    return middleware
+
+
+def _state() -> State:
+    state: State = settings.SANDBOX
+    return state
+
+
+def _limited(request: HttpRequest) -> bool:
+    return _state().options.limits and not request.path.startswith(CONTROL_PREFIX)
+
+
+def _address(request: HttpRequest) -> str:
+    """X-Forwarded-For as it was given, else the peer."""
+    return "".join(request.headers.get("X-Forwarded-For", "").split()) or request.META["REMOTE_ADDR"]
+
+
+def _identity(request: HttpRequest) -> str:
+    """Whom a refusal is remembered for."""
+    if session := request.COOKIES.get(settings.SESSION_COOKIE_NAME):
+        return f"session {session}"
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if scheme == "Basic":
+        return "basic " + base64.b64decode(value).decode(errors="replace").partition(":")[0]
+    return f"bearer {value}" if scheme == "Bearer" else "anonymous"
+
+
+def json_body(request: HttpRequest) -> Any:
+    """The JSON of a request, `{}` if it has none."""
+    return json.loads(request.body or b"{}")

@@ -1,0 +1,105 @@
+"""PeeringDB's pages for people: home, login, second factor, logout. There are no passwords: one clicks on a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth import login, logout
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.views.decorators.http import require_http_methods, require_safe
+
+from peeringdb_oauth.sandbox.models import Person
+from peeringdb_oauth.sandbox.oauth import AMR_IN_SESSION, OAUTH_COOKIE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PASSWORD_ONLY = ("pwd",)
+SECOND_FACTORS = {
+    "otp": ("Code of an authenticator app", ("pwd", "otp", "mfa")),
+    "backup": ("Backup code", PASSWORD_ONLY),  # measured: PeeringDB does not count it
+    "security-key": ("Security key", ("pwd", "swk", "mfa")),
+}
+_HALFWAY = "halfway"
+_OAUTH_COOKIE_MAX_AGE = 1800  # seconds
+_BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Where one lands without an application."""
+    return render(request, "sandbox/home.html")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def login_page(request: HttpRequest) -> HttpResponse:
+    """The people to log in as; a second factor is asked for on the next page."""
+    next_url = _safe_next(request)
+    error = ""
+    if request.method == "POST":
+        person = get_object_or_404(Person, username=request.POST.get("person", ""))
+        if not person.is_active:
+            error = f"The account of {person.full_name.strip()} is disabled."
+        elif person.mfa:
+            request.session[_HALFWAY] = person.pk
+            return HttpResponseRedirect(f"{reverse('second-factor')}?{urlencode({'next': next_url})}")
+        else:
+            return _logged_in(request, person, PASSWORD_ONLY, next_url)
+    return render(request, "sandbox/login.html", {"people": Person.objects.all(), "next": next_url, "error": error})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def second_factor(request: HttpRequest) -> HttpResponse:
+    """The second step of a login. A click is enough; which one decides what `amr` says."""
+    next_url = _safe_next(request)
+    person = Person.objects.filter(pk=request.session.get(_HALFWAY)).first()
+    if person is None:
+        return HttpResponseRedirect(f"{reverse('login')}?{urlencode({'next': next_url})}")
+    _, amr = SECOND_FACTORS.get(request.POST.get("factor", ""), ("", ()))
+    if amr:
+        return _logged_in(request, person, amr, next_url)
+    factors = [(key, label) for key, (label, _) in SECOND_FACTORS.items()]
+    return render(request, "sandbox/second_factor.html", {"person": person, "factors": factors, "next": next_url})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def two_factor(request: HttpRequest) -> HttpResponse:
+    """Where PeeringDB keeps people who have no second factor: nothing leads back to the application."""
+    if not request.user.is_authenticated:
+        return HttpResponseRedirect(reverse("login"))
+    if request.method == "POST":
+        request.user.mfa = True
+        request.user.save(update_fields=["mfa"])
+        logout(request)
+        return render(request, "sandbox/two_factor_on.html")
+    return render(request, "sandbox/two_factor.html")
+
+
+@require_safe
+def logout_page(request: HttpRequest) -> HttpResponse:
+    """The site's logout; applications are not told."""
+    logout(request)
+    return HttpResponseRedirect("/")
+
+
+def csrf_failure(_request: HttpRequest, reason: str = "") -> HttpResponse:
+    """PeeringDB says it in JSON."""
+    return JsonResponse({"non_field_errors": [reason]}, status=403)
+
+
+def _logged_in(request: HttpRequest, person: Person, amr: Sequence[str], next_url: str) -> HttpResponse:
+    request.session.pop(_HALFWAY, None)
+    login(request, person, backend=_BACKEND)
+    request.session[AMR_IN_SESSION] = list(amr)
+    response = HttpResponseRedirect(next_url)
+    if next_url.startswith(reverse("oauth2_provider:authorize")):
+        response.set_signed_cookie(OAUTH_COOKIE, person.username, max_age=_OAUTH_COOKIE_MAX_AGE)
+    return response
+
+
+def _safe_next(request: HttpRequest) -> str:
+    url = str(request.POST.get("next") or request.GET.get("next") or "/")
+    return url if url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure()) else "/"

@@ -1,0 +1,93 @@
+"""PeeringDB's part of the OAuth engine: its claims, its amr, and the lengths its database allows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import DataError
+from oauth2_provider.oauth2_validators import OAuth2Validator
+
+from peeringdb_oauth.sandbox.models import AuthenticationMethods
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from peeringdb_oauth.sandbox.models import Person
+
+_MAX_NONCE = 255
+_MAX_CODE_CHALLENGE = 128
+
+
+class Validator(OAuth2Validator):
+    """django-oauth-toolkit's, with PeeringDB's claims. What is not granted is null, not absent."""
+
+    oidc_claim_scope = None
+
+    def get_additional_claims(self) -> dict[str, Callable[[Any], Any]]:
+        """One function of the request for each claim, in PeeringDB's order."""
+        return {
+            "name": _with("profile", lambda person: person.full_name),
+            "given_name": _with("profile", lambda person: person.first_name),
+            "family_name": _with("profile", lambda person: person.last_name),
+            "email": _with("email", lambda person: person.email),
+            "email_verified": _with("email", lambda person: person.verified_email),
+            "id": _with("profile", lambda person: person.id),
+            "verified_user": _with("profile", lambda person: person.verified_user),
+            "networks": _with("networks", lambda person: networks(person, sessions=False)),
+            "amr": _amr_of_code,
+        }
+
+    def _create_authorization_code(self, request: Any, code: dict[str, str], expires: Any = None) -> Any:
+        if len(request.nonce or "") > _MAX_NONCE or len(request.code_challenge or "") > _MAX_CODE_CHALLENGE:
+            raise DataError("too long for its column")  # as PeeringDB's MariaDB says; SQLite does not mind
+        grant = super()._create_authorization_code(request, code, expires)
+        AuthenticationMethods.objects.create(key=f"code:{grant.code}", amr=request.user.amr)
+        return grant
+
+    def _create_access_token(self, expires: Any, request: Any, token: dict[str, Any], source_refresh_token: Any = None) -> Any:
+        access_token = super()._create_access_token(expires, request, token, source_refresh_token)
+        AuthenticationMethods.objects.create(key=f"token:{access_token.token}", amr=_amr_of_code(request))
+        return access_token
+
+
+def networks(person: Person, *, sessions: bool) -> list[dict[str, Any]]:
+    """The person's networks as PeeringDB lists them; only the profile has `manage_peering_sessions`."""
+    rows = []
+    for right in person.rights.select_related("network"):
+        row = {"id": right.network.id, "name": right.network.name, "asn": right.network.asn, "perms": right.perms}
+        if sessions:
+            row["manage_peering_sessions"] = right.manage_peering_sessions
+        rows.append(row)
+    return rows
+
+
+def profile(person: Person, scopes: list[str], access_token: str) -> dict[str, Any]:
+    """The body of /profile/v1: keys that are not granted are absent."""
+    body = {
+        "id": person.id,
+        "given_name": person.first_name,
+        "family_name": person.last_name,
+        "name": person.full_name,
+        "verified_user": person.verified_user,
+    }
+    if "email" in scopes:
+        body |= {"email": person.email, "verified_email": person.verified_email}
+    if "networks" in scopes:
+        body["networks"] = networks(person, sessions=True)
+    if "amr" in scopes:
+        body["amr"] = _kept_amr(f"token:{access_token}")
+    return body
+
+
+def _with(scope: str, read: Callable[[Person], Any]) -> Callable[[Any], Any]:
+    return lambda request: read(request.user) if scope in request.scopes else None
+
+
+def _amr_of_code(request: Any) -> list[str]:
+    """Known where a code is exchanged; a refresh and userinfo know nothing of the login."""
+    return _kept_amr(f"code:{request.code}") if request.grant_type == "authorization_code" else []
+
+
+def _kept_amr(key: str) -> list[str]:
+    kept = AuthenticationMethods.objects.filter(key=key).first()
+    return list(kept.amr) if kept else []

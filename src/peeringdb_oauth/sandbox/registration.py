@@ -1,0 +1,53 @@
+"""Registering applications, as PeeringDB's form does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oauth2_provider.generators import generate_client_id, generate_client_secret
+from oauth2_provider.models import Application
+
+from peeringdb_oauth.sandbox.options import redirect_uri_problems
+from peeringdb_oauth.sandbox.rights import CannotChange
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ALGORITHMS = ("RS256", "HS256", "")
+DEFAULT_CLIENT_ID = "sandbox-client"
+DEFAULT_CLIENT_SECRET = "sandbox-secret-not-for-production"  # noqa: S105 - of the sandbox only, and says so
+
+
+def register(
+    redirect_uris: Sequence[str],
+    *,
+    client_id: str | None = None,
+    client_secret: str | None = None,
+    confidential: bool = True,
+    algorithm: str | None = "RS256",
+    hash_client_secret: bool = True,
+    name: str = "",
+) -> dict[str, object]:
+    """A new application, or an existing one (same client id) anew. The secret is told here and never again: only its hash is stored."""
+    problems = [problem for uri in redirect_uris for problem in redirect_uri_problems(uri)]
+    if not redirect_uris:
+        problems.append("an application needs at least one redirect URI")
+    if (algorithm or "") not in ALGORITHMS:
+        problems.append(f"the algorithm is RS256, HS256 or none, not {algorithm!r}")
+    if problems:
+        raise CannotChange("; ".join(problems))
+    client_id = client_id or generate_client_id()
+    client_secret = generate_client_secret() if client_secret is None else client_secret
+    Application.objects.update_or_create(
+        client_id=client_id,
+        defaults={
+            "name": name or client_id,
+            "client_secret": client_secret,
+            "hash_client_secret": hash_client_secret,
+            "client_type": Application.CLIENT_CONFIDENTIAL if confidential else Application.CLIENT_PUBLIC,
+            "authorization_grant_type": Application.GRANT_AUTHORIZATION_CODE,
+            "redirect_uris": " ".join(redirect_uris),
+            "algorithm": algorithm or "",
+        },
+    )
+    return {"client_id": client_id, "client_secret": client_secret, "redirect_uris": list(redirect_uris)}

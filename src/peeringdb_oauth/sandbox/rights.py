@@ -1,0 +1,104 @@
+"""Changes to the people of a running sandbox: what the control pages and the JSON endpoint do, and how the first people come in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from oauth2_provider.models import AccessToken, RefreshToken
+
+from peeringdb_oauth.sandbox.models import Network, Person, Right
+from peeringdb_oauth.sandbox.people import ALL_RIGHTS, MAX_ASN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from peeringdb_oauth.sandbox.people import People
+
+SWITCHES = ("verified_user", "verified_email", "mfa", "is_active")
+
+
+class CannotChange(ValueError):
+    """What is asked for does not exist or is out of range; the message says so."""
+
+
+@transaction.atomic
+def replace_everyone(people: People) -> None:
+    """The people and networks of a file or of the default cast, instead of those in the database."""
+    Person.objects.exclude(pk__in=[person.id for person in people.people]).delete()
+    Network.objects.exclude(pk__in=[network.id for network in people.networks]).delete()
+    Network.objects.bulk_create(
+        (Network(id=n.id, asn=n.asn, name=n.name) for n in people.networks),
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["asn", "name"],
+    )
+    ids = {network.asn: network.id for network in people.networks}
+    for person in people.people:
+        Person.objects.update_or_create(
+            id=person.id,
+            defaults={
+                "username": person.login,
+                "first_name": person.given_name,
+                "last_name": person.family_name,
+                "email": person.email,
+                "about": person.about,
+                "verified_user": person.verified_user,
+                "verified_email": person.verified_email,
+                "mfa": person.mfa,
+                "is_active": person.active,
+            },
+        )
+        Right.objects.filter(person_id=person.id).delete()
+        Right.objects.bulk_create(
+            Right(person_id=person.id, network_id=ids[r.asn], perms=r.perms, manage_peering_sessions=r.manage_peering_sessions)
+            for r in person.networks
+        )
+
+
+@transaction.atomic
+def change(login: str, *, networks: Mapping[int, int] | None, sessions: int | Mapping[int, int] | None, switches: Mapping[str, bool]) -> None:
+    """Change what is given and leave the rest. `networks`: ASN to perms, instead of all the person has; `sessions`: for all, or by ASN."""
+    person = find(login)
+    for name, value in switches.items():
+        setattr(person, name, value)
+    person.save()
+    if networks is not None:
+        person.rights.all().delete()
+        for asn, perms in networks.items():
+            Right.objects.create(person=person, network=_network(asn), perms=_bits(perms), manage_peering_sessions=_bits(perms))
+    if sessions is not None:
+        for right in person.rights.select_related("network"):
+            value = sessions if isinstance(sessions, int) else sessions.get(right.network.asn, right.manage_peering_sessions)
+            right.manage_peering_sessions = _bits(value)
+            right.save()
+
+
+@transaction.atomic
+def revoke_tokens(login: str | None) -> int:
+    """Delete the tokens of one person, or of all; how many access and refresh tokens that were."""
+    owner = {"user": find(login)} if login else {}
+    refresh, _ = RefreshToken.objects.filter(**owner).delete()
+    access, _ = AccessToken.objects.filter(**owner).delete()
+    return int(refresh + access)
+
+
+def find(login: str) -> Person:
+    """The person of that login name."""
+    person = Person.objects.filter(username=login).first()
+    if person is None:
+        raise CannotChange(f"nobody here is called {login!r}; there are: {', '.join(Person.objects.values_list('username', flat=True))}")
+    return person
+
+
+def _network(asn: Any) -> Network:
+    """A network that exists, or a new one."""
+    if type(asn) is not int or not 1 <= asn <= MAX_ASN:
+        raise CannotChange(f"an ASN is between 1 and {MAX_ASN}, not {asn!r}")
+    return Network.objects.get_or_create(asn=asn, defaults={"name": f"Example Net AS{asn}"})[0]
+
+
+def _bits(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= ALL_RIGHTS:
+        raise CannotChange(f"permissions are a sum of 1 (read), 2 (update), 4 (create) and 8 (delete), 0 to {ALL_RIGHTS}, not {value!r}")
+    return value

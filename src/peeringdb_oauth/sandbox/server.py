@@ -1,0 +1,92 @@
+"""The HTTP server: a thread for each connection, kept connections, TLS without holding up others, nothing of a request in the log but
+its method, path and status."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.core.servers import basehttp
+
+if TYPE_CHECKING:
+    import ssl
+
+_IDLE = 120  # seconds that a kept connection, or a handshake, may stay silent
+
+
+class Server(basehttp.ThreadedWSGIServer):
+    """Django's threaded server, with TLS."""
+
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], *, context: ssl.SSLContext | None, log: bool) -> None:
+        self.context = context
+        self.log = log
+        super().__init__(address, Handler, ipv6=":" in address[0])
+
+    def finish_request(self, request: socket.socket, client_address: Any) -> None:
+        """In the connection's own thread: a slow handshake delays nobody else."""
+        if self.context is None:
+            return super().finish_request(request, client_address)
+        request.settimeout(_IDLE)
+        with self.context.wrap_socket(request, server_side=True) as connection:
+            return super().finish_request(connection, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the signature of socketserver
+        """A client that goes away, or that does not trust our certificate, is not worth a word."""
+        error = sys.exception()
+        if not isinstance(error, OSError) and self.log:
+            print(f"sandbox: {type(error).__name__} in a connection", file=sys.stderr)  # noqa: T201
+
+
+class Handler(basehttp.WSGIRequestHandler):
+    """One connection."""
+
+    timeout = _IDLE
+    disable_nagle_algorithm = True  # headers and body are two writes
+
+    def get_environ(self) -> dict[str, Any]:
+        """The request; with TLS, its scheme; and a way to cut the connection."""
+        environ: dict[str, Any] = super().get_environ()
+        if self.server.context is not None:
+            environ["HTTPS"] = "on"  # wsgiref reads the scheme from it
+        environ["sandbox.cut"] = self.cut
+        return environ
+
+    def cut(self) -> None:
+        """End the connection without another byte."""
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_one_request(self) -> None:
+        """Django's, with a handler of our own."""
+        self.raw_requestline = self.rfile.readline(65537)
+        if len(self.raw_requestline) > 65536:  # noqa: PLR2004
+            self.requestline = self.request_version = self.command = ""
+            self.send_error(414)
+        elif self.parse_request():
+            handler = _Response(self.rfile, self.wfile, self.get_stderr(), self.get_environ())
+            handler.request_handler = self
+            handler.run(self.server.get_app())
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the signature of http.server
+        """Method, path and status; never a query, header or body."""
+        if self.server.log and getattr(self, "command", None):
+            print(f"{self.command} {self.path.partition('?')[0]} {args[1] if len(args) > 1 else ''}", file=sys.stderr)  # noqa: T201
+
+
+class _Response(basehttp.ServerHandler):
+    server_software = ""  # PeeringDB names none
+    os_environ: ClassVar[dict[str, str]] = {}  # a request is not made of this process's environment
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Nothing: a traceback may quote a request."""
+
+
+def url_of(server: Server) -> str:
+    """Where it answers, without slash at the end."""
+    host, port = server.server_address[:2]
+    text = f"[{host}]" if ipaddress.ip_address(host).version == 6 else host  # noqa: PLR2004
+    return f"{'http' if server.context is None else 'https'}://{text}:{port}"

@@ -1,0 +1,59 @@
+"""Serve a sandbox in this very process, which must not use Django for anything else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.sandbox.options import Options, Started
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from peeringdb_oauth.sandbox.boot import Running
+
+_INSTALL = "the sandbox needs more packages ({name} is missing): pip install 'peeringdb-oauth[sandbox]'"
+
+
+def serve(*, options: Options, ready: Callable[[Started], None]) -> None:
+    """Serve until interrupted (Ctrl-C). `ready` is called once, when it answers. Raises `ConfigurationError` with every reason not to start."""
+    running = _boot(options)
+    try:
+        ready(running.started)
+        with contextlib.suppress(KeyboardInterrupt):
+            running.serve()
+    finally:
+        running.close()
+
+
+def serve_child() -> int:
+    """The process behind `Sandbox`: options come as one JSON line on standard input, whose end is the end of this process."""
+    options = Options.from_json(json.loads(sys.stdin.buffer.readline()))
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    sys.stdout = sys.stderr  # a stray print must not be taken for an answer
+    try:
+        running = _boot(options)
+    except ConfigurationError as error:
+        answers.write(json.dumps({"problems": error.problems}) + "\n")
+        answers.close()
+        return 2
+    threading.Thread(target=running.serve, daemon=True).start()
+    answers.write(json.dumps(asdict(running.started)) + "\n")
+    answers.close()
+    sys.stdin.buffer.read()
+    running.close()
+    os._exit(0)  # without waiting for connections that are still open
+
+
+def _boot(options: Options) -> Running:
+    try:
+        from peeringdb_oauth.sandbox.boot import boot  # noqa: PLC0415 - Django comes in here
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(_INSTALL.format(name=error.name)) from error
+    return boot(options)

@@ -1,0 +1,23 @@
+"""What one running sandbox holds in memory beside the database."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from peeringdb_oauth.sandbox.faults import Faults
+from peeringdb_oauth.sandbox.limits import Limits
+
+if TYPE_CHECKING:
+    from peeringdb_oauth.sandbox.options import Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Found at ``settings.SANDBOX``."""
+
+    options: Options
+    limits: Limits = field(default_factory=Limits)
+    faults: Faults = field(default_factory=Faults)
+    control_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
