@@ -11,6 +11,10 @@ from urllib.parse import parse_qsl
 import pytest
 import trustme
 
+from peeringdb_oauth.client import Client
+from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.tls import tls_context
+
 WIRE = Path(__file__).parent / "wire"
 
 
@@ -123,7 +127,8 @@ class CannedServer:
     def replay(self, path, name):
         """Always answer as PeeringDB did when this was recorded."""
         recorded = read_recording(name)
-        headers = {n.replace("-", "_"): v for n, v in recorded.headers.items() if n not in ("content-type", "content-length", "date")}
+        of_the_connection = ("content-type", "content-length", "transfer-encoding", "connection", "date")
+        headers = {n.replace("-", "_"): v for n, v in recorded.headers.items() if n not in of_the_connection}
         self.answer(path, recorded.body, status=recorded.status, content_type=recorded.headers["content-type"], **headers)
 
     def paths(self):
@@ -159,6 +164,11 @@ def _handler_of(canned):
     return Handler
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 100  # connections; of more than there is room for, each would wait a second
+    daemon_threads = True
+
+
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
     """A certificate authority of our own; ``authority.ca_file`` is its certificate."""
@@ -175,8 +185,7 @@ def make_server(authority):
 
     def make(*, tls=False, handler_of=_handler_of):
         canned = CannedServer()
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(canned))
-        server.daemon_threads = True
+        server = _Server(("127.0.0.1", 0), handler_of(canned))
         canned.url = f"http://127.0.0.1:{server.server_port}"
         if tls:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -204,3 +213,40 @@ def server(make_server):
     canned.replay("/oauth2/revoke_token/", "revoke-refresh")
     canned.replay("/oauth2/introspect/", "introspect-post-creds")
     return canned
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch):
+    """Neither a proxy nor a certificate bundle nor a password file of whoever runs the tests."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle", "curl_ca_bundle", "netrc"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def make_client():
+    """``make_client(server, **config)``: a client of a canned server, as the application of the recordings; closed with the test."""
+    clients = []
+
+    def make(server, *, arguments=(), **changes):
+        fields = {
+            "client_id": "conf-rs256",
+            "client_secret": "secret-rs256-0123456789abcdef0123456789",
+            "redirect_uri": "https://app.example.net/callback",
+            "base_url": server.url,
+            "allow_http": True,
+            "ca_file": server.ca_file,
+            "timeout": 5,
+        }
+        clients.append(Client(ClientConfig(**(fields | changes)), **dict(arguments)))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+    tls_context.cache_clear()
+
+
+@pytest.fixture
+def client(make_client, server):
+    return make_client(server)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.metadata import PEERINGDB, ProviderMetadata
 
 WIRE = Path(__file__).parent / "wire"
@@ -33,3 +34,87 @@ def test_every_endpoint_is_at_the_base_url_that_was_given():
     assert asdict(elsewhere) == {
         name: url.replace("https://auth.peeringdb.com", "http://127.0.0.1:8000") for name, url in asdict(PEERINGDB).items()
     }
+
+
+# What a provider says of itself
+
+BASE = "https://auth.peeringdb.com"
+
+
+def documents(host="auth"):
+    return [json.loads((WIRE / f"discovery-{kind}-oauth2@{host}.json").read_text()) for kind in ("oidc", "oauth")]
+
+
+def check_of(*found, base_url=BASE):
+    with pytest.raises(InvalidResponse) as caught:
+        ProviderMetadata.from_documents(base_url, *found)
+    assert caught.value.__cause__ is None
+    return caught.value.check
+
+
+def test_peeringdb_says_of_itself_what_the_constant_says():
+    assert ProviderMetadata.from_documents(BASE, *documents()) == PEERINGDB
+
+
+def test_one_document_and_even_none_leaves_what_was_measured():
+    for some in ([], documents()[:1], documents()[1:]):
+        assert ProviderMetadata.from_documents(BASE, *some) == PEERINGDB
+
+
+def test_each_document_adds_what_the_other_lacks():
+    found = ProviderMetadata.from_documents(
+        "https://op.example.net",
+        {"issuer": "https://op.example.net/oauth2", "token_endpoint": "https://op.example.net/t", "jwks_uri": "https://op.example.net/k"},
+        {
+            "issuer": "https://op.example.net/oauth2",
+            "token_endpoint": "https://op.example.net/t",
+            "introspection_endpoint": "https://op.example.net/i",
+        },
+    )
+    assert (found.token_endpoint, found.jwks_uri) == ("https://op.example.net/t", "https://op.example.net/k")
+    assert found.introspection_endpoint == "https://op.example.net/i"
+    assert found.profile_endpoint == "https://op.example.net/profile/v1"
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize(
+    "issuer",
+    [None, "", "https://www.peeringdb.com/oauth2", f"{BASE}/oauth2/", f"{BASE}", "http://auth.peeringdb.com/oauth2", 5, [f"{BASE}/oauth2"]],
+)
+def test_refuses_the_document_of_another_issuer(which, issuer):
+    found = documents()
+    found[which]["issuer"] = issuer
+    assert check_of(*found) == "issuer"
+
+
+def test_refuses_a_document_without_an_issuer():
+    assert check_of({}) == "issuer"
+
+
+def test_refuses_the_documents_that_peeringdb_serves_under_its_other_name():
+    assert check_of(*documents("www")) == "issuer"
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "revocation_endpoint", "introspection_endpoint", "jwks_uri"])
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://attacker.example.net/x",
+        f"{BASE}.example.net/x",
+        f"{BASE}@attacker.example.net/",
+        "http://auth.peeringdb.com/x",
+        BASE,
+        "/x",
+        "",
+        None,
+        5,
+    ],
+)
+def test_refuses_an_endpoint_that_is_elsewhere(name, endpoint):
+    assert check_of({"issuer": f"{BASE}/oauth2", name: endpoint}) == name
+
+
+def test_refuses_documents_that_disagree():
+    found = documents()
+    found[1]["token_endpoint"] = f"{BASE}/other/"
+    assert check_of(*found) == "token_endpoint"

@@ -19,7 +19,7 @@ CONTRACT = """
     PeeringdbAuth ClientConfig Client AuthorizationRequest TokenResponse Introspection IDTokenClaims Login User Network Permission
     AccessRule Decision MembershipPlan plan_memberships PeeringDBOAuthError ConfigurationError TransportError RateLimited ProviderError
     LoginDenied InvalidResponse StateMismatch InvalidIDToken TokenRejected AccessDenied
-""".split()
+""".split()  # noqa: SIM905 - shorter so
 
 
 def loaded_by(code):

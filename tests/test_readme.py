@@ -1,6 +1,7 @@
 """The README's Flask example is run as it stands there."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,9 @@ def test_flask_example_logs_a_person_in(tmp_path, monkeypatch):
         monkeypatch.setenv("PEERINGDB_OAUTH_REDIRECT_URI", REDIRECT_URI)
         monkeypatch.setenv("PEERINGDB_OAUTH_BASE_URL", pdb.url)
         monkeypatch.setenv("PEERINGDB_OAUTH_CA_FILE", pdb.ca_file)
-        names = {}
-        exec(flask_example(), names)  # noqa: S102 - our own README
-        browser = names["app"].test_client()
+        (tmp_path / "readme_example.py").write_text(flask_example(), "utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+        browser = import_module("readme_example").app.test_client()
 
         callback_url = pdb.log_in("member", browser.get("/login/peeringdb").location)
         page = browser.get(callback_url.removeprefix("https://portal.example.net"))

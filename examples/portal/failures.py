@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request, session
+from werkzeug.exceptions import HTTPException
+
 from peeringdb_oauth import (
     AccessDenied,
     InvalidResponse,
@@ -15,7 +17,6 @@ from peeringdb_oauth import (
     TokenRejected,
     TransportError,
 )
-from werkzeug.exceptions import HTTPException
 
 
 class Failure(NamedTuple):
@@ -26,22 +27,23 @@ class Failure(NamedTuple):
     advice: str
 
 
+LATER = "The fault is not yours. Try again in a few minutes."
 FAILURES = {
     LoginDenied: Failure(403, "You cancelled the login", "Nothing was passed on to us. Log in whenever you like."),
     StateMismatch: Failure(400, "This login was not started here", "It may belong to another window or browser. Start it again from here."),
     AccessDenied: Failure(403, "You cannot use this portal yet", "When this has changed at PeeringDB, log in again."),
     TokenRejected: Failure(403, "Your login has ended", "PeeringDB no longer accepts it. Log in again to go on."),
-    RateLimited: Failure(503, "PeeringDB asks us to wait", "Too much was asked of it from here. Your click was not wrong: repeat it a little later."),
-    TransportError: Failure(502, "PeeringDB does not answer", "The fault is not yours. Try again in a few minutes."),
-    ProviderError: Failure(502, "PeeringDB refused this portal", "The people who run this portal must look into it. They have been told."),
-    InvalidResponse: Failure(502, "PeeringDB's answer makes no sense", "We use nothing of it. Try again; if it goes on, tell the people here."),
-    PeeringDBOAuthError: Failure(502, "The login did not work", "Try again; if it goes on, tell the people who run this portal."),
+    RateLimited: Failure(503, "PeeringDB asks us to wait", "Too much was asked of it from here. The fault is not yours: try again later."),
+    TransportError: Failure(502, "PeeringDB is not available", LATER),
+    ProviderError: Failure(502, "PeeringDB refused this portal", "The people who run it have to look into it. Their log says why."),
+    PeeringDBOAuthError: Failure(502, "PeeringDB's answer cannot be used", LATER),
 }
-CALLBACK = ("authorization_request", "callback", "code", "created_at", "error", "iss")  # what is wrong with the address, not with PeeringDB
-UNFINISHED = Failure(400, "This login cannot be completed", "It took more than ten minutes, was used before, or your browser refuses our cookie. Start it again.")
+CALLBACK = ("authorization_request", "callback", "code", "created_at", "error", "iss")  # the address is wrong, not PeeringDB
+UNFINISHED = Failure(400, "This login cannot be completed", "It is too old or was used, or your browser keeps no cookies. Start again.")
+STALE_FORM = Failure(400, "This form is not valid any more", "Perhaps you logged out in another window. Go back and try again.")
 
 
-def register_failures(app: Flask) -> None:
+def register(app: Flask) -> None:
     """Give every failure its page."""
     app.register_error_handler(PeeringDBOAuthError, peeringdb_failure)
     app.register_error_handler(HTTPException, http_failure)
@@ -52,9 +54,9 @@ def peeringdb_failure(error: PeeringDBOAuthError) -> Response:
     if isinstance(error, TokenRejected):
         session.clear()
     failure = next(FAILURES[kind] for kind in type(error).__mro__ if kind in FAILURES)
-    if isinstance(error, InvalidResponse) and error.check in CALLBACK:
+    if type(error) is InvalidResponse and error.check in CALLBACK:
         failure = UNFINISHED
-    if failure.status >= 500:
+    if failure.status in (502, 503):
         current_app.logger.warning("%s: %s", type(error).__name__, error)
     response = failure_page(failure, error.reasons if isinstance(error, AccessDenied) else [str(error)])
     if isinstance(error, RateLimited):
@@ -63,7 +65,7 @@ def peeringdb_failure(error: PeeringDBOAuthError) -> Response:
 
 
 def http_failure(error: HTTPException) -> Response:
-    """The page for a wrong address, a forged form, or a bug."""
+    """The page for a wrong address, or a bug."""
     return failure_page(Failure(error.code or 500, error.name, error.description or ""), [])
 
 

@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -136,11 +137,15 @@ class Client:
             admitted = self._budget_changed.wait_for(lambda: self._budget.admit(request, self._monotonic()), self.config.timeout)
         if not admitted:
             raise RateLimited(
-                f"{REFUSALS} requests to PeeringDB have been waiting for {self.config.timeout:g} s", retry_after=self.config.timeout
+                f"too many requests to PeeringDB are waiting for their answers, for {self.config.timeout:g} s now",
+                retry_after=self.config.timeout,
             )
         response = None
         try:
-            response = self._receive(self._transmit(request, self.config.timeout))
+            answer = self._transmit(request, self.config.timeout)
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            response = HTTPResponse(status=answer.status_code, headers=headers, body=b"")  # a refusal counts without its body, too
+            response = replace(response, body=self._read_body(answer))
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             if isinstance(error, requests.RequestException):
                 error.request = None  # its body has our secret, and error reports print what hangs on an exception
@@ -148,11 +153,11 @@ class Client:
         finally:
             with self._budget_changed:
                 self._budget.settle(request, response, self._monotonic())
-                self._budget_changed.notify()
+                self._budget_changed.notify_all()  # not one: the news may be that all of them must fail fast
         return response
 
-    def _receive(self, answer: requests.Response) -> HTTPResponse:
-        """The whole answer, bounded in size, and in time however slowly it drips."""
+    def _read_body(self, answer: requests.Response) -> bytes:
+        """The whole body, bounded in size, and in time however slowly it drips."""
         deadline = self._monotonic() + self.config.timeout
         read = getattr(answer.raw, "read1", answer.raw.read)  # urllib3 1.26 has no read1
         body = bytearray()
@@ -163,8 +168,7 @@ class Client:
                     raise InvalidResponse(f"PeeringDB's answer is larger than {MAX_BODY} bytes", check="size")
                 if self._monotonic() > deadline:
                     raise TransportError(f"PeeringDB's answer took longer than {self.config.timeout:g} s")
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        return HTTPResponse(status=answer.status_code, headers=headers, body=bytes(body))
+        return bytes(body)
 
 
 class _Adapter(HTTPAdapter):
@@ -221,10 +225,17 @@ def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 def _explain(error: Exception, request: HTTPRequest, timeout: float) -> str:
     host = urllib3.util.parse_url(request.url).netloc
-    if isinstance(error, requests.exceptions.SSLError | ssl.SSLError):
-        return f"the certificate of {host} was not accepted: if you trust its authority, name its file as ca_file"
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"no TLS connection to {host}{_certificate_problem(error)}"
     if isinstance(error, requests.exceptions.ProxyError):
         return f"the proxy between here and {host} did not work"
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return f"{host} did not answer within {timeout:g} s"
     return f"the connection to {host} failed"
+
+
+def _certificate_problem(error: BaseException | None) -> str:
+    """What OpenSSL says about the certificate, if that is the cause, however deep down."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return "" if error is None else f": {error.verify_message}; if you trust the certificate's authority, name its file as ca_file"

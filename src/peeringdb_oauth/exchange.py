@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from .authorization import AuthorizationRequest, Callback, UsedStates, create_authorization_request, read_callback
 from .config import ClientConfig
-from .errors import InvalidIDToken, PeeringDBOAuthError, RateLimited, TokenRejected
-from .id_token import IDTokenClaims, UnknownKey
+from .errors import InvalidIDToken, InvalidResponse, PeeringDBOAuthError, RateLimited, TokenRejected, TransportError
+from .id_token import IDTokenClaims, UnknownKey, read_subject
 from .id_token import verify_id_token as verify
 from .key_set import KeyCache, KeySet
 from .messages import HTTPRequest, HTTPResponse
-from .metadata import ProviderMetadata
+from .metadata import PEERINGDB, ProviderMetadata
 from .profile import User
 from .tokens import (
     Introspection,
@@ -61,7 +61,8 @@ class Provider:
     def __init__(self, config: ClientConfig, clock: Clock) -> None:
         self.config = config
         self.clock = clock
-        self.metadata = ProviderMetadata.at(config.base_url)
+        self.metadata = ProviderMetadata.at(config.base_url)  # right for PeeringDB; others are asked before their ID tokens are trusted
+        self.discovered = self.metadata == PEERINGDB
         self.used_states = UsedStates()
         self.key_cache = KeyCache()
 
@@ -74,6 +75,8 @@ def log_in(provider: Provider, request: AuthorizationRequest, callback: Callback
     """The callback of a login: two requests, one for the tokens and one for the profile."""
     now = provider.clock()
     code = read_callback(request, callback, issuer=provider.metadata.issuer, now=now)
+    if "openid" in request.scope:
+        yield from _keys(provider)  # if there are none to be had, the code can still be used later
     provider.used_states.use(request, now)
     token_request = build_code_request(
         provider.config,
@@ -121,6 +124,21 @@ def verify_id_token(
         return claims((yield from _keys(provider, unknown_key=True)))
 
 
+def discover(provider: Provider) -> Exchange[ProviderMetadata]:
+    """The provider's endpoints in its own words: both documents, of which one may be missing, merged and checked against the issuer."""
+    documents = []
+    for name in ("openid-configuration", "oauth-authorization-server"):
+        request = HTTPRequest(url=f"{provider.metadata.issuer}/.well-known/{name}")
+        response: HTTPResponse = yield request
+        if response.status != 404:  # noqa: PLR2004
+            documents.append(successful(request, response).json_object())
+    if not documents:
+        raise InvalidResponse(f"{provider.config.base_url} is no PeeringDB: it has no metadata document", check="issuer")
+    provider.metadata = ProviderMetadata.from_documents(provider.config.base_url, *documents)
+    provider.discovered = True
+    return provider.metadata
+
+
 def _keys(provider: Provider, *, unknown_key: bool = False) -> Exchange[KeySet]:
     """The provider's keys, fetched if it is time to. A fetch that fails leaves the ones there are."""
     failure = None
@@ -139,6 +157,8 @@ def _keys(provider: Provider, *, unknown_key: bool = False) -> Exchange[KeySet]:
 def _fetch_keys(provider: Provider, *, unknown_key: bool) -> Exchange[None]:
     if not provider.key_cache.start_fetch(provider.clock(), unknown_key=unknown_key):
         return
+    if not provider.discovered:
+        yield from discover(provider)
     request = HTTPRequest(url=provider.metadata.jwks_uri)
     response: HTTPResponse = yield request
     keys = KeySet.from_jwks(successful(request, response).json_object())
@@ -160,9 +180,19 @@ def refresh(provider: Provider, token: TokenResponse | str) -> Exchange[TokenRes
     request = build_refresh_request(provider.config, provider.metadata, refresh_token=checked_token(refresh_token))
     now = provider.clock()
     response: HTTPResponse = yield request
-    requested = token.scope if isinstance(token, TokenResponse) else ()
+    requested, previous = (token.scope, token.id_token) if isinstance(token, TokenResponse) else ((), None)
     refreshed = parse_token_response(request, response, requested=requested, now=now)
-    return refreshed if refreshed.refresh_token is not None else replace(refreshed, refresh_token=refresh_token)  # RFC 6749 section 6
+    if refreshed.refresh_token is None:  # RFC 6749 section 6: then the old one stays
+        refreshed = replace(refreshed, refresh_token=refresh_token)
+    if refreshed.id_token is None:
+        return refreshed
+    try:
+        claims = yield from verify_id_token(provider, refreshed.id_token, access_token=refreshed.access_token)
+    except TransportError:
+        return replace(refreshed, id_token=None)  # without keys it proves nothing, but the tokens must not be lost: the old ones are dead
+    if previous is not None and claims.subject != read_subject(previous):  # OpenID Connect Core 12.2
+        raise InvalidIDToken("the refreshed ID token is about somebody else", check="sub")
+    return refreshed
 
 
 def revoke(provider: Provider, token: TokenResponse | str) -> Exchange[None]:

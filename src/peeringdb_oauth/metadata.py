@@ -1,6 +1,10 @@
-"""Where PeeringDB's endpoints are. Knows their paths as measured on PeeringDB 2.82.0; fetches nothing."""
+"""Where PeeringDB's endpoints are: their paths as measured on PeeringDB 2.82.0, or what a provider says itself. Fetches nothing."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from .errors import InvalidResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,26 @@ class ProviderMetadata:
             jwks_uri=f"{issuer}/.well-known/jwks.json",
             profile_endpoint=f"{base_url}/profile/v1",
         )
+
+    @classmethod
+    def from_documents(cls, base_url: str, *documents: Mapping[str, Any]) -> "ProviderMetadata":
+        """What the provider at ``base_url`` says of itself in its metadata documents, each of which has what the other lacks.
+
+        Where they say nothing it is as `at` says. Raises: `InvalidResponse` when a document belongs to another issuer (RFC 8414
+        section 3.3, OpenID Connect Discovery 4.3), when they disagree, or when an endpoint is elsewhere: it would be sent secrets.
+        """
+        known = cls.at(base_url)
+        found: dict[str, str] = {}
+        for document in documents:
+            if document.get("issuer") != known.issuer:
+                raise InvalidResponse(f"the metadata of {base_url} belongs to another issuer than {known.issuer}", check="issuer")
+            for name in (field.name for field in fields(cls) if field.name in document):
+                endpoint = document[name]
+                if not isinstance(endpoint, str) or not endpoint.startswith(f"{base_url}/"):
+                    raise InvalidResponse(f"the metadata of {base_url} has a {name} that is elsewhere", check=name)
+                if found.setdefault(name, endpoint) != endpoint:
+                    raise InvalidResponse(f"the two metadata documents of {base_url} disagree about {name}", check=name)
+        return replace(known, **found)
 
 
 PEERINGDB = ProviderMetadata.at("https://auth.peeringdb.com")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+import signal
 import sys
 from dataclasses import asdict
 
@@ -17,6 +17,7 @@ def main() -> int:
     options = _arguments().parse_args()
     if options.child:
         return serve_child()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: clean up and go
     try:
         serve(
             ready=_say,

@@ -50,7 +50,9 @@ def command(request: HttpRequest, command: str) -> JsonResponse:
         return JsonResponse({"error": str(error)}, status=400)
 
 
-def _change(person: str, *, networks: Any = None, manage_peering_sessions: Any = None, active: bool | None = None, **switches: bool) -> None:
+def _change(
+    person: str, *, networks: Any = None, manage_peering_sessions: Any = None, active: bool | None = None, **switches: bool
+) -> None:
     given = switches | ({} if active is None else {"is_active": active})
     if wrong := [name for name, value in given.items() if name not in rights.SWITCHES or type(value) is not bool]:
         raise CannotChange(f"these are true or false, and no others: {', '.join(rights.SWITCHES)}; wrong: {', '.join(wrong)}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import django
 from django.apps import apps
 from django.conf import settings
+from django.core.signals import got_request_exception
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.sandbox import clock
@@ -68,12 +71,14 @@ def boot(options: Options) -> Running:
         options.redirect_uris,
         client_id=registration.DEFAULT_CLIENT_ID,
         client_secret=registration.DEFAULT_CLIENT_SECRET,
-        name="Your application",
+        name="your application",
     )
     try:
         listening = server.Server((options.host, options.port), context=context, log=options.log)
     except OSError as error:
         raise ConfigurationError(f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror}") from error
+    if options.log:
+        got_request_exception.connect(_say_where, weak=False)
     listening.set_app(state.faults.around(WSGIHandler()))
     started = Started(
         url=server.url_of(listening),
@@ -83,6 +88,14 @@ def boot(options: Options) -> Running:
         control_token=state.control_token,
     )
     return Running(server=listening, started=started, temporary=temporary)
+
+
+def _say_where(**_: Any) -> None:
+    """Which error a page of status 500 stands for, without its message, which may quote a request."""
+    error = sys.exception()
+    if error is not None and error.__traceback__ is not None:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        print(f"sandbox: {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}", file=sys.stderr)  # noqa: T201
 
 
 def _prepare_database(people: Any) -> None:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _MAX_STEPS = 20
+_NOTHING_TO_DENY = (
+    "there was no consent page to deny: PeeringDB approves by itself while the person has a valid token of the application; "
+    "approval_prompt=force in the authorization URL makes it ask"
+)
 
 
 class SandboxError(RuntimeError):
@@ -61,10 +65,13 @@ class Browser:
         for name, value in (("person", person), ("factor", second_factor)):
             if isinstance(answer, _Page) and any(button == name for button, _ in answer.buttons):
                 answer = self._press(answer, name, value)
-        if isinstance(answer, _Page) and ("allow", "Authorize") in answer.buttons:
+        asked = isinstance(answer, _Page) and ("allow", "Authorize") in answer.buttons
+        if isinstance(answer, _Page) and asked:
             answer = self._press(answer, "allow", "Authorize") if consent else self._press(answer)
         if isinstance(answer, _Page):
             raise SandboxError(f"PeeringDB did not lead back to the application, but showed: {answer.heading}. {answer.message}".strip())
+        if not consent and not asked and "error=" not in answer:
+            raise SandboxError(_NOTHING_TO_DENY)
         return answer
 
     def _press(self, page: _Page, name: str = "", value: str = "") -> _Page | str:

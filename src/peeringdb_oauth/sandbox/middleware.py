@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import base64
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponsePermanentRedirect, JsonResponse
+from django.http.request import split_domain_port, validate_host
 from django.middleware.common import CommonMiddleware
 from django.utils.cache import patch_vary_headers
 
 from peeringdb_oauth.sandbox import clock
 from peeringdb_oauth.sandbox.faults import CONTROL_PREFIX
 from peeringdb_oauth.sandbox.limits import REFUSAL_SECONDS, REQUESTS_PER_MINUTE, Question, Refusal
-from peeringdb_oauth.sandbox.settings import CSP
+from peeringdb_oauth.sandbox.settings import CSP, LOOPBACK_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,14 +31,17 @@ _TOO_MANY_REFUSALS = {"meta": {"error": "Too many requests that resulted in 401 
 
 
 def pages(get_response: View) -> View:
-    """Pages for people get a content policy; an HSTS header must not reach 'localhost', where other servers speak http."""
+    """Pages get a content policy, control pages a check of the host name; HSTS must not reach 'localhost', where others speak http."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        own_page = request.path.startswith(CONTROL_PREFIX)
+        if own_page and not validate_host(split_domain_port(request.META.get("HTTP_HOST", ""))[0], LOOPBACK_NAMES):
+            # A page of another site whose name was made to point here (DNS rebinding) must not switch faults.
+            return HttpResponseForbidden("The control pages answer on 127.0.0.1, [::1] and localhost only.")
         response = get_response(request)
         if response.get("Content-Type", "").startswith("text/html") and response.content:
             # No form-action in the login pages: browsers apply it to the redirect that leads back to the application.
-            own = "; form-action 'self'" if request.path.startswith(CONTROL_PREFIX) else ""
-            response.headers.setdefault("Content-Security-Policy", CSP + own)
+            response["Content-Security-Policy"] = CSP + ("; form-action 'self'" if own_page else "")
         if "localhost" in request.META.get("HTTP_HOST", ""):
             response.headers.pop("Strict-Transport-Security", None)
         return response
@@ -64,6 +67,7 @@ class Common(CommonMiddleware):
     """A missing slash is a 301 for every method, POST too. The Host header is checked here, before anything else looks at it."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        """The redirect, or None."""
         request.get_host()
         if self.should_redirect_with_slash(request):
             return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
@@ -133,6 +137,7 @@ class Session(SessionMiddleware):
     """Django's sessions, without 'Vary: Cookie' for those who have none."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """The answer, with the session's cookie if there is a session."""
         if settings.SESSION_COOKIE_NAME not in request.COOKIES and request.session.is_empty():
             return response
         return super().process_response(request, response)
@@ -186,8 +191,3 @@ def _identity(request: HttpRequest) -> str:
     if scheme == "Basic":
         return "basic " + base64.b64decode(value).decode(errors="replace").partition(":")[0]
     return f"bearer {value}" if scheme == "Bearer" else "anonymous"
-
-
-def json_body(request: HttpRequest) -> Any:
-    """The JSON of a request, `{}` if it has none."""
-    return json.loads(request.body or b"{}")

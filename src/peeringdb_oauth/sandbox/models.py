@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 
 
@@ -19,10 +19,11 @@ class Person(AbstractBaseUser):
     mfa = models.BooleanField(default=True)
     is_active = models.BooleanField(default=True)
 
+    objects = BaseUserManager()
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS = ()
 
-    class Meta:
+    class Meta:  # noqa: D106
         app_label = "sandbox"
         ordering = ("id",)
 
@@ -41,7 +42,7 @@ class Network(models.Model):
     asn = models.BigIntegerField(unique=True)
     name = models.CharField(max_length=255)
 
-    class Meta:
+    class Meta:  # noqa: D106
         app_label = "sandbox"
         ordering = ("id",)
 
@@ -57,7 +58,7 @@ class Right(models.Model):
     perms = models.IntegerField()
     manage_peering_sessions = models.IntegerField()
 
-    class Meta:
+    class Meta:  # noqa: D106
         app_label = "sandbox"
         ordering = ("network_id",)
         constraints = (models.UniqueConstraint(fields=("person", "network"), name="one_right_per_network"),)
@@ -73,7 +74,7 @@ class AuthenticationMethods(models.Model):
     """``code:`` or ``token:`` and the value."""
     amr = models.JSONField()
 
-    class Meta:
+    class Meta:  # noqa: D106
         app_label = "sandbox"
 
     def __str__(self) -> str:
@@ -86,7 +87,7 @@ class Kept(models.Model):
     name = models.CharField(max_length=64, primary_key=True)
     value = models.TextField()
 
-    class Meta:
+    class Meta:  # noqa: D106
         app_label = "sandbox"
 
     def __str__(self) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import threading
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -16,7 +18,7 @@ from oauth2_provider.exceptions import OAuthToolkitError
 from oauth2_provider.http import OAuth2ResponseRedirect
 from oauth2_provider.oauth2_backends import get_oauthlib_core
 from oauth2_provider.settings import oauth2_settings
-from oauth2_provider.views import AuthorizationView
+from oauth2_provider.views import AuthorizationView, TokenView
 
 from peeringdb_oauth.sandbox.provider import Validator, profile
 from peeringdb_oauth.sandbox.settings import SCOPES
@@ -60,12 +62,24 @@ class Authorize(AuthorizationView):
         query = [(key, value) for key, value in parse_qsl(self.request.META["QUERY_STRING"]) if key != "prompt"]
         return redirect_to_login(f"{self.request.path}?{urlencode(query)}")
 
-    def redirect(self, redirect_to: str, application: Any) -> HttpResponse:
+    def redirect(self, redirect_to: str, application: Any) -> HttpResponse:  # noqa: ARG002 - the signature there
         """To the application. Anything but https is a bare 400, except loopback http in a sandbox that is not strict."""
         schemes = list(oauth2_settings.ALLOWED_REDIRECT_URI_SCHEMES)
         if not settings.SANDBOX.options.strict and is_loopback_url(redirect_to):
             schemes.append("http")
         return OAuth2ResponseRedirect(redirect_to, schemes)
+
+
+class Token(TokenView):
+    """django-oauth-toolkit's. Of several exchanges of one code at once, one succeeds and the others are told invalid_grant (measured)."""
+
+    _one_by_one = threading.Lock()
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """One grant."""
+        exchange = request.POST.get("grant_type") == "authorization_code"
+        with self._one_by_one if exchange else contextlib.nullcontext():
+            return super().post(request, *args, **kwargs)
 
 
 def profile_v1(request: HttpRequest) -> HttpResponse:

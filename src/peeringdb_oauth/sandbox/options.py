@@ -48,7 +48,8 @@ class Options:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Options:
         """The options that `dataclasses.asdict` and JSON made of them."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in document.items()})
+        values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,7 @@ def parse_people(document: Any) -> People:
     known = {network.asn for network in networks}
     for person in people:
         reader.unique(f"the networks of {person.login}", "asn", [right.asn for right in person.networks])
-        reader.problems += [f"{person.login}: AS{r.asn} is not among the networks" for r in person.networks if r.asn not in known]
+        reader.problems += [f"{person.login}: AS{r.asn} is not among the networks" for r in person.networks if r.asn and r.asn not in known]
     if reader.problems:
         raise ConfigurationError(*reader.problems)
     return People(networks=networks, people=people)

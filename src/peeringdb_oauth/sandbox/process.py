@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 30
 _STOP_SECONDS = 5
-_SEQUENCE = (list, tuple)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +150,7 @@ class Sandbox:
         hash_client_secret: bool = True,
         name: str = "",
     ) -> Application:
-        """A new application. `algorithm` is "RS256", "HS256" or None, as in PeeringDB's form; its client id and secret are made up if not given."""
+        """A new application, `algorithm` "RS256", "HS256" or None as in PeeringDB's form. Client id and secret are made up if not given."""
         answer = self._command(
             "register",
             redirect_uris=redirect_uris,
@@ -162,7 +161,9 @@ class Sandbox:
             hash_client_secret=hash_client_secret,
             name=name,
         )
-        return Application(client_id=answer["client_id"], client_secret=answer["client_secret"], redirect_uris=tuple(answer["redirect_uris"]))
+        return Application(
+            client_id=answer["client_id"], client_secret=answer["client_secret"], redirect_uris=tuple(answer["redirect_uris"])
+        )
 
     def log_in(self, person: str, authorization_url: str, *, consent: bool = True, second_factor: str = "otp") -> str:
         """The callback URL to which PeeringDB sends the browser of `person`; it is not fetched.
@@ -194,12 +195,12 @@ class Sandbox:
         if networks is not None:
             arguments["networks"] = dict(networks)
         if manage_peering_sessions is not None:
-            whole = isinstance(manage_peering_sessions, int)
-            arguments["manage_peering_sessions"] = manage_peering_sessions if whole else dict(manage_peering_sessions)  # type: ignore[call-overload]
+            sessions = manage_peering_sessions
+            arguments["manage_peering_sessions"] = sessions if isinstance(sessions, int) else dict(sessions)
         self._command("change", person=person, **arguments)
 
     def fault(self, kind: str, *, path: str | None = None, times: int | None = None, seconds: float = 3.0) -> None:
-        """Switch a fault on: "error_500", "slow" (by `seconds`), "cut" or "outage"; for one path or all, for some requests or until cleared."""
+        """Switch a fault on: "error_500", "slow" (by `seconds`), "cut" or "outage"; for one path or all, some times or until cleared."""
         self._command("fault", kind=kind, path=path, times=times, seconds=seconds)
 
     def clear_faults(self) -> None:
@@ -250,7 +251,7 @@ class Sandbox:
 def _spawn() -> subprocess.Popen[bytes]:
     """The child. It gets its options through the pipe, whose end tells it to end; so it goes even if this process is killed."""
     environ = {key: value for key, value in os.environ.items() if key not in {"DJANGO_SETTINGS_MODULE", "PYTHONWARNINGS"}}
-    return subprocess.Popen(  # noqa: S603 - our own module
+    return subprocess.Popen(
         [sys.executable, "-m", "peeringdb_oauth.sandbox", "--child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

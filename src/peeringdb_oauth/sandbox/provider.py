@@ -37,6 +37,10 @@ class Validator(OAuth2Validator):
             "amr": _amr_of_code,
         }
 
+    def validate_user(self, *_args: Any, **_kwargs: Any) -> bool:
+        """The password grant. PeeringDB's login code fails on the request that django-oauth-toolkit makes up for it: 500."""
+        raise NotImplementedError
+
     def _create_authorization_code(self, request: Any, code: dict[str, str], expires: Any = None) -> Any:
         if len(request.nonce or "") > _MAX_NONCE or len(request.code_challenge or "") > _MAX_CODE_CHALLENGE:
             raise DataError("too long for its column")  # as PeeringDB's MariaDB says; SQLite does not mind

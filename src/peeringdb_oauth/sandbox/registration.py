@@ -41,7 +41,7 @@ def register(
     Application.objects.update_or_create(
         client_id=client_id,
         defaults={
-            "name": name or client_id,
+            "name": name or "Unnamed application",
             "client_secret": client_secret,
             "hash_client_secret": hash_client_secret,
             "client_type": Application.CLIENT_CONFIDENTIAL if confidential else Application.CLIENT_PUBLIC,

@@ -57,11 +57,13 @@ def replace_everyone(people: People) -> None:
 
 
 @transaction.atomic
-def change(login: str, *, networks: Mapping[int, int] | None, sessions: int | Mapping[int, int] | None, switches: Mapping[str, bool]) -> None:
+def change(
+    login: str, *, networks: Mapping[int, int] | None, sessions: int | Mapping[int, int] | None, switches: Mapping[str, bool]
+) -> None:
     """Change what is given and leave the rest. `networks`: ASN to perms, instead of all the person has; `sessions`: for all, or by ASN."""
     person = find(login)
-    for name, value in switches.items():
-        setattr(person, name, value)
+    for name, switch in switches.items():
+        setattr(person, name, switch)
     person.save()
     if networks is not None:
         person.rights.all().delete()
@@ -85,7 +87,7 @@ def revoke_tokens(login: str | None) -> int:
 
 def find(login: str) -> Person:
     """The person of that login name."""
-    person = Person.objects.filter(username=login).first()
+    person: Person | None = Person.objects.filter(username=login).first()
     if person is None:
         raise CannotChange(f"nobody here is called {login!r}; there are: {', '.join(Person.objects.values_list('username', flat=True))}")
     return person
@@ -95,7 +97,8 @@ def _network(asn: Any) -> Network:
     """A network that exists, or a new one."""
     if type(asn) is not int or not 1 <= asn <= MAX_ASN:
         raise CannotChange(f"an ASN is between 1 and {MAX_ASN}, not {asn!r}")
-    return Network.objects.get_or_create(asn=asn, defaults={"name": f"Example Net AS{asn}"})[0]
+    network: Network = Network.objects.get_or_create(asn=asn, defaults={"name": f"Example Net AS{asn}"})[0]
+    return network
 
 
 def _bits(value: Any) -> int:

@@ -1,5 +1,4 @@
-"""The HTTP server: a thread for each connection, kept connections, TLS without holding up others, nothing of a request in the log but
-its method, path and status."""
+"""The HTTP server: a thread for each kept connection, handshakes that hold up nobody, a log of methods, paths and statuses only."""
 
 from __future__ import annotations
 
@@ -29,10 +28,11 @@ class Server(basehttp.ThreadedWSGIServer):
     def finish_request(self, request: socket.socket, client_address: Any) -> None:
         """In the connection's own thread: a slow handshake delays nobody else."""
         if self.context is None:
-            return super().finish_request(request, client_address)
+            super().finish_request(request, client_address)
+            return
         request.settimeout(_IDLE)
         with self.context.wrap_socket(request, server_side=True) as connection:
-            return super().finish_request(connection, client_address)
+            super().finish_request(connection, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the signature of socketserver
         """A client that goes away, or that does not trust our certificate, is not worth a word."""
@@ -71,7 +71,7 @@ class Handler(basehttp.WSGIRequestHandler):
             handler.request_handler = self
             handler.run(self.server.get_app())
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the signature of http.server
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ARG002 - the signature of http.server
         """Method, path and status; never a query, header or body."""
         if self.server.log and getattr(self, "command", None):
             print(f"{self.command} {self.path.partition('?')[0]} {args[1] if len(args) > 1 else ''}", file=sys.stderr)  # noqa: T201

@@ -22,7 +22,7 @@ _INSTALL = "the sandbox needs more packages ({name} is missing): pip install 'pe
 
 
 def serve(*, options: Options, ready: Callable[[Started], None]) -> None:
-    """Serve until interrupted (Ctrl-C). `ready` is called once, when it answers. Raises `ConfigurationError` with every reason not to start."""
+    """Serve until interrupted (Ctrl-C); `ready` is called once, when it answers. `ConfigurationError` says everything that cannot work."""
     running = _boot(options)
     try:
         ready(running.started)

@@ -40,14 +40,14 @@ _MIDDLEWARE = (
     "peeringdb_oauth.sandbox.middleware.identity",
     "oauth2_provider.middleware.OAuth2TokenMiddleware",
 )
-_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
-CSP = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+CSP = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 
 
 def settings_for(options: Options) -> dict[str, Any]:
     """The settings. The secret key is set later: it is kept in the database."""
     return {
-        "ALLOWED_HOSTS": [*_LOOPBACK_NAMES, *options.hosts],
+        "ALLOWED_HOSTS": [*LOOPBACK_NAMES, *options.hosts],
         "AUTHENTICATION_BACKENDS": ["oauth2_provider.backends.OAuth2Backend", "django.contrib.auth.backends.ModelBackend"],
         "AUTH_USER_MODEL": "sandbox.Person",
         "CSRF_FAILURE_VIEW": "peeringdb_oauth.sandbox.pages.csrf_failure",

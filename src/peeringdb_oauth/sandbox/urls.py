@@ -12,7 +12,7 @@ _OAUTH = re_path(r"^\.well-known/oauth-authorization-server/?$", oauth.authoriza
 
 _oauth2 = [
     path("authorize/", oauth.Authorize.as_view(), name="authorize"),
-    path("token/", views.TokenView.as_view(), name="token"),
+    path("token/", oauth.Token.as_view(), name="token"),
     path("revoke_token/", views.RevokeTokenView.as_view(), name="revoke-token"),
     path("introspect/", views.IntrospectTokenView.as_view(), name="introspect"),
     path("device-authorization/", views.DeviceAuthorizationView.as_view(), name="device-authorization"),

@@ -1,0 +1,134 @@
+"""Starts a local PeeringDB and a peering portal, to log in with one at the other. ``--once``: one login without a browser, as JSON."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from tempfile import TemporaryDirectory
+from threading import Thread
+
+try:
+    import requests
+    from portal import create_app
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    from peeringdb_oauth import ClientConfig, PeeringDBOAuthError
+    from peeringdb_oauth.sandbox import Sandbox, SandboxError
+except ModuleNotFoundError as missing:
+    sys.exit(f"demo: {missing.name} is not installed: `make demo` sets everything up")
+
+WHAT_TO_TRY = """
+  The portal     {portal}
+  PeeringDB      {pdb}/sandbox/   (change people while they are logged in)
+                 {pdb}/sandbox/faults/   (let PeeringDB fail)
+
+Log in at the portal, with no password, for example as
+  orgadmin       may do everything: request peering, and it is confirmed
+  limited        has different rights on each network: AS64501 is refused, with the reason
+  manynets       speaks for 300 networks
+  unverified, emailunconf, nonets, nomfa: do not get in, and are told why
+
+Then give Lim Ited the right to update AS64501: {pdb}/sandbox/people/limited/
+and press the button at the portal again; or cancel at PeeringDB; or switch on an outage.
+
+Ctrl-C ends both.
+"""
+
+
+class LoginFailed(Exception):
+    """The login did not end at the portal; the message says where it ended."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo; the exit status."""
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="log in once, without a browser, and print the user as JSON")
+    parser.add_argument("--user", default="orgadmin", help="whom --once logs in (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if options.once:
+        logging.disable(logging.WARNING)  # what the portal warns of is in our one message
+    try:
+        with Sandbox(tls=False) as pdb, running_portal(pdb) as portal:
+            if options.once:
+                print(json.dumps(log_in(pdb, portal, options.user), indent=2))  # noqa: T201
+                return 0
+            print(WHAT_TO_TRY.format(portal=portal, pdb=pdb.url), flush=True)  # noqa: T201
+            open_browser(portal)
+            pdb.wait()
+    except KeyboardInterrupt:
+        return 130 if options.once else 0
+    except (PeeringDBOAuthError, SandboxError, LoginFailed, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    print("demo: the local PeeringDB has ended", file=sys.stderr)  # noqa: T201
+    return 1
+
+
+@contextmanager
+def running_portal(pdb: Sandbox) -> Iterator[str]:
+    """The portal, registered at this PeeringDB, on a free port of loopback; yields its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, TemporaryDirectory(prefix="portal-") as session_dir:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        application = pdb.register(f"{address}/login/peeringdb/callback", name="Example-IX peering portal")
+        config = ClientConfig(
+            client_id=application.client_id,
+            client_secret=application.client_secret,
+            redirect_uri=application.redirect_uris[0],
+            base_url=pdb.url,
+            allow_http=True,
+        )
+        app = create_app(config, session_dir=session_dir, profile_max_age=0)  # so that changed rights show at once
+        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet, fd=listener.fileno())
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        try:
+            yield address
+        finally:
+            server.shutdown()
+            server.server_close()
+            app.extensions["peeringdb"].close()
+
+
+class Quiet(WSGIRequestHandler):
+    """Werkzeug's own log has every callback in it, with its code."""
+
+    def log(self, *_: object) -> None:
+        """Nothing."""
+
+
+def log_in(pdb: Sandbox, portal: str, person: str) -> dict[str, object]:
+    """The user as the portal knows them after a login over its own pages. Raises `LoginFailed`."""
+    with requests.Session() as browser:
+        browser.trust_env = False  # no proxy stands between this machine and itself
+        browser.headers["Accept"] = "application/json"
+        callback = pdb.log_in(person, step(browser, f"{portal}/login/peeringdb").headers["Location"])
+        home = step(browser, callback).headers["Location"]
+        step(browser, portal + home)
+        return step(browser, f"{portal}/me").json()
+
+
+def step(browser: requests.Session, url: str) -> requests.Response:
+    """One page of the portal, which says in JSON what is wrong."""
+    answer = browser.get(url, allow_redirects=False, timeout=30)
+    if not answer.ok:
+        failure = answer.json()
+        raise LoginFailed(f"the portal answers {answer.status_code}, {failure['title']}: {'; '.join(failure['reasons'])}")
+    return answer
+
+
+def open_browser(address: str) -> None:
+    """Open the portal, where there is a screen; a demo without a browser is still a demo."""
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return
+    with suppress(webbrowser.Error, OSError):
+        webbrowser.open(address)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""The command line, as a process of its own."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import sysconfig
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from peeringdb_oauth import Client, ClientConfig, __version__
+from peeringdb_oauth.sandbox.browser import Browser, SandboxError
+
+COMMAND = shutil.which("peeringdb-oauth", path=sysconfig.get_path("scripts"))
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PEERINGDB_OAUTH_")}
+
+
+def start(command, environment=ENVIRONMENT):
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env=environment)  # noqa: S603 - what is tested
+
+
+def run(*arguments):
+    return start([COMMAND, *arguments])
+
+
+def run_without(module, *arguments):
+    """As if a package were not installed."""
+    program = f"import sys; sys.modules[{module!r}] = None; from peeringdb_oauth.cli import main; main()"
+    return start([sys.executable, "-c", program, *arguments])
+
+
+@contextmanager
+def sandbox(*arguments):
+    """A running sandbox: its process, and all it said at the start."""
+    environment = ENVIRONMENT | {"PYTHONUNBUFFERED": "1"}
+    command = [COMMAND, "sandbox", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)  # noqa: S603
+    said = ""
+    try:
+        for line in process.stdout:
+            said += line
+            if "Ctrl-C" in line:
+                break
+        yield process, said
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def settings(said):
+    return dict(re.findall(r"export (\w+)=(\S+)", said))
+
+
+def url_of(said):
+    return settings(said)["PEERINGDB_OAUTH_BASE_URL"]
+
+
+def test_tells_its_version():
+    assert run("--version").stdout == f"peeringdb-oauth {__version__}\n"
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_names_the_commands(option):
+    ended = run(option)
+    assert ended.returncode == 0
+    assert re.search(r"^ +sandbox +\S", ended.stdout, re.MULTILINE)
+
+
+def test_help_of_the_sandbox_explains_every_option():
+    said = run("sandbox", "--help").stdout
+    options = ("--port", "--tls", "--people", "--strict", "--no-limits", "--database", "--redirect-uri")
+    assert [option for option in options if not re.search(rf"^ +{option} .*[a-z]", said, re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("module", ["click", "rich"])
+def test_names_the_pip_line_when_the_command_line_is_not_installed(module):
+    ended = run_without(module, "--version")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert re.fullmatch(r'peeringdb-oauth: .* pip install "peeringdb-oauth\[cli\]"\n', ended.stderr)
+
+
+@pytest.mark.parametrize("module", ["django"])
+def test_names_the_pip_line_when_the_sandbox_is_not_installed(module):
+    ended = run_without(module, "sandbox")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert re.fullmatch(r"peeringdb-oauth: .* pip install .peeringdb-oauth\[sandbox\].\n", ended.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--port", "99999"), "port must be"),
+        (("--people", "/nonexistent/people.toml"), "people file /nonexistent/people.toml cannot be read"),
+        (("--database", "/nonexistent/sandbox.sqlite"), "database cannot be used"),
+        (("--redirect-uri", "nonsense"), "'nonsense'"),
+    ],
+)
+def test_what_cannot_work_is_said_in_one_sentence(arguments, problem):
+    ended = run("sandbox", *arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert re.fullmatch(rf"peeringdb-oauth: .*{problem}.*\n", ended.stderr)
+
+
+def test_several_problems_are_several_sentences():
+    ended = run("sandbox", "--port", "-1", "--redirect-uri", "nonsense")
+    assert [line.startswith("peeringdb-oauth: ") for line in ended.stderr.splitlines()] == [True, True]
+
+
+def test_a_port_that_is_taken_is_said():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run("sandbox", "--port", str(port))
+    assert ended.returncode == 2
+    assert re.fullmatch(rf"peeringdb-oauth: .*port {port}: .*\n", ended.stderr)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_sandbox_ends_in_order_and_leaves_nothing_behind(number):
+    with sandbox("--tls") as (process, said):
+        ca_file = Path(settings(said)["PEERINGDB_OAUTH_CA_FILE"])
+        assert ca_file.exists()
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=10)
+        assert (process.returncode, errors) == (0, "")
+    assert not ca_file.exists()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("arguments", [(), ("--tls",), ("--redirect-uri", "http://127.0.0.1:3000/callback?a=b&c=d")])
+def test_its_settings_can_be_pasted_and_used(monkeypatch, arguments):
+    with sandbox(*arguments) as (_, said):
+        exports = "".join(line + "\n" for line in said.splitlines() if line.startswith("  export"))
+        pasted = start(["/bin/sh", "-c", f"{exports}env"], {}).stdout
+        for name, value in (line.split("=", 1) for line in pasted.splitlines()):
+            if name.startswith("PEERINGDB_OAUTH_"):
+                monkeypatch.setenv(name, value)
+        config = ClientConfig.load()
+        with Client(config) as client:
+            login = client.authorization_request()
+            context = config.ca_file and ssl.create_default_context(cafile=config.ca_file)
+            with Browser(config.base_url, context, forwarded_for=True) as browser:
+                callback = browser.log_in("member", login.url, consent=True, second_factor="otp")
+            assert client.log_in(login, callback).user.name == "Mel Member"
+
+
+@pytest.mark.server
+def test_introduces_its_own_people_and_its_control_pages():
+    with sandbox() as (_, said):
+        assert re.search(r"^  orgadmin +\S", said, re.MULTILINE)
+        for page in re.findall(r"http://\S+/sandbox/\S*", said):
+            assert requests.get(page, timeout=10).ok
+
+
+@pytest.mark.server
+def test_people_come_from_a_file(tmp_path):
+    people = tmp_path / "people.toml"
+    people.write_text('[[people]]\nlogin = "zoe"\nid = 1\ngiven_name = "Zoe"\nfamily_name = "Zone"\nemail = "zoe@example.net"\n')
+    with sandbox("--people", str(people)) as (_, said):
+        assert "orgadmin" not in said
+        assert "Zoe Zone" in requests.get(url_of(said) + "/sandbox/", timeout=10).text
+
+
+@pytest.mark.server
+def test_the_database_is_a_file_and_the_port_a_choice(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with sandbox("--database", str(tmp_path / "sandbox.sqlite"), "--port", str(port)) as (_, said):
+        assert url_of(said) == f"http://127.0.0.1:{port}"
+        assert (tmp_path / "sandbox.sqlite").stat().st_size
+
+
+@pytest.mark.server
+def test_limits_can_be_switched_off():
+    with sandbox("--no-limits") as (_, said), requests.Session() as session:
+        assert {session.get(url_of(said) + "/profile/v1", timeout=10).status_code for _ in range(12)} == {403}
+    with sandbox() as (_, said), requests.Session() as session:
+        assert session.get(url_of(said) + "/profile/v1", timeout=10).status_code == 403
+        assert {session.get(url_of(said) + f"/profile/v1?{i}", timeout=10).status_code for i in range(12)} == {403, 429}
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("strict", [True, False])
+def test_strict_refuses_http_redirects_as_peeringdb_does(strict):
+    uri = "http://127.0.0.1:3000/callback"
+    with sandbox("--redirect-uri", uri, *(["--strict"] if strict else [])) as (_, said):
+        config = ClientConfig(client_id="sandbox-client", redirect_uri=uri, base_url=url_of(said), allow_http=True)
+        with Client(config) as client, Browser(config.base_url, None, forwarded_for=True) as browser:
+            url = client.authorization_request().url
+            if strict:
+                with pytest.raises(SandboxError, match="400"):
+                    browser.log_in("member", url, consent=True, second_factor="otp")
+            else:
+                assert browser.log_in("member", url, consent=True, second_factor="otp").startswith(uri)

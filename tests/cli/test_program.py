@@ -1,0 +1,105 @@
+"""The command line inside this process, with a sandbox that only says what it was asked for."""
+
+import signal
+import sys
+
+import pytest
+
+from peeringdb_oauth import ConfigurationError, sandbox
+from peeringdb_oauth.cli import main
+from peeringdb_oauth.sandbox import Started
+from peeringdb_oauth.sandbox.options import DEFAULT_REDIRECT_URIS
+
+STARTED = {"url": "http://127.0.0.1:8080", "ca_file": None, "client_id": "id", "client_secret": "it's secret", "control_token": "hidden"}
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """``run("sandbox", ...)``: the exit status and the sandbox's options."""
+
+    def run(*arguments, end=None, **started):
+        asked = []
+
+        def serve(*, options, ready):
+            asked.append(options)
+            ready(Started(**STARTED | started))
+            if end:
+                raise end
+
+        monkeypatch.setattr(sandbox, "serve", serve)
+        monkeypatch.setattr(sys, "argv", ["peeringdb-oauth", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, *asked
+
+    before = signal.getsignal(signal.SIGTERM)
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_by_default_a_free_port_plain_http_and_the_limits_of_peeringdb(run):
+    status, options = run("sandbox")
+    assert status == 0
+    assert (options.port, options.tls, options.strict, options.limits, options.people, options.database, options.redirect_uris) == (
+        (0, False, False, True, None, None, DEFAULT_REDIRECT_URIS)
+    )
+
+
+def test_every_option_reaches_the_sandbox(run):
+    chosen = (
+        "--port 8080 --tls --strict --no-limits --people p.toml --database d.sqlite --redirect-uri https://a/ --redirect-uri https://b/"
+    )
+    _, options = run("sandbox", *chosen.split())
+    assert (options.port, options.tls, options.strict, options.limits, options.people, options.database, options.redirect_uris) == (
+        (8080, True, True, False, "p.toml", "d.sqlite", ("https://a/", "https://b/"))
+    )
+
+
+def test_settings_are_quoted_for_the_shell_and_never_broken(run, capsys):
+    long = "https://portal.example.net/" + "x" * 200
+    run("sandbox", "--redirect-uri", long, ca_file="/srv/with space/ca.pem")
+    said = capsys.readouterr().out.splitlines()
+    assert """  export PEERINGDB_OAUTH_CLIENT_SECRET='it'"'"'s secret'""" in said
+    assert "  export PEERINGDB_OAUTH_CA_FILE='/srv/with space/ca.pem'" in said
+    assert f"  export PEERINGDB_OAUTH_REDIRECT_URI={long}" in said
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "ca_file", "allowed"),
+    [
+        ("https://portal.example.net/", "/srv/ca.pem", False),
+        ("http://127.0.0.1:5000/", "/srv/ca.pem", True),
+        ("https://portal.example.net/", None, True),
+    ],
+)
+def test_http_is_allowed_only_where_it_is_used(run, capsys, redirect_uri, ca_file, allowed):
+    run("sandbox", "--redirect-uri", redirect_uri, ca_file=ca_file)
+    assert ("ALLOW_HTTP=yes" in capsys.readouterr().out) == allowed
+
+
+def test_does_not_show_the_token_that_opens_its_controls(run, capsys):
+    run("sandbox")
+    assert "hidden" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("arguments", "introduced"), [((), True), (("--people", "p.toml"), False), (("--database", "d.sqlite"), False)])
+def test_people_are_introduced_if_they_are_known(run, capsys, arguments, introduced):
+    run("sandbox", *arguments)
+    assert ("orgadmin" in capsys.readouterr().out) == introduced
+
+
+def test_an_interruption_is_an_orderly_end(run):
+    assert run("sandbox", end=KeyboardInterrupt())[0] == 0
+
+
+def test_what_is_to_be_corrected_is_said_one_by_one(run, capsys):
+    status, _ = run("sandbox", end=ConfigurationError("this is wrong", "so is that"))
+    assert (status, capsys.readouterr().err) == (2, "peeringdb-oauth: this is wrong\npeeringdb-oauth: so is that\n")
+
+
+def test_names_the_pip_line_when_the_command_line_is_not_installed(run, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "click", None)
+    for module in ("peeringdb_oauth.cli.program", "peeringdb_oauth.cli.sandbox"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    assert run("--version") == (2,)
+    assert 'pip install "peeringdb-oauth[cli]"' in capsys.readouterr().err

@@ -1,0 +1,138 @@
+"""The demo as a person starts it."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import demo
+import pytest
+import requests
+
+from peeringdb_oauth.sandbox import Sandbox, SandboxError
+
+pytestmark = pytest.mark.server
+COMMAND = [sys.executable, "-W", "error", demo.__file__]
+
+
+def start(command, environment=None):
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)  # noqa: S603 - what is tested
+
+
+def run(*arguments):
+    return start([*COMMAND, *arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "perms"),
+    [
+        ((), "Ada Admin", [15, 15, 15]),
+        (("--user", "member"), "Mel Member", [1, 1, 1]),
+        (("--user", "limited"), "Lim Ited", [15, 1, 3]),
+        (("--user", "manynets"), "Many Nets", [15] * 300),
+    ],
+)
+def test_once_prints_nothing_but_the_user(arguments, name, perms):
+    ended = run("--once", *arguments)
+    user = json.loads(ended.stdout)
+    assert (user["name"], [network["perms"] for network in user["networks"]]) == (name, perms)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("person", "reason"),
+    [
+        ("nobody-at-all", "nobody-at-all"),
+        ("unverified", "has not verified your account"),
+        ("emailunconf", "email address is not confirmed"),
+        ("nonets", "lists no network for you"),
+        ("nomfa", "second factor"),
+    ],
+)
+def test_once_says_in_one_line_why_somebody_does_not_get_in(person, reason):
+    ended = run("--once", "--user", person)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert re.fullmatch(f"demo: .*{reason}.*\n", ended.stderr)
+
+
+def test_runs_until_interrupted_and_leaves_nothing_behind(monkeypatch, tmp_path):
+    for display in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(display, raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - what is tested
+        try:
+            said = ""
+            for line in process.stdout:
+                said += line
+                if "Ctrl-C" in line:
+                    break
+            portal, pdb = re.search(r"portal +(\S+)", said)[1], re.search(r"PeeringDB +(\S+)", said)[1]
+            assert "Log in with PeeringDB" in requests.get(portal, timeout=10).text
+            assert requests.get(pdb, timeout=10).ok
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=10)
+        finally:
+            process.kill()
+    assert (process.returncode, errors) == (0, "")
+    for address in (portal, pdb):
+        with pytest.raises(requests.ConnectionError):
+            requests.get(address, timeout=10)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ends_when_peeringdb_does(monkeypatch, capsys):
+    monkeypatch.setattr(demo.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(demo.Sandbox, "wait", Sandbox.close)
+    monkeypatch.setattr(demo, "open_browser", lambda _: None)
+    assert demo.main([]) == 1
+    assert capsys.readouterr().err == "demo: the local PeeringDB has ended\n"
+
+
+def test_an_outage_of_everything_is_told(pdb):
+    with demo.running_portal(pdb) as portal:
+        pdb.fault("outage", times=1)
+        with pytest.raises(SandboxError, match="Service Unavailable"):
+            demo.log_in(pdb, portal, "member")
+
+
+def test_an_outage_between_portal_and_peeringdb_is_told(pdb):
+    with demo.running_portal(pdb) as portal:
+        pdb.fault("outage", path="/oauth2/token/", times=1)
+        with pytest.raises(demo.LoginFailed, match=r"answers 502, PeeringDB is not available: .*503"):
+            demo.log_in(pdb, portal, "member")
+
+
+@pytest.mark.parametrize(("display", "opened"), [("", []), (":0", ["http://127.0.0.1:5000"])])
+def test_opens_a_browser_only_where_there_is_a_screen(monkeypatch, display, opened):
+    addresses = []
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(demo.sys, "platform", "linux")
+    monkeypatch.setattr(demo.webbrowser, "open", addresses.append)
+    demo.open_browser("http://127.0.0.1:5000")
+    assert addresses == opened
+
+
+def test_a_browser_that_does_not_start_is_no_failure(monkeypatch):
+    def fail(_):
+        raise demo.webbrowser.Error
+
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(demo.webbrowser, "open", fail)
+    demo.open_browser("http://127.0.0.1:5000")
+
+
+def test_the_portal_also_starts_with_the_flask_command():
+    settings = {"CLIENT_ID": "id", "REDIRECT_URI": "https://portal.example.net/login/peeringdb/callback"}
+    environment = {f"PEERINGDB_OAUTH_{name}": value for name, value in settings.items()}
+    ended = start([sys.executable, "-m", "flask", "--app", str(Path(demo.__file__).parent / "portal"), "routes"], environment)
+    assert ended.returncode == 0, ended.stderr
+    assert "/login/peeringdb/callback" in ended.stdout
+
+
+def test_names_what_is_not_installed():
+    program = "import sys, runpy; sys.modules['flask'] = None; runpy.run_path(sys.argv[1], run_name='__main__')"
+    ended = start([sys.executable, "-c", program, demo.__file__], {"PYTHONPATH": str(Path(demo.__file__).parent)})
+    assert (ended.returncode, ended.stderr) == (1, "demo: flask is not installed: `make demo` sets everything up\n")

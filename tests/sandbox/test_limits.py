@@ -1,0 +1,162 @@
+"""The three limits of a client address: remembered refusals, the block after too many, 120 requests a minute."""
+
+from __future__ import annotations
+
+import pytest
+
+from peeringdb_oauth.sandbox import Sandbox
+from peeringdb_oauth.sandbox.limits import Limits, Question, Refusal
+
+ADDRESS = "192.0.2.1"
+
+
+def question(address: str = ADDRESS, identity: str = "anonymous", path: str = "/oauth2/token/") -> Question:
+    return Question(address=address, identity=identity, method="POST", path=path, query="")
+
+
+def refusal(status: int = 401) -> Refusal:
+    return Refusal(status=status, content=b"", content_type="application/json")
+
+
+@pytest.mark.parametrize(("status", "seconds"), [(401, 60), (403, 10), (429, 10)])
+def test_a_refusal_is_remembered_for_its_time(status, seconds):
+    limits = Limits()
+    limits.remember(question(), refusal(status), 1000.0)
+    assert limits.remembered(question(), 1000.0 + seconds - 0.001) == refusal(status)
+    assert limits.remembered(question(), 1000.0 + seconds) is None
+
+
+def test_repeating_a_refusal_renews_it():
+    limits = Limits()
+    limits.remember(question(), refusal(), 1000.0)
+    limits.remember(question(), refusal(), 1050.0)
+    assert limits.remembered(question(), 1109.0) == refusal()
+
+
+@pytest.mark.parametrize("other", [question(address="192.0.2.2"), question(identity="bearer x"), question(path="/profile/v1")])
+def test_a_refusal_is_remembered_for_the_same_question_only(other):
+    limits = Limits()
+    limits.remember(question(), refusal(), 1000.0)
+    assert limits.remembered(other, 1000.0) is None
+
+
+def test_the_eleventh_refusal_blocks_until_a_minute_after_the_last():
+    limits = Limits()
+    for i in range(10):
+        limits.remember(question(), refusal(403), 1000.0 + i)
+    assert not limits.is_blocked(ADDRESS, 1009.0)
+    limits.remember(question(), refusal(401), 1030.0)
+    assert limits.is_blocked(ADDRESS, 1089.9)
+    assert not limits.is_blocked("192.0.2.2", 1089.9)
+    assert not limits.is_blocked(ADDRESS, 1090.0)
+
+
+def test_a_minute_without_refusals_starts_the_count_again():
+    limits = Limits()
+    for _ in range(10):
+        limits.remember(question(), refusal(), 1000.0)
+    limits.remember(question(), refusal(), 1060.0)
+    assert not limits.is_blocked(ADDRESS, 1060.0)
+
+
+def test_answers_of_429_do_not_count_as_refusals():
+    limits = Limits()
+    for _ in range(20):
+        limits.remember(question(), refusal(429), 1000.0)
+    assert not limits.is_blocked(ADDRESS, 1000.0)
+
+
+def test_the_request_after_120_waits_for_the_end_of_the_minute():
+    limits = Limits()
+    assert {limits.seconds_to_wait(ADDRESS, 1000.0 + i / 10) for i in range(120)} == {0}
+    assert limits.seconds_to_wait(ADDRESS, 1012.5) == 48
+    assert limits.seconds_to_wait(ADDRESS, 1059.9) == 1
+    assert limits.seconds_to_wait("192.0.2.2", 1012.5) == 0
+    assert limits.seconds_to_wait(ADDRESS, 1060.0) == 0
+
+
+def test_reset_forgets_everything():
+    limits = Limits()
+    for _ in range(121):
+        limits.remember(question(), refusal(), 1000.0)
+        limits.seconds_to_wait(ADDRESS, 1000.0)
+    limits.reset()
+    assert limits.remembered(question(), 1000.0) is None
+    assert not limits.is_blocked(ADDRESS, 1000.0)
+    assert limits.seconds_to_wait(ADDRESS, 1000.0) == 0
+
+
+@pytest.mark.server
+def test_one_wrong_secret_silences_the_token_endpoint_until_a_minute_of_silence(pdb, web, app, address):
+    good = {"grant_type": "refresh_token", "refresh_token": web.tokens(app)["refresh_token"]} | web.credentials(app)
+    assert web.post("/oauth2/token/", good | {"client_secret": "wrong"}, address).status == 401
+    pdb.advance(40)
+    again = web.post("/oauth2/token/", good, address)
+    assert (again.status, again.headers["X-Cached-Response"], again.headers["WWW-Authenticate"]) == (401, "True", None)
+    pdb.advance(40)
+    assert web.post("/oauth2/token/", good, address).status == 401
+    pdb.advance(60)
+    assert web.post("/oauth2/token/", good, address).status == 200
+
+
+@pytest.mark.server
+def test_eleven_refusals_block_every_path_and_polling_prolongs_it(pdb, web, app, address):
+    token = web.tokens(app)["access_token"]
+    for i in range(11):
+        assert web.get("/profile/v1", f"bogus{i}", address).status == 403
+    assert web.get("/oauth2/.well-known/jwks.json", None, address).status == 429
+    assert web.get("/profile/v1", token, address).headers["X-Throttled-Response"] == "True"
+    pdb.advance(55)
+    assert web.get("/profile/v1", token, address).status == 429
+    pdb.advance(9)
+    cached = web.get("/profile/v1", token, address)
+    assert (cached.status, cached.headers["X-Cached-Response"]) == (429, "True")
+    pdb.advance(10)
+    assert web.get("/profile/v1", token, address).status == 200
+
+
+@pytest.mark.server
+def test_only_the_address_that_was_refused_is_blocked(web, address):
+    for i in range(12):
+        web.get("/profile/v1", f"bogus{i}", address)
+    assert web.get("/profile/v1", "bogus", address).status == 429
+    assert web.get("/profile/v1", "bogus").status == 403
+
+
+@pytest.mark.server
+def test_without_a_forwarded_address_the_peer_counts(pdb, web):
+    for i in range(11):
+        web.get("/profile/v1", f"bogus{i}", {"X-Forwarded-For": ""})
+    assert web.get("/profile/v1", "bogus", {"X-Forwarded-For": "127.0.0.1"}).status == 429
+    pdb.reset_limits()
+
+
+@pytest.mark.server
+def test_a_browser_with_a_login_session_is_not_rated(visitor):
+    visitor.press(visitor.get("/account/login/"), person="member")
+    assert {visitor.get("/account/login/").status_code for _ in range(125)} == {200}
+
+
+@pytest.mark.server
+def test_control_pages_are_never_limited(web, address):
+    for i in range(12):
+        web.get("/profile/v1", f"bogus{i}", address)
+    assert web.get("/sandbox/", None, address).status == 200
+
+
+@pytest.mark.server
+def test_resetting_the_limits_ends_a_block(pdb, web, address):
+    for i in range(12):
+        web.get("/profile/v1", f"bogus{i}", address)
+    pdb.reset_limits()
+    assert web.get("/oauth2/.well-known/jwks.json", None, address).status == 200
+
+
+@pytest.mark.server
+def test_without_limits_nothing_is_remembered(web_for, address):
+    with Sandbox(tls=False, limits=False) as pdb:
+        web = web_for(pdb)
+        token = web.tokens(pdb.register("https://app.example.net/callback"))["access_token"]
+        for i in range(130):
+            assert web.get("/profile/v1", f"bogus{i % 2}", address).status == 403
+        assert web.get("/profile/v1", token, address).status == 200

@@ -1,0 +1,698 @@
+"""What only the asynchronous client has: tasks and their cancellation, an event loop, aiohttp and its habits.
+
+Everything that it has in common with `Client` is in test_twins.py.
+"""
+
+import asyncio
+import base64
+import logging
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+import types
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from peeringdb_oauth.async_client import AsyncClient
+from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.errors import ConfigurationError, ProviderError, RateLimited, TransportError
+from peeringdb_oauth.exchange import Alone
+from peeringdb_oauth.messages import HTTPRequest
+
+TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
+PATIENCE = 10  # seconds until a test gives up on another thread
+SECRET = "secret-rs256-0123456789abcdef0123456789"
+
+
+def config_of(server, **changes):
+    fields = {
+        "client_id": "conf-rs256",
+        "client_secret": SECRET,
+        "redirect_uri": "https://app.example.net/callback",
+        "base_url": server.url,
+        "allow_http": True,
+        "ca_file": server.ca_file,
+        "timeout": 5,
+    }
+    return ClientConfig(**(fields | changes))
+
+
+def logged_in(client, code="a-code"):
+    request = client.authorization_request()
+    return client.log_in(request, {"code": code, "state": request.state})
+
+
+class Held:
+    """Answers at a path that are held back until `release`; ``hung_up`` is set when a client goes away instead."""
+
+    def __init__(self, server, path):
+        self._answer = server.answers[path]
+        self._arrived = threading.Semaphore(0)
+        self._released = threading.Event()
+        self._hung_up = threading.Semaphore(0)
+        server.answers[path] = self._hold
+
+    def _hold(self, handler):
+        self._arrived.release()
+        handler.connection.settimeout(0.01)
+        while not self._released.is_set():
+            try:
+                if not handler.connection.recv(1, socket.MSG_PEEK):
+                    self._hung_up.release()
+                    handler.close_connection = True
+                    return
+            except TimeoutError:
+                pass
+        handler.connection.settimeout(None)
+        self._answer(handler)
+
+    def release(self):
+        self._released.set()
+
+    async def arrive(self, number=1):
+        for _ in range(number):
+            assert await asyncio.to_thread(self._arrived.acquire, timeout=PATIENCE)
+
+    async def hang_up(self, number=1):
+        for _ in range(number):
+            assert await asyncio.to_thread(self._hung_up.acquire, timeout=PATIENCE)
+
+
+@pytest.fixture
+def hold(server):
+    """``hold(path)``: the server's answers there, held back until the test releases them or is over."""
+    every = []
+
+    def make(path, server=server):
+        every.append(Held(server, path))
+        return every[-1]
+
+    yield make
+    for held in every:
+        held.release()
+
+
+@asynccontextmanager
+async def one_that_leaves_nothing(*args, **kwargs):
+    """A client; at the end nothing may be in flight, locked or connected, except what is kept for the next request."""
+    before = asyncio.all_tasks()
+    async with AsyncClient(*args, **kwargs) as client:
+        yield client
+        assert_nothing_left(client)
+    assert asyncio.all_tasks() == before
+
+
+def assert_nothing_left(client):
+    assert client._budget._in_flight == 0
+    assert not client._queue.locked()
+    assert not client._locks
+    assert client._session is None or not client._session.connector._acquired
+
+
+async def cancel(task):
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def settle_down():
+    """Let everything run that can run without the network."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+# --- a client and its event loop --------------------------------------------------------------------------------------------------
+
+
+def test_is_made_without_an_event_loop_and_may_serve_one_after_the_other(server):
+    client = AsyncClient(config_of(server))
+
+    async def use():
+        async with client:
+            return (await client.fetch_user("t")).id
+
+    assert [asyncio.run(use()), asyncio.run(use())] == [1, 1]
+
+
+def test_closing_an_unused_one_is_nothing(server):
+    asyncio.run(AsyncClient(config_of(server)).close())
+    assert server.connections == 0
+
+
+def test_many_tasks_share_ten_connections(server):
+    async def main():
+        async with one_that_leaves_nothing(config_of(server, requests_per_minute=None)) as client:
+            return await asyncio.gather(*(logged_in(client, f"code-{number}") for number in range(50)))
+
+    logins = asyncio.run(main())
+    assert [login.user.id for login in logins] == [1] * 50
+    assert server.connections <= 10
+    assert len(server.received) == 100
+
+
+def test_repr_has_no_secret(server):
+    client = AsyncClient(config_of(server))
+    assert repr(client) == f"AsyncClient({client.config!r})"
+    assert SECRET not in repr(client)
+
+
+def test_clients_share_one_tls_context(make_server):
+    config = config_of(make_server(tls=True))
+    assert AsyncClient(config)._context is AsyncClient(config)._context
+
+
+def test_without_aiohttp_it_names_what_to_install():
+    code = """
+import sys
+sys.modules |= dict.fromkeys(["aiohttp", "multidict", "yarl"])
+from peeringdb_oauth import Client, ConfigurationError
+for _ in range(2):
+    try:
+        from peeringdb_oauth import AsyncClient
+    except ConfigurationError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.splitlines() == ['AsyncClient needs the package "aiohttp": pip install "peeringdb-oauth[async]"'] * 2
+
+
+# --- cancellation -----------------------------------------------------------------------------------------------------------------
+
+
+@types.coroutine
+def cancelled_when_waiting(coroutine, times):
+    """A coroutine whose task is cancelled when it has begun to wait for the so-many-th time."""
+    task, waits = asyncio.current_task(), 0
+    while True:
+        try:
+            awaited = coroutine.send(None)
+        except StopIteration as done:
+            return done.value
+        waits += 1
+        if waits == times:
+            asyncio.get_running_loop().call_soon(task.cancel)
+        try:
+            yield awaited
+        except asyncio.CancelledError as cancelled:
+            return coroutine.throw(cancelled)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_login_may_be_cancelled_wherever_it_waits(make_server, tls):
+    server = make_server(tls=tls)
+    server.replay(TOKEN, "token-success-no-openid")
+    server.replay(PROFILE, "profile-orgadmin")
+
+    async def is_cancelled_at(times):
+        async def log_in():
+            return await cancelled_when_waiting(logged_in(client), times)
+
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            outcome = await asyncio.gather(asyncio.create_task(log_in()), return_exceptions=True)
+            assert_nothing_left(client)
+            assert (await logged_in(client)).user.id == 1
+        return isinstance(outcome[0], asyncio.CancelledError)
+
+    times = 1
+    while asyncio.run(is_cancelled_at(times)):
+        times += 1
+    assert times > 3  # it waited for the connection and for two answers
+
+
+@pytest.mark.parametrize("path", [TOKEN, PROFILE])
+def test_cancelled_while_the_server_thinks_it_hangs_up(server, hold, path):
+    held = hold(path)
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            task = asyncio.create_task(logged_in(client))
+            await held.arrive()
+            await cancel(task)
+            await held.hang_up()
+            held.release()
+            assert (await logged_in(client)).user.id == 1
+
+    asyncio.run(main())
+
+
+def test_cancelled_while_reading_it_hangs_up(server, hold):
+    server.answers[PROFILE] = lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
+    begin, held = server.answers[PROFILE], hold(PROFILE)
+
+    def begin_and_hold(handler):
+        begin(handler)
+        held._hold(handler)
+
+    server.answers[PROFILE] = begin_and_hold
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            task = asyncio.create_task(client.fetch_user("t"))
+            await held.arrive()
+            await cancel(task)
+            await held.hang_up()
+
+    asyncio.run(main())
+
+
+def test_cancelled_after_a_refusal_began_to_arrive_the_refusal_counts(server):
+    """PeeringDB has counted it, whoever is still there to hear of it."""
+    server.answers[TOKEN] = lambda handler: handler.wfile.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 99\r\n\r\n{")
+
+    async def main():
+        asked, reading = [], asyncio.Event()
+
+        def monotonic():
+            asked.append(None)
+            if len(asked) == 2:  # once for the budget, once before the body is read
+                reading.set()
+            return 0.0
+
+        async with one_that_leaves_nothing(config_of(server), monotonic=monotonic) as client:
+            task = asyncio.create_task(client.refresh("r"))
+            await reading.wait()
+            await cancel(task)
+            with pytest.raises(RateLimited, match="401"):
+                await client.refresh("r")
+
+    asyncio.run(main())
+
+
+def test_cancelled_while_connecting_it_hangs_up():
+    """The server takes the connection, and lets the TLS handshake wait."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE)
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+
+        async def main():
+            config = ClientConfig(client_id="a", redirect_uri="https://app.example.net/callback", base_url=url)
+            async with one_that_leaves_nothing(config) as client:
+                task = asyncio.create_task(client.fetch_user("t"))
+                connection, _ = await asyncio.to_thread(silent.accept)
+                with connection:
+                    connection.settimeout(PATIENCE)
+                    assert (await asyncio.to_thread(connection.recv, 1)) == b"\x16"  # the handshake begins
+                    await cancel(task)
+                    while await asyncio.to_thread(connection.recv, 65536):
+                        pass  # the rest of its first message, then the end
+
+        asyncio.run(main())
+
+
+def test_cancelled_while_waiting_for_admission_it_leaves_the_queue(server, hold):
+    held = hold(PROFILE)
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            ten = [asyncio.create_task(client.fetch_user("t")) for _ in range(10)]
+            await held.arrive(10)
+            waiting = [asyncio.create_task(client.fetch_user("t")) for _ in range(4)]
+            await settle_down()
+            await cancel(waiting[0])  # the first of the queue
+            await cancel(waiting[2])  # one in the middle
+            held.release()
+            return await asyncio.gather(*ten, waiting[1], waiting[3])
+
+    assert [user.id for user in asyncio.run(main())] == [1] * 12
+    assert len(server.received) == 12
+
+
+def test_a_place_that_a_cancelled_one_had_is_free(server, hold):
+    held = hold(PROFILE)
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            ten = [asyncio.create_task(client.fetch_user("t")) for _ in range(10)]
+            await held.arrive(10)
+            eleventh = asyncio.create_task(client.fetch_user("t"))
+            await settle_down()
+            await cancel(ten[3])
+            await held.arrive()  # the eleventh is on its way, and nine are still held
+            held.release()
+            await asyncio.gather(*ten[:3], *ten[4:], eleventh)
+
+    asyncio.run(main())
+
+
+def test_the_first_to_wait_is_the_first_to_go(server, hold):
+    held, order = hold(PROFILE), []
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            ten = [asyncio.create_task(client.fetch_user("t")) for _ in range(10)]
+            await held.arrive(10)
+            waiting = [asyncio.create_task(client.fetch_user(f"token-{number}")) for number in range(5)]
+            await settle_down()
+            for number in range(5):
+                await cancel(ten[number])
+                await held.arrive()
+                order.append(server.received[-1].headers["authorization"])
+            held.release()
+            await asyncio.gather(*ten[5:], *waiting)
+
+    asyncio.run(main())
+    assert order == [f"Bearer token-{number}" for number in range(5)]
+
+
+def alone(server, path=PROFILE):
+    def flow():
+        return (yield HTTPRequest(url=f"{server.url}{path}")).status
+
+    def outer():
+        return (yield Alone(name="one at a time", flow=flow()))
+
+    return outer()
+
+
+def test_cancelled_while_waiting_to_go_alone_it_leaves_the_others_their_turn(server, hold):
+    held = hold(PROFILE)
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            first, second, third = (asyncio.create_task(client.run(alone(server))) for _ in range(3))
+            await held.arrive()
+            await cancel(second)
+            held.release()
+            return await asyncio.gather(first, third)
+
+    assert asyncio.run(main()) == [200, 200]
+
+
+def test_cancelled_while_alone_it_lets_the_next_one_in(server, hold):
+    held = hold(PROFILE)
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            first, second = (asyncio.create_task(client.run(alone(server))) for _ in range(2))
+            await held.arrive()
+            await cancel(first)
+            await held.arrive()
+            held.release()
+            return await second
+
+    assert asyncio.run(main()) == 200
+
+
+def test_a_cancelled_flow_has_ended_before_the_next_one_begins(server, hold):
+    held, story = hold(PROFILE), []
+
+    def inner(name):
+        story.append(f"{name} begins")
+        try:
+            yield HTTPRequest(url=f"{server.url}{PROFILE}")
+        finally:
+            story.append(f"{name} ends")
+
+    def flow(name):
+        yield Alone(name="a", flow=inner(name))
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            first, second = (asyncio.create_task(client.run(flow(name))) for name in ("first", "second"))
+            await held.arrive()
+            await cancel(first)
+            held.release()
+            await second
+
+    asyncio.run(main())
+    assert story == ["first begins", "first ends", "second begins", "second ends"]
+
+
+def test_one_of_many_cancelled_logins_disturbs_nobody(server, hold):
+    held = hold(TOKEN)
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server, requests_per_minute=None)) as client:
+            tasks = [asyncio.create_task(logged_in(client)) for _ in range(30)]
+            await held.arrive(10)
+            for task in tasks[::2]:
+                task.cancel()
+            held.release()
+            return await asyncio.gather(*tasks, return_exceptions=True)
+
+    outcomes = asyncio.run(main())
+    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes[::2])
+    assert [outcome.user.id for outcome in outcomes[1::2]] == [1] * 15
+
+
+def test_an_applications_own_timeout_is_its_own(server, hold):
+    hold(PROFILE)
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await client.fetch_user("t")
+
+    asyncio.run(main())
+
+
+# --- time -------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_head_that_drips_has_an_end(server):
+    over = threading.Event()
+
+    def drip(handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+        while not over.wait(0.01):
+            handler.wfile.write(b"y")
+
+    server.answers[PROFILE] = drip
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server, timeout=0.1)) as client:
+            with pytest.raises(TransportError, match=r"did not answer within 0\.1 s"):
+                await client.fetch_user("t")
+
+    try:
+        asyncio.run(asyncio.wait_for(main(), 2))
+    finally:
+        over.set()
+
+
+def test_a_handshake_that_waits_has_an_end():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+
+        async def main():
+            config = ClientConfig(client_id="a", redirect_uri="https://app.example.net/callback", base_url=url, timeout=0.1)
+            async with one_that_leaves_nothing(config) as client:
+                with pytest.raises(TransportError, match=r"did not answer within 0\.1 s"):
+                    await client.fetch_user("t")
+
+        asyncio.run(asyncio.wait_for(main(), 2))
+
+
+# --- once is once -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_get_is_not_repeated_when_a_kept_connection_is_cut(server):
+    """As aiohttp would do by itself: the budget has booked one request, and PeeringDB may count two."""
+
+    def cut(handler):
+        handler.close_connection = True
+        handler.connection.shutdown(socket.SHUT_RDWR)
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            await client.fetch_user("t")
+            server.answers[PROFILE] = cut
+            with pytest.raises(TransportError, match="the connection to"):
+                await client.fetch_user("t")
+
+    asyncio.run(main())
+    assert server.paths() == [PROFILE, PROFILE]
+
+
+def test_repeated_headers_are_all_heard(server):
+    """Two different Retry-After are none, as for `Client`."""
+
+    def answer(handler):
+        handler.wfile.write(b"HTTP/1.1 429 Slow Down\r\nRetry-After: 20\r\nretry-after: 30\r\nContent-Length: 0\r\n\r\n")
+
+    server.answers[PROFILE] = answer
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            with pytest.raises(RateLimited) as caught:
+                await client.fetch_user("t")
+        return caught.value.retry_after
+
+    assert asyncio.run(main()) == 61
+
+
+# --- a session of the caller's own ------------------------------------------------------------------------------------------------
+
+
+def test_uses_the_callers_session_as_it_is_and_leaves_it_open(server):
+    seen = []
+
+    async def watch(request, handler):
+        seen.append(request.method)
+        return await handler(request)
+
+    async def main():
+        headers = {"X-From": "its owner", "Authorization": "Basic bm90OnBlZXJpbmdkYg=="}
+        async with aiohttp.ClientSession(headers=headers, middlewares=(watch,), raise_for_status=True) as session:
+            async with one_that_leaves_nothing(config_of(server), session=session) as client:
+                await logged_in(client)
+                server.replay(PROFILE, "profile-error-bad-token")
+                with pytest.raises(Exception, match="refused the access token"):
+                    await client.fetch_user("t")
+            assert not session.closed
+            with pytest.raises(aiohttp.ClientResponseError):
+                await session.get(f"{server.url}{PROFILE}")
+
+    asyncio.run(main())
+    assert server.connections == 1
+    assert seen == ["POST", "GET", "GET", "GET"]
+    assert [request.headers.get("x-from") for request in server.received] == ["its owner"] * 4
+    assert "authorization" not in server.received[0].headers
+    assert server.received[1].headers["authorization"].startswith("Bearer ")
+    assert [request.headers["user-agent"].partition("/")[0] for request in server.received[:3]] == ["peeringdb-oauth"] * 3
+
+
+def test_a_callers_session_needs_no_readable_ca_file_of_ours(server, tmp_path):
+    async def main():
+        async with aiohttp.ClientSession() as session:
+            return AsyncClient(config_of(server, ca_file=str(tmp_path / "none.pem")), session=session)
+
+    assert asyncio.run(main())
+
+
+# --- proxies ----------------------------------------------------------------------------------------------------------------------
+
+
+def proxied(server, monkeypatch, proxy, **environment):
+    """Fetch a user while the environment names this proxy."""
+    for name, value in {"http_proxy": proxy, **environment}.items():
+        monkeypatch.setenv(name, value)
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            await client.fetch_user("t")
+
+    asyncio.run(main())
+
+
+def test_sends_the_proxys_password_to_the_proxy(make_server, server, monkeypatch):
+    proxy = make_server()
+    proxy.replay(f"{server.url}{PROFILE}", "profile-orgadmin")  # a proxy is asked for the whole URL
+    proxied(server, monkeypatch, proxy.url.replace("//", "//us%40er:pass%20word@"))
+    assert proxy.received[0].headers["proxy-authorization"] == f"Basic {base64.b64encode(b'us@er:pass word').decode()}"
+    assert server.received == []
+
+
+def test_a_proxy_may_be_named_without_a_scheme(make_server, server, monkeypatch):
+    proxy = make_server()
+    proxy.replay(f"{server.url}{PROFILE}", "profile-orgadmin")
+    proxied(server, monkeypatch, proxy.url.removeprefix("http://"))
+    assert len(proxy.received) == 1
+
+
+@pytest.mark.parametrize("no_proxy", ["127.0.0.0/8", "192.0.2.1, 127.0.0.1", "*"])
+def test_reads_no_proxy_as_requests_does(make_server, server, monkeypatch, no_proxy):
+    proxied(server, monkeypatch, make_server().url, no_proxy=no_proxy)
+    assert len(server.received) == 1
+
+
+def test_a_proxy_of_another_kind_is_a_configuration_error(server, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks5h://user:pa55word@127.0.0.1:1080")
+    with pytest.raises(ConfigurationError, match="'socks5h'") as caught:
+        AsyncClient(config_of(server))
+    assert "pa55word" not in str(caught.value)
+
+
+def test_a_proxy_that_refuses_is_named_as_the_cause_without_its_password(make_server, monkeypatch):
+    target, proxy = make_server(tls=True), make_server()
+    proxy.answer(target.url.removeprefix("https://"), b"", status=407)
+    monkeypatch.setenv("https_proxy", proxy.url.replace("//", "//user:pa55word@"))
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(target)) as client:
+            with pytest.raises(TransportError, match="the proxy between") as caught:
+                await client.fetch_user("t")
+        return caught.value
+
+    said = everything_about(asyncio.run(main()))
+    assert [request.method for request in proxy.received] == ["CONNECT"]
+    assert "pa55word" not in said
+    assert base64.b64encode(b"user:pa55word").decode() not in said
+
+
+# --- secrets ----------------------------------------------------------------------------------------------------------------------
+
+
+def everything_about(error):
+    """What error reports print: the text, and of each error in the chain its repr and what hangs on it."""
+    said = "".join(traceback.format_exception(error))
+    while error is not None:
+        said += repr(error) + repr(error.args) + repr(vars(error))
+        error = error.__cause__ or error.__context__
+    return said
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"no HTTP\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n",
+    ],
+    ids=["nothing", "no HTTP", "cut short", "no chunk"],
+)
+def test_no_secret_hangs_on_an_error(server, answer):
+    def write(handler):
+        handler.close_connection = True
+        handler.wfile.write(answer)
+
+    server.answers[TOKEN] = server.answers[PROFILE] = write
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            return await asyncio.gather(client.refresh("the-refresh-token"), client.fetch_user("the-access-token"), return_exceptions=True)
+
+    for error in asyncio.run(main()):
+        assert isinstance(error, TransportError)
+        for secret in (SECRET, "the-refresh-token", "the-access-token"):
+            assert secret not in everything_about(error)
+
+
+def test_the_password_of_a_proxy_hangs_on_no_error(make_server, monkeypatch):
+    target, proxy = make_server(tls=True), make_server()
+    proxy.answers[target.url.removeprefix("https://")] = lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\nno handshake")
+    monkeypatch.setenv("https_proxy", proxy.url.replace("//", "//user:pa55word@"))
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(target)) as client:
+            with pytest.raises(TransportError, match="no TLS connection") as caught:
+                await client.fetch_user("t")
+        return caught.value
+
+    assert "pa55word" not in everything_about(asyncio.run(main()))
+
+
+def test_nothing_secret_is_logged_even_in_debug_mode(server, caplog):
+    caplog.set_level(logging.DEBUG)
+    server.answers["/cut"] = lambda handler: setattr(handler, "close_connection", True)
+
+    async def main():
+        asyncio.get_running_loop().slow_callback_duration = 0  # everything is worth a line
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            login = await logged_in(client, "the-authorization-code")
+            await client.revoke(login.token)
+            server.replay(TOKEN, "token-error-wrong-secret")
+            with pytest.raises(ProviderError):
+                await client.refresh(login.token)
+            return login.token
+
+    token = asyncio.run(main(), debug=True)
+    assert "AsyncClient" in caplog.text or "Executing" in caplog.text
+    for secret in (SECRET, "the-authorization-code", token.access_token, token.refresh_token):
+        assert secret not in caplog.text

@@ -1,0 +1,721 @@
+"""The client over real sockets: what goes out, what it takes, when it keeps silent, and how it fails."""
+
+import gzip
+import http.client
+import select
+import shutil
+import socket
+import threading
+import time
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from peeringdb_oauth import __version__
+from peeringdb_oauth.errors import (
+    ConfigurationError,
+    InvalidIDToken,
+    InvalidResponse,
+    PeeringDBOAuthError,
+    ProviderError,
+    RateLimited,
+    StateMismatch,
+    TokenRejected,
+    TransportError,
+)
+from peeringdb_oauth.exchange import Alone
+from peeringdb_oauth.messages import MAX_BODY, HTTPRequest
+
+TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
+PATIENCE = 10  # seconds until a test gives up on another thread; none of them takes so long
+
+
+def log_in(client, code="a-code"):
+    request = client.authorization_request()
+    return client.log_in(request, {"code": code, "state": request.state})
+
+
+def run_all(function, times):
+    """Call a function in so many threads at once; the results and errors."""
+    outcomes, barrier = [], threading.Barrier(times)
+
+    def call():
+        barrier.wait(PATIENCE)
+        try:
+            outcomes.append(function())
+        except PeeringDBOAuthError as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=call, daemon=True) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    return outcomes
+
+
+# --- what goes out ----------------------------------------------------------------------------------------------------------------
+
+
+def test_logs_in(client, server):
+    login = log_in(client)
+    assert (login.user.name, login.user.asns) == ("Ada Admin", (64500, 64501, 65550))
+    assert [(request.method, request.path) for request in server.received] == [("POST", TOKEN), ("GET", PROFILE)]
+
+
+def test_callback_may_be_the_full_url(client):
+    request = client.authorization_request()
+    assert client.log_in(request, f"https://app.example.net/callback?code=c&state={request.state}").user.id == 1
+
+
+def test_credentials_go_into_the_body_and_never_into_a_header(client, server):
+    log_in(client, code="the code & more")
+    post = server.received[0]
+    assert "authorization" not in post.headers
+    assert post.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert post.form["client_secret"] == "secret-rs256-0123456789abcdef0123456789"
+    assert (post.form["client_id"], post.form["code"]) == ("conf-rs256", "the code & more")
+
+
+def test_the_token_goes_into_the_header_as_bearer_and_nowhere_else(client, server):
+    login = log_in(client)
+    get = server.received[1]
+    assert get.headers["authorization"] == f"Bearer {login.token.access_token}"
+    assert (get.path, get.body) == (PROFILE, b"")
+
+
+def test_says_who_it_is_and_wants_the_answer_uncompressed(client, server):
+    log_in(client)
+    for request in server.received:
+        assert request.headers["user-agent"] == f"peeringdb-oauth/{__version__}"
+        assert (request.headers["accept-encoding"], request.headers["accept"]) == ("identity", "application/json")
+
+
+def test_refresh_revoke_introspect_and_fetch(client, server):
+    token = client.refresh("a-refresh-token")
+    assert client.revoke(token) is None
+    assert client.introspect(token.access_token).active
+    assert client.fetch_user(token.access_token).id == 1
+    assert server.paths() == [TOKEN, "/oauth2/revoke_token/", "/oauth2/introspect/", PROFILE]
+
+
+def test_verifies_id_tokens(client, server, recording):
+    server.answer("/oauth2/.well-known/openid-configuration", {"issuer": f"{server.url}/oauth2"})
+    server.replay("/oauth2/.well-known/jwks.json", "jwks")
+    with pytest.raises(InvalidIDToken) as caught:
+        client.verify_id_token(recording("token-success-openid").json["id_token"])
+    assert caught.value.check == "iss"  # signed by the recorded key, but this server has another name
+
+
+def test_an_authorization_request_asks_nobody(client, server):
+    request = client.authorization_request(scope=("openid", "profile"), prompt="login")
+    assert (request.scope, request.url.startswith(f"{server.url}/oauth2/authorize/?")) == (("openid", "profile"), True)
+    assert (server.connections, "prompt=login" in request.url) == (0, True)
+
+
+def test_a_forged_callback_asks_nobody(client, server):
+    with pytest.raises(StateMismatch):
+        client.log_in(client.authorization_request(), {"code": "c", "state": "forged"})
+    assert server.connections == 0
+
+
+def test_repr_has_no_secret(client):
+    assert repr(client).startswith("Client(ClientConfig(client_id='conf-rs256'")
+    assert "secret-rs256" not in repr(client)
+
+
+# --- connections ------------------------------------------------------------------------------------------------------------------
+
+
+def test_logins_share_one_connection(client, server):
+    for _ in range(3):
+        log_in(client)
+    assert (len(server.received), server.connections) == (6, 1)
+
+
+def test_logins_share_one_tls_connection(make_server, make_client):
+    server = make_server(tls=True)
+    server.replay(TOKEN, "token-success-no-openid")
+    server.replay(PROFILE, "profile-member")
+    client = make_client(server, allow_http=False)
+    for _ in range(3):
+        assert log_in(client).user.name == "Mel Member"
+    assert server.connections == 1
+
+
+def test_an_answer_without_a_body_keeps_the_connection(client, server):
+    server.answer("/oauth2/revoke_token/", b"", content_type="text/html")
+    for _ in range(3):
+        client.revoke("t")
+    assert server.connections == 1
+
+
+def test_twenty_threads_share_ten_connections(client, server):
+    arrived, release = threading.Semaphore(0), threading.Event()
+    hold(server, PROFILE, "profile-orgadmin", arrived, release)
+    outcomes = []
+    thread = threading.Thread(target=lambda: outcomes.extend(run_all(lambda: client.fetch_user("t"), 20)), daemon=True)
+    thread.start()
+    assert all(arrived.acquire(timeout=PATIENCE) for _ in range(10))
+    assert not arrived.acquire(timeout=0.1)  # the others wait: eleven in flight could be eleven refusals
+    release.set()
+    thread.join(PATIENCE)
+    assert [user.id for user in outcomes] == [1] * 20
+    assert server.connections == 10
+
+
+def hold(server, path, name, arrived, release):
+    """Answer as recorded, but only once released."""
+    server.replay(path, name)
+    write = server.answers[path]
+
+    def wait(handler):
+        arrived.release()
+        release.wait(PATIENCE)
+        write(handler)
+
+    server.answers[path] = wait
+
+
+def test_close_closes_the_kept_connections(make_client, server):
+    with make_client(server) as client:
+        client.fetch_user("t")
+    client.fetch_user("t")  # a new connection: closing is no end
+    assert server.connections == 2
+
+
+# --- answers that are no answers --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("own", [False, True])
+def test_follows_no_redirect(make_client, server, make_server, status, own):
+    other = make_server()
+    server.answer(TOKEN, b"", status=status, Location=f"{other.url}{TOKEN}")
+    with requests.Session() as session:
+        client = make_client(server, arguments={"session": session} if own else {})
+        with pytest.raises(InvalidResponse) as caught:
+            log_in(client)
+    assert (caught.value.check, server.paths(), other.connections) == ("status", [TOKEN], 0)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_post_is_not_repeated_after_5xx(client, server, status):
+    server.answer(TOKEN, b"<h1>Server Error (500)</h1>", status=status, content_type="text/html", Retry_After="0")
+    with pytest.raises(TransportError) as caught:
+        log_in(client)
+    assert (caught.value.status, len(server.received)) == (status, 1)
+
+
+def cut(handler):
+    handler.close_connection = True
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_post_is_not_repeated_when_the_connection_is_cut(client, server):
+    server.answers[TOKEN] = cut
+    with pytest.raises(TransportError, match=r"connection to 127\.0\.0\.1:[0-9]+ failed") as caught:
+        log_in(client)
+    assert (caught.value.status, server.paths()) == (None, [TOKEN])
+
+
+def test_a_post_over_a_kept_connection_is_not_repeated_either(client, server):
+    client.refresh("r")
+    server.answers[TOKEN] = cut
+    with pytest.raises(TransportError):
+        client.refresh("r")
+    assert server.paths() == [TOKEN, TOKEN]
+
+
+def raw(*chunks, close=True):
+    """Answer with just these bytes."""
+
+    def write(handler):
+        handler.close_connection = close
+        for chunk in chunks:
+            handler.wfile.write(chunk)
+
+    return write
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def test_accepts_an_answer_of_1_mib(client, server, recording):
+    server.answer(PROFILE, recording("profile-orgadmin").body.ljust(MAX_BODY))
+    assert client.fetch_user("t").id == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        raw(HEAD + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1), b"{}".ljust(MAX_BODY + 1)),
+        raw(HEAD + b"Content-Length: %d\r\n\r\n" % 10**12, b" " * (MAX_BODY + 65536)),
+        raw(HEAD + b"\r\n", b" " * (MAX_BODY + 65536)),
+        raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *[b"10000\r\n" + b" " * 65536 + b"\r\n"] * 17),
+    ],
+    ids=["with its length", "with a longer length", "without a length", "chunked"],
+)
+def test_refuses_a_larger_answer(client, server, answer):
+    server.answers[PROFILE] = answer
+    with pytest.raises(InvalidResponse, match="1048576 bytes") as caught:
+        client.fetch_user("t")
+    assert caught.value.check == "size"
+
+
+def test_accepts_a_chunked_answer(client, server):
+    server.answers["/oauth2/introspect/"] = raw(
+        HEAD + b'Transfer-Encoding: chunked\r\n\r\n11\r\n{"active": false}\r\n0\r\n\r\n', close=False
+    )
+    assert [client.introspect("t").active for _ in range(2)] == [False, False]
+    assert server.connections == 1
+
+
+def test_does_not_unpack_what_it_did_not_ask_for(client, server):
+    bomb = gzip.compress(b'{"id": 1, "name": "' + b" " * 50_000_000 + b'"}')
+    server.answer(PROFILE, bomb, Content_Encoding="gzip")
+    with pytest.raises(InvalidResponse) as caught:
+        client.fetch_user("t")
+    assert caught.value.check == "json"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        raw(b""),
+        raw(b"\r\n\r\n"),
+        raw(b"SSH-2.0-OpenSSH_9.9\r\n"),
+        raw(b"HTTP/1.1 abc\r\n\r\n"),
+        raw(HEAD + b"X: " + b"y" * 70_000 + b"\r\n\r\n"),
+        raw(HEAD + b"X: y\r\n" * 200 + b"\r\n"),
+        raw(HEAD + b'Content-Length: 100\r\n\r\n{"active": false}'),
+        raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
+        raw(HEAD + b'Transfer-Encoding: chunked\r\n\r\n11\r\n{"active'),
+    ],
+    ids=["nothing", "empty lines", "ssh", "no status", "long header", "headers", "cut short", "no chunk", "cut chunk"],
+)
+def test_garbage_and_cut_answers_are_transport_errors(client, server, answer):
+    server.answers["/oauth2/introspect/"] = answer
+    with pytest.raises(TransportError):
+        client.introspect("t")
+    assert len(server.received) == 1
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=60), st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", HEAD + b"\r\n", HEAD + b"Transfer-Encoding: chunked\r\n\r\n"]))
+def test_any_bytes_are_an_answer_or_one_of_our_errors(client, server, garbage, head):
+    server.answers["/oauth2/introspect/"] = raw(head + garbage)
+    with suppress(PeeringDBOAuthError):
+        client.introspect("t")
+
+
+def test_plain_text_and_html_are_not_json(client, server):
+    server.answer(PROFILE, b"<html>", content_type="text/html")
+    with pytest.raises(InvalidResponse) as caught:
+        client.fetch_user("t")
+    assert caught.value.check == "content-type"
+
+
+# --- time -------------------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def within(seconds):
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < seconds
+
+
+@pytest.fixture
+def over():
+    """Set when the test is over, so that servers stop waiting."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_a_server_that_does_not_answer_is_given_up(make_client, server, over):
+    server.answers[TOKEN] = lambda _: over.wait(PATIENCE)
+    client = make_client(server, timeout=0.2)
+    with within(2), pytest.raises(TransportError, match=r"did not answer within 0\.2 s"):
+        log_in(client)
+    assert len(server.received) == 1
+
+
+def test_a_server_that_drips_is_given_up(make_client, server, over):
+    def drip(handler):
+        handler.wfile.write(HEAD + b"Content-Length: 100000\r\n\r\n")
+        while not over.wait(0.02):
+            handler.wfile.write(b" ")
+
+    server.answers[PROFILE] = drip
+    client = make_client(server, timeout=0.3)
+    with within(2), pytest.raises(TransportError, match=r"took longer than 0\.3 s"):
+        client.fetch_user("t")
+
+
+def test_a_server_that_stops_half_way_is_given_up(make_client, server, over):
+    def stop(handler):
+        handler.wfile.write(HEAD + b"Content-Length: 100000\r\n\r\n{")
+        over.wait(PATIENCE)
+
+    server.answers[PROFILE] = stop
+    client = make_client(server, timeout=0.2)
+    with within(2), pytest.raises(TransportError, match=r"did not answer within 0\.2 s"):
+        client.fetch_user("t")
+
+
+def test_a_host_that_does_not_take_the_connection_is_given_up(make_client, server):
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first, socket.socket() as second:
+        for filler in (first, second):  # whoever comes now is not even refused
+            filler.setblocking(False)  # noqa: FBT003 - the standard library's
+            filler.connect_ex(full.getsockname())
+        client = make_client(server, base_url=f"http://127.0.0.1:{full.getsockname()[1]}", timeout=0.2)
+        with within(2), pytest.raises(TransportError, match=r"did not answer within 0\.2 s"):
+            client.fetch_user("t")
+
+
+def test_a_host_that_is_not_there_is_a_transport_error(make_client, server):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+    with pytest.raises(TransportError, match=f"the connection to {address} failed"):
+        make_client(server, base_url=f"http://{address}").fetch_user("t")
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_keeps_silent_after_a_401_and_tries_again_after_61_seconds(make_client, server, clock):
+    client = make_client(server, arguments={"monotonic": clock})
+    server.replay(TOKEN, "negcache-1-wrong-secret")
+    with pytest.raises(ProviderError) as refused:
+        log_in(client)
+    assert (refused.value.error, refused.value.status) == ("invalid_client", 401)
+    server.replay(TOKEN, "token-success-no-openid")
+    for method in (log_in, lambda c: c.refresh("r"), lambda c: c.revoke("r"), lambda c: c.introspect("t")):
+        with pytest.raises(RateLimited, match="401") as caught:
+            method(client)
+        assert caught.value.retry_after == 61
+    assert len(server.received) == 1  # failed fast: nothing was sent
+    assert client.fetch_user("t").id == 1  # nobody at /profile/v1 minds
+    clock.now += 61
+    assert log_in(client).user.id == 1
+
+
+def test_a_401_counts_even_if_its_body_never_arrives(make_client, server, clock):
+    client = make_client(server, arguments={"monotonic": clock})
+    server.answers[TOKEN] = raw(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 100\r\n\r\n{")
+    with pytest.raises(TransportError):
+        client.refresh("r")
+    with pytest.raises(RateLimited) as caught:
+        client.refresh("r")
+    assert (caught.value.retry_after, len(server.received)) == (61, 1)
+
+
+def test_stops_before_the_eleventh_refusal(make_client, server, clock):
+    client = make_client(server, arguments={"monotonic": clock})
+    server.replay(PROFILE, "profile-error-bad-token")
+    for _ in range(10):
+        with pytest.raises(TokenRejected):
+            client.fetch_user("t")
+    with pytest.raises(RateLimited) as caught:
+        client.fetch_user("t")
+    assert (caught.value.retry_after, len(server.received)) == (60, 10)
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("ratelimit-429-token", 13), ("ratelimit-429-profile", 61), ("throttle-429", 61)])
+def test_pauses_after_a_429(make_client, server, clock, name, seconds):
+    client = make_client(server, arguments={"monotonic": clock})
+    server.replay(PROFILE, name)
+    for status in (429, None):  # PeeringDB's, then ours
+        with pytest.raises(RateLimited) as caught:
+            client.fetch_user("t")
+        assert (caught.value.retry_after, caught.value.status) == (seconds, status)
+    assert len(server.received) == 1
+    server.replay(PROFILE, "profile-orgadmin")
+    clock.now += seconds
+    assert client.fetch_user("t").id == 1
+
+
+def test_keeps_to_its_requests_a_minute(make_client, server, clock):
+    client = make_client(server, arguments={"monotonic": clock}, requests_per_minute=4)
+    log_in(client)
+    log_in(client)
+    with pytest.raises(RateLimited) as caught:
+        log_in(client)
+    assert (caught.value.retry_after, len(server.received)) == (60, 4)
+
+
+def test_those_who_wait_fail_fast_when_the_silence_begins(client, server):
+    """Twelve wait for ten in flight, all of which earn a 401: none of the twelve may wait for its timeout."""
+    arrived, release = threading.Semaphore(0), threading.Event()
+    hold(server, TOKEN, "token-error-wrong-secret", arrived, release)
+    outcomes = []
+    thread = threading.Thread(target=lambda: outcomes.extend(run_all(lambda: client.refresh("r"), 22)), daemon=True)
+    thread.start()
+    assert all(arrived.acquire(timeout=PATIENCE) for _ in range(10))
+    assert not arrived.acquire(timeout=0.1)
+    with within(2):
+        release.set()
+        thread.join(PATIENCE)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ProviderError"] * 10 + ["RateLimited"] * 12
+    assert len(server.received) == 10
+
+
+def test_waiting_for_others_has_an_end(make_client, server):
+    client = make_client(server, timeout=0.2)
+    request = HTTPRequest(url=server.url)
+    for _ in range(10):
+        assert client._budget.admit(request, time.monotonic())
+    with within(2), pytest.raises(RateLimited, match="waiting for their answers") as caught:
+        client.fetch_user("t")
+    assert (caught.value.retry_after, server.connections) == (0.2, 0)
+
+
+# --- run --------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_flow_may_ask_nothing(client):
+    def flow():
+        return 7
+        yield
+
+    assert client.run(flow()) == 7
+
+
+def test_a_flow_hears_of_errors_and_may_go_on(client, server):
+    def flow(path):
+        try:
+            yield HTTPRequest(url=f"{server.url}{path}")
+        except TransportError:
+            return (yield HTTPRequest(url=f"{server.url}{PROFILE}")).status
+
+    server.answers["/cut"] = cut
+    assert client.run(flow("/cut")) == 200
+
+
+def test_a_flow_that_goes_alone_goes_alone(client, server):
+    inside, most = [], []
+
+    def alone():
+        inside.append(None)
+        most.append(len(inside))
+        status = (yield HTTPRequest(url=f"{server.url}{PROFILE}")).status
+        inside.pop()
+        return status
+
+    def flow():
+        return (yield Alone(name="one at a time", flow=alone()))
+
+    assert run_all(lambda: client.run(flow()), 5) == [200] * 5
+    assert most == [1] * 5
+    assert not client._locks
+
+
+def test_a_flow_that_goes_alone_lets_others_in_after_an_error(client, server):
+    def flow():
+        return (yield Alone(name="a", flow=iter_request("/cut")))
+
+    def iter_request(path):
+        yield HTTPRequest(url=f"{server.url}{path}")
+
+    server.answers["/cut"] = cut
+    for _ in range(2):
+        with pytest.raises(TransportError):
+            client.run(flow())
+
+
+class StoppingAdapter(requests.adapters.BaseAdapter):
+    """A broken one, as somebody's own session may have."""
+
+    def send(self, *_args, **_kwargs):
+        raise StopIteration("not a result")
+
+    def close(self):
+        pass
+
+
+def test_a_stray_stop_iteration_is_no_result_and_leaves_nothing_in_flight(make_client, server):
+    with requests.Session() as session:
+        session.mount("http://", StoppingAdapter())
+        client = make_client(server, arguments={"session": session})
+        for _ in range(11):
+            with pytest.raises(StopIteration):
+                client.fetch_user("t")
+
+
+# --- a session of the caller's own ------------------------------------------------------------------------------------------------
+
+
+def test_uses_the_callers_session_as_it_is_and_leaves_it_open(make_client, server):
+    with requests.Session() as session:
+        session.headers["X-From"] = "its owner"
+        session.auth = ("user", "password")
+        client = make_client(server, arguments={"session": session})
+        log_in(client)
+        client.close()
+        session.get(f"{server.url}{PROFILE}", auth=lambda request: request)
+    assert server.connections == 1
+    assert [request.headers.get("x-from") for request in server.received] == ["its owner"] * 3
+    assert "authorization" not in server.received[0].headers
+    assert server.received[1].headers["authorization"].startswith("Bearer ")
+    assert server.received[1].headers["user-agent"].startswith("peeringdb-oauth/")
+
+
+def test_keeps_no_cookies(client, server, recording):
+    server.answer(PROFILE, recording("profile-orgadmin").body, Set_Cookie="sessionid=abc; Path=/")
+    for _ in range(2):
+        client.fetch_user("t")
+    assert ["cookie" in request.headers for request in server.received] == [False, False]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_does_not_look_into_netrc(make_client, server, monkeypatch, tmp_path, own):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert requests.utils.get_netrc_auth(server.url) == ("somebody", "else")
+    with requests.Session() as session:
+        log_in(make_client(server, arguments={"session": session} if own else {}))
+    assert "authorization" not in server.received[0].headers
+    assert server.received[1].headers["authorization"].startswith("Bearer ")
+
+
+# --- proxies ----------------------------------------------------------------------------------------------------------------------
+
+
+def proxy_handler_of(canned):
+    """A forward proxy: passes requests on, or joins two sockets; ``canned.received`` is what it was asked for."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def forward(self):
+            canned.received.append((self.command, self.path))
+            target = http.client.HTTPConnection(urlsplit(self.path).netloc)
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            target.request(self.command, urlsplit(self.path).path, body, dict(self.headers))
+            answer = target.getresponse()
+            body = answer.read()
+            target.close()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = forward  # noqa: N815 - the names that http.server calls
+
+        def do_CONNECT(self):
+            canned.received.append(("CONNECT", self.path))
+            host, _, port = self.path.partition(":")
+            self.close_connection = True
+            with socket.create_connection((host, int(port))) as target:
+                self.send_response(200)
+                self.end_headers()
+                while True:
+                    readable, _, _ = select.select([self.connection, target], [], [], PATIENCE)
+                    for source, sink in ((self.connection, target), (target, self.connection)):
+                        data = source.recv(65536) if source in readable else None
+                        if data == b"" or not readable:
+                            return
+                        sink.sendall(data or b"")
+
+        def log_message(self, *args):
+            pass
+
+    return Proxy
+
+
+def test_goes_through_the_environments_proxy(make_server, make_client, server, monkeypatch):
+    proxy = make_server(handler_of=proxy_handler_of)
+    monkeypatch.setenv("http_proxy", proxy.url)
+    assert log_in(make_client(server)).user.id == 1
+    assert proxy.received == [("POST", f"{server.url}{TOKEN}"), ("GET", f"{server.url}{PROFILE}")]
+
+
+def test_goes_through_the_environments_proxy_with_tls(make_server, make_client, monkeypatch):
+    proxy, server = make_server(handler_of=proxy_handler_of), make_server(tls=True)
+    server.replay(PROFILE, "profile-orgadmin")
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    client = make_client(server)
+    assert [client.fetch_user("t").id for _ in range(2)] == [1, 1]
+    assert proxy.received == [("CONNECT", urlsplit(server.url).netloc)]
+
+
+def test_no_proxy_goes_around_it(make_server, make_client, server, monkeypatch):
+    proxy = make_server(handler_of=proxy_handler_of)
+    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    log_in(make_client(server))
+    assert (proxy.received, len(server.received)) == ([], 2)
+
+
+def test_a_proxy_that_is_not_there_is_named_as_the_cause(make_client, server, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("http_proxy", f"http://user:pa55word@127.0.0.1:{port}")
+    with pytest.raises(TransportError, match="the proxy between here and") as caught:
+        log_in(make_client(server))
+    assert "pa55word" not in repr(caught.value) + repr(caught.value.__cause__)
+
+
+# --- certificates -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tls_server(make_server):
+    server = make_server(tls=True)
+    server.replay(PROFILE, "profile-orgadmin")
+    return server
+
+
+def test_accepts_its_own_certificate_authority(make_client, tls_server):
+    assert make_client(tls_server).fetch_user("t").id == 1
+
+
+def test_refuses_an_unknown_certificate_authority_and_says_what_to_do(make_client, tls_server):
+    with pytest.raises(TransportError, match=r"unable to get local issuer certificate; .* name its file as ca_file"):
+        make_client(tls_server, ca_file=None).fetch_user("t")
+    assert tls_server.received == []
+
+
+def test_refuses_a_certificate_for_another_host_and_says_so(make_client, tls_server):
+    with pytest.raises(TransportError, match="certificate is not valid for 'localhost'"):
+        make_client(tls_server, base_url=tls_server.url.replace("127.0.0.1", "localhost")).fetch_user("t")
+
+
+def test_a_server_without_tls_is_not_told_to_have_a_bad_certificate(make_client, server):
+    with pytest.raises(TransportError, match=r"no TLS connection to 127\.0\.0\.1:[0-9]+$"):
+        make_client(server, base_url=server.url.replace("http:", "https:")).fetch_user("t")
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_honours_the_environments_certificate_bundle(make_client, tls_server, monkeypatch, variable):
+    monkeypatch.setenv(variable, tls_server.ca_file)
+    assert make_client(tls_server, ca_file=None).fetch_user("t").id == 1
+
+
+def test_a_bundle_may_be_a_directory(make_client, tls_server, tmp_path):
+    shutil.copy(tls_server.ca_file, tmp_path)
+    with pytest.raises(TransportError):  # without the names that "openssl rehash" gives, nothing in it is found
+        make_client(tls_server, ca_file=str(tmp_path)).fetch_user("t")
+
+
+def test_clients_share_one_tls_context(make_client, tls_server):
+    contexts = {id(make_client(tls_server)._transmit.__closure__[0].cell_contents._context) for _ in range(3)}
+    assert len(contexts) == 1
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), (b"", "no certificates"), (b"\x00\x01", "no certificates")])
+def test_a_bad_ca_file_is_a_configuration_error(make_client, server, tmp_path, content, reason):
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=f"ca_file: {path}: .*{reason}"):
+        make_client(server, ca_file=str(path))

@@ -1,0 +1,778 @@
+import base64
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peeringdb_oauth.errors import ConfigurationError, InvalidIDToken, InvalidResponse
+from peeringdb_oauth.id_token import MAX_DATE, MAX_HEADER, MAX_SIZE, IDTokenClaims, UnknownKey, _parse_object, verify_id_token
+from peeringdb_oauth.key_set import (
+    DEFAULT_LIFETIME,
+    FAILURE_COOL_DOWN,
+    MAX_KEYS,
+    MAX_LIFETIME,
+    MIN_LIFETIME,
+    STALE_IF_ERROR,
+    UNKNOWN_KEY_COOL_DOWN,
+    KeyCache,
+    KeySet,
+    decode_base64url,
+)
+
+WIRE = Path(__file__).parent / "wire"
+ISSUER = "https://auth.peeringdb.com/oauth2"
+CLIENT_ID = "our-client"
+NOW = 1_800_000_000
+ABSENT = object()
+KEY, OTHER_KEY = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
+
+
+def b64(value):
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def uint(number):
+    return b64(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+
+
+def jwk(key=KEY, **changes):
+    numbers = key.public_key().public_numbers()
+    members = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "one", "n": uint(numbers.n), "e": uint(numbers.e)} | changes
+    return {name: value for name, value in members.items() if value is not ABSENT}
+
+
+def key_set(*keys):
+    return KeySet.from_jwks({"keys": list(keys)})
+
+
+KEYS = key_set(jwk())
+
+
+def changed(members, changes):
+    return {name: value for name, value in (members | changes).items() if value is not ABSENT}
+
+
+def sign(payload, header=None, key=KEY):
+    """A compact JWS; payload and header are taken as they are if they are bytes."""
+    header = {"typ": "JWT", "alg": "RS256", "kid": "one"} if header is None else header
+    parts = [part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, payload)]
+    message = ".".join(b64(part) for part in parts)
+    return message + "." + b64(key.sign(message.encode(), PKCS1v15(), SHA256()))
+
+
+def claims(**changes):
+    """As PeeringDB writes them."""
+    members = {
+        "aud": CLIENT_ID,
+        "iat": NOW - 10,
+        "sub": "1",
+        "name": "Ada Admin",
+        "email": "ada@example.net",
+        "networks": [{"id": 1, "name": "Example Net", "asn": 64500, "perms": 15}, {"id": 2, "name": "Two", "asn": 64501, "perms": 1}],
+        "amr": ["pwd", "otp", "mfa"],
+        "iss": ISSUER,
+        "exp": NOW + 35990,
+        "auth_time": NOW - 100,
+    }
+    return changed(members, changes)
+
+
+def verify(token, keys=KEYS, **expected):
+    return verify_id_token(token, keys, **{"issuer": ISSUER, "client_id": CLIENT_ID, "now": NOW} | expected)
+
+
+def refusal(token, keys=KEYS, **expected):
+    """The name of the failed check; in passing, that the message gives nothing away."""
+    with pytest.raises(InvalidIDToken) as refused:
+        verify(token, keys, **expected)
+    message = str(refused.value)
+    assert not any(secret in message for secret in ("Ada", "ada@", "stolen", *(part for part in token.split(".") if len(part) > 10)))
+    return refused.value.check
+
+
+def header(**changes):
+    return changed({"typ": "JWT", "alg": "RS256", "kid": "one"}, changes)
+
+
+# --- PeeringDB's own tokens ---
+
+RECORDED = [
+    json.loads(path.read_text(encoding="utf-8"))
+    for pattern in ("token-success-*.json", "token-scope-*.json", "refresh-success.json")
+    for path in sorted(WIRE.glob(pattern))
+]
+RECORDED = [answer for answer in RECORDED if "id_token" in answer]
+
+
+def recorded_claims(answer):
+    payload = answer["id_token"].split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "==="))
+
+
+@pytest.mark.parametrize("answer", [answer for answer in RECORDED if "hs256" not in recorded_claims(answer)["aud"]])
+def test_verifies_what_peeringdb_sends(answer):
+    expected = recorded_claims(answer)
+    verified = verify_id_token(
+        answer["id_token"],
+        KeySet.from_jwks(json.loads((WIRE / "jwks.json").read_text(encoding="utf-8"))),
+        issuer="https://127.0.0.1:8443/oauth2",
+        client_id=expected["aud"],
+        now=expected["iat"] + 1,
+        nonce=expected.get("nonce"),
+        max_age=60,
+        access_token=answer["access_token"],
+    )
+    assert dict(verified) == expected
+
+
+@pytest.mark.parametrize("answer", [answer for answer in RECORDED if "hs256" in recorded_claims(answer)["aud"]])
+def test_refuses_hs256_and_names_the_remedy(answer):
+    with pytest.raises(InvalidIDToken, match="choose RS256 as the algorithm on the application's page at PeeringDB") as refused:
+        verify(answer["id_token"])
+    assert refused.value.check == "alg"
+    assert "HS256" in str(refused.value)
+
+
+# --- the claims ---
+
+
+def test_claims_are_a_mapping_with_words_for_what_every_token_has():
+    verified = verify(sign(claims(nonce="n", exp=NOW + 9.5)))
+    assert dict(verified) == claims(nonce="n", exp=NOW + 9.5)
+    assert (verified["email"], len(verified), "nbf" in verified) == ("ada@example.net", 11, False)
+    assert (verified.issuer, verified.subject, verified.audience) == (ISSUER, "1", (CLIENT_ID,))
+    assert (verified.expires_at, verified.issued_at, verified.auth_time, verified.nonce) == (NOW + 9, NOW - 10, NOW - 100, "n")
+
+
+def test_claims_that_a_token_may_lack_are_none():
+    verified = verify(sign(claims(auth_time=ABSENT)))
+    assert verified.auth_time is None
+    assert verified.nonce is None
+
+
+def test_claims_cannot_be_changed():
+    verified = verify(sign(claims()))
+    with pytest.raises(TypeError):
+        verified["sub"] = "2"
+    with pytest.raises((AttributeError, TypeError)):  # which of them depends on the version of Python
+        verified.subject = "2"
+    with pytest.raises(AttributeError):
+        verified._claims = {}
+
+
+def test_repr_of_claims_shows_nothing_personal():
+    assert repr(IDTokenClaims(claims())) == f"IDTokenClaims(issuer='{ISSUER}', subject='1', expires_at={NOW + 35990})"
+
+
+# --- RFC 7515: three parts in base64url ---
+
+GOOD = sign(claims())
+HEAD, BODY, SIGNATURE = GOOD.split(".")
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        ".",
+        "..",
+        HEAD,
+        f"{HEAD}.{BODY}",
+        f"{HEAD}{SIGNATURE}",
+        f"{GOOD}.",
+        f".{GOOD}",
+        f"{HEAD}.{BODY}..{SIGNATURE}",
+        f"{GOOD}.{BODY}.{SIGNATURE}",
+        f" {GOOD}",
+        f"{GOOD}\n",
+        f"{HEAD}.{BODY}=.{SIGNATURE}",
+        f"{GOOD}==",
+        GOOD.replace(".", ". "),
+        f"{HEAD}.{BODY}\u00e9.{SIGNATURE}",
+        f"{HEAD}.{BODY}\ud800.{SIGNATURE}",
+        f"{HEAD}=.{BODY}.{SIGNATURE}",
+    ],
+)
+def test_refuses_what_is_not_three_parts_in_base64url(token):
+    assert refusal(token) in {"structure", "header"}
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_refuses_the_standard_alphabet_in_every_part(part):
+    parts = [HEAD, BODY, SIGNATURE]
+    parts[part] = "+/" + parts[part][2:]
+    assert refusal(".".join(parts)) == "structure"
+
+
+def test_refuses_unused_bits_that_are_not_zero():
+    """342 characters are 256 bytes and four bits."""
+    other = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    same_bytes = SIGNATURE[:-1] + other[other.index(SIGNATURE[-1]) + 1]
+    assert base64.urlsafe_b64decode(same_bytes + "==") == base64.urlsafe_b64decode(SIGNATURE + "==")
+    assert refusal(f"{HEAD}.{BODY}.{same_bytes}") == "structure"
+
+
+@given(st.binary())
+def test_base64url_is_read_as_it_is_written(value):
+    assert decode_base64url(b64(value).encode()) == value
+
+
+def test_base64url_of_up_to_two_characters_is_accepted_only_in_its_one_form():
+    texts = [b"", *(bytes([a]) for a in range(256)), *(bytes([a, b]) for a in range(256) for b in range(256))]
+    assert {text for text in texts if is_base64url(text)} == {b"", *(b64(bytes([a])).encode() for a in range(256))}
+
+
+@given(st.text("AQgwZ-_+/= \n.\u00e9", max_size=12).map(str.encode))
+def test_base64url_is_read_only_as_it_is_written(text):
+    if is_base64url(text):
+        assert b64(decode_base64url(text)).encode() == text
+
+
+def is_base64url(text):
+    try:
+        decode_base64url(text)
+    except ValueError:
+        return False
+    return True
+
+
+def test_refuses_more_than_256_kib_before_looking_at_them():
+    assert refusal("." * (MAX_SIZE + 1)) == "size"
+    assert refusal("." * MAX_SIZE) == "structure"
+
+
+# --- RFC 7515 section 4: the header ---
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"RS256"',
+        b"{'alg': 'RS256'}",
+        b'{"alg": "none", "alg": "RS256", "kid": "one"}',
+        b'{"alg": "RS256", "kid": "one", "x": {"y": 1, "y": 1}}',
+        b'{"alg": "RS256", "kid": "one", "x": NaN}',
+        b'{"alg": "RS256", "kid": "one", "x": "\xff"}',
+        b'{"alg": "RS256", "kid": "one"} {}',
+        b'\xef\xbb\xbf{"alg": "RS256", "kid": "one"}',
+        b'{"alg": "RS256", "kid": "one", "x": ' + b"[" * 2000 + b"]" * 2000 + b"}",
+        b'{"alg": "RS256", "kid": "one", "x": "' + b"x" * MAX_HEADER + b'"}',
+    ],
+)
+def test_refuses_a_header_that_is_not_one_plain_json_object(text):
+    assert refusal(sign(claims(), text)) == "header"
+
+
+def test_refuses_a_header_that_is_too_long_even_if_it_is_right():
+    padding = "x" * (MAX_HEADER // 4 * 3 - len(json.dumps(header(x=""))))
+    assert dict(verify(sign(claims(), header(x=padding)))) == claims()
+    assert refusal(sign(claims(), header(x=padding + "x"))) == "header"
+
+
+@pytest.mark.parametrize("alg", ["none", "None", "", "rs256", "RS384", "PS256", "ES256", "HS256", None, ABSENT, ["RS256"], {"RS256": 1}, 1])
+def test_refuses_every_algorithm_but_rs256_whatever_signed_it(alg):
+    assert refusal(sign(claims(), header(alg=alg))) == "alg"
+
+
+def test_refuses_hs256_keyed_with_the_public_key():
+    message = b64(json.dumps(header(alg="HS256")).encode()) + "." + BODY
+    public = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    assert refusal(f"{message}.{b64(hashlib.sha256(public + message.encode()).digest())}") == "alg"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("crit", ["exp"]),
+        ("crit", []),
+        ("jwk", jwk(OTHER_KEY)),
+        ("jku", "https://example.net/"),
+        ("x5u", "https://example.net/"),
+        ("x5c", []),
+    ],
+)
+def test_refuses_extensions_and_keys_that_come_with_the_token(name, value):
+    assert refusal(sign(claims(), header(**{name: value}))) == name
+    assert refusal(sign(claims(), header(**{name: value}), OTHER_KEY)) == name
+
+
+@pytest.mark.parametrize("typ", ["JWT", "jwt", "application/jwt", ABSENT])
+def test_accepts_every_way_to_write_the_type_jwt(typ):
+    assert dict(verify(sign(claims(), header(typ=typ)))) == claims()
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "logout+jwt", "JOSE", "", None, 1, ["JWT"]])
+def test_refuses_other_types_of_token(typ):
+    assert refusal(sign(claims(), header(typ=typ))) == "typ"
+
+
+@pytest.mark.parametrize("kid", [None, 1, ["one"], {}])
+def test_refuses_a_kid_that_is_not_a_string(kid):
+    assert refusal(sign(claims(), header(kid=kid))) == "kid"
+
+
+# --- keys and signature ---
+
+
+def test_takes_the_key_that_the_token_names():
+    keys = key_set(jwk(OTHER_KEY, kid="two"), jwk())
+    assert dict(verify(sign(claims()), keys)) == claims()
+    assert dict(verify(sign(claims(), header(kid="two"), OTHER_KEY), keys)) == claims()
+    assert refusal(sign(claims(), header(kid="two")), keys) == "signature"
+
+
+def test_a_token_without_kid_is_for_the_only_key():
+    token = sign(claims(), header(kid=ABSENT))
+    assert dict(verify(token)) == claims()
+    assert dict(verify(token, key_set(jwk(kid=ABSENT)))) == claims()
+
+
+@pytest.mark.parametrize(
+    ("kid", "keys"),
+    [
+        ("two", [jwk()]),
+        ("", [jwk()]),
+        ("one", [jwk(kid=ABSENT)]),
+        (ABSENT, [jwk(), jwk(OTHER_KEY, kid="two")]),
+        ("one", [jwk(), jwk(OTHER_KEY)]),
+    ],
+    ids=["unknown", "empty", "unnamed", "which", "two-of-one-name"],
+)
+def test_a_key_that_cannot_be_told_is_a_reason_to_fetch_the_key_set_again(kid, keys):
+    with pytest.raises(UnknownKey) as refused:
+        verify(sign(claims(), header(kid=kid)), key_set(*keys))
+    assert refused.value.check == "kid"
+
+
+def test_refuses_a_signature_by_another_key():
+    assert refusal(sign(claims(), key=OTHER_KEY)) == "signature"
+
+
+@pytest.mark.parametrize("signature", ["", b64(bytes(256)), SIGNATURE[:-2], SIGNATURE + "AAAA", b64(b"\0") + SIGNATURE])
+def test_refuses_a_signature_of_another_length_or_content(signature):
+    assert refusal(f"{HEAD}.{BODY}.{signature}") in {"signature", "structure"}
+
+
+def test_refuses_the_signature_of_another_payload():
+    stolen = sign(claims(sub="stolen"))
+    assert refusal(f"{HEAD}.{stolen.split('.')[1]}.{SIGNATURE}") == "signature"
+
+
+def test_looks_at_no_claim_before_the_signature_is_right():
+    assert refusal(sign(b"no JSON", key=OTHER_KEY)) == "signature"
+
+
+# --- the payload ---
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"sub"',
+        b"{} {}",
+        b'{"a": Infinity}',
+        b'{"a": -Infinity}',
+        b'{"a": "\xed\xa0\x80"}',
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b'{"a": ' + b"[" * 90_000 + b"]" * 90_000 + b"}",
+        b'{"a": ' * 2000 + b"1" + b"}" * 2000,
+    ],
+)
+def test_refuses_a_payload_that_is_not_one_plain_json_object(text):
+    assert refusal(sign(text)) == "payload"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        '"sub": "2"',
+        '"\\u0073ub": "2"',
+        '"x": {"y": 1, "y": 1}',
+        '"x": [[{"y": 1, "y": 1}]]',
+        '"networks": [{"asn": 64500, "asn": 64501}]',
+        '"sub" : "https://a", "sub": "https\\u003a//a"',
+        '"sub": "https\\u003a//a", "x": "https://example.net"',
+        '"sub": "\\u003a\\u003a\\u003a"',
+        '"networks": ["::", {"a": 1, "a": 2}]',
+    ],
+)
+def test_refuses_a_member_that_is_named_twice_at_any_level(extra):
+    assert refusal(sign((json.dumps(claims())[:-1] + ", " + extra + "}").encode())) == "payload"
+
+
+def test_accepts_colons_in_strings_and_empty_and_strange_lists():
+    for networks in ([], ["a:b"], [1, {"a": ":"}], None, {"a": [1]}, [{"name": "A: https://example.net:443 https://"}]):
+        assert verify(sign(claims(networks=networks)))["networks"] == networks
+
+
+NAMES = st.sampled_from(["a", "b", "networks", ":", "https://", '":', "\u00e9"])
+STRINGS = st.sampled_from(['""', '":"', '"https://"', '"\\u003a"', '"https\\u003a//"', '"\\":"', "1", "true", "null"])
+OBJECT = st.deferred(lambda: st.lists(st.tuples(NAMES, VALUE), max_size=4).map(write_object))
+VALUE = STRINGS | OBJECT | st.deferred(lambda: st.lists(VALUE, max_size=3).map(write_list))
+
+
+def write_object(members):
+    """The text of a JSON object, and whether some object in it names a member twice."""
+    values = [value if isinstance(value, tuple) else (value, False) for _, value in members]
+    twice = len({name for name, _ in members}) < len(members) or any(inner for _, inner in values)
+    return "{" + ",".join(f"{json.dumps(name)} :{text}" for (name, _), (text, _) in zip(members, values, strict=True)) + "}", twice
+
+
+def write_list(items):
+    values = [item if isinstance(item, tuple) else (item, False) for item in items]
+    return "[" + ",".join(text for text, _ in values) + "]", any(twice for _, twice in values)
+
+
+@given(OBJECT)
+def test_finds_duplicates_exactly_where_they_are(written):
+    text, twice = written
+    if twice:
+        with pytest.raises(InvalidIDToken):
+            _parse_object(text.encode(), check="payload")
+    else:
+        assert _parse_object(text.encode(), check="payload") == json.loads(text)
+
+
+# --- OpenID Connect Core 3.1.3.7: the claims ---
+
+
+@pytest.mark.parametrize("iss", [ABSENT, None, "", ISSUER + "/", "https://www.peeringdb.com/oauth2", ISSUER.upper(), [ISSUER], {ISSUER: 1}])
+def test_refuses_another_issuer(iss):
+    assert refusal(sign(claims(iss=iss))) == "iss"
+
+
+def test_names_both_issuers_but_not_without_end():
+    with pytest.raises(InvalidIDToken) as refused:
+        verify(sign(claims(iss="https://example.net/" + "x" * 10_000)))
+    assert ISSUER in str(refused.value)
+    assert "https://example.net/" in str(refused.value)
+    assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "aud", [ABSENT, None, "", [], "other", ["other"], CLIENT_ID + " ", f"x{CLIENT_ID}x", {CLIENT_ID: 1}, [CLIENT_ID, 1], [[CLIENT_ID]]]
+)
+def test_refuses_a_token_for_another_application(aud):
+    assert refusal(sign(claims(aud=aud, azp=CLIENT_ID))) == "aud"
+
+
+def test_accepts_a_list_with_us_alone():
+    assert verify(sign(claims(aud=[CLIENT_ID]))).audience == (CLIENT_ID,)
+
+
+def test_accepts_further_audiences_only_if_we_are_the_authorized_party():
+    both = ["other", CLIENT_ID]
+    assert verify(sign(claims(aud=both, azp=CLIENT_ID))).audience == ("other", CLIENT_ID)
+    assert refusal(sign(claims(aud=both))) == "azp"
+    assert refusal(sign(claims(aud=[CLIENT_ID, CLIENT_ID]))) == "azp"
+
+
+@pytest.mark.parametrize("azp", ["other", "", None, [CLIENT_ID], 1])
+def test_refuses_another_authorized_party(azp):
+    assert refusal(sign(claims(azp=azp))) == "azp"
+
+
+@pytest.mark.parametrize("sub", [ABSENT, None, "", 1, True, ["1"], "\u0661", "x" * 256])
+def test_refuses_a_subject_that_is_not_a_short_ascii_string(sub):
+    assert refusal(sign(claims(sub=sub))) == "sub"
+
+
+def test_accepts_a_subject_of_255_characters():
+    assert verify(sign(claims(sub="x" * 255))).subject == "x" * 255
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [("exp", NOW - 59, NOW - 60), ("exp", NOW - 59.9, NOW - 60.0), ("iat", NOW + 60, NOW + 61), ("nbf", NOW + 60, NOW + 61)],
+)
+def test_times_are_held_to_with_a_minute_of_leeway(name, good, bad):
+    assert verify(sign(claims(**{name: good})))[name] == good
+    assert refusal(sign(claims(**{name: bad}))) == name
+
+
+@pytest.mark.parametrize(("name", "good", "bad"), [("exp", NOW + 1, NOW), ("iat", NOW, NOW + 1), ("nbf", NOW, NOW + 1)])
+def test_the_leeway_can_be_none(name, good, bad):
+    assert verify(sign(claims(**{name: good})), leeway=0)[name] == good
+    assert refusal(sign(claims(**{name: bad})), leeway=0) == name
+
+
+@pytest.mark.parametrize("name", ["exp", "iat"])
+def test_refuses_a_token_without_its_times(name):
+    assert refusal(sign(claims(**{name: ABSENT}))) == name
+
+
+@pytest.mark.parametrize("name", ["exp", "iat", "nbf", "auth_time"])
+@pytest.mark.parametrize("value", [None, True, False, str(NOW), [NOW], {}, -1, MAX_DATE + 1, 10**400, -(10**400), 1e300])
+def test_refuses_times_that_are_no_times(name, value):
+    assert refusal(sign(claims(**{name: value}))) == name
+
+
+def test_refuses_an_expiry_that_is_infinite():
+    assert refusal(json_with("exp", "1e999")) == "exp"
+
+
+def json_with(name, text):
+    return sign(json.dumps(claims(**{name: "HERE"})).replace('"HERE"', text).encode())
+
+
+def test_accepts_the_last_and_the_first_second():
+    assert verify(sign(claims(exp=MAX_DATE, iat=0, nbf=0))).expires_at == MAX_DATE
+
+
+def test_a_nonce_that_is_expected_must_be_there_and_equal():
+    assert verify(sign(claims(nonce="n-123")), nonce="n-123").nonce == "n-123"
+    assert refusal(sign(claims(nonce="n-124")), nonce="n-123") == "nonce"
+    assert refusal(sign(claims()), nonce="n-123") == "nonce"
+
+
+@pytest.mark.parametrize("nonce", [None, True, 0, [], ["n-123"], {}, {"n-123": 1}])
+@pytest.mark.parametrize("expected", [None, "n-123"])
+def test_refuses_a_nonce_that_is_not_a_string(nonce, expected):
+    assert refusal(sign(claims(nonce=nonce)), nonce=expected) == "nonce"
+
+
+def test_an_empty_nonce_ties_a_token_to_no_login():
+    assert refusal(sign(claims(nonce="")), nonce="") == "nonce"
+
+
+@pytest.mark.parametrize("nonce", ["n-123\u00e9", "\ud800", "n-123\0", ""])
+def test_refuses_strange_nonces_in_the_same_way(nonce):
+    assert refusal(sign(claims(nonce=nonce)), nonce="n-123") == "nonce"
+
+
+def test_a_nonce_that_is_not_expected_is_not_looked_at():
+    assert verify(sign(claims(nonce="of another part"))).nonce == "of another part"
+
+
+@pytest.mark.parametrize("auth_time", [NOW - 360, NOW - 300, NOW, NOW + 60])
+def test_accepts_a_login_within_max_age(auth_time):
+    assert verify(sign(claims(auth_time=auth_time)), max_age=300).auth_time == auth_time
+
+
+@pytest.mark.parametrize("auth_time", [ABSENT, NOW - 361, NOW + 61])
+def test_refuses_a_login_that_is_older_than_max_age_or_from_the_future(auth_time):
+    assert refusal(sign(claims(auth_time=auth_time)), max_age=300) == "auth_time"
+
+
+def test_max_age_zero_asks_for_a_login_just_now():
+    assert refusal(sign(claims(auth_time=NOW - 61)), max_age=0) == "auth_time"
+    assert verify(sign(claims(auth_time=NOW - 61))).auth_time == NOW - 61
+
+
+def test_at_hash_must_be_that_of_the_access_token():
+    """The example of OpenID Connect Core, appendix A.3."""
+    token = sign(claims(at_hash="77QmUPtjPfzWtF2AnpK9RQ"))
+    assert verify(token, access_token="jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y")["at_hash"] == "77QmUPtjPfzWtF2AnpK9RQ"
+    assert refusal(token, access_token="another") == "at_hash"
+    assert refusal(token, access_token="") == "at_hash"
+    assert refusal(token, access_token="\ud800") == "at_hash"
+
+
+@pytest.mark.parametrize("at_hash", [None, "", True, ["77QmUPtjPfzWtF2AnpK9RQ"], "77QmUPtjPfzWtF2AnpK9RQ==", "77QmUPtjPfzWtF2AnpK9R\u00e9"])
+def test_refuses_an_at_hash_in_any_other_form(at_hash):
+    assert refusal(sign(claims(at_hash=at_hash)), access_token="jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y") == "at_hash"
+
+
+def test_at_hash_may_be_absent_and_is_not_looked_at_without_an_access_token():
+    assert "at_hash" not in verify(sign(claims()), access_token="any")
+    assert verify(sign(claims(at_hash="any")))["at_hash"] == "any"
+
+
+# --- the key set ---
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"use": ABSENT},
+        {"alg": ABSENT},
+        {"kid": ABSENT},
+        {"kid": None},
+        {"key_ops": ["verify"]},
+        {"key_ops": ["sign", "verify"]},
+        {"e": uint(3)},
+        {"e": uint(2**32 - 1)},
+        {"n": uint(2**8191 + 1)},
+        {"x5c": ["ignored"]},
+    ],
+)
+def test_takes_every_key_that_is_fit_for_rs256(changes):
+    assert len(key_set(jwk(**changes)).keys) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kty": ABSENT},
+        {"kty": "EC"},
+        {"kty": "oct", "k": "AAAA"},
+        {"use": "enc"},
+        {"use": None},
+        {"alg": "RS384"},
+        {"alg": "HS256"},
+        {"alg": None},
+        {"key_ops": []},
+        {"key_ops": ["sign"]},
+        {"key_ops": "verify"},
+        {"key_ops": None},
+        {"kid": 1},
+        {"kid": ["one"]},
+        {"d": "AQAB"},
+        {"n": ABSENT},
+        {"e": ABSENT},
+        {"n": 65537},
+        {"n": "\u00e9"},
+        {"n": "AQ=="},
+        {"n": uint(2**2047 - 1)},
+        {"n": uint(2**2047)},
+        {"n": uint(2**8192 + 1)},
+        {"e": uint(1)},
+        {"e": uint(65536)},
+        {"e": uint(2**32 + 1)},
+        {"e": "AA"},
+    ],
+)
+def test_passes_over_every_other_key(changes):
+    assert [key.kid for key in key_set(jwk(**changes), jwk(OTHER_KEY, kid="two")).keys] == ["two"]
+    with pytest.raises(InvalidResponse) as refused:
+        key_set(jwk(**changes))
+    assert refused.value.check == "jwks"
+
+
+@pytest.mark.parametrize("jwks", [None, [], "keys", {}, {"keys": None}, {"keys": {}}, {"keys": []}, {"keys": [None, "a", []]}])
+def test_refuses_what_is_no_key_set(jwks):
+    with pytest.raises(InvalidResponse) as refused:
+        KeySet.from_jwks(jwks)
+    assert refused.value.check == "jwks"
+
+
+def test_refuses_a_key_set_without_end():
+    assert len(key_set(*[jwk()] * MAX_KEYS).keys) == MAX_KEYS
+    with pytest.raises(InvalidResponse):
+        key_set(*[jwk()] * (MAX_KEYS + 1))
+
+
+def test_without_cryptography_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
+    with pytest.raises(ConfigurationError, match=r'pip install "peeringdb-oauth\[oidc\]"'):
+        key_set(jwk())
+
+
+def test_key_set_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        KEYS.keys = ()
+
+
+# --- keeping keys ---
+
+
+def cache_with_keys(cache_control=""):
+    cache = KeyCache()
+    assert cache.start_fetch(NOW)
+    cache.store(KEYS, now=NOW, cache_control=cache_control)
+    return cache
+
+
+def test_an_empty_cache_wants_a_fetch_and_has_no_keys():
+    cache = KeyCache()
+    assert cache.keys(NOW) is None
+    assert cache.retry_after(NOW) == 0
+    assert cache.start_fetch(NOW)
+
+
+def test_a_failed_first_fetch_is_repeated_after_a_cool_down_only():
+    cache = KeyCache()
+    assert cache.start_fetch(NOW)
+    assert not cache.start_fetch(NOW + FAILURE_COOL_DOWN - 1)
+    assert not cache.start_fetch(NOW + FAILURE_COOL_DOWN - 1, unknown_key=True)
+    assert cache.retry_after(NOW + FAILURE_COOL_DOWN - 1) == 1
+    assert cache.retry_after(NOW + FAILURE_COOL_DOWN + 1) == 0
+    assert cache.start_fetch(NOW + FAILURE_COOL_DOWN)
+
+
+def test_fresh_keys_are_used_without_a_fetch():
+    cache = cache_with_keys()
+    assert cache.keys(NOW + DEFAULT_LIFETIME - 1) is KEYS
+    assert not cache.start_fetch(NOW + DEFAULT_LIFETIME - 1)
+
+
+def test_expired_keys_are_fetched_again_and_used_while_that_fails():
+    cache = cache_with_keys()
+    expiry = NOW + DEFAULT_LIFETIME
+    assert cache.start_fetch(expiry)
+    assert not cache.start_fetch(expiry + FAILURE_COOL_DOWN - 1)
+    assert cache.start_fetch(expiry + FAILURE_COOL_DOWN)
+    assert cache.keys(expiry + STALE_IF_ERROR - 1) is KEYS
+    assert cache.keys(expiry + STALE_IF_ERROR) is None
+
+
+def test_an_unknown_key_asks_for_a_fetch_at_most_once_a_minute():
+    cache = cache_with_keys()
+    assert not cache.start_fetch(NOW + UNKNOWN_KEY_COOL_DOWN - 1, unknown_key=True)
+    assert cache.start_fetch(NOW + UNKNOWN_KEY_COOL_DOWN, unknown_key=True)
+    assert not cache.start_fetch(NOW + 2 * UNKNOWN_KEY_COOL_DOWN - 1, unknown_key=True)
+    assert cache.start_fetch(NOW + 2 * UNKNOWN_KEY_COOL_DOWN, unknown_key=True)
+    assert cache.keys(NOW + 2 * UNKNOWN_KEY_COOL_DOWN) is KEYS
+
+
+def test_a_fetch_that_brings_keys_replaces_the_old_ones():
+    cache, newer = cache_with_keys(), key_set(jwk(OTHER_KEY))
+    cache.store(newer, now=NOW + 100)
+    assert cache.keys(NOW + 100) is newer
+    assert not cache.start_fetch(NOW + 100 + DEFAULT_LIFETIME - 1)
+
+
+def test_a_clock_that_was_set_back_neither_keeps_keys_nor_blocks_fetching():
+    cache = cache_with_keys()
+    long_ago = NOW - 10 * MAX_LIFETIME
+    assert cache.keys(long_ago) is None
+    assert cache.start_fetch(long_ago)
+
+
+def test_a_thread_that_waited_for_the_lock_with_an_older_time_finds_the_new_keys():
+    cache = cache_with_keys()
+    assert cache.keys(NOW - 1) is KEYS
+    assert not cache.start_fetch(NOW - 1)
+    assert not cache.start_fetch(NOW - 1, unknown_key=True)
+
+
+@pytest.mark.parametrize(
+    ("cache_control", "lifetime"),
+    [
+        ("", DEFAULT_LIFETIME),
+        ("public", DEFAULT_LIFETIME),
+        ("public, max-age=7200, stale-while-revalidate=60, stale-if-error=60", 7200),
+        ("Max-Age=7200", 7200),
+        ('max-age="7200"', 7200),
+        ("s-maxage=10,max-age=7200", 7200),
+        ("max-age=0", MIN_LIFETIME),
+        ("max-age=59", MIN_LIFETIME),
+        ("max-age=86401", MAX_LIFETIME),
+        ("max-age=" + "9" * 5000, MAX_LIFETIME),
+        ("max-age=-1", MIN_LIFETIME),
+        ("max-age=", MIN_LIFETIME),
+        ("max-age", MIN_LIFETIME),
+        ("max-age=\u0661\u0662\u0663\u0664", MIN_LIFETIME),
+        ("max-age=\u00b2\u00b2\u00b2\u00b2", MIN_LIFETIME),
+        ("max-age=7200, no-store", MIN_LIFETIME),
+        ("no-cache, max-age=7200", MIN_LIFETIME),
+    ],
+)
+def test_keys_are_kept_for_as_long_as_the_answer_allows_within_bounds(cache_control, lifetime):
+    cache = cache_with_keys(cache_control)
+    assert not cache.start_fetch(NOW + lifetime - 1)
+    assert cache.start_fetch(NOW + lifetime)

@@ -1,0 +1,541 @@
+"""The token, revocation, introspection and profile endpoints: every recorded answer of PeeringDB, and every answer it never gave."""
+
+import json
+import re
+import traceback
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.errors import InvalidResponse, PeeringDBOAuthError, ProviderError, RateLimited, TokenRejected, TransportError
+from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
+from peeringdb_oauth.metadata import PEERINGDB
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.tokens import (
+    SILENCE,
+    Introspection,
+    TokenResponse,
+    build_code_request,
+    build_introspection_request,
+    build_profile_request,
+    build_refresh_request,
+    build_revocation_request,
+    checked_token,
+    parse_profile_response,
+    parse_token_response,
+    retry_after,
+    successful,
+)
+
+WIRE = Path(__file__).parent / "wire"
+NOW = 1_800_000_000.9
+CONFIG = ClientConfig(client_id="portal", client_secret="s3cret of this portal", redirect_uri="https://portal.example.net/callback")
+PUBLIC = ClientConfig(client_id="portal", redirect_uri="https://portal.example.net/callback")
+CODE_REQUEST = build_code_request(CONFIG, PEERINGDB, code="c0de-of-one-login", redirect_uri=CONFIG.redirect_uri, code_verifier="v" * 43)
+PROFILE_REQUEST = build_profile_request(PEERINGDB, access_token="access-token-of-somebody")
+
+
+def answer(value, *, status=200, content_type="application/json", **headers):
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return HTTPResponse(
+        status=status, headers={"content-type": content_type} | {n.replace("_", "-"): v for n, v in headers.items()}, body=body
+    )
+
+
+def parse(request, response):
+    return parse_token_response(request, response, requested=("profile", "email"), now=NOW)
+
+
+def granted(**changes):
+    fields = {"access_token": "a", "expires_in": 36000, "token_type": "Bearer", "scope": "profile", "refresh_token": "r"} | changes
+    return {name: value for name, value in fields.items() if value is not ...}
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_code_request_has_the_credentials_in_its_body():
+    assert (CODE_REQUEST.method, CODE_REQUEST.url, CODE_REQUEST.booked) == ("POST", "https://auth.peeringdb.com/oauth2/token/", 1)
+    assert CODE_REQUEST.form == {
+        "grant_type": "authorization_code",
+        "code": "c0de-of-one-login",
+        "redirect_uri": "https://portal.example.net/callback",
+        "code_verifier": "v" * 43,
+        "client_id": "portal",
+        "client_secret": "s3cret of this portal",
+    }
+    assert "Authorization" not in CODE_REQUEST.headers
+
+
+def test_code_request_without_pkce_has_no_verifier():
+    request = build_code_request(CONFIG, PEERINGDB, code="c", redirect_uri=CONFIG.redirect_uri, code_verifier=None, booked=2)
+    assert "code_verifier" not in request.form
+    assert request.booked == 2
+
+
+def test_public_client_only_names_itself():
+    request = build_refresh_request(PUBLIC, PEERINGDB, refresh_token="r")
+    assert request.url == "https://auth.peeringdb.com/oauth2/token/"
+    assert request.form == {"grant_type": "refresh_token", "refresh_token": "r", "client_id": "portal"}
+
+
+def test_revocation_request_names_token_and_kind():
+    request = build_revocation_request(CONFIG, PEERINGDB, token="t", token_type_hint="refresh_token")
+    credentials = {"client_id": "portal", "client_secret": "s3cret of this portal"}
+    assert request.url == "https://auth.peeringdb.com/oauth2/revoke_token/"
+    assert request.form == {"token": "t", "token_type_hint": "refresh_token"} | credentials
+
+
+def test_introspection_request_has_the_token_in_its_body():
+    request = build_introspection_request(CONFIG, PEERINGDB, token="t")
+    assert request.url == "https://auth.peeringdb.com/oauth2/introspect/"
+    assert request.form == {"token": "t", "client_id": "portal", "client_secret": "s3cret of this portal"}
+
+
+def test_profile_request_says_exactly_bearer():
+    assert (PROFILE_REQUEST.method, PROFILE_REQUEST.url) == ("GET", "https://auth.peeringdb.com/profile/v1")
+    assert PROFILE_REQUEST.headers["Authorization"] == "Bearer access-token-of-somebody"
+
+
+@pytest.mark.parametrize("token", [None, 7, b"x", "", "a b", "a\n", "a\r\nX-Evil: 1", "tokén", "x" * 4097])
+def test_refuses_what_cannot_be_a_token(token):
+    with pytest.raises(TokenRejected):
+        checked_token(token)
+    with pytest.raises(TokenRejected):
+        build_profile_request(PEERINGDB, access_token=token)
+
+
+def test_accepts_the_longest_token():
+    assert checked_token("x" * 4096) == "x" * 4096
+
+
+# --- PeeringDB's recorded answers -------------------------------------------------------------------------------------------------
+
+
+def refused(error, status=400):
+    return ProviderError, {"error": error, "status": status}
+
+
+BASIC = refused("Invalid username or password", 401)
+INVALID_CLIENT = refused("invalid_client", 401)
+BROKEN = TransportError, {"status": 500}
+THROTTLED = RateLimited, {"retry_after": SILENCE, "status": 429}
+REJECTED = TokenRejected, {"www_authenticate": 'Bearer error="invalid_token"'}
+
+FAILURES = {
+    "introspect-basic": BASIC,
+    "introspect-bearer": refused("", 403),
+    "introspect-get": refused("", 403),
+    "introspect-none": refused("", 403),
+    "negcache-1-wrong-secret": INVALID_CLIENT,
+    "negcache-2-right-secret-after-wrong": (RateLimited, {"retry_after": SILENCE, "status": 401}),
+    "profile-error-bad-token": REJECTED,
+    "profile-error-expired-token": REJECTED,
+    "profile-error-missing-token": REJECTED,
+    "profile-error-revoked-token": REJECTED,
+    "profile-lower-bearer": BROKEN,
+    "profile-post": REJECTED,
+    "ratelimit-429-profile": THROTTLED,
+    "ratelimit-429-token": (RateLimited, {"retry_after": 13, "status": 429}),
+    "refresh-error-bogus": refused("invalid_grant"),
+    "refresh-error-no-secret": INVALID_CLIENT,
+    "refresh-error-reused": refused("invalid_grant"),
+    "refresh-error-wider-scope": refused("invalid_scope"),
+    "refresh-error-wrong-client": refused("invalid_grant"),
+    "refresh-widen-back": refused("invalid_scope"),
+    "revoke-error-basic": BASIC,
+    "revoke-error-missing-token": refused("invalid_request"),
+    "revoke-error-no-creds": INVALID_CLIENT,
+    "revoke-error-wrong-secret": INVALID_CLIENT,
+    "revoke-get": refused("", 405),
+    "throttle-429": THROTTLED,
+    "token-basic-and-post-both": BASIC,
+    "token-client-secret-basic": BASIC,
+    "token-client-secret-basic-lowercase-scheme": INVALID_CLIENT,
+    "token-client-secret-basic-no-client_id-in-body": BASIC,
+    "token-cors-preflight": (InvalidResponse, {"check": "content-type"}),
+    "token-duplicate-param": refused("invalid_grant"),
+    "token-error-bogus-code": refused("invalid_grant"),
+    "token-error-client-credentials": refused("unauthorized_client"),
+    "token-error-code-of-other-client": refused("invalid_grant"),
+    "token-error-expired-code": refused("invalid_grant"),
+    "token-error-json-body": refused("unsupported_grant_type"),
+    "token-error-missing-code": refused("invalid_request"),
+    "token-error-missing-grant": refused("unsupported_grant_type"),
+    "token-error-missing-redirect": refused("invalid_request"),
+    "token-error-no-client": INVALID_CLIENT,
+    "token-error-no-secret": INVALID_CLIENT,
+    "token-error-other-registered-redirect": refused("invalid_request"),
+    "token-error-password-grant": BROKEN,
+    "token-error-pkce-missing-verifier": refused("invalid_request"),
+    "token-error-pkce-short-verifier": refused("invalid_grant"),
+    "token-error-pkce-wrong-verifier": refused("invalid_grant"),
+    "token-error-reused-code": refused("invalid_grant"),
+    "token-error-unknown-client": INVALID_CLIENT,
+    "token-error-unsupported-grant": refused("unsupported_grant_type"),
+    "token-error-wrong-redirect": refused("invalid_request"),
+    "token-error-wrong-secret": INVALID_CLIENT,
+    "token-get": refused("", 405),
+    "token-noalg-default-scope": BROKEN,
+    "token-noalg-openid-profile": BROKEN,
+    "token-noalg-retry-openid-profile": BROKEN,
+    "token-noalg-retry-profile": refused("invalid_grant"),
+    "token-noslash-post": (InvalidResponse, {"check": "status"}),
+    "token-public-wrong-secret": INVALID_CLIENT,
+    "token-query-client_id": refused(""),  # JSON, but sent as text/html
+    "userinfo-error-bad-token": REJECTED,
+    "userinfo-error-expired-token": REJECTED,
+    "userinfo-error-missing-token": REJECTED,
+    "userinfo-idtoken-as-bearer": REJECTED,
+}
+FAMILIES = ("token-", "refresh-", "revoke-", "introspect-", "profile-error-", "ratelimit-", "throttle-", "negcache-", "userinfo-")
+RECORDED = sorted(path.stem for path in WIRE.glob("*.http") if path.stem.startswith(FAMILIES))
+USERINFO_WITHOUT_OPENID = [name for name in RECORDED if name.startswith("userinfo-scope-") and "openid" not in name]
+FAILURES |= dict.fromkeys(USERINFO_WITHOUT_OPENID, REJECTED)
+SUCCESSES = sorted(set(RECORDED) - set(FAILURES))
+
+
+def parse_recorded(recorded):
+    """What the client makes of a recorded answer: the function goes with the endpoint."""
+    is_get = recorded.method == "GET"
+    request = HTTPRequest(url=PEERINGDB.issuer, form=None if is_get else recorded.form, bearer=recorded.bearer)
+    response = HTTPResponse(status=recorded.status, headers=recorded.headers, body=recorded.body)
+    match recorded.path.partition("?")[0]:
+        case "/oauth2/token/" | "/oauth2/token":
+            return parse(request, response)
+        case "/oauth2/revoke_token/":
+            return successful(request, response)
+        case "/oauth2/introspect/":
+            return Introspection.from_json(successful(request, response).json_object())
+        case "/profile/v1" | "/oauth2/userinfo/":
+            return parse_profile_response(request, response)
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_recorded_failure_is_the_error_a_caller_acts_on(recording, name):
+    expected, fields = FAILURES[name]
+    recorded = recording(name)
+    with pytest.raises(PeeringDBOAuthError) as caught:
+        parse_recorded(recorded)
+    assert type(caught.value) is expected
+    assert {field: getattr(caught.value, field) for field in fields} == fields
+    assert "None" not in str(caught.value)
+    sent = [recorded.form.get("client_secret"), recorded.form.get("code"), recorded.form.get("refresh_token"), recorded.bearer]
+    assert not [secret for secret in sent if secret and secret != "bogus" and secret in str(caught.value)]
+
+
+@pytest.mark.parametrize("name", [name for name in SUCCESSES if name.startswith(("token-", "refresh-"))])
+def test_recorded_success_is_a_token_response(recording, name):
+    recorded = recording(name)
+    token, wire = parse_recorded(recorded), recorded.json
+    assert (token.access_token, token.refresh_token, token.id_token) == (wire["access_token"], wire["refresh_token"], wire.get("id_token"))
+    assert (token.token_type, token.expires_at) == ("Bearer", 1_800_036_000)
+    assert token.scope == tuple(dict.fromkeys(wire["scope"].split()))
+
+
+@pytest.mark.parametrize("name", [name for name in SUCCESSES if name.startswith("revoke-")])
+def test_recorded_revocation_succeeds(recording, name):
+    assert parse_recorded(recording(name)).status == 200
+
+
+def test_recorded_introspections(recording):
+    scope = ("openid", "profile", "email", "networks", "amr")
+    active = Introspection(active=True, scope=scope, client_id="conf-rs256", expires_at=1795468644)
+    assert parse_recorded(recording("introspect-post-creds")) == active
+    assert parse_recorded(recording("introspect-unknown-token")) == Introspection(active=False)
+
+
+@pytest.mark.parametrize("name", [name for name in SUCCESSES if name.startswith("userinfo-")])
+def test_recorded_userinfo_is_read_as_json(recording, name):
+    assert parse_recorded(recording(name))["sub"].isdigit()
+
+
+def test_every_recording_of_these_families_is_in_a_table():
+    assert set(FAILURES) - {"profile-lower-bearer", "profile-post"} <= set(RECORDED)
+    assert all(name.startswith(("token-", "refresh-", "revoke-", "introspect-", "userinfo-")) for name in SUCCESSES)
+    assert len(SUCCESSES) > 40
+
+
+# --- what a token response must have ----------------------------------------------------------------------------------------------
+
+
+def test_token_response_is_read_with_the_time_before_the_request():
+    token = parse(CODE_REQUEST, answer(granted(expires_in=10)))
+    assert token == TokenResponse(
+        access_token="a", token_type="Bearer", expires_at=1_800_000_010, refresh_token="r", scope=("profile",), id_token=None
+    )
+
+
+def test_token_response_hides_its_tokens():
+    assert not re.search(
+        "hidden", repr(parse(CODE_REQUEST, answer(granted(access_token="hidden1", refresh_token="hidden2", id_token="hidden3"))))
+    )
+
+
+def test_scope_is_the_requested_one_when_the_answer_names_none():
+    assert parse(CODE_REQUEST, answer(granted(scope=...))).scope == ("profile", "email")
+
+
+def test_refresh_token_may_be_missing():
+    assert parse(CODE_REQUEST, answer(granted(refresh_token=...))).refresh_token is None
+
+
+def test_token_type_ignores_case():
+    assert parse(CODE_REQUEST, answer(granted(token_type="bearer"))).token_type == "Bearer"
+
+
+def test_unknown_fields_are_ignored():
+    assert parse(CODE_REQUEST, answer(granted(novelty=[1]))).access_token == "a"
+
+
+UNUSABLE = [
+    ("token_type", [..., None, "mac", 1, ["Bearer"]]),
+    ("expires_in", [..., None, True, "36000", 36000.0, 0, -1, 10**10]),
+    ("scope", [None, ["profile"], 1]),
+    ("access_token", [..., None, "", 1, "a b", "a\r\nb", "x" * 4097, "é"]),
+    ("refresh_token", ["", 1, False, "a b", "x" * 4097]),
+    ("id_token", ["", 1, [], "x" * (256 * 1024 + 1)]),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in UNUSABLE for value in values])
+def test_refuses_token_response_with_malformed_field(field, value):
+    with pytest.raises(InvalidResponse) as caught:
+        parse(CODE_REQUEST, answer(granted(**{field: value})))
+    assert caught.value.check == field
+
+
+def test_accepts_the_longest_id_token_and_lifetime():
+    token = parse(CODE_REQUEST, answer(granted(id_token="x" * 256 * 1024, expires_in=315_360_000)))
+    assert len(token.id_token) == 262_144
+    with pytest.raises(InvalidResponse):
+        parse(CODE_REQUEST, answer(granted(expires_in=315_360_001)))
+
+
+# --- introspection ----------------------------------------------------------------------------------------------------------------
+
+
+ACTIVE = {"active": True, "scope": "profile profile email", "client_id": "portal", "exp": 1_800_036_000, "username": "ada"}
+
+
+def test_introspection_of_an_active_token():
+    expected = Introspection(active=True, scope=("profile", "email"), client_id="portal", expires_at=1_800_036_000)
+    assert Introspection.from_json(ACTIVE) == expected
+
+
+def test_introspection_of_an_inactive_token_says_nothing_else():
+    assert Introspection.from_json(ACTIVE | {"active": False}) == Introspection(active=False, scope=(), client_id=None, expires_at=None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[("active", value) for value in (..., None, 1, "true")],
+        *[("scope", value) for value in (..., None, ["profile"])],
+        *[("client_id", value) for value in (..., None, "", 7)],
+        *[("exp", value) for value in (..., None, True, "1", 1.5)],
+    ],
+)
+def test_refuses_introspection_with_malformed_field(field, value):
+    wire = {name: given for name, given in (ACTIVE | {field: value}).items() if given is not ...}
+    with pytest.raises(InvalidResponse) as caught:
+        Introspection.from_json(wire)
+    assert caught.value.check == field
+
+
+# --- failures ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 61),
+        ({"retry-after": "13"}, 13),
+        ({"retry-after": " 59 "}, 59),
+        ({"retry-after": "0"}, 11),  # PeeringDB repeats a 429 from its cache for 10 s, and longer if asked meanwhile
+        ({"retry-after": "3"}, 11),
+        ({"retry-after": "999999999"}, 3600),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, 61),
+        ({"retry-after": "-5"}, 61),
+        ({"retry-after": "1.5"}, 61),
+        ({"retry-after": "١٣"}, 61),  # digits, but not ASCII's
+        ({"retry-after": "1" * 10}, 61),
+    ],
+)
+def test_waits_as_long_as_a_429_asks_within_reason(headers, seconds):
+    response = HTTPResponse(status=429, headers=headers, body=b"")
+    assert retry_after(response) == seconds
+    with pytest.raises(RateLimited, match=f"wait {seconds} s") as caught:
+        successful(CODE_REQUEST, response)
+    assert caught.value.retry_after == seconds
+
+
+def test_cached_refusal_says_that_the_secret_may_be_right():
+    with pytest.raises(RateLimited, match="something at this address") as caught:
+        successful(CODE_REQUEST, answer({"error": "invalid_client"}, status=401, x_cached_response="True"))
+    assert caught.value.retry_after == 61
+
+
+def test_refused_credentials_say_what_to_check():
+    with pytest.raises(ProviderError, match=r"answered 401: invalid_client\): check client_id and client_secret .* for 61 s"):
+        successful(CODE_REQUEST, answer({"error": "invalid_client"}, status=401))
+
+
+def test_forbidden_introspection_says_what_to_check_and_promises_no_silence():
+    with pytest.raises(ProviderError, match="needs the client_secret") as caught:
+        successful(build_introspection_request(PUBLIC, PEERINGDB, token="t"), answer(b"", status=403, content_type="text/html"))
+    assert "61" not in str(caught.value)
+
+
+def test_used_code_says_to_log_in_again():
+    with pytest.raises(ProviderError, match="log in again"):
+        successful(CODE_REQUEST, answer({"error": "invalid_grant"}, status=400))
+
+
+def test_500_at_a_login_names_the_algorithm():
+    with pytest.raises(TransportError, match="RS256"):
+        successful(CODE_REQUEST, answer(b"<h1>Server Error (500)</h1>", status=500, content_type="text/html"))
+
+
+@pytest.mark.parametrize(("request_", "status"), [(CODE_REQUEST, 503), (PROFILE_REQUEST, 500)])
+def test_other_5xx_do_not(request_, status):
+    with pytest.raises(TransportError) as caught:
+        successful(request_, answer(b"", status=status))
+    assert caught.value.status == status
+    assert "RS256" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [201, 204, 301, 302, 307, 308])
+def test_refuses_any_other_success_and_any_redirect(status):
+    with pytest.raises(InvalidResponse, match=str(status)) as caught:
+        successful(CODE_REQUEST, answer(granted(), status=status, location="https://evil.example.net/"))
+    assert caught.value.check == "status"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "error"),
+    [
+        (b'{"error": "invalid_scope"}', "application/json; charset=utf-8", "invalid_scope"),
+        (b'{"meta": {"error": "Not today"}}', "application/json", "Not today"),
+        (b'{"error": "a", "meta": {"error": "b"}}', "application/json", "a"),
+        (b'{"error": "x\\r\\ny"}', "application/json", ""),
+        (b'{"error": "\\u001b[31mred"}', "application/json", ""),
+        (b'{"error": ""}', "application/json", ""),
+        (b'{"error": 7}', "application/json", ""),
+        (b'{"error": "%s"}' % (b"e" * 65), "application/json", ""),
+        (b'{"meta": "error"}', "application/json", ""),
+        (b'{"meta": {}}', "application/json", ""),
+        (b"[]", "application/json", ""),
+        (b"{", "application/json", ""),
+        (b"<html>", "text/html", ""),
+        (b"Rate limit exceeded.", "text/plain", ""),
+        (b"", "", ""),
+    ],
+)
+def test_takes_the_error_word_from_each_family_of_answers(body, content_type, error):
+    with pytest.raises(ProviderError) as caught:
+        successful(CODE_REQUEST, answer(body, status=400, content_type=content_type))
+    assert (caught.value.error, caught.value.status) == (error, 400)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_profile_refusal_rejects_the_token(status):
+    with pytest.raises(TokenRejected):
+        parse_profile_response(PROFILE_REQUEST, answer(b"", status=status, content_type="text/html"))
+
+
+def test_profile_answers_are_json_objects():
+    assert parse_profile_response(PROFILE_REQUEST, answer({"id": 1})) == {"id": 1}
+    with pytest.raises(InvalidResponse):
+        parse_profile_response(PROFILE_REQUEST, answer([]))
+
+
+# --- anything else ----------------------------------------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = ("access_token", "token_type", "expires_in", "refresh_token", "scope", "id_token", "error", "meta", "active", "client_id", "exp")
+OBJECTS = st.dictionaries(st.sampled_from(FIELDS), JSON | st.sampled_from(["Bearer", "profile", 36000, True]))
+BODIES = st.binary(max_size=100) | (JSON | OBJECTS).map(json.dumps).map(str.encode)
+STATUSES = st.sampled_from([200, 400, 401, 403, 429, 500]) | st.integers(min_value=100, max_value=999)
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "content-type": st.sampled_from(["application/json", "text/html; charset=utf-8"]) | st.text(max_size=20),
+        "retry-after": st.text(max_size=12) | st.integers().map(str),
+        "x-cached-response": st.text(max_size=5),
+    },
+)
+
+
+@given(STATUSES, HEADERS, BODIES)
+def test_any_answer_is_read_or_raises_one_of_our_errors(status, headers, body):
+    response = HTTPResponse(status=status, headers=headers, body=body)
+    for read in (parse, parse_profile_response, lambda *sent: Introspection.from_json(successful(*sent).json_object())):
+        try:
+            read(CODE_REQUEST, response)
+        except PeeringDBOAuthError as error:
+            assert str(error)  # noqa: PT017 - which of them it is, is asserted above
+
+
+SECRETS = {
+    "code": "c0de" + "C" * 26,
+    "code_verifier": "v3rifier" + "V" * 40,
+    "client_secret": 's3cr%t"+/' + "S" * 50,
+    "refresh_token": "r3fresh" + "R" * 23,
+    "token": "t0ken" + "T" * 25,
+}
+BEARER = "b3arer" + "B" * 24
+LEAKY = HTTPRequest(url=PEERINGDB.token_endpoint, form=SECRETS, bearer=BEARER)
+ECHOED = st.sampled_from([*SECRETS.values(), BEARER])
+ECHOES = st.builds(
+    lambda secret, before, after, cut: f"{before}{secret[:cut]}{after}",
+    ECHOED,
+    st.text("abc ", max_size=10),
+    st.text("xyz ", max_size=10),
+    st.integers(min_value=12),
+)
+
+
+@given(STATUSES, ECHOES)
+def test_no_error_repeats_what_was_sent(status, echo):
+    wire = granted(error=echo, error_description=echo, error_uri=echo, meta={"error": echo}, token_type=echo, expires_in=echo, active=echo)
+    headers = {"location": echo, "retry-after": echo, "www-authenticate": f'Bearer error="{echo}"', "x-auth-id": echo}
+    for body in (wire, {"meta": {"error": echo}}, [echo]):
+        response = answer(body, status=status, **headers)
+        for read in (parse, parse_profile_response, lambda *sent: Introspection.from_json(successful(*sent).json_object())):
+            try:
+                read(LEAKY, response)
+            except PeeringDBOAuthError as error:
+                shown = repr((str(error), error, error.args, vars(error))) + "".join(traceback.format_exception(error))
+                assert not [secret for secret in (*SECRETS.values(), BEARER) if secret[:12] in shown]
+
+
+def test_short_secrets_are_not_repeated_either():
+    request = build_code_request(CONFIG, PEERINGDB, code="abc", redirect_uri=CONFIG.redirect_uri, code_verifier=None)
+    with pytest.raises(ProviderError) as caught:
+        successful(request, answer({"error": "bad code abc"}, status=400))
+    assert (caught.value.error, "abc" in str(caught.value)) == ("", False)
+
+
+def test_the_client_id_is_no_secret():
+    config = ClientConfig(client_id="client", client_secret="s3cret of this portal", redirect_uri=CONFIG.redirect_uri)
+    request = build_introspection_request(config, PEERINGDB, token="t0ken")
+    with pytest.raises(ProviderError) as caught:
+        successful(request, answer({"error": "invalid_client"}, status=401))
+    assert caught.value.error == "invalid_client"
+
+
+@given(ECHOES)
+def test_an_unusable_profile_does_not_repeat_the_token(echo):
+    profile = {"id": echo, "name": "Ada", "verified_user": echo, "networks": [{"id": 1, "asn": echo, "name": echo, "perms": echo}]}
+    for fields in (("id",), ("name", "id"), tuple(profile)):
+        with pytest.raises(InvalidResponse) as caught:
+            User.from_profile({"name": 1} | {name: profile[name] for name in fields})
+        assert not [secret for secret in (*SECRETS.values(), BEARER) if secret[:12] in repr(caught.value) + repr(vars(caught.value))]
