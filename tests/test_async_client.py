@@ -5,6 +5,7 @@ Everything that it has in common with `Client` is in test_twins.py.
 
 import asyncio
 import base64
+import importlib
 import logging
 import socket
 import subprocess
@@ -163,6 +164,27 @@ def test_repr_has_no_secret(server):
 def test_clients_share_one_tls_context(make_server):
     config = config_of(make_server(tls=True))
     assert AsyncClient(config)._context is AsyncClient(config)._context
+
+
+def test_keeps_a_connection_for_a_minute_and_no_cookies(server, recording):
+    """By itself aiohttp keeps cookies for hosts with a name."""
+    server.answer(PROFILE, recording("profile-orgadmin").body, Set_Cookie="sessionid=abc; Path=/")
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server, base_url=server.url.replace("127.0.0.1", "localhost"))) as client:
+            await client.fetch_user("t")
+            await client.fetch_user("t")
+            assert client._session.connector._keepalive_timeout == 60
+
+    asyncio.run(main())
+    assert ["cookie" in request.headers for request in server.received] == [False, False]
+
+
+def test_without_aiohttp_it_cannot_be_imported(monkeypatch):
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    monkeypatch.delitem(sys.modules, AsyncClient.__module__)
+    with pytest.raises(ConfigurationError, match="aiohttp"):
+        importlib.import_module(AsyncClient.__module__)
 
 
 def test_without_aiohttp_it_names_what_to_install():
@@ -358,6 +380,49 @@ def test_the_first_to_wait_is_the_first_to_go(server, hold):
     assert order == [f"Bearer token-{number}" for number in range(5)]
 
 
+def test_who_has_just_had_an_answer_does_not_push_in(server, hold):
+    hold(PROFILE)
+    held = hold("/oauth2/introspect/")
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+
+            async def introspect_twice():
+                for _ in range(2):
+                    await client.introspect("t")
+
+            nine = [asyncio.create_task(client.fetch_user("t")) for _ in range(9)]
+            tenth = asyncio.create_task(introspect_twice())
+            await held.arrive()
+            waiting = asyncio.create_task(client.refresh("r"))
+            await settle_down()
+            held.release()
+            await asyncio.gather(tenth, waiting)
+            for task in nine:
+                await cancel(task)
+
+    asyncio.run(main())
+    assert [path for path in server.paths() if path != PROFILE] == ["/oauth2/introspect/", TOKEN, "/oauth2/introspect/"]
+
+
+def test_a_login_that_is_half_way_goes_before_those_who_wait(server, hold):
+    tokens, profiles = hold(TOKEN), hold(PROFILE)
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            logins = [asyncio.create_task(logged_in(client)) for _ in range(10)]
+            await tokens.arrive(10)
+            waiting = [asyncio.create_task(client.introspect("t")) for _ in range(5)]
+            await settle_down()
+            tokens.release()
+            await profiles.arrive(10)
+            assert server.paths() == [TOKEN] * 10 + [PROFILE] * 10
+            profiles.release()
+            await asyncio.gather(*logins, *waiting)
+
+    asyncio.run(main())
+
+
 def alone(server, path=PROFILE):
     def flow():
         return (yield HTTPRequest(url=f"{server.url}{path}")).status
@@ -475,17 +540,22 @@ def test_a_head_that_drips_has_an_end(server):
         over.set()
 
 
-def test_a_handshake_that_waits_has_an_end():
+async def is_given_up_after_half_a_second(config):
+    async with one_that_leaves_nothing(config) as client, asyncio.timeout(1.3):  # less than the three parts of a request may take
+        with pytest.raises(TransportError, match=r"did not answer within 0\.5 s"):
+            await client.fetch_user("t")
+
+
+def test_an_answer_that_does_not_come_has_an_end(server, hold):
+    hold(PROFILE)
+    asyncio.run(is_given_up_after_half_a_second(config_of(server, timeout=0.5)))
+
+
+def test_a_handshake_that_does_not_come_has_an_end():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
-
-        async def main():
-            config = ClientConfig(client_id="a", redirect_uri="https://app.example.net/callback", base_url=url, timeout=0.1)
-            async with one_that_leaves_nothing(config) as client:
-                with pytest.raises(TransportError, match=r"did not answer within 0\.1 s"):
-                    await client.fetch_user("t")
-
-        asyncio.run(asyncio.wait_for(main(), 2))
+        config = ClientConfig(client_id="a", redirect_uri="https://app.example.net/callback", base_url=url, timeout=0.5)
+        asyncio.run(is_given_up_after_half_a_second(config))
 
 
 # --- once is once -----------------------------------------------------------------------------------------------------------------
@@ -606,6 +676,20 @@ def test_a_proxy_of_another_kind_is_a_configuration_error(server, monkeypatch):
     with pytest.raises(ConfigurationError, match="'socks5h'") as caught:
         AsyncClient(config_of(server))
     assert "pa55word" not in str(caught.value)
+
+
+def test_a_proxy_with_an_unknown_name_is_named_as_the_cause(server, monkeypatch):
+    with pytest.raises(TransportError, match="the proxy between"):
+        proxied(server, monkeypatch, "http://proxy.invalid:3128")
+
+
+def test_a_host_with_an_unknown_name_is_no_matter_of_the_proxy(server):
+    async def main():
+        async with one_that_leaves_nothing(config_of(server, base_url="https://peeringdb.invalid")) as client:
+            with pytest.raises(TransportError, match=r"the connection to peeringdb\.invalid failed"):
+                await client.fetch_user("t")
+
+    asyncio.run(main())
 
 
 def test_a_proxy_that_refuses_is_named_as_the_cause_without_its_password(make_server, monkeypatch):

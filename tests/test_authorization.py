@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 from django.utils.datastructures import MultiValueDict
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.datastructures import CombinedMultiDict, ImmutableMultiDict, MultiDict
 
@@ -31,6 +31,7 @@ from peeringdb_oauth.metadata import PEERINGDB
 
 NOW = 1_800_000_000.5
 CONFIG = ClientConfig(client_id="portal", client_secret="s3cret", redirect_uri="https://portal.example.net/callback?tenant=a&b")
+slow_machines_too = settings(deadline=None)
 SECRET_FORM = r"[A-Za-z0-9_-]{43}"  # 256 bits in base64url
 
 
@@ -212,6 +213,7 @@ JSON = st.recursive(
 )
 
 
+@slow_machines_too
 @given(JSON | st.dictionaries(st.sampled_from(sorted(OPENID.to_dict())), JSON).map(lambda change: OPENID.to_dict() | change))
 def test_any_json_is_a_stored_login_or_refused(value):
     try:
@@ -472,12 +474,14 @@ TEXT = st.text(st.characters()) | st.sampled_from([REQUEST.state, "c0de", "acces
 NAMES = st.sampled_from(["code", "state", "error", "error_description", "iss"]) | st.text(st.characters())
 
 
+@slow_machines_too
 @given(TEXT)
 def test_any_text_is_a_callback_or_refused(text):
     outcome(text)
     outcome(f"/callback?state={REQUEST.state}&{text}")
 
 
+@slow_machines_too
 @given(st.lists(st.tuples(NAMES, TEXT)))
 def test_any_query_is_a_callback_or_refused(pairs):
     text = "&".join(f"{quote(name, errors='surrogatepass')}={quote(value, errors='surrogatepass')}" for name, value in pairs)
@@ -485,6 +489,7 @@ def test_any_query_is_a_callback_or_refused(pairs):
     outcome(f"/callback?{text}&state={REQUEST.state}")
 
 
+@slow_machines_too
 @given(
     st.dictionaries(NAMES | st.integers() | st.none(), TEXT | st.none() | st.lists(TEXT | st.integers()) | st.tuples(TEXT) | st.binary())
 )

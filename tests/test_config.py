@@ -5,7 +5,7 @@ import os
 import traceback
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peeringdb_oauth import config as config_module
@@ -15,6 +15,7 @@ from peeringdb_oauth.errors import ConfigurationError
 SECRET = "Xq7-s3cr3t-of-portal"
 GOOD = {"client_id": "portal", "client_secret": SECRET, "redirect_uri": "https://portal.example.net/callback"}
 NOT_A_URL = "not a URL with a host, such as https://portal.example.net/"
+slow_machines_too = settings(deadline=None)
 MISSING_PROFILE = "scope: 'profile' is missing, and without it PeeringDB does not tell who logged in"
 INI = """
 [peeringdb_oauth]
@@ -295,6 +296,7 @@ def test_every_problem_is_reported_at_once():
     assert str(caught.value) == "; ".join(caught.value.problems)
 
 
+@slow_machines_too
 @given(
     st.dictionaries(st.sampled_from(sorted(ClientConfig.__dataclass_fields__)), st.none() | st.text() | st.integers() | st.lists(st.text()))
 )
@@ -305,6 +307,7 @@ def test_any_arguments_are_a_configuration_or_refused(arguments):
         assert error.problems  # noqa: PT017 - either may happen
 
 
+@slow_machines_too
 @given(st.text() | st.from_regex(r"https://[\x00-\x7f]*"))
 def test_any_redirect_uri_that_is_accepted_is_printable_https_with_a_host(text):
     try:
@@ -336,11 +339,13 @@ def test_may_be_another_machine(host):
     assert not is_loopback(host)
 
 
+@slow_machines_too
 @given(st.text())
 def test_any_text_can_be_asked_about(host):
     assert is_loopback(host) in (True, False)
 
 
+@slow_machines_too
 @given(st.lists(st.sampled_from(SCOPES)))
 def test_a_scope_is_the_same_from_its_string_and_from_its_words(words):
     assert parse_scope(words) == parse_scope(" ".join(words)) == tuple(dict.fromkeys(words))
@@ -573,6 +578,7 @@ def test_an_empty_variable_is_no_value(monkeypatch, name):
     assert problem.startswith(f"{name.lower()}: missing or empty")
 
 
+@slow_machines_too
 @given(
     text=st.text(st.characters(codec="utf-8"))
     | st.lists(st.sampled_from(["[", "]", "peeringdb_oauth", "=", "\n", " ", "%", "scope"])).map("".join)

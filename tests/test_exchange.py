@@ -1,6 +1,7 @@
 """The flows by hand: what each asks, in which order, and what becomes of each answer. No network, no client."""
 
 import json
+from base64 import urlsafe_b64encode
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from peeringdb_oauth import exchange
 from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import (
+    ConfigurationError,
     InvalidIDToken,
     InvalidResponse,
     LoginDenied,
@@ -36,6 +38,7 @@ ANSWERS = {
     "/oauth2/.well-known/oauth-authorization-server": "discovery-oauth-oauth2",
 }
 OPENID = ANSWERS | {"/oauth2/token/": "token-success-openid"}
+METADATA = tuple(path for path in OPENID if path.endswith(("openid-configuration", "oauth-authorization-server")))
 LOGIN_REQUEST = AuthorizationRequest(
     url=f"{BASE_URL}/oauth2/authorize/?state=the-state",
     state="the-state",
@@ -57,6 +60,11 @@ def provider(clock):
     clock.now = ISSUED_AT + 2.0
     secret = "secret-rs256-0123456789abcdef0123456789"
     return Provider(ClientConfig(client_id="conf-rs256", client_secret=secret, redirect_uri=REDIRECT_URI, base_url=BASE_URL), clock)
+
+
+@pytest.fixture
+def id_token(recording):
+    return recording("token-success-openid").json["id_token"]
 
 
 class Walk:
@@ -166,14 +174,24 @@ def test_openid_login_has_verified_claims(provider, walk):
     walk = walk(OPENID)
     login = walk(exchange.log_in(provider, OPENID_REQUEST, CALLBACK))
     assert (login.claims.subject, login.claims.nonce, login.user.id) == ("1", "n-123", 1)
-    assert (walk.paths()[0], walk.paths()[-2:]) == ("/oauth2/token/", ["/oauth2/.well-known/jwks.json", "/profile/v1"])
+    # The keys come first: without them the code is not spent.
+    assert walk.paths() == [*METADATA, "/oauth2/.well-known/jwks.json", "/oauth2/token/", "/profile/v1"]
 
 
 def test_openid_login_without_id_token_fails(provider, walk):
     walk = walk()
     with pytest.raises(InvalidIDToken) as caught:
         walk(exchange.log_in(provider, OPENID_REQUEST, CALLBACK))
-    assert (caught.value.check, walk.paths()) == ("id_token", ["/oauth2/token/"])
+    assert (caught.value.check, walk.paths()[-1]) == ("id_token", "/oauth2/token/")
+
+
+def test_openid_login_without_keys_can_be_tried_again(provider, clock, walk):
+    down = walk(OPENID | {"/oauth2/.well-known/jwks.json": TransportError("down")})
+    with pytest.raises(TransportError, match="down"):
+        down(exchange.log_in(provider, OPENID_REQUEST, CALLBACK))
+    assert "/oauth2/token/" not in down.paths()
+    clock.now += 10
+    assert walk(OPENID)(exchange.log_in(provider, OPENID_REQUEST, CALLBACK)).user.id == 1
 
 
 def test_openid_login_of_another_nonce_fails(provider, walk):
@@ -196,11 +214,6 @@ def test_profile_of_somebody_else_is_no_login(provider, walk):
 
 
 # --- verify an ID token, and its keys ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def id_token(recording):
-    return recording("token-success-openid").json["id_token"]
 
 
 def test_keys_are_fetched_once(provider, walk, id_token):
@@ -252,12 +265,17 @@ def test_a_failed_fetch_leaves_the_keys_there_are(provider, clock, walk, id_toke
     assert broken.paths() == ["/oauth2/.well-known/jwks.json"]
 
 
-METADATA = tuple(path for path in OPENID if path.endswith(("openid-configuration", "oauth-authorization-server")))
-
-
 @pytest.mark.parametrize("missing", METADATA)
 def test_one_metadata_document_is_enough(provider, walk, id_token, missing):
     assert walk(ANSWERS | {missing: 404})(exchange.verify_id_token(provider, id_token)).subject == "1"
+
+
+def test_discovered_endpoints_are_used(provider, walk, id_token):
+    elsewhere = {"issuer": f"{BASE_URL}/oauth2", "jwks_uri": f"{BASE_URL}/keys"}
+    walk = walk(ANSWERS | dict.fromkeys(METADATA, elsewhere) | {"/keys": "jwks"})
+    assert walk(exchange.discover(provider)).jwks_uri == f"{BASE_URL}/keys"
+    assert walk(exchange.verify_id_token(provider, id_token)).subject == "1"
+    assert walk.paths() == [*METADATA, "/keys"]
 
 
 def test_without_metadata_it_is_no_peeringdb(provider, walk, id_token):
@@ -293,9 +311,45 @@ def test_refreshes_a_token_response(provider, walk):
 
 
 def test_refreshes_a_bare_refresh_token(provider, walk):
-    walk = walk({"/oauth2/token/": "refresh-success"})
+    walk = walk({"/oauth2/token/": "refresh-no-openid"})
     walk(exchange.refresh(provider, "bare-refresh"))
     assert walk.sent[0].form["refresh_token"] == "bare-refresh"
+
+
+REFRESHED_AT = 1795432571  # refresh-success
+REFRESH = OPENID | {"/oauth2/token/": "refresh-success"}
+
+
+@pytest.mark.parametrize("with_previous", [True, False])
+def test_a_refreshed_id_token_is_verified(provider, clock, walk, id_token, with_previous):
+    clock.now = REFRESHED_AT + 1
+    token = walk(REFRESH)(exchange.refresh(provider, replace(TOKEN, id_token=id_token) if with_previous else "bare-refresh"))
+    assert token.id_token is not None
+    clock.now = REFRESHED_AT - 100
+    with pytest.raises(InvalidIDToken) as caught:
+        walk(REFRESH)(exchange.refresh(provider, "bare-refresh"))
+    assert caught.value.check == "iat"
+
+
+def test_a_refreshed_id_token_about_somebody_else_is_refused(provider, clock, walk, id_token):
+    clock.now = REFRESHED_AT + 1
+    header, _, signature = id_token.split(".")
+    payload = urlsafe_b64encode(b'{"sub": "2"}').rstrip(b"=").decode()
+    somebody_else = f"{header}.{payload}.{signature}"
+    with pytest.raises(InvalidIDToken) as caught:
+        walk(REFRESH)(exchange.refresh(provider, replace(TOKEN, id_token=somebody_else)))
+    assert caught.value.check == "sub"
+
+
+OTHER_KEY = {
+    "keys": [{"kty": "RSA", "kid": "another", "e": "AQAB", "n": urlsafe_b64encode(b"\xc1" + b"\x35" * 255).decode()[:-1].rstrip("=")}]
+}
+
+
+@pytest.mark.parametrize("keys", [TransportError("down"), 404, {"keys": []}, OTHER_KEY], ids=["down", "gone", "empty", "another"])
+def test_a_refresh_without_its_key_keeps_the_new_tokens(provider, walk, keys):
+    token = walk(REFRESH | {"/oauth2/.well-known/jwks.json": keys})(exchange.refresh(provider, TOKEN))
+    assert (token.access_token == TOKEN.access_token, token.id_token) == (False, None)
 
 
 def test_what_a_refresh_leaves_out_stays_as_it_was(provider, walk):
@@ -305,7 +359,12 @@ def test_what_a_refresh_leaves_out_stays_as_it_was(provider, walk):
     assert walk({"/oauth2/token/": answer})(exchange.refresh(provider, "bare-refresh")).scope == ()
 
 
-@pytest.mark.parametrize("token", [replace(TOKEN, refresh_token=None), "", "two words", None, 7])
+def test_a_token_response_without_a_refresh_token_says_so(provider, walk):
+    with pytest.raises(TokenRejected, match="there is no refresh token"):
+        walk()(exchange.refresh(provider, replace(TOKEN, refresh_token=None)))
+
+
+@pytest.mark.parametrize("token", ["", "two words", None, 7])
 def test_without_a_refresh_token_nothing_is_asked(provider, walk, token):
     walk = walk()
     with pytest.raises(TokenRejected):
@@ -336,6 +395,14 @@ def test_introspects(provider, walk):
     walk = walk()
     assert walk(exchange.introspect(provider, "an-access-token")).client_id == "conf-rs256"
     assert walk.sent[0].form["token"] == "an-access-token"
+
+
+def test_a_public_client_cannot_introspect(provider, walk):
+    provider.config = replace(provider.config, client_secret=None)
+    walk = walk()
+    with pytest.raises(ConfigurationError, match="client_secret"):
+        walk(exchange.introspect(provider, "an-access-token"))
+    assert walk.sent == []
 
 
 @pytest.mark.parametrize("flow", [exchange.revoke, exchange.introspect, exchange.fetch_user])

@@ -137,7 +137,7 @@ FAILURES = {
     "profile-error-missing-token": REJECTED,
     "profile-error-revoked-token": REJECTED,
     "profile-lower-bearer": BROKEN,
-    "profile-post": REJECTED,
+    "profile-post": (TransportError, {"status": 403}),  # a 403 with a body is no word about the token
     "ratelimit-429-profile": THROTTLED,
     "ratelimit-429-token": (RateLimited, {"retry_after": 13, "status": 429}),
     "refresh-error-bogus": refused("invalid_grant"),

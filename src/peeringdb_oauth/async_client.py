@@ -16,7 +16,7 @@ from requests.utils import get_environ_proxies, select_proxy
 
 from . import exchange
 from .authorization import AuthorizationRequest, Callback
-from .budget import REFUSALS, Budget
+from .budget import Budget
 from .config import ClientConfig
 from .errors import ConfigurationError, InvalidResponse, PeeringDBOAuthError, RateLimited, TransportError
 from .exchange import Alone, Clock, Exchange, Login, Provider
@@ -175,7 +175,7 @@ class AsyncClient:
         """The whole body, bounded in size, and in time however slowly it drips."""
         deadline = self._monotonic() + self.config.timeout
         body = bytearray()
-        async for chunk in answer.content.iter_any():
+        while chunk := await answer.content.readany():
             body += chunk
             if len(body) > MAX_BODY:
                 raise InvalidResponse(f"PeeringDB's answer is larger than {MAX_BODY} bytes", check="size")
@@ -186,7 +186,7 @@ class AsyncClient:
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:  # it can only be made where a loop is running
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=REFUSALS, keepalive_timeout=60, ssl=self._context),
+                connector=aiohttp.TCPConnector(ssl=self._context, keepalive_timeout=60),  # s; by itself 15
                 cookie_jar=aiohttp.DummyCookieJar(),
                 proxy=self._proxy,
             )
@@ -233,11 +233,16 @@ def _explain(error: Exception, request: HTTPRequest, timeout: float) -> str:
     host = urlsplit(request.url).netloc
     if isinstance(error, aiohttp.ClientSSLError):
         return f"no TLS connection to {host}{_certificate_problem(error.__cause__)}"
-    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
+    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError) or _is_about_another_host(error, request):
         return f"the proxy between here and {host} did not work"
     if isinstance(error, TimeoutError):
         return f"{host} did not answer within {timeout:g} s"
     return f"the connection to {host} failed"
+
+
+def _is_about_another_host(error: Exception, request: HTTPRequest) -> bool:
+    """The name of a proxy that was not found: aiohttp has no error of its own for that."""
+    return isinstance(error, aiohttp.ClientConnectorDNSError) and error.host != urlsplit(request.url).hostname
 
 
 def _certificate_problem(error: BaseException | None) -> str:

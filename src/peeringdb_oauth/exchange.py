@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from .authorization import AuthorizationRequest, Callback, UsedStates, create_authorization_request, read_callback
 from .config import ClientConfig
-from .errors import InvalidIDToken, InvalidResponse, PeeringDBOAuthError, RateLimited, TokenRejected, TransportError
+from .errors import ConfigurationError, InvalidIDToken, InvalidResponse, PeeringDBOAuthError, RateLimited, TokenRejected
 from .id_token import IDTokenClaims, UnknownKey, read_subject
 from .id_token import verify_id_token as verify
 from .key_set import KeyCache, KeySet
@@ -188,8 +188,12 @@ def refresh(provider: Provider, token: TokenResponse | str) -> Exchange[TokenRes
         return refreshed
     try:
         claims = yield from verify_id_token(provider, refreshed.id_token, access_token=refreshed.access_token)
-    except TransportError:
-        return replace(refreshed, id_token=None)  # without keys it proves nothing, but the tokens must not be lost: the old ones are dead
+    except PeeringDBOAuthError as error:
+        if isinstance(error, InvalidIDToken) and not isinstance(error, UnknownKey):
+            raise
+        return replace(
+            refreshed, id_token=None
+        )  # without its key it proves nothing, but the tokens must not be lost: the old ones are dead
     if previous is not None and claims.subject != read_subject(previous):  # OpenID Connect Core 12.2
         raise InvalidIDToken("the refreshed ID token is about somebody else", check="sub")
     return refreshed
@@ -208,5 +212,7 @@ def revoke(provider: Provider, token: TokenResponse | str) -> Exchange[None]:
 
 def introspect(provider: Provider, access_token: str) -> Exchange[Introspection]:
     """Whether an access token is alive, and whom it was issued to."""
+    if provider.config.client_secret is None:
+        raise ConfigurationError("client_secret: missing, and PeeringDB answers no public client's questions about tokens")
     request = build_introspection_request(provider.config, provider.metadata, token=checked_token(access_token))
     return Introspection.from_json(successful(request, (yield request)).json_object())

@@ -20,7 +20,8 @@ class PeeringdbAuth:
     """The original three steps: redirect, swap the code for a token, ask who it is.
 
     Reads ``/etc/peeringdb_oauth.ini`` like the original (or what `ClientConfig.load` finds). Objects are cheap: connections and limits are
-    shared by all with the same configuration. Every error is a `RuntimeError`, as it was.
+    shared by all with the same configuration. Asks for profile, email and networks, whatever ``scope`` is configured, and every error is
+    a `RuntimeError`: both as it was.
 
     New code is better served by `Client`: there the login's state, PKCE and the callback are checked for you, always.
     """

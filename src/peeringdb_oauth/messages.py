@@ -59,7 +59,8 @@ class HTTPResponse:
         """The body as a JSON object. Raises: `InvalidResponse` for anything else (PeeringDB also answers HTML and plain text)."""
         media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json" and not media_type.endswith("+json"):
-            raise InvalidResponse(f"PeeringDB answered {self.status} with {media_type[:80]!r} where JSON was due", check="content-type")
+            found = media_type if media_type in ("text/html", "text/plain") else "something else"  # a header can repeat what we sent
+            raise InvalidResponse(f"PeeringDB answered {self.status} with {found} where JSON was due", check="content-type")
         try:
             value = parse_json(self.body)
         except ValueError:

@@ -122,10 +122,12 @@ def build_profile_request(metadata: ProviderMetadata, *, access_token: str, book
 
 def parse_profile_response(request: HTTPRequest, response: HTTPResponse) -> dict[str, Any]:
     """The profile's JSON object. Raises: `TokenRejected` when PeeringDB refuses the token (an empty 403, whatever the cause)."""
-    if response.status in (401, 403):
+    if response.status == 401 or (response.status == 403 and not response.body):  # noqa: PLR2004
         raise TokenRejected(
             "PeeringDB refused the access token: it is expired, revoked, replaced by a refresh, or lacks the scope 'profile'; log in again"
         )
+    if response.status == 403:  # noqa: PLR2004 - the token may be good, so nobody's session should end for this
+        raise TransportError("something between here and PeeringDB, perhaps a firewall, refused the request (it answered 403)", status=403)
     return successful(request, response).json_object()
 
 

@@ -16,19 +16,6 @@ SECRET = "s3cret-of-portal"
 CODE = "c0de0fTheVictim"
 
 
-class Clock:
-    def __init__(self):
-        self.now = 1_800_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def provider(clock):
     config = ClientConfig(client_id="portal", client_secret=SECRET, redirect_uri="https://portal.example.net/callback")

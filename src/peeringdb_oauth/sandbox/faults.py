@@ -21,7 +21,7 @@ KINDS = {
     "outage": "503, the whole of PeeringDB is down",
 }
 # Django's own page, byte for byte what PeeringDB sends.
-_ERROR_500 = (
+ERROR_500 = (
     b'\n<!doctype html>\n<html lang="en">\n<head>\n  <title>Server Error (500)</title>\n</head>\n'
     b"<body>\n  <h1>Server Error (500)</h1><p></p>\n</body>\n</html>\n"
 )
@@ -87,7 +87,7 @@ class Faults:
             if fault.kind == "cut":
                 environ["sandbox.cut"]()
                 raise ConnectionAbortedError
-            status, body = ("500 Internal Server Error", _ERROR_500) if fault.kind == "error_500" else ("503 Service Unavailable", _OUTAGE)
+            status, body = ("500 Internal Server Error", ERROR_500) if fault.kind == "error_500" else ("503 Service Unavailable", _OUTAGE)
             start_response(status, [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))])
             return [body]
 

@@ -32,6 +32,8 @@ _control = [
     path("style.css", control.style, name="style"),
 ]
 
+handler400 = pages.bad_request
+handler500 = pages.server_error
 urlpatterns = [
     path("", pages.home, name="home"),
     path("account/login/", pages.login_page, name="login"),

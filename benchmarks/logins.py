@@ -1,0 +1,120 @@
+"""Blocking logins over TLS: the callback's half, from the code to the user. CPU time of this process, in which only the client runs."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import requests
+from authlib.integrations.requests_client import OAuth2Session as AuthlibSession
+from measure import Row, at_most, interleave
+from provider import CLIENT_ID, CLIENT_SECRET, NONCE, REDIRECT_URI, Provider
+from requests_oauthlib import OAuth2Session
+
+from peeringdb_oauth import AuthorizationRequest, Client, ClientConfig
+
+OURS, OPENID = "peeringdb_oauth", "peeringdb_oauth, openid"
+ORIGINAL, SESSION, REQUESTS_OAUTHLIB, AUTHLIB = "the original", "requests.Session, kept", "requests-oauthlib", "Authlib"
+CALLBACK = f"{REDIRECT_URI}?code=a-code&state=a-state"
+SCOPE = ("profile", "email", "networks", "amr")
+CALLS = {OURS: 20, OPENID: 20, SESSION: 20, ORIGINAL: 1, REQUESTS_OAUTHLIB: 1, AUTHLIB: 1}
+LogIn = Callable[[], object]
+
+
+def measure(provider: Provider, rounds: int) -> Iterator[Row]:
+    """The rows of this file."""
+    with Client(config(provider)) as client:
+        candidates = _candidates(provider, client, rounds)
+        samples = interleave(candidates, rounds=rounds, calls=CALLS)
+    for other, most in ((ORIGINAL, 1 / 25), (REQUESTS_OAUTHLIB, 1 / 12), (AUTHLIB, 1 / 12), (SESSION, 0.75)):
+        yield at_most(most, "log in, CPU", samples, OURS, other)
+    for other in (ORIGINAL, REQUESTS_OAUTHLIB, AUTHLIB, SESSION):  # they do not verify the ID token
+        yield at_most(None, "log in with openid, CPU", samples, OPENID, other)
+
+
+def count_connections(provider: Provider) -> dict[str, float]:
+    """New connections for each login, when warm."""
+    logins = 5
+    counts = {}
+    with Client(config(provider)) as client:
+        for name, log_in in _candidates(provider, client, 1).items():
+            log_in()
+            before = provider.connections
+            for _ in range(logins):
+                log_in()
+            counts[name] = (provider.connections - before) / logins
+    return counts
+
+
+def config(provider: Provider) -> ClientConfig:
+    """Our settings, without a limit of our own. The authorities come from the environment, for everybody."""
+    return ClientConfig(
+        client_id=CLIENT_ID,
+        client_secret=CLIENT_SECRET,
+        redirect_uri=REDIRECT_URI,
+        base_url=provider.base_url,
+        requests_per_minute=None,
+    )
+
+
+def started_logins(number: int, *, openid: bool = False) -> list[tuple[AuthorizationRequest, dict[str, str]]]:
+    """Logins on their way, each with its callback. They share a nonce, for there is one ID token; a state counts once."""
+    logins = []
+    for at in range(number):
+        text = f"{'openid' if openid else 'plain':-<10}{at:033}"
+        kept = {"url": "https://app.example.net/", "state": text, "nonce": NONCE, "code_verifier": text, "redirect_uri": REDIRECT_URI}
+        scope = ("openid", *SCOPE) if openid else SCOPE
+        request = AuthorizationRequest.from_dict(kept | {"scope": scope, "created_at": time.time()})
+        logins.append((request, {"state": text, "code": "openid" if openid else "a-code"}))
+    return logins
+
+
+def _candidates(provider: Provider, client: Client, rounds: int) -> Mapping[str, LogIn]:
+    plain = started_logins(rounds * CALLS[OURS] + 10)
+    openid = started_logins(rounds * CALLS[OPENID] + 10, openid=True)
+    return {
+        OURS: lambda: client.log_in(*plain.pop()),
+        OPENID: lambda: client.log_in(*openid.pop()),
+        SESSION: _two_calls(provider, requests.Session()),
+        ORIGINAL: _two_calls(provider, requests),
+        REQUESTS_OAUTHLIB: _requests_oauthlib(provider),
+        AUTHLIB: _authlib(provider),
+    }
+
+
+def _two_calls(provider: Provider, http: Any) -> LogIn:
+    """The original's login: a POST for the token, a GET for the profile, each a call of ``requests`` itself or of a kept session."""
+    form = {"grant_type": "authorization_code", "code": "a-code", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    form["redirect_uri"] = REDIRECT_URI
+
+    def log_in() -> object:
+        token = http.post(f"{provider.base_url}/oauth2/token/", data=form, timeout=10).json()
+        headers = {"Authorization": f"Bearer {token['access_token']}"}
+        return http.get(f"{provider.base_url}/profile/v1", headers=headers, timeout=10).json()
+
+    return log_in
+
+
+def _requests_oauthlib(provider: Provider) -> LogIn:
+    """Its web application example: a session for each login."""
+
+    def log_in() -> object:
+        session = OAuth2Session(CLIENT_ID, redirect_uri=REDIRECT_URI, state="a-state")
+        session.fetch_token(
+            f"{provider.base_url}/oauth2/token/", authorization_response=CALLBACK, client_secret=CLIENT_SECRET, include_client_id=True
+        )
+        return session.get(f"{provider.base_url}/profile/v1").json()
+
+    return log_in
+
+
+def _authlib(provider: Provider) -> LogIn:
+    """Its "OAuth 2 Session": the same."""
+
+    def log_in() -> object:
+        session = AuthlibSession(
+            CLIENT_ID, CLIENT_SECRET, redirect_uri=REDIRECT_URI, state="a-state", token_endpoint_auth_method="client_secret_post"
+        )
+        session.fetch_token(f"{provider.base_url}/oauth2/token/", authorization_response=CALLBACK)
+        return session.get(f"{provider.base_url}/profile/v1").json()
+
+    return log_in

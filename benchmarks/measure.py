@@ -1,0 +1,95 @@
+"""Measuring side by side: every candidate in turn, round after round, so that whatever else the machine does happens to all of them."""
+
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Clock = Callable[[], float]  # seconds
+cpu = time.process_time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """Seconds per call of each candidate, one figure for each round."""
+
+    seconds: Mapping[str, list[float]]
+
+    def median(self, name: str) -> float:
+        """Seconds per call."""
+        return statistics.median(self.seconds[name])
+
+    def ratio(self, name: str, other: str) -> float:
+        """How many times as long ``name`` takes as ``other``: the median over the rounds, in each of which they were neighbours."""
+        return statistics.median(mine / theirs for mine, theirs in zip(self.seconds[name], self.seconds[other], strict=True))
+
+    def fastest(self, *names: str) -> str:
+        """The best of them."""
+        return min(names, key=self.median)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table: ``name`` took ``seconds``, ``other`` took ``other_seconds``, and what was to be reached.
+
+    ``ratio`` is ours over theirs where ``goal`` is a most, and theirs over ours where it is a least; without a goal, ours over theirs.
+    """
+
+    title: str
+    name: str
+    other: str
+    seconds: float
+    other_seconds: float
+    ratio: float
+    goal: float | None = None
+    at_least: bool = False
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the goal is reached; None where there is none."""
+        if self.goal is None:
+            return None
+        return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
+
+
+def interleave(
+    candidates: Mapping[str, Callable[[], object]], *, rounds: int, calls: Mapping[str, int] | int = 1, clock: Clock = cpu
+) -> Samples:
+    """Each candidate called ``calls`` times in each round, after one call that does not count; another one begins each round."""
+    for call in candidates.values():
+        call()
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    order = deque(candidates)
+    for _ in range(rounds):
+        order.rotate()
+        for name in order:
+            call, times = candidates[name], range(calls if isinstance(calls, int) else calls[name])
+            start = clock()
+            for _ in times:
+                call()
+            seconds[name].append((clock() - start) / len(times))
+    return Samples(seconds=seconds)
+
+
+def at_most(goal: float | None, title: str, samples: Samples, name: str, other: str) -> Row:
+    """``name`` takes at most ``goal`` times as long as ``other``."""
+    return _row(title, samples, name, other, ratio=samples.ratio(name, other), goal=goal)
+
+
+def faster(goal: float, title: str, samples: Samples, name: str, other: str) -> Row:
+    """``name`` is at least ``goal`` times as fast as ``other``."""
+    return _row(title, samples, name, other, ratio=samples.ratio(other, name), goal=goal, at_least=True)
+
+
+def _row(title: str, samples: Samples, name: str, other: str, *, ratio: float, goal: float | None, at_least: bool = False) -> Row:
+    return Row(
+        title=title,
+        name=name,
+        other=other,
+        seconds=samples.median(name),
+        other_seconds=samples.median(other),
+        ratio=ratio,
+        goal=goal,
+        at_least=at_least,
+    )

@@ -1,0 +1,175 @@
+"""A PeeringDB to measure against: its recorded answers, signed anew, from a TLS server in a process of its own that does nothing else."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import multiprocessing
+import os
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import certifi
+import trustme
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+
+WIRE = Path(__file__).parent.parent / "tests" / "wire"
+CLIENT_ID = "benchmark"
+CLIENT_SECRET = "a-secret-of-the-usual-length-0123456789"  # noqa: S105 - known to nobody but the canned provider
+REDIRECT_URI = "https://app.example.net/callback"
+NONCE = "n" * 43
+ACCESS_TOKEN = json.loads((WIRE / "token-success-openid.json").read_text("utf-8"))["access_token"]
+
+_KEY = generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedToken:
+    """An ID token, also in the parts that a bare verification takes."""
+
+    text: str
+    message: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """The running server: ``ca_file`` has its authority alone, ``bundle`` that and everybody else's."""
+
+    base_url: str
+    ca_file: Path
+    bundle: Path
+    _connections: Any
+
+    @property
+    def connections(self) -> int:
+        """How many connections were made so far, each with its TLS handshake."""
+        return int(self._connections.value)
+
+
+def public_key() -> RSAPublicKey:
+    """The key that the ID tokens are signed with."""
+    return _KEY.public_key()
+
+
+def jwks() -> dict[str, Any]:
+    """The same, as PeeringDB publishes it."""
+    published: dict[str, Any] = json.loads((WIRE / "jwks.json").read_text("utf-8"))
+    modulus = public_key().public_numbers().n
+    published["keys"][0]["n"] = _base64url(modulus.to_bytes(256, "big")).decode()
+    return published
+
+
+def sign_id_token(*, issuer: str, networks: int) -> SignedToken:
+    """PeeringDB's ID token for somebody with so many networks, to `CLIENT_ID`, issued now."""
+    header = {"typ": "JWT", "alg": "RS256", "kid": jwks()["keys"][0]["kid"]}
+    claims = json.loads((WIRE / "idtoken-claims-orgadmin.json").read_text("utf-8"))
+    now = int(time.time())
+    claims |= {"iss": issuer, "aud": CLIENT_ID, "iat": now, "auth_time": now, "exp": now + 36000, "nonce": NONCE}
+    claims["at_hash"] = _base64url(hashlib.sha256(ACCESS_TOKEN.encode()).digest()[:16]).decode()
+    claims["networks"] = [{"id": at, "name": f"Example Net {at}", "asn": 65536 + at, "perms": 15} for at in range(1, networks + 1)]
+    message = b".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
+    signature = _KEY.sign(message, PKCS1v15(), SHA256())
+    return SignedToken(text=f"{message.decode()}.{_base64url(signature).decode()}", message=message, signature=signature)
+
+
+@contextmanager
+def serve(directory: Path) -> Iterator[Provider]:
+    """A PeeringDB at a free port of 127.0.0.1, with its files in ``directory``."""
+    authority = trustme.CA()
+    certificate, ca_file, bundle = (directory / name for name in ("server.pem", "ca.pem", "bundle.pem"))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    authority.cert_pem.write_to_path(str(ca_file))
+    bundle.write_bytes(Path(certifi.where()).read_bytes() + ca_file.read_bytes())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        base_url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        context = multiprocessing.get_context("fork")
+        connections = context.Value("i", 0)
+        process = context.Process(target=_run, args=(listener, certificate, _answers(base_url), connections), daemon=True)
+        process.start()
+    try:
+        yield Provider(base_url=base_url, ca_file=ca_file, bundle=bundle, _connections=connections)
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _base64url(value: bytes) -> bytes:
+    return base64.urlsafe_b64encode(value).rstrip(b"=")
+
+
+def _answers(base_url: str) -> dict[bytes, bytes]:
+    """Whole HTTP answers by path; the token endpoint's with an ID token has no path."""
+    issuer = f"{base_url}/oauth2"
+    with_id_token = json.loads((WIRE / "token-success-openid.json").read_text("utf-8"))
+    with_id_token["id_token"] = sign_id_token(issuer=issuer, networks=2).text
+    answers = {
+        b"": _answer("token-success-openid", with_id_token),
+        b"/oauth2/token/": _answer("token-success-no-openid"),
+        b"/profile/v1": _answer("profile-orgadmin"),
+        b"/oauth2/.well-known/jwks.json": _answer("jwks", jwks()),
+    }
+    for name, recording in (("openid-configuration", "discovery-oidc-oauth2"), ("oauth-authorization-server", "discovery-oauth-oauth2")):
+        document = (WIRE / f"{recording}.json").read_text("utf-8")
+        recorded = json.loads(document)["issuer"].removesuffix("/oauth2")
+        answers[f"/oauth2/.well-known/{name}".encode()] = _answer(recording, json.loads(document.replace(recorded, base_url)))
+    return answers
+
+
+def _answer(recording: str, body: Mapping[str, Any] | None = None) -> bytes:
+    """A recorded answer as it came over the wire, with another body if there is one."""
+    received = (WIRE / f"{recording}.http").read_text("utf-8").partition("\n< HTTP 200 OK\n")[2]
+    head, _, recorded_body = received.partition("\n\n")
+    content = (recorded_body.rstrip("\n") if body is None else json.dumps(body)).encode()
+    lines = [line.removeprefix("< ") for line in head.splitlines() if not line.startswith("< Content-Length")]
+    return "\r\n".join(["HTTP/1.1 200 OK", *lines, f"Content-Length: {len(content)}", "", ""]).encode("latin-1") + content
+
+
+def _run(listener: socket.socket, certificate: Path, answers: Mapping[bytes, bytes], connections: Any) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    async def run() -> None:
+        def protocol() -> _Connection:
+            return _Connection(answers, connections)
+
+        server = await asyncio.get_running_loop().create_server(protocol, sock=listener, ssl=context, backlog=1000)
+        await server.serve_forever()
+
+    os.nice(1)  # the client is what is measured
+    asyncio.run(run())
+
+
+class _Connection(asyncio.Protocol):
+    """HTTP/1.1 as far as the clients speak it: a path, perhaps a form, kept connections."""
+
+    def __init__(self, answers: Mapping[bytes, bytes], connections: Any) -> None:
+        self._answers = answers
+        self._connections = connections
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._connections.value += 1  # only this process writes
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, blank, body = self._received.partition(b"\r\n\r\n")
+        if not blank or len(body) < _content_length(head):
+            return
+        self._received = b""
+        path = b"" if b"code=openid" in body else head.split(b" ", 2)[1]
+        self._transport.write(self._answers[path])  # type: ignore[attr-defined]
+
+
+def _content_length(head: bytes) -> int:
+    value = head.lower().partition(b"\r\ncontent-length:")[2]
+    return int(value.partition(b"\r\n")[0]) if value else 0

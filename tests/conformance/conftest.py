@@ -1,0 +1,241 @@
+"""An OpenID provider on loopback that does everything right, except for what a test tells it to do wrong."""
+
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import secrets
+from dataclasses import dataclass, field
+from functools import cache
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+CLIENT_ID = "conf-rs256"
+CLIENT_SECRET = "secret-rs256-0123456789abcdef0123456789"
+RECORDED_AT = "https://127.0.0.1:8443"
+KEYS_PATH = "/oauth2/.well-known/jwks.json"
+DOCUMENTS = {"openid-configuration": "discovery-oidc-oauth2", "oauth-authorization-server": "discovery-oauth-oauth2"}
+ABSENT = object()  # as a changed member: leave it out
+
+
+def b64(value):
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def uint(number):
+    return b64(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+
+
+def half_hash(text):
+    return b64(hashlib.sha256(text.encode()).digest()[:16])
+
+
+def changed(members, changes):
+    return {name: value for name, value in (members | changes).items() if value is not ABSENT}
+
+
+@cache
+def rsa_key(name):
+    """One key for each name, for all tests."""
+    del name
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@cache
+def ec_key():
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def rsa_jwk(name, **changes):
+    numbers = rsa_key(name).public_key().public_numbers()
+    return changed({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": name, "n": uint(numbers.n), "e": uint(numbers.e)}, changes)
+
+
+def ec_jwk(name):
+    numbers = ec_key().public_key().public_numbers()
+    return {"kty": "EC", "use": "sig", "alg": "ES256", "crv": "P-256", "kid": name, "x": uint(numbers.x), "y": uint(numbers.y)}
+
+
+def sign(alg, key, message):
+    """The signature that ``alg`` in the header promises."""
+    if alg == "ES256":
+        r, s = decode_dss_signature(ec_key().sign(message, ec.ECDSA(SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    if alg == "HS256":  # keyed with what everybody knows
+        public = rsa_key(key).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return hmac.digest(public, message, "sha256")
+    return b"" if alg == "none" else rsa_key(key).sign(message, PKCS1v15(), SHA256())
+
+
+@dataclass(kw_only=True)
+class Provider:
+    """In the shape of PeeringDB. What is wrong with it: ``claims`` and ``header`` change the ID token, ``profile`` the profile,
+    ``answers`` replaces whole answers by path (a status, or a status with content type and body; None: hang up).
+    """  # fmt: skip
+
+    clock: object
+    url: str = ""
+    ca_file: None = None
+    documents: dict = field(default_factory=dict)  # name -> metadata
+    key: str = "one"  # signs
+    keys: list = field(default_factory=lambda: [rsa_jwk("one")])  # are published
+    claims: dict = field(default_factory=dict)
+    header: dict = field(default_factory=dict)
+    payload: str = "{}"  # a format: what is written around the claims
+    profile: dict = field(default_factory=dict)
+    answers: dict = field(default_factory=dict)
+    before_signing: object = None  # a function
+    codes: dict = field(default_factory=dict)  # code -> what the authorization request said
+    refresh_tokens: set = field(default_factory=set)
+    access_tokens: set = field(default_factory=set)
+    received: list = field(default_factory=list)  # paths
+
+    def misbehave(self, **changes):
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    def count(self, path):
+        return self.received.count(path)
+
+    def authorize(self, request):
+        """What the browser does: go where the login starts, and come back with the callback's URL."""
+        parts = urlsplit(request.url)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=5)
+        try:
+            connection.request("GET", f"{parts.path}?{parts.query}")
+            return connection.getresponse().headers["Location"]
+        finally:
+            connection.close()
+
+    def log_in(self, client):
+        """A whole login."""
+        request = client.authorization_request()
+        return client.log_in(request, self.authorize(request))
+
+    def answer(self, path, fields, bearer):
+        """Status, content type, body and further headers."""
+        self.received.append(path)
+        if path in self.answers:
+            answer = self.answers[path]
+            return answer if answer is None or isinstance(answer, tuple) else (answer, "text/html", "<h1>no</h1>")
+        name = path.removeprefix("/oauth2/.well-known/")
+        if name in self.documents:
+            return 200, "application/json", self.documents[name]
+        page = {
+            "/oauth2/authorize/": self._authorize,
+            "/oauth2/token/": self._token,
+            KEYS_PATH: lambda _: (200, "application/json", {"keys": self.keys}, {"Cache-Control": "public, max-age=3600"}),
+            "/foreign.json": lambda _: (200, "application/json", {"keys": [rsa_jwk("foreign")]}),
+            "/profile/v1": lambda _: self._profile(bearer),
+        }.get(path)
+        return page(fields) if page else (404, "text/html", "")
+
+    def _authorize(self, fields):
+        code = secrets.token_urlsafe(15)
+        self.codes[code] = fields
+        location = f"{fields['redirect_uri']}?{urlencode({'code': code, 'state': fields['state']})}"
+        return 302, "text/html", "", {"Location": location}
+
+    def _token(self, form):
+        if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
+            return 401, "application/json", {"error": "invalid_client"}
+        if form["grant_type"] == "refresh_token" and form["refresh_token"] in self.refresh_tokens:
+            self.refresh_tokens.remove(form["refresh_token"])
+            return 200, "application/json", self._grant(nonce=ABSENT)
+        login = self.codes.pop(form.get("code"), None)
+        verified = login and (login["redirect_uri"], login["code_challenge"]) == (
+            form["redirect_uri"],
+            b64(hashlib.sha256(form["code_verifier"].encode()).digest()),
+        )
+        if not verified:
+            return 400, "application/json", {"error": "invalid_grant"}
+        return 200, "application/json", self._grant(nonce=login["nonce"])
+
+    def _grant(self, nonce):
+        access_token, refresh_token = secrets.token_urlsafe(22), secrets.token_urlsafe(22)
+        self.access_tokens.add(access_token)
+        self.refresh_tokens.add(refresh_token)
+        if self.before_signing:
+            self.before_signing()
+        return {
+            "access_token": access_token,
+            "expires_in": 36000,
+            "token_type": "Bearer",
+            "scope": "openid profile",
+            "refresh_token": refresh_token,
+            "id_token": self.issue_id_token(nonce=nonce, at_hash=half_hash(access_token)),
+        }
+
+    def issue_id_token(self, **more):
+        """A signed ID token, as wrong as it was told to be."""
+        header = changed({"typ": "JWT", "alg": "RS256", "kid": self.key}, self.header)
+        now = int(self.clock())
+        issued = {"iss": f"{self.url}/oauth2", "sub": "1", "aud": CLIENT_ID, "iat": now, "exp": now + 36000, "auth_time": now - 5}
+        payload = self.payload.replace("{}", json.dumps(changed(issued | more, self.claims)))
+        message = f"{b64(json.dumps(header).encode())}.{b64(payload.encode())}"
+        return f"{message}.{b64(sign(header['alg'], self.key, message.encode()))}"
+
+    def _profile(self, bearer):
+        if bearer not in self.access_tokens:
+            return 403, "text/html", ""
+        profile = {"id": 1, "name": "Ada Admin", "given_name": "Ada", "family_name": "Admin", "verified_user": True}
+        return 200, "application/json", profile | self.profile
+
+
+def _handler_of(provider):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def answer(self):
+            target = urlsplit(self.path)
+            form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
+            answer = provider.answer(target.path, dict(parse_qsl(form or target.query)), bearer)
+            if answer is None:
+                self.close_connection = True
+                return
+            status, content_type, body, *more = answer
+            body = (body if isinstance(body, str) else json.dumps(body)).encode()
+            self.send_response(status)
+            for name, value in {"Content-Type": content_type, "Content-Length": str(len(body)), **(more[0] if more else {})}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = answer  # noqa: N815 - the names that http.server calls
+
+        def log_message(self, *args):
+            """Tests are quiet."""
+
+    return Handler
+
+
+@pytest.fixture
+def provider(make_server, clock, recording):
+    provider = Provider(clock=clock)
+    provider.url = make_server(handler_of=lambda _: _handler_of(provider)).url
+    provider.documents = {
+        name: json.loads(recording(recorded).body.replace(RECORDED_AT.encode(), provider.url.encode()))
+        for name, recorded in DOCUMENTS.items()
+    }
+    return provider
+
+
+@pytest.fixture
+def client(make_client, provider, clock):
+    return make_client(provider, scope=("openid", "profile"), arguments={"clock": clock})
+
+
+@pytest.fixture
+def rotate(provider):
+    """``rotate("two")``: from now on another key signs, and it alone is published."""
+    return lambda name: provider.misbehave(key=name, keys=[rsa_jwk(name)])
