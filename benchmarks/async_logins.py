@@ -1,18 +1,21 @@
-"""Asynchronous logins over TLS: one after the other against bare aiohttp, in CPU time, and 50 in flight against Authlib, by the clock."""
+"""Asynchronous logins over TLS: one by one against bare aiohttp, in CPU time; 50 in flight against Authlib, by the clock."""
 
 import asyncio
+import os
+import ssl
+import sys
 import time
+import warnings
 from collections.abc import Awaitable, Callable, Iterator
 
 import aiohttp
-from authlib.integrations.httpx_client import AsyncOAuth2Client
 from logins import CALLBACK, OURS, config, started_logins, token_form
 from measure import Row, at_most, faster, interleave
 from provider import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, Provider
 
 from peeringdb_oauth.async_client import AsyncClient
 
-BARE, AUTHLIB = "aiohttp, kept", "Authlib (httpx2)"
+BARE, AUTHLIB, AUTHLIB_HTTPX = "aiohttp, kept", "Authlib on httpx2", "Authlib on httpx"
 CALLS = 20
 IN_FLIGHT = 50
 LogIn = Callable[[], Awaitable[object]]
@@ -20,20 +23,84 @@ LogIn = Callable[[], Awaitable[object]]
 
 def measure(provider: Provider, rounds: int) -> Iterator[Row]:
     """The rows of this file."""
+    crowds = max(3, rounds // 4)
+    pending = started_logins((rounds + 1) * CALLS + (crowds + 1) * IN_FLIGHT)
     with asyncio.Runner() as runner:
-        client, session = AsyncClient(config(provider)), runner.run(_session())
-        pending = started_logins((rounds + 1) * (CALLS + IN_FLIGHT))
+        client, session = AsyncClient(config(provider)), runner.run(_session(provider))
 
         async def ours() -> object:
             return await client.log_in(*pending.pop())
 
-        bare = _bare(provider, session)
-        samples = interleave({OURS: _row(runner, ours), BARE: _row(runner, bare)}, rounds=rounds)
-        yield at_most(1.3, "log in, asynchronous, CPU", samples, OURS, BARE)
+        each = {OURS: ours, BARE: _bare(provider, session)}
+        samples = interleave({name: _one_by_one(runner, log_in) for name, log_in in each.items()}, rounds=rounds)
+        yield at_most(1.3, "log in, async, CPU", samples, OURS, BARE)
 
+        each = {OURS: ours, AUTHLIB: _authlib(provider, httpx2=True), AUTHLIB_HTTPX: _authlib(provider, httpx2=False)}
         samples = interleave(
-            {OURS: _crowd(runner, ours), AUTHLIB: _crowd(runner, _authlib(provider))}, rounds=max(3, rounds // 3), clock=time.perf_counter
+            {name: _in_flight(runner, log_in) for name, log_in in each.items()}, rounds=crowds, clock=time.perf_counter
         )
-        yield faster(10, f"log in, {IN_FLIGHT} in flight, by the clock", samples, OURS, AUTHLIB)
+        for other in (AUTHLIB_HTTPX, AUTHLIB):
+            yield faster(10, f"log in, async, {IN_FLIGHT} in flight, by the clock", samples, OURS, other)
         runner.run(session.close())
         runner.run(client.close())
+
+
+def _one_by_one(runner: asyncio.Runner, log_in: LogIn) -> Callable[[], None]:
+    async def run() -> None:
+        for _ in range(CALLS):
+            await log_in()
+
+    return lambda: runner.run(run())
+
+
+def _in_flight(runner: asyncio.Runner, log_in: LogIn) -> Callable[[], None]:
+    async def run() -> None:
+        await asyncio.gather(*(log_in() for _ in range(IN_FLIGHT)))
+
+    return lambda: runner.run(run())
+
+
+async def _session(provider: Provider) -> aiohttp.ClientSession:
+    context = ssl.create_default_context(cafile=provider.ca_file)
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
+
+
+def _bare(provider: Provider, session: aiohttp.ClientSession) -> LogIn:
+    """The two calls of a login and nothing else."""
+    form = token_form()
+
+    async def log_in() -> object:
+        async with session.post(f"{provider.base_url}/oauth2/token/", data=form) as answer:
+            token = await answer.json()
+        headers = {"Authorization": f"Bearer {token['access_token']}"}
+        async with session.get(f"{provider.base_url}/profile/v1", headers=headers) as answer:
+            return await answer.json()
+
+    return log_in
+
+
+def _authlib(provider: Provider, *, httpx2: bool) -> LogIn:
+    """Its "OAuth for HTTPX": a client for each login. It takes httpx2, or else httpx, which it calls deprecated."""
+    for name in [name for name in sys.modules if name.startswith("authlib.integrations.httpx_client")]:
+        del sys.modules[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if not httpx2:
+            sys.modules["httpx2"] = None  # type: ignore[assignment] - as if it were not installed
+        try:
+            from authlib.integrations.httpx_client import AsyncOAuth2Client  # noqa: PLC0415 - it chooses when it is imported
+        finally:
+            if not httpx2:
+                del sys.modules["httpx2"]
+    # httpx loads all of certifi for each client. httpx2 leaves it to the system's directory, of which OpenSSL reads what it needs.
+    authorities = str(provider.ca_file if httpx2 else provider.bundle)
+
+    async def log_in() -> object:
+        os.environ["SSL_CERT_FILE"] = authorities
+        async with AsyncOAuth2Client(
+            CLIENT_ID, CLIENT_SECRET, redirect_uri=REDIRECT_URI, state="a-state", token_endpoint_auth_method="client_secret_post"
+        ) as client:
+            await client.fetch_token(f"{provider.base_url}/oauth2/token/", authorization_response=CALLBACK)
+            return (await client.get(f"{provider.base_url}/profile/v1")).json()
+
+    return log_in

@@ -411,3 +411,11 @@ def test_what_is_no_token_is_not_sent(provider, walk, flow):
     with pytest.raises(TokenRejected):
         walk(flow(provider, "two words"))
     assert walk.sent == []
+
+
+def test_a_cancelled_key_fetch_is_no_attempt(provider, walk, id_token):
+    flow = exchange.verify_id_token(provider, id_token)
+    fetch = next(flow).flow
+    next(fetch)
+    fetch.close()  # what becomes of it when its task is cancelled
+    assert walk()(exchange.verify_id_token(provider, id_token)).subject == "1"

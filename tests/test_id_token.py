@@ -2,6 +2,7 @@ import base64
 import hashlib
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,14 @@ def refusal(token, keys=KEYS, **expected):
 
 def header(**changes):
     return changed({"typ": "JWT", "alg": "RS256", "kid": "one"}, changes)
+
+
+def test_limits_are_the_documented_ones():
+    assert (MAX_SIZE, MAX_HEADER) == (256 * 1024, 4096)
+    assert datetime.fromtimestamp(MAX_DATE, UTC).isoformat() == "9999-12-31T23:59:59+00:00"
+    assert MAX_KEYS == 32
+    assert (MIN_LIFETIME, DEFAULT_LIFETIME, MAX_LIFETIME, STALE_IF_ERROR) == (60, 3600, 24 * 3600, 10 * 3600)
+    assert (FAILURE_COOL_DOWN, UNKNOWN_KEY_COOL_DOWN) == (10, 60)
 
 
 # --- PeeringDB's own tokens ---
@@ -283,6 +292,12 @@ def test_refuses_a_header_that_is_too_long_even_if_it_is_right():
 @pytest.mark.parametrize("alg", ["none", "None", "", "rs256", "RS384", "PS256", "ES256", "HS256", None, ABSENT, ["RS256"], {"RS256": 1}, 1])
 def test_refuses_every_algorithm_but_rs256_whatever_signed_it(alg):
     assert refusal(sign(claims(), header(alg=alg))) == "alg"
+
+
+def test_does_not_speak_of_hs256_where_it_was_not_used():
+    with pytest.raises(InvalidIDToken, match="choose RS256") as refused:
+        verify(sign(claims(), header(alg="none")))
+    assert "HS256" not in str(refused.value)
 
 
 def test_refuses_hs256_keyed_with_the_public_key():

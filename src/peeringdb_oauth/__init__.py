@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .access import AccessRule, Decision
+    from .async_client import AsyncClient
     from .authorization import AuthorizationRequest
     from .client import Client
     from .config import ClientConfig
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "access": ("AccessRule", "Decision"),
+    "async_client": ("AsyncClient",),
     "authorization": ("AuthorizationRequest",),
     "client": ("Client",),
     "config": ("ClientConfig",),
@@ -63,6 +65,7 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 __all__ = [
     "AccessDenied",
     "AccessRule",
+    "AsyncClient",
     "AuthorizationRequest",
     "Client",
     "ClientConfig",

@@ -157,10 +157,14 @@ def _keys(provider: Provider, *, unknown_key: bool = False) -> Exchange[KeySet]:
 def _fetch_keys(provider: Provider, *, unknown_key: bool) -> Exchange[None]:
     if not provider.key_cache.start_fetch(provider.clock(), unknown_key=unknown_key):
         return
-    if not provider.discovered:
-        yield from discover(provider)
-    request = HTTPRequest(url=provider.metadata.jwks_uri)
-    response: HTTPResponse = yield request
+    try:
+        if not provider.discovered:
+            yield from discover(provider)
+        request = HTTPRequest(url=provider.metadata.jwks_uri)
+        response: HTTPResponse = yield request
+    except GeneratorExit:  # the task was cancelled
+        provider.key_cache.abandon_fetch()
+        raise
     keys = KeySet.from_jwks(successful(request, response).json_object())
     provider.key_cache.store(keys, now=provider.clock(), cache_control=response.headers.get("cache-control", ""))
 

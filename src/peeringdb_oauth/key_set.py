@@ -185,6 +185,10 @@ class KeyCache:
         self._attempted_at = now
         return True
 
+    def abandon_fetch(self) -> None:
+        """Forget an attempt that was broken off from here, so that it says nothing about the other side."""
+        self._attempted_at = float("-inf")
+
     def retry_after(self, now: float) -> float:
         """For how many seconds `start_fetch` still refuses somebody who has no keys at all."""
         return self._wait(now, FAILURE_COOL_DOWN)

@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -23,7 +23,6 @@ CLIENT_SECRET = "secret-rs256-0123456789abcdef0123456789"
 RECORDED_AT = "https://127.0.0.1:8443"
 KEYS_PATH = "/oauth2/.well-known/jwks.json"
 DOCUMENTS = {"openid-configuration": "discovery-oidc-oauth2", "oauth-authorization-server": "discovery-oauth-oauth2"}
-ABSENT = object()  # as a changed member: leave it out
 
 
 def b64(value):
@@ -39,7 +38,8 @@ def half_hash(text):
 
 
 def changed(members, changes):
-    return {name: value for name, value in (members | changes).items() if value is not ABSENT}
+    """``...`` as the value of a change leaves the member out."""
+    return {name: value for name, value in (members | changes).items() if value is not ...}
 
 
 @cache
@@ -59,9 +59,9 @@ def rsa_jwk(name, **changes):
     return changed({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": name, "n": uint(numbers.n), "e": uint(numbers.e)}, changes)
 
 
-def ec_jwk(name):
+def ec_jwk():
     numbers = ec_key().public_key().public_numbers()
-    return {"kty": "EC", "use": "sig", "alg": "ES256", "crv": "P-256", "kid": name, "x": uint(numbers.x), "y": uint(numbers.y)}
+    return {"kty": "EC", "use": "sig", "alg": "ES256", "crv": "P-256", "kid": "ec", "x": uint(numbers.x), "y": uint(numbers.y)}
 
 
 def sign(alg, key, message):
@@ -77,30 +77,56 @@ def sign(alg, key, message):
 
 @dataclass(kw_only=True)
 class Provider:
-    """In the shape of PeeringDB. What is wrong with it: ``claims`` and ``header`` change the ID token, ``profile`` the profile,
-    ``answers`` replaces whole answers by path (a status, or a status with content type and body; None: hang up).
-    """  # fmt: skip
+    """In the shape of PeeringDB, whose metadata it has.
+
+    What a test may change: ``key`` signs ID tokens; ``claims`` and ``header`` change them, ``tokens`` the token response and
+    ``profile`` the profile (``...`` leaves a member out). ``answers`` replaces whole answers by path: with a status, or a status,
+    content type and body, or None to hang up.
+    """
 
     clock: object
+    ca_file: str  # not needed, but read faster than the usual certificate authorities
     url: str = ""
-    ca_file: None = None
     documents: dict = field(default_factory=dict)  # name -> metadata
-    key: str = "one"  # signs
-    keys: list = field(default_factory=lambda: [rsa_jwk("one")])  # are published
+    key: str = "one"
+    keys: list = field(default_factory=lambda: [rsa_jwk("one"), ec_jwk()])  # what is published
     claims: dict = field(default_factory=dict)
     header: dict = field(default_factory=dict)
-    payload: str = "{}"  # a format: what is written around the claims
+    payload: str = "{"  # how it begins
+    tokens: dict = field(default_factory=dict)
     profile: dict = field(default_factory=dict)
     answers: dict = field(default_factory=dict)
     before_signing: object = None  # a function
+    moved: dict = field(default_factory=dict)
     codes: dict = field(default_factory=dict)  # code -> what the authorization request said
     refresh_tokens: set = field(default_factory=set)
     access_tokens: set = field(default_factory=set)
     received: list = field(default_factory=list)  # paths
 
-    def misbehave(self, **changes):
+    def change(self, **changes):
         for name, value in changes.items():
             setattr(self, name, value)
+
+    def publish(self, *names, **changes):
+        """These keys and no others."""
+        self.keys = [rsa_jwk(name, **changes) for name in names]
+
+    def rotate(self, name):
+        """Another key signs from now on, and it alone is published."""
+        self.key = name
+        self.publish(name)
+
+    @property
+    def foreign_jwk(self):
+        return rsa_jwk("foreign")
+
+    def move(self, moves):
+        """Serve under other paths, and say so in the metadata."""
+        self.moved = {to: path for path, to in moves.items()}
+        for document in self.documents.values():
+            for name, value in document.items():
+                if isinstance(value, str) and (path := value.removeprefix(self.url)) in moves:
+                    document[name] = self.url + moves[path]
 
     def count(self, path):
         return self.received.count(path)
@@ -122,6 +148,7 @@ class Provider:
 
     def answer(self, path, fields, bearer):
         """Status, content type, body and further headers."""
+        path = self.moved.get(path, path)
         self.received.append(path)
         if path in self.answers:
             answer = self.answers[path]
@@ -133,7 +160,7 @@ class Provider:
             "/oauth2/authorize/": self._authorize,
             "/oauth2/token/": self._token,
             KEYS_PATH: lambda _: (200, "application/json", {"keys": self.keys}, {"Cache-Control": "public, max-age=3600"}),
-            "/foreign.json": lambda _: (200, "application/json", {"keys": [rsa_jwk("foreign")]}),
+            "/foreign.json": lambda _: (200, "application/json", {"keys": [self.foreign_jwk]}),
             "/profile/v1": lambda _: self._profile(bearer),
         }.get(path)
         return page(fields) if page else (404, "text/html", "")
@@ -149,7 +176,7 @@ class Provider:
             return 401, "application/json", {"error": "invalid_client"}
         if form["grant_type"] == "refresh_token" and form["refresh_token"] in self.refresh_tokens:
             self.refresh_tokens.remove(form["refresh_token"])
-            return 200, "application/json", self._grant(nonce=ABSENT)
+            return 200, "application/json", self._grant(nonce=...)
         login = self.codes.pop(form.get("code"), None)
         verified = login and (login["redirect_uri"], login["code_challenge"]) == (
             form["redirect_uri"],
@@ -165,7 +192,7 @@ class Provider:
         self.refresh_tokens.add(refresh_token)
         if self.before_signing:
             self.before_signing()
-        return {
+        issued = {
             "access_token": access_token,
             "expires_in": 36000,
             "token_type": "Bearer",
@@ -173,13 +200,14 @@ class Provider:
             "refresh_token": refresh_token,
             "id_token": self.issue_id_token(nonce=nonce, at_hash=half_hash(access_token)),
         }
+        return changed(issued, self.tokens)
 
     def issue_id_token(self, **more):
         """A signed ID token, as wrong as it was told to be."""
         header = changed({"typ": "JWT", "alg": "RS256", "kid": self.key}, self.header)
         now = int(self.clock())
         issued = {"iss": f"{self.url}/oauth2", "sub": "1", "aud": CLIENT_ID, "iat": now, "exp": now + 36000, "auth_time": now - 5}
-        payload = self.payload.replace("{}", json.dumps(changed(issued | more, self.claims)))
+        payload = self.payload + json.dumps(changed(issued | more, self.claims))[1:]
         message = f"{b64(json.dumps(header).encode())}.{b64(payload.encode())}"
         return f"{message}.{b64(sign(header['alg'], self.key, message.encode()))}"
 
@@ -220,8 +248,8 @@ def _handler_of(provider):
 
 
 @pytest.fixture
-def provider(make_server, clock, recording):
-    provider = Provider(clock=clock)
+def provider(make_server, authority, clock, recording):
+    provider = Provider(clock=clock, ca_file=authority.ca_file)
     provider.url = make_server(handler_of=lambda _: _handler_of(provider)).url
     provider.documents = {
         name: json.loads(recording(recorded).body.replace(RECORDED_AT.encode(), provider.url.encode()))
@@ -233,9 +261,3 @@ def provider(make_server, clock, recording):
 @pytest.fixture
 def client(make_client, provider, clock):
     return make_client(provider, scope=("openid", "profile"), arguments={"clock": clock})
-
-
-@pytest.fixture
-def rotate(provider):
-    """``rotate("two")``: from now on another key signs, and it alone is published."""
-    return lambda name: provider.misbehave(key=name, keys=[rsa_jwk(name)])

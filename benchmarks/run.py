@@ -1,0 +1,84 @@
+"""How fast peeringdb_oauth is beside others. Prints a table and writes the same as JSON beside this file (results.json).
+
+What stands in one line was measured side by side in one run; the ratio is a median over its rounds. A missed goal is shown, no error.
+"""
+
+import argparse
+import gc
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import async_logins
+import first_steps
+import id_tokens
+import logins
+from measure import Row
+from provider import Provider, serve
+
+RESULTS = Path(__file__).with_name("results.json")
+LIBRARIES = ("cryptography", "requests", "aiohttp", "joserfc", "PyJWT", "Authlib", "python-jose", "requests-oauthlib", "httpx", "httpx2")
+LINE = "{:<37} {:<24} {:>9}   {:<28} {:>9}   {:>6}  {:>7}  {}"
+
+
+def main() -> None:
+    """Measure everything, print it and write it down."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=40, help="how often everything has its turn (default: %(default)s)")
+    rounds = parser.parse_args().rounds
+    print(LINE.format("", "ours", "time", "against", "time", "ratio", "goal", "holds"))
+    start, title, rows = time.monotonic(), "", []
+    with tempfile.TemporaryDirectory() as directory, serve(Path(directory)) as provider:
+        _settle(provider.bundle)
+        connections = logins.count_connections(provider)
+        for row in _measure(provider, rounds):
+            rows.append(row)
+            print(_line(row, title="" if row.title == title else row.title), flush=True)
+            title = row.title
+    print("\nnew connections for a login, each with a TLS handshake; the goal for ours is 0:")
+    print("  " + ", ".join(f"{name} {count:g}" for name, count in connections.items()))
+    written = {
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "rows": [asdict(row) | {"holds": row.holds} for row in rows],
+        "connections": connections,
+    }
+    RESULTS.write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+    missed = sum(row.holds is False for row in rows)
+    print(f"\n{missed} of {sum(row.goal is not None for row in rows)} goals missed; {time.monotonic() - start:.0f} s; {RESULTS}")
+
+
+def _settle(bundle: Path) -> None:
+    """The same world for everybody: no proxies, one bundle of authorities, and a garbage collector that skips what is imported."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]
+    os.environ["REQUESTS_CA_BUNDLE"] = str(bundle)
+    gc.collect()
+    gc.freeze()
+
+
+def _measure(provider: Provider, rounds: int) -> Iterator[Row]:
+    yield from id_tokens.measure(rounds)
+    yield from logins.measure(provider, rounds)
+    yield from async_logins.measure(provider, rounds)
+    yield from first_steps.measure(rounds)
+
+
+def _line(row: Row, *, title: str) -> str:
+    goal = "" if row.goal is None else f"{'≥' if row.at_least else '≤'} {row.goal:.3g}"
+    holds = {True: "yes", False: "MISSED", None: ""}[row.holds]
+    return LINE.format(title, row.name, _time(row.seconds), row.other, _time(row.other_seconds), f"{row.ratio:.3g}", goal, holds).rstrip()
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1e3:.1f} ms" if seconds >= 0.001 else f"{seconds * 1e6:.1f} µs"  # noqa: PLR2004
+
+
+if __name__ == "__main__":
+    main()
