@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+
 from peeringdb_oauth.sandbox import Sandbox
 
 README = Path(__file__).parent.parent / "README.md"
