@@ -533,12 +533,26 @@ def test_what_is_expired_is_forgotten():
     assert len(states._used) == 1
 
 
+def test_the_memory_is_only_looked_into_under_its_lock():
+    states, locked = UsedStates(), []
+
+    class Watched(str):
+        __slots__ = ()
+
+        def __hash__(self):
+            locked.append(states._lock.locked())
+            return super().__hash__()
+
+    states.use(replace(REQUEST, state=Watched("x")), NOW)
+    assert set(locked) == {True}
+
+
 def test_of_many_threads_with_one_login_one_wins():
     states, start, won = UsedStates(), threading.Barrier(8), []
 
     def use():
         start.wait()
-        for number in range(200):
+        for number in range(100):
             try:
                 states.use(replace(REQUEST, state=str(number)), NOW)
             except StateMismatch:
@@ -550,4 +564,4 @@ def test_of_many_threads_with_one_login_one_wins():
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(won) == list(range(200))
+    assert sorted(won) == list(range(100))

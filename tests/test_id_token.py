@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peeringdb_oauth.errors import ConfigurationError, InvalidIDToken, InvalidResponse
-from peeringdb_oauth.id_token import MAX_DATE, MAX_HEADER, MAX_SIZE, IDTokenClaims, UnknownKey, _parse_object, verify_id_token
+from peeringdb_oauth.id_token import MAX_DATE, MAX_HEADER, MAX_SIZE, IDTokenClaims, UnknownKey, _parse_object, read_subject, verify_id_token
 from peeringdb_oauth.key_set import (
     DEFAULT_LIFETIME,
     FAILURE_COOL_DOWN,
     MAX_KEYS,
     MAX_LIFETIME,
     MIN_LIFETIME,
+    ROCA_PRIMES,
     STALE_IF_ERROR,
     UNKNOWN_KEY_COOL_DOWN,
     KeyCache,
@@ -607,6 +608,30 @@ def test_at_hash_may_be_absent_and_is_not_looked_at_without_an_access_token():
     assert verify(sign(claims(at_hash="any")))["at_hash"] == "any"
 
 
+# --- an earlier ID token ---
+
+
+def test_tells_whom_an_earlier_token_was_about_even_when_it_has_expired():
+    assert read_subject(sign(claims(sub="7", exp=NOW - 36000))) == "7"
+
+
+@pytest.mark.parametrize(
+    ("token", "check"),
+    [
+        ("", "structure"),
+        (HEAD, "structure"),
+        (f"{HEAD}.{BODY}=.", "structure"),
+        ("a.\u00e9.b", "structure"),
+        (sign(b"[]"), "payload"),
+        (sign({}), "sub"),
+    ],
+)
+def test_an_earlier_token_that_is_none_is_about_nobody(token, check):
+    with pytest.raises(InvalidIDToken) as refused:
+        read_subject(token)
+    assert refused.value.check == check
+
+
 # --- the key set ---
 
 
@@ -666,6 +691,12 @@ def test_passes_over_every_other_key(changes):
     with pytest.raises(InvalidResponse) as refused:
         key_set(jwk(**changes))
     assert refused.value.check == "jwks"
+
+
+def test_roca_is_looked_for_modulo_primes_that_can_tell():
+    for prime in ROCA_PRIMES:
+        assert all(prime % divisor for divisor in range(2, prime))
+        assert len({pow(65537, exponent, prime) for exponent in range(prime)}) <= (prime - 1) / 2
 
 
 @pytest.mark.parametrize("jwks", [None, [], "keys", {}, {"keys": None}, {"keys": {}}, {"keys": []}, {"keys": [None, "a", []]}])
@@ -737,10 +768,10 @@ def test_expired_keys_are_fetched_again_and_used_while_that_fails():
 
 def test_an_unknown_key_asks_for_a_fetch_at_most_once_a_minute():
     cache = cache_with_keys()
+    assert cache.start_fetch(NOW, unknown_key=True)  # whenever the keys were fetched for another reason: they may have rotated since
     assert not cache.start_fetch(NOW + UNKNOWN_KEY_COOL_DOWN - 1, unknown_key=True)
     assert cache.start_fetch(NOW + UNKNOWN_KEY_COOL_DOWN, unknown_key=True)
     assert not cache.start_fetch(NOW + 2 * UNKNOWN_KEY_COOL_DOWN - 1, unknown_key=True)
-    assert cache.start_fetch(NOW + 2 * UNKNOWN_KEY_COOL_DOWN, unknown_key=True)
     assert cache.keys(NOW + 2 * UNKNOWN_KEY_COOL_DOWN) is KEYS
 
 
@@ -760,6 +791,7 @@ def test_a_clock_that_was_set_back_neither_keeps_keys_nor_blocks_fetching():
 
 def test_a_thread_that_waited_for_the_lock_with_an_older_time_finds_the_new_keys():
     cache = cache_with_keys()
+    assert cache.start_fetch(NOW, unknown_key=True)
     assert cache.keys(NOW - 1) is KEYS
     assert not cache.start_fetch(NOW - 1)
     assert not cache.start_fetch(NOW - 1, unknown_key=True)

@@ -181,10 +181,11 @@ def refresh(provider: Provider, token: TokenResponse | str) -> Exchange[TokenRes
     refresh_token = token.refresh_token if isinstance(token, TokenResponse) else token
     if refresh_token is None:
         raise TokenRejected("there is no refresh token to refresh with: log in again")
+    requested, previous = (token.scope, token.id_token) if isinstance(token, TokenResponse) else ((), None)
+    subject = None if previous is None else read_subject(previous)
     request = build_refresh_request(provider.config, provider.metadata, refresh_token=checked_token(refresh_token))
     now = provider.clock()
     response: HTTPResponse = yield request
-    requested, previous = (token.scope, token.id_token) if isinstance(token, TokenResponse) else ((), None)
     refreshed = parse_token_response(request, response, requested=requested, now=now)
     if refreshed.refresh_token is None:  # RFC 6749 section 6: then the old one stays
         refreshed = replace(refreshed, refresh_token=refresh_token)
@@ -198,7 +199,7 @@ def refresh(provider: Provider, token: TokenResponse | str) -> Exchange[TokenRes
         return replace(
             refreshed, id_token=None
         )  # without its key it proves nothing, but the tokens must not be lost: the old ones are dead
-    if previous is not None and claims.subject != read_subject(previous):  # OpenID Connect Core 12.2
+    if subject is not None and claims.subject != subject:  # OpenID Connect Core 12.2
         raise InvalidIDToken("the refreshed ID token is about somebody else", check="sub")
     return refreshed
 

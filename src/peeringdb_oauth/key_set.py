@@ -167,7 +167,7 @@ class KeyCache:
 
     def __init__(self) -> None:
         self._fetched: _Fetched | None = None
-        self._attempted_at = float("-inf")
+        self._attempted_at = self._looked_at = float("-inf")  # the last fetch; the last one for an unknown key
 
     def keys(self, now: float) -> KeySet | None:
         """The keys to verify with, fresh or, while fetching fails, stale; None if there are none."""
@@ -179,26 +179,31 @@ class KeyCache:
 
         It is time when there are no fresh keys, or when the fresh ones lack the key of a token (``unknown_key``).
         """
-        fresh = self._fetched is not None and self._fetched.is_younger(now, self._fetched.lifetime)
-        if (fresh and not unknown_key) or self._wait(now, UNKNOWN_KEY_COOL_DOWN if fresh else FAILURE_COOL_DOWN) > 0:
+        if self._fetched is not None and self._fetched.is_younger(now, self._fetched.lifetime):
+            # Counted by itself: keys may rotate between the fetch before a login and the signature in it.
+            if not unknown_key or _wait(self._looked_at, now, UNKNOWN_KEY_COOL_DOWN) > 0:
+                return False
+            self._looked_at = now
+        elif _wait(self._attempted_at, now, FAILURE_COOL_DOWN) > 0:
             return False
         self._attempted_at = now
         return True
 
     def abandon_fetch(self) -> None:
         """Forget an attempt that was broken off from here, so that it says nothing about the other side."""
-        self._attempted_at = float("-inf")
+        self._attempted_at = self._looked_at = float("-inf")
 
     def retry_after(self, now: float) -> float:
         """For how many seconds `start_fetch` still refuses somebody who has no keys at all."""
-        return self._wait(now, FAILURE_COOL_DOWN)
+        return _wait(self._attempted_at, now, FAILURE_COOL_DOWN)
 
     def store(self, keys: KeySet, *, now: float, cache_control: str = "") -> None:
         """Keep the keys of an answer for as long as its Cache-Control allows, within our bounds."""
         self._fetched = _Fetched(keys=keys, at=now, lifetime=_lifetime(cache_control))
 
-    def _wait(self, now: float, cool_down: float) -> float:
-        return max(0.0, cool_down - abs(now - self._attempted_at))
+
+def _wait(since: float, now: float, cool_down: float) -> float:
+    return max(0.0, cool_down - abs(now - since))
 
 
 def _lifetime(cache_control: str) -> int:

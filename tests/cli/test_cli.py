@@ -86,7 +86,7 @@ def test_names_the_pip_line_when_the_command_line_is_not_installed(module):
     assert re.fullmatch(r'peeringdb-oauth: .* pip install "peeringdb-oauth\[cli\]"\n', ended.stderr)
 
 
-@pytest.mark.parametrize("module", ["django"])
+@pytest.mark.parametrize("module", ["django", "oauth2_provider"])
 def test_names_the_pip_line_when_the_sandbox_is_not_installed(module):
     ended = run_without(module, "sandbox")
     assert (ended.returncode, ended.stdout) == (2, "")
@@ -146,7 +146,7 @@ def test_its_settings_can_be_pasted_and_used(monkeypatch, arguments):
         with Client(config) as client:
             login = client.authorization_request()
             context = config.ca_file and ssl.create_default_context(cafile=config.ca_file)
-            with Browser(config.base_url, context, forwarded_for=True) as browser:
+            with Browser(config.base_url, context) as browser:
                 callback = browser.log_in("member", login.url, consent=True, second_factor="otp")
             assert client.log_in(login, callback).user.name == "Mel Member"
 
@@ -192,7 +192,7 @@ def test_strict_refuses_http_redirects_as_peeringdb_does(strict):
     uri = "http://127.0.0.1:3000/callback"
     with sandbox("--redirect-uri", uri, *(["--strict"] if strict else [])) as (_, said):
         config = ClientConfig(client_id="sandbox-client", redirect_uri=uri, base_url=url_of(said), allow_http=True)
-        with Client(config) as client, Browser(config.base_url, None, forwarded_for=True) as browser:
+        with Client(config) as client, Browser(config.base_url, None) as browser:
             url = client.authorization_request().url
             if strict:
                 with pytest.raises(SandboxError, match="400"):

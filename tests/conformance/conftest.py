@@ -97,7 +97,7 @@ class Provider:
     profile: dict = field(default_factory=dict)
     answers: dict = field(default_factory=dict)
     before_signing: object = None  # a function
-    moved: dict = field(default_factory=dict)
+    moved: dict = field(default_factory=dict)  # new path -> old path
     codes: dict = field(default_factory=dict)  # code -> what the authorization request said
     refresh_tokens: set = field(default_factory=set)
     access_tokens: set = field(default_factory=set)
@@ -120,13 +120,13 @@ class Provider:
     def foreign_jwk(self):
         return rsa_jwk("foreign")
 
-    def move(self, moves):
-        """Serve under other paths, and say so in the metadata."""
-        self.moved = {to: path for path, to in moves.items()}
-        for document in self.documents.values():
-            for name, value in document.items():
-                if isinstance(value, str) and (path := value.removeprefix(self.url)) in moves:
-                    document[name] = self.url + moves[path]
+    def move(self, *names):
+        """Serve these endpoints under other paths, and say so in the metadata."""
+        for name in names:
+            path = self.documents["openid-configuration"][name].removeprefix(self.url)
+            self.moved[f"/{name}"] = path
+            for document in self.documents.values():
+                document[name] = f"{self.url}/{name}"
 
     def count(self, path):
         return self.received.count(path)
@@ -148,8 +148,10 @@ class Provider:
 
     def answer(self, path, fields, bearer):
         """Status, content type, body and further headers."""
-        path = self.moved.get(path, path)
         self.received.append(path)
+        if path in self.moved.values():
+            return 404, "text/html", ""
+        path = self.moved.get(path, path)
         if path in self.answers:
             answer = self.answers[path]
             return answer if answer is None or isinstance(answer, tuple) else (answer, "text/html", "<h1>no</h1>")

@@ -34,11 +34,10 @@ def test_peeringdbs_documents_together_say_where_its_endpoints_are(provider, cli
 
 
 def test_logs_in_at_the_endpoints_that_the_documents_name(provider, client):
-    moved = {path: f"/moved{path}" for path in ("/oauth2/authorize/", "/oauth2/token/", "/oauth2/.well-known/jwks.json")}
-    provider.move(moved)
+    provider.move(*IN_BOTH)
     discover(client)
     assert provider.log_in(client).claims.subject == "1"
-    assert provider.received[len(PATHS) :] == ["/oauth2/authorize/", "/oauth2/.well-known/jwks.json", "/oauth2/token/", "/profile/v1"]
+    assert provider.received == [*PATHS, "/authorization_endpoint", "/jwks_uri", "/token_endpoint", "/profile/v1"]
 
 
 @pytest.mark.parametrize("name", ["revocation_endpoint", "introspection_endpoint"])

@@ -230,6 +230,7 @@ def test_a_person_without_second_factor_never_comes_back_until_it_is_switched_on
     page = visitor.get(start.headers["Location"])
     assert "does not lead back to the application" in page.text
     assert "Go back to the application" in visitor.press(page).text
+    assert visitor.get(web.authorization_url(app)).headers["Location"].startswith("/account/login/")
     assert "Authorize" in logged_in(visitor, web, app, "nomfa").text
     pdb.change("nomfa", mfa=False)
 
@@ -247,7 +248,7 @@ def test_a_disabled_account_cannot_log_in(pdb, web, app):
 
 
 def test_says_who_there_is_if_the_person_is_unknown(pdb, web, app):
-    with pytest.raises(SandboxError, match=r"no button 'nobody'.*'orgadmin'"):
+    with pytest.raises(SandboxError, match=r"no button for 'nobody'.*'orgadmin'"):
         pdb.log_in("nobody", web.authorization_url(app))
 
 

@@ -152,27 +152,35 @@ def test_a_file_replaces_the_people(web_for, name):
         web = web_for(pdb)
         app = pdb.register("https://app.example.net/callback")
         assert [network["perms"] for network in web.get("/profile/v1", web.tokens(app, "ed")["access_token"]).json()["networks"]] == [3, 1]
-        assert web.get("/profile/v1", web.tokens(app, "newcomer")["access_token"]).json()["verified_user"] is False
-        with pytest.raises(SandboxError, match="no button 'orgadmin'"):
+        assert {web.get(path).status for path in ("/sandbox/", "/sandbox/people/new.comer/")} == {200}
+        assert web.get("/profile/v1", web.tokens(app, "new.comer")["access_token"]).json()["verified_user"] is False
+        with pytest.raises(SandboxError, match="no button for 'orgadmin'"):
             pdb.log_in("orgadmin", web.authorization_url(app))
 
 
-def test_a_database_file_survives_a_restart_with_people_tokens_and_keys(tmp_path, web_for):
+def test_a_database_file_survives_a_restart_with_people_tokens_sessions_and_keys(tmp_path, web_for, visitor_for):
     database = tmp_path / "sandbox.sqlite"
     with Sandbox(database=database) as pdb:
         web = web_for(pdb)
         app = pdb.register("https://app.example.net/callback")
         token, jwks = web.tokens(app, "member"), web.get(JWKS).json()
         pdb.change("member", networks={64500: 7})
+        visitor = visitor_for(pdb)
+        visitor.press(visitor.get("/account/login/"), person="emailunconf")
         ca = Path(pdb.ca_file).read_bytes()
     with Sandbox(database=database) as pdb:
         web = web_for(pdb)
         assert Path(pdb.ca_file).read_bytes() == ca
         assert web.get(JWKS).json() == jwks
+        visitor.pdb = pdb
+        assert "Em Unconf" in visitor.get("/").text
         assert web.get("/profile/v1", token["access_token"]).json()["networks"][0]["perms"] == 7
         assert web.refresh(app, token["refresh_token"]).status == 200
-    with Sandbox(database=database, people=PEOPLE / "people.toml") as pdb:
-        assert web_for(pdb).refresh(app, token["refresh_token"]).json() == {"error": "invalid_grant"}
+    for _ in range(2):
+        with Sandbox(database=database, people=PEOPLE / "people.toml") as pdb:
+            web = web_for(pdb)
+            assert web.refresh(app, token["refresh_token"]).json() == {"error": "invalid_grant"}
+            assert web.tokens(app, "ed")
 
 
 def test_says_that_a_database_cannot_be_used(tmp_path):
@@ -208,8 +216,14 @@ def test_takes_no_notice_of_proxies_and_settings_of_its_surroundings(monkeypatch
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "nowhere.settings")
     monkeypatch.setenv("PYTHONWARNINGS", "error")
+    monkeypatch.setenv("HTTP_AUTHORIZATION", "Basic eDp5")  # looks like a header to CGI
     with Sandbox(tls=False) as pdb:
         assert pdb.register("https://app.example.net/callback")
+        assert http_status(pdb) == 200
+
+
+def test_ctrl_c_is_for_its_owner(pdb):
+    assert os.getsid(pdb._process.pid) != os.getsid(0)
 
 
 @contextlib.contextmanager
@@ -256,7 +270,7 @@ def test_an_owner_without_the_extra_is_told_what_to_install(tmp_path):
     environ = os.environ | {"PYTHONPATH": str(tmp_path)}
     code = "from peeringdb_oauth.sandbox import Sandbox\nSandbox().start()"
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, check=False)  # noqa: S603
-    assert b"pip install 'peeringdb-oauth[sandbox]'" in done.stderr
+    assert b'pip install "peeringdb-oauth[sandbox]"' in done.stderr
 
 
 def test_the_reprs_of_what_it_tells_hold_no_secret(pdb):

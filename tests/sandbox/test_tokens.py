@@ -98,6 +98,19 @@ def test_time_only_goes_forward(pdb):
         pdb.advance(-1)
 
 
+def test_a_refresh_knows_nothing_of_the_login_even_if_it_is_told_the_code(web, app):
+    code = web.code(app)
+    token = web.exchange(app, code).json()
+    assert claims(token["id_token"])["amr"] == ["pwd", "otp", "mfa"]
+    assert claims(web.refresh(app, token["refresh_token"], code=code).json()["id_token"])["amr"] == []
+
+
+def test_a_long_user_name_is_cut_in_the_header_that_repeats_it(web):
+    basic = base64.b64encode(b"a-client-id-of-24-letters:secret").decode()
+    answer = web.send("POST", "/oauth2/token/", {"Authorization": f"Basic {basic}"})
+    assert (answer.status, answer.headers["X-Auth-ID"]) == (401, "a-client-id-of-2")
+
+
 def test_a_refresh_ends_both_old_tokens_and_a_second_use_ends_nothing(web, app):
     old = web.tokens(app)
     new = web.refresh(app, old["refresh_token"]).json()
@@ -129,7 +142,8 @@ def test_a_code_survives_everything_but_success(web, app):
     assert web.exchange(app, code).status == 200
 
 
-def test_of_several_exchanges_at_once_one_succeeds(pdb, web_for, web, app):
+@pytest.mark.parametrize("_", range(3))
+def test_of_several_exchanges_at_once_one_succeeds(pdb, web_for, web, app, _):
     code = web.code(app)
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda w: w.exchange(app, code), [web_for(pdb) for _ in range(4)]))

@@ -63,6 +63,8 @@ def _change(
 
 def _by_asn(values: dict[str, int]) -> dict[int, int]:
     """JSON has only text as keys."""
+    if not isinstance(values, dict):
+        raise CannotChange("networks are an object of ASN to permissions")
     return {int(asn): value for asn, value in values.items()}
 
 

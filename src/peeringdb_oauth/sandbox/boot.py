@@ -61,33 +61,41 @@ def boot(options: Options) -> Running:
     # Their modules need the settings.
     from django.core.handlers.wsgi import WSGIHandler  # noqa: PLC0415
 
-    from peeringdb_oauth.sandbox import keys, registration, server  # noqa: PLC0415
+    from peeringdb_oauth.sandbox import keys, registration  # noqa: PLC0415
 
+    listening = _listen(options)
     _prepare_database(people)
     keys.load()
-    ca_file, temporary = _ca_file(options)
-    context = keys.tls_context((options.host, "localhost", *options.hosts), ca_file) if ca_file else None
     registration.register(
         options.redirect_uris,
         client_id=registration.DEFAULT_CLIENT_ID,
         client_secret=registration.DEFAULT_CLIENT_SECRET,
         name="your application",
     )
-    try:
-        listening = server.Server((options.host, options.port), context=context, log=options.log)
-    except OSError as error:
-        raise ConfigurationError(f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror}") from error
+    ca_file, temporary = _ca_file(options)
+    if ca_file:
+        listening.context = keys.tls_context((options.host, "localhost", *options.hosts), ca_file)
     if options.log:
         got_request_exception.connect(_say_where, weak=False)
     listening.set_app(state.faults.around(WSGIHandler()))
     started = Started(
-        url=server.url_of(listening),
+        url=listening.url,
         ca_file=ca_file,
         client_id=registration.DEFAULT_CLIENT_ID,
         client_secret=registration.DEFAULT_CLIENT_SECRET,
         control_token=state.control_token,
     )
     return Running(server=listening, started=started, temporary=temporary)
+
+
+def _listen(options: Options) -> Server:
+    """A server that has its port."""
+    from peeringdb_oauth.sandbox.server import Server  # noqa: PLC0415 - as above
+
+    try:
+        return Server((options.host, options.port), log=options.log)
+    except OSError as error:
+        raise ConfigurationError(f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror}") from error
 
 
 def _say_where(**_: Any) -> None:

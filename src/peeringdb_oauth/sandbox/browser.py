@@ -40,7 +40,7 @@ class _Page:
 class Browser:
     """One person's browser, with its own cookies and its own client address."""
 
-    def __init__(self, base_url: str, context: ssl.SSLContext | None, *, forwarded_for: bool) -> None:
+    def __init__(self, base_url: str, context: ssl.SSLContext | None) -> None:
         self._origin = base_url
         parts = urlsplit(base_url)
         if context is None:
@@ -49,7 +49,7 @@ class Browser:
             self._connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=30, context=context)
         self._cookies: dict[str, str] = {}
         # People do not share the application's address, nor its limits.
-        self._address = f"2001:db8::{secrets.token_hex(2)}:{secrets.token_hex(2)}" if forwarded_for else None
+        self._address = f"2001:db8::{secrets.token_hex(2)}:{secrets.token_hex(2)}"
 
     def __enter__(self) -> Self:
         return self
@@ -77,7 +77,7 @@ class Browser:
     def _press(self, page: _Page, name: str = "", value: str = "") -> _Page | str:
         if name and (name, value) not in page.buttons:
             there = ", ".join(repr(other) for button, other in page.buttons if button == name)
-            raise SandboxError(f"no button {value!r} on PeeringDB's page; there are: {there}")
+            raise SandboxError(f"PeeringDB's page has no button for {value!r}, only for {there}")
         fields = page.fields | ({name: value} if name else {})
         return self._follow("POST", urljoin(page.url, page.action), urlencode(fields), page.url)
 
@@ -94,8 +94,7 @@ class Browser:
 
     def _request(self, method: str, url: str, body: str | None, referrer: str) -> tuple[int, str, str]:
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())} if self._cookies else {}
-        if self._address:
-            headers["X-Forwarded-For"] = self._address
+        headers["X-Forwarded-For"] = self._address
         if referrer:
             headers["Referer"] = referrer
         if body is not None:

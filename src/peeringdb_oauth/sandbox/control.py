@@ -62,7 +62,6 @@ def person(request: HttpRequest, login: str) -> HttpResponse:
         "rows": [(r.network, _ticks(r.perms), _ticks(r.manage_peering_sessions)) for r in shown] if len(shown) <= _ROWS else [],
         "too_many": someone.rights.count() if len(shown) > _ROWS else 0,
         "others": Network.objects.exclude(right__person=someone).filter(asn__lt=4_200_000_000),
-        "bits": _BITS,
     }
     return _page(request, "person", context)
 

@@ -43,8 +43,6 @@ class Authorize(AuthorizationView):
             if request.user.verified_email and not request.user.mfa:
                 return HttpResponseRedirect(reverse("two-factor"))
             request.user.amr = request.session.get(AMR_IN_SESSION, [])
-        elif request.method == "POST":
-            return redirect_to_login(request.get_full_path())
         return View.dispatch(self, request, *args, **kwargs)  # without django-oauth-toolkit's own login check
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -171,7 +171,7 @@ class Sandbox:
         A browser of its own walks through the pages: login, second factor ("otp", "backup" or "security-key"), consent (False: the
         person denies it). Raises `SandboxError` with the page's words if PeeringDB shows an error instead, or keeps the person.
         """
-        with Browser(self.url, self._tls(), forwarded_for=True) as browser:
+        with Browser(self.url, self._tls()) as browser:
             return browser.log_in(person, authorization_url, consent=consent, second_factor=second_factor)
 
     def change(

@@ -25,14 +25,10 @@ class CannotChange(ValueError):
 @transaction.atomic
 def replace_everyone(people: People) -> None:
     """The people and networks of a file or of the default cast, instead of those in the database."""
-    Person.objects.exclude(pk__in=[person.id for person in people.people]).delete()
-    Network.objects.exclude(pk__in=[network.id for network in people.networks]).delete()
-    Network.objects.bulk_create(
-        (Network(id=n.id, asn=n.asn, name=n.name) for n in people.networks),
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=["asn", "name"],
-    )
+    staying = {(person.id, person.login) for person in people.people}  # those keep their tokens
+    Person.objects.filter(pk__in=[p.pk for p in Person.objects.all() if (p.pk, p.username) not in staying]).delete()
+    Network.objects.all().delete()
+    Network.objects.bulk_create(Network(id=n.id, asn=n.asn, name=n.name) for n in people.networks)
     ids = {network.asn: network.id for network in people.networks}
     for person in people.people:
         Person.objects.update_or_create(
@@ -49,7 +45,6 @@ def replace_everyone(people: People) -> None:
                 "is_active": person.active,
             },
         )
-        Right.objects.filter(person_id=person.id).delete()
         Right.objects.bulk_create(
             Right(person_id=person.id, network_id=ids[r.asn], perms=r.perms, manage_peering_sessions=r.manage_peering_sessions)
             for r in person.networks

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,10 +19,18 @@ class Server(basehttp.ThreadedWSGIServer):
 
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], *, context: ssl.SSLContext | None, log: bool) -> None:
-        self.context = context
+    context: ssl.SSLContext | None = None
+    """Set for https."""
+
+    def __init__(self, address: tuple[str, int], *, log: bool) -> None:
         self.log = log
         super().__init__(address, Handler, ipv6=":" in address[0])
+
+    @property
+    def url(self) -> str:
+        """Where it answers, without slash at the end."""
+        host, port = self.server_address[:2]
+        return f"{'http' if self.context is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def finish_request(self, request: socket.socket, client_address: Any) -> None:
         """In the connection's own thread: a slow handshake delays nobody else."""
@@ -83,10 +90,3 @@ class _Response(basehttp.ServerHandler):
 
     def log_exception(self, exc_info: Any) -> None:
         """Nothing: a traceback may quote a request."""
-
-
-def url_of(server: Server) -> str:
-    """Where it answers, without slash at the end."""
-    host, port = server.server_address[:2]
-    text = f"[{host}]" if ipaddress.ip_address(host).version == 6 else host  # noqa: PLR2004
-    return f"{'http' if server.context is None else 'https'}://{text}:{port}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from peeringdb_oauth.sandbox.boot import Running
 
-_INSTALL = "the sandbox needs more packages ({name} is missing): pip install 'peeringdb-oauth[sandbox]'"
+_INSTALL = 'the sandbox needs more packages ({name} is missing): pip install "peeringdb-oauth[sandbox]"'
 
 
 def serve(*, options: Options, ready: Callable[[Started], None]) -> None:
@@ -54,6 +54,7 @@ def serve_child() -> int:
 def _boot(options: Options) -> Running:
     try:
         from peeringdb_oauth.sandbox.boot import boot  # noqa: PLC0415 - Django comes in here
+
+        return boot(options)  # and the applications that its settings name
     except ModuleNotFoundError as error:
         raise ConfigurationError(_INSTALL.format(name=error.name)) from error
-    return boot(options)

@@ -25,7 +25,7 @@ _oauth2 = [
 
 _control = [
     path("", control.overview, name="control"),
-    path("people/<slug:login>/", control.person, name="control-person"),
+    path("people/<str:login>/", control.person, name="control-person"),
     path("applications/", control.applications, name="control-applications"),
     path("faults/", control.faults, name="control-faults"),
     path("api/<slug:command>", api.command, name="control-api"),
