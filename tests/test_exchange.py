@@ -419,3 +419,18 @@ def test_a_cancelled_key_fetch_is_no_attempt(provider, walk, id_token):
     next(fetch)
     fetch.close()  # what becomes of it when its task is cancelled
     assert walk()(exchange.verify_id_token(provider, id_token)).subject == "1"
+
+
+def test_cancelling_does_not_shorten_the_wait_for_unknown_keys(provider, walk, id_token):
+    walk()(exchange.verify_id_token(provider, id_token))
+    header = urlsafe_b64encode(b'{"alg": "RS256", "kid": "invented"}').rstrip(b"=").decode()
+    invented = ".".join([header, *id_token.split(".")[1:]])
+    flow = exchange.verify_id_token(provider, invented)
+    next(flow)  # are the keys fresh?
+    fetch = flow.send(None).flow
+    next(fetch)
+    fetch.close()
+    walk = walk()
+    with pytest.raises(InvalidIDToken):
+        walk(exchange.verify_id_token(provider, invented))
+    assert walk.sent == []

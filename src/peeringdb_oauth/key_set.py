@@ -190,8 +190,11 @@ class KeyCache:
         return True
 
     def abandon_fetch(self) -> None:
-        """Forget an attempt that was broken off from here, so that it says nothing about the other side."""
-        self._attempted_at = self._looked_at = float("-inf")
+        """Forget an attempt that was broken off here and so says nothing about the other side.
+
+        That a key was looked for stays in mind: somebody might invent keys and break off each time.
+        """
+        self._attempted_at = float("-inf")
 
     def retry_after(self, now: float) -> float:
         """For how many seconds `start_fetch` still refuses somebody who has no keys at all."""
