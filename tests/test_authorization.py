@@ -445,6 +445,12 @@ def test_refuses_what_is_no_callback(callback):
     assert refused(callback) == "callback"
 
 
+def test_an_unreadable_query_is_told_from_what_is_no_url():
+    for callback, reason in (("/callback?code=%ff", "query is not one"), (None, "must be the full URL or the mapping")):
+        with pytest.raises(InvalidResponse, match=reason):
+            read(callback)
+
+
 def padded(length):
     start = back() + "&padding="
     return start + "x" * (length - len(start))

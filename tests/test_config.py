@@ -75,6 +75,7 @@ def test_the_defaults_are_those_of_the_contract():
         {"client_secret": None},
         {"client_secret": "a b%c$d~!;#=:"},
         {"client_secret": "x"},
+        {"client_id": "md5$portal"},
         {"client_secret": "argon2 is not a hash by its name alone"},
         {"redirect_uri": "https://portal.example.net/callback?tenant=1"},
         {"redirect_uri": "https://192.0.2.1:8443/"},
@@ -569,6 +570,11 @@ def test_two_sources_of_the_secret_are_one_too_many(tmp_path, monkeypatch):
     (tmp_path / "secret").write_text(SECRET)
     set_environment(monkeypatch, **CREDENTIALS, CLIENT_SECRET_FILE=str(tmp_path / "secret"))
     assert load_problems() == ("PEERINGDB_OAUTH_CLIENT_SECRET_FILE and PEERINGDB_OAUTH_CLIENT_SECRET are both set: keep one",)
+
+
+def test_the_word_none_means_nothing_but_for_the_budget(monkeypatch):
+    set_environment(monkeypatch, **CREDENTIALS | {"CLIENT_ID": "none", "CLIENT_SECRET": "none", "CA_FILE": "none"})
+    assert ClientConfig.load() == ClientConfig(**GOOD | {"client_id": "none", "client_secret": "none"}, ca_file="none")
 
 
 @pytest.mark.parametrize("name", ["CLIENT_SECRET", "CLIENT_ID", "REDIRECT_URI"])

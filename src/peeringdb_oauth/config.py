@@ -4,6 +4,7 @@ import configparser
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -178,9 +179,7 @@ def _number_problems(timeout: Any, requests_per_minute: Any) -> list[str]:
     problems = []
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= 300:  # noqa: PLR2004 - five minutes
         problems.append("timeout: must be a number of seconds above 0 and at most 300")
-    if requests_per_minute is not None and (
-        isinstance(requests_per_minute, bool) or not isinstance(requests_per_minute, int) or requests_per_minute < 2  # noqa: PLR2004
-    ):
+    if requests_per_minute is not None and (not isinstance(requests_per_minute, int) or requests_per_minute < 2):  # noqa: PLR2004
         problems.append("requests_per_minute: must be a whole number of at least 2 (one login takes 2), or none")
     return problems
 
@@ -242,10 +241,8 @@ def _convert(name: str, text: str, problems: list[str]) -> Any:
     if name == "requests_per_minute" and word == "none":
         return None
     if name in ("timeout", "requests_per_minute"):
-        try:
+        with suppress(ValueError):
             return float(word) if name == "timeout" else int(word)
-        except ValueError:
-            return text
     if name == "ca_file" and not word:
         return None
     return text
