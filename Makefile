@@ -1,7 +1,8 @@
 # make demo    log in with a local PeeringDB, in the browser   (ARGS=--once: without one)
 # make test    all tests                                        (ARGS="-k word": some)
 # make lint    ruff and mypy
-.PHONY: demo test lint format
+# make bench   our speed beside that of our peers
+.PHONY: demo test lint format bench
 
 ARGS =
 PYTHON = .venv/bin/python
@@ -20,6 +21,10 @@ lint:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+
+bench:
+	@scripts/set-up bench
+	$(PYTHON) benchmarks/run.py $(ARGS)
 
 format:
 	@scripts/set-up lint

@@ -32,15 +32,15 @@ def measure(provider: Provider, rounds: int) -> Iterator[Row]:
             return await client.log_in(*pending.pop())
 
         each = {OURS: ours, BARE: _bare(provider, session)}
-        samples = interleave({name: _one_by_one(runner, log_in) for name, log_in in each.items()}, rounds=rounds)
+        samples = interleave({name: _one_by_one(runner, log_in) for name, log_in in each.items()}, rounds=rounds, size=CALLS)
         yield at_most(1.3, "log in, async, CPU", samples, OURS, BARE)
 
         each = {OURS: ours, AUTHLIB: _authlib(provider, httpx2=True), AUTHLIB_HTTPX: _authlib(provider, httpx2=False)}
         samples = interleave(
-            {name: _in_flight(runner, log_in) for name, log_in in each.items()}, rounds=crowds, clock=time.perf_counter
+            {name: _in_flight(runner, log_in) for name, log_in in each.items()}, rounds=crowds, clock=time.perf_counter, size=IN_FLIGHT
         )
         for other in (AUTHLIB_HTTPX, AUTHLIB):
-            yield faster(10, f"log in, async, {IN_FLIGHT} in flight, by the clock", samples, OURS, other)
+            yield faster(10, f"log in, async, {IN_FLIGHT} in flight, clock", samples, OURS, other)
         runner.run(session.close())
         runner.run(client.close())
 
@@ -85,8 +85,8 @@ def _authlib(provider: Provider, *, httpx2: bool) -> LogIn:
         del sys.modules[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if not httpx2:
-            sys.modules["httpx2"] = None  # type: ignore[assignment] - as if it were not installed
+        if not httpx2:  # then as if it were not installed
+            sys.modules["httpx2"] = None  # type: ignore[assignment]
         try:
             from authlib.integrations.httpx_client import AsyncOAuth2Client  # noqa: PLC0415 - it chooses when it is imported
         finally:

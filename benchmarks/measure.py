@@ -1,8 +1,8 @@
 """Measuring side by side: every candidate in turn, round after round, so that whatever else the machine does happens to all of them."""
 
+import random
 import statistics
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -54,21 +54,24 @@ class Row:
 
 
 def interleave(
-    candidates: Mapping[str, Callable[[], object]], *, rounds: int, calls: Mapping[str, int] | int = 1, clock: Clock = cpu
+    candidates: Mapping[str, Callable[[], object]], *, rounds: int, calls: Mapping[str, int] | int = 1, clock: Clock = cpu, size: int = 1
 ) -> Samples:
-    """Each candidate called ``calls`` times in each round, after one call that does not count; another one begins each round."""
+    """Each candidate called ``calls`` times in each round, after one call that does not count; in every round in another order.
+
+    ``size``: how much one call does, for figures that mean one of it.
+    """
     for call in candidates.values():
         call()
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    order = deque(candidates)
+    order, chance = list(candidates), random.Random(1)  # noqa: S311 - who follows whom must be nobody's advantage
     for _ in range(rounds):
-        order.rotate()
+        chance.shuffle(order)
         for name in order:
             call, times = candidates[name], range(calls if isinstance(calls, int) else calls[name])
             start = clock()
             for _ in times:
                 call()
-            seconds[name].append((clock() - start) / len(times))
+            seconds[name].append((clock() - start) / len(times) / size)
     return Samples(seconds=seconds)
 
 

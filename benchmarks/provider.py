@@ -1,11 +1,10 @@
 """A PeeringDB to measure against: its recorded answers, signed anew, from a TLS server in a process of its own that does nothing else."""
 
-import asyncio
 import base64
 import hashlib
 import json
 import multiprocessing
-import os
+import selectors
 import socket
 import ssl
 import time
@@ -134,40 +133,40 @@ def _answer(recording: str, body: Mapping[str, Any] | None = None) -> bytes:
 
 
 def _run(listener: socket.socket, certificate: Path, answers: Mapping[bytes, bytes], connections: Any) -> None:
+    """Serve for ever. One thread and no framework, so that the client is what takes the time."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is listener:
+                    accepted, _ = listener.accept()
+                    accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    connection = context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+                    connection.setblocking(False)  # noqa: FBT003 - the socket module's own style
+                    selector.register(connection, selectors.EVENT_READ, bytearray())
+                    connections.value += 1  # only this process writes
+                elif not _serve_some(key.fileobj, key.data, answers):
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()  # type: ignore[union-attr]
 
-    async def run() -> None:
-        def protocol() -> _Connection:
-            return _Connection(answers, connections)
 
-        server = await asyncio.get_running_loop().create_server(protocol, sock=listener, ssl=context, backlog=1000)
-        await server.serve_forever()
-
-    os.nice(1)  # the client is what is measured
-    asyncio.run(run())
-
-
-class _Connection(asyncio.Protocol):
-    """HTTP/1.1 as far as the clients speak it: a path, perhaps a form, kept connections."""
-
-    def __init__(self, answers: Mapping[bytes, bytes], connections: Any) -> None:
-        self._answers = answers
-        self._connections = connections
-        self._received = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._connections.value += 1  # only this process writes
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, blank, body = self._received.partition(b"\r\n\r\n")
-        if not blank or len(body) < _content_length(head):
-            return
-        self._received = b""
+def _serve_some(connection: Any, received: bytearray, answers: Mapping[bytes, bytes]) -> bool:
+    """Read what there is, which may be a step of the handshake, and answer if it completes a request; False at the end."""
+    try:
+        data = connection.recv(65536)
+    except ssl.SSLWantReadError:
+        return True
+    except OSError:  # ssl.SSLError is one
+        return False
+    received += data
+    head, blank, body = bytes(received).partition(b"\r\n\r\n")
+    if blank and len(body) >= _content_length(head):
+        received.clear()
         path = b"" if b"code=openid" in body else head.split(b" ", 2)[1]
-        self._transport.write(self._answers[path])  # type: ignore[attr-defined]
+        connection.sendall(answers[path])
+    return bool(data)
 
 
 def _content_length(head: bytes) -> int:

@@ -41,8 +41,9 @@ def main() -> None:
             rows.append(row)
             print(_line(row, title="" if row.title == title else row.title), flush=True)
             title = row.title
-    print("\nnew connections for a login, each with a TLS handshake; the goal for ours is 0:")
-    print("  " + ", ".join(f"{name} {count:g}" for name, count in connections.items()))
+    kept = "yes" if connections[logins.OURS] == connections[logins.OPENID] == 0 else "MISSED"
+    print(f"\nnew connections for a login, each with a TLS handshake; the goal is that ours makes none: {kept}")
+    print("; ".join(f"{name}: {count:g}" for name, count in connections.items()))
     written = {
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},

@@ -10,10 +10,14 @@ from urllib.parse import parse_qsl
 
 import pytest
 import trustme
+from hypothesis import settings
 
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.tls import tls_context
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
+settings.load_profile("unhurried")
 
 WIRE = Path(__file__).parent / "wire"
 

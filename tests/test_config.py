@@ -520,7 +520,11 @@ def test_a_setting_that_does_not_exist_is_reported_with_those_that_do(ini):
 
 
 def test_nothing_at_all_is_reported_as_what_is_missing():
-    assert [problem.partition(";")[0] for problem in load_problems()] == ["client_id: missing or empty", "redirect_uri: missing or empty"]
+    assert [problem.partition(";")[0].partition(" is ")[0] for problem in load_problems()] == [
+        "nothing is configured: there",
+        "client_id: missing or empty",
+        "redirect_uri: missing or empty",
+    ]
 
 
 def test_problems_of_file_and_environment_and_values_come_together(ini, monkeypatch):

@@ -413,6 +413,12 @@ def test_what_is_no_token_is_not_sent(provider, walk, flow):
     assert walk.sent == []
 
 
+def test_fresh_keys_are_had_without_waiting_for_anybody(provider, walk, id_token):
+    walk()(exchange.verify_id_token(provider, id_token))
+    with pytest.raises(StopIteration):  # not even a lock is asked for
+        next(exchange.verify_id_token(provider, id_token))
+
+
 def test_a_cancelled_key_fetch_is_no_attempt(provider, walk, id_token):
     flow = exchange.verify_id_token(provider, id_token)
     fetch = next(flow).flow
@@ -426,11 +432,25 @@ def test_cancelling_does_not_shorten_the_wait_for_unknown_keys(provider, walk, i
     header = urlsafe_b64encode(b'{"alg": "RS256", "kid": "invented"}').rstrip(b"=").decode()
     invented = ".".join([header, *id_token.split(".")[1:]])
     flow = exchange.verify_id_token(provider, invented)
-    next(flow)  # are the keys fresh?
-    fetch = flow.send(None).flow
+    fetch = next(flow).flow
     next(fetch)
     fetch.close()
     walk = walk()
     with pytest.raises(InvalidIDToken):
         walk(exchange.verify_id_token(provider, invented))
     assert walk.sent == []
+
+
+def test_a_cancelled_login_is_used_up(provider, walk):
+    with pytest.raises(LoginDenied):
+        walk()(exchange.log_in(provider, LOGIN_REQUEST, {"state": "the-state", "error": "access_denied"}))
+    walk = walk()
+    with pytest.raises(StateMismatch) as caught:
+        walk(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
+    assert (caught.value.check, walk.sent) == ("used", [])
+
+
+def test_a_forged_callback_does_not_use_up_the_login(provider, walk):
+    with pytest.raises(StateMismatch):
+        walk()(exchange.log_in(provider, LOGIN_REQUEST, {"state": "forged", "error": "access_denied"}))
+    assert walk()(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK)).user.id == 1

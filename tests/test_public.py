@@ -16,7 +16,7 @@ import peeringdb_oauth
 ROOT = Path(__file__).parent.parent
 HEAVY = {"requests", "urllib3", "flask", "django", "cryptography", "aiohttp", "starlette", "oauth2_provider", "click", "rich"}
 CONTRACT = """
-    PeeringdbAuth ClientConfig Client AsyncClient AuthorizationRequest TokenResponse Introspection IDTokenClaims Login User
+    BearerVerifier PeeringdbAuth ClientConfig Client AsyncClient AuthorizationRequest TokenResponse Introspection IDTokenClaims Login User
     Network Permission AccessRule Decision MembershipPlan plan_memberships PeeringDBOAuthError ConfigurationError TransportError
     RateLimited ProviderError LoginDenied InvalidResponse StateMismatch InvalidIDToken TokenRejected AccessDenied
 """.split()  # noqa: SIM905 - shorter so

@@ -145,7 +145,7 @@ def use(client, server, key, everything, break_something):
         else:
             everything.add(result)
             succeeded += 1
-    everything.add(client, client.config, request, client._provider, client._budget, vars(client))
+    everything.add(client, client.config, request, client.provider, client._budget, vars(client))
     secrets = SECRETS | {"state": request.state, "nonce": request.nonce, "code_verifier": request.code_verifier}
     return succeeded, secrets | {"id_token": id_token, "signature": id_token.rpartition(".")[2]}
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .access import AccessRule, Decision
     from .async_client import AsyncClient
     from .authorization import AuthorizationRequest
+    from .bearer import BearerVerifier, InsufficientScope
     from .client import Client
     from .config import ClientConfig
     from .errors import (
@@ -38,6 +39,7 @@ _MODULES = {
     "access": ("AccessRule", "Decision"),
     "async_client": ("AsyncClient",),
     "authorization": ("AuthorizationRequest",),
+    "bearer": ("BearerVerifier", "InsufficientScope"),
     "client": ("Client",),
     "config": ("ClientConfig",),
     "errors": (
@@ -67,11 +69,13 @@ __all__ = [
     "AccessRule",
     "AsyncClient",
     "AuthorizationRequest",
+    "BearerVerifier",
     "Client",
     "ClientConfig",
     "ConfigurationError",
     "Decision",
     "IDTokenClaims",
+    "InsufficientScope",
     "Introspection",
     "InvalidIDToken",
     "InvalidResponse",

@@ -5,7 +5,6 @@ import ssl
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, closing
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -53,7 +52,7 @@ class AsyncClient:
         monotonic: Clock = time.monotonic,
     ) -> None:
         self.config = config
-        self._provider = Provider(config, clock)
+        self.provider = Provider(config, clock)
         self._session, self._is_own = session, session is None
         if session is None:
             self._context, self._proxy = tls_context(config.ca_file), _environment_proxy(config.base_url)
@@ -67,31 +66,31 @@ class AsyncClient:
 
     def authorization_request(self, *, scope: Iterable[str] | None = None, prompt: str | None = None) -> AuthorizationRequest:
         """As `Client.authorization_request`: asks nobody, so there is nothing to await."""
-        return self._provider.authorization_request(scope=scope, prompt=prompt)
+        return self.provider.authorization_request(scope=scope, prompt=prompt)
 
     async def log_in(self, request: AuthorizationRequest, callback: Callback) -> Login:
         """As `Client.log_in`."""
-        return await self.run(exchange.log_in(self._provider, request, callback))
+        return await self.run(exchange.log_in(self.provider, request, callback))
 
     async def fetch_user(self, access_token: str) -> User:
         """As `Client.fetch_user`."""
-        return await self.run(exchange.fetch_user(self._provider, access_token))
+        return await self.run(exchange.fetch_user(self.provider, access_token))
 
     async def refresh(self, token: TokenResponse | str) -> TokenResponse:
         """As `Client.refresh`."""
-        return await self.run(exchange.refresh(self._provider, token))
+        return await self.run(exchange.refresh(self.provider, token))
 
     async def revoke(self, token: TokenResponse | str) -> None:
         """As `Client.revoke`."""
-        await self.run(exchange.revoke(self._provider, token))
+        await self.run(exchange.revoke(self.provider, token))
 
     async def introspect(self, access_token: str) -> Introspection:
         """As `Client.introspect`."""
-        return await self.run(exchange.introspect(self._provider, access_token))
+        return await self.run(exchange.introspect(self.provider, access_token))
 
     async def verify_id_token(self, id_token: str, *, nonce: str | None = None, max_age: int | None = None) -> IDTokenClaims:
         """As `Client.verify_id_token`."""
-        return await self.run(exchange.verify_id_token(self._provider, id_token, nonce=nonce, max_age=max_age))
+        return await self.run(exchange.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age))
 
     async def close(self) -> None:
         """As `Client.close`."""
@@ -133,9 +132,9 @@ class AsyncClient:
         response = None
         try:
             async with self._transmit(request) as answer:
-                headers = {name.lower(): ", ".join(answer.headers.getall(name)) for name in answer.headers}
+                headers = _join_headers(answer.headers)
                 response = HTTPResponse(status=answer.status, headers=headers, body=b"")  # a refusal counts without its body, too
-                response = replace(response, body=await self._read_body(answer))
+                response = HTTPResponse(status=answer.status, headers=headers, body=await self._read_body(answer))
         except (aiohttp.ClientError, OSError) as error:
             raise TransportError(_explain(error, request, self.config.timeout)) from _without_secrets(error)
         finally:  # nothing is awaited here: a cancelled task can be cancelled once more
@@ -191,6 +190,15 @@ class AsyncClient:
                 proxy=self._proxy,
             )
         return self._session
+
+
+def _join_headers(received: CIMultiDictProxy[str]) -> dict[str, str]:
+    """Each name once, with all its values (RFC 9110 section 5.3)."""
+    headers: dict[str, str] = {}
+    for name, value in received.items():
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
 
 
 async def _send_once(request: HTTPRequest, prepared: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -172,6 +172,13 @@ def checked_code(code: Any) -> str:
     return code
 
 
+def checked_code_verifier(code_verifier: Any) -> str:
+    """A PKCE verifier, if it can be one (RFC 7636 section 4.1). Raises: `InvalidResponse`."""
+    if not isinstance(code_verifier, str) or not _SECRET.fullmatch(code_verifier):
+        raise InvalidResponse("the code_verifier is not one that this library made", check="code_verifier")
+    return code_verifier
+
+
 def _parse_callback(callback: Callback) -> dict[str, list[str]]:
     """The callback's parameters, each with all its values. Frameworks' multi-dictionaries are asked for all of them too."""
     if isinstance(callback, str):

@@ -76,6 +76,8 @@ class ClientConfig:
         named = path or os.environ.get("PEERINGDB_OAUTH_CONFIG")
         settings = _read_ini(Path(named or DEFAULT_INI), problems, required=bool(named)) | _read_environment(os.environ, problems)
         arguments = {name: _convert(name, text, problems) for name, text in settings.items()}
+        if not settings and not problems:
+            problems.append(f"nothing is configured: there is neither {DEFAULT_INI} nor a variable PEERINGDB_OAUTH_CLIENT_ID")
         for name in ("client_id", "redirect_uri"):
             arguments.setdefault(name, "")
         try:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from .authorization import AuthorizationRequest, Callback, UsedStates, create_authorization_request, read_callback
 from .config import ClientConfig
-from .errors import ConfigurationError, InvalidIDToken, InvalidResponse, PeeringDBOAuthError, RateLimited, TokenRejected
+from .errors import ConfigurationError, InvalidIDToken, InvalidResponse, PeeringDBOAuthError, RateLimited, StateMismatch, TokenRejected
 from .id_token import IDTokenClaims, UnknownKey, read_subject
 from .id_token import verify_id_token as verify
 from .key_set import KeyCache, KeySet
@@ -74,7 +74,13 @@ class Provider:
 def log_in(provider: Provider, request: AuthorizationRequest, callback: Callback) -> Exchange[Login]:
     """The callback of a login: two requests, one for the tokens and one for the profile."""
     now = provider.clock()
-    code = read_callback(request, callback, issuer=provider.metadata.issuer, now=now)
+    try:
+        code = read_callback(request, callback, issuer=provider.metadata.issuer, now=now)
+    except StateMismatch:
+        raise  # anybody can send one of these, so it must not use up the login
+    except PeeringDBOAuthError:
+        provider.used_states.use(request, now)
+        raise
     if "openid" in request.scope:
         yield from _keys(provider)  # if there are none to be had, the code can still be used later
     provider.used_states.use(request, now)
@@ -141,6 +147,9 @@ def discover(provider: Provider) -> Exchange[ProviderMetadata]:
 
 def _keys(provider: Provider, *, unknown_key: bool = False) -> Exchange[KeySet]:
     """The provider's keys, fetched if it is time to. A fetch that fails leaves the ones there are."""
+    fresh = None if unknown_key else provider.key_cache.fresh_keys(provider.clock())
+    if fresh is not None:  # nearly always: then nobody waits for anybody
+        return fresh
     failure = None
     try:
         yield Alone(name="keys", flow=_fetch_keys(provider, unknown_key=unknown_key))

@@ -162,7 +162,7 @@ class KeyCache:
     `STALE_IF_ERROR` seconds more.
 
     Not thread-safe: hold one lock from `start_fetch` until the answer is stored (then there is one fetch at a time, and who
-    waited finds its result). `keys` alone may be called without it.
+    waited finds its result). `keys` and `fresh_keys` may be called without it.
     """
 
     def __init__(self) -> None:
@@ -174,12 +174,17 @@ class KeyCache:
         fetched = self._fetched  # read once: another thread may be storing
         return fetched.keys if fetched and fetched.is_younger(now, fetched.lifetime + STALE_IF_ERROR) else None
 
+    def fresh_keys(self, now: float) -> KeySet | None:
+        """The keys to verify with, if it is not time to fetch others."""
+        fetched = self._fetched  # read once, as above
+        return fetched.keys if fetched and fetched.is_younger(now, fetched.lifetime) else None
+
     def start_fetch(self, now: float, *, unknown_key: bool = False) -> bool:
         """Whether to fetch the key set now; True is remembered as an attempt, whatever becomes of it.
 
         It is time when there are no fresh keys, or when the fresh ones lack the key of a token (``unknown_key``).
         """
-        if self._fetched is not None and self._fetched.is_younger(now, self._fetched.lifetime):
+        if self.fresh_keys(now) is not None:
             # Counted by itself: keys may rotate between the fetch before a login and the signature in it.
             if not unknown_key or _wait(self._looked_at, now, UNKNOWN_KEY_COOL_DOWN) > 0:
                 return False

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from .access import AccessRule
-from .authorization import build_authorization_url, checked_code, new_secret
+from .authorization import build_authorization_url, checked_code, checked_code_verifier, new_secret
 from .client import Client
 from .config import ClientConfig
 from .exchange import Exchange
@@ -62,7 +62,11 @@ class PeeringdbAuth:
 
     def _exchange_code(self, auth_code: str, code_verifier: str | None) -> Exchange[dict[str, Any]]:
         request = build_code_request(
-            self._config, self._metadata, code=checked_code(auth_code), redirect_uri=self.redirect_to, code_verifier=code_verifier
+            self._config,
+            self._metadata,
+            code=checked_code(auth_code),
+            redirect_uri=self.redirect_to,
+            code_verifier=None if code_verifier is None else checked_code_verifier(code_verifier),
         )
         response: HTTPResponse = yield request
         parse_token_response(request, response, requested=_SCOPE, now=0)

@@ -16,7 +16,7 @@ ENDPOINTS = [*((OIDC, name) for name in IN_BOTH), *((OAUTH, name) for name in (*
 
 
 def discover(client):
-    return client.run(exchange.discover(client._provider))
+    return client.run(exchange.discover(client.provider))
 
 
 def refuses_to_log_in(provider, client):

@@ -69,7 +69,7 @@ def make_peers_client(make_client, peer, authority):
 
     def make(**changes):
         client = make_client(SimpleNamespace(url=peer, ca_file=authority.ca_file), **(APPLICATION | {"scope": SCOPE} | changes))
-        client.run(exchange.discover(client._provider))
+        client.run(exchange.discover(client.provider))
         return client
 
     return make

@@ -1,0 +1,810 @@
+"""Bearer tokens against a server with PeeringDB's answers: what is asked, what is believed and for how long, and what a flood costs."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.async_client import AsyncClient
+from peeringdb_oauth.bearer import (
+    BAD_LOOK_UPS,
+    GENERATION,
+    GRACE,
+    MAX_AGE,
+    PAUSE,
+    BearerVerifier,
+    InsufficientScope,
+    _challenge,
+    _LookUps,
+    _Memory,
+)
+from peeringdb_oauth.client import Client
+from peeringdb_oauth.errors import (
+    AccessDenied,
+    InvalidIDToken,
+    InvalidResponse,
+    PeeringDBOAuthError,
+    ProviderError,
+    RateLimited,
+    TokenRejected,
+    TransportError,
+)
+from peeringdb_oauth.profile import Permission
+
+NOW = 1_795_432_500.0
+INTROSPECT, PROFILE, KEYS = "/oauth2/introspect/", "/profile/v1", "/oauth2/.well-known/jwks.json"
+LOOK_UP = [INTROSPECT, PROFILE]
+EVERY_SCOPE = "openid profile email networks amr"
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+ANYBODY = AccessRule(verified_user=False, verified_email=False)
+
+
+def token(number=0):
+    """One of the shape that PeeringDB's have."""
+    return f"Token{number:025d}"
+
+
+def b64(value):
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+class PeeringDB:
+    """The canned server as a PeeringDB whose tokens all belong to Ada Admin."""
+
+    def __init__(self, server):
+        self.server, self.url = server, server.url
+        self.introspection = {"active": True, "scope": EVERY_SCOPE, "exp": int(NOW) + 36000, "client_id": "conf-rs256", "username": "ada"}
+        self.good = None  # these tokens alone; None: all
+        numbers = KEY.public_key().public_numbers()
+        jwk = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "one", "n": b64(numbers.n.to_bytes(256, "big")), "e": "AQAB"}
+        server.answer(KEYS, {"keys": [jwk]})
+        server.answer("/oauth2/.well-known/openid-configuration", {"issuer": f"{self.url}/oauth2"})
+        self.change()
+        server.answers[INTROSPECT] = self._introspect
+
+    def _introspect(self, handler):
+        sent = self.server.received[-1].form["token"]
+        body = json.dumps(self.introspection if self.good is None or sent in self.good else {"active": False}).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    def change(self, **profile):
+        self.server.answer(PROFILE, self.profile | profile)
+
+    @property
+    def profile(self):
+        return {"id": 1, "name": "Ada Admin", "verified_user": True, "verified_email": True, "email": "ada@example.net"} | {
+            "networks": [{"id": 1, "name": "Example Net One", "asn": 64500, "perms": 15, "manage_peering_sessions": 15}],
+            "amr": ["pwd", "otp", "mfa"],
+        }
+
+    def id_token(self, **changes):
+        claims = {"iss": f"{self.url}/oauth2", "aud": "conf-rs256", "sub": "1", "iat": NOW, "exp": NOW + 36000, "auth_time": NOW} | {
+            "nonce": "n-123",
+            "email_verified": True,
+            **{name: value for name, value in self.profile.items() if name != "verified_email"},
+            "networks": [{"id": 1, "name": "Example Net One", "asn": 64500, "perms": 15}],
+        }
+        message = ".".join(b64(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "one"}, claims | changes))
+        return f"{message}.{b64(KEY.sign(message.encode(), PKCS1v15(), SHA256()))}"
+
+    def fail(self, status=500):
+        """Both endpoints are broken."""
+        for path in LOOK_UP:
+            self.server.answer(path, b"", status=status, content_type="text/html")
+
+    def cut(self):
+        """Both endpoints hang up."""
+
+        def hang_up(handler):
+            handler.close_connection = True
+
+        for path in LOOK_UP:
+            self.server.answers[path] = hang_up
+
+    def asked(self):
+        """The paths asked for since the last time."""
+        paths = self.server.paths()
+        self.server.received.clear()
+        return paths
+
+
+@pytest.fixture
+def pdb(server):
+    return PeeringDB(server)
+
+
+@pytest.fixture
+def make_verifier(pdb, make_client, clock):
+    clock.now = NOW
+
+    def make(rule=None, **config):
+        return BearerVerifier(make_client(pdb.server, arguments={"clock": clock, "monotonic": clock}, **config), rule=rule)
+
+    return make
+
+
+@pytest.fixture
+def verifier(make_verifier):
+    return make_verifier()
+
+
+def refusal(verifier, *args, **kwargs):
+    with pytest.raises(PeeringDBOAuthError) as caught:
+        verifier.verify(*args, **kwargs)
+    return caught.value
+
+
+def log_in(verifier):
+    """The id of who logged in with the verifier's client, or the error."""
+    request = verifier._client.authorization_request()
+    try:
+        return verifier._client.log_in(request, {"code": "c", "state": request.state}).user.id
+    except PeeringDBOAuthError as error:
+        return error
+
+
+# --- access tokens ----------------------------------------------------------------------------------------------------------------
+
+
+def test_access_token_of_ours_gives_the_user(verifier, pdb):
+    user = verifier.verify(token())
+    assert (user.id, user.asns, user.network(64500).manage_peering_sessions) == (1, (64500,), Permission(15))
+    assert pdb.asked() == LOOK_UP
+
+
+def test_introspection_has_our_credentials_in_its_body(verifier, pdb):
+    verifier.verify(token())
+    introspection, profile = pdb.server.received
+    assert introspection.form == {
+        "token": token(),
+        "client_id": "conf-rs256",
+        "client_secret": "secret-rs256-0123456789abcdef0123456789",
+    }
+    assert profile.headers["authorization"] == f"Bearer {token()}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({"active": False}, "does not know"),
+        ({"exp": NOW}, "does not know"),
+        ({"client_id": "another"}, "another application"),
+    ],
+)
+def test_access_token_that_is_not_alive_or_not_ours_is_refused_and_never_tried_at_the_profile(verifier, pdb, answer, reason):
+    pdb.introspection |= {name: int(value) if name == "exp" else value for name, value in answer.items()}
+    error = refusal(verifier, token())
+    assert isinstance(error, TokenRejected)
+    assert reason in str(error)
+    assert re.fullmatch(r'Bearer realm="PeeringDB", error="invalid_token", error_description="[^"]+"', error.www_authenticate)
+    assert pdb.asked() == [INTROSPECT]
+
+
+def test_access_token_that_dies_between_introspection_and_profile_is_refused(verifier, pdb):
+    pdb.server.replay(PROFILE, "profile-error-revoked-token")
+    error = refusal(verifier, token())
+    assert isinstance(error, TokenRejected)
+    assert error.www_authenticate.startswith('Bearer realm="PeeringDB", error="invalid_token"')
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+def test_without_a_token_the_challenge_names_no_error(verifier, pdb, nothing):
+    error = refusal(verifier, nothing)
+    assert isinstance(error, TokenRejected)
+    assert error.www_authenticate == 'Bearer realm="PeeringDB"'
+    assert pdb.asked() == []
+
+
+@pytest.mark.parametrize("junk", ["a b", "ü" * 30, "x" * 5000, "\ud800", "line\nbreak", b"bytes", 5])
+def test_what_cannot_be_a_token_is_refused_without_asking(verifier, pdb, junk):
+    error = refusal(verifier, junk)
+    assert isinstance(error, TokenRejected)
+    assert 'error="invalid_token"' in error.www_authenticate
+    assert pdb.asked() == []
+
+
+def test_public_client_takes_no_access_token_because_peeringdb_tells_it_nothing(make_verifier, pdb):
+    verifier = make_verifier(client_secret=None)
+    assert "only ID tokens" in str(refusal(verifier, token()))
+    assert verifier.verify(pdb.id_token()).id == 1
+    assert INTROSPECT not in pdb.asked()
+
+
+@given(st.text())
+def test_challenge_is_a_header_whatever_the_reason(reason):
+    quoted = r'"[\x20\x21\x23-\x5b\x5d-\x7e]*"'  # RFC 6750 section 3
+    assert re.fullmatch(f"Bearer realm={quoted}, error={quoted}, error_description={quoted}", _challenge("invalid_token", reason))
+
+
+# --- rule and scope: 403 ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unmet", ["verified_user", "verified_email"])
+def test_without_a_rule_account_and_email_address_must_be_verified(verifier, pdb, unmet):
+    pdb.change(**{unmet: False})
+    error = refusal(verifier, token())
+    assert isinstance(error, AccessDenied)
+    assert len(error.reasons) == 1
+
+
+def test_rule_may_let_anybody_in(make_verifier, pdb):
+    pdb.introspection["scope"] = "profile"
+    pdb.server.replay(PROFILE, "profile-scope-profile")
+    assert make_verifier(ANYBODY).verify(token()).email is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "word"),
+    [
+        (ANYBODY, "profile"),
+        (AccessRule(verified_user=False), "email"),
+        (AccessRule(asn=64500), "networks"),
+        (AccessRule(mfa=True), "amr"),
+    ],
+)
+def test_token_without_the_scope_that_the_rule_reads_is_a_403(make_verifier, pdb, rule, word):
+    verifier = make_verifier(rule)
+    pdb.introspection["scope"] = EVERY_SCOPE.replace(word, "")
+    error = refusal(verifier, token())
+    assert isinstance(error, InsufficientScope)
+    assert error.reasons == (f"this token was not granted the scope {word}: log in again, with an application that asks for it",)
+    assert error.www_authenticate.startswith('Bearer realm="PeeringDB", error="insufficient_scope", error_description="')
+    assert error.www_authenticate.endswith(f', scope="{word}"')
+    assert refusal(verifier, token()).www_authenticate == error.www_authenticate
+    assert pdb.asked() == [INTROSPECT]
+    pdb.introspection["scope"] = EVERY_SCOPE
+    assert verifier.verify(token(1)).id == 1
+
+
+def test_call_about_a_network_needs_the_scope_networks(verifier, pdb):
+    pdb.introspection["scope"] = "profile email"
+    assert verifier.verify(token()).id == 1
+    error = refusal(verifier, token(), asn=64500)
+    assert isinstance(error, InsufficientScope)
+    assert 'scope="networks"' in error.www_authenticate
+
+
+def test_rule_is_asked_about_the_network_of_each_call(make_verifier, pdb):
+    verifier = make_verifier(AccessRule(perms=Permission.UPDATE, manage_sessions=True))
+    assert verifier.verify(token(), asn=64500).id == 1
+    assert "AS64511" in refusal(verifier, token(), asn=64511).reasons[0]
+    assert "names an AS number" in refusal(verifier, token()).reasons[0]
+    assert pdb.asked() == LOOK_UP
+
+
+def test_refusal_of_the_rule_is_remembered_with_its_reasons(verifier, pdb):
+    pdb.change(verified_user=False)
+    reasons = {refusal(verifier, token()).reasons for _ in range(3)}
+    assert len(reasons) == 1
+    assert pdb.asked() == LOOK_UP
+
+
+# --- how long an answer counts ----------------------------------------------------------------------------------------------------
+
+
+def test_answer_counts_for_a_minute(verifier, pdb, clock):
+    verifier.verify(token())
+    clock.now += MAX_AGE - 1
+    verifier.verify(token())
+    assert pdb.asked() == LOOK_UP
+    clock.now += 1
+    verifier.verify(token())
+    assert pdb.asked() == LOOK_UP
+
+
+def test_remembered_token_takes_the_shortest_way(pdb, make_client):
+    class Counting(Client):
+        runs = 0
+
+        def run(self, flow):
+            self.runs += 1
+            return super().run(flow)
+
+    with Counting(make_client(pdb.server).config, clock=lambda: NOW) as client:
+        verifier = BearerVerifier(client)
+        for _ in range(3):
+            verifier.verify(token())
+        assert client.runs == 3  # the token, and what is done alone: twice, one in the other
+
+
+def test_lost_rights_show_after_a_minute(make_verifier, pdb, clock):
+    verifier = make_verifier(AccessRule(asn=64500))
+    verifier.verify(token())
+    pdb.change(networks=[])
+    clock.now += MAX_AGE
+    assert "not affiliated with AS64500" in str(refusal(verifier, token()))
+
+
+def test_revoked_token_is_refused_after_a_minute(verifier, pdb, clock):
+    verifier.verify(token())
+    pdb.good = set()
+    clock.now += MAX_AGE
+    assert isinstance(refusal(verifier, token()), TokenRejected)
+
+
+def test_answer_never_counts_beyond_the_tokens_expiry(verifier, pdb, clock):
+    pdb.introspection["exp"] = int(NOW) + 10
+    verifier.verify(token())
+    clock.now += 10
+    pdb.asked()
+    assert "has expired" in str(refusal(verifier, token()))
+    assert pdb.asked() == []
+
+
+def test_missing_scope_is_not_remembered_beyond_the_tokens_expiry(verifier, pdb, clock):
+    pdb.introspection |= {"exp": int(NOW) + 10, "scope": "profile"}
+    assert isinstance(refusal(verifier, token()), AccessDenied)
+    clock.now += 10
+    assert isinstance(refusal(verifier, token()), TokenRejected)
+
+
+def test_refusal_counts_for_a_minute(verifier, pdb, clock):
+    pdb.good = set()
+    for _ in range(3):
+        refusal(verifier, token())
+    assert pdb.asked() == [INTROSPECT]
+    pdb.good = None
+    clock.now += MAX_AGE
+    assert verifier.verify(token()).id == 1
+
+
+def test_each_refusal_is_an_error_of_its_own_that_keeps_nothing(verifier, pdb):
+    pdb.good = set()
+    first, second = refusal(verifier, token()), refusal(verifier, token())
+    assert first is not second
+    assert (str(first), first.www_authenticate) == (str(second), second.www_authenticate)
+    (remembered,) = verifier._memory.young.values()
+    assert remembered.outcome.__traceback__ is remembered.outcome.__context__ is None
+
+
+def test_clock_that_is_set_back_prolongs_nothing(verifier, pdb, clock):
+    verifier.verify(token())
+    clock.now -= 3600
+    pdb.asked()
+    verifier.verify(token())
+    assert pdb.asked() == LOOK_UP
+
+
+def test_what_is_odd_about_a_profile_is_no_verdict_about_the_token(verifier, pdb):
+    pdb.change(id="one")
+    assert isinstance(refusal(verifier, token()), InvalidResponse)
+    pdb.change(id=1)
+    assert verifier.verify(token()).id == 1
+
+
+def test_tokens_are_not_kept(verifier):
+    verifier.verify(token())
+    assert list(verifier._memory.young) == [hashlib.sha256(token().encode()).digest()]
+    assert token() not in repr(verifier._memory.young)
+
+
+def test_memory_is_bounded_and_keeps_what_is_asked_for():
+    memory = _Memory()
+    memory.remember(b"asked for", "good")
+    for number in range(10 * GENERATION):
+        memory.remember(number.to_bytes(4), "bad")
+        assert memory.recall(b"asked for") == "good"
+        assert len(memory.young) + len(memory._old) <= 2 * GENERATION
+    assert memory.recall(b"\0\0\0\0") is None
+    assert memory.recall((10 * GENERATION - 1).to_bytes(4)) == "bad"
+
+
+def test_what_is_remembered_anew_drives_out_nothing():
+    memory = _Memory()
+    for number in range(GENERATION):
+        memory.remember(number.to_bytes(4), "good")
+    for _ in range(3):
+        memory.remember(b"\0\0\0\0", "better")
+    assert len(memory.young) == GENERATION
+
+
+# --- ID tokens --------------------------------------------------------------------------------------------------------------------
+
+
+def test_id_token_is_verified_here(verifier, pdb, clock):
+    id_token = pdb.id_token()
+    assert verifier.verify(id_token).asns == (64500,)
+    pdb.asked()
+    for _ in range(3):
+        clock.now += MAX_AGE
+        verifier.verify(id_token)
+    assert pdb.asked() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [({"aud": "another"}, "another application"), ({"exp": NOW - 60}, "expired"), ({"iss": 'https://"evil"\\é.example.net'}, "issued by")],
+)
+def test_id_token_that_is_not_acceptable_is_a_401(verifier, pdb, changes, word):
+    error = refusal(verifier, pdb.id_token(**changes))
+    assert isinstance(error, TokenRejected)
+    assert word in str(error)
+    assert re.fullmatch(r'Bearer realm="PeeringDB", error="invalid_token", error_description="[ !#-\[\]-~]+"', error.www_authenticate)
+
+
+def test_remembered_id_token_does_not_vouch_for_another_payload(verifier, pdb):
+    header, payload, signature = pdb.id_token().split(".")
+    verifier.verify(f"{header}.{payload}.{signature}")
+    claims = json.loads(base64.urlsafe_b64decode(payload + "==")) | {"id": 2, "sub": "2"}
+    error = refusal(verifier, f"{header}.{b64(json.dumps(claims).encode())}.{signature}")
+    assert isinstance(error, TokenRejected)
+    assert "signature" in str(error)
+
+
+def test_id_token_counts_until_it_expires(verifier, pdb, clock):
+    id_token = pdb.id_token(exp=NOW + 10)
+    verifier.verify(id_token)
+    clock.now += 10 + 60  # the leeway of a login
+    assert "expired" in str(refusal(verifier, id_token))
+
+
+def test_made_up_id_tokens_drive_nothing_out(verifier, pdb):
+    id_token = pdb.id_token()
+    verifier.verify(id_token)
+    for number in range(100):
+        refusal(verifier, f"{id_token}{number}")
+    assert len(verifier._memory.young) == 1
+
+
+def test_rule_holds_for_id_tokens(make_verifier, pdb):
+    verifier = make_verifier(AccessRule(manage_sessions=True))
+    assert "an ID token never says it" in str(refusal(verifier, pdb.id_token(), asn=64500))
+    assert isinstance(refusal(verifier, pdb.id_token(email_verified=False), asn=64500), AccessDenied)
+
+
+def test_call_about_a_network_needs_an_id_token_that_tells_networks(verifier, pdb):
+    id_token = pdb.id_token(networks=None)
+    assert verifier.verify(id_token).networks == ()
+    assert isinstance(refusal(verifier, id_token, asn=64500), InsufficientScope)
+
+
+def test_broken_key_set_is_not_the_tokens_fault(verifier, pdb):
+    pdb.server.answer(KEYS, {"keys": []})
+    assert not isinstance(refusal(verifier, pdb.id_token()), TokenRejected | AccessDenied)
+
+
+@pytest.mark.parametrize(("check", "arguments"), [("nonce", {"nonce": "another"}), ("auth_time", {"max_age": 10})])
+def test_remembered_id_token_is_no_way_round_the_checks_of_a_login(verifier, pdb, check, arguments):
+    id_token = pdb.id_token(auth_time=NOW - 100)
+    verifier.verify(id_token)
+    with pytest.raises(InvalidIDToken) as caught:
+        verifier._client.verify_id_token(id_token, **arguments)
+    assert caught.value.check == check
+
+
+def test_remembered_id_token_replayed_into_another_login_is_refused(make_verifier, pdb):
+    verifier = make_verifier(scope=("openid", "profile", "email", "networks"))
+    id_token = pdb.id_token()
+    verifier.verify(id_token)
+    answer = {"access_token": token(), "expires_in": 36000, "token_type": "Bearer", "scope": EVERY_SCOPE, "id_token": id_token}
+    pdb.server.answer("/oauth2/token/", answer)
+    error = log_in(verifier)
+    assert isinstance(error, InvalidIDToken)
+    assert error.check == "nonce"
+
+
+# --- many at once -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_hundred_threads_with_one_new_token_look_it_up_once(verifier, pdb):
+    barrier = threading.Barrier(100)
+
+    def verify(_):
+        barrier.wait(10)
+        return verifier.verify(token()).id
+
+    with ThreadPoolExecutor(100) as threads:
+        assert list(threads.map(verify, range(100))) == [1] * 100
+    assert pdb.asked() == LOOK_UP
+
+
+def test_a_hundred_threads_with_one_bad_token_look_it_up_once(verifier, pdb):
+    pdb.good = set()
+    barrier = threading.Barrier(100)
+
+    def verify(_):
+        barrier.wait(10)
+        return type(refusal(verifier, token()))
+
+    with ThreadPoolExecutor(100) as threads:
+        assert set(threads.map(verify, range(100))) == {TokenRejected}
+    assert pdb.asked() == [INTROSPECT]
+
+
+def test_flood_of_bad_tokens_costs_ten_requests_a_minute_and_known_tokens_go_on(make_verifier, pdb, clock):
+    verifier = make_verifier(requests_per_minute=None)
+    pdb.good = {token()}
+    verifier.verify(token())
+    pdb.asked()
+    for minute in range(1, 4):
+        clock.now += 60
+        errors = [refusal(verifier, token(minute * 10_000 + number)) for number in range(3_334)]
+        assert pdb.asked() == [INTROSPECT] * BAD_LOOK_UPS
+        assert all(isinstance(error, TokenRejected) for error in errors[:BAD_LOOK_UPS])
+        assert {type(error) for error in errors[BAD_LOOK_UPS:]} == {RateLimited}
+        assert verifier.verify(token()).id == 1
+        assert pdb.asked() == LOOK_UP
+    assert len(verifier._memory.young) == 3 * BAD_LOOK_UPS + 1
+
+
+def test_whoever_is_told_to_wait_may_come_then(make_verifier, pdb, clock):
+    verifier = make_verifier()
+    pdb.good = {token()}
+    for number in range(1, BAD_LOOK_UPS + 1):
+        refusal(verifier, token(number))
+        clock.now += 1
+    clock.now += refusal(verifier, token()).retry_after
+    assert verifier.verify(token()).id == 1
+
+
+def test_flood_at_once_costs_no_more(make_verifier, pdb):
+    verifier = make_verifier(requests_per_minute=None)
+    pdb.good = set()
+    with ThreadPoolExecutor(50) as threads:
+        errors = list(threads.map(lambda number: refusal(verifier, token(number)), range(1_000)))
+    assert pdb.asked() == [INTROSPECT] * BAD_LOOK_UPS
+    assert sum(isinstance(error, TokenRejected) for error in errors) == BAD_LOOK_UPS
+
+
+def test_good_tokens_are_no_flood(make_verifier):
+    verifier = make_verifier(requests_per_minute=None)
+    with ThreadPoolExecutor(30) as threads:
+        assert list(threads.map(lambda number: verifier.verify(token(number)).id, range(30))) == [1] * 30
+
+
+def test_look_ups_take_half_of_the_requests_and_logins_have_the_rest(make_verifier, pdb, clock):
+    verifier = make_verifier(requests_per_minute=100)
+    for number in range(15):
+        verifier.verify(token(number))
+    clock.now += GRACE
+    for number in reversed(range(30)):
+        with suppress(RateLimited):
+            verifier.verify(token(number))
+    assert len(pdb.asked()) == 15 * 2 + 50
+    assert [log_in(verifier) for _ in range(25)] == [1] * 25
+
+
+def test_smallest_budget_allows_one_look_up(make_verifier):
+    verifier = make_verifier(requests_per_minute=2)
+    assert verifier.verify(token()).id == 1
+    assert isinstance(refusal(verifier, token(1)), RateLimited)
+
+
+def test_when_there_are_more_tokens_than_look_ups_the_oldest_answers_are_renewed_first(make_verifier, pdb, clock):
+    """12 tokens, 5 look-ups a minute: always asked in the same order, none is ever refused."""
+    verifier = make_verifier(requests_per_minute=20)
+    for newest in range(1, 13):
+        clock.now += 30
+        assert {verifier.verify(token(number)).id for number in range(newest)} == {1}
+    for _ in range(10):
+        pdb.asked()
+        for _ in range(4):
+            clock.now += 15
+            assert {verifier.verify(token(number)).id for number in range(12)} == {1}
+        assert len(pdb.asked()) <= 5 * 2
+
+
+def test_request_that_was_never_sent_is_no_look_up(make_verifier, clock):
+    verifier = make_verifier(requests_per_minute=40)
+    assert [log_in(verifier) for _ in range(20)] == [1] * 20
+    clock.now += 30
+    for number in range(50):
+        assert isinstance(refusal(verifier, token(number)), RateLimited)
+    clock.now += 30
+    assert [verifier.verify(token(number)).id for number in range(10)] == [1] * 10
+
+
+def test_flood_leaves_look_ups_to_known_tokens_however_small_the_budget(make_verifier, pdb, clock):
+    verifier = make_verifier(requests_per_minute=20)  # five look-ups
+    verifier.verify(token())
+    pdb.good = {token()}
+    clock.now += 60
+    for number in range(1, 10):
+        refusal(verifier, token(number))
+    pdb.asked()
+    verifier.verify(token())
+    assert pdb.asked() == LOOK_UP
+
+
+def test_clock_that_is_set_back_does_not_stop_look_ups(make_verifier, clock):
+    verifier = make_verifier(requests_per_minute=4)
+    verifier.verify(token())
+    clock.now -= 3600
+    assert verifier.verify(token(1)).id == 1
+
+
+@given(
+    st.integers(min_value=2, max_value=200),
+    st.lists(st.tuples(st.floats(0, 30), st.none() | st.floats(0, 1000), st.sampled_from(["good", "bad", "not sent"])), max_size=200),
+)
+def test_within_any_minute_there_are_no_more_look_ups_than_half_of_the_requests(requests_per_minute, tried):
+    look_ups, now, started, bad, waits = _LookUps(requests_per_minute), NOW, [], [], []
+    for gap, age, outcome in tried:
+        now += gap
+        try:
+            look_ups.start(now, age=age)
+        except RateLimited as error:
+            waits.append(error.retry_after)
+            continue
+        if outcome == "not sent":
+            look_ups.cancel(now)
+            continue
+        started.append(now)
+        if outcome == "good":
+            look_ups.acquit(now)
+        elif age is None:
+            bad.append(now)
+    assert all(0 < wait <= 60 for wait in waits)
+    assert all(sum(0 <= other - first < 60 for other in started) <= max(1, requests_per_minute // 4) for first in started)
+    assert all(sum(0 <= other - first < 60 for other in bad) <= BAD_LOOK_UPS for first in bad)
+
+
+def test_look_up_that_takes_more_than_a_minute_is_no_strangers(verifier, pdb, clock):
+    answer = pdb.server.answers[PROFILE]
+
+    def dawdle(handler):
+        clock.now += 61
+        verifier._look_ups.start(clock.now, age=None)
+        answer(handler)
+
+    pdb.server.answers[PROFILE] = dawdle
+    assert verifier.verify(token()).id == 1
+
+
+# --- PeeringDB is down ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("outage", ["fail", "cut"])
+def test_known_token_outlives_an_outage_of_five_minutes_and_no_longer(verifier, pdb, clock, outage):
+    verifier.verify(token())
+    getattr(pdb, outage)()
+    clock.now += GRACE - 1
+    assert verifier.verify(token()).id == 1
+    clock.now += 1
+    error = refusal(verifier, token())
+    assert isinstance(error, TransportError)
+    assert not isinstance(error, TokenRejected | AccessDenied)
+
+
+def test_refused_by_the_rule_stays_refused_in_an_outage(verifier, pdb, clock):
+    pdb.change(verified_user=False)
+    refusal(verifier, token())
+    pdb.fail()
+    clock.now += MAX_AGE
+    assert isinstance(refusal(verifier, token()), AccessDenied)
+
+
+def test_known_token_does_not_outlive_its_expiry_in_an_outage(verifier, pdb, clock):
+    pdb.introspection["exp"] = int(NOW) + 100
+    verifier.verify(token())
+    pdb.fail()
+    clock.now += 100
+    assert isinstance(refusal(verifier, token()), TokenRejected)
+
+
+def test_unknown_token_in_an_outage_is_neither_good_nor_bad(verifier, pdb):
+    pdb.fail()
+    assert isinstance(refusal(verifier, token()), TransportError)
+
+
+def test_bad_token_is_not_good_in_an_outage(verifier, pdb, clock):
+    pdb.good = set()
+    refusal(verifier, token())
+    pdb.fail()
+    clock.now += MAX_AGE
+    assert isinstance(refusal(verifier, token()), TransportError)
+
+
+def test_after_no_answer_nobody_waits_for_another_for_ten_seconds(verifier, pdb, clock):
+    verifier.verify(token())
+    pdb.cut()
+    clock.now += MAX_AGE
+    assert isinstance(refusal(verifier, token(1)), TransportError)
+    pdb.asked()
+    error = refusal(verifier, token(2))
+    assert isinstance(error, RateLimited)
+    assert error.retry_after == PAUSE
+    assert verifier.verify(token()).id == 1
+    assert pdb.asked() == []
+    clock.now += PAUSE
+    refusal(verifier, token(2))
+    assert pdb.asked() == [INTROSPECT]
+
+
+def test_clock_that_is_set_back_does_not_make_the_pause_longer(verifier, pdb, clock):
+    pdb.cut()
+    refusal(verifier, token())
+    pdb.asked()
+    clock.now -= 3600
+    refusal(verifier, token())
+    assert pdb.asked() == [INTROSPECT]
+
+
+def test_answer_that_is_an_error_page_stops_nobody_else(verifier, pdb):
+    pdb.fail()
+    refusal(verifier, token())
+    pdb.asked()
+    refusal(verifier, token(1))
+    assert pdb.asked() == [INTROSPECT]
+
+
+def test_wrong_client_secret_is_the_operators_problem_and_not_the_tokens(verifier, pdb):
+    pdb.server.replay(INTROSPECT, "introspect-none")
+    assert isinstance(refusal(verifier, token()), ProviderError)
+
+
+# --- the asynchronous client ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_async_verifier(pdb, make_client, clock):
+    """``with_async_verifier(test)``: runs ``test(verifier)`` on an event loop."""
+    clock.now = NOW
+
+    async def run(test):
+        async with AsyncClient(make_client(pdb.server).config, clock=clock, monotonic=clock) as client:
+            return await test(BearerVerifier(client))
+
+    return lambda test: asyncio.run(run(test))
+
+
+def test_asynchronous_verifier_is_awaited_and_remembers(with_async_verifier, pdb):
+    async def test(verifier):
+        return [(await verifier.verify(token())).id for _ in range(3)]
+
+    assert with_async_verifier(test) == [1, 1, 1]
+    assert pdb.asked() == LOOK_UP
+
+
+def test_asynchronous_verifier_refuses_when_awaited(with_async_verifier, pdb):
+    async def test(verifier):
+        pdb.good = set()
+        return await asyncio.gather(verifier.verify(token()), verifier.verify(""), return_exceptions=True)
+
+    assert [type(outcome) for outcome in with_async_verifier(test)] == [TokenRejected, TokenRejected]
+
+
+def test_a_hundred_tasks_with_one_new_token_look_it_up_once(with_async_verifier, pdb):
+    async def test(verifier):
+        return await asyncio.gather(*(verifier.verify(token()) for _ in range(100)))
+
+    assert [user.id for user in with_async_verifier(test)] == [1] * 100
+    assert pdb.asked() == LOOK_UP
+
+
+def test_cancelled_task_leaves_the_token_to_the_next(with_async_verifier, pdb):
+    asked, answer, introspect = threading.Event(), threading.Event(), pdb.server.answers[INTROSPECT]
+
+    def wait(handler):
+        asked.set()
+        answer.wait(10)
+        introspect(handler)
+
+    async def test(verifier):
+        pdb.server.answers[INTROSPECT] = wait
+        first = asyncio.create_task(verifier.verify(token()))
+        await asyncio.to_thread(asked.wait, 10)
+        second = asyncio.create_task(verifier.verify(token()))
+        first.cancel()
+        answer.set()
+        return await asyncio.gather(first, second, return_exceptions=True)
+
+    cancelled, user = with_async_verifier(test)
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert user.id == 1
