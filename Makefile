@@ -14,7 +14,7 @@ demo:
 test:
 	@scripts/set-up test
 	$(PYTHON) -m coverage run -m pytest $(ARGS)
-	$(PYTHON) -m coverage report
+	$(if $(ARGS),,$(PYTHON) -m coverage report)
 
 lint:
 	@scripts/set-up lint

@@ -49,15 +49,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the demo; the exit status."""
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="log in once, without a browser, and print the user as JSON")
-    parser.add_argument("--user", default="orgadmin", help="whom --once logs in (default: %(default)s)")
+    parser.add_argument("--user", help="whom --once logs in (default: orgadmin)")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if options.user is not None and not options.once:
+        parser.error("--user goes with --once")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup asks for that
+            signal.signal(number, interrupt)
     if options.once:
         logging.disable(logging.WARNING)  # what the portal warns of is in our one message
     try:
         with Sandbox(tls=False) as pdb, running_portal(pdb) as portal:
             if options.once:
-                print(json.dumps(log_in(pdb, portal, options.user), indent=2))  # noqa: T201
+                print(json.dumps(log_in(pdb, portal, options.user or "orgadmin"), indent=2))  # noqa: T201
                 return 0
             print(WHAT_TO_TRY.format(portal=portal, pdb=pdb.url), flush=True)  # noqa: T201
             open_browser(portal)
@@ -69,6 +73,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     print("demo: the local PeeringDB has ended", file=sys.stderr)  # noqa: T201
     return 1
+
+
+def interrupt(number: int, _: object) -> None:
+    """End as with Ctrl-C, once: a closed terminal may say it twice, and the second must not interrupt the cleaning up."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 @contextmanager

@@ -320,7 +320,7 @@ def test_remembered_token_takes_the_shortest_way(pdb, make_client):
         verifier = BearerVerifier(client)
         for _ in range(3):
             verifier.verify(token())
-        assert client.runs == 3  # the token, and what is done alone: twice, one in the other
+        assert client.runs == 4  # the token, and what is done alone: three times, one in the other
 
 
 def test_lost_rights_show_after_a_minute(make_verifier, pdb, clock):

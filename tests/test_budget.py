@@ -291,3 +291,14 @@ class PeeringDB(RuleBasedStateMachine):
 
 PeeringDB.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 test_peeringdb_never_has_a_reason_to_block_us = PeeringDB.TestCase
+
+
+def test_what_a_failed_login_had_booked_for_later_is_given_back():
+    budget = Budget(4)
+    for status in (400, 200):
+        request = HTTPRequest(url="https://auth.peeringdb.com/oauth2/token/", form={}, booked=2)
+        assert budget.admit(request, 0.0)
+        budget.settle(request, HTTPResponse(status=status, headers={}, body=b""), 0.0)
+    assert budget.admit(HTTPRequest(url="https://auth.peeringdb.com/profile/v1"), 0.0)
+    with pytest.raises(RateLimited):
+        budget.admit(HTTPRequest(url="https://auth.peeringdb.com/profile/v1"), 0.0)

@@ -2,6 +2,7 @@
 
 import gzip
 import http.client
+import secrets
 import select
 import shutil
 import socket
@@ -74,12 +75,12 @@ def test_callback_may_be_the_full_url(client):
 
 
 def test_credentials_go_into_the_body_and_never_into_a_header(client, server):
-    log_in(client, code="the code & more")
+    log_in(client, code="the+code/with=more")
     post = server.received[0]
     assert "authorization" not in post.headers
     assert post.headers["content-type"] == "application/x-www-form-urlencoded"
     assert post.form["client_secret"] == "secret-rs256-0123456789abcdef0123456789"
-    assert (post.form["client_id"], post.form["code"]) == ("conf-rs256", "the code & more")
+    assert (post.form["client_id"], post.form["code"]) == ("conf-rs256", "the+code/with=more")
 
 
 def test_the_token_goes_into_the_header_as_bearer_and_nowhere_else(client, server):
@@ -159,7 +160,7 @@ def test_twenty_threads_share_ten_connections(client, server):
     arrived, release = threading.Semaphore(0), threading.Event()
     hold(server, PROFILE, "profile-orgadmin", arrived, release)
     outcomes = []
-    thread = threading.Thread(target=lambda: outcomes.extend(run_all(lambda: client.fetch_user("t"), 20)), daemon=True)
+    thread = threading.Thread(target=lambda: outcomes.extend(run_all(lambda: client.fetch_user(secrets.token_hex(4)), 20)), daemon=True)
     thread.start()
     assert all(arrived.acquire(timeout=PATIENCE) for _ in range(10))
     assert not arrived.acquire(timeout=0.1)  # the others wait: eleven in flight could be eleven refusals
@@ -420,12 +421,25 @@ def test_a_401_counts_even_if_its_body_never_arrives(make_client, server, clock)
 def test_stops_before_the_eleventh_refusal(make_client, server, clock):
     client = make_client(server, arguments={"monotonic": clock})
     server.replay(PROFILE, "profile-error-bad-token")
-    for _ in range(10):
+    for number in range(10):
         with pytest.raises(TokenRejected):
-            client.fetch_user("t")
+            client.fetch_user(f"token-{number}")
     with pytest.raises(RateLimited) as caught:
-        client.fetch_user("t")
+        client.fetch_user("an-eleventh")
     assert (caught.value.retry_after, len(server.received)) == (60, 10)
+
+
+def test_a_dead_token_is_refused_once_however_many_ask_and_again_after_a_minute(make_client, server, clock):
+    client = make_client(server, arguments={"clock": clock})
+    server.replay(PROFILE, "profile-error-bad-token")
+    outcomes = run_all(lambda: client.fetch_user("dead"), 14)
+    assert {type(error) for error in outcomes} == {TokenRejected}
+    assert len({str(error) for error in outcomes}) == 1
+    assert len(server.received) == 1
+    server.replay(PROFILE, "profile-orgadmin")
+    assert client.fetch_user("another").id == 1
+    clock.now += 60
+    assert client.fetch_user("dead").id == 1
 
 
 @pytest.mark.parametrize(("name", "seconds"), [("ratelimit-429-token", 13), ("ratelimit-429-profile", 61), ("throttle-429", 61)])
@@ -565,6 +579,16 @@ def test_uses_the_callers_session_as_it_is_and_leaves_it_open(make_client, serve
     assert "authorization" not in server.received[0].headers
     assert server.received[1].headers["authorization"].startswith("Bearer ")
     assert server.received[1].headers["user-agent"].startswith("peeringdb-oauth/")
+
+
+def test_takes_no_more_of_a_redirect_in_the_callers_session_than_of_any_answer(make_client, server):
+    heard = []
+    server.answer(PROFILE, b"x" * (MAX_BODY + 1), status=302, Location="http://[::1:::/")
+    with requests.Session() as session:
+        session.hooks["response"] = [lambda answer, **_: heard.append(answer.status_code)]
+        with pytest.raises(InvalidResponse) as caught:
+            make_client(server, arguments={"session": session}).fetch_user("t")
+    assert (caught.value.check, heard) == ("size", [302])
 
 
 def test_keeps_no_cookies(client, server, recording):

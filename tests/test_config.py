@@ -324,7 +324,7 @@ def test_any_redirect_uri_that_is_accepted_is_printable_https_with_a_host(text):
 # Loopback
 
 
-@pytest.mark.parametrize("host", ["localhost", "portal.localhost", "127.0.0.1", "127.255.255.254", "::1"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.255.255.254", "::1"])
 def test_is_this_machine(host):
     assert is_loopback(host)
 
@@ -496,11 +496,36 @@ def test_a_file_that_cannot_be_read_is_reported_even_if_the_environment_has_all(
     assert load_problems(tmp_path) == (f"{tmp_path}: Is a directory",)
 
 
-@pytest.mark.parametrize("text", [b"\xff\xfe", b"no section = here", b"[peeringdb_oauth]\nwords", b"[a]\n[a]"])
-def test_a_file_that_is_no_ini_is_reported(ini, monkeypatch, text):
-    set_environment(monkeypatch, **CREDENTIALS)
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"\xff\xfe", "not text in UTF-8"),
+        (b"no section = here", "line 1 is neither a [section] nor a setting"),
+        (b"[peeringdb_oauth]\nwords", "line 2 is neither a [section] nor a setting"),
+        (b"[a]\n[a]", "line 2 repeats a setting or a section"),
+        (b"[peeringdb_oauth]\nscope = profile\nscope = profile", "line 3 repeats a setting or a section"),
+    ],
+)
+@pytest.mark.parametrize("elsewhere", [CREDENTIALS, {}], ids=["all in the environment", "nothing in the environment"])
+def test_a_file_that_is_no_ini_is_reported_by_its_line_alone(ini, monkeypatch, text, reason, elsewhere):
+    set_environment(monkeypatch, **elsewhere)
     path = ini(text)
-    assert load_problems(path) == (f"{path}: not an ini file",)
+    assert load_problems(path) == (f"{path}: {reason}",)
+
+
+def test_a_byte_order_mark_is_no_matter(ini):
+    assert ClientConfig.load(ini(b"\xef\xbb\xbf" + (INI % SECRET).strip().encode())).client_secret == SECRET
+
+
+@pytest.mark.parametrize("name", ["client_id", "client_secret"])
+@pytest.mark.parametrize("quote", "'\"")
+def test_a_value_in_quotes_is_refused(name, quote):
+    assert problems(**{name: f"{quote}abc{quote}"}) == (f"{name}: has quotes around it; write it without them",)
+
+
+def test_a_mistyped_setting_is_named_as_it_should_be(ini):
+    path = ini(INI % SECRET + "oauth_client_kye = abc")
+    assert load_problems(path) == (f"{path}: has a setting that does not exist; did you mean oauth_client_key?",)
 
 
 @pytest.mark.parametrize("text", ["", "[peeringdb]\noauth_client_key = x", "[DEFAULT]\noauth_client_key = x"])
@@ -521,9 +546,8 @@ def test_a_setting_that_does_not_exist_is_reported_with_those_that_do(ini):
 
 def test_nothing_at_all_is_reported_as_what_is_missing():
     assert [problem.partition(";")[0] for problem in load_problems()] == [
-        f"nothing is configured: there is neither {config_module.DEFAULT_INI} nor a variable PEERINGDB_OAUTH_CLIENT_ID",
-        "client_id: missing or empty",
-        "redirect_uri: missing or empty",
+        f"client_id (oauth_client_key in {config_module.DEFAULT_INI} or PEERINGDB_OAUTH_CLIENT_ID): missing or empty",
+        f"redirect_uri (redirect_to in {config_module.DEFAULT_INI} or PEERINGDB_OAUTH_REDIRECT_URI): missing or empty",
     ]
 
 
@@ -536,7 +560,7 @@ def test_problems_of_file_and_environment_and_values_come_together(ini, monkeypa
     ]
 
 
-@pytest.mark.parametrize("secret", ["100%", "%(home)s", "${x}", "a;b#c", "a = b : c", '"quoted"', "\\n", "[x]"])
+@pytest.mark.parametrize("secret", ["100%", "%(home)s", "${x}", "a;b#c", "a = b : c", '"half quoted', "\\n", "[x]"])
 def test_a_secret_with_special_characters_comes_out_of_an_ini_unchanged(ini, secret):
     assert ClientConfig.load(ini(INI % secret)).client_secret == secret
 
@@ -556,11 +580,11 @@ def test_the_secret_file_wins_over_the_ini(ini, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "client_secret: missing or empty"),
-        (b"\n", "client_secret: missing or empty"),
+        (b"", "client_secret (oauth_client_sec in"),
+        (b"\n", "client_secret (oauth_client_sec in"),
         (b"\xff", "PEERINGDB_OAUTH_CLIENT_SECRET_FILE: not text"),
-        ("\ufeffs3cret".encode(), "client_secret: has a character that none has"),
-        (b"two\nlines", "client_secret: has a character that none has"),
+        ("\ufeffs3cret".encode(), "client_secret (oauth_client_sec in"),
+        (b"two\nlines", "client_secret (oauth_client_sec in"),
     ],
 )
 def test_a_secret_file_without_a_secret_is_reported(tmp_path, monkeypatch, content, reason):
@@ -585,7 +609,7 @@ def test_the_word_none_means_nothing_but_for_the_budget(monkeypatch):
 def test_an_empty_variable_is_no_value(monkeypatch, name):
     set_environment(monkeypatch, **CREDENTIALS | {name: ""})
     (problem,) = load_problems()
-    assert problem.startswith(f"{name.lower()}: missing or empty")
+    assert f" or PEERINGDB_OAUTH_{name}): missing or empty" in problem
 
 
 @slow_machines_too

@@ -454,3 +454,26 @@ def test_a_forged_callback_does_not_use_up_the_login(provider, walk):
     with pytest.raises(StateMismatch):
         walk()(exchange.log_in(provider, LOGIN_REQUEST, {"state": "forged", "error": "access_denied"}))
     assert walk()(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK)).user.id == 1
+
+
+@pytest.mark.parametrize(
+    "changed", [{"redirect_uri": "https://other.example.net/callback"}, {"url": "https://evil.example.net/?state=the-state"}]
+)
+def test_a_login_of_another_application_is_not_completed_here(provider, walk, changed):
+    walk = walk()
+    with pytest.raises(InvalidResponse) as caught:
+        walk(exchange.log_in(provider, replace(LOGIN_REQUEST, **changed), CALLBACK))
+    assert (caught.value.check, walk.sent) == ("authorization_request", [])
+
+
+def test_a_login_that_was_not_sent_can_be_repeated(provider, walk):
+    with pytest.raises(RateLimited):
+        walk({"/oauth2/token/": RateLimited("wait", retry_after=1)})(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
+    assert walk()(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK)).user.id == 1
+
+
+def test_a_login_that_was_lost_on_its_way_is_used_up(provider, walk):
+    with pytest.raises(TransportError):
+        walk({"/oauth2/token/": TransportError("cut")})(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
+    with pytest.raises(StateMismatch):
+        walk()(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))

@@ -106,7 +106,33 @@ def test_names_lose_surrounding_white_space():
     assert (user.name, user.given_name, user.family_name) == ("Ada", "Ada", "")
 
 
-@pytest.mark.parametrize("unprintable", ["\n", "\r", "\x00", "\x1b", "\x7f", "\x85", "\u2028", "\u202e", "\u2066", "\ud800"])
+def test_names_keep_the_joiners_that_persian_and_indic_scripts_need():
+    assert (
+        User.from_profile(profile(name="\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645")).name
+        == "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    )
+
+
+@pytest.mark.parametrize(
+    "unprintable",
+    [
+        "\n",
+        "\r",
+        "\x00",
+        "\x1b",
+        "\x7f",
+        "\x85",
+        "\u061c",
+        "\u200b",
+        "\u200f",
+        "\u2028",
+        "\u202e",
+        "\u2066",
+        "\ud800",
+        "\ufeff",
+        "\U000e0041",
+    ],
+)
 def test_unprintable_characters_in_names_become_spaces(unprintable):
     user = User.from_profile(profile(name=f"A{unprintable}B", networks=[network(name=f"C{unprintable}D")]))
     assert (user.name, user.networks[0].name) == ("A B", "C D")

@@ -17,6 +17,7 @@ from peeringdb_oauth.profile import User
 from peeringdb_oauth.tokens import (
     SILENCE,
     Introspection,
+    RefusedTokens,
     TokenResponse,
     build_code_request,
     build_introspection_request,
@@ -539,3 +540,18 @@ def test_an_unusable_profile_does_not_repeat_the_token(echo):
         with pytest.raises(InvalidResponse) as caught:
             User.from_profile({"name": 1} | {name: profile[name] for name in fields})
         assert not [secret for secret in (*SECRETS.values(), BEARER) if secret[:12] in repr(caught.value) + repr(vars(caught.value))]
+
+
+def test_refused_tokens_are_remembered_for_a_minute_and_no_more_than_so_many():
+    refused = RefusedTokens(limit=3)
+    for number in range(5):
+        refused.add(f"token-{number}", "no", number)
+    for number in (0, 1):
+        refused.check(f"token-{number}", 5)  # gone: there are too many
+    for number in (2, 3, 4):
+        with pytest.raises(TokenRejected, match="no"):
+            refused.check(f"token-{number}", 5)
+    refused.check("token-4", 64)
+    refused.check("token-4", 4)  # forgotten for good
+    refused.add("token-3", "no", 1000)
+    refused.check("token-3", 0)  # a clock that was set back does not keep it

@@ -133,7 +133,7 @@ def test_have_the_same_names():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_have_the_same_signatures(name):
-    ours, theirs = (str(inspect.signature(getattr(kind, name))) for kind in (AsyncClient, Client))  # each has a T of its own
+    ours, theirs = (str(inspect.signature(getattr(kind, name), eval_str=True)) for kind in (AsyncClient, Client))  # each has a T of its own
     assert ours == theirs
 
 
@@ -148,7 +148,7 @@ def test_the_documentation_of_one_leads_to_the_other(name):
 
 
 def test_are_made_from_the_same_arguments():
-    ours, theirs = (dict(inspect.signature(kind).parameters) for kind in (AsyncClient, Client))
+    ours, theirs = (dict(inspect.signature(kind, eval_str=True).parameters) for kind in (AsyncClient, Client))
     assert ours.pop("session").replace(annotation=None) == theirs.pop("session").replace(annotation=None)
     assert ours == theirs
 

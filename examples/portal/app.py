@@ -36,7 +36,7 @@ def create_app(config: ClientConfig | None = None, *, session_dir: str | None = 
     app.config.update(
         # Sessions stay on the server: a PKCE verifier or a token must never sit in a cookie that somebody can read.
         SESSION_TYPE="cachelib",
-        SESSION_CACHELIB=FileSystemCache(session_dir or private_directory(), threshold=5000),
+        SESSION_CACHELIB=FileSystemCache(session_dir or private_directory(), threshold=50_000),
         SESSION_PERMANENT=False,
         SESSION_REFRESH_EACH_REQUEST=False,
         SESSION_COOKIE_NAME="__Host-portal" if https else "portal",

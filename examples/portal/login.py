@@ -8,7 +8,7 @@ from hmac import compare_digest
 from flask import Blueprint, abort, current_app, flash, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from peeringdb_oauth import AccessDenied, AccessRule, AuthorizationRequest, Client, PeeringDBOAuthError, User
+from peeringdb_oauth import AccessDenied, AccessRule, AuthorizationRequest, Client, PeeringDBOAuthError, TokenRejected, User
 
 from .failures import STALE_FORM, UNFINISHED, failure_page
 
@@ -27,7 +27,7 @@ def start() -> ResponseReturnValue:
 @pages.get("/login/peeringdb/callback")
 def callback() -> ResponseReturnValue:
     """PeeringDB sends the browser back."""
-    started = session.pop("login", None)
+    started = session.get("login")  # it stays until it is answered: anybody can make this browser call here with a forged answer
     if started is None:
         return failure_page(UNFINISHED, ["No login of this browser is waiting for an answer"])
     login = peeringdb().log_in(AuthorizationRequest.from_dict(started), request.args)
@@ -37,6 +37,7 @@ def callback() -> ResponseReturnValue:
     session.update(
         user=login.user.to_dict(),
         checked_at=time.time(),
+        expires_at=login.token.expires_at,
         access_token=login.token.access_token,
         refresh_token=login.token.refresh_token,
         csrf=secrets.token_urlsafe(32),
@@ -71,6 +72,8 @@ def current_user(max_age: float) -> User:
     """
     if "user" not in session:
         abort(403, "You are not logged in.")
+    if time.time() >= session["expires_at"]:
+        raise TokenRejected("your login at PeeringDB has ended after ten hours: log in again")
     if time.time() - session["checked_at"] >= max_age:
         session["user"] = peeringdb().fetch_user(session["access_token"]).to_dict()
         session["checked_at"] = time.time()

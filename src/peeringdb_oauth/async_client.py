@@ -1,5 +1,7 @@
 """The asynchronous client: drives the flows of `exchange` over aiohttp, as `client` does over requests. It knows no OAuth either."""
 
+from __future__ import annotations
+
 import asyncio
 import ssl
 import time
@@ -28,8 +30,10 @@ from .tokens import Introspection, TokenResponse
 try:
     import aiohttp
     from multidict import CIMultiDict, CIMultiDictProxy
-except ImportError as missing:
-    raise ConfigurationError('AsyncClient needs the package "aiohttp": pip install "peeringdb-oauth[async]"') from missing
+
+    _HAS_AIOHTTP = True
+except ImportError:  # told when an AsyncClient is made, so that help() and completion work without it
+    _HAS_AIOHTTP = False
 
 T = TypeVar("T")
 
@@ -51,6 +55,8 @@ class AsyncClient:
         clock: Clock = time.time,
         monotonic: Clock = time.monotonic,
     ) -> None:
+        if not _HAS_AIOHTTP:
+            raise ConfigurationError('AsyncClient needs the package "aiohttp": pip install "peeringdb-oauth[async]"')
         self.config = config
         self.provider = Provider(config, clock)
         self._session, self._is_own = session, session is None

@@ -20,8 +20,12 @@ from .metadata import ProviderMetadata
 
 LIFETIME = 600  # seconds from the click on "log in" to the callback: a second factor may have to be set up in between
 MAX_CALLBACK = 8192  # characters; PeeringDB's codes have 30 and our states 43
-_CODE = re.compile(r"[\x20-\x7e]{1,1024}")  # RFC 6749 appendix A.11
+_CODE = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")  # narrower than RFC 6749 appendix A.11: markup would wake up a firewall in between
 _ERROR = re.compile(r"[a-z0-9_]{1,64}")  # narrower than RFC 6749 appendix A.7, for all registered words: it is repeated in messages
+_REGISTERED = (  # RFC 6749 section 4.1.2.1, OpenID Connect Core 3.1.2.6
+    *("invalid_request", "unauthorized_client", "unsupported_response_type", "invalid_scope", "server_error", "temporarily_unavailable"),
+    *("interaction_required", "login_required", "account_selection_required", "consent_required"),
+)
 _SECRET = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 section 4.1
 _URL = re.compile(r"[\x21-\x7e]+")
 _KNOWN = ("code", "error", "error_description", "error_uri", "iss")
@@ -51,6 +55,8 @@ class AuthorizationRequest:
     @classmethod
     def from_dict(cls, value: Any) -> "AuthorizationRequest":
         """What `to_dict` gave. Raises: `InvalidResponse` for anything else."""
+        if value is None:
+            raise InvalidResponse("no login is waiting for an answer here: start the login again", check="authorization_request")
         if not isinstance(value, Mapping):
             raise _malformed("is no mapping")
         scope, created_at = value.get("scope"), value.get("created_at")
@@ -225,7 +231,8 @@ def _refusal(error: str, code: str | None) -> ProviderError | InvalidResponse:
         return InvalidResponse("the callback's error is not one", check="error")
     if error == "access_denied":
         return LoginDenied("the login was cancelled at PeeringDB", error=error)
-    return ProviderError(f"PeeringDB refused the login: {error}", error=error)
+    said = error if error in _REGISTERED else "with a word that no standard has"  # or visitors could write on our pages
+    return ProviderError(f"PeeringDB refused the login: {said}", error=error)
 
 
 class UsedStates:
@@ -244,3 +251,8 @@ class UsedStates:
             while self._used and (len(self._used) >= self._limit or next(iter(self._used.values())) < now - LIFETIME):
                 del self._used[next(iter(self._used))]  # the oldest; once expired it is refused for that
             self._used[request.state] = request.created_at
+
+    def forget(self, request: AuthorizationRequest) -> None:
+        """Undo `use`, for a login that came to nothing before anything was sent."""
+        with self._lock:
+            self._used.pop(request.state, None)

@@ -62,6 +62,10 @@ class Budget:
         self._booked.extend([now] * request.booked)
         return True
 
+    def forget_in_flight(self) -> None:
+        """In a process that was forked: nothing is under way here."""
+        self._in_flight = 0
+
     def settle(self, request: HTTPRequest, response: HTTPResponse | None, now: float) -> None:
         """End an admitted request; ``response`` is None when there was none.
 
@@ -70,6 +74,9 @@ class Budget:
         """
         self._in_flight -= 1
         status = None if response is None else response.status
+        if status != 200:  # noqa: PLR2004 - then what was booked for the time after it is not needed
+            for _ in range(min(request.booked - 1, len(self._booked))):
+                self._booked.pop()
         if status in (401, 403):
             self._refusals += 1
             self._refusals_until = now + WINDOW

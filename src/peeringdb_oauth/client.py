@@ -1,6 +1,7 @@
 """The blocking client: drives the flows of `exchange` over requests. Knows connections, timeouts and limits; knows no OAuth."""
 
 import http.client
+import os
 import ssl
 import threading
 import time
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 import requests
 import urllib3
@@ -51,13 +52,20 @@ class Client:
     ) -> None:
         self.config = config
         self.provider = Provider(config, clock)
-        if session is None:
-            adapter = _Adapter(tls_context(config.ca_file))
-            self._transmit, self._close = _over_adapter(adapter, config.base_url), adapter.close
-        else:
-            self._transmit, self._close = _over_session(session), _leave_open
+        self._session = session
         self._monotonic = monotonic
         self._budget = Budget(config.requests_per_minute)
+        self._connect()
+        _clients.add(self)
+
+    def _connect(self) -> None:
+        """What a process cannot share with another: connections, and locks that somebody over there may hold."""
+        if self._session is None:
+            adapter = _Adapter(tls_context(self.config.ca_file))
+            self._transmit, self._close = _over_adapter(adapter, self.config.base_url), adapter.close
+        else:
+            self._transmit, self._close = _over_session(self._session), _leave_open
+        self._budget.forget_in_flight()
         self._budget_changed = threading.Condition()
         self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()  # each lives as long as somebody holds or awaits it
         self._locks_lock = threading.Lock()
@@ -171,6 +179,19 @@ class Client:
         return bytes(body)
 
 
+_clients: WeakSet[Client] = WeakSet()
+
+
+def _connect_anew() -> None:
+    for client in list(_clients):
+        client._connect()  # noqa: SLF001 - of this module
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    # Two processes on one connection would read each other's answers: somebody would be logged in as somebody else.
+    os.register_at_fork(after_in_child=_connect_anew)
+
+
 class _Adapter(HTTPAdapter):
     """Kept connections that share one TLS context: requests by itself loads the certificates anew for each, 30 ms at a time."""
 
@@ -214,9 +235,15 @@ def _over_session(session: requests.Session) -> Send:
             timeout=timeout,
             allow_redirects=False,
             stream=True,
+            hooks={"response": [*session.hooks["response"], _forget_redirect]},
         )
 
     return send
+
+
+def _forget_redirect(answer: requests.Response, *_: Any, **__: Any) -> None:
+    """Without it requests reads the whole body of a redirect, unbounded, although it is not to follow it."""
+    answer.headers.pop("Location", None)
 
 
 def _leave_open() -> None:

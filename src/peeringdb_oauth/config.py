@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -74,16 +75,16 @@ class ClientConfig:
         """
         problems: list[str] = []
         named = path or os.environ.get("PEERINGDB_OAUTH_CONFIG")
-        settings = _read_ini(Path(named or DEFAULT_INI), problems, required=bool(named)) | _read_environment(os.environ, problems)
+        ini = Path(named or DEFAULT_INI)
+        in_file, in_environment = _read_ini(ini, problems, required=bool(named)), _read_environment(os.environ, problems)
+        if in_file is None:  # what it would have said is not missing
+            raise ConfigurationError(*problems)
+        settings = {"client_id": "", "redirect_uri": ""} | in_file | in_environment
         arguments = {name: _convert(name, text, problems) for name, text in settings.items()}
-        if not settings and not problems:
-            problems.append(f"nothing is configured: there is neither {DEFAULT_INI} nor a variable PEERINGDB_OAUTH_CLIENT_ID")
-        for name in ("client_id", "redirect_uri"):
-            arguments.setdefault(name, "")
         try:
             config = cls(**arguments)
         except ConfigurationError as error:
-            problems.extend(error.problems)
+            problems.extend(_located(problem, ini) for problem in error.problems)
         if problems:
             raise ConfigurationError(*problems)
         return config
@@ -108,7 +109,7 @@ def scope_problems(scope: tuple[str, ...]) -> list[str]:
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address can only mean this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
+    if host == "localhost":  # not its subdomains: some resolvers ask the world for them
         return True
     try:
         return ip_address(host).is_loopback
@@ -125,6 +126,8 @@ def _client_problems(client_id: Any, client_secret: Any) -> list[str]:
             problems.append(f"{name}: missing or empty; copy it from your application's page at www.peeringdb.com/oauth2/applications/")
         elif value in _SAMPLES[name]:
             problems.append(f"{name}: still the sample value; copy the real one from your application's page at PeeringDB")
+        elif value[0] == value[-1] and value[0] in "'\"":
+            problems.append(f"{name}: has quotes around it; write it without them")
         elif not _VSCHAR.fullmatch(value):
             problems.append(f"{name}: has a character that none has, or a space at an end (RFC 6749 appendix A allows printable ASCII)")
         elif name == "client_secret" and _STORED_HASH.match(value):
@@ -195,26 +198,45 @@ def _other_problems(allow_http: Any, ca_file: Any) -> list[str]:
     return problems
 
 
-def _read_ini(path: Path, problems: list[str], *, required: bool) -> dict[str, str]:
+def _located(problem: str, ini: Path) -> str:
+    """A problem of a setting, with the places where it can be set."""
+    name, colon, rest = problem.partition(":")
+    key = next(key for key, argument in _INI_KEYS.items() if argument == name)
+    return f"{name} ({key} in {ini} or PEERINGDB_OAUTH_{name.upper()}){colon}{rest}"
+
+
+def _read_ini(path: Path, problems: list[str], *, required: bool) -> dict[str, str] | None:
+    """The file's settings, or None when it is there and cannot be read."""
     parser = configparser.ConfigParser(interpolation=None)  # a secret may have a % in it
     try:
-        parser.read_string(path.read_text("utf-8"), str(path))
+        parser.read_string(path.read_text("utf-8-sig"), str(path))
     except FileNotFoundError:
         if required:
             problems.append(f"{path}: no such file")
         return {}
     except OSError as error:
         problems.append(f"{path}: {error.strerror}")
-        return {}
-    except (configparser.Error, UnicodeDecodeError):  # their messages quote the file's lines, and one of them is the secret
-        problems.append(f"{path}: not an ini file")
-        return {}
+        return None
+    except (configparser.Error, UnicodeDecodeError) as error:  # whose messages quote the file's lines, and one of them is the secret
+        problems.append(f"{path}: {_what_is_wrong(error)}")
+        return None
     if not parser.has_section(_SECTION):
         problems.append(f"{path}: has no section [{_SECTION}]")
-        return {}
-    if not set(parser[_SECTION]) <= set(_INI_KEYS):  # not quoted: it may be the rest of a secret that was broken into two lines
-        problems.append(f"{path}: has a setting that does not exist (there are: {', '.join(_INI_KEYS)})")
+        return None
+    for key in set(parser[_SECTION]) - set(_INI_KEYS):  # not quoted: it may be the rest of a secret that was broken into two lines
+        meant = get_close_matches(key, _INI_KEYS, 1)
+        advice = f"; did you mean {meant[0]}?" if meant else f" (there are: {', '.join(_INI_KEYS)})"
+        problems.append(f"{path}: has a setting that does not exist{advice}")
     return {_INI_KEYS[key]: text for key, text in parser[_SECTION].items() if key in _INI_KEYS}
+
+
+def _what_is_wrong(error: configparser.Error | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "not text in UTF-8"
+    if isinstance(error, configparser.DuplicateOptionError | configparser.DuplicateSectionError):
+        return f"line {error.lineno} repeats a setting or a section"
+    lines = [number for number, _ in getattr(error, "errors", ())] or [getattr(error, "lineno", "?")]
+    return f"line {lines[0]} is neither a [section] nor a setting"
 
 
 def _read_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:

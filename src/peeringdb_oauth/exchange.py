@@ -5,6 +5,7 @@ No network in here: `Client` and `AsyncClient` each drive these with one small l
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from .authorization import AuthorizationRequest, Callback, UsedStates, create_authorization_request, read_callback
@@ -12,12 +13,13 @@ from .config import ClientConfig
 from .errors import ConfigurationError, InvalidIDToken, InvalidResponse, PeeringDBOAuthError, RateLimited, StateMismatch, TokenRejected
 from .id_token import IDTokenClaims, UnknownKey, read_subject
 from .id_token import verify_id_token as verify
-from .key_set import KeyCache, KeySet
+from .key_set import KeyCache, KeySet, require_cryptography
 from .messages import HTTPRequest, HTTPResponse
 from .metadata import PEERINGDB, ProviderMetadata
 from .profile import User
 from .tokens import (
     Introspection,
+    RefusedTokens,
     TokenResponse,
     build_code_request,
     build_introspection_request,
@@ -64,16 +66,24 @@ class Provider:
         self.metadata = ProviderMetadata.at(config.base_url)  # right for PeeringDB; others are asked before their ID tokens are trusted
         self.discovered = self.metadata == PEERINGDB
         self.used_states = UsedStates()
+        self.refused_tokens = RefusedTokens()
+        if "openid" in config.scope:
+            require_cryptography()
         self.key_cache = KeyCache()
 
     def authorization_request(self, *, scope: Iterable[str] | None, prompt: str | None) -> AuthorizationRequest:
         """A new login, as of now."""
-        return create_authorization_request(self.config, self.metadata, now=self.clock(), scope=scope, prompt=prompt)
+        request = create_authorization_request(self.config, self.metadata, now=self.clock(), scope=scope, prompt=prompt)
+        if "openid" in request.scope:
+            require_cryptography()  # rather than find out when the person comes back
+        return request
 
 
 def log_in(provider: Provider, request: AuthorizationRequest, callback: Callback) -> Exchange[Login]:
     """The callback of a login: two requests, one for the tokens and one for the profile."""
     now = provider.clock()
+    if request.redirect_uri != provider.config.redirect_uri or not request.url.startswith(f"{provider.config.base_url}/"):
+        raise InvalidResponse("the stored login belongs to another application: start the login again", check="authorization_request")
     try:
         code = read_callback(request, callback, issuer=provider.metadata.issuer, now=now)
     except StateMismatch:
@@ -92,10 +102,14 @@ def log_in(provider: Provider, request: AuthorizationRequest, callback: Callback
         code_verifier=request.code_verifier,
         booked=2,  # the profile is paid for in advance, or the login would be lost half-way
     )
-    response: HTTPResponse = yield token_request
+    try:
+        response: HTTPResponse = yield token_request
+    except RateLimited:  # nothing was sent, so the same callback may come again
+        provider.used_states.forget(request)
+        raise
     token = parse_token_response(token_request, response, requested=request.scope, now=now)
     claims = (yield from _verify_login(provider, request, token)) if "openid" in request.scope else None
-    user = yield from fetch_user(provider, token.access_token, booked=0)
+    user = yield from _fetch_profile(provider, token.access_token, booked=0)
     if claims is not None and claims.subject != str(user.id):  # OpenID Connect Core 5.3.2, for PeeringDB's profile
         raise InvalidIDToken("the ID token and the profile are about different people", check="sub")
     return Login(user=user, token=token, claims=claims)
@@ -178,8 +192,27 @@ def _fetch_keys(provider: Provider, *, unknown_key: bool) -> Exchange[None]:
     provider.key_cache.store(keys, now=provider.clock(), cache_control=response.headers.get("cache-control", ""))
 
 
-def fetch_user(provider: Provider, access_token: str, *, booked: int = 1) -> Exchange[User]:
-    """Who an access token speaks for, as PeeringDB sees it now."""
+def fetch_user(provider: Provider, access_token: str) -> Exchange[User]:
+    """Who an access token speaks for, as PeeringDB sees it now.
+
+    A token that was refused is not tried again for a minute, and each is tried once at a time: ten pages that a browser restores with a
+    dead session would otherwise be ten refusals, after which PeeringDB may be asked nothing for everybody's sake.
+    """
+    key = sha256(checked_token(access_token).encode("ascii")).hexdigest()
+    user: User = yield Alone(name=f"profile {key}", flow=_fetch_user_once(provider, access_token, key))
+    return user
+
+
+def _fetch_user_once(provider: Provider, access_token: str, key: str) -> Exchange[User]:
+    provider.refused_tokens.check(key, provider.clock())
+    try:
+        return (yield from _fetch_profile(provider, access_token))
+    except TokenRejected as error:
+        provider.refused_tokens.add(key, str(error), provider.clock())
+        raise
+
+
+def _fetch_profile(provider: Provider, access_token: str, *, booked: int = 1) -> Exchange[User]:
     request = build_profile_request(provider.metadata, access_token=access_token, booked=booked)
     response: HTTPResponse = yield request
     return User.from_profile(parse_profile_response(request, response))

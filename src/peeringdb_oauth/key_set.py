@@ -6,6 +6,7 @@ Sources: RFC 7517 (JSON Web Key), RFC 7518 sections 2, 3.3 and 6.3 (RSA), RFC 91
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 from .errors import ConfigurationError, InvalidResponse
@@ -24,6 +25,15 @@ FAILURE_COOL_DOWN = 10  # s until a failed fetch is repeated
 
 # Modulo these primes the powers of 65537 are few (CVE-2017-15361; the list is that of its discoverers' detector).
 ROCA_PRIMES = (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
+
+
+_MISSING = 'ID tokens need the package "cryptography": pip install "peeringdb-oauth[oidc]"'
+
+
+def require_cryptography() -> None:
+    """Nothing, if ID tokens can be verified here; it is not loaded for that. Raises: `ConfigurationError`."""
+    if find_spec("cryptography") is None:
+        raise ConfigurationError(_MISSING)
 
 
 def decode_base64url(text: bytes) -> bytes:
@@ -131,7 +141,7 @@ def _verifier(modulus: int, exponent: int) -> Callable[[bytes, bytes], bool]:
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers  # noqa: PLC0415
         from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
     except ImportError as missing:
-        raise ConfigurationError('ID tokens need the package "cryptography": pip install "peeringdb-oauth[oidc]"') from missing
+        raise ConfigurationError(_MISSING) from missing
     key, padding, algorithm = RSAPublicNumbers(exponent, modulus).public_key(), PKCS1v15(), SHA256()
 
     def verify(signature: bytes, message: bytes) -> bool:

@@ -19,7 +19,8 @@ MAX_TEXT = 1_000  # characters
 
 # What could forge a line in a log, turn a page's text around, or not be written as UTF-8 at all:
 # control characters, line and paragraph separators, directional overrides and isolates, lone surrogates.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Joiners stay: Persian and Indic names need them.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\U000e0000-\U000e007f]")
 
 
 class Permission(IntFlag):

@@ -15,6 +15,7 @@ from .metadata import ProviderMetadata
 
 SILENCE = 61.0  # seconds; PeeringDB forgets a refusal after 60 without a request (measured on 2.82.0)
 _MIN_PAUSE = 11.0  # seconds; PeeringDB repeats a 429 for 10 from its cache, whatever its Retry-After said, and anew when asked meanwhile
+REFUSAL_MEMORY = 60.0  # seconds
 _MAX_PAUSE = 3600.0  # seconds; nobody's Retry-After keeps us away for longer
 _MAX_EXPIRES_IN = 10 * 365 * 86400  # seconds
 _TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")  # RFC 6749 appendices A.12 and A.17, without spaces: it must fit into a header
@@ -27,7 +28,8 @@ _ERROR = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,64}")  # RFC 6749 appendix 
 class TokenResponse:
     """What the token endpoint granted (RFC 6749 section 5.1).
 
-    ``expires_at``: Unix seconds. ``scope``: as granted. The tokens are as good as the person's password: keep them on the server.
+    ``expires_at``: Unix seconds. ``scope``: as granted. The tokens are as good as the person's password: keep them on the server. To be
+    able to ask again later it is enough to store ``refresh_token``: `Client.refresh` takes that alone.
     """
 
     access_token: str = field(repr=False)
@@ -81,6 +83,27 @@ class Introspection:
         if isinstance(expires_at, bool) or not isinstance(expires_at, int):
             raise _invalid("exp", "is not a number of seconds")
         return cls(active=True, scope=tuple(dict.fromkeys(scope.split())), client_id=client_id, expires_at=expires_at)
+
+
+class RefusedTokens:
+    """Remembers for a minute which tokens PeeringDB refused, by their hashes. Bounded; the clock an argument (Unix seconds)."""
+
+    def __init__(self, limit: int = 1000) -> None:
+        self._limit = limit
+        self._refused: dict[str, tuple[float, str]] = {}  # hash -> when, and what was said; in the order of time
+
+    def add(self, key: str, reason: str, now: float) -> None:
+        """Remember one; the oldest goes when there are too many."""
+        while len(self._refused) >= self._limit:
+            self._refused.pop(next(iter(self._refused)), None)
+        self._refused[key] = (now, reason)
+
+    def check(self, key: str, now: float) -> None:
+        """Nothing for a token that may be tried. Raises: `TokenRejected`, as PeeringDB's refusal did."""
+        refused_at, reason = self._refused.get(key, (float("-inf"), ""))
+        if abs(now - refused_at) < REFUSAL_MEMORY:
+            raise TokenRejected(reason)
+        self._refused.pop(key, None)
 
 
 def build_code_request(

@@ -8,9 +8,16 @@ import pytest
 from peeringdb_oauth import ConfigurationError, sandbox
 from peeringdb_oauth.cli import main
 from peeringdb_oauth.sandbox import Started
-from peeringdb_oauth.sandbox.options import DEFAULT_REDIRECT_URIS
 
-STARTED = {"url": "http://127.0.0.1:8080", "ca_file": None, "client_id": "id", "client_secret": "it's secret", "control_token": "hidden"}
+STARTED = {
+    "url": "http://127.0.0.1:8080",
+    "ca_file": None,
+    "client_id": "id",
+    "client_secret": "it's secret",
+    "control_token": "hidden",
+    "people": {"ada": "may do everything", "bob.builder": "may read"},
+}
+REDIRECT_URIS = ("http://127.0.0.1:5000/login/peeringdb/callback", "http://localhost:5000/login/peeringdb/callback")
 
 
 @pytest.fixture
@@ -24,7 +31,7 @@ def run(monkeypatch):
             asked.append(options)
             ready(Started(**STARTED | started))
             if end:
-                raise end
+                end()
 
         monkeypatch.setattr(sandbox, "serve", serve)
         monkeypatch.setattr(sys, "argv", ["peeringdb-oauth", *arguments])
@@ -32,16 +39,21 @@ def run(monkeypatch):
             main()
         return ended.value.code, *asked
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield run
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def refuse():
+    raise ConfigurationError("this is wrong", "so is that")
 
 
 def test_by_default_a_free_port_plain_http_and_the_limits_of_peeringdb(run):
     status, options = run("sandbox")
     assert status == 0
     assert (options.port, options.tls, options.strict, options.limits, options.people, options.database, options.redirect_uris) == (
-        (0, False, False, True, None, None, DEFAULT_REDIRECT_URIS)
+        (0, False, False, True, None, None, REDIRECT_URIS)
     )
 
 
@@ -82,18 +94,37 @@ def test_does_not_show_the_token_that_opens_its_controls(run, capsys):
     assert "hidden" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("arguments", "introduced"), [((), True), (("--people", "p.toml"), False), (("--database", "d.sqlite"), False)])
-def test_people_are_introduced_if_they_are_known(run, capsys, arguments, introduced):
-    run("sandbox", *arguments)
-    assert ("orgadmin" in capsys.readouterr().out) == introduced
+def test_introduces_the_people_there_are(run, capsys):
+    run("sandbox")
+    assert "\n  ada          may do everything\n  bob.builder  may read\n" in capsys.readouterr().out
 
 
-def test_an_interruption_is_an_orderly_end(run):
-    assert run("sandbox", end=KeyboardInterrupt())[0] == 0
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interruption_is_an_orderly_end(run, number):
+    assert run("sandbox", end=lambda: signal.raise_signal(number))[0] == 0
+
+
+def test_a_second_hangup_does_not_interrupt_the_end(run):
+    cleaned_up = []
+
+    def hang_up_twice():
+        try:
+            signal.raise_signal(signal.SIGHUP)
+        finally:
+            signal.raise_signal(signal.SIGHUP)
+            cleaned_up.append(True)
+
+    assert (run("sandbox", end=hang_up_twice)[0], cleaned_up) == (0, [True])
+
+
+def test_a_hangup_that_is_ignored_stays_ignored(run):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    run("sandbox")
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
 def test_what_is_to_be_corrected_is_said_one_by_one(run, capsys):
-    status, _ = run("sandbox", end=ConfigurationError("this is wrong", "so is that"))
+    status, _ = run("sandbox", end=refuse)
     assert (status, capsys.readouterr().err) == (2, "peeringdb-oauth: this is wrong\npeeringdb-oauth: so is that\n")
 
 
@@ -102,4 +133,4 @@ def test_names_the_pip_line_when_the_command_line_is_not_installed(run, monkeypa
     for module in ("peeringdb_oauth.cli.program", "peeringdb_oauth.cli.sandbox"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     assert run("--version") == (2,)
-    assert 'pip install "peeringdb-oauth[cli]"' in capsys.readouterr().err
+    assert 'pip install "peeringdb-oauth[sandbox]"' in capsys.readouterr().err

@@ -44,7 +44,7 @@ def test_once_prints_nothing_but_the_user(arguments, name, perms):
 @pytest.mark.parametrize(
     ("person", "reason"),
     [
-        ("nobody-at-all", "nobody-at-all"),
+        ("nobody-at-all", "nobody here is called 'nobody-at-all'; there are: orgadmin, member, "),
         ("unverified", "has not verified your account"),
         ("emailunconf", "email address is not confirmed"),
         ("nonets", "lists no network for you"),
@@ -57,7 +57,14 @@ def test_once_says_in_one_line_why_somebody_does_not_get_in(person, reason):
     assert re.fullmatch(f"demo: .*{reason}.*\n", ended.stderr)
 
 
-def test_runs_until_interrupted_and_leaves_nothing_behind(monkeypatch, tmp_path):
+def test_a_person_without_once_is_refused():
+    ended = run("--user", "member")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("demo: error: --user goes with --once\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_runs_until_interrupted_and_leaves_nothing_behind(monkeypatch, tmp_path, number):
     for display in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(display, raising=False)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -71,7 +78,7 @@ def test_runs_until_interrupted_and_leaves_nothing_behind(monkeypatch, tmp_path)
             portal, pdb = re.search(r"portal +(\S+)", said)[1], re.search(r"PeeringDB +(\S+)", said)[1]
             assert "Log in with PeeringDB" in requests.get(portal, timeout=10).text
             assert requests.get(pdb, timeout=10).ok
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             _, errors = process.communicate(timeout=10)
         finally:
             process.kill()
@@ -82,12 +89,36 @@ def test_runs_until_interrupted_and_leaves_nothing_behind(monkeypatch, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def signals():
+    """As they were before, afterwards."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals")
 def test_ends_when_peeringdb_does(monkeypatch, capsys):
-    monkeypatch.setattr(demo.signal, "signal", lambda *_: None)
     monkeypatch.setattr(demo.Sandbox, "wait", Sandbox.close)
     monkeypatch.setattr(demo, "open_browser", lambda _: None)
     assert demo.main([]) == 1
     assert capsys.readouterr().err == "demo: the local PeeringDB has ended\n"
+
+
+@pytest.mark.usefixtures("signals")
+def test_a_hangup_that_is_ignored_stays_ignored(capsys):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert demo.main(["--once"]) == 0
+    assert "Ada Admin" in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("signals")
+def test_a_second_hangup_does_not_interrupt_the_end():
+    with pytest.raises(KeyboardInterrupt):
+        demo.interrupt(signal.SIGHUP, None)
+    signal.raise_signal(signal.SIGHUP)
 
 
 def test_an_outage_of_everything_is_told(pdb):

@@ -248,8 +248,13 @@ def test_a_disabled_account_cannot_log_in(pdb, web, app):
 
 
 def test_says_who_there_is_if_the_person_is_unknown(pdb, web, app):
-    with pytest.raises(SandboxError, match=r"no button for 'nobody'.*'orgadmin'"):
+    with pytest.raises(SandboxError, match=r"^nobody here is called 'nobody'; there are: orgadmin, member, "):
         pdb.log_in("nobody", web.authorization_url(app))
+
+
+def test_says_which_second_factors_there_are_if_it_is_unknown(pdb, web, app):
+    with pytest.raises(SandboxError, match=r"^no second factor here is called 'sms'; there are: otp, backup, security-key$"):
+        pdb.log_in("member", web.authorization_url(app), second_factor="sms")
 
 
 def test_wants_an_authorization_url_of_its_own(pdb):

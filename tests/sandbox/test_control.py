@@ -120,7 +120,7 @@ def test_the_json_endpoint_is_not_a_get(pdb, web):
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("uris", [[], ["/callback"], ["https://app.example.net/#x"], ["ftp://app.example.net/"]])
+@pytest.mark.parametrize("uris", [[], ["/callback"], ["https://app.example.net/#x"], ["https://a@app.example.net/"]])
 def test_an_application_needs_redirect_uris_that_can_work(pdb, uris):
     with pytest.raises(SandboxError, match="redirect URI"):
         pdb.register(*uris)
@@ -279,3 +279,22 @@ def test_the_json_endpoint_can_be_used_without_this_library(pdb, web):
     body = json.dumps({"kind": "error_500", "path": JWKS, "times": 1})
     assert web.send("POST", "/sandbox/api/fault", {"X-Sandbox-Token": pdb.control_token}, body).json() == {}
     assert [web.get(JWKS).status for _ in range(2)] == [500, 200]
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("seconds", [0, -1, 1e308, "NaN"])
+def test_time_goes_forward_and_not_without_end(web, pdb, seconds):
+    body = f'{{"seconds": {seconds}}}'
+    answer = web.send("POST", "/sandbox/api/advance", {"X-Sandbox-Token": pdb.control_token}, body)
+    assert (answer.status, answer.json()["error"].startswith("time only goes forward")) == (400, True)
+
+
+@pytest.mark.server
+def test_json_that_is_nested_too_deeply_is_refused(web, pdb):
+    answer = web.send("POST", "/sandbox/api/advance", {"X-Sandbox-Token": pdb.control_token}, "[" * 100_000)
+    assert answer.status == 400
+
+
+@pytest.mark.server
+def test_a_token_in_another_alphabet_is_a_wrong_token(web):
+    assert web.send("POST", "/sandbox/api/advance", {"X-Sandbox-Token": "\u00fc"}, "{}").status == 403

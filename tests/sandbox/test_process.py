@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -16,9 +17,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from peeringdb_oauth import Client, ClientConfig
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.sandbox import Sandbox, SandboxError
-from peeringdb_oauth.sandbox.options import DEFAULT_REDIRECT_URIS
 
 pytestmark = pytest.mark.server
 PEOPLE = Path(__file__).parent / "people"
@@ -55,8 +56,22 @@ def test_has_an_application_for_newcomers(web_for):
     with Sandbox(tls=False) as pdb:
         app = pdb.application
         assert (app.client_id, app.client_secret) == ("sandbox-client", "sandbox-secret-not-for-production")
-        assert app.redirect_uris == DEFAULT_REDIRECT_URIS
+        assert app.redirect_uris == tuple(f"http://{host}:5000/login/peeringdb/callback" for host in ("127.0.0.1", "localhost"))
         assert web_for(pdb).tokens(app, "member")["access_token"]
+
+
+def test_the_application_for_newcomers_needs_no_http_with_tls(pdb):
+    app = pdb.application
+    config = ClientConfig(
+        client_id=app.client_id,
+        client_secret=app.client_secret,
+        redirect_uri=app.redirect_uris[0],
+        base_url=pdb.url,
+        ca_file=pdb.ca_file,
+    )
+    with Client(config) as client:
+        request = client.authorization_request()
+        assert client.log_in(request, pdb.log_in("member", request.url)).user.name == "Mel Member"
 
 
 def test_speaks_http_without_tls_and_https_with_it(pdb):
@@ -133,11 +148,6 @@ def test_names_every_problem_of_its_options_at_once():
     assert len(caught.value.problems) == 3
 
 
-def test_needs_a_redirect_uri():
-    with pytest.raises(ConfigurationError, match="at least one redirect URI"), Sandbox(redirect_uris=[]):
-        pass
-
-
 def test_names_every_problem_of_a_people_file(tmp_path):
     path = tmp_path / "people.toml"
     path.write_text('[[people]]\nlogin = "Ada"\nid = 0\n', encoding="utf-8")
@@ -154,7 +164,7 @@ def test_a_file_replaces_the_people(web_for, name):
         assert [network["perms"] for network in web.get("/profile/v1", web.tokens(app, "ed")["access_token"]).json()["networks"]] == [3, 1]
         assert {web.get(path).status for path in ("/sandbox/", "/sandbox/people/new.comer/")} == {200}
         assert web.get("/profile/v1", web.tokens(app, "new.comer")["access_token"]).json()["verified_user"] is False
-        with pytest.raises(SandboxError, match="no button for 'orgadmin'"):
+        with pytest.raises(SandboxError, match=r"nobody here is called 'orgadmin'; there are: ed, new\.comer$"):
             pdb.log_in("orgadmin", web.authorization_url(app))
 
 
@@ -171,6 +181,7 @@ def test_a_database_file_survives_a_restart_with_people_tokens_sessions_and_keys
     with Sandbox(database=database) as pdb:
         web = web_for(pdb)
         assert Path(pdb.ca_file).read_bytes() == ca
+        assert Path(pdb.ca_file).is_absolute()
         assert web.get(JWKS).json() == jwks
         visitor.pdb = pdb
         assert "Em Unconf" in visitor.get("/").text
@@ -181,6 +192,24 @@ def test_a_database_file_survives_a_restart_with_people_tokens_sessions_and_keys
             web = web_for(pdb)
             assert web.refresh(app, token["refresh_token"]).json() == {"error": "invalid_grant"}
             assert web.tokens(app, "ed")
+
+
+def test_nobody_else_can_read_the_database_and_no_link_is_followed(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("precious", encoding="utf-8")
+    (tmp_path / "sandbox.sqlite.ca.pem").symlink_to(precious)
+    with Sandbox(database=tmp_path / "sandbox.sqlite"):
+        modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.glob("sandbox.sqlite*")}
+    assert modes
+    assert set(modes.values()) == {0}
+    assert precious.read_text(encoding="utf-8") == "precious"
+
+
+def test_modules_in_the_working_directory_are_not_run(tmp_path, monkeypatch):
+    (tmp_path / "trustme.py").write_text("raise SystemExit('somebody else was run')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with Sandbox() as pdb:
+        assert pdb.url
 
 
 def test_says_that_a_database_cannot_be_used(tmp_path):
@@ -255,6 +284,14 @@ def test_runs_in_the_foreground_until_ended_and_logs_no_secrets():
     assert log.decode().splitlines()[0] == "POST /oauth2/token/ 400"
     assert not [word for word in (b"in-the-query", b"in-the-body", b"in-a-header", b"Traceback") if word in log]
     assert process.returncode == 0
+
+
+def test_the_foreground_ends_with_its_terminal_and_cleans_up():
+    with run("--tls") as process:
+        told = dict(process.stdout.readline().decode().strip().split(": ", 1) for _ in range(5))
+        process.send_signal(signal.SIGHUP)
+        _, log = process.communicate(timeout=10)
+    assert (process.returncode, log, Path(told["ca_file"]).exists()) == (0, b"", False)
 
 
 def test_the_foreground_says_why_it_cannot_start():

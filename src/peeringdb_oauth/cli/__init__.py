@@ -20,7 +20,7 @@ def _program() -> Callable[[], None]:
     try:
         from peeringdb_oauth.cli.program import program  # noqa: PLC0415 - click and rich come in here
     except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f'the command line needs more packages ({error.name} is missing): pip install "peeringdb-oauth[cli]"'
+        raise ConfigurationError(  # the sandbox is the only command, and brings what the command line needs
+            f'the command line needs more packages ({error.name} is missing): pip install "peeringdb-oauth[sandbox]"'
         ) from error
     return program

@@ -1,7 +1,6 @@
 """``peeringdb-oauth sandbox``: a PeeringDB of one's own in the foreground."""
 
 import shlex
-import signal
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +13,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--port", type=int, metavar="PORT", default=0, help="Port on 127.0.0.1; without it, a free one.")
 @click.option("--tls", is_flag=True, help="Speak https, with a certificate made on the spot.")
-@click.option("--people", metavar="FILE", help="JSON or TOML file with the people to log in as.")
+@click.option(
+    "--people", metavar="FILE", help="JSON or TOML file with the people to log in as. Format: python -m pydoc peeringdb_oauth.sandbox"
+)
 @click.option("--strict", is_flag=True, help="Refuse http redirect URIs, as PeeringDB does.")
 @click.option("--no-limits", is_flag=True, help="Forget PeeringDB's rate limits and its memory for refusals.")
 @click.option("--database", metavar="FILE", help="SQLite file that survives a restart; without it, nothing does.")
@@ -32,7 +33,7 @@ def sandbox(
           peeringdb-oauth sandbox --redirect-uri http://127.0.0.1:3000/callback
     """  # noqa: D301 - \b is click's sign for lines to leave alone
     from peeringdb_oauth.sandbox import Options, serve  # noqa: PLC0415 - only this command needs it
-    from peeringdb_oauth.sandbox.options import DEFAULT_REDIRECT_URIS  # noqa: PLC0415
+    from peeringdb_oauth.sandbox.serving import end_in_order  # noqa: PLC0415
 
     options = Options(
         port=port,
@@ -41,10 +42,10 @@ def sandbox(
         limits=not no_limits,
         people=people,
         database=database,
-        redirect_uris=redirect_uris or DEFAULT_REDIRECT_URIS,
+        redirect_uris=redirect_uris,
         log=True,
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # however it is asked to end, it cleans up
+    end_in_order()
     try:
         serve(options=options, ready=lambda started: _announce(options, started))
     except KeyboardInterrupt:  # before it served
@@ -58,8 +59,10 @@ def _announce(options: "Options", started: "Started") -> None:
     for name, value in _settings(options, started).items():
         console.print(f"  export PEERINGDB_OAUTH_{name}={shlex.quote(value)}", style="cyan")
     console.print("\nTo try:\n")
-    _introduce(console, options)
-    console.print(f"  Change people, register applications   {started.url}/sandbox/")
+    width = max(map(len, started.people))
+    for login, about in started.people.items():
+        console.print(f"  {login:<{width}}  {about}")
+    console.print(f"\n  Change people, register applications   {started.url}/sandbox/")
     console.print(f"  Let it fail                            {started.url}/sandbox/faults/")
     console.print("\nCtrl-C ends it.\n")
 
@@ -78,14 +81,3 @@ def _settings(options: "Options", started: "Started") -> dict[str, str]:
     if not (started.ca_file and redirect_uri.startswith("https:")):
         settings["ALLOW_HTTP"] = "yes"
     return settings
-
-
-def _introduce(console: Console, options: "Options") -> None:
-    """The people to log in as, when they are those that come with the sandbox."""
-    if options.people or options.database:
-        return
-    from peeringdb_oauth.sandbox.cast import default_people  # noqa: PLC0415
-
-    for person in default_people().people:
-        console.print(f"  {person.login:<13}", person.about)
-    console.print()

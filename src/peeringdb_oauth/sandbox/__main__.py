@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from dataclasses import asdict
 
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.sandbox.options import DEFAULT_REDIRECT_URIS, Options, Started
-from peeringdb_oauth.sandbox.serving import serve, serve_child
+from peeringdb_oauth.sandbox.options import Options, Started
+from peeringdb_oauth.sandbox.serving import end_in_order, serve, serve_child
 
 
 def main() -> int:
@@ -17,7 +16,7 @@ def main() -> int:
     options = _arguments().parse_args()
     if options.child:
         return serve_child()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: clean up and go
+    end_in_order()
     try:
         serve(
             ready=_say,
@@ -29,7 +28,7 @@ def main() -> int:
                 limits=not options.no_limits,
                 people=options.people,
                 database=options.database,
-                redirect_uris=tuple(options.redirect_uri or DEFAULT_REDIRECT_URIS),
+                redirect_uris=tuple(options.redirect_uri),
                 log=True,
             ),
         )
@@ -48,15 +47,15 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--tls", action="store_true", help="https, with a certificate made on the spot")
     parser.add_argument("--strict", action="store_true", help="http redirect URIs fail, as at PeeringDB")
     parser.add_argument("--no-limits", action="store_true", help="no rate limit, no remembered refusals")
-    parser.add_argument("--people", metavar="FILE", help="JSON or TOML file with the people to log in as")
+    parser.add_argument("--people", metavar="FILE", help="JSON or TOML file with the people to log in as (format: the package's docstring)")
     parser.add_argument("--database", metavar="FILE", help="SQLite file (default: in memory)")
-    parser.add_argument("--redirect-uri", action="append", metavar="URI", help="of the default application; may be repeated")
+    parser.add_argument("--redirect-uri", action="append", default=[], metavar="URI", help="of the default application; may be repeated")
     return parser
 
 
 def _say(started: Started) -> None:
     for label, value in asdict(started).items():
-        if value is not None:
+        if isinstance(value, str):
             print(f"{label}: {value}", flush=True)  # noqa: T201
 
 

@@ -52,6 +52,7 @@ def boot(options: Options) -> Running:
     """A sandbox with these options, its port already bound. `ConfigurationError` says everything that cannot work."""
     if problems := options.problems():
         raise ConfigurationError(*problems)
+    os.umask(0o077)  # the database has the keys in it
     people = load_people(options.people) if options.people else None
     logging.getLogger().addHandler(logging.NullHandler())  # else Python prints warnings that quote requests
     clock.install()
@@ -62,6 +63,7 @@ def boot(options: Options) -> Running:
     from django.core.handlers.wsgi import WSGIHandler  # noqa: PLC0415
 
     from peeringdb_oauth.sandbox import keys, registration  # noqa: PLC0415
+    from peeringdb_oauth.sandbox.models import Person  # noqa: PLC0415
 
     listening = _listen(options)
     _prepare_database(people)
@@ -84,6 +86,7 @@ def boot(options: Options) -> Running:
         client_id=registration.DEFAULT_CLIENT_ID,
         client_secret=registration.DEFAULT_CLIENT_SECRET,
         control_token=state.control_token,
+        people={person.username: person.about or person.full_name.strip() for person in Person.objects.all()},
     )
     return Running(server=listening, started=started, temporary=temporary)
 
@@ -129,7 +132,9 @@ def _ca_file(options: Options) -> tuple[str | None, bool]:
     if not options.tls:
         return None, False
     if options.database:
-        return f"{options.database}.ca.pem", False
+        beside = Path(f"{Path(options.database).absolute()}.ca.pem")
+        beside.unlink(missing_ok=True)  # or a link there would have us overwrite what it points to
+        return str(beside), False
     handle, path = tempfile.mkstemp(prefix="peeringdb-sandbox-", suffix=".pem")
     os.close(handle)
     return path, True

@@ -76,8 +76,9 @@ class Browser:
 
     def _press(self, page: _Page, name: str = "", value: str = "") -> _Page | str:
         if name and (name, value) not in page.buttons:
-            there = ", ".join(repr(other) for button, other in page.buttons if button == name)
-            raise SandboxError(f"PeeringDB's page has no button for {value!r}, only for {there}")
+            there = ", ".join(other for button, other in page.buttons if button == name)
+            nothing = "nobody here is called" if name == "person" else "no second factor here is called"
+            raise SandboxError(f"{nothing} {value!r}; there are: {there}")
         fields = page.fields | ({name: value} if name else {})
         return self._follow("POST", urljoin(page.url, page.action), urlencode(fields), page.url)
 

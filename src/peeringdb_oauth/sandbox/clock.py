@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from django.utils import timezone
 
+MOST = 10 * 365 * 86400
 _real_time = time.time
 _ahead = 0.0  # seconds
 
@@ -22,6 +23,8 @@ def now() -> float:
 
 def advance(seconds: float) -> None:
     """Let `seconds` pass: codes, tokens, sessions and limits all see it."""
+    if not 0 < seconds <= MOST:
+        raise ValueError(f"time only goes forward: seconds must be more than 0, and at most {MOST} (ten years)")
     global _ahead  # noqa: PLW0603 - one process has one clock
     _ahead += seconds
 

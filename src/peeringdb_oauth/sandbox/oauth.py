@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import threading
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -20,6 +19,7 @@ from oauth2_provider.oauth2_backends import get_oauthlib_core
 from oauth2_provider.settings import oauth2_settings
 from oauth2_provider.views import AuthorizationView, TokenView
 
+from peeringdb_oauth.sandbox.options import is_loopback
 from peeringdb_oauth.sandbox.provider import Validator, profile
 from peeringdb_oauth.sandbox.settings import SCOPES
 
@@ -63,7 +63,8 @@ class Authorize(AuthorizationView):
     def redirect(self, redirect_to: str, application: Any) -> HttpResponse:  # noqa: ARG002 - the signature there
         """To the application. Anything but https is a bare 400, except loopback http in a sandbox that is not strict."""
         schemes = list(oauth2_settings.ALLOWED_REDIRECT_URI_SCHEMES)
-        if not settings.SANDBOX.options.strict and is_loopback_url(redirect_to):
+        parts = urlsplit(redirect_to)
+        if parts.scheme == "http" and is_loopback(parts.hostname or "") and not settings.SANDBOX.options.strict:
             schemes.append("http")
         return OAuth2ResponseRedirect(redirect_to, schemes)
 
@@ -115,12 +116,3 @@ def authorization_server_metadata(request: HttpRequest) -> HttpResponse:
             "signing_algorithms_supported": ["RS256", "HS256"],
         }
     )
-
-
-def is_loopback_url(url: str) -> bool:
-    """Whether this is http to this machine."""
-    parts = urlsplit(url)
-    try:
-        return parts.scheme == "http" and (parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback)
-    except ValueError:
-        return False

@@ -68,7 +68,9 @@ def load_people(path: str) -> People:
     try:
         text = Path(path).read_text(encoding="utf-8")
         document = json.loads(text) if path.endswith(".json") else tomllib.loads(text)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigurationError(f"the people file {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
         raise ConfigurationError(f"the people file {path} cannot be read: {error}") from error
     return parse_people(document)
 

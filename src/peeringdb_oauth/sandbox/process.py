@@ -17,7 +17,7 @@ from urllib.error import HTTPError
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.sandbox.browser import Browser, SandboxError
-from peeringdb_oauth.sandbox.options import DEFAULT_REDIRECT_URIS, Options, Started
+from peeringdb_oauth.sandbox.options import Options, Started
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,8 +47,8 @@ class Sandbox:
             callback_url = pdb.log_in("member", authorization_url)
 
     `people` is the path of a JSON or TOML file (format: see the package), `database` that of an SQLite file that survives a restart
-    (None: in memory), `hosts` are further host names that the provider answers to. Raises `ConfigurationError` with every reason for
-    which it cannot start.
+    (None: in memory), `redirect_uris` are those of `application` (none: it gets loopback ones, by https if `tls` or `strict`), `hosts` are
+    further host names that the provider answers to. Raises `ConfigurationError` with every reason for which it cannot start.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Sandbox:
         port: int = 0,
         database: str | os.PathLike[str] | None = None,
         host: str = "127.0.0.1",
-        redirect_uris: Sequence[str] = DEFAULT_REDIRECT_URIS,
+        redirect_uris: Sequence[str] = (),
         hosts: Sequence[str] = (),
         log: bool = False,
     ) -> None:
@@ -251,8 +251,9 @@ class Sandbox:
 def _spawn() -> subprocess.Popen[bytes]:
     """The child. It gets its options through the pipe, whose end tells it to end; so it goes even if this process is killed."""
     environ = {key: value for key, value in os.environ.items() if key not in {"DJANGO_SETTINGS_MODULE", "PYTHONWARNINGS"}}
+    # -P: a module in the working directory, which may be anybody's, is none of ours.
     return subprocess.Popen(
-        [sys.executable, "-m", "peeringdb_oauth.sandbox", "--child"],
+        [sys.executable, "-P", "-m", "peeringdb_oauth.sandbox", "--child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environ,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 import threading
 from dataclasses import asdict
@@ -30,6 +31,18 @@ def serve(*, options: Options, ready: Callable[[Started], None]) -> None:
             running.serve()
     finally:
         running.close()
+
+
+def end_in_order() -> None:
+    """Let `kill` and a closed terminal end this process as Ctrl-C does: everything is cleaned up."""
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has no SIGHUP
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup asks for that
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)  # shells pass a hangup on: the second must not interrupt the cleaning up
+    raise KeyboardInterrupt
 
 
 def serve_child() -> int:

@@ -1,0 +1,63 @@
+"""The options of a sandbox: what is accepted can work."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peeringdb_oauth import ClientConfig
+from peeringdb_oauth.sandbox import Options
+
+_PART = st.sampled_from(
+    ["http", "https", ":", "//", "/", "127.0.0.1", "localhost", "[::1]", "app.example.net", "[", "@", "#", "\\", ":5000", ":x"]
+)
+
+
+@pytest.mark.parametrize(("tls", "strict", "scheme"), [(False, False, "http"), (True, False, "https"), (False, True, "https")])
+def test_default_redirect_uris_are_https_where_http_would_not_do(tls, strict, scheme):
+    options = Options(tls=tls, strict=strict)
+    assert options.redirect_uris == tuple(f"{scheme}://{host}:5000/login/peeringdb/callback" for host in ("127.0.0.1", "localhost"))
+    assert options.problems() == []
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1/", "http://localhost:5000/callback", "http://[::1]:5000/", "https://app.example.net/"])
+def test_a_redirect_uri_is_https_or_stays_on_this_machine(uri):
+    assert Options(redirect_uris=(uri,)).problems() == []
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_http_never_leaves_this_machine(strict):
+    (problem,) = Options(strict=strict, redirect_uris=("http://app.example.net/",)).problems()
+    assert problem.startswith("redirect URI http://app.example.net/: ")
+
+
+def test_strict_wants_https_only():
+    (problem,) = Options(strict=True, redirect_uris=("https://localhost/", "http://localhost/")).problems()
+    assert problem == "redirect URI http://localhost/: strict refuses http as PeeringDB does; give one with https"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "callback",
+        "ftp://app.example.net/",
+        "https:///",
+        "https://a b/",
+        "https://a/\u00fc",
+        "https://a/#",
+        "https://u@a/",
+        "https://a\\b/",
+        "https://[",
+        "https://a:x/",
+    ],
+)
+def test_what_is_no_redirect_uri_is_named(uri):
+    (problem,) = Options(redirect_uris=(uri,)).problems()
+    assert problem.endswith(f"not {uri!r}")
+
+
+@given(st.lists(_PART | st.text(max_size=2), max_size=8).map("".join).filter(bool))
+def test_a_client_accepts_every_redirect_uri_that_is_accepted_here(uri):
+    if not Options(redirect_uris=(uri,)).problems():
+        assert ClientConfig(client_id="id", redirect_uri=uri, allow_http=True).redirect_uri == uri
