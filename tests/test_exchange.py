@@ -1,6 +1,7 @@
 """The flows by hand: what each asks, in which order, and what becomes of each answer. No network, no client."""
 
 import json
+import sys
 from base64 import urlsafe_b64encode
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -477,3 +478,11 @@ def test_a_login_that_was_lost_on_its_way_is_used_up(provider, walk):
         walk({"/oauth2/token/": TransportError("cut")})(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
     with pytest.raises(StateMismatch):
         walk()(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_without_cryptography_openid_is_refused_before_anybody_is_sent_away(provider, clock, monkeypatch, configured):
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    config = replace(provider.config, scope=("openid", "profile")) if configured else provider.config
+    with pytest.raises(ConfigurationError, match=r"peeringdb-oauth\[oidc\]"):
+        Provider(config, clock).authorization_request(scope=("openid", "profile"), prompt=None)

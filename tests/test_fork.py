@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from peeringdb_oauth.client import _connect_anew
 from peeringdb_oauth.messages import HTTPRequest
 
 
@@ -64,3 +65,11 @@ def test_a_lock_that_a_thread_of_the_parent_holds_is_free_in_the_child(server, m
     finally:
         ended.set()
         thread.join()
+
+
+def test_connecting_anew_leaves_the_old_connections_to_the_parent(server, make_client):
+    client = make_client(server)
+    client.fetch_user("before")
+    _connect_anew()  # as in a child; here it can be measured
+    client.fetch_user("after")
+    assert server.connections == 2

@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -187,7 +188,7 @@ def _connect_anew() -> None:
         client._connect()  # noqa: SLF001 - of this module
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
+with suppress(AttributeError):  # Windows has no fork
     # Two processes on one connection would read each other's answers: somebody would be logged in as somebody else.
     os.register_at_fork(after_in_child=_connect_anew)
 

@@ -1,5 +1,6 @@
 """A sandbox for all, and for each test a portal of its own, reached through Flask's test client or over HTTP."""
 
+import logging
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +12,13 @@ from peeringdb_oauth.sandbox import Sandbox
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 sys.path.insert(0, str(EXAMPLES))
+
+
+@pytest.fixture(autouse=True)
+def loud():
+    """The demo silences its process, which here is everybody's."""
+    yield
+    logging.disable(logging.NOTSET)
 
 
 class Visitor:
