@@ -15,9 +15,7 @@ from http import HTTPStatus
 
 import uvicorn
 
-from peeringdb_oauth import AccessDenied, AccessRule, ClientConfig, Permission, TokenRejected, TransportError
-from peeringdb_oauth.async_client import AsyncClient
-from peeringdb_oauth.bearer import BearerVerifier, InsufficientScope
+from peeringdb_oauth import AccessDenied, AccessRule, AsyncClient, BearerVerifier, ClientConfig, Permission, TokenRejected, TransportError
 
 
 def create_application(verifier):
@@ -42,7 +40,7 @@ async def answer(verifier, path, authorization):
     except TokenRejected as error:
         return HTTPStatus.UNAUTHORIZED, [("WWW-Authenticate", error.www_authenticate)], {"error": str(error)}
     except AccessDenied as error:
-        headers = [("WWW-Authenticate", error.www_authenticate)] if isinstance(error, InsufficientScope) else []
+        headers = [("WWW-Authenticate", error.www_authenticate)] if error.www_authenticate else []
         return HTTPStatus.FORBIDDEN, headers, {"reasons": error.reasons}
     except TransportError as error:  # of which RateLimited knows for how long
         seconds = math.ceil(getattr(error, "retry_after", 30))

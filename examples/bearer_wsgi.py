@@ -13,8 +13,7 @@ import sys
 from http import HTTPStatus
 from wsgiref.simple_server import make_server
 
-from peeringdb_oauth import AccessDenied, AccessRule, Client, ClientConfig, Permission, TokenRejected, TransportError
-from peeringdb_oauth.bearer import BearerVerifier, InsufficientScope
+from peeringdb_oauth import AccessDenied, AccessRule, BearerVerifier, Client, ClientConfig, Permission, TokenRejected, TransportError
 
 
 def create_application(verifier):
@@ -37,7 +36,7 @@ def answer(verifier, path, authorization):
     except TokenRejected as error:
         return HTTPStatus.UNAUTHORIZED, [("WWW-Authenticate", error.www_authenticate)], {"error": str(error)}
     except AccessDenied as error:
-        headers = [("WWW-Authenticate", error.www_authenticate)] if isinstance(error, InsufficientScope) else []
+        headers = [("WWW-Authenticate", error.www_authenticate)] if error.www_authenticate else []
         return HTTPStatus.FORBIDDEN, headers, {"reasons": error.reasons}
     except TransportError as error:  # of which RateLimited knows for how long
         seconds = math.ceil(getattr(error, "retry_after", 30))

@@ -25,7 +25,6 @@ from peeringdb_oauth.bearer import (
     MAX_AGE,
     PAUSE,
     BearerVerifier,
-    InsufficientScope,
     _challenge,
     _LookUps,
     _Memory,
@@ -262,7 +261,7 @@ def test_token_without_the_scope_that_the_rule_reads_is_a_403(make_verifier, pdb
     verifier = make_verifier(rule)
     pdb.introspection["scope"] = EVERY_SCOPE.replace(word, "")
     error = refusal(verifier, token())
-    assert isinstance(error, InsufficientScope)
+    assert type(error) is AccessDenied
     assert error.reasons == (f"this token was not granted the scope {word}: log in again, with an application that asks for it",)
     assert error.www_authenticate.startswith('Bearer realm="PeeringDB", error="insufficient_scope", error_description="')
     assert error.www_authenticate.endswith(f', scope="{word}"')
@@ -276,7 +275,7 @@ def test_call_about_a_network_needs_the_scope_networks(verifier, pdb):
     pdb.introspection["scope"] = "profile email"
     assert verifier.verify(token()).id == 1
     error = refusal(verifier, token(), asn=64500)
-    assert isinstance(error, InsufficientScope)
+    assert type(error) is AccessDenied
     assert 'scope="networks"' in error.www_authenticate
 
 
@@ -471,7 +470,7 @@ def test_rule_holds_for_id_tokens(make_verifier, pdb):
 def test_call_about_a_network_needs_an_id_token_that_tells_networks(verifier, pdb):
     id_token = pdb.id_token(networks=None)
     assert verifier.verify(id_token).networks == ()
-    assert isinstance(refusal(verifier, id_token, asn=64500), InsufficientScope)
+    assert "insufficient_scope" in refusal(verifier, id_token, asn=64500).www_authenticate
 
 
 def test_broken_key_set_is_not_the_tokens_fault(verifier, pdb):

@@ -36,7 +36,12 @@ EXAMPLES = [
     (InvalidIDToken("odd", check="aud"), InvalidResponse, "odd", {"check": "aud"}),
     (TokenRejected("old"), PeeringDBOAuthError, "old", {"www_authenticate": 'Bearer error="invalid_token"'}),
     (TokenRejected("old", www_authenticate="Bearer"), PeeringDBOAuthError, "old", {"www_authenticate": "Bearer"}),
-    (AccessDenied("not you", "not now"), PeeringDBOAuthError, "not you; not now", {"reasons": ("not you", "not now")}),
+    (
+        AccessDenied("not you", "not now"),
+        PeeringDBOAuthError,
+        "not you; not now",
+        {"reasons": ("not you", "not now"), "www_authenticate": None},
+    ),
 ]
 parametrized = pytest.mark.parametrize(("error", "parent", "message", "data"), EXAMPLES, ids=lambda value: repr(value)[:60])
 

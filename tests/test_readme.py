@@ -20,13 +20,13 @@ def examples():
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
-    """The README's n-th example, imported as a module of an application of its own."""
+    """Some of the README's examples, one after the other, imported as a module of an application of its own."""
     monkeypatch.chdir(tmp_path)  # the session files go here
     monkeypatch.syspath_prepend(tmp_path)
 
-    def load(number):
+    def load(*numbers):
         name = f"readme_example_{tmp_path.name}"
-        (tmp_path / f"{name}.py").write_text(examples()[number], "utf-8")
+        (tmp_path / f"{name}.py").write_text("\n".join(examples()[number] for number in numbers), "utf-8")
         return import_module(name)
 
     return load
@@ -54,22 +54,22 @@ def pdb(monkeypatch):
     ],
 )
 def test_flask_example_logs_in_whom_peeringdb_verified(load, pdb, person, page):
-    browser = load(0).app.test_client()
+    browser = load(0, 1).app.test_client()
     callback_url = pdb.log_in(person, browser.get("/login/peeringdb").location)
     answer = browser.get(callback_url.removeprefix(PORTAL))
     assert (answer.status_code, answer.text[: len(page[1])]) == page
 
 
 def test_flask_example_says_that_the_login_was_cancelled(load, pdb):
-    browser = load(0).app.test_client()
+    browser = load(0, 1).app.test_client()
     callback_url = pdb.log_in("member", browser.get("/login/peeringdb").location, consent=False)
     answer = browser.get(callback_url.removeprefix(PORTAL))
     assert (answer.status_code, answer.text) == (403, "No login: the login was cancelled at PeeringDB")
 
 
 def test_example_of_a_test_passes(load):
-    assert load(1).user.name == "Mel Member"
+    assert load(2).user.name == "Mel Member"
 
 
 def test_every_example_is_run():
-    assert len(examples()) == 2
+    assert len(examples()) == 3

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .access import AccessRule, Decision
     from .async_client import AsyncClient
     from .authorization import AuthorizationRequest
-    from .bearer import BearerVerifier, InsufficientScope
+    from .bearer import BearerVerifier
     from .client import Client
     from .config import ClientConfig
     from .errors import (
@@ -40,7 +40,7 @@ _MODULES = {
     "access": ("AccessRule", "Decision"),
     "async_client": ("AsyncClient",),
     "authorization": ("AuthorizationRequest",),
-    "bearer": ("BearerVerifier", "InsufficientScope"),
+    "bearer": ("BearerVerifier",),
     "client": ("Client",),
     "config": ("ClientConfig",),
     "errors": (
@@ -76,7 +76,6 @@ __all__ = [
     "ConfigurationError",
     "Decision",
     "IDTokenClaims",
-    "InsufficientScope",
     "Introspection",
     "InvalidIDToken",
     "InvalidResponse",

@@ -35,18 +35,6 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)  # what ``run`` gives: the user, or something to await that gives the user
 
 
-class InsufficientScope(AccessDenied):
-    """The token is good, but was not granted the scope that the rule reads: HTTP 403, not 401 (RFC 6750 section 3.1).
-
-    ``www_authenticate`` is the ready value of the header that goes with it.
-    """
-
-    def __init__(self, *missing: str) -> None:
-        reason = f"this token was not granted the scope {' '.join(missing)}: log in again, with an application that asks for it"
-        self.www_authenticate = _challenge("insufficient_scope", reason, scope=" ".join(missing))
-        super().__init__(reason)
-
-
 class _Client(Protocol[R_co]):
     """What is needed of a `Client` or an `AsyncClient`."""
 
@@ -60,7 +48,7 @@ class _Client(Protocol[R_co]):
 class _Verdict:
     """What became of a token. Times are Unix seconds."""
 
-    outcome: User | TokenRejected | InsufficientScope
+    outcome: User | TokenRejected | AccessDenied
     allowed: User | None = None  # whom the rule lets in where the call names no network
     sees_networks: bool = False  # the token was granted the scope
     since: float
@@ -136,7 +124,7 @@ class BearerVerifier(Generic[R]):
         if not isinstance(verdict.outcome, User):
             raise copy.copy(verdict.outcome)  # one that is raised collects frames, and there is a token in them
         if asn is not None and not verdict.sees_networks:
-            raise InsufficientScope("networks")
+            raise _insufficient_scope("networks")
         self._rule.require(verdict.outcome, asn=asn)
         return verdict.outcome
 
@@ -198,7 +186,7 @@ class BearerVerifier(Generic[R]):
             expires_at = introspection.expires_at or 0
             missing = [word for word in self._scope if word not in introspection.scope]
             if missing:
-                return self._good(InsufficientScope(*missing), now=now, expires_at=expires_at)
+                return self._good(_insufficient_scope(*missing), now=now, expires_at=expires_at)
             user = yield from exchange.fetch_user(self._provider, token)
         except TokenRejected as error:
             return _Verdict(outcome=_rejected(str(error)), since=now, until=now + MAX_AGE)
@@ -213,7 +201,7 @@ class BearerVerifier(Generic[R]):
             raise TokenRejected("this access token was issued to another application")
         return introspection
 
-    def _good(self, outcome: User | InsufficientScope, *, now: float, expires_at: float, sees_networks: bool = False) -> _Verdict:
+    def _good(self, outcome: User | AccessDenied, *, now: float, expires_at: float, sees_networks: bool = False) -> _Verdict:
         # User and rule are immutable, so the decision about them is.
         allowed = outcome if isinstance(outcome, User) and self._rule.check(outcome) else None
         until = min(now + MAX_AGE, expires_at)
@@ -315,6 +303,12 @@ def _scope_of(rule: AccessRule) -> tuple[str, ...]:
     """The scope without which PeeringDB does not say what the rule reads."""
     words = {"profile": True, "email": rule.verified_email, "networks": rule.asn is not None, "amr": rule.mfa}
     return tuple(word for word, needed in words.items() if needed)
+
+
+def _insufficient_scope(*missing: str) -> AccessDenied:
+    """The token is good, but was not granted what the rule reads: 403, not 401 (RFC 6750 section 3.1)."""
+    reason = f"this token was not granted the scope {' '.join(missing)}: log in again, with an application that asks for it"
+    return AccessDenied(reason, www_authenticate=_challenge("insufficient_scope", reason, scope=" ".join(missing)))
 
 
 def _rejected(reason: str) -> TokenRejected:

@@ -100,8 +100,12 @@ class TokenRejected(PeeringDBOAuthError):
 
 
 class AccessDenied(PeeringDBOAuthError):
-    """We know who it is, and the rule says no: HTTP 403. ``reasons`` has one plain sentence for each unmet condition."""
+    """We know who it is, and the rule says no: HTTP 403. ``reasons`` has one plain sentence for each unmet condition.
 
-    def __init__(self, *reasons: str) -> None:
+    ``www_authenticate`` is the ready value of the header where the token was not granted a scope (RFC 6750 section 3.1), else None.
+    """
+
+    def __init__(self, *reasons: str, www_authenticate: str | None = None) -> None:
         self.reasons = reasons
+        self.www_authenticate = www_authenticate
         super().__init__("; ".join(reasons))
