@@ -18,17 +18,7 @@ from hypothesis import strategies as st
 
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.async_client import AsyncClient
-from peeringdb_oauth.bearer import (
-    BAD_LOOK_UPS,
-    GENERATION,
-    GRACE,
-    MAX_AGE,
-    PAUSE,
-    BearerVerifier,
-    _challenge,
-    _LookUps,
-    _Memory,
-)
+from peeringdb_oauth.bearer import GENERATION, BearerVerifier, _challenge, _Memory
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.errors import (
     AccessDenied,
@@ -40,6 +30,7 @@ from peeringdb_oauth.errors import (
     TokenRejected,
     TransportError,
 )
+from peeringdb_oauth.look_ups import BAD_LOOK_UPS, GRACE, MAX_AGE, PAUSE, LookUps
 from peeringdb_oauth.profile import Permission
 
 NOW = 1_795_432_500.0
@@ -633,7 +624,7 @@ def test_clock_that_is_set_back_does_not_stop_look_ups(make_verifier, clock):
     st.lists(st.tuples(st.floats(0, 30), st.none() | st.floats(0, 1000), st.sampled_from(["good", "bad", "not sent"])), max_size=200),
 )
 def test_within_any_minute_there_are_no_more_look_ups_than_half_of_the_requests(requests_per_minute, tried):
-    look_ups, now, started, bad, waits = _LookUps(requests_per_minute), NOW, [], [], []
+    look_ups, now, started, bad, waits = LookUps(requests_per_minute), NOW, [], [], []
     for gap, age, outcome in tried:
         now += gap
         try:

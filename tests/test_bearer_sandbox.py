@@ -25,7 +25,8 @@ from peeringdb_oauth import (
     TokenRejected,
     TransportError,
 )
-from peeringdb_oauth.bearer import BAD_LOOK_UPS, GRACE, MAX_AGE, BearerVerifier
+from peeringdb_oauth.bearer import BearerVerifier
+from peeringdb_oauth.look_ups import BAD_LOOK_UPS, GRACE, MAX_AGE
 from peeringdb_oauth.sandbox import Sandbox
 
 pytestmark = pytest.mark.server

@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 LAYERS = [
     {"metadata", "config", "messages", "errors", "key_set"},
     {"authorization", "tokens", "id_token", "profile", "access", "memberships"},
-    {"exchange", "budget"},
+    {"exchange", "budget", "look_ups"},
     {"client", "async_client", "legacy", "tls"},
     {"web", "bearer"},
     {"integrations"},

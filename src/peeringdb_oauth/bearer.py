@@ -1,6 +1,6 @@
 """Bearer tokens at an API of one's own: an ID token or an access token in, the user out, or the right refusal (RFC 6750).
 
-Knows what PeeringDB said about which token and for how long that counts, and how often PeeringDB may be asked. Knows no web framework.
+Knows what PeeringDB said about which token and for how long that counts. Knows no web framework.
 """
 
 import copy
@@ -8,7 +8,6 @@ import inspect
 import math
 import re
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,16 +17,12 @@ from . import exchange
 from .access import AccessRule
 from .errors import AccessDenied, InvalidIDToken, RateLimited, TokenRejected, TransportError
 from .exchange import Alone, Exchange, Provider
+from .look_ups import GRACE, MAX_AGE, LookUps
 from .profile import User
 from .tokens import Introspection, checked_token
 
-MAX_AGE = 60  # s that an answer about a token counts, good or bad
-GRACE = 300  # s after PeeringDB last confirmed an access token that it still counts while PeeringDB cannot be asked
-BAD_LOOK_UPS = 10  # a minute, of tokens that turn out to be bad; then those never seen before have to wait
 LANES = 4  # tokens never seen before that are looked up at the same time
-PAUSE = 10  # s without look-ups after one that got no answer: each would keep its caller waiting for the timeout
 GENERATION = 1000  # tokens; two generations are remembered
-WINDOW = 60.0  # s
 REALM = "PeeringDB"
 _UNQUOTABLE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")  # RFC 6750 section 3: what an error_description must not have
 
@@ -88,7 +83,7 @@ class BearerVerifier(Generic[R]):
         self._rule = rule or AccessRule()
         self._scope = _scope_of(self._rule)
         self._deliver = cast("Callable[[User], R]", _awaitable if inspect.iscoroutinefunction(client.run) else _itself)
-        self._look_ups = _LookUps(self._provider.config.requests_per_minute)
+        self._look_ups = LookUps(self._provider.config.requests_per_minute)
         self._memory = _Memory()
 
     def verify(self, token: str, *, asn: int | None = None) -> R:
@@ -235,68 +230,6 @@ class _Memory:
         if len(self.young) >= GENERATION and key not in self.young:
             self._old, self.young = self.young, {}
         self.young[key] = verdict
-
-
-class _LookUps:
-    """How often PeeringDB may be asked about access tokens. Times are Unix seconds."""
-
-    def __init__(self, requests_per_minute: int | None) -> None:
-        # Each takes up to two requests, and logins keep the other half.
-        self._most = math.inf if requests_per_minute is None else max(1, requests_per_minute // 4)
-        self._most_bad = int(min(BAD_LOOK_UPS, max(1, self._most / 2)))  # nor may a flood take them all
-        self._started: deque[float] = deque()
-        self._suspect: deque[float] = deque()  # those of strangers that are not known to be good
-        self._paused_at = -math.inf
-        self._lock = threading.Lock()
-
-    def start(self, now: float, *, age: float | None) -> None:
-        """Take one. ``age``: of the answer to be renewed, None for a stranger. Raises: `RateLimited` if there is none left.
-
-        The more are taken, the older an answer must be, so that all have their turn when there are more than can be renewed.
-        """
-        share = 1 if age is None else (1 + min(max(age - MAX_AGE, 0) / (GRACE - MAX_AGE), 1)) / 2
-        with self._lock:
-            if (wait := PAUSE - abs(now - self._paused_at)) > 0:
-                raise _limited("PeeringDB did not answer a moment ago", wait)
-            if (wait := _wait(self._started, self._most * share, now)) > 0:
-                raise _limited("as many access tokens were looked up as leave logins enough of PeeringDB's requests", wait)
-            if age is None:
-                if (wait := _wait(self._suspect, self._most_bad, now)) > 0:
-                    raise _limited(f"{self._most_bad} bad access tokens came within a minute, so no other new one is looked up", wait)
-                self._suspect.append(now)
-            self._started.append(now)
-
-    def acquit(self, started: float) -> None:
-        """The token that was looked up then is a good one."""
-        with self._lock:
-            _discard(self._suspect, started)
-
-    def cancel(self, started: float) -> None:
-        """Nothing was asked."""
-        with self._lock:
-            _discard(self._suspect, started)
-            _discard(self._started, started)
-
-    def pause(self, now: float) -> None:
-        """There was no answer."""
-        with self._lock:
-            self._paused_at = now
-
-
-def _wait(started: deque[float], most: float, now: float) -> float:
-    """The seconds until there are fewer than ``most`` within a minute."""
-    while started and abs(now - started[0]) >= WINDOW:  # abs(): a clock that was set back must not make it long
-        started.popleft()
-    return 0.0 if len(started) < most else started[int(len(started) - most)] + WINDOW - now
-
-
-def _discard(started: deque[float], one: float) -> None:
-    if one in started:  # else it took longer than a minute
-        started.remove(one)
-
-
-def _limited(reason: str, wait: float) -> RateLimited:
-    return RateLimited(f"{reason}: nothing was sent; wait {math.ceil(wait)} s", retry_after=wait)
 
 
 def _scope_of(rule: AccessRule) -> tuple[str, ...]:
