@@ -1,6 +1,7 @@
 """What the tests of the client share: PeeringDB's recorded answers, real servers with canned ones, and clients that are closed."""
 
 import json
+import signal
 import ssl
 import threading
 from dataclasses import dataclass, field
@@ -18,6 +19,11 @@ from peeringdb_oauth.tls import tls_context
 
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
 settings.load_profile("unhurried")
+
+for number in (signal.SIGINT, signal.SIGHUP):
+    # A shell that runs the tests in the background has them ignore these, and so would everything that the tests start.
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 WIRE = Path(__file__).parent / "wire"
 
