@@ -20,10 +20,10 @@ from peeringdb_oauth.tls import tls_context
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
 settings.load_profile("unhurried")
 
-for number in (signal.SIGINT, signal.SIGHUP):
-    # A shell that runs the tests in the background has them ignore these, and so would everything that the tests start.
+# A shell that runs the tests in the background has them ignore these, and so would everything that the tests start.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, usual)
 
 WIRE = Path(__file__).parent / "wire"
 
