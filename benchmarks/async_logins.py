@@ -24,7 +24,7 @@ LogIn = Callable[[], Awaitable[object]]
 def measure(provider: Provider, rounds: int) -> Iterator[Row]:
     """The rows of this file."""
     crowds = max(3, rounds // 4)
-    pending = started_logins((rounds + 1) * CALLS + (crowds + 1) * IN_FLIGHT)
+    pending = started_logins(provider, (rounds + 1) * CALLS + (crowds + 1) * IN_FLIGHT)
     with asyncio.Runner() as runner:
         client, session = AsyncClient(config(provider)), runner.run(_session(provider))
 

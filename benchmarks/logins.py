@@ -55,12 +55,18 @@ def config(provider: Provider) -> ClientConfig:
     )
 
 
-def started_logins(number: int, *, openid: bool = False) -> list[tuple[AuthorizationRequest, dict[str, str]]]:
+def started_logins(provider: Provider, number: int, *, openid: bool = False) -> list[tuple[AuthorizationRequest, dict[str, str]]]:
     """Logins on their way, each with its callback. They share a nonce, for there is one ID token; a state counts once."""
     logins = []
     for at in range(number):
         text = f"{'openid' if openid else 'plain':-<10}{at:033}"
-        kept = {"url": "https://app.example.net/", "state": text, "nonce": NONCE, "code_verifier": text, "redirect_uri": REDIRECT_URI}
+        kept = {
+            "url": f"{provider.base_url}/oauth2/authorize/",
+            "state": text,
+            "nonce": NONCE,
+            "code_verifier": text,
+            "redirect_uri": REDIRECT_URI,
+        }
         scope = ("openid", *SCOPE) if openid else SCOPE
         request = AuthorizationRequest.from_dict(kept | {"scope": scope, "created_at": time.time()})
         logins.append((request, {"state": text, "code": "openid" if openid else "a-code"}))
@@ -79,8 +85,8 @@ def token_form() -> dict[str, str]:
 
 
 def _candidates(provider: Provider, client: Client, rounds: int) -> Mapping[str, LogIn]:
-    plain = started_logins(rounds * CALLS[OURS] + 10)
-    openid = started_logins(rounds * CALLS[OPENID] + 10, openid=True)
+    plain = started_logins(provider, rounds * CALLS[OURS] + 10)
+    openid = started_logins(provider, rounds * CALLS[OPENID] + 10, openid=True)
     return {
         OURS: lambda: client.log_in(*plain.pop()),
         OPENID: lambda: client.log_in(*openid.pop()),
