@@ -429,6 +429,16 @@ def test_stops_before_the_eleventh_refusal(make_client, server, clock):
     assert (caught.value.retry_after, len(server.received)) == (60, 10)
 
 
+def test_who_asks_the_same_does_not_wait_out_everybodys_timeout_one_after_the_other(make_client, server):
+    release = threading.Event()
+    hold(server, PROFILE, "profile-orgadmin", threading.Semaphore(0), release)
+    client = make_client(server, timeout=0.5)
+    outcomes = run_all(lambda: client.fetch_user("t"), 8)
+    release.set()
+    assert [type(error) for error in outcomes] == [TransportError] * 8
+    assert len(server.received) <= 2  # the first, and perhaps one that got its place at the last moment
+
+
 def test_a_dead_token_is_refused_once_however_many_ask_and_again_after_a_minute(make_client, server, clock):
     client = make_client(server, arguments={"clock": clock})
     server.replay(PROFILE, "profile-error-bad-token")

@@ -130,8 +130,15 @@ class AsyncClient:
 
     async def _run_alone(self, alone: Alone) -> Any:
         lock = self._locks.setdefault(alone.name, asyncio.Lock())
-        async with lock:
+        try:
+            async with asyncio.timeout(self.config.timeout):
+                await lock.acquire()
+        except TimeoutError:
+            raise TransportError(f"PeeringDB has been asked the same already, and has not answered for {self.config.timeout:g} s") from None
+        try:
             return await self.run(alone.flow)
+        finally:
+            lock.release()
 
     async def _send(self, request: HTTPRequest) -> HTTPResponse:
         await self._admit(request)

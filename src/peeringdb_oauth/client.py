@@ -138,8 +138,12 @@ class Client:
     def _run_alone(self, alone: Alone) -> Any:
         with self._locks_lock:
             lock = self._locks.setdefault(alone.name, threading.Lock())
-        with lock:
+        if not lock.acquire(timeout=self.config.timeout):  # or everybody would wait out everybody's timeout, one after the other
+            raise TransportError(f"PeeringDB has been asked the same already, and has not answered for {self.config.timeout:g} s")
+        try:
             return self.run(alone.flow)
+        finally:
+            lock.release()
 
     def _send(self, request: HTTPRequest) -> HTTPResponse:
         with self._budget_changed:

@@ -238,9 +238,8 @@ def refresh(provider: Provider, token: TokenResponse | str) -> Exchange[TokenRes
     except PeeringDBOAuthError as error:
         if isinstance(error, InvalidIDToken) and not isinstance(error, UnknownKey):
             raise
-        return replace(
-            refreshed, id_token=None
-        )  # without its key it proves nothing, but the tokens must not be lost: the old ones are dead
+        # Without its key it proves nothing, but the tokens must not be lost: the old ones are dead.
+        return replace(refreshed, id_token=None)
     if subject is not None and claims.subject != subject:  # OpenID Connect Core 12.2
         raise InvalidIDToken("the refreshed ID token is about somebody else", check="sub")
     return refreshed
