@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import ssl
 import time
 from collections.abc import Callable, Iterable
@@ -20,7 +21,7 @@ from .authorization import AuthorizationRequest, Callback
 from .budget import Budget
 from .config import ClientConfig
 from .errors import ConfigurationError, InvalidResponse, PeeringDBOAuthError, RateLimited, TransportError
-from .exchange import Alone, Clock, Exchange, Login, Provider
+from .exchange import Alone, Call, Clock, Exchange, Login, Provider, Step
 from .id_token import IDTokenClaims
 from .messages import MAX_BODY, HTTPRequest, HTTPResponse
 from .profile import User
@@ -115,18 +116,25 @@ class AsyncClient:
 
     async def run(self, flow: Exchange[T]) -> T:
         """As `Client.run`."""
-        step: Callable[[], HTTPRequest | Alone] = partial(next, flow)
+        proceed: Callable[[], Step] = partial(next, flow)
         with closing(flow):  # cancelled, it ends here and now: before the lock around it is free
             while True:
                 try:
-                    request = step()
+                    step = proceed()
                 except StopIteration as done:
                     result: T = done.value
                     return result
                 try:
-                    step = partial(flow.send, await (self._run_alone(request) if isinstance(request, Alone) else self._send(request)))
+                    proceed = partial(flow.send, await self._take(step))
                 except PeeringDBOAuthError as error:
-                    step = partial(flow.throw, error)
+                    proceed = partial(flow.throw, error)
+
+    async def _take(self, step: Step) -> Any:
+        if isinstance(step, Alone):
+            return await self._run_alone(step)
+        if isinstance(step, Call):
+            return await (step.function() if inspect.iscoroutinefunction(step.function) else asyncio.to_thread(step.function))
+        return await self._send(step)
 
     async def _run_alone(self, alone: Alone) -> Any:
         lock = self._locks.setdefault(alone.name, asyncio.Lock())

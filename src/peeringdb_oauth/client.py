@@ -22,7 +22,7 @@ from .authorization import AuthorizationRequest, Callback
 from .budget import REFUSALS, Budget
 from .config import ClientConfig
 from .errors import InvalidResponse, PeeringDBOAuthError, RateLimited, TransportError
-from .exchange import Alone, Clock, Exchange, Login, Provider
+from .exchange import Alone, Call, Clock, Exchange, Login, Provider, Step
 from .id_token import IDTokenClaims
 from .messages import MAX_BODY, HTTPRequest, HTTPResponse
 from .profile import User
@@ -123,17 +123,22 @@ class Client:
 
     def run(self, flow: Exchange[T]) -> T:
         """Drive a flow of `exchange` to its end."""
-        step: Callable[[], HTTPRequest | Alone] = partial(next, flow)
+        proceed: Callable[[], Step] = partial(next, flow)
         while True:
             try:
-                request = step()
+                step = proceed()
             except StopIteration as done:
                 result: T = done.value
                 return result
             try:
-                step = partial(flow.send, self._run_alone(request) if isinstance(request, Alone) else self._send(request))
+                proceed = partial(flow.send, self._take(step))
             except PeeringDBOAuthError as error:
-                step = partial(flow.throw, error)
+                proceed = partial(flow.throw, error)
+
+    def _take(self, step: Step) -> Any:
+        if isinstance(step, Alone):
+            return self._run_alone(step)
+        return step.function() if isinstance(step, Call) else self._send(step)
 
     def _run_alone(self, alone: Alone) -> Any:
         with self._locks_lock:

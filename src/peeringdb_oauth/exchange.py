@@ -44,8 +44,17 @@ class Alone:
     flow: "Exchange[Any]"
 
 
-# Yields what to send, or a flow to go through alone; is sent the response, or the flow's result, or is thrown the error instead.
-Exchange = Generator[HTTPRequest | Alone, Any, T]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A function of the application's that may take time, such as a look into its store. `AsyncClient` awaits it, or gives it a thread."""
+
+    function: Callable[[], Any]
+
+
+Step = HTTPRequest | Alone | Call
+
+# Yields what to send, go through alone, or call; is sent the response or the result, or is thrown the error instead.
+Exchange = Generator[Step, Any, T]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

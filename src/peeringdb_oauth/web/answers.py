@@ -1,0 +1,115 @@
+"""Every answer that a login has: redirects, failures as a page or as JSON, and the addresses in them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode, urlsplit
+
+from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.web.failures import LOGGED_OUT, Failure
+from peeringdb_oauth.web.return_path import safe_return_path
+from peeringdb_oauth.web.visit import Answer, Cookie, Page, Visit
+
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """Where an application has the pages of the login, below the path it is mounted at. ``home``: where to go when nothing else is said."""
+
+    login: str = "/login/peeringdb"
+    callback: str = "/login/peeringdb/callback"
+    logout: str = "/logout"
+    home: str = "/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Builds the answers of one application. Raises: `ConfigurationError` when its redirect URI does not lead to its callback."""
+
+    redirect_uri: str
+    paths: Paths = field(default_factory=Paths)
+
+    def __post_init__(self) -> None:
+        if not urlsplit(self.redirect_uri).path.endswith(self.paths.callback):
+            raise ConfigurationError(
+                f"redirect_uri: must end in {self.paths.callback}, where this application takes callbacks, such as "
+                f"{self.origin}{self.paths.callback}; set it (PEERINGDB_OAUTH_REDIRECT_URI), and register the same at PeeringDB"
+            )
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host that people use, as configured."""
+        parts = urlsplit(self.redirect_uri)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def redirect(self, location: str, *, cookies: tuple[Cookie, ...] = (), status: int = 302) -> Answer:
+        """To another page."""
+        return Answer(status=status, location=location, headers=_NO_STORE, cookies=cookies)
+
+    def failure(
+        self,
+        visit: Visit,
+        failure: Failure,
+        reasons: tuple[str, ...] = (),
+        *,
+        logged_in: bool,
+        return_path: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """A failure, with its ways on. ``return_path``: where the next login leads to; by itself, here."""
+        return_path = return_path or self.here(visit)
+        login_url = self.login_url(visit, return_path)
+        headers = _NO_STORE | dict(headers or {})
+        if not visit.wants_page:
+            body = {"title": failure.title, "reasons": reasons, "advice": failure.advice, "login_url": login_url}
+            return Answer(status=failure.status, json=body, headers=headers)
+        page = Page(
+            status=failure.status,
+            title=failure.title,
+            reasons=reasons,
+            advice=failure.advice,
+            login_url=login_url,
+            other_account_url=self.login_url(visit, return_path, again=True),
+            home_url=self.home(visit) if logged_in else None,
+        )
+        return Answer(status=failure.status, page=page, headers=headers)
+
+    def ask_to_log_in(self, visit: Visit) -> Answer:
+        """The way to log in and to come back here."""
+        if visit.is_safe and visit.wants_page:
+            return self.redirect(self.login_url(visit, visit.address))
+        return self.failure(visit, LOGGED_OUT, logged_in=False)
+
+    def login_url(self, visit: Visit, return_path: str, *, again: bool = False) -> str:
+        """Where a login starts that leads to ``return_path``. ``again``: PeeringDB is to ask for the password in any case."""
+        query = {"next": self.return_path(visit, return_path)} | ({"prompt": "login"} if again else {})
+        return f"{visit.root}{self.paths.login}?{urlencode(query, safe='/')}"
+
+    def return_path(self, visit: Visit, text: object) -> str:
+        """``text`` if it is a page to come back to; those of the login itself are none."""
+        path = safe_return_path(text, default=self.home(visit))
+        of_the_login = {visit.root + own for own in (self.paths.login, self.paths.callback, self.paths.logout)}
+        return self.home(visit) if path.partition("?")[0].partition("#")[0] in of_the_login else path
+
+    def home(self, visit: Visit) -> str:
+        """Where to go when nothing else is said."""
+        return visit.root + self.paths.home
+
+    def here(self, visit: Visit) -> str:
+        """The page itself, if one can come back to it."""
+        return self.return_path(visit, visit.address) if visit.is_safe else self.home(visit)
+
+    def why_unknown(self, visit: Visit) -> str:
+        """Why there is no login for a callback, and what to set if its address is not the configured one."""
+        why = (
+            "no login of this browser is waiting for this answer: it was used already, took longer than ten minutes, "
+            f"was started at another address than {self.origin}, or the browser keeps no cookies"
+        )
+        here = f"{visit.origin}{visit.root}{visit.path}"
+        if here == self.redirect_uri.partition("?")[0]:
+            return why
+        return (
+            f"{why}. For the people who run this site: this page was asked for as {here}, and the redirect URI is {self.redirect_uri}. "
+            "Set PEERINGDB_OAUTH_REDIRECT_URI to the address that people use, and register the same at PeeringDB; "
+            "a proxy in between must pass on Host and X-Forwarded-Proto"
+        )

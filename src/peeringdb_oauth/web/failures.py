@@ -1,0 +1,61 @@
+"""What people see when something does not work: for every error a status, a heading, and what to do now."""
+
+from typing import NamedTuple
+
+from peeringdb_oauth.errors import (
+    AccessDenied,
+    ConfigurationError,
+    InvalidIDToken,
+    InvalidResponse,
+    LoginDenied,
+    PeeringDBOAuthError,
+    ProviderError,
+    RateLimited,
+    StateMismatch,
+    TokenRejected,
+    TransportError,
+)
+
+
+class Failure(NamedTuple):
+    """The status of the answer, the heading of the page, and what to do now."""
+
+    status: int
+    title: str
+    advice: str
+
+
+_LATER = "The fault is not yours. Try again in a few minutes."
+_OPERATOR = "The people who run this site have to look into it. Their log says why."
+_FAILURES = {
+    LoginDenied: Failure(403, "You cancelled the login", "Nothing was passed on to us. Log in whenever you like."),
+    StateMismatch: Failure(400, "This login was not started here", "It may belong to another window or browser. Start it again from here."),
+    AccessDenied: Failure(403, "You have no access here", "When this has changed at PeeringDB, log in again."),
+    TokenRejected: Failure(403, "Your login has ended", "PeeringDB no longer accepts it. Log in again to go on."),
+    RateLimited: Failure(503, "PeeringDB asks us to wait", "Too much was asked of it from here. The fault is not yours: try again later."),
+    TransportError: Failure(502, "PeeringDB is not available", _LATER),
+    ProviderError: Failure(502, "PeeringDB refused this site", _OPERATOR),
+    InvalidIDToken: Failure(502, "PeeringDB's answer cannot be trusted", _LATER),
+    ConfigurationError: Failure(500, "The login is not set up right", _OPERATOR),
+    PeeringDBOAuthError: Failure(502, "PeeringDB's answer cannot be used", _LATER),
+}
+_CALLBACK = ("authorization_request", "callback", "code", "created_at", "error", "iss")  # the address is wrong, not PeeringDB
+
+UNFINISHED = Failure(400, "This login cannot be completed", "Start it again from here, and finish it within ten minutes.")
+LOGGED_OUT = Failure(401, "You are not logged in", "Log in with PeeringDB to go on.")
+FORGED = Failure(403, "This form cannot be accepted", "Perhaps you logged out in another window. Go back, reload the page, and try again.")
+
+
+def failure_of(error: PeeringDBOAuthError) -> Failure:
+    """What to show for an error of this library."""
+    if type(error) is InvalidResponse and error.check in _CALLBACK:
+        return UNFINISHED
+    return next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)
+
+
+def reasons_of(error: PeeringDBOAuthError) -> tuple[str, ...]:
+    """Why, in sentences. The library's messages are written for people and hold no secrets; settings are nobody else's business."""
+    if isinstance(error, ConfigurationError):
+        return ()
+    reasons = error.reasons if isinstance(error, AccessDenied) else (str(error),)
+    return tuple(reason[:1].upper() + reason[1:] for reason in reasons)

@@ -1,0 +1,103 @@
+"""Logins on their way: each in a sealed cookie of its own, so that parallel tabs do not disturb each other.
+
+A cookie cannot be read by scripts or by the person (the PKCE verifier is in it), lives for as long as the login is valid, and goes with
+the login's answer, whatever that is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from peeringdb_oauth.authorization import LIFETIME, AuthorizationRequest
+from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.web.seal import Sealer
+from peeringdb_oauth.web.visit import Cookie
+
+MOST = 5  # logins at a time in one browser
+MOST_BYTES = 3072  # of all their cookies together: servers take about 8 KB of cookies, and the session needs up to 4
+_PURPOSE = "login"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingLogin:
+    """A login that was started. ``again``: the person was asked for their password although they may have been logged in."""
+
+    request: AuthorizationRequest
+    return_path: str
+    again: bool
+
+
+class PendingLogins:
+    """Writes and reads the cookies of one application's logins."""
+
+    def __init__(self, config: ClientConfig, sealer: Sealer) -> None:
+        self._config = config
+        self._sealer = sealer
+        self._secure = config.redirect_uri.startswith("https:")
+        self._prefix = "__Host-peeringdb-login-" if self._secure else "peeringdb-login-"
+
+    def start(self, login: PendingLogin, cookies: Mapping[str, str]) -> tuple[Cookie, ...]:
+        """The cookie of a new login, and the end of those for which there is no room beside it: the oldest."""
+        request = login.request
+        value = self._sealer.seal(
+            _PURPOSE,
+            [
+                *(request.created_at, request.state, request.code_verifier, request.nonce),
+                *(" ".join(request.scope), login.return_path, login.again),
+            ],
+        )
+        kept, size = 1, len(value)
+        ended = []
+        for name, other in sorted(self._mine(cookies).items(), key=self._age):
+            kept, size = kept + 1, size + len(other)
+            if kept > MOST or size > MOST_BYTES:
+                ended.append(self.end(name))
+        return self._cookie(self._name(request.state), value, LIFETIME), *ended
+
+    def find(self, state: object, cookies: Mapping[str, str]) -> tuple[str, PendingLogin] | None:
+        """The login that a callback's ``state`` belongs to, with the name of its cookie; None if this browser has none.
+
+        Raises: `InvalidResponse` when the login is not one that this application can have started.
+        """
+        if not isinstance(state, str) or not state:
+            return None
+        name = self._name(state)
+        stored = self._open(cookies.get(name))
+        if stored is None:
+            return None
+        created_at, own_state, code_verifier, nonce, scope, return_path, again = stored
+        request = AuthorizationRequest.from_dict(
+            {
+                "url": f"{self._config.base_url}/",  # where it led to matters no more
+                "state": own_state,
+                "nonce": nonce,
+                "code_verifier": code_verifier,
+                "redirect_uri": self._config.redirect_uri,
+                "scope": scope.split(),
+                "created_at": created_at,
+            }
+        )
+        return name, PendingLogin(request=request, return_path=return_path, again=again)
+
+    def end(self, name: str) -> Cookie:
+        """The cookie that ends the login of this name."""
+        return self._cookie(name, "", 0)
+
+    def _cookie(self, name: str, value: str, max_age: int) -> Cookie:
+        return Cookie(name=name, value=value, max_age=max_age, secure=self._secure)
+
+    def _name(self, state: str) -> str:
+        return self._prefix + sha256(state.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    def _mine(self, cookies: Mapping[str, str]) -> dict[str, str]:
+        return {name: value for name, value in cookies.items() if name.startswith(self._prefix)}
+
+    def _age(self, cookie: tuple[str, str]) -> float:
+        """For sorting: the younger, the smaller; what cannot be opened comes last."""
+        stored = self._open(cookie[1])
+        return float("inf") if stored is None else -float(stored[0])
+
+    def _open(self, value: str | None) -> list[Any] | None:
+        stored: list[Any] | None = self._sealer.open(_PURPOSE, value)
+        return stored

@@ -1,0 +1,150 @@
+"""What a login leaves in the framework's session: who it is, compactly, and its tokens, sealed.
+
+The session may be a cookie that can be read and holds 4 KB. So a user takes less than 2 KB of it; a longer list of networks goes
+into the store, and what the store has lost is asked of PeeringDB again. Nothing is left out without a word.
+"""
+
+import json
+import secrets
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from peeringdb_oauth import exchange
+from peeringdb_oauth.errors import InvalidResponse
+from peeringdb_oauth.exchange import Call, Exchange, Login, Provider
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.web.seal import Sealer
+from peeringdb_oauth.web.stores import Store
+
+KEY = "peeringdb"  # of everything that is ours in the framework's session
+MAX_SIZE = 2000  # bytes of a user, as JSON
+_PURPOSE = "tokens"
+_FIELDS = ("id", "name", "given_name", "family_name", "email", "verified_email", "verified_user", "amr")
+_COLUMNS = ("id", "asn", "name", "perms", "manage_peering_sessions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A login as its session remembers it. Times are Unix seconds.
+
+    ``user`` is as PeeringDB last said it, at ``checked_at``; not all of it, if there is a ``rest``, the key of the whole in the store.
+    ``again``: they were asked for their password at this login. The login counts until ``expires_at``.
+    """
+
+    user: User
+    rest: str | None = field(repr=False)
+    checked_at: float
+    expires_at: int
+    again: bool
+    csrf_token: str = field(repr=False)
+    tokens: str = field(repr=False)  # sealed
+
+
+class Sessions:
+    """Reads and writes the sessions of one application. ``asns``: the networks that its rule names; they never leave the session."""
+
+    def __init__(self, provider: Provider, sealer: Sealer, store: Store, *, asns: tuple[int, ...] = ()) -> None:
+        self._provider = provider
+        self._sealer = sealer
+        self._store = store
+        self._asns = asns
+
+    def begin(self, session: MutableMapping[str, Any], login: Login, *, again: bool) -> Exchange[None]:
+        """Remember a login."""
+        kept = Kept(
+            user=login.user,
+            rest=None,
+            checked_at=self._provider.clock(),
+            expires_at=login.token.expires_at,
+            again=again,
+            csrf_token=secrets.token_urlsafe(32),
+            tokens=self._sealer.seal(_PURPOSE, [login.token.access_token, login.token.refresh_token]),
+        )
+        yield from self._write(session, kept)
+
+    def read(self, session: MutableMapping[str, Any]) -> Kept | None:
+        """The login of this session; None if there is none, or none that this version of the library can read."""
+        stored = session.get(KEY)
+        try:
+            return None if stored is None else Kept(**stored | {"user": _expand(stored["user"])})
+        except (InvalidResponse, LookupError, TypeError, ValueError):
+            return None
+
+    def update(self, session: MutableMapping[str, Any], kept: Kept, user: User) -> Exchange[None]:
+        """Remember what PeeringDB has just said about the user of a login."""
+        yield from self._write(session, replace(kept, user=user, checked_at=self._provider.clock()))
+
+    def whole_user(self, session: MutableMapping[str, Any], kept: Kept) -> Exchange[User]:
+        """The user with all their networks: from the session, else from the store, else from PeeringDB."""
+        user = yield from self.remembered_user(kept)
+        if user is None:
+            user = yield from self.fetch_user(kept)
+            yield from self.update(session, kept, user)
+        return user
+
+    def remembered_user(self, kept: Kept) -> Exchange[User | None]:
+        """The user with all their networks as they were; None if the store has lost them, or is another process's."""
+        if kept.rest is None:
+            return kept.user
+        stored = yield Call(function=partial(self._store.get, kept.rest))
+        try:
+            return User.from_dict(json.loads(stored))
+        except (InvalidResponse, TypeError, ValueError):
+            return None
+
+    def fetch_user(self, kept: Kept) -> Exchange[User]:
+        """The user as PeeringDB sees them now. How they logged in is what the login proved, whatever PeeringDB remembers of it.
+
+        Raises: `TokenRejected` when PeeringDB has ended the login.
+        """
+        user = yield from exchange.fetch_user(self._provider, self._tokens(kept)[0] or "")
+        if user.id != kept.user.id:
+            raise InvalidResponse("PeeringDB answered with somebody else's profile", check="id")
+        return replace(user, amr=kept.user.amr)
+
+    def end(self, session: MutableMapping[str, Any], kept: Kept) -> Exchange[None]:
+        """Forget a login, and have PeeringDB end its tokens. Raises: what `exchange.revoke` raises, when it is forgotten."""
+        session.pop(KEY, None)
+        if kept.rest is not None:
+            yield Call(function=partial(self._store.delete, kept.rest))
+        access_token, refresh_token = self._tokens(kept)
+        if token := refresh_token or access_token:  # the refresh token takes the access token with it, not the other way round
+            yield from exchange.revoke(self._provider, token)
+
+    def _tokens(self, kept: Kept) -> tuple[str | None, str | None]:
+        access_token, refresh_token = self._sealer.open(_PURPOSE, kept.tokens) or (None, None)
+        return access_token, refresh_token
+
+    def _write(self, session: MutableMapping[str, Any], kept: Kept) -> Exchange[None]:
+        short = self._shorten(kept.user)
+        rest = None
+        if short is not kept.user:
+            rest = kept.rest or f"peeringdb-{secrets.token_urlsafe(32)}"
+            lifetime = max(1, int(kept.expires_at - self._provider.clock()))
+            yield Call(function=partial(self._store.set, rest, json.dumps(kept.user.to_dict()), timeout=lifetime))
+        fields = {name: getattr(kept, name) for name in ("checked_at", "expires_at", "again", "csrf_token", "tokens")}
+        session[KEY] = fields | {"user": _compact(short), "rest": rest}
+
+    def _shorten(self, user: User) -> User:
+        """As much of the user as the session has room for: all, else the networks that the rule names, else no more than who it is."""
+        named = tuple(network for network in user.networks if network.asn in self._asns)
+        bare = User(id=user.id, verified_user=user.verified_user, verified_email=user.verified_email)
+        amr = tuple(word for word in user.amr or () if word == "mfa") or None
+        for short in (user, replace(user, networks=named), replace(bare, networks=named, amr=amr)):
+            if len(json.dumps(_compact(short))) <= MAX_SIZE:
+                return short
+        return replace(bare, amr=amr)
+
+
+def _compact(user: User) -> list[Any]:
+    """A user as lists: half of what `User.to_dict` takes is names of fields."""
+    fields = user.to_dict()
+    return [*(fields[name] for name in _FIELDS), [[network[name] for name in _COLUMNS] for network in fields["networks"]]]
+
+
+def _expand(stored: Any) -> User:
+    *fields, networks = stored
+    rows = [dict(zip(_COLUMNS, row, strict=True)) for row in networks]
+    return User.from_dict(dict(zip(_FIELDS, fields, strict=True)) | {"networks": rows})

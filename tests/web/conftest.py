@@ -1,0 +1,106 @@
+"""A browser before the login flow, without any framework: its cookies, its session, and what the application was told."""
+
+import json
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.web import LoginFlow, Visit
+
+SECRET = "0123456789abcdef0123456789abcdef"
+PORTAL = "https://portal.example.net"
+CALLBACK = "/login/peeringdb/callback"
+
+
+@dataclass
+class Browser:
+    """Keeps cookies as browsers do (deleted ones go), and the session as the framework would."""
+
+    client: object
+    flow: LoginFlow
+    cookies: dict = field(default_factory=dict)
+    session: dict = field(default_factory=dict)
+    events: list = field(default_factory=list)
+    rotated: list = field(default_factory=list)
+    root: str = ""
+
+    def visit(self, target, *, method="GET", csrf_token="", origin=PORTAL, **headers):
+        parts = urlsplit(target)
+        return Visit(
+            method=method,
+            origin=origin,
+            root=self.root,
+            path=parts.path,
+            query_string=parts.query,
+            query={name: values[0] if len(values) == 1 else values for name, values in parse_qs(parts.query).items()},
+            headers={"Accept": "text/html"} | {name.replace("_", "-"): value for name, value in headers.items()},
+            cookies=dict(self.cookies),
+            session=self.session,
+            csrf_token=csrf_token,
+            rotate=lambda: self.rotated.append(dict(self.session)),
+            emit=self.events.append,
+        )
+
+    def take(self, answer):
+        for cookie in answer.cookies:
+            if cookie.max_age:
+                self.cookies[cookie.name] = cookie.value
+            else:
+                self.cookies.pop(cookie.name, None)
+        json.dumps(self.session)  # or no framework could store it
+        return answer
+
+    def start(self, query=""):
+        """Press "log in"; what PeeringDB is asked, by name."""
+        answer = self.take(self.flow.start(self.visit(f"/login/peeringdb{query}")))
+        assert (answer.status, answer.headers) == (302, {"Cache-Control": "no-store"})
+        return {name: value for name, [value] in parse_qs(urlsplit(answer.location).query).items()}
+
+    def come_back(self, asked, *, admit=None, query="code=abc", **headers):
+        return self.take(self.client.run(self.flow.callback(self.visit(f"{CALLBACK}?{query}&state={asked['state']}", **headers), admit)))
+
+    def log_in(self, query="", *, admit=None):
+        return self.come_back(self.start(query), admit=admit)
+
+    def user(self, **arguments):
+        return self.client.run(self.flow.user(self.visit("/"), **arguments))
+
+    def require(self, target, rule, *, asn=None, max_age=None, **visit):
+        return self.client.run(self.flow.require(self.visit(target, **visit), rule, asn=asn, max_age=max_age))
+
+    def log_out(self, **visit):
+        return self.take(self.client.run(self.flow.log_out(self.visit("/logout", **({"method": "POST"} | visit)))))
+
+    def kinds(self):
+        return [event.kind for event in self.events]
+
+
+@pytest.fixture
+def profile(server, recording):
+    """``profile(verified_user=False)``: from now on PeeringDB answers so, with the token's scope as it was recorded."""
+
+    def change(**fields):
+        server.answer("/profile/v1", recording("profile-orgadmin").json | fields)
+
+    change(amr=["pwd", "otp", "mfa"])
+    return change
+
+
+@pytest.fixture
+def make_browser(server, make_client, clock, profile):  # noqa: ARG001 - PeeringDB answers from the start
+    """``make_browser(rule=..., store=...)``: somebody new before an application of its own."""
+
+    def make(*, rule=None, secrets=(SECRET,), store=None, paths=None, root="", **config):
+        settings = {"redirect_uri": f"{PORTAL}{root}{CALLBACK}"} | config
+        client = make_client(server, arguments={"clock": clock, "monotonic": clock}, **settings)
+        flow = LoginFlow(client.provider, rule=rule or AccessRule(), secrets=secrets, store=store, paths=paths)
+        return Browser(client, flow, root=root)
+
+    return make
+
+
+@pytest.fixture
+def browser(make_browser):
+    return make_browser()

@@ -1,0 +1,151 @@
+import pytest
+
+from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.web.answers import Answers, Paths
+from peeringdb_oauth.web.failures import FORGED
+from peeringdb_oauth.web.visit import Visit
+
+REDIRECT_URI = "https://portal.example.net/login/peeringdb/callback"
+ANSWERS = Answers(redirect_uri=REDIRECT_URI)
+
+
+def visit(path="/networks/64500", **changes):
+    fields = {
+        "method": "GET",
+        "origin": "https://portal.example.net",
+        "root": "",
+        "path": path,
+        "query_string": "",
+        "query": {},
+        "headers": {"Accept": "text/html,*/*;q=0.8"},
+        "cookies": {},
+        "session": {},
+    }
+    return Visit(**fields | changes)
+
+
+@pytest.mark.parametrize(
+    "redirect_uri",
+    [REDIRECT_URI, "https://portal.example.net/behind/a/prefix/login/peeringdb/callback", f"{REDIRECT_URI}?tenant=1"],
+)
+def test_takes_a_redirect_uri_that_leads_to_the_callback(redirect_uri):
+    assert Answers(redirect_uri=redirect_uri).origin == "https://portal.example.net"
+
+
+@pytest.mark.parametrize("redirect_uri", ["https://portal.example.net/callback", f"{REDIRECT_URI}/", "https://portal.example.net"])
+def test_says_what_to_set_when_the_redirect_uri_leads_elsewhere(redirect_uri):
+    with pytest.raises(ConfigurationError, match=r"such as https://portal\.example\.net/login/peeringdb/callback; set it"):
+        Answers(redirect_uri=redirect_uri)
+
+
+def test_redirects_are_not_stored():
+    answer = ANSWERS.redirect("/x")
+    assert (answer.status, answer.location, answer.headers, answer.page, answer.json) == (
+        302,
+        "/x",
+        {"Cache-Control": "no-store"},
+        None,
+        None,
+    )
+
+
+def test_a_person_gets_a_page_with_ways_on():
+    answer = ANSWERS.failure(visit(), FORGED, ("Because.",), logged_in=True, headers={"Retry-After": "3"})
+    assert (answer.status, answer.json, answer.location) == (403, None, None)
+    assert answer.headers == {"Cache-Control": "no-store", "Retry-After": "3"}
+    page = answer.page
+    assert (page.status, page.title, page.reasons, page.advice) == (403, FORGED.title, ("Because.",), FORGED.advice)
+    assert page.login_url == "/login/peeringdb?next=/networks/64500"
+    assert page.other_account_url == "/login/peeringdb?next=/networks/64500&prompt=login"
+    assert page.home_url == "/"
+
+
+def test_somebody_who_is_not_logged_in_has_no_way_home():
+    assert ANSWERS.failure(visit(), FORGED, logged_in=False).page.home_url is None
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_page"),
+    [
+        ("text/html,application/xhtml+xml,application/json;q=0.1", True),
+        ("*/*", True),
+        ("", True),
+        ("application/json", False),
+        ("application/problem+json", False),
+    ],
+)
+def test_a_program_gets_json(accept, is_page):
+    answer = ANSWERS.failure(visit(headers={"Accept": accept}), FORGED, ("Because.",), logged_in=False)
+    assert (answer.page is not None) == is_page
+    expected = {
+        "title": FORGED.title,
+        "reasons": ("Because.",),
+        "advice": FORGED.advice,
+        "login_url": "/login/peeringdb?next=/networks/64500",
+    }
+    assert answer.json == (None if is_page else expected)
+
+
+def test_without_an_accept_header_it_is_a_page():
+    assert ANSWERS.failure(visit(headers={}), FORGED, logged_in=False).page
+
+
+def test_a_page_that_needs_a_login_leads_there_and_back():
+    answer = ANSWERS.ask_to_log_in(visit(query_string="q=a%20b&page=2"))
+    assert (answer.status, answer.location) == (302, "/login/peeringdb?next=/networks/64500%3Fq%3Da%2520b%26page%3D2")
+
+
+@pytest.mark.parametrize("changes", [{"method": "POST"}, {"headers": {"Accept": "application/json"}}])
+def test_who_cannot_be_led_to_the_login_is_told(changes):
+    answer = ANSWERS.ask_to_log_in(visit(**changes))
+    assert (answer.status, answer.location) == (401, None)
+    assert answer.page or answer.json
+
+
+@pytest.mark.parametrize(
+    ("address", "back"),
+    [
+        ("/login/peeringdb", "/"),
+        ("/login/peeringdb?next=/x", "/"),
+        ("/login/peeringdb/callback?code=secret", "/"),
+        ("/logout#x", "/"),
+        ("/login/other", "/login/other"),
+        ("//evil.example", "/"),
+    ],
+)
+def test_pages_of_the_login_are_no_pages_to_come_back_to(address, back):
+    assert ANSWERS.return_path(visit(), address) == back
+
+
+def test_names_beyond_ascii_are_encoded():
+    assert ANSWERS.here(visit("/net/Ünïcode x/")) == "/net/%C3%9Cn%C3%AFcode%20x/"
+
+
+def test_one_does_not_come_back_to_a_form():
+    assert ANSWERS.here(visit(method="POST")) == "/"
+
+
+def test_a_mounted_application_stays_below_its_mount():
+    mounted = visit("/x", root="/portal")
+    assert ANSWERS.home(mounted) == "/portal/"
+    assert ANSWERS.login_url(mounted, ANSWERS.here(mounted)) == "/portal/login/peeringdb?next=/portal/x"
+    assert ANSWERS.return_path(mounted, "/portal/logout") == "/portal/"
+
+
+def test_paths_of_ones_own():
+    paths = Paths(login="/in", callback="/in/back", logout="/out", home="/start")
+    answers = Answers(redirect_uri="https://portal.example.net/in/back", paths=paths)
+    assert answers.login_url(visit(), "/x") == "/in?next=/x"
+    assert answers.return_path(visit(), "/in/back") == "/start"
+
+
+def test_names_the_address_that_the_redirect_uri_disagrees_with():
+    why = ANSWERS.why_unknown(visit("/login/peeringdb/callback", origin="http://localhost:8000", root="/x"))
+    assert "asked for as http://localhost:8000/x/login/peeringdb/callback, and the redirect URI is " + REDIRECT_URI in why
+    assert "Set PEERINGDB_OAUTH_REDIRECT_URI" in why
+
+
+def test_where_they_agree_nobody_is_told_to_set_anything():
+    why = ANSWERS.why_unknown(visit("/login/peeringdb/callback"))
+    assert "started at another address than https://portal.example.net" in why
+    assert "PEERINGDB_OAUTH" not in why

@@ -1,0 +1,53 @@
+import logging
+
+import pytest
+
+from peeringdb_oauth.profile import Network, Permission, User
+from peeringdb_oauth.web import Event
+
+ADA = User(
+    id=7,
+    name="Ada Admin",
+    email="ada@example.net",
+    networks=(Network(id=1, asn=64500, name="Net", perms=Permission.READ),),
+    amr=("pwd", "otp", "mfa"),
+)
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "text"),
+    [
+        (Event(kind="login", user=ADA), logging.INFO, "PeeringDB login of user 7"),
+        (Event(kind="logout", user=ADA), logging.INFO, "PeeringDB logout of user 7"),
+        (Event(kind="rights_changed", user=ADA, previous=ADA), logging.INFO, "PeeringDB rights_changed of user 7"),
+        (Event(kind="refused", reasons=("No.", "Never.")), logging.WARNING, "PeeringDB refused of somebody: No.; Never."),
+    ],
+)
+def test_is_one_record_of_the_audit_log(event, level, text, caplog):
+    with caplog.at_level(logging.INFO, "peeringdb_oauth.audit"):
+        event.record()
+    [record] = caplog.records
+    assert (record.name, record.levelno, record.getMessage()) == ("peeringdb_oauth.audit", level, text)
+
+
+def test_the_record_has_its_fields_and_no_personal_data(caplog):
+    with caplog.at_level(logging.INFO, "peeringdb_oauth.audit"):
+        Event(kind="refused", user=ADA, reasons=("No.",), asn=64501).record()
+    [record] = caplog.records
+    fields = {name: value for name, value in vars(record).items() if name.startswith("peeringdb_")}
+    assert fields == {
+        "peeringdb_event": "refused",
+        "peeringdb_user_id": 7,
+        "peeringdb_reasons": ("No.",),
+        "peeringdb_asn": 64501,
+        "peeringdb_asns": (64500,),
+        "peeringdb_amr": ("pwd", "otp", "mfa"),
+    }
+    assert not any("Ada" in str(value) or "ada@" in str(value) for value in vars(record).values())
+
+
+def test_nobody_has_no_networks(caplog):
+    with caplog.at_level(logging.INFO, "peeringdb_oauth.audit"):
+        Event(kind="refused").record()
+    [record] = caplog.records
+    assert (record.peeringdb_user_id, record.peeringdb_asns, record.peeringdb_amr) == (None, (), None)

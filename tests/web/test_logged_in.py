@@ -1,0 +1,338 @@
+"""What a page may know and allow, and how a login ends."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.errors import AccessDenied, TokenRejected, TransportError
+from peeringdb_oauth.profile import Permission
+from peeringdb_oauth.web import Refused, parse_asn
+
+MAY_READ, MAY_UPDATE = AccessRule(), AccessRule(perms=Permission.UPDATE)
+
+
+def paths(server):
+    return [request.path for request in server.received]
+
+
+def sent(server, path):
+    return [request for request in server.received if request.path == path]
+
+
+# --- who is logged in -----------------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_is_logged_in_at_first(browser):
+    assert browser.user() is None
+    assert browser.flow.page_context(browser.visit("/x")).user is None
+
+
+def test_a_login_ends_with_its_access_token(browser, clock, server):
+    browser.log_in()
+    clock.now += 35999
+    assert browser.user() is not None
+    clock.now += 1
+    assert browser.flow.page_context(browser.visit("/")).user is None
+    assert browser.user() is None
+    assert browser.session == {}
+    assert paths(server)[-1] == "/oauth2/revoke_token/"  # refresh tokens never end by themselves
+
+
+def test_a_stricter_rule_ends_the_login(browser, make_browser):
+    browser.log_in()
+    stricter = make_browser(rule=AccessRule(asn=64511))
+    stricter.session = browser.session
+    with pytest.raises(AccessDenied, match="AS64511"):
+        stricter.user()
+    assert stricter.session == {}
+
+
+def test_peeringdb_is_asked_again_when_its_word_is_too_old(browser, clock, server, profile):
+    browser.log_in()
+    profile(networks=[], amr=[])
+    clock.now += 59
+    assert browser.user(max_age=60).asns == (64500, 64501, 65550)
+    clock.now += 1
+    user = browser.user(max_age=60)
+    assert user.networks == ()
+    assert user.amr == ("pwd", "otp", "mfa")  # what the login proved
+    assert browser.kinds() == ["login", "rights_changed"]
+    count = len(server.received)
+    assert browser.user(max_age=60) == user
+    assert len(server.received) == count
+
+
+def test_a_clock_that_was_set_back_makes_no_word_younger(browser, clock, profile):
+    browser.log_in()
+    profile(networks=[])
+    clock.now -= 1000
+    assert browser.user(max_age=60).networks == ()
+
+
+def test_a_token_that_peeringdb_ended_ends_the_login(browser, server):
+    browser.log_in()
+    server.answer("/profile/v1", status=403, content_type="text/html")
+    with pytest.raises(TokenRejected):
+        browser.user(max_age=0)
+    assert browser.session == {}
+
+
+def test_whoever_is_not_let_in_any_more_is_out(browser, profile):
+    browser.log_in()
+    profile(verified_user=False)
+    with pytest.raises(AccessDenied, match="not verified"):
+        browser.user(max_age=0)
+    assert browser.user() is None
+
+
+def test_an_outage_ends_no_login(browser, server):
+    browser.log_in()
+    server.answer("/profile/v1", status=503)
+    with pytest.raises(TransportError):
+        browser.user(max_age=0)
+    assert browser.user().name == "Ada Admin"
+
+
+def test_three_hundred_networks_are_all_there(browser, profile):
+    networks = [{"id": n, "asn": 4_200_000_000 + n, "name": f"Net {n}", "perms": 15, "manage_peering_sessions": 15} for n in range(1, 301)]
+    profile(networks=networks)
+    browser.log_in()
+    assert len(browser.user().networks) == 300
+    assert browser.require("/", MAY_UPDATE, asn=4_200_000_300).network(4_200_000_300).name == "Net 300"
+
+
+def test_changes_in_a_long_list_are_told(browser, profile):
+    networks = [{"id": n, "asn": 4_200_000_000 + n, "name": f"Net {n}", "perms": 15, "manage_peering_sessions": 15} for n in range(1, 301)]
+    profile(networks=networks)
+    browser.log_in()
+    browser.user(max_age=0)
+    assert browser.kinds() == ["login"]
+    profile(networks=networks[1:])
+    browser.user(max_age=0)
+    assert browser.kinds() == ["login", "rights_changed"]
+    assert len(browser.events[-1].previous.networks) == 300
+
+
+# --- require --------------------------------------------------------------------------------------------------------------------------
+
+
+def refused(call, *arguments, **more):
+    with pytest.raises(Refused) as caught:
+        call(*arguments, **more)
+    return caught.value.answer
+
+
+def test_whom_the_rule_lets_in_gets_on(browser):
+    browser.log_in()
+    assert browser.require("/networks/64500", MAY_UPDATE, asn="64500").id == 1
+
+
+def test_who_is_not_logged_in_is_led_to_the_login_and_back(browser):
+    answer = refused(browser.require, "/networks/64500?page=2", MAY_READ, asn=64500)
+    assert (answer.status, answer.location) == (302, "/login/peeringdb?next=/networks/64500%3Fpage%3D2")
+    assert browser.log_in("?" + urlsplit(answer.location).query).location == "/networks/64500?page=2"
+
+
+def test_a_program_that_is_not_logged_in_gets_401(browser):
+    answer = refused(browser.require, "/networks/64500", MAY_READ, asn=64500, Accept="application/json")
+    assert (answer.status, answer.json["title"]) == (401, "You are not logged in")
+
+
+def test_a_network_of_somebody_else_is_refused_with_the_reason(browser):
+    browser.log_in()
+    answer = refused(browser.require, "/networks/64511", MAY_READ, asn=64511)
+    assert (answer.status, answer.page.reasons) == (403, ("You are not affiliated with AS64511 at PeeringDB",))
+    assert answer.page.home_url == "/"
+    event = browser.events[-1]
+    assert (event.kind, event.user.id, event.asn, event.reasons) == ("refused", 1, 64511, answer.page.reasons)
+
+
+@pytest.mark.parametrize("asn", ["", "abc", "-1", "0", "064500", "64500 ", "٦٤٥٠٠", "99999999999", 1.5, True, object(), b"64500"])
+def test_what_is_no_as_number_is_refused(browser, asn):
+    browser.log_in()
+    answer = refused(browser.require, "/networks/x", MAY_READ, asn=asn)
+    assert answer.status == 403
+    assert "not an AS number" in answer.page.reasons[0]
+    assert browser.events[-1].asn is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("64500", 64500), (64500, 64500), ("4294967295", 4294967295), (None, None), ("AS64500", "AS64500")]
+)
+def test_digits_are_read_as_an_as_number(text, number):
+    assert parse_asn(text) == number
+
+
+def test_rights_are_asked_for_at_that_moment(browser, profile, recording):
+    browser.log_in()
+    networks = recording("profile-orgadmin").json["networks"]
+    profile(networks=[network | {"perms": 1} for network in networks])
+    assert browser.require("/", MAY_UPDATE, asn=64500)
+    answer = refused(browser.require, "/", MAY_UPDATE, asn=64500, max_age=0)
+    assert answer.page.reasons == ("AS64500: you may read this network but not update it",)
+
+
+def test_an_ended_login_is_told(browser, server):
+    browser.log_in()
+    server.answer("/profile/v1", status=403, content_type="text/html")
+    answer = refused(browser.require, "/", MAY_READ, max_age=0)
+    assert (answer.status, answer.page.title, answer.page.home_url) == (403, "Your login has ended", None)
+
+
+def test_an_outage_is_told(browser, server):
+    browser.log_in()
+    server.answer("/profile/v1", status=503)
+    assert refused(browser.require, "/", MAY_READ, max_age=0).status == 502
+
+
+def test_a_login_that_is_not_let_in_any_more_is_told(browser, make_browser):
+    browser.log_in()
+    stricter = make_browser(rule=AccessRule(asn=64511))
+    stricter.session = browser.session
+    answer = refused(stricter.require, "/", MAY_READ)
+    assert (answer.status, stricter.events[-1].kind) == (403, "refused")
+
+
+# --- forms ----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_form_of_this_site_is_taken(browser):
+    browser.log_in()
+    context = browser.flow.page_context(browser.visit("/"))
+    assert context.csrf_field == "peeringdb_csrf"
+    assert browser.require("/", MAY_READ, method="POST", csrf_token=context.csrf_token)
+    assert browser.require("/", MAY_READ, method="POST", X_PeeringDB_CSRF=context.csrf_token)
+    assert browser.require("/", MAY_READ, method="POST", Sec_Fetch_Site="same-origin")
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {},
+        {"csrf_token": "x"},
+        {"csrf_token": "\ud800é"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Sec_Fetch_Site": "none"},
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_form_of_another_site_is_refused(browser, method, forged):
+    browser.log_in()
+    answer = refused(browser.require, "/", MAY_READ, method=method, **forged)
+    assert (answer.status, answer.page.title, answer.page.home_url) == (403, "This form cannot be accepted", "/")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_what_changes_nothing_needs_no_token(browser, method):
+    browser.log_in()
+    assert browser.require("/", MAY_READ, method=method)
+
+
+def test_an_empty_token_is_nobodys(browser):
+    assert refused(browser.require, "/", MAY_READ, method="POST").status == 403
+
+
+def test_a_form_of_this_site_without_a_login_is_told_so(browser):
+    assert refused(browser.require, "/", MAY_READ, method="POST", Sec_Fetch_Site="same-origin").status == 401
+
+
+# --- a second factor ------------------------------------------------------------------------------------------------------------------
+
+MFA = AccessRule(mfa=True)
+
+
+def test_whoever_used_a_second_factor_gets_on(browser):
+    browser.log_in()
+    assert browser.require("/ports", MFA)
+
+
+def test_whoever_did_not_is_asked_for_it_once(browser, profile):
+    profile(amr=["pwd"])
+    browser.log_in()
+    answer = refused(browser.require, "/ports?x=1", MFA)
+    assert (answer.status, answer.location) == (302, "/login/peeringdb?next=/ports%3Fx%3D1&prompt=login")
+    profile(amr=["pwd", "otp", "mfa"])
+    assert browser.log_in("?" + urlsplit(answer.location).query).location == "/ports?x=1"
+    assert browser.require("/ports?x=1", MFA).amr == ("pwd", "otp", "mfa")
+
+
+def test_whoever_has_none_is_told_so_instead_of_being_sent_in_circles(browser, profile):
+    profile(amr=["pwd"])
+    browser.log_in("?prompt=login")
+    answer = refused(browser.require, "/ports", MFA)
+    assert (answer.status, answer.page.reasons[0].partition(":")[0]) == (403, "You logged in without a second factor")
+    assert answer.page.other_account_url == "/login/peeringdb?next=/ports&prompt=login"
+
+
+@pytest.mark.parametrize("visit", [{"method": "POST", "Sec_Fetch_Site": "same-origin"}, {"Accept": "application/json"}])
+def test_who_cannot_be_led_there_is_told(browser, profile, visit):
+    profile(amr=["pwd"])
+    browser.log_in()
+    assert refused(browser.require, "/ports", MFA, **visit).status == 403
+
+
+def test_a_second_factor_is_not_asked_for_where_it_would_not_help(browser, profile):
+    profile(amr=["pwd"])
+    browser.log_in()
+    answer = refused(browser.require, "/networks/64511/ports", MFA, asn="64511")
+    assert (answer.status, len(answer.page.reasons)) == (403, 2)
+
+
+def test_a_second_factor_for_a_network_is_asked_for(browser, profile):
+    profile(amr=["pwd"])
+    browser.log_in()
+    assert refused(browser.require, "/networks/64500/ports", MFA, asn="64500").location.endswith("&prompt=login")
+
+
+def test_an_application_can_ask_everybody_for_a_second_factor(make_browser, profile, server):
+    browser = make_browser(rule=MFA)
+    profile(amr=["pwd"])
+    answer = browser.log_in("?next=/x")
+    assert (answer.status, answer.location) == (302, "/login/peeringdb?next=/x&prompt=login")
+    assert browser.session == {}
+    assert browser.cookies == {}
+    assert paths(server)[-1] == "/oauth2/revoke_token/"
+    answer = browser.log_in("?next=/x&prompt=login")
+    assert (answer.status, answer.page.reasons[0].partition(":")[0]) == (403, "You logged in without a second factor")
+    profile(amr=["pwd", "otp", "mfa"])
+    assert browser.log_in("?next=/x&prompt=login").location == "/x"
+
+
+# --- logout ---------------------------------------------------------------------------------------------------------------------------
+
+
+def test_logout_ends_the_login_here_and_at_peeringdb(browser, server, recording):
+    browser.log_in()
+    context = browser.flow.page_context(browser.visit("/"))
+    assert context.logout_url == "/logout"
+    answer = browser.log_out(csrf_token=context.csrf_token)
+    assert (answer.status, answer.location) == (303, "/")
+    assert browser.session == {}
+    assert len(browser.rotated) == 2
+    assert sent(server, "/oauth2/revoke_token/")[0].form["token"] == recording("token-success-no-openid").json["refresh_token"]
+    assert browser.kinds() == ["login", "logout"]
+    assert browser.events[-1].reasons == ()
+
+
+def test_a_forged_logout_logs_nobody_out(browser):
+    browser.log_in()
+    answer = browser.log_out()
+    assert (answer.status, answer.page.title, answer.page.home_url) == (403, "This form cannot be accepted", "/")
+    assert browser.user() is not None
+    assert browser.kinds() == ["login"]
+
+
+def test_logout_works_while_peeringdb_does_not(browser, server):
+    browser.log_in()
+    server.answer("/oauth2/revoke_token/", status=503)
+    assert browser.log_out(Sec_Fetch_Site="same-origin").status == 303
+    assert browser.session == {}
+    assert browser.events[-1].kind == "logout"
+    assert browser.events[-1].reasons[0].startswith("PeeringDB could not be told: ")
+
+
+def test_logging_out_twice_is_no_harm(browser):
+    assert browser.log_out(Sec_Fetch_Site="same-origin").status == 303
+    assert browser.events == []

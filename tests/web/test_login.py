@@ -1,0 +1,324 @@
+import asyncio
+import logging
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+
+import pytest
+
+from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.async_client import AsyncClient
+from peeringdb_oauth.errors import AccessDenied, ConfigurationError
+from peeringdb_oauth.profile import Permission
+from peeringdb_oauth.web import LoginFlow
+from peeringdb_oauth.web.session import KEY
+
+from .conftest import CALLBACK, PORTAL, SECRET
+
+MAY_READ, MAY_UPDATE = AccessRule(), AccessRule(perms=Permission.UPDATE)
+
+
+def paths(server):
+    return [request.path for request in server.received]
+
+
+def sent(server, path):
+    return [request for request in server.received if request.path == path]
+
+
+# --- start and callback ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_login_leads_back_to_the_page_it_came_from(browser):
+    answer = browser.log_in("?next=/networks/64500%3Fpage%3D2")
+    assert (answer.status, answer.location, answer.headers) == (302, "/networks/64500?page=2", {"Cache-Control": "no-store"})
+    assert browser.user().name == "Ada Admin"
+    assert browser.user().asns == (64500, 64501, 65550)
+
+
+@pytest.mark.parametrize("query", ["", "?next=", "?next=//evil.example", "?next=/logout", "?next=/a&next=/b"])
+def test_a_login_from_nowhere_leads_home(browser, query):
+    assert browser.log_in(query).location == "/"
+
+
+def test_the_verifier_that_is_sent_is_the_one_that_was_promised(browser, server):
+    asked = browser.start()
+    browser.come_back(asked)
+    verifier = sent(server, "/oauth2/token/")[0].form["code_verifier"]
+    assert urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode() == asked["code_challenge"]
+
+
+def test_who_is_asked_for_the_password_again_is_asked_for_it(browser):
+    assert browser.start("?prompt=login")["prompt"] == "login"
+    assert "prompt" not in browser.start("?prompt=none")
+    assert "prompt" not in browser.start()
+
+
+def test_two_tabs_finish_in_any_order(browser):
+    first, second = browser.start("?next=/first"), browser.start("?next=/second")
+    assert browser.come_back(second).location == "/second"
+    assert browser.come_back(first).location == "/first"
+
+
+def test_a_login_counts_once(browser, server):
+    asked = browser.start()
+    cookies = dict(browser.cookies)
+    assert browser.come_back(asked).status == 302
+    assert browser.cookies == {}
+    assert browser.come_back(asked).status == 400
+    browser.cookies = cookies  # whoever kept them
+    again = browser.come_back(asked)
+    assert (again.status, again.page.title) == (400, "This login was not started here")
+    assert len(sent(server, "/oauth2/token/")) == 1
+
+
+@pytest.mark.parametrize("query", ["code=abc", "error=access_denied", "error=server_error", "code=", "code=abc&iss=https://evil.example"])
+def test_whatever_the_answer_the_login_is_over(browser, query):
+    asked = browser.start()
+    browser.come_back(asked, query=query)
+    assert browser.cookies == {}
+
+
+def test_ten_minutes_are_the_limit(browser, clock, server):
+    asked = browser.start()
+    clock.now += 601
+    answer = browser.come_back(asked)
+    assert (answer.status, answer.page.title) == (400, "This login cannot be completed")
+    assert browser.cookies == {}
+    assert server.received == []
+
+
+@pytest.mark.parametrize("state", ["", "&state=", "&state=forged", "&state=forged&state=forged"])
+def test_a_forged_callback_is_refused_and_disturbs_no_login(browser, server, state):
+    asked = browser.start()
+    cookies = dict(browser.cookies)
+    answer = browser.take(browser.client.run(browser.flow.callback(browser.visit(f"{CALLBACK}?code=abc{state}"))))
+    assert (answer.status, answer.page.title, answer.cookies) == (400, "This login was not started here", ())
+    assert browser.cookies == cookies
+    assert server.received == []
+    assert browser.come_back(asked).status == 302
+
+
+def test_another_browsers_callback_is_refused(make_browser, server):
+    victim, attacker = make_browser(), make_browser()
+    assert victim.come_back(attacker.start()).status == 400
+    assert victim.session == {}
+    assert server.received == []
+
+
+def test_a_cookie_moved_to_another_state_is_refused(browser, server):
+    first, second = browser.start(), browser.start()
+    names = list(browser.cookies)
+    browser.cookies[names[0]] = browser.cookies[names[1]]
+    assert browser.come_back(first).status == 400
+    assert server.received == []
+    assert browser.come_back(second).status == 302
+
+
+def test_a_login_that_an_older_version_started_is_started_again(make_browser):
+    browser = make_browser()
+    asked = browser.start()
+    [name] = browser.cookies
+    seal = browser.flow._pending._sealer
+    browser.cookies[name] = seal.seal("login", [0, "", "", None, "profile", "/", False])
+    answer = browser.come_back(asked)
+    assert (answer.status, answer.page.title) == (400, "This login cannot be completed")
+
+
+def test_the_page_names_what_to_set_where_the_address_is_not_the_configured_one(browser):
+    visit = browser.visit(f"{CALLBACK}?code=abc&state=x", origin="http://127.0.0.1:8000")
+    [reason] = browser.client.run(browser.flow.callback(visit)).page.reasons
+    assert "http://127.0.0.1:8000/login/peeringdb/callback" in reason
+    assert "Set PEERINGDB_OAUTH_REDIRECT_URI" in reason
+
+
+def test_cancelling_leads_to_a_page_that_leads_back(browser):
+    answer = browser.come_back(browser.start("?next=/networks/64500"), query="error=access_denied")
+    assert (answer.status, answer.page.title) == (403, "You cancelled the login")
+    assert answer.page.login_url == "/login/peeringdb?next=/networks/64500"
+    assert answer.page.home_url is None
+    assert browser.kinds() == ["refused"]
+    assert browser.events[0].user is None
+
+
+def test_cancelling_ends_no_login_that_there_was(browser):
+    browser.log_in()
+    answer = browser.come_back(browser.start(), query="error=access_denied")
+    assert answer.page.home_url == "/"
+    assert browser.user().name == "Ada Admin"
+
+
+def test_a_program_gets_json_from_the_callback(browser):
+    answer = browser.come_back(browser.start(), query="error=access_denied", Accept="application/json")
+    assert (answer.status, answer.page, answer.json["title"]) == (403, None, "You cancelled the login")
+
+
+@pytest.mark.parametrize(
+    ("canned", "status"),
+    [({"status": 503}, 502), ({"status": 401, "body": {"error": "invalid_client"}}, 502), ({"status": 429, "Retry_After": "30"}, 503)],
+)
+def test_when_peeringdb_fails_the_operator_hears_of_it(browser, server, canned, status, caplog):
+    server.answer("/oauth2/token/", canned.pop("body", {}), **canned)
+    with caplog.at_level(logging.WARNING, "peeringdb_oauth"):
+        answer = browser.log_in()
+    assert answer.status == status
+    assert answer.headers.get("Retry-After") == ("30" if status == 503 else None)
+    assert [record.name for record in caplog.records] == ["peeringdb_oauth"]
+    assert browser.events == []
+    assert browser.session == {}
+
+
+def test_a_redirect_uri_that_leads_elsewhere_is_found_at_the_start(make_browser):
+    with pytest.raises(ConfigurationError, match="/login/peeringdb/callback"):
+        make_browser(redirect_uri="https://portal.example.net/callback")
+
+
+# --- who is let in --------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_session_gets_another_id_before_anything_is_written(browser):
+    browser.session["cart"] = "kept"
+    browser.log_in()
+    assert browser.rotated == [{"cart": "kept"}]
+    assert browser.session["cart"] == "kept"
+    assert browser.kinds() == ["login"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"verified_user": False}, "PeeringDB has not verified your account"),
+        ({"verified_email": False}, "PeeringDB says your email address is not confirmed"),
+    ],
+)
+def test_who_is_not_verified_is_refused_with_the_reason(browser, profile, server, fields, reason):
+    profile(**fields)
+    answer = browser.log_in()
+    assert (answer.status, answer.page.title) == (403, "You have no access here")
+    assert answer.page.reasons[0].startswith(reason)
+    assert browser.session == {}
+    assert browser.rotated == []
+    assert browser.kinds() == ["refused"]
+    assert browser.events[0].user.id == 1
+    assert paths(server)[-1] == "/oauth2/revoke_token/"  # we have no use for their tokens
+
+
+def test_the_application_has_the_last_word(browser, server):
+    asked = []
+
+    def admit(user):
+        asked.append(user)
+        raise AccessDenied("none of your networks is a member here")
+
+    answer = browser.log_in(admit=admit)
+    assert (answer.status, answer.page.reasons) == (403, ("None of your networks is a member here",))
+    assert [user.id for user in asked] == [1]
+    assert browser.session == {}
+    assert browser.kinds() == ["refused"]
+    assert paths(server)[-1] == "/oauth2/revoke_token/"
+
+
+def test_the_application_is_not_asked_about_whom_the_rule_refuses(browser, profile):
+    profile(verified_user=False)
+    asked = []
+    assert browser.log_in(admit=asked.append).status == 403
+    assert asked == []
+
+
+def test_that_tokens_cannot_be_given_back_changes_no_answer(browser, profile, server):
+    profile(verified_user=False)
+    server.answer("/oauth2/revoke_token/", status=503)
+    answer = browser.log_in()
+    assert (answer.status, answer.page.title) == (403, "You have no access here")
+
+
+def test_logging_in_again_ends_the_login_before(browser, server, recording):
+    browser.session["cart"] = "kept"
+    browser.log_in()
+    first = browser.session[KEY]
+    browser.log_in()
+    assert browser.session[KEY]["csrf_token"] != first["csrf_token"]
+    assert browser.session["cart"] == "kept"
+    [request] = sent(server, "/oauth2/revoke_token/")
+    assert request.form["token"] == recording("token-success-no-openid").json["refresh_token"]
+    assert browser.kinds() == ["login", "login"]
+
+
+def test_nothing_of_somebody_else_stays_in_the_session(browser, profile):
+    browser.log_in()
+    browser.session["cart"] = "somebody else's"
+    profile(id=999)
+    browser.log_in()
+    assert set(browser.session) == {KEY}
+    assert browser.user().id == 999
+
+
+def test_a_refused_newcomer_ends_the_login_that_there_was(browser, profile):
+    browser.log_in()
+    profile(id=999, verified_user=False)
+    browser.log_in()
+    assert browser.user() is None
+
+
+def test_changed_rights_are_told_at_the_next_login(browser, profile):
+    browser.log_in()
+    before = browser.user()
+    profile(networks=[])
+    browser.log_in()
+    assert browser.kinds() == ["login", "login", "rights_changed"]
+    assert browser.events[-1].previous == before
+    assert browser.events[-1].user.networks == ()
+
+
+def test_another_name_is_no_other_right(browser, profile):
+    browser.log_in()
+    profile(name="Ada Other")
+    browser.log_in()
+    assert browser.kinds() == ["login", "login"]
+
+
+# --- what nobody may see ---------------------------------------------------------------------------------------------------------------
+
+
+def test_no_secret_is_where_it_can_be_read(browser, server, recording, caplog, profile):
+    with caplog.at_level(logging.DEBUG):
+        asked = browser.start()
+        pages = [repr(browser.come_back(asked))]
+        pages.append(repr(browser.visit("/")))
+        profile(verified_user=False)
+        pages += [repr(browser.log_in()), repr(browser.log_out(Sec_Fetch_Site="same-origin")), repr(browser.events)]
+    tokens = recording("token-success-no-openid").json
+    verifiers = [request.form["code_verifier"] for request in sent(server, "/oauth2/token/")]
+    secrets = [tokens["access_token"], tokens["refresh_token"], browser.client.config.client_secret, SECRET, *verifiers]
+    readable = "\n".join([*pages, str(browser.session), *(record.getMessage() + str(vars(record)) for record in caplog.records)])
+    assert not [secret for secret in secrets if secret in readable]
+
+
+# --- with asyncio ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["function", "coroutine function"])
+def test_the_same_flow_runs_on_the_asynchronous_client(make_client, server, clock, kind):
+    """Also the application's own functions: one that waits, in a thread, so that nobody else does."""
+    config = make_client(server, redirect_uri=f"{PORTAL}{CALLBACK}").config
+    admitted = []
+
+    async def admit(user):
+        admitted.append((user.id, asyncio.get_running_loop() is not None))
+
+    def admit_blocking(user):
+        with pytest.raises(RuntimeError):
+            asyncio.get_running_loop()  # not in the thread of the loop
+        admitted.append((user.id, True))
+
+    async def log_in():
+        from .conftest import Browser  # noqa: PLC0415
+
+        async with AsyncClient(config, clock=clock) as client:
+            browser = Browser(client, LoginFlow(client.provider, rule=AccessRule(), secrets=(SECRET,)))
+            asked = browser.start("?next=/x")
+            visit = browser.visit(f"{CALLBACK}?code=abc&state={asked['state']}")
+            answer = await client.run(browser.flow.callback(visit, admit if kind == "coroutine function" else admit_blocking))
+            return answer, await client.run(browser.flow.user(browser.visit("/")))
+
+    answer, user = asyncio.run(log_in())
+    assert (answer.location, user.name, admitted) == ("/x", "Ada Admin", [(1, True)])

@@ -1,0 +1,67 @@
+import builtins
+from base64 import urlsafe_b64decode
+
+import pytest
+
+from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.web.seal import Sealer
+
+OLD, NEW = "old-secret-0123456789", "new-secret-0123456789"
+
+
+def test_opens_what_it_sealed():
+    sealer = Sealer(NEW)
+    assert sealer.open("login", sealer.seal("login", ["a", 1, None])) == ["a", 1, None]
+
+
+def test_sealed_text_cannot_be_read_and_fits_into_a_cookie():
+    sealed = Sealer(NEW).seal("login", "verifier-0123")
+    assert b"verifier" not in urlsafe_b64decode(sealed)
+    assert all(character.isalnum() or character in "-_=" for character in sealed)
+
+
+def test_two_seals_of_one_value_differ():
+    assert Sealer(NEW).seal("login", 1) != Sealer(NEW).seal("login", 1)
+
+
+@pytest.mark.parametrize("text", [None, "", "x", 7, b"bytes", "é", "gAAAAA" * 20])
+def test_anything_else_is_nothing(text):
+    assert Sealer(NEW).open("login", text) is None
+
+
+def test_a_changed_character_opens_nothing():
+    sealed = Sealer(NEW).seal("login", 1)
+    assert Sealer(NEW).open("login", sealed[:40] + ("A" if sealed[40] != "A" else "B") + sealed[41:]) is None
+
+
+def test_what_is_sealed_for_one_purpose_does_not_open_for_another():
+    assert Sealer(NEW).open("tokens", Sealer(NEW).seal("login", 1)) is None
+
+
+def test_another_secret_opens_nothing():
+    assert Sealer(NEW).open("login", Sealer(OLD).seal("login", 1)) is None
+
+
+def test_an_old_secret_still_opens_and_seals_no_more():
+    both = Sealer(NEW, OLD)
+    assert both.open("login", Sealer(OLD).seal("login", 1)) == 1
+    assert Sealer(NEW).open("login", both.seal("login", 2)) == 2
+
+
+@pytest.mark.parametrize("secrets", [(), ("",), ("short",), (NEW, "x" * 15)])
+def test_refuses_missing_and_short_secrets(secrets):
+    with pytest.raises(ConfigurationError, match="16 characters"):
+        Sealer(*secrets)
+
+
+def test_says_what_to_install(monkeypatch):
+    real = builtins.__import__
+
+    def without_cryptography(name, *arguments, **more):
+        if name.startswith("cryptography"):
+            raise ImportError(name)
+        return real(name, *arguments, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without_cryptography)
+    with pytest.raises(ConfigurationError, match="pip install cryptography"):
+        Sealer(NEW)

@@ -1,0 +1,279 @@
+import json
+
+import pytest
+
+from peeringdb_oauth.errors import InvalidResponse, TokenRejected
+from peeringdb_oauth.exchange import Login
+from peeringdb_oauth.profile import Network, Permission, User
+from peeringdb_oauth.tokens import TokenResponse
+from peeringdb_oauth.web.seal import Sealer
+from peeringdb_oauth.web.session import KEY, Sessions
+from peeringdb_oauth.web.stores import MemoryStore
+
+from .conftest import SECRET
+
+ACCESS_TOKEN, REFRESH_TOKEN = "access-token-012345", "refresh-token-012345"
+
+
+def person(count=2, **changes):
+    networks = tuple(
+        Network(id=n, asn=4_200_000_000 + n, name=f"Net {n}", perms=Permission.READ, manage_peering_sessions=Permission(15))
+        for n in range(1, count + 1)
+    )
+    fields = {
+        "id": 7,
+        "name": "Ada Admin",
+        "given_name": "Ada",
+        "family_name": "Admin",
+        "email": "ada@example.net",
+        "verified_email": True,
+        "verified_user": True,
+        "networks": networks,
+        "amr": ("pwd", "otp", "mfa"),
+    }
+    return User(**fields | changes)
+
+
+class Application:
+    """Sessions of one application, and one session of it."""
+
+    def __init__(self, client, store, asns):
+        self.client = client
+        self.store = store
+        self.sessions = Sessions(client.provider, Sealer(SECRET), store, asns=asns)
+        self.session = {"own": "of the application"}
+
+    def begin(self, user, *, refresh_token=REFRESH_TOKEN, again=False):
+        token = TokenResponse(
+            access_token=ACCESS_TOKEN,
+            token_type="Bearer",
+            expires_at=int(self.client.provider.clock()) + 36000,
+            refresh_token=refresh_token,
+            scope=("profile",),
+            id_token=None,
+        )
+        self.client.run(self.sessions.begin(self.session, Login(user=user, token=token, claims=None), again=again))
+        self.session = json.loads(json.dumps(self.session))  # as a framework does
+        return self.kept
+
+    @property
+    def kept(self):
+        return self.sessions.read(self.session)
+
+    @property
+    def size(self):
+        return len(json.dumps(self.session[KEY]["user"]))
+
+    def whole_user(self):
+        return self.client.run(self.sessions.whole_user(self.session, self.kept))
+
+
+@pytest.fixture
+def make_application(server, make_client, clock):
+    def make(*, asns=(), store=None):
+        client = make_client(server, arguments={"clock": clock, "monotonic": clock})
+        return Application(client, store or MemoryStore(monotonic=clock), asns)
+
+    return make
+
+
+@pytest.fixture
+def application(make_application):
+    return make_application()
+
+
+def test_a_login_is_remembered(application, clock):
+    kept = application.begin(person(), again=True)
+    assert kept.user == person()
+    assert (kept.rest, kept.checked_at, kept.expires_at, kept.again) == (None, clock.now, int(clock.now) + 36000, True)
+    assert len(kept.csrf_token) == 43
+    assert application.session["own"] == "of the application"
+    assert application.whole_user() == person()
+
+
+def test_two_logins_have_different_csrf_tokens(application):
+    assert application.begin(person()).csrf_token != application.begin(person()).csrf_token
+
+
+def test_no_token_can_be_read_in_the_session(application):
+    kept = application.begin(person())
+    assert ACCESS_TOKEN not in json.dumps(application.session)
+    assert REFRESH_TOKEN not in json.dumps(application.session)
+    assert kept.tokens not in repr(kept)
+    assert kept.csrf_token not in repr(kept)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {},
+        {"user": []},
+        {"user": None},
+        {"user": [7], "more": 1},
+        "text",
+        7,
+        [1],
+    ],
+)
+def test_a_session_that_cannot_be_read_is_nobodys(application, stored):
+    application.session[KEY] = stored
+    assert application.kept is None
+
+
+@pytest.mark.parametrize("change", [{"unknown": 1}, {"user": [0, "", "", "", None, False, False, None, []]}])
+def test_a_session_of_another_version_is_nobodys(application, change):
+    application.begin(person())
+    application.session[KEY] |= change
+    assert application.kept is None
+
+
+def test_an_empty_session_is_nobodys(application):
+    assert application.kept is None
+
+
+def test_forty_networks_fit_into_the_session(application):
+    kept = application.begin(person(40))
+    assert (kept.user, kept.rest) == (person(40), None)
+    assert application.size <= 2000
+
+
+def test_a_long_list_of_networks_goes_into_the_store(application):
+    kept = application.begin(person(300))
+    assert application.size <= 2000
+    assert kept.user.networks == ()
+    assert kept.user == person(0)
+    assert application.whole_user() == person(300)
+
+
+def test_the_networks_that_the_rule_names_stay_in_the_session(make_application):
+    application = make_application(asns=(4_200_000_002, 4_200_000_300, 64500))
+    assert application.begin(person(300)).user.asns == (4_200_000_002, 4_200_000_300)
+    assert application.whole_user() == person(300)
+
+
+def test_a_short_list_stays_whole_whatever_the_rule_names(make_application):
+    assert make_application(asns=(4_200_000_002,)).begin(person(3)).user == person(3)
+
+
+@pytest.mark.parametrize(
+    "long",
+    [
+        {"name": "n" * 1000, "given_name": "é" * 1000},
+        {"email": "e" * 1000, "family_name": "f" * 1000},
+        {"amr": ("x" * 1000, "y" * 1000, "mfa")},
+    ],
+)
+def test_whatever_is_long_stays_under_two_kilobytes(make_application, long):
+    application = make_application(asns=(4_200_000_001,))
+    kept = application.begin(person(300, **long))
+    assert application.size <= 2000
+    assert (kept.user.id, kept.user.verified_user, kept.user.verified_email, kept.user.asns) == (7, True, True, (4_200_000_001,))
+    assert ("mfa" in (kept.user.amr or ())) == ("mfa" in (person(**long).amr or ()))
+    assert application.whole_user() == person(300, **long)
+
+
+def test_a_rule_with_too_many_long_networks_leaves_them_to_the_store(make_application):
+    asns = tuple(4_200_000_000 + n for n in range(1, 301))
+    application = make_application(asns=asns)
+    kept = application.begin(person(300, amr=("pwd",)))
+    assert application.size <= 2000
+    assert (kept.user.networks, kept.user.amr, kept.user.verified_user) == ((), None, True)
+    assert application.whole_user() == person(300, amr=("pwd",))
+
+
+def test_what_the_store_has_lost_is_asked_of_peeringdb(application, server, recording):
+    whole = User.from_profile(recording("profile-orgadmin").json)
+    long = "n" * 1000
+    application.begin(person(300, id=whole.id))
+    application.store.delete(application.kept.rest)
+    server.answer("/profile/v1", recording("profile-orgadmin").json | {"name": long, "given_name": long, "amr": []})
+    user = application.whole_user()
+    assert (user.asns, user.name, user.amr) == (whole.asns, long, ("pwd", "otp", "mfa"))
+    assert server.received[-1].headers["authorization"] == f"Bearer {ACCESS_TOKEN}"
+    count = len(server.received)
+    assert application.whole_user() == user
+    assert len(server.received) == count
+
+
+@pytest.mark.parametrize("stored", ["", "{}", "no json", '{"id": 7}', b"\xff", 7])
+def test_what_the_store_has_spoilt_is_asked_of_peeringdb(application, recording, stored):
+    whole = User.from_profile(recording("profile-orgadmin").json)
+    kept = application.begin(person(300, id=whole.id))
+    application.store.set(kept.rest, stored, timeout=60)
+    assert application.whole_user().asns == whole.asns
+
+
+def test_the_store_keeps_it_as_long_as_the_login_counts(application, clock):
+    kept = application.begin(person(300))
+    clock.now += 35999
+    assert application.store.get(kept.rest) is not None
+    clock.now += 1
+    assert application.store.get(kept.rest) is None
+
+
+def test_what_is_written_after_the_end_does_not_stay(application, clock):
+    kept = application.begin(person(300))
+    clock.now += 40000
+    application.client.run(application.sessions.update(application.session, kept, person(300)))
+    clock.now += 1
+    assert application.store.get(kept.rest) is None
+
+
+def test_somebody_elses_profile_is_never_taken(application):
+    application.begin(person(1, id=999))
+    with pytest.raises(InvalidResponse) as caught:
+        application.client.run(application.sessions.fetch_user(application.kept))
+    assert caught.value.check == "id"
+
+
+def test_tokens_that_cannot_be_opened_end_the_login(application, server):
+    application.begin(person())
+    application.session[KEY] |= {"tokens": "garbage"}
+    with pytest.raises(TokenRejected):
+        application.client.run(application.sessions.fetch_user(application.kept))
+    application.client.run(application.sessions.end(application.session, application.kept))
+    assert server.received == []
+    assert application.kept is None
+
+
+def test_an_update_keeps_what_the_login_proved(application, clock):
+    before = application.begin(person(), again=True)
+    clock.now += 100
+    application.client.run(application.sessions.update(application.session, before, person(3)))
+    after = application.kept
+    assert (after.user, after.checked_at) == (person(3), clock.now)
+    assert (after.expires_at, after.again, after.csrf_token, after.tokens) == (
+        before.expires_at,
+        before.again,
+        before.csrf_token,
+        before.tokens,
+    )
+
+
+def test_a_long_list_keeps_its_place_in_the_store(application):
+    before = application.begin(person(300))
+    application.client.run(application.sessions.update(application.session, before, person(301)))
+    assert application.kept.rest == before.rest
+    assert application.whole_user() == person(301)
+
+
+def test_the_end_revokes_the_refresh_token_and_forgets_everything(application, server):
+    kept = application.begin(person(300))
+    application.client.run(application.sessions.end(application.session, kept))
+    assert application.session == {"own": "of the application"}
+    assert application.store.get(kept.rest) is None
+    [request] = server.received
+    assert (request.path, request.form["token"]) == ("/oauth2/revoke_token/", REFRESH_TOKEN)
+
+
+def test_without_a_refresh_token_the_access_token_is_revoked(application, server):
+    application.client.run(application.sessions.end(application.session, application.begin(person(), refresh_token=None)))
+    [request] = server.received
+    assert request.form["token"] == ACCESS_TOKEN
+
+
+def test_the_end_does_not_mind_a_session_that_has_ended(application):
+    kept = application.begin(person())
+    application.session.clear()
+    application.client.run(application.sessions.end(application.session, kept))
+    assert application.session == {}
