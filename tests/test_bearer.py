@@ -262,6 +262,40 @@ def test_token_without_the_scope_that_the_rule_reads_is_a_403(make_verifier, pdb
     assert verifier.verify(token(1)).id == 1
 
 
+def test_a_call_can_need_more_than_every_caller(verifier, pdb):
+    may_update = AccessRule(perms=Permission.UPDATE)
+    assert verifier.verify(token(), asn=64500, rule=may_update).id == 1
+    networks = [pdb.profile["networks"][0] | {"perms": 1}]
+    pdb.change(networks=networks)
+    error = refusal(verifier, token(1), asn=64500, rule=may_update)
+    assert (type(error), error.reasons) == (AccessDenied, ("AS64500: you may read this network but not update it",))
+    assert verifier.verify(token(1)).id == 1  # this call does not
+    assert type(refusal(verifier, token(1), rule=AccessRule(asn=64511))) is AccessDenied  # also of a token that is known
+
+
+def test_whatever_a_call_needs_every_caller_must_have_the_rest(make_verifier, pdb):
+    verifier = make_verifier(AccessRule(mfa=True))
+    pdb.change(amr=["pwd"])
+    assert "second factor" in refusal(verifier, token(), rule=ANYBODY).reasons[0]
+
+
+def test_the_network_of_a_call_with_a_rule_is_not_for_the_rule_of_every_caller(make_verifier, pdb):
+    two = [*pdb.profile["networks"], {"id": 2, "name": "Example Net Two", "asn": 64501, "perms": 15, "manage_peering_sessions": 15}]
+    pdb.change(networks=two)
+    verifier = make_verifier(AccessRule(asn=64500))
+    assert verifier.verify(token(), asn=64501, rule=AccessRule(perms=Permission.UPDATE)).asns == (64500, 64501)
+    assert type(refusal(verifier, token(), asn=64501)) is AccessDenied
+
+
+@pytest.mark.parametrize("call", [{"asn": 64500, "rule": AccessRule()}, {"rule": AccessRule(asn=(64500, 64501))}])
+def test_a_call_with_a_rule_about_a_network_needs_the_scope_networks(verifier, pdb, call):
+    pdb.introspection["scope"] = "profile email"
+    error = refusal(verifier, token(), **call)
+    assert type(error) is AccessDenied
+    assert 'error="insufficient_scope"' in error.www_authenticate
+    assert verifier.verify(token(), rule=AccessRule()).id == 1
+
+
 def test_call_about_a_network_needs_the_scope_networks(verifier, pdb):
     pdb.introspection["scope"] = "profile email"
     assert verifier.verify(token()).id == 1

@@ -86,8 +86,10 @@ class BearerVerifier(Generic[R]):
         self._look_ups = LookUps(self._provider.config.requests_per_minute)
         self._memory = _Memory()
 
-    def verify(self, token: str, *, asn: int | None = None) -> R:
+    def verify(self, token: str, *, asn: int | None = None, rule: AccessRule | None = None) -> R:
         """Who sent this token, if the rule lets them. ``asn``: the network that this call is about, as for `AccessRule.check`.
+
+        ``rule``: what this call needs beyond what every caller must have; the ``asn`` is then for this rule.
 
         Raises: `TokenRejected` (answer 401, with its ``www_authenticate``) for a token that is missing (""), not PeeringDB's, not
         this application's, expired or revoked; `AccessDenied` (403, with its ``reasons``); `TransportError` (503; a `RateLimited`
@@ -98,13 +100,13 @@ class BearerVerifier(Generic[R]):
         except (AttributeError, UnicodeEncodeError):
             key = b""  # no text, or no ASCII: no token either
         verdict = self._memory.young.get(key)  # from here on as `_verify`, in a tenth of the time
-        if verdict is not None and asn is None and verdict.since - MAX_AGE < self._clock() < verdict.until:
+        if verdict is not None and asn is None and rule is None and verdict.since - MAX_AGE < self._clock() < verdict.until:
             user = verdict.allowed
             if user is not None:
                 return self._deliver(user)
-        return self._client.run(self._verify(token, key, asn))
+        return self._client.run(self._verify(token, key, asn, rule))
 
-    def _verify(self, token: str, key: bytes, asn: int | None) -> Exchange[User]:
+    def _verify(self, token: str, key: bytes, asn: int | None, rule: AccessRule | None) -> Exchange[User]:
         if not token:
             raise TokenRejected("no token was sent", www_authenticate=f'Bearer realm="{REALM}"')  # RFC 6750 section 3.1: no error code
         verdict = self._memory.recall(key)
@@ -113,14 +115,17 @@ class BearerVerifier(Generic[R]):
                 verdict = yield from self._check(token, key)
             except (TokenRejected, InvalidIDToken) as error:
                 raise _rejected(str(error)) from None
-        return self._decide(verdict, asn)
+        return self._decide(verdict, asn, rule)
 
-    def _decide(self, verdict: _Verdict, asn: int | None) -> User:
+    def _decide(self, verdict: _Verdict, asn: int | None, rule: AccessRule | None) -> User:
         if not isinstance(verdict.outcome, User):
             raise copy.copy(verdict.outcome)  # one that is raised collects frames, and there is a token in them
-        if asn is not None and not verdict.sees_networks:
+        names_network = asn is not None or (rule is not None and rule.asn is not None)
+        if names_network and not verdict.sees_networks:
             raise _insufficient_scope("networks")
-        self._rule.require(verdict.outcome, asn=asn)
+        if rule is not None:
+            self._rule.require(verdict.outcome)
+        (rule or self._rule).require(verdict.outcome, asn=asn)
         return verdict.outcome
 
     def _check(self, token: str, key: bytes) -> Exchange[_Verdict]:

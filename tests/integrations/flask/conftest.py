@@ -1,0 +1,197 @@
+"""A portal in Flask before a real sandbox, and people with browsers."""
+
+import re
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from html import unescape
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask, render_template
+from flask.sessions import SecureCookieSessionInterface
+
+from peeringdb_oauth import Client, ClientConfig, Permission
+from peeringdb_oauth.integrations.flask import PeeringDB, current_user, logged_in, logged_out, login_refused, rights_changed
+from peeringdb_oauth.sandbox import Sandbox
+from peeringdb_oauth.web.seal import Sealer
+
+PORTAL = "https://portal.example.net"
+CALLBACK = "/login/peeringdb/callback"
+SECRET = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(scope="session")
+def running_sandbox():
+    with Sandbox(tls=False, limits=False) as sandbox:
+        sandbox.registered = cache(sandbox.register)  # applications outlive a reset
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running_sandbox):
+    yield running_sandbox
+    running_sandbox.reset()
+
+
+@dataclass
+class Portal:
+    """One application."""
+
+    app: Flask
+    pdb: PeeringDB
+    sandbox: Sandbox
+    base_url: str
+    events: list = field(default_factory=list)
+
+    def browser(self):
+        return Browser(self, self.app.test_client())
+
+    @property
+    def client(self):
+        return self.app.extensions["peeringdb_oauth"].client
+
+
+@dataclass
+class Browser:
+    """One person's browser. What it gets: `werkzeug.test.TestResponse`."""
+
+    portal: Portal
+    client: object
+
+    def get(self, path, **arguments):
+        return self.request(path, **arguments)
+
+    def post(self, path, **arguments):
+        return self.request(path, method="POST", **arguments)
+
+    def request(self, path, *, accept="text/html", headers=None, **arguments):
+        path = path.removeprefix(self.portal.base_url)
+        return self.client.open(path, headers={"Accept": accept} | (headers or {}), base_url=self.portal.base_url, **arguments)
+
+    def start(self, path="/login/peeringdb?next=/me"):
+        """Where PeeringDB is asked to log somebody in."""
+        answer = self.get(path)
+        assert answer.status_code == 302
+        return answer.location
+
+    def come_back(self, person, authorization_url, **arguments):
+        return self.get(self.portal.sandbox.log_in(person, authorization_url, **arguments))
+
+    def log_in(self, person, path="/login/peeringdb?next=/me", **arguments):
+        """The answer to the callback."""
+        return self.come_back(person, self.start(path), **arguments)
+
+    def page(self, path="/"):
+        """The status and the text of a page."""
+        answer = self.get(path)
+        return answer.status_code, answer.text
+
+    def csrf_token(self):
+        return re.search('name="peeringdb_csrf" value="([^"]*)"', self.get("/form").text)[1]
+
+    def session(self):
+        """What is in the session's cookie, as anybody can read it."""
+        cookie = self.client.get_cookie("session", domain=urlsplit(self.portal.base_url).hostname).value
+        return SecureCookieSessionInterface().get_signing_serializer(self.portal.app).loads(cookie)
+
+    def tokens(self):
+        """The access token and the refresh token."""
+        return Sealer(SECRET).open("tokens", self.session()["peeringdb"]["tokens"])
+
+    @staticmethod
+    def failure(answer):
+        """What a page says that does not give what was wanted: its heading and its reasons, as the reader sees them."""
+        heading = re.search("<h1>(.*?)</h1>", answer.text)[1]
+        return answer.status_code, unescape(heading), [unescape(reason) for reason in re.findall("<li>(.*?)</li>", answer.text)]
+
+
+@pytest.fixture
+def clock(clock):
+    """Shows the sandbox's time until a test moves it."""
+    clock.now = time.time()
+    return clock
+
+
+@pytest.fixture
+def make_client(sandbox, clock):
+    """``make_client(redirect_uri)``: of an application at the sandbox; closed with the test."""
+    clients = []
+
+    def make(redirect_uri=PORTAL + CALLBACK, **changes):
+        registered = sandbox.registered(redirect_uri)
+        config = {
+            "client_id": registered.client_id,
+            "client_secret": registered.client_secret,
+            "redirect_uri": redirect_uri,
+            "base_url": sandbox.url,
+            "allow_http": True,
+            "requests_per_minute": None,
+        }
+        clients.append(Client(ClientConfig(**config | changes), clock=clock, monotonic=clock))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def make_portal(sandbox, make_client):
+    """``make_portal(rule=..., store=...)``: an application with a few pages of its own."""
+    disconnect = []
+
+    def make(*, set_up=lambda _: None, base_url=PORTAL, secret_key=SECRET, path=CALLBACK, scope=None, **arguments):
+        app = Flask("portal")
+        app.secret_key = secret_key
+        set_up(app)
+        pdb = PeeringDB(app, client=make_client(base_url + path, **({"scope": scope} if scope else {})), **arguments)
+        add_pages(app, pdb)
+        portal = Portal(app, pdb, sandbox, base_url)
+        for signal in (logged_in, login_refused, logged_out, rights_changed):
+            receiver = receive(signal, portal)
+            signal.connect(receiver, app)
+            disconnect.append((signal, receiver))
+        return portal
+
+    yield make
+    for signal, receiver in disconnect:
+        signal.disconnect(receiver)
+
+
+def receive(signal, portal):
+    def receiver(sender, event):
+        assert sender is portal.app
+        portal.events.append((signal.name, event))
+
+    return receiver
+
+
+def add_pages(app, pdb):
+    @app.get("/")
+    def home():
+        return f"Hello {current_user.name}" if current_user else "Hello whoever"
+
+    @app.get("/form")
+    def form():
+        return render_template("peeringdb_oauth/logout_button.html")
+
+    @app.get("/me")
+    @pdb.require()
+    def me():
+        return f"{current_user.name} {current_user.asns}"
+
+    @app.route("/as<int:asn>", methods=["GET", "POST"])
+    @pdb.require(asn="asn", perms=Permission.UPDATE)
+    def network(asn):
+        return f"{current_user.name} changes AS{asn}"
+
+
+@pytest.fixture
+def portal(make_portal):
+    return make_portal()
+
+
+@pytest.fixture
+def browser(portal):
+    return portal.browser()

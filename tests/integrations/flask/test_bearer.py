@@ -1,0 +1,133 @@
+"""Views of an API: bearer tokens, and what programs are answered."""
+
+import pytest
+
+from peeringdb_oauth import AccessRule, ConfigurationError, Permission
+from peeringdb_oauth.integrations.flask import current_user
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def portal(make_portal):
+    portal = make_portal()
+
+    @portal.app.get("/api/as<int:asn>")
+    @portal.pdb.bearer(asn="asn", perms=Permission.UPDATE)
+    def api(asn):
+        return {"asn": asn, "user": current_user.name, "by": portal.pdb.user().id}
+
+    @portal.app.get("/api/errors/<name>")
+    @portal.pdb.bearer()
+    async def error(name):
+        if name == "rule":
+            AccessRule(perms=Permission.UPDATE).require(current_user, asn=64511)
+        raise ConfigurationError("something internal")
+
+    return portal
+
+
+@pytest.fixture
+def call(browser):
+    """``call(path, person)``: a program asks with that person's access token; or with ``authorization``, as it is."""
+
+    def call(path, person=None, *, authorization=None):
+        if person is not None:
+            browser.log_in(person)
+            authorization = f"Bearer {browser.tokens()[0]}"
+            browser.client.delete_cookie("session", domain="portal.example.net")
+        return browser.get(path, accept="*/*", headers={"Authorization": authorization} if authorization else {})
+
+    return call
+
+
+def test_token_of_somebody_who_may_opens_the_view(call):
+    answer = call("/api/as64500", "orgadmin")
+    assert (answer.status_code, answer.json) == (200, {"asn": 64500, "user": "Ada Admin", "by": 1})
+
+
+def test_scheme_may_be_written_in_small_letters(call, browser):
+    browser.log_in("orgadmin")
+    assert call("/api/as64500", authorization=f"bearer {browser.tokens()[0]}").status_code == 200
+
+
+def test_id_token_opens_the_view(make_portal):
+    """Here the application itself asks for one; it verifies it by itself."""
+    portal = make_portal(scope=("openid", "profile", "email", "networks"))
+
+    @portal.app.get("/api/as<int:asn>")
+    @portal.pdb.bearer(asn="asn")
+    def api(**_):
+        return current_user.name
+
+    request = portal.client.authorization_request()
+    id_token = portal.client.log_in(request, portal.sandbox.log_in("orgadmin", request.url)).token.id_token
+    assert portal.browser().get("/api/as64500", headers={"Authorization": f"Bearer {id_token}"}).text == "Ada Admin"
+
+
+def test_token_of_somebody_who_may_not_is_told_why(call):
+    answer = call("/api/as64500", "member")
+    assert (answer.status_code, answer.json) == (403, {"reasons": ["AS64500: you may read this network but not update it"]})
+    assert "WWW-Authenticate" not in answer.headers
+
+
+@pytest.mark.parametrize("authorization", [None, "Basic eDp5", "Bearer", "Bearer a=b"])
+def test_no_token_is_asked_for(call, authorization):
+    answer = call("/api/as64500", authorization=authorization)
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="PeeringDB"')
+    assert (answer.json, answer.headers["Cache-Control"]) == ({"reasons": ["No token was sent"]}, "no-store")
+
+
+def test_made_up_token_is_refused(call):
+    answer = call("/api/as64500", authorization="Bearer made-up")
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="PeeringDB", error="invalid_token", error_description="')
+
+
+def test_session_of_a_browser_opens_no_api(browser):
+    browser.log_in("orgadmin")
+    assert browser.get("/api/as64500").status_code == 401
+
+
+def test_token_counts_in_the_api_whoever_is_logged_in(portal, browser):
+    other = portal.browser()
+    other.log_in("orgadmin")
+    token, _ = other.tokens()
+    browser.log_in("member")
+    assert browser.get("/api/as64500", headers={"Authorization": f"Bearer {token}"}).json["user"] == "Ada Admin"
+
+
+def test_token_without_the_scope_that_the_login_needs_names_it(make_portal):
+    portal = make_portal(scope=("profile", "networks"))
+
+    @portal.app.get("/api")
+    @portal.pdb.bearer()
+    def view():
+        """Never reached."""
+
+    request = portal.client.authorization_request()
+    token = portal.client.log_in(request, portal.sandbox.log_in("orgadmin", request.url)).token.access_token
+    answer = portal.browser().get("/api", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 403
+    assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
+    assert 'scope="email"' in answer.headers["WWW-Authenticate"]
+
+
+def test_peeringdb_out_of_order_is_a_503(portal, call, caplog):
+    portal.sandbox.fault("error_500", path="/oauth2/introspect/")
+    answer = call("/api/as64500", authorization="Bearer unknown")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    assert "TransportError" in caplog.text
+
+
+def test_too_many_made_up_tokens_are_asked_to_wait(call):
+    answers = [call("/api/as64500", authorization=f"Bearer made-up-{number}") for number in range(11)]
+    assert [answer.status_code for answer in answers] == [401] * 10 + [503]
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
+
+
+def test_error_in_a_view_is_json_for_whoever_sent_a_token(call):
+    answer = call("/api/errors/rule", "member")
+    assert (answer.status_code, answer.json) == (403, {"reasons": ["You are not affiliated with AS64511 at PeeringDB"]})
+    answer = call("/api/errors/other", "member")
+    assert (answer.status_code, answer.json) == (500, {"reasons": []})

@@ -1,0 +1,417 @@
+"""Views that only some may see: rules, where the AS number comes from, what is shown instead, and who is there."""
+
+import pytest
+from flask import Blueprint, Flask, abort, request
+from flask.views import MethodView
+
+from peeringdb_oauth import AccessRule, ConfigurationError, Permission
+from peeringdb_oauth.integrations.flask import PeeringDB, current_user
+from peeringdb_oauth.web import MemoryStore
+
+pytestmark = pytest.mark.server
+
+NO_ASN = "This request names something that is not an AS number (an int from 1 to 4294967295)"
+
+
+def test_who_may_sees_the_view(browser):
+    browser.log_in("orgadmin")
+    assert browser.page("/as64500") == (200, "Ada Admin changes AS64500")
+
+
+@pytest.mark.parametrize(
+    ("asn", "reason"),
+    [(64500, "AS64500: you may read this network but not update it"), (64511, "You are not affiliated with AS64511 at PeeringDB")],
+)
+def test_who_may_not_is_told_why(browser, asn, reason):
+    browser.log_in("member")
+    assert browser.failure(browser.get(f"/as{asn}")) == (403, "You have no access here", [reason])
+
+
+def test_programs_get_json(browser):
+    answer = browser.get("/as64500", accept="application/json")
+    assert (answer.status_code, answer.json["login_url"]) == (401, "/login/peeringdb?next=/as64500")
+    browser.log_in("member")
+    answer = browser.get("/as64500", accept="application/json")
+    assert (answer.status_code, answer.json["reasons"]) == (403, ["AS64500: you may read this network but not update it"])
+
+
+def test_form_of_somebody_who_is_not_logged_in_leads_nowhere(browser):
+    answer = browser.post("/as64500", headers={"Sec-Fetch-Site": "same-origin"})
+    assert browser.failure(answer)[:2] == (401, "You are not logged in")
+
+
+def test_form_from_elsewhere_is_refused(browser):
+    browser.log_in("orgadmin")
+    assert browser.failure(browser.post("/as64500"))[:2] == (403, "This form cannot be accepted")
+    assert browser.post("/as64500", data={"peeringdb_csrf": browser.csrf_token()}).status_code == 200
+
+
+def test_second_factor_is_asked_for_once(portal, browser):
+    @portal.app.get("/danger")
+    @portal.pdb.require(mfa=True)
+    def danger():
+        return "boom"
+
+    browser.log_in("member", second_factor="backup")
+    again = browser.get("/danger")
+    assert (again.status_code, again.location) == (302, "/login/peeringdb?next=/danger&prompt=login")
+    assert browser.log_in("member", again.location, second_factor="backup").location == "/danger"
+    assert browser.failure(browser.get("/danger"))[:2] == (403, "You have no access here")
+    browser.log_in("member", again.location)
+    assert browser.page("/danger") == (200, "boom")
+
+
+def test_rights_lost_at_peeringdb_are_seen_after_max_age(portal, browser, clock):
+    @portal.app.get("/fresh/as<int:asn>")
+    @portal.pdb.require(asn="asn", max_age=60)
+    def fresh(**_):
+        return f"{current_user.asns}"
+
+    browser.log_in("member")
+    portal.sandbox.change("member", networks={64501: 1})
+    assert browser.get("/fresh/as64500").status_code == 200
+    clock.now += 60
+    assert browser.failure(browser.get("/fresh/as64500"))[2] == ["You are not affiliated with AS64500 at PeeringDB"]
+    assert browser.page("/fresh/as64501") == (200, "(64501,)")
+    assert [name for name, _ in portal.events] == ["logged-in", "rights-changed", "login-refused"]
+
+
+def test_view_asks_for_what_the_login_asks_for(make_portal):
+    browser = make_portal(rule=AccessRule(verified_email=False)).browser()
+    browser.log_in("emailunconf")
+    assert browser.page("/as64500") == (200, "Em Unconf changes AS64500")
+    browser = make_portal(rule=AccessRule(verified_user=False, verified_email=False)).browser()
+    browser.log_in("unverified")
+    assert browser.page("/me") == (200, "Una Verified ()")
+
+
+def test_permission_to_manage_sessions(portal, browser):
+    @portal.app.get("/sessions/as<int:asn>")
+    @portal.pdb.require(asn="asn", manage_sessions=True)
+    def sessions(asn):
+        return f"AS{asn}"
+
+    browser.log_in("limited")
+    assert browser.page("/sessions/as64501") == (200, "AS64501")
+    browser.log_in("member")
+    assert browser.get("/sessions/as64501").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("asn", "status"), [(64510, 403), ((64510, 64500), 200), ([64510, 64511], 403), (lambda: 64500, 200), (lambda: 64510, 403)]
+)
+def test_network_is_a_constant_or_what_a_function_says(portal, browser, asn, status):
+    @portal.app.get("/fixed")
+    @portal.pdb.require(asn=asn)
+    def fixed():
+        return "yes"
+
+    browser.log_in("member")
+    assert browser.get("/fixed").status_code == status
+
+
+@pytest.mark.parametrize(("path", "status"), [("64500", 200), ("64511", 403), ("064500", 403), ("AS64500", 403), ("none", 403)])
+def test_network_in_the_url_may_be_text(portal, browser, path, status):
+    @portal.app.get("/text/<asn>")
+    @portal.pdb.require(asn="asn")
+    def text(asn):
+        return asn
+
+    browser.log_in("member")
+    assert browser.get(f"/text/{path}").status_code == status
+
+
+def test_network_that_is_left_out_is_not_the_wish_for_none(portal, browser):
+    """Neither an argument's default nor a missing field of a form opens the view."""
+
+    @portal.app.get("/default")
+    @portal.pdb.require(asn="asn")
+    def default(asn=None):
+        return f"{asn}"
+
+    @portal.app.get("/field")
+    @portal.pdb.require(asn=lambda: request.args.get("asn"))
+    def of_a_field():
+        return "yes"
+
+    browser.log_in("member")
+    assert browser.failure(browser.get("/default"))[2] == [NO_ASN]
+    assert browser.failure(browser.get("/field"))[2] == [NO_ASN]
+    assert browser.page("/field?asn=64500") == (200, "yes")
+
+
+@pytest.mark.parametrize("asn", ["asn", "kwargs", "64500", ""])
+def test_network_that_the_view_does_not_have_is_the_sites_fault(portal, browser, asn, caplog):
+    @portal.app.get("/view/<int:number>")
+    @portal.pdb.require(asn=asn)
+    def view(number):
+        return f"{number}"
+
+    browser.log_in("member")
+    assert browser.failure(browser.get("/view/64500")) == (500, "The login is not set up right", [])
+    assert f"neither the function nor the URL of view has an argument {asn!r}" in caplog.text
+
+
+def test_network_is_the_one_that_the_view_is_called_with(portal, browser):
+    """Whatever the address says: one view may call another."""
+
+    @portal.pdb.require(asn="asn")
+    def inner(asn, /, *others):
+        return f"{asn}{others}"
+
+    @portal.app.get("/outer/<int:asn>/<int:other>")
+    def outer(asn, other):
+        return inner(other, asn)
+
+    browser.log_in("member")
+    assert browser.page("/outer/64511/64500") == (200, "64500(64511,)")
+    assert browser.get("/outer/64500/64511").status_code == 403
+
+
+def test_network_may_be_among_further_arguments(portal, browser):
+    @portal.app.get("/further/<int:asn>")
+    @portal.pdb.require(asn="asn")
+    def further(**arguments):
+        return f"{arguments}"
+
+    browser.log_in("member")
+    assert browser.page("/further/64500") == (200, "{'asn': 64500}")
+    assert browser.get("/further/64511").status_code == 403
+
+
+def test_condition_that_nobody_can_meet_is_an_error_at_once(portal):
+    for conditions in ({"perms": Permission.UPDATE}, {"manage_sessions": True}, {"asn": ()}, {"asn": 0}, {"asn": "asn", "perms": 0}):
+        with pytest.raises(ConfigurationError):
+            portal.pdb.require(**conditions)
+        with pytest.raises(ConfigurationError):
+            portal.pdb.bearer(**conditions)
+
+
+def test_view_may_be_a_coroutine_function(portal, browser):
+    @portal.app.get("/async/<int:asn>")
+    @portal.pdb.require(asn="asn")
+    async def view(asn):
+        return f"{current_user.name} AS{asn}"
+
+    assert browser.get("/async/64500").status_code == 302
+    browser.log_in("member")
+    assert browser.page("/async/64500") == (200, "Mel Member AS64500")
+    assert browser.get("/async/64511").status_code == 403
+
+
+def test_decorator_above_the_route_is_an_error_and_not_an_open_view(portal, browser, caplog):
+    @portal.pdb.require()
+    @portal.app.get("/open")
+    def wide_open():
+        """Never reached."""
+
+    assert browser.get("/open").status_code == 500
+    assert "wide_open: @pdb.require and @pdb.bearer protect nothing above Flask's decorator: put them below" in caplog.text
+
+
+@pytest.mark.parametrize("of_the_blueprint", [False, True])
+def test_decorator_above_the_one_for_every_request_is_an_error(portal, browser, of_the_blueprint):
+    pages = Blueprint("pages", __name__)
+    pages.add_url_rule("/page", "page", lambda: "open")
+
+    @portal.pdb.bearer()
+    @(pages if of_the_blueprint else portal.app).before_request
+    def only_who_may():
+        """Lets everybody in."""
+
+    portal.app.register_blueprint(pages)
+    assert browser.get("/page").status_code == 500
+
+
+def test_view_may_be_a_class(portal, browser):
+    class Network(MethodView):
+        decorators = (portal.pdb.require(asn="asn"),)
+
+        def get(self, asn):
+            return f"AS{asn}"
+
+    portal.app.add_url_rule("/class/<int:asn>", view_func=Network.as_view("class"))
+    assert browser.get("/class/64500").status_code == 302
+    browser.log_in("member")
+    assert browser.page("/class/64500") == (200, "AS64500")
+    assert browser.get("/class/64511").status_code == 403
+
+
+def test_decorated_view_keeps_its_name(portal):
+    assert {"me", "network"} <= portal.app.view_functions.keys()
+
+
+def test_every_view_of_a_blueprint(portal, browser):
+    members = Blueprint("members", __name__, url_prefix="/members")
+
+    @members.before_request
+    @portal.pdb.require(asn="asn", perms=Permission.UPDATE)
+    def only_who_may():
+        """The rule says it all."""
+
+    @members.get("/<int:asn>")
+    def member(asn):
+        return f"{current_user.name} {asn}"
+
+    portal.app.register_blueprint(members)
+    assert browser.get("/members/64500").location == "/login/peeringdb?next=/members/64500"
+    browser.log_in("limited")
+    assert browser.page("/members/64500") == (200, "Lim Ited 64500")
+    assert browser.get("/members/64501").status_code == 403
+    assert browser.page() == (200, "Hello Lim Ited")
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_every_page_but_those_of_the_login(portal, browser, asynchronous):
+    if asynchronous:
+
+        @portal.app.before_request
+        @portal.pdb.require(asn=64510)
+        async def members_only():
+            assert current_user.name == "Тест"
+    else:
+
+        @portal.app.before_request
+        @portal.pdb.require(asn=64510)
+        def members_only():
+            assert current_user.name == "Тест"
+
+    assert browser.get("/").location == "/login/peeringdb?next=/"
+    assert browser.get("/nowhere").location == "/login/peeringdb?next=/nowhere"
+    browser.log_in("member")
+    assert browser.get("/").status_code == 403
+    assert browser.log_in("twoorgs").status_code == 302
+    assert browser.page() == (200, "Hello Тест")
+    assert browser.get("/nowhere").status_code == 404
+
+
+def test_refusal_of_a_rule_in_a_view_is_the_same_page_and_event(portal, browser):
+    @portal.app.get("/own")
+    @portal.pdb.require()
+    def own():
+        AccessRule(perms=Permission.DELETE).require(current_user, asn=64500)
+
+    browser.log_in("member")
+    expected = (403, "You have no access here", ["AS64500: you may read this network but not delete it"])
+    assert browser.failure(browser.get("/own")) == expected
+    assert [(name, event.user.id) for name, event in portal.events][1:] == [("login-refused", 2)]
+
+
+def test_refusal_of_a_rule_about_nobody(portal, browser):
+    @portal.app.get("/own")
+    def own():
+        raise ConfigurationError("something internal")
+
+    assert browser.failure(browser.get("/own")) == (500, "The login is not set up right", [])
+
+
+def test_error_handlers_of_the_application_do_not_change_the_answer(portal, browser):
+    @portal.app.errorhandler(403)
+    def forbidden(_):
+        return "something else", 403
+
+    @portal.app.get("/forbidden")
+    def is_forbidden():
+        abort(403)
+
+    browser.log_in("member")
+    assert browser.page("/forbidden") == (403, "something else")
+    assert browser.failure(browser.get("/as64500"))[1] == "You have no access here"
+
+
+def test_current_user_is_a_user_or_says_that_nobody_is_there(portal, browser):
+    seen = []
+
+    @portal.app.get("/who")
+    def who():
+        seen.append((bool(current_user), portal.pdb.user() is not None))
+        return current_user.name
+
+    portal.app.testing = True
+    with pytest.raises(RuntimeError, match=r"nobody is logged in: protect this view with @pdb\.require"):
+        browser.get("/who")
+    browser.log_in("member")
+    assert browser.page("/who") == (200, "Mel Member")
+    assert seen == [(False, False), (True, True)]
+
+
+def test_current_user_is_looked_up_once_in_a_request(make_portal):
+    class CountingStore(MemoryStore):
+        reads = 0
+
+        def get(self, key):
+            self.reads += 1
+            return super().get(key)
+
+    store = CountingStore()
+    portal = make_portal(store=store)
+    browser = portal.browser()
+
+    @portal.app.get("/often")
+    def often():
+        return f"{len(current_user.asns)} {len(portal.pdb.user().asns)} {current_user.name}"
+
+    browser.log_in("manynets")
+    before = store.reads
+    assert browser.page("/often") == (200, "300 300 Many Nets")
+    assert store.reads == before + 1
+
+
+def test_nobody_is_another_requests_user(portal, browser):
+    """Tests and scripts have several requests in one application context, and so one `flask.g`."""
+    browser.log_in("member")
+    with portal.app.app_context():
+        assert browser.page() == (200, "Hello Mel Member")
+        assert portal.browser().page() == (200, "Hello whoever")
+
+
+def test_networks_that_cannot_be_found_out_are_not_nobody(make_portal, tmp_path):
+    """The page that says so may itself want to know who is there."""
+    (tmp_path / "peeringdb_oauth").mkdir()
+    (tmp_path / "peeringdb_oauth" / "failure.html").write_text("{{ page.title }}{% if user %}{{ user.name }}{% endif %}")
+    store = MemoryStore()
+    portal = make_portal(store=store, set_up=lambda app: setattr(app, "template_folder", str(tmp_path)))
+    portal.app.context_processor(lambda: {"user": current_user})
+    browser = portal.browser()
+
+    @portal.app.get("/user")
+    def user():
+        return portal.pdb.user().name
+
+    browser.log_in("manynets")
+    store._values.clear()
+    portal.sandbox.fault("error_500", path="/profile/v1")
+    assert browser.page() == (502, "PeeringDB is not available")
+    assert browser.page("/user") == (502, "PeeringDB is not available")
+    portal.sandbox.clear_faults()
+    assert browser.page() == (200, "Hello Many Nets")
+
+
+def test_templates_know_the_login(portal, browser):
+    @portal.app.get("/context")
+    def context():
+        source = "{{ peeringdb.login_url }} {{ peeringdb.logout_url }} {{ peeringdb.user.name }} {{ peeringdb.csrf_token|length }}"
+        return portal.app.jinja_env.from_string(source).render(peeringdb=_context(portal.app))
+
+    assert browser.page("/context") == (200, "/login/peeringdb?next=/context /logout  0")
+    browser.log_in("member")
+    assert browser.page("/context") == (200, "/login/peeringdb?next=/context /logout Mel Member 43")
+
+
+def _context(app):
+    context = {}
+    app.update_template_context(context)
+    return context["peeringdb"]
+
+
+def test_application_that_was_not_set_up_says_so():
+    pdb, app = PeeringDB(), Flask("other")
+
+    @app.get("/")
+    @pdb.require()
+    def view():
+        """Never reached."""
+
+    app.testing = True
+    with pytest.raises(ConfigurationError, match=r"the application 'other' does not know this login: call init_app\(app\)"):
+        app.test_client().get("/")

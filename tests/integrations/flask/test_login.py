@@ -1,0 +1,287 @@
+"""A login in a Flask application, from the first redirect to the logout, over the sandbox."""
+
+import pytest
+
+from peeringdb_oauth import AccessDenied, AccessRule, ProviderError
+from peeringdb_oauth.integrations.flask import current_user, logged_in, logged_out
+
+pytestmark = pytest.mark.server
+
+PORTAL = "https://portal.example.net"
+SECRET = "0123456789abcdef0123456789abcdef"
+REPLAYED = "No login of this browser is waiting for this answer: it was used already, took longer than ten minutes"
+
+
+def test_login_leads_back_to_the_page_that_was_wanted(browser):
+    wanted = browser.get("/as64500?tab=sessions")
+    assert (wanted.status_code, wanted.location) == (302, "/login/peeringdb?next=/as64500%3Ftab%3Dsessions")
+    answer = browser.log_in("orgadmin", wanted.location)
+    assert (answer.status_code, answer.location) == (302, "/as64500?tab=sessions")
+    assert browser.page(answer.location) == (200, "Ada Admin changes AS64500")
+
+
+def test_login_without_a_wanted_page_leads_home(browser):
+    assert browser.log_in("member", "/login/peeringdb").location == "/"
+
+
+def test_two_logins_at_a_time_lead_to_their_own_pages(browser):
+    first, second = browser.start("/login/peeringdb?next=/first"), browser.start("/login/peeringdb?next=/second")
+    assert browser.come_back("member", second).location == "/second"
+    assert browser.come_back("member", first).location == "/first"
+
+
+def test_cancelled_login_says_so(browser):
+    answer = browser.log_in("member", consent=False)
+    assert browser.failure(answer) == (403, "You cancelled the login", ["The login was cancelled at PeeringDB"])
+    assert 'href="/login/peeringdb?next=/me"' in answer.text
+    assert browser.page() == (200, "Hello whoever")
+
+
+def test_callback_in_another_browser_is_refused(portal, browser):
+    victim = portal.browser()
+    status, heading, [reason] = victim.failure(victim.get(portal.sandbox.log_in("member", browser.start())))
+    assert (status, heading) == (400, "This login was not started here")
+    assert reason.startswith(REPLAYED)
+    assert victim.page() == (200, "Hello whoever")
+
+
+def test_callback_counts_once(portal, browser):
+    callback = portal.sandbox.log_in("member", browser.start())
+    browser.get(callback)
+    assert browser.failure(browser.get(callback))[:2] == (400, "This login was not started here")
+    assert browser.page() == (200, "Hello Mel Member")
+
+
+def test_callback_with_a_state_twice_is_refused(portal, browser):
+    callback = portal.sandbox.log_in("member", browser.start())
+    assert browser.get(f"{callback}&state=x").status_code == 400
+    assert browser.page() == (200, "Hello whoever")
+
+
+def test_callback_after_ten_minutes_is_refused(browser, clock):
+    asked = browser.start()
+    clock.now += 601
+    assert browser.failure(browser.come_back("member", asked))[:2] == (400, "This login cannot be completed")
+    assert browser.page() == (200, "Hello whoever")
+
+
+def test_login_ends_when_its_token_expires(browser, clock):
+    browser.log_in("member")
+    clock.now += 36_000
+    assert browser.get("/me").status_code == 302
+    assert browser.page() == (200, "Hello whoever")
+
+
+@pytest.mark.parametrize(
+    ("person", "reason"),
+    [("unverified", "PeeringDB has not verified your account"), ("emailunconf", "your email address is not confirmed")],
+)
+def test_whom_peeringdb_has_not_verified_is_not_let_in(browser, person, reason):
+    answer = browser.log_in(person)
+    assert browser.failure(answer)[:2] == (403, "You have no access here")
+    assert reason in answer.text
+    assert browser.page() == (200, "Hello whoever")
+
+
+def test_rule_says_who_may_log_in(make_portal):
+    browser = make_portal(rule=AccessRule(asn=64510)).browser()
+    assert browser.failure(browser.log_in("member"))[2] == ["You are not affiliated with AS64510 at PeeringDB"]
+    assert browser.log_in("twoorgs").location == "/me"
+
+
+def test_hook_lets_nobody_in_whom_it_refuses(portal, browser):
+    @portal.pdb.on_login
+    def admit(user):
+        raise AccessDenied(f"user {user.id} is no member")
+
+    assert admit is not None
+    assert browser.failure(browser.log_in("member")) == (403, "You have no access here", ["User 2 is no member"])
+    assert browser.page() == (200, "Hello whoever")
+
+
+def test_hooks_are_called_in_their_order_also_coroutine_functions(portal, browser):
+    called = []
+
+    @portal.pdb.on_login
+    def first(user):
+        called.append(("first", user.name, bool(current_user)))
+
+    @portal.pdb.on_login
+    async def second(user):
+        called.append(("second", user.name, bool(current_user)))
+
+    browser.log_in("member")
+    assert called == [("first", "Mel Member", False), ("second", "Mel Member", False)]
+
+
+def test_error_of_a_hook_is_the_applications_and_nobody_is_logged_in(portal, browser):
+    @portal.pdb.on_login
+    def admit(_):
+        raise ZeroDivisionError
+
+    assert browser.log_in("member").status_code == 500
+    assert browser.page() == (200, "Hello whoever")
+
+
+def test_logout_ends_the_login_here_and_at_peeringdb(portal, browser):
+    browser.log_in("member")
+    _, refresh_token = browser.tokens()
+    answer = browser.post("/logout", data={"peeringdb_csrf": browser.csrf_token()})
+    assert (answer.status_code, answer.location) == (303, "/")
+    assert browser.page() == (200, "Hello whoever")
+    with pytest.raises(ProviderError, match="invalid_grant"):
+        portal.client.refresh(refresh_token)
+
+
+@pytest.mark.parametrize("header", [{"Sec-Fetch-Site": "same-origin"}, {"X-PeeringDB-CSRF": None}])
+def test_logout_is_possible_for_scripts_of_this_site(browser, header):
+    browser.log_in("member")
+    headers = {name: value or browser.csrf_token() for name, value in header.items()}
+    assert browser.post("/logout", headers=headers).status_code == 303
+    assert browser.page() == (200, "Hello whoever")
+
+
+@pytest.mark.parametrize("form", [{}, {"peeringdb_csrf": "x"}])
+def test_logout_from_elsewhere_is_refused(portal, browser, form):
+    browser.log_in("member")
+    assert browser.failure(browser.post("/logout", data=form))[:2] == (403, "This form cannot be accepted")
+    assert browser.page() == (200, "Hello Mel Member")
+    assert portal.client.fetch_user(browser.tokens()[0]).name == "Mel Member"
+
+
+def test_logout_by_a_link_is_impossible(browser):
+    assert browser.get("/logout").status_code == 405
+
+
+def test_cookies_of_an_https_site_are_for_it_alone(browser):
+    [pending] = browser.get("/login/peeringdb").headers.getlist("Set-Cookie")
+    assert pending.startswith("__Host-peeringdb-login-")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax", "Max-Age=600"} <= set(pending.split("; "))
+    ended, session = browser.log_in("member").headers.getlist("Set-Cookie")
+    assert "Max-Age=0" in ended.split("; ")
+    assert session.startswith("session=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(session.split("; "))
+
+
+def test_cookies_of_a_site_on_loopback_need_no_tls(make_portal):
+    browser = make_portal(base_url="http://localhost").browser()
+    cookies = [*browser.get("/login/peeringdb").headers.getlist("Set-Cookie"), *browser.log_in("member").headers.getlist("Set-Cookie")]
+    assert len(cookies) == 3
+    assert [cookie for cookie in cookies if "Secure" in cookie or "HttpOnly" not in cookie or "SameSite=Lax" not in cookie] == []
+
+
+def test_cookie_flags_of_the_application_stay(make_portal):
+    def set_up(app):
+        app.config |= {"SESSION_COOKIE_SAMESITE": "None", "SESSION_COOKIE_SECURE": True}
+
+    config = make_portal(base_url="http://localhost", set_up=set_up).app.config
+    assert (config["SESSION_COOKIE_SAMESITE"], config["SESSION_COOKIE_SECURE"]) == ("None", True)
+
+
+def test_no_cookie_shows_a_token(browser):
+    browser.log_in("member")
+    tokens = browser.tokens()
+    assert len(tokens) == 2
+    assert all(token and token not in str(browser.session()) for token in tokens)
+
+
+def test_answers_of_a_login_are_not_stored(browser):
+    answers = [browser.get("/login/peeringdb"), browser.log_in("member"), browser.log_in("unverified"), browser.post("/logout")]
+    assert {answer.headers["Cache-Control"] for answer in answers} == {"no-store"}
+
+
+def test_secret_key_can_be_changed_while_people_are_logged_in(make_portal):
+    old = make_portal().browser()
+    old.log_in("member")
+    _, refresh_token = old.tokens()
+    new = make_portal(
+        secret_key=b"another-secret-of-32-characters!", set_up=lambda app: app.config.update(SECRET_KEY_FALLBACKS=[SECRET])
+    ).browser()
+    new.client.set_cookie("session", old.client.get_cookie("session", domain="portal.example.net").value, domain="portal.example.net")
+    assert new.page() == (200, "Hello Mel Member")
+    assert new.post("/logout", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
+    with pytest.raises(ProviderError, match="invalid_grant"):  # it could be opened, and was revoked
+        old.portal.client.refresh(refresh_token)
+
+
+def test_operator_reads_that_the_site_is_used_at_another_address(make_portal):
+    browser = make_portal().browser()
+    browser.portal.base_url = "http://192.0.2.1:8000"
+    status, _, [reason] = browser.failure(browser.get("/login/peeringdb/callback?code=x&state=y"))
+    assert status == 400
+    assert "this page was asked for as http://192.0.2.1:8000/login/peeringdb/callback" in reason
+    assert f"the redirect URI is {PORTAL}/login/peeringdb/callback" in reason
+
+
+def test_own_template_takes_the_place_of_the_page(make_portal, tmp_path):
+    (tmp_path / "peeringdb_oauth").mkdir()
+    (tmp_path / "peeringdb_oauth" / "failure.html").write_text("Sorry {{ page.status }} {{ page.reasons[0] }} {{ peeringdb.login_url }}")
+    browser = make_portal(set_up=lambda app: setattr(app, "template_folder", str(tmp_path))).browser()
+    answer = browser.log_in("member", consent=False)
+    assert (answer.status_code, answer.text) == (403, "Sorry 403 The login was cancelled at PeeringDB /login/peeringdb?next=/")
+
+
+def test_peeringdb_out_of_order_is_nobody_elses_fault(portal, browser, caplog):
+    asked = browser.start()
+    callback = portal.sandbox.log_in("member", asked)
+    portal.sandbox.fault("error_500", path="/oauth2/token/")
+    assert browser.failure(browser.get(callback))[:2] == (502, "PeeringDB is not available")
+    assert "TransportError" in caplog.text
+    assert browser.page() == (200, "Hello whoever")
+
+
+def test_application_under_a_path_with_a_prefix_for_the_login(make_portal):
+    portal = make_portal(base_url=f"{PORTAL}/members", path="/auth/login/peeringdb/callback", url_prefix="auth/")
+    browser = portal.browser()
+    wanted = browser.get("/me")
+    assert wanted.location == "/members/auth/login/peeringdb?next=/members/me"
+    answer = browser.log_in("member", "/auth/login/peeringdb?next=/members/me")
+    assert answer.location == "/members/me"
+    assert browser.page("/me")[0] == 200
+    assert browser.post("/auth/logout", headers={"Sec-Fetch-Site": "same-origin"}).location == "/members/"
+
+
+def test_signals_tell_what_happened(portal, browser):
+    browser.log_in("member")
+    browser.get("/as64500")
+    portal.sandbox.change("member", networks={64500: 15})
+    browser.log_in("member", "/login/peeringdb?prompt=login")
+    browser.post("/logout", headers={"Sec-Fetch-Site": "same-origin"})
+    told = [(name, event.kind, event.user.id, event.asn) for name, event in portal.events]
+    assert told == [
+        ("logged-in", "login", 2, None),
+        ("login-refused", "refused", 2, 64500),
+        ("logged-in", "login", 2, None),
+        ("rights-changed", "rights_changed", 2, None),
+        ("logged-out", "logout", 2, None),
+    ]
+    assert portal.events[1][1].reasons == ("AS64500: you may read this network but not update it",)
+    changed = portal.events[3][1]
+    assert (changed.previous.asns, changed.user.asns) == ((64500, 64501, 65550), (64500,))
+
+
+def test_receiver_of_a_signal_sees_who_is_there_now(portal, browser):
+    seen = []
+    portal.app.before_request(lambda: seen.append(current_user.name if current_user else None))
+
+    def receiver(_, event):
+        seen.append((event.kind, current_user.name if current_user else None))
+
+    with logged_in.connected_to(receiver, portal.app), logged_out.connected_to(receiver, portal.app):
+        browser.log_in("member")
+        asked = browser.start()
+        seen.clear()
+        browser.come_back("orgadmin", asked)
+        browser.post("/logout", headers={"Sec-Fetch-Site": "same-origin"})
+    assert seen == ["Mel Member", ("login", "Ada Admin"), "Ada Admin", ("logout", None)]
+
+
+def test_receiver_of_a_signal_may_be_a_coroutine_function(portal, browser):
+    seen = []
+
+    async def receiver(_, event):
+        seen.append(event.user.name)
+
+    with logged_in.connected_to(receiver, portal.app):
+        browser.log_in("member")
+    assert seen == ["Mel Member"]

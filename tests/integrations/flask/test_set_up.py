@@ -1,0 +1,196 @@
+"""How an application is set up: its settings, one object for several applications, and a real server at the end."""
+
+import http.client
+import threading
+
+import pytest
+from flask import Flask
+from werkzeug.serving import make_server
+
+from peeringdb_oauth import AccessRule, Client, ClientConfig, ConfigurationError, TransportError
+from peeringdb_oauth.integrations.flask import PeeringDB, current_user
+from peeringdb_oauth.sandbox import Sandbox
+
+SECRET = "0123456789abcdef0123456789abcdef"
+REDIRECT_URI = "https://portal.example.net/login/peeringdb/callback"
+SETTINGS = {
+    "PEERINGDB_OAUTH_CLIENT_ID": "an-id",
+    "PEERINGDB_OAUTH_CLIENT_SECRET": "a-secret-of-an-application",
+    "PEERINGDB_OAUTH_REDIRECT_URI": REDIRECT_URI,
+}
+
+
+def new_app(name="portal", **settings):
+    app = Flask(name)
+    app.config |= {"SECRET_KEY": SECRET} | settings
+    return app
+
+
+def config_of(app):
+    return app.extensions["peeringdb_oauth"].client.config
+
+
+def test_settings_come_from_the_application():
+    app = new_app(
+        **SETTINGS,
+        PEERINGDB_OAUTH_BASE_URL="http://localhost:1",
+        PEERINGDB_OAUTH_SCOPE="profile networks",
+        PEERINGDB_OAUTH_TIMEOUT=3,
+        PEERINGDB_OAUTH_CA_FILE="/etc/ca.pem",
+        PEERINGDB_OAUTH_ALLOW_HTTP=True,
+        PEERINGDB_OAUTH_REQUESTS_PER_MINUTE=None,
+    )
+    with pytest.raises(ConfigurationError):  # there is no such file: the setting arrived
+        PeeringDB(app)
+    del app.config["PEERINGDB_OAUTH_CA_FILE"]
+    PeeringDB(app)
+    assert config_of(app) == ClientConfig(
+        client_id="an-id",
+        client_secret="a-secret-of-an-application",
+        redirect_uri=REDIRECT_URI,
+        base_url="http://localhost:1",
+        scope=("profile", "networks"),
+        timeout=3,
+        allow_http=True,
+        requests_per_minute=None,
+    )
+
+
+def test_settings_come_from_the_environment_else(monkeypatch):
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    app = new_app()
+    PeeringDB(app)
+    assert config_of(app).client_id == "an-id"
+
+
+def test_settings_are_given_as_arguments_before_all():
+    config = ClientConfig(client_id="another-id", redirect_uri=REDIRECT_URI)
+    app = new_app(**SETTINGS)
+    PeeringDB(app, config=config)
+    assert config_of(app) is config
+
+
+def test_client_brings_its_settings():
+    with Client(ClientConfig(client_id="another-id", redirect_uri=REDIRECT_URI)) as client:
+        app = new_app(**SETTINGS)
+        PeeringDB(app, client=client)
+        assert app.extensions["peeringdb_oauth"].client is client
+        with pytest.raises(ConfigurationError, match="a client brings its own"):
+            PeeringDB(app, client=client, config=client.config)
+
+
+def test_all_problems_are_told_at_once():
+    app = new_app(SECRET_KEY=None, PEERINGDB_OAUTH_CLIENT_SECRT="x", PEERINGDB_OAUTH_TIMEOUT="10")
+    with pytest.raises(ConfigurationError) as raised:
+        PeeringDB(app)
+    assert [problem.partition(":")[0] for problem in raised.value.problems] == [
+        "PEERINGDB_OAUTH_CLIENT_SECRT",
+        "client_id",
+        "redirect_uri",
+        "timeout",
+        "SECRET_KEY",
+    ]
+    assert "peeringdb_oauth" not in app.extensions
+
+
+@pytest.mark.parametrize("secret_key", [None, "", "short", b"short"])
+def test_application_needs_a_secret_key(secret_key):
+    with pytest.raises(
+        ConfigurationError, match=r"^SECRET_KEY: the secret key of the sessions is missing or has fewer than 16 characters$"
+    ):
+        PeeringDB(new_app(**SETTINGS | {"SECRET_KEY": secret_key}))
+
+
+def test_fallback_of_no_secret_key_is_none():
+    with pytest.raises(ConfigurationError, match="SECRET_KEY"):
+        PeeringDB(new_app(**SETTINGS | {"SECRET_KEY": None, "SECRET_KEY_FALLBACKS": [SECRET]}))
+
+
+def test_redirect_uri_must_lead_to_the_callback():
+    with pytest.raises(ConfigurationError, match=r"redirect_uri: must end in /members/login/peeringdb/callback"):
+        PeeringDB(new_app(**SETTINGS), url_prefix="/members")
+
+
+def test_one_object_serves_several_applications():
+    pdb = PeeringDB(rule=AccessRule(verified_email=False))
+    one, other = new_app(**SETTINGS), new_app(**SETTINGS | {"PEERINGDB_OAUTH_CLIENT_ID": "other-id"})
+    for app in (one, other):
+        pdb.init_app(app)
+    asked = [app.test_client().get("/login/peeringdb").location for app in (one, other)]
+    assert ["client_id=an-id" in asked[0], "client_id=other-id" in asked[1]] == [True, True]
+
+
+@pytest.mark.server
+def test_login_over_real_sockets_with_tls_to_peeringdb():
+    """An application factory, a person with a browser, and PeeringDB: each with its own sockets."""
+    pdb = PeeringDB()
+
+    def make_app():
+        app = new_app()
+        app.config |= settings
+        pdb.init_app(app)
+
+        @app.get("/")
+        @pdb.require(asn=64500)
+        def home():
+            return current_user.name
+
+        return app
+
+    with Sandbox() as sandbox:
+        server = make_server("127.0.0.1", 0, Flask("not yet"), threaded=True)
+        origin = f"http://127.0.0.1:{server.server_port}"
+        registered = sandbox.register(f"{origin}/login/peeringdb/callback")
+        settings = {
+            "PEERINGDB_OAUTH_CLIENT_ID": registered.client_id,
+            "PEERINGDB_OAUTH_CLIENT_SECRET": registered.client_secret,
+            "PEERINGDB_OAUTH_REDIRECT_URI": f"{origin}/login/peeringdb/callback",
+            "PEERINGDB_OAUTH_BASE_URL": sandbox.url,
+            "PEERINGDB_OAUTH_CA_FILE": sandbox.ca_file,
+            "PEERINGDB_OAUTH_ALLOW_HTTP": True,
+        }
+        server.app = app = make_app()
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            get = _browser(server.server_port)
+            _, login, _ = get("/")
+            _, asked, _ = get(login)
+            _, home, _ = get(sandbox.log_in("member", asked).removeprefix(origin))
+            assert get(home) == (200, None, "Mel Member")
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+            app.extensions["peeringdb_oauth"].client.close()
+
+
+def _browser(port):
+    cookies = {}
+
+    def get(path):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", path, headers={"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())})
+        with connection.getresponse() as answer:
+            for cookie in answer.headers.get_all("Set-Cookie", []):
+                name, _, value = cookie.partition(";")[0].partition("=")
+                cookies[name] = value
+            text = answer.read().decode()
+        connection.close()
+        return answer.status, answer.headers["Location"], text
+
+    return get
+
+
+def test_error_of_an_application_without_the_network_is_a_page():
+    """Whatever of this library escapes from a view."""
+    app = new_app(**SETTINGS)
+    PeeringDB(app)
+
+    @app.get("/")
+    def view():
+        raise TransportError("PeeringDB did not answer within 10 s")
+
+    answer = app.test_client().get("/", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json["reasons"]) == (502, ["PeeringDB did not answer within 10 s"])
