@@ -14,6 +14,7 @@ demo:
 test:
 	@scripts/set-up test
 	$(PYTHON) -m coverage run -m pytest $(ARGS)
+	$(PYTHON) -m coverage combine -q
 	$(if $(ARGS),,$(PYTHON) -m coverage report)
 
 lint:

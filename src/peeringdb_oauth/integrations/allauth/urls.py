@@ -1,0 +1,7 @@
+"""``peeringdb/login/`` and ``peeringdb/login/callback/``, below wherever the project has put allauth."""
+
+from allauth.socialaccount.providers.oauth2.urls import default_urlpatterns
+
+from .provider import PeeringDBProvider
+
+urlpatterns = default_urlpatterns(PeeringDBProvider)

@@ -1,0 +1,199 @@
+"""Django projects in processes of their own, since its settings are for the whole process, and browsers that visit them."""
+
+import json
+import os
+import subprocess
+import sys
+import zlib
+from base64 import urlsafe_b64decode
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from peeringdb_oauth.sandbox import Sandbox
+
+HERE = Path(__file__).parent / "project"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """One of the two, and where its pages are."""
+
+    settings: str
+    login: str
+    callback: str
+
+
+LIBRARIES = {
+    "social_core": Library(settings="social_core_settings", login="/login/peeringdb/", callback="/complete/peeringdb/"),
+    "allauth": Library(settings="allauth_settings", login="/accounts/peeringdb/login/", callback="/accounts/peeringdb/login/callback/"),
+}
+
+
+class Project:
+    """A running project. ``url``: where it answers."""
+
+    client_secret = "app-secret-0123456789abcdef0123456789"
+
+    def __init__(self, library, directory, *, base_url, options, **more):
+        self.library, self.base_url, self.client_id = library, base_url, directory.name
+        self.database, self._log = directory / "db.sqlite3", directory / "log"
+        fixed = {"client_id": self.client_id, "client_secret": self.client_secret, "database": str(self.database)}
+        project = json.dumps(fixed | {"options": {"base_url": base_url, "allow_http": True, "timeout": 60.0} | options} | more)
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - ours
+                [sys.executable, str(HERE / "serve.py"), library.settings],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=os.environ | {"PROJECT": project},
+            )
+        self.url = self._process.stdout.readline().decode().strip()
+        if not self.url:
+            self.close()
+            raise RuntimeError(self.log)
+
+    @property
+    def log(self):
+        """Everything that it has written."""
+        return self._log.read_text()
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait(60)
+        self._process.stdout.close()
+
+    def visit(self):
+        """A visitor with a new browser."""
+        return Visitor(self)
+
+
+class Visitor:
+    """A person's browser, as far as the project sees it; at PeeringDB the sandbox's own goes on."""
+
+    def __init__(self, project):
+        self.project = project
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def get(self, path):
+        return self._session.get(self.project.url + path, timeout=60)
+
+    def post(self, path, **fields):
+        fields["csrfmiddlewaretoken"] = self.get("/form").json()["token"]
+        return self._session.post(self.project.url + path, data=fields, allow_redirects=False, timeout=60)
+
+    def begin(self, query=""):
+        """Press the login button: the URL at PeeringDB."""
+        answer = self.post(self.project.library.login + query)
+        assert answer.status_code == 302, answer.text
+        return answer.headers["Location"]
+
+    def come_back(self, callback):
+        """The page at the end of the redirects that begin with the callback."""
+        assert callback.startswith(self.project.url)
+        return self.get(callback.removeprefix(self.project.url))
+
+    def come_back_with(self, **parameters):
+        """As if PeeringDB had sent us back, to the login that is begun here, with these parameters of the callback."""
+        state = parameters_of(self.begin())["state"]
+        return self._session.get(self.project.url + self.project.library.callback, params={"state": state} | parameters, timeout=60)
+
+    def log_in(self, pdb, person, **choices):
+        return self.come_back(pdb.log_in(person, self.begin(), **choices))
+
+    @property
+    def me(self):
+        return self.get("/").json()["me"]
+
+    @property
+    def session(self):
+        """The session's data, which is all in the cookie."""
+        payload = self._session.cookies.get("sessionid", "").partition(":")[0]
+        text = urlsafe_b64decode(payload.lstrip(".") + "==")
+        return json.loads(zlib.decompress(text) if payload.startswith(".") else text or "{}")
+
+
+def parameters_of(url):
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+
+@pytest.fixture
+def parameters():
+    """``parameters(url)``: the parameters of its query."""
+    return parameters_of
+
+
+@pytest.fixture(scope="session")
+def pdb():
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def at_sandbox(pdb, tmp_path_factory):
+    """For each ``with``, a project that is an application of the sandbox."""
+
+    @contextmanager
+    def at_sandbox(library, **more):
+        directory = tmp_path_factory.mktemp(library.replace("_", "-"))
+        with closing(Project(LIBRARIES[library], directory, base_url=pdb.url, options={"ca_file": pdb.ca_file}, **more)) as project:
+            callback = project.url + project.library.callback
+            pdb.register(callback, client_id=project.client_id, client_secret=project.client_secret)
+            yield project
+
+    return at_sandbox
+
+
+@pytest.fixture(scope="session")
+def social_core(at_sandbox):
+    with at_sandbox("social_core") as project:
+        yield project
+
+
+@pytest.fixture(scope="session")
+def allauth(at_sandbox):
+    with at_sandbox("allauth") as project:
+        yield project
+
+
+@pytest.fixture(scope="session", params=LIBRARIES)
+def lenient(request, at_sandbox):
+    """A project of either that takes people whose address is not confirmed, if they belong to AS64500."""
+    with at_sandbox(request.param, rule={"verified_email": False, "asn": 64500}) as project:
+        yield project
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request):
+    """The same test with either."""
+    return request.param
+
+
+@pytest.fixture
+def project(library, request):
+    """A project of either, as an application of the sandbox."""
+    return request.getfixturevalue(library)
+
+
+@pytest.fixture
+def start(server, tmp_path):
+    """``start("allauth", ...)``: a project whose PeeringDB is a server with canned answers, its ``answers``. Ends with the test."""
+    with ExitStack() as projects:
+
+        def start(library, *, base_url=server.url, options=None, **more):
+            project = Project(LIBRARIES[library], tmp_path, base_url=base_url, options=options or {}, **more)
+            project.answers = server
+            return projects.enter_context(closing(project))
+
+        yield start
+
+
+@pytest.fixture
+def canned(library, start):
+    """One of either."""
+    return start(library)

@@ -1,0 +1,38 @@
+"""Serves one of the projects here on a free port of loopback, until standard input ends: ``serve.py social_core_settings``.
+
+Its settings are in the variable PROJECT, as JSON. The first line of standard output is where it answers; its log is on standard error.
+"""
+
+import os
+import sys
+import threading
+import warnings
+
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+
+class Quiet(WSGIRequestHandler):
+    """The server's own log would have the callback's URL in it, as any access log; what is tested here is ours."""
+
+    def log_request(self, *_):
+        pass
+
+
+def main():
+    os.environ["DJANGO_SETTINGS_MODULE"] = sys.argv[1]
+    application = get_wsgi_application()
+    warnings.simplefilter("error")  # not before: what they import warns
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    get_user_model().objects.create_user("local", "twoorgs@example.net", "password-of-a-local-user")
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
+    sys.stdout.write(f"http://127.0.0.1:{server.port}\n")
+    sys.stdout.flush()
+    threading.Thread(target=lambda: (sys.stdin.read(), server.shutdown())).start()
+    server.serve_forever(poll_interval=0.02)
+    server.server_close()
+
+
+main()

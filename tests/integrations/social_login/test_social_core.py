@@ -1,0 +1,90 @@
+"""What is social-core's own: its settings, its exceptions, its middleware, and accounts that are connected and disconnected."""
+
+import pytest
+
+pytestmark = pytest.mark.server
+
+TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
+CODE = "a" * 30
+
+
+@pytest.fixture
+def canned(start):
+    return start("social_core")
+
+
+def test_account_has_a_name_that_cannot_be_made_up_and_the_record_no_token(social_core, pdb):
+    visitor = social_core.visit()
+    visitor.log_in(pdb, "member")
+    me = visitor.me
+    assert me["username"] == "peeringdb-2"
+    assert {name for name, value in me["extra_data"].items() if "token" in name and value is not None} == set()
+
+
+def test_tokens_that_another_backend_stored_are_wiped_out(canned):
+    visitor = canned.visit()
+    visitor.come_back_with(code=CODE)
+    visitor.get("/store/access_token/refresh_token")
+    assert visitor.me["extra_data"]["refresh_token"] == "stored"
+    visitor.come_back_with(code=CODE)
+    assert (visitor.me["extra_data"]["access_token"], visitor.me["extra_data"]["refresh_token"]) == (None, None)
+
+
+# Exceptions of social-core are what its middleware turns into pages: each has its status, and says whether to come again.
+ANSWERS = {
+    "used code": (lambda peeringdb: peeringdb.replay(TOKEN, "token-error-reused-code"), 403, "authorization code was rejected"),
+    "outage": (lambda peeringdb: peeringdb.answer(TOKEN, status=503), 503, "temporarily unavailable"),
+    "another page": (lambda peeringdb: peeringdb.answer(TOKEN, b"<html>", content_type="text/html"), 502, "invalid response"),
+    "a word of its own": (lambda peeringdb: peeringdb.answer(TOKEN, {"error": "no_idea"}, status=400), 502, "rejected the request"),
+    "a firewall": (lambda peeringdb: peeringdb.answer(TOKEN, status=403), 502, "rejected the request"),
+    "a profile without id": (lambda peeringdb: peeringdb.answer(PROFILE, {}), 502, "invalid response"),
+    "too many requests": (lambda peeringdb: peeringdb.answer(TOKEN, status=429), 503, "limiting requests"),
+    "wrong secret": (lambda peeringdb: peeringdb.replay(TOKEN, "token-error-wrong-secret"), 500, "configuration is invalid"),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_error_is_social_cores_own(canned, answer):
+    prepare, status, words = ANSWERS[answer]
+    prepare(canned.answers)
+    visitor = canned.visit()
+    page = visitor.come_back_with(code=CODE)
+    assert (page.status_code, words in page.text) == (status, True)
+    assert visitor.me is None
+
+
+def test_wrong_setting_is_named_in_the_log_and_not_to_the_visitor(start):
+    project = start("social_core", options={"timeout": -1})
+    page = project.visit().post(project.library.login)
+    assert (page.status_code, "configuration is invalid" in page.text, "seconds" in page.text) == (500, True, False)
+    assert "timeout: must be a number of seconds above 0" in project.log
+
+
+def test_callback_without_a_code_is_no_answer(canned):
+    assert canned.visit().come_back_with().status_code == 502
+    assert canned.answers.paths() == []
+
+
+def test_token_from_elsewhere_logs_nobody_in(canned):
+    visitor = canned.visit()
+    assert visitor.get("/bring/HBtGOymu0bhBVxHZdBWixpOJT0dI7X").status_code == 403
+    assert canned.answers.paths() == []
+    assert visitor.me is None
+
+
+def test_is_connected_to_the_account_that_is_logged_in_and_disconnected_from_it(canned):
+    visitor = canned.visit()
+    visitor.get("/enter")
+    visitor.come_back_with(code=CODE)
+    assert (visitor.me["username"], visitor.me["uid"]) == ("local", "1")
+    assert visitor.post("/disconnect/peeringdb/").status_code == 302
+    assert visitor.me["uid"] is None
+    assert canned.answers.paths() == [TOKEN, PROFILE]  # there is no token to revoke
+
+
+def test_person_who_is_connected_to_somebody_else_is_not_connected_twice(canned):
+    canned.visit().come_back_with(code=CODE)
+    visitor = canned.visit()
+    visitor.get("/enter")
+    assert visitor.come_back_with(code=CODE).status_code == 409
+    assert visitor.me["uid"] is None
