@@ -133,7 +133,9 @@ class AsyncClient:
         if isinstance(step, Alone):
             return await self._run_alone(step)
         if isinstance(step, Call):
-            return await (step.function() if inspect.iscoroutinefunction(step.function) else asyncio.to_thread(step.function))
+            is_async = inspect.iscoroutinefunction(step.function)
+            result = step.function() if is_async else await asyncio.to_thread(step.function)
+            return await result if inspect.isawaitable(result) else result
         return await self._send(step)
 
     async def _run_alone(self, alone: Alone) -> Any:

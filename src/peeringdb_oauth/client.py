@@ -1,6 +1,7 @@
 """The blocking client: drives the flows of `exchange` over requests. Knows connections, timeouts and limits; knows no OAuth."""
 
 import http.client
+import inspect
 import os
 import ssl
 import threading
@@ -21,7 +22,7 @@ from . import exchange
 from .authorization import AuthorizationRequest, Callback
 from .budget import REFUSALS, Budget
 from .config import ClientConfig
-from .errors import InvalidResponse, PeeringDBOAuthError, RateLimited, TransportError
+from .errors import ConfigurationError, InvalidResponse, PeeringDBOAuthError, RateLimited, TransportError
 from .exchange import Alone, Call, Clock, Exchange, Login, Provider, Step
 from .id_token import IDTokenClaims
 from .messages import MAX_BODY, HTTPRequest, HTTPResponse
@@ -138,7 +139,13 @@ class Client:
     def _take(self, step: Step) -> Any:
         if isinstance(step, Alone):
             return self._run_alone(step)
-        return step.function() if isinstance(step, Call) else self._send(step)
+        if not isinstance(step, Call):
+            return self._send(step)
+        result = step.function()
+        if inspect.iscoroutine(result):  # nobody here can await it, and whom it was to refuse would pass
+            result.close()
+            raise ConfigurationError("a function that is to be awaited needs an AsyncClient")
+        return result
 
     def _run_alone(self, alone: Alone) -> Any:
         with self._locks_lock:

@@ -296,7 +296,7 @@ def test_no_secret_is_where_it_can_be_read(browser, server, recording, caplog, p
 # --- with asyncio ---------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["function", "coroutine function"])
+@pytest.mark.parametrize("kind", ["function", "coroutine function", "function that gives a coroutine"])
 def test_the_same_flow_runs_on_the_asynchronous_client(make_client, server, clock, kind):
     """Also the application's own functions: one that waits, in a thread, so that nobody else does."""
     config = make_client(server, redirect_uri=f"{PORTAL}{CALLBACK}").config
@@ -310,6 +310,8 @@ def test_the_same_flow_runs_on_the_asynchronous_client(make_client, server, cloc
             asyncio.get_running_loop()  # not in the thread of the loop
         admitted.append((user.id, True))
 
+    hooks = {"function": admit_blocking, "coroutine function": admit, "function that gives a coroutine": lambda user: admit(user)}  # noqa: PLW0108
+
     async def log_in():
         from .conftest import Browser  # noqa: PLC0415
 
@@ -317,8 +319,17 @@ def test_the_same_flow_runs_on_the_asynchronous_client(make_client, server, cloc
             browser = Browser(client, LoginFlow(client.provider, rule=AccessRule(), secrets=(SECRET,)))
             asked = browser.start("?next=/x")
             visit = browser.visit(f"{CALLBACK}?code=abc&state={asked['state']}")
-            answer = await client.run(browser.flow.callback(visit, admit if kind == "coroutine function" else admit_blocking))
+            answer = await client.run(browser.flow.callback(visit, hooks[kind]))
             return answer, await client.run(browser.flow.user(browser.visit("/")))
 
     answer, user = asyncio.run(log_in())
     assert (answer.location, user.name, admitted) == ("/x", "Ada Admin", [(1, True)])
+
+
+def test_a_hook_that_nobody_would_await_lets_nobody_in(browser):
+    async def admit(user):
+        raise AccessDenied(f"never {user}")
+
+    answer = browser.log_in(admit=admit)
+    assert (answer.status, answer.page.title) == (500, "The login is not set up right")
+    assert browser.session == {}

@@ -1,0 +1,40 @@
+"""PeeringDB's login in FastAPI and Starlette: an adapter of `peeringdb_oauth.web`, which has all of its logic.
+
+FastAPI::
+
+    from typing import Annotated
+
+    from fastapi import Depends, FastAPI
+    from peeringdb_oauth import Permission, User
+    from peeringdb_oauth.integrations.starlette import PeeringDB
+
+    pdb = PeeringDB()  # settings as for ClientConfig.load()
+    app = FastAPI(middleware=[pdb.session_middleware])
+    app.include_router(pdb.router)  # /login/peeringdb, /login/peeringdb/callback and /logout
+
+    @app.get("/networks/{asn}")
+    async def peering(asn: int, user: Annotated[User, Depends(pdb.require(asn="asn", perms=Permission.UPDATE))]) -> str:
+        return f"{user.name} may change the peering of AS{asn}"
+
+Starlette::
+
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+    from peeringdb_oauth import Permission, User
+    from peeringdb_oauth.integrations.starlette import PeeringDB
+
+    pdb = PeeringDB()  # settings as for ClientConfig.load()
+
+    @pdb.require(asn="asn", perms=Permission.UPDATE).guard
+    async def peering(request: Request, user: User) -> PlainTextResponse:
+        return PlainTextResponse(f"{user.name} may change the peering of AS{request.path_params['asn']}")
+
+    app = Starlette(routes=[*pdb.routes, Route("/networks/{asn}", peering)], middleware=[pdb.session_middleware])
+"""
+
+from peeringdb_oauth.integrations.starlette.application import PeeringDB
+from peeringdb_oauth.integrations.starlette.requirement import Requirement
+
+__all__ = ["PeeringDB", "Requirement"]

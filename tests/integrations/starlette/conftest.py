@@ -1,0 +1,238 @@
+"""The same portal in Starlette and in FastAPI before a real sandbox, and people with browsers."""
+
+import json
+import re
+from base64 import b64decode
+from dataclasses import dataclass, field
+from functools import cache
+from html import unescape
+from typing import Annotated
+
+import pytest
+from fastapi import Depends, FastAPI, Form
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from peeringdb_oauth import AccessRule, AsyncClient, ClientConfig, Permission, User
+from peeringdb_oauth.integrations.starlette import PeeringDB
+from peeringdb_oauth.sandbox import Sandbox
+
+PORTAL = "https://testserver"
+CALLBACK = "/login/peeringdb/callback"
+SECRET = "0123456789abcdef0123456789abcdef"
+RULE = AccessRule(perms=Permission.DELETE)  # what an endpoint asks for by itself
+
+
+def described(user):
+    return None if user is None else {"id": user.id, "asns": user.asns, "amr": user.amr}
+
+
+def in_starlette(pdb):
+    @pdb.require(asn="asn", perms=Permission.UPDATE).guard
+    async def network(request, user):
+        async with request.form() as form:
+            return JSONResponse(described(user) | {"asn": request.path_params["asn"], "note": form.get("note")})
+
+    def answer(requirement):
+        async def endpoint(request):
+            return JSONResponse(described(await requirement(request)))
+
+        return endpoint
+
+    async def own_rule(request):
+        RULE.require(await pdb.current_user(request), asn=64501)
+
+    async def page(request):
+        return pdb.templates.TemplateResponse(request, "peeringdb_oauth/logout_button.html")
+
+    routes = [
+        Route("/me", answer(pdb.current_user)),
+        Route("/networks/{asn}", network, methods=["GET", "POST"]),
+        Route("/mfa", answer(pdb.require(mfa=True))),
+        Route("/fresh", answer(pdb.require(max_age=0))),
+        Route("/two", answer(pdb.require(asn=(64499, 64501)))),
+        Route("/asked", answer(pdb.require(asn=lambda request: request.query_params.get("asn")))),
+        Route("/misnamed", answer(pdb.require(asn="asn"))),
+        Route("/own-rule", own_rule),
+        Route("/page", page),
+        Route("/api/{asn}", answer(pdb.bearer(asn="asn", perms=Permission.UPDATE))),
+    ]
+    return Starlette(routes=[*pdb.routes, *routes], middleware=[pdb.session_middleware])
+
+
+def in_fastapi(pdb):
+    app = FastAPI(middleware=[pdb.session_middleware])
+    app.include_router(pdb.router)
+    may_update = pdb.require(asn="asn", perms=Permission.UPDATE)
+
+    @app.get("/networks/{asn}")
+    async def network(asn: int, user: Annotated[User, Depends(may_update)]):
+        return described(user) | {"asn": str(asn), "note": None}
+
+    @app.post("/networks/{asn}")
+    async def change(asn: int, note: Annotated[str, Form()], user: Annotated[User, Depends(may_update)]):
+        return described(user) | {"asn": str(asn), "note": note}
+
+    def answer(path, requirement):
+        @app.get(path)
+        async def endpoint(user: Annotated[User | None, Depends(requirement)]):
+            return described(user)
+
+    answer("/me", pdb.current_user)
+    answer("/mfa", pdb.require(mfa=True))
+    answer("/fresh", pdb.require(max_age=0))
+    answer("/two", pdb.require(asn=(64499, 64501)))
+    answer("/asked", pdb.require(asn=lambda request: request.query_params.get("asn")))
+    answer("/misnamed", pdb.require(asn="asn"))
+    answer("/api/{asn}", pdb.bearer(asn="asn", perms=Permission.UPDATE))
+
+    @app.get("/own-rule")
+    async def own_rule(user: Annotated[User, Depends(pdb.current_user)]):
+        RULE.require(user, asn=64501)
+
+    @app.get("/page")
+    async def page(request: Request):
+        return pdb.templates.TemplateResponse(request, "peeringdb_oauth/logout_button.html")
+
+    return app
+
+
+@pytest.fixture(scope="session")
+def running_sandbox():
+    with Sandbox(tls=False, limits=False) as sandbox:
+        sandbox.registered = cache(sandbox.register)  # applications outlive a reset
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running_sandbox):
+    yield running_sandbox
+    running_sandbox.reset()
+
+
+@pytest.fixture
+def make_config(sandbox):
+    """``make_config(redirect_uri)``: of an application at the sandbox."""
+
+    def make(redirect_uri=PORTAL + CALLBACK, **changes):
+        registered = sandbox.registered(redirect_uri)
+        config = {
+            "client_id": registered.client_id,
+            "client_secret": registered.client_secret,
+            "redirect_uri": redirect_uri,
+            "base_url": sandbox.url,
+            "allow_http": True,
+            "requests_per_minute": None,
+        }
+        return ClientConfig(**config | changes)
+
+    return make
+
+
+@dataclass
+class Portal:
+    """One application, and what it was told. Its browsers end with the test."""
+
+    app: object
+    pdb: PeeringDB
+    sandbox: Sandbox
+    events: list = field(default_factory=list)
+    base_url: str = PORTAL
+    browsers: list = field(default_factory=list)
+
+    def browser(self, **arguments):
+        browser = Browser(self.sandbox, TestClient(self.app, base_url=self.base_url, follow_redirects=False, **arguments))
+        self.browsers.append(browser)
+        return browser
+
+    def kinds(self):
+        return [event.kind for event in self.events]
+
+
+@dataclass
+class Browser:
+    """One person's browser."""
+
+    sandbox: Sandbox
+    client: TestClient
+
+    def get(self, path, *, accept="text/html", **headers):
+        return self.client.get(path, headers={"Accept": accept} | _headers(headers))
+
+    def post(self, path, fields=None, *, accept="text/html", **headers):
+        return self.client.post(path, data=fields or {}, headers={"Accept": accept} | _headers(headers))
+
+    def json(self, path, **headers):
+        answer = self.get(path, accept="application/json", **headers)
+        return answer.status_code, answer.json()
+
+    def start(self, path="/login/peeringdb?next=/me"):
+        """Where PeeringDB is asked to log somebody in."""
+        answer = self.get(path)
+        assert answer.status_code == 302
+        return answer.headers["Location"]
+
+    def come_back(self, person, authorization_url, **arguments):
+        return self.get(self.sandbox.log_in(person, authorization_url, **arguments))
+
+    def log_in(self, person, path="/login/peeringdb?next=/me", **arguments):
+        """The answer to the callback."""
+        return self.come_back(person, self.start(path), **arguments)
+
+    def csrf_token(self):
+        return re.search('name="peeringdb_csrf" value="([^"]*)"', self.get("/page").text)[1]
+
+    def log_out(self):
+        return self.post("/logout", {"peeringdb_csrf": self.csrf_token()})
+
+    def session(self, name="__Host-session"):
+        """What everybody can read in the session's cookie, who has it."""
+        return json.loads(b64decode(self.client.cookies[name].split(".")[0]))["peeringdb"]
+
+
+def _headers(names):
+    return {name.replace("_", "-"): value for name, value in names.items()}
+
+
+def failure(answer):
+    """What a page says that does not give what was wanted: its status, its heading and its reasons, as the reader sees them."""
+    heading = re.search("<h1>(.*?)</h1>", answer.text)[1]
+    return answer.status_code, unescape(heading), [unescape(reason) for reason in re.findall("<li>(.*?)</li>", answer.text)]
+
+
+@pytest.fixture
+def make_portal(sandbox, make_config):
+    """``make_portal(rule=...)``: an application of its own, in the framework ``make_app`` makes one of."""
+
+    def make(make_app=in_starlette, *, config=None, base_url=PORTAL, **arguments):
+        events = []
+        if "client" not in arguments:
+            arguments["config"] = config or make_config(f"{base_url}{CALLBACK}")
+        pdb = PeeringDB(**{"on_event": lambda _, event: events.append(event)} | arguments)
+        return Portal(make_app(pdb), pdb, sandbox, events, base_url)
+
+    return make
+
+
+@pytest.fixture(params=[in_starlette, in_fastapi])
+def portal(request, make_portal):
+    return make_portal(request.param)
+
+
+@pytest.fixture
+def browser(portal):
+    return portal.browser()
+
+
+@pytest.fixture
+def with_clock(make_portal, make_config, clock):
+    """A browser before a portal whose clock is ours. Its client is the application's own, so all is in one event loop."""
+    client = AsyncClient(make_config(), clock=clock, monotonic=clock)
+    portal = make_portal(client=client)
+    browser = portal.browser()
+    with browser.client:
+        yield browser
+        browser.client.portal.call(client.close)

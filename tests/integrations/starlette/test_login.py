@@ -1,0 +1,549 @@
+"""What holds in Starlette and in FastAPI alike."""
+
+import logging
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from starlette.datastructures import Secret
+
+from peeringdb_oauth import AccessDenied, AccessRule, AsyncClient, ConfigurationError, Permission
+from peeringdb_oauth.integrations.starlette import PeeringDB
+
+from .conftest import CALLBACK, PORTAL, failure
+
+pytestmark = pytest.mark.server
+
+EVIL = "https://evil.example"
+
+
+def set_cookies(answer):
+    return [cookie.split("; ") for cookie in answer.headers.get_list("Set-Cookie")]
+
+
+# --- login ------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_login_leads_back_to_the_page_that_was_wanted(browser):
+    asked = browser.get("/networks/64500?page=2&q=%C3%BC")
+    assert (asked.status_code, asked.headers["Location"]) == (302, "/login/peeringdb?next=/networks/64500%3Fpage%3D2%26q%3D%25C3%25BC")
+    answer = browser.log_in("orgadmin", asked.headers["Location"])
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/networks/64500?page=2&q=%C3%BC")
+    assert browser.json("/networks/64500")[1] == {
+        "id": 1,
+        "asns": [64500, 64501, 65550],
+        "amr": ["pwd", "otp", "mfa"],
+        "asn": "64500",
+        "note": None,
+    }
+
+
+def test_nobody_is_logged_in_before(browser):
+    assert browser.json("/me") == (200, None)
+
+
+@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/logout", ""])
+def test_a_login_leads_nowhere_else(browser, target):
+    assert browser.log_in("member", f"/login/peeringdb?next={target}").headers["Location"] == "/"
+
+
+def test_logins_in_two_tabs_finish_in_any_order(browser):
+    first, second = browser.start("/login/peeringdb?next=/first"), browser.start("/login/peeringdb?next=/second")
+    assert browser.come_back("member", second).headers["Location"] == "/second"
+    assert browser.come_back("member", first).headers["Location"] == "/first"
+
+
+def test_a_login_that_is_cancelled_says_so(portal, browser):
+    assert failure(browser.log_in("member", consent=False))[:2] == (403, "You cancelled the login")
+    assert browser.json("/me") == (200, None)
+    assert portal.kinds() == ["refused"]
+
+
+def test_a_callback_without_its_login_is_refused(portal, browser):
+    callback = portal.sandbox.log_in("member", browser.start())
+    victim = portal.browser()
+    status, heading, _ = failure(victim.get(callback))
+    assert (status, heading) == (400, "This login was not started here")
+    assert victim.json("/me") == (200, None)
+
+
+def test_a_callback_counts_once(portal, browser):
+    callback = portal.sandbox.log_in("member", browser.start())
+    assert browser.get(callback).status_code == 302
+    assert failure(browser.get(callback))[:2] == (400, "This login was not started here")
+
+
+def test_parameters_that_are_sent_twice_are_no_login(browser):
+    browser.start()
+    state = parse_qs(urlsplit(browser.start()).query)["state"][0]
+    assert browser.get(f"{CALLBACK}?state={state}&state={state}&code=abc").status_code == 400
+
+
+def test_another_address_than_the_configured_one_is_named(make_portal, make_config):
+    portal = make_portal(config=make_config(f"https://portal.example.net{CALLBACK}"))
+    _, _, [reason] = failure(portal.browser().get(f"{CALLBACK}?code=abc&state=abc"))
+    assert f"{PORTAL}{CALLBACK}, and the redirect URI is https://portal.example.net{CALLBACK}" in reason
+
+
+def test_a_login_expires_with_its_token(with_clock, clock):
+    with_clock.log_in("member")
+    clock.now += 36000 - 60
+    assert with_clock.json("/me")[1]["id"] == 2
+    clock.now += 60
+    assert with_clock.json("/me") == (200, None)
+
+
+def test_a_login_that_took_too_long_is_no_login(with_clock, clock):
+    callback = with_clock.sandbox.log_in("member", with_clock.start())
+    clock.now += 601
+    assert with_clock.get(callback).status_code == 400
+
+
+@pytest.mark.parametrize("person", ["unverified", "emailunconf"])
+def test_who_is_not_verified_is_not_let_in(portal, browser, person):
+    status, heading, reasons = failure(browser.log_in(person))
+    assert (status, heading) == (403, "You have no access here")
+    assert any("verified your account" in reason or "not confirmed" in reason for reason in reasons)
+    assert browser.json("/me") == (200, None)
+    assert portal.kinds() == ["refused"]
+
+
+# --- rules ------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_who_may_not_is_told_why(portal, browser):
+    browser.log_in("member")
+    answer = browser.get("/networks/64500")
+    assert failure(answer) == (403, "You have no access here", ["AS64500: you may read this network but not update it"])
+    event = portal.events[-1]
+    assert (event.kind, event.user.id, event.asn, event.reasons) == ("refused", 2, 64500, tuple(failure(answer)[2]))
+
+
+def test_programs_are_told_in_json(browser):
+    assert browser.json("/networks/64500") == (
+        401,
+        {
+            "title": "You are not logged in",
+            "reasons": [],
+            "advice": "Log in with PeeringDB to go on.",
+            "login_url": "/login/peeringdb?next=/networks/64500",
+        },
+    )
+    browser.log_in("member")
+    status, body = browser.json("/networks/64500")
+    assert (status, body["reasons"]) == (403, ["AS64500: you may read this network but not update it"])
+
+
+@pytest.mark.parametrize("asn", ["064500", "+64500", "64500.0", "0", "99999999999", "AS64500", "64_500"])
+def test_what_is_no_asn_is_refused(browser, asn):
+    browser.log_in("orgadmin")
+    assert browser.get(f"/networks/{asn}").status_code == 403
+
+
+def test_one_of_several_networks_is_enough(browser):
+    browser.log_in("member")
+    assert browser.json("/two")[0] == 200
+
+
+def test_the_network_may_come_from_a_function_of_the_request(browser):
+    browser.log_in("member")
+    assert browser.json("/asked?asn=64501")[0] == 200
+    assert browser.json("/asked?asn=64499")[1]["reasons"] == ["You are not affiliated with AS64499 at PeeringDB"]
+
+
+def test_a_function_that_finds_no_network_lets_nobody_through(browser):
+    browser.log_in("member")
+    assert browser.get("/asked").status_code == 403
+
+
+def test_a_network_that_the_path_does_not_have_is_a_mistake_of_ours(browser):
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="/misnamed has no path parameter 'asn'"):
+            browser.get("/misnamed?asn=64500")
+        browser.get("/me")
+
+
+def test_the_rule_of_an_endpoint_of_ones_own_is_answered_alike(portal, browser):
+    browser.log_in("member")
+    answer = browser.get("/own-rule")
+    assert failure(answer) == (403, "You have no access here", ["AS64501: you may read this network but not delete it"])
+    assert (portal.events[-1].kind, portal.events[-1].user.id) == ("refused", 2)
+
+
+def test_a_second_factor_is_asked_for_once_and_then_told(browser):
+    browser.log_in("member", second_factor="backup")
+    step_up = browser.get("/mfa")
+    assert (step_up.status_code, step_up.headers["Location"]) == (302, "/login/peeringdb?next=/mfa&prompt=login")
+    assert browser.log_in("member", step_up.headers["Location"], second_factor="backup").headers["Location"] == "/mfa"
+    status, _, [reason] = failure(browser.get("/mfa"))
+    assert status == 403
+    assert "second factor" in reason
+    browser.log_in("member", step_up.headers["Location"])
+    assert browser.json("/mfa")[0] == 200
+
+
+def test_lost_rights_are_seen_where_peeringdb_is_asked_each_time(portal, browser):
+    browser.log_in("member")
+    portal.sandbox.change("member", networks={64501: 1})
+    assert browser.json("/me")[1]["asns"] == [64500, 64501, 65550]
+    assert browser.json("/fresh")[1]["asns"] == [64501]
+    assert browser.json("/me")[1]["asns"] == [64501]
+    assert portal.kinds() == ["login", "rights_changed"]
+
+
+def test_an_outage_is_a_page_and_ends_no_login(portal, browser):
+    browser.log_in("member")
+    portal.sandbox.fault("outage")
+    assert failure(browser.get("/fresh"))[:2] == (502, "PeeringDB is not available")
+    portal.sandbox.clear_faults()
+    assert browser.json("/fresh")[0] == 200
+
+
+def test_a_list_of_networks_that_no_cookie_can_hold_is_kept_in_the_store(browser):
+    browser.log_in("manynets")
+    assert len(browser.json("/me")[1]["asns"]) == 300
+    assert len(browser.client.cookies["__Host-session"]) < 4000
+
+
+def test_the_store_may_be_asynchronous(make_portal):
+    class Store:
+        def __init__(self):
+            self.values = {}
+
+        async def get(self, key):
+            return self.values.get(key)
+
+        async def set(self, key, value, *, timeout):  # noqa: ASYNC109 - a store's word for how long to keep it
+            assert timeout > 0
+            self.values[key] = value
+
+        async def delete(self, key):
+            del self.values[key]
+
+    store = Store()
+    browser = make_portal(store=store).browser()
+    browser.log_in("manynets")
+    assert len(store.values) == 1
+    assert len(browser.json("/me")[1]["asns"]) == 300
+    browser.log_out()
+    assert store.values == {}
+
+
+# --- logout and forged forms ------------------------------------------------------------------------------------------------------------
+
+
+def tokens_of(portal, browser):
+    return portal.pdb._flow("")._sessions._sealer.open("tokens", browser.session()["tokens"])
+
+
+def refused_at_peeringdb(portal, token):
+    """Whether a refresh token is dead there."""
+    config = portal.pdb._config
+    form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": config.client_id, "client_secret": config.client_secret}
+    return requests.post(f"{config.base_url}/oauth2/token/", data=form, timeout=5).json() == {"error": "invalid_grant"}
+
+
+def test_a_logout_ends_the_login_here_and_at_peeringdb(portal, browser):
+    browser.log_in("member")
+    _, refresh_token = tokens_of(portal, browser)
+    answer = browser.log_out()
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert browser.json("/me") == (200, None)
+    assert refused_at_peeringdb(portal, refresh_token)
+    assert portal.kinds() == ["login", "logout"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec_Fetch_Site": "cross-site"}, {"X_PeeringDB_CSRF": "wrong"}])
+def test_a_logout_that_somebody_else_sent_is_refused(browser, headers):
+    browser.log_in("member")
+    for fields in ({}, {"peeringdb_csrf": "wrong"}):
+        assert failure(browser.post("/logout", fields, **headers))[:2] == (403, "This form cannot be accepted")
+    assert browser.json("/me")[1]["id"] == 2
+
+
+def test_a_logout_is_no_link(browser):
+    browser.log_in("member")
+    assert browser.get("/logout").status_code == 405
+
+
+def test_a_form_needs_the_token_or_the_browsers_word(browser):
+    browser.log_in("orgadmin")
+    token = browser.csrf_token()
+    assert failure(browser.post("/networks/64500", {"note": "n"}))[:2] == (403, "This form cannot be accepted")
+    for fields, headers in [
+        ({"peeringdb_csrf": token}, {}),
+        ({}, {"X_PeeringDB_CSRF": token}),
+        ({}, {"Sec_Fetch_Site": "same-origin"}),
+    ]:
+        assert browser.post("/networks/64500", {"note": "n"} | fields, **headers).json()["note"] == "n"
+
+
+def test_a_form_with_a_file_is_a_form(browser):
+    browser.log_in("orgadmin")
+    fields = {"note": "n", "peeringdb_csrf": browser.csrf_token()}
+    assert browser.client.post("/networks/64500", data=fields, files={"file": b"x"}).json()["note"] == "n"
+    as_file = {"peeringdb_csrf": browser.csrf_token().encode()}
+    assert browser.client.post("/networks/64500", data={"note": "n"}, files=as_file).status_code == 403
+
+
+@pytest.mark.parametrize("length", ["1048577", "-1", "many", None])
+def test_no_token_is_looked_for_in_a_form_that_is_too_long_or_does_not_say_how_long_it_is(browser, length):
+    browser.log_in("member")
+    form = f"peeringdb_csrf={browser.csrf_token()}".encode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"} | ({} if length is None else {"Content-Length": length})
+    assert browser.client.post("/logout", content=iter([form]), headers=headers).status_code == 403
+
+
+# --- sessions and cookies ---------------------------------------------------------------------------------------------------------------
+
+
+def test_cookies_have_their_flags_and_go_when_they_are_no_longer_needed(browser):
+    [[start, *flags]] = set_cookies(browser.get("/login/peeringdb"))
+    assert start.startswith("__Host-peeringdb-login-")
+    assert sorted(flags) == ["HttpOnly", "Max-Age=600", "Path=/", "SameSite=lax", "Secure"]
+    login, session = set_cookies(browser.log_in("member"))
+    assert login[0].endswith('=""')
+    assert "Max-Age=0" in login
+    assert session[0].startswith("__Host-session=")
+    assert {"path=/", "httponly", "samesite=lax", "secure"} <= set(session)
+
+
+def test_on_loopback_without_https_cookies_are_kept_too(make_portal):
+    browser = make_portal(base_url="http://127.0.0.1:5000").browser()
+    [[start, *flags]] = set_cookies(browser.get("/login/peeringdb"))
+    assert start.startswith("peeringdb-login-")
+    assert "Secure" not in flags
+    browser.log_in("member")
+    assert browser.json("/me")[1]["id"] == 2
+    assert browser.session("session")["user"][0] == 2
+
+
+def test_nothing_secret_is_in_any_cookie(portal, browser):
+    callback = parse_qs(urlsplit(portal.sandbox.log_in("member", browser.start())).query)
+    cookies = str(dict(browser.client.cookies))
+    assert not any(value in cookies for values in callback.values() for value in values)
+    browser.log_in("member")
+    tokens = tokens_of(portal, browser)
+    session = str(browser.session())
+    assert all(len(token) == 30 for token in tokens)
+    assert not any(secret in session for secret in (*tokens, portal.pdb._config.client_secret))
+
+
+def test_a_session_that_somebody_wrote_themselves_is_none(portal, browser):
+    browser.log_in("member")
+    data, *rest = browser.client.cookies["__Host-session"].split(".")
+    browser.client.cookies.clear()
+    other = portal.browser()
+    other.client.cookies.set("__Host-session", ".".join([data[:-4] + "AAAA", *rest]))
+    assert other.json("/me") == (200, None)
+
+
+def test_another_secret_key_opens_nothing(make_portal):
+    first, second = (make_portal(secret_key=letter * 16).browser() for letter in "ab")
+    callback = first.sandbox.log_in("member", first.start())
+    second.client.cookies.update(first.client.cookies)
+    assert second.get(callback).status_code == 400
+    first.get(callback)
+    second.client.cookies.update(first.client.cookies)
+    assert first.json("/me")[1]["id"] == 2
+    assert second.json("/me") == (200, None)
+
+
+def test_of_whoever_was_logged_in_before_nothing_stays(portal, browser):
+    browser.log_in("member")
+    _, refresh_token = tokens_of(portal, browser)
+    browser.log_in("orgadmin")
+    assert browser.json("/me")[1]["id"] == 1
+    assert refused_at_peeringdb(portal, refresh_token)
+
+
+# --- hooks and events -------------------------------------------------------------------------------------------------------------------
+
+
+def refuse(user):
+    raise AccessDenied(f"{user.name} owes us a beer")
+
+
+async def refuse_later(user):
+    refuse(user)
+
+
+def refuse_in_the_end(user):
+    return refuse_later(user)
+
+
+class Refuser:
+    async def __call__(self, user):
+        refuse(user)
+
+
+@pytest.mark.parametrize("on_login", [refuse, refuse_later, refuse_in_the_end, Refuser()])
+def test_a_hook_may_refuse_a_login_be_it_a_coroutine_or_not(make_portal, on_login):
+    portal = make_portal(on_login=on_login)
+    browser = portal.browser()
+    assert failure(browser.log_in("member")) == (403, "You have no access here", ["Mel Member owes us a beer"])
+    assert browser.json("/me") == (200, None)
+    assert [(event.kind, event.reasons) for event in portal.events] == [("refused", ("Mel Member owes us a beer",))]
+
+
+def test_a_hook_is_asked_about_those_alone_whom_the_rule_lets_in(make_portal):
+    asked = []
+    portal = make_portal(on_login=asked.append)
+    portal.browser().log_in("unverified")
+    portal.browser().log_in("member")
+    assert [user.id for user in asked] == [2]
+
+
+def test_events_are_told_with_their_request(make_portal):
+    told = []
+
+    async def tell(request, event):
+        told.append((request.url.path, event.kind, event.user.id))
+
+    browser = make_portal(on_event=tell).browser()
+    browser.log_in("member")
+    browser.get("/networks/64500")
+    browser.get("/own-rule")
+    browser.log_out()
+    assert told == [(CALLBACK, "login", 2), ("/networks/64500", "refused", 2), ("/own-rule", "refused", 2), ("/logout", "logout", 2)]
+
+
+def test_nobody_has_to_listen(make_portal):
+    browser = make_portal(on_event=None).browser()
+    browser.log_in("member")
+    assert browser.get("/networks/64500").status_code == 403
+
+
+# --- bearer tokens ----------------------------------------------------------------------------------------------------------------------
+
+
+def bearer(browser, token, path="/api/64500", **headers):
+    return browser.get(path, Authorization=f"Bearer {token}", **headers)
+
+
+def test_a_bearer_token_opens_what_its_user_may(portal, browser):
+    browser.log_in("orgadmin")
+    access_token, _ = tokens_of(portal, browser)
+    stranger = portal.browser()
+    assert bearer(stranger, access_token).json()["id"] == 1
+    assert stranger.get("/api/64500", Authorization=f"bearer {access_token}").json()["id"] == 1
+    assert bearer(stranger, access_token, "/api/064500").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("authorization", "challenge"),
+    [
+        ({}, 'Bearer realm="PeeringDB"'),
+        ({"Authorization": "Basic dTpw"}, 'Bearer realm="PeeringDB"'),
+        ({"Authorization": "Bearer " + "x" * 30}, 'Bearer realm="PeeringDB", error="invalid_token"'),
+    ],
+)
+def test_no_token_or_a_bad_one_is_a_401_for_programs_whatever_they_accept(browser, authorization, challenge):
+    answer = browser.get("/api/64500", **authorization)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/json")
+    assert answer.headers["WWW-Authenticate"].startswith(challenge)
+
+
+def test_a_session_is_no_bearer_token(browser):
+    browser.log_in("orgadmin")
+    assert browser.get("/api/64500").status_code == 401
+
+
+def test_a_token_of_who_may_not_is_a_403_with_the_reasons(portal, browser):
+    browser.log_in("member")
+    answer = bearer(browser, tokens_of(portal, browser)[0])
+    assert (answer.status_code, answer.json()) == (403, {"reasons": ["AS64500: you may read this network but not update it"]})
+
+
+def test_an_outage_is_a_503_that_says_when_to_try_again(portal, browser):
+    browser.log_in("orgadmin")
+    token = tokens_of(portal, browser)[0]
+    portal.sandbox.fault("outage")
+    answer = bearer(browser, token)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+
+
+# --- setting up -------------------------------------------------------------------------------------------------------------------------
+
+
+def test_settings_come_from_the_environment(make_config, monkeypatch):
+    config = make_config()
+    for name in ("client_id", "client_secret", "redirect_uri", "base_url"):
+        monkeypatch.setenv(f"PEERINGDB_OAUTH_{name.upper()}", getattr(config, name))
+    monkeypatch.setenv("PEERINGDB_OAUTH_ALLOW_HTTP", "yes")
+    assert PeeringDB()._config.client_id == config.client_id
+
+
+def test_there_is_one_configuration(make_config):
+    client = AsyncClient(make_config())
+    with pytest.raises(ConfigurationError, match="the client brings its own"):
+        PeeringDB(config=make_config(), client=client)
+
+
+def test_a_public_client_must_give_a_secret_key(make_config):
+    with pytest.raises(ConfigurationError, match="secret key of the sessions is missing"):
+        PeeringDB(config=make_config(client_secret=None))
+    for secret_key in ("x" * 16, Secret("x" * 16)):
+        pdb = PeeringDB(config=make_config(client_secret=None), secret_key=secret_key)
+        assert pdb.session_middleware.kwargs["secret_key"] == "x" * 16
+
+
+@pytest.mark.parametrize("uri", [f"{PORTAL}/callback", f"{PORTAL}{CALLBACK}/more"])
+def test_a_redirect_uri_that_leads_elsewhere_is_a_mistake(make_config, uri):
+    with pytest.raises(ConfigurationError, match=f"must end in {CALLBACK}"):
+        PeeringDB(config=make_config(uri))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "problem"),
+    [
+        ({"perms": Permission.UPDATE}, "asn: missing"),
+        ({"manage_sessions": True}, "asn: missing"),
+        ({"asn": 0}, "asn must be"),
+        ({"asn": []}, "asn must be"),
+        ({"asn": 64500, "perms": 2}, "perms must be"),
+    ],
+)
+def test_conditions_that_nobody_can_meet_are_a_mistake_at_once(make_config, conditions, problem):
+    pdb = PeeringDB(config=make_config())
+    for method in (pdb.require, pdb.bearer):
+        with pytest.raises(ConfigurationError, match=problem):
+            method(**conditions)
+
+
+def test_who_is_let_in_unverified_is_let_through_unverified(make_portal):
+    portal = make_portal(rule=AccessRule(verified_user=False, verified_email=False))
+    browser = portal.browser()
+    browser.log_in("emailunconf")
+    assert browser.json("/networks/64500")[0] == 200
+    assert bearer(browser, tokens_of(portal, browser)[0]).status_code == 200
+
+
+def test_several_applications_know_nothing_of_each_other(make_portal, make_config, sandbox):
+    first = make_portal()
+    other = sandbox.register(PORTAL + CALLBACK)
+    second = make_portal(config=make_config(client_id=other.client_id, client_secret=other.client_secret))
+    browser, stranger = first.browser(), second.browser()
+    browser.log_in("orgadmin")
+    stranger.client.cookies.update(browser.client.cookies)
+    assert stranger.json("/me") == (200, None)
+    answer = bearer(stranger, tokens_of(first, browser)[0])
+    assert (answer.status_code, "another application" in answer.text) == (401, True)
+
+
+def test_where_to_go_after_a_logout_can_be_said(make_portal):
+    browser = make_portal(home="/bye").browser()
+    browser.log_in("member")
+    assert browser.log_out().headers["Location"] == "/bye"
+
+
+def test_logs_hold_no_secrets(portal, browser, caplog):
+    with caplog.at_level(logging.DEBUG, "peeringdb_oauth"):
+        browser.log_in("member")
+        tokens = tokens_of(portal, browser)
+        browser.get("/networks/64500")
+        portal.sandbox.revoke_tokens()
+        browser.get("/fresh")
+    said = "".join(str(vars(record)) for record in caplog.records)
+    assert "refused" in said
+    assert not any(token in said for token in tokens)

@@ -1,0 +1,467 @@
+"""What Starlette alone has: routes and mounts, plain endpoints, sessions, templates, event loops."""
+
+import asyncio
+import secrets
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+from contextlib import contextmanager
+
+import jinja2
+import pytest
+import requests
+import uvicorn
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+from starlette.templating import Jinja2Templates
+
+from peeringdb_oauth import AccessDenied, AsyncClient, ConfigurationError, Permission, TransportError, exchange
+from peeringdb_oauth.integrations import starlette
+from peeringdb_oauth.integrations.starlette import PeeringDB
+
+from .conftest import CALLBACK, PORTAL, failure, in_starlette
+from .test_login import tokens_of
+
+pytestmark = pytest.mark.server
+
+
+async def home(_request):
+    return PlainTextResponse("home")
+
+
+def example(heading):
+    """The code below a heading of the module's docstring."""
+    _, _, rest = starlette.__doc__.partition(f"\n{heading}::\n\n")
+    lines = rest.splitlines()
+    end = next((number for number, line in enumerate(lines) if line and not line.startswith(" ")), len(lines))
+    return textwrap.dedent("\n".join(lines[:end]))
+
+
+@pytest.mark.parametrize("heading", ["Starlette", "FastAPI"])
+def test_the_example_is_short_and_works_as_it_stands(make_portal, make_config, monkeypatch, heading):
+    config = make_config()
+    for name in ("client_id", "client_secret", "redirect_uri", "base_url"):
+        monkeypatch.setenv(f"PEERINGDB_OAUTH_{name.upper()}", getattr(config, name))
+    monkeypatch.setenv("PEERINGDB_OAUTH_ALLOW_HTTP", "yes")
+    code = example(heading)
+    assert len([line for line in code.splitlines() if line]) <= 15
+    names = {}
+    exec(compile(code, heading, "exec"), names)  # noqa: S102 - ours
+    browser = make_portal(lambda _: names["app"]).browser()
+    assert browser.log_in("limited", "/login/peeringdb?next=/networks/64500").headers["Location"] == "/networks/64500"
+    answer = browser.get("/networks/64500")
+    assert (answer.status_code, "Lim Ited may change the peering of AS64500" in answer.text) == (200, True)
+    assert browser.get("/networks/64501").status_code == 403
+
+
+# --- routes -----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_starlette_does_without_fastapi():
+    program = """
+        import sys
+        from peeringdb_oauth import ClientConfig
+        from peeringdb_oauth.integrations.starlette import PeeringDB
+        pdb = PeeringDB(config=ClientConfig(client_id="a", client_secret="b" * 16, redirect_uri="https://a.example/login/peeringdb/callback"))
+        pdb.require(), pdb.bearer(), pdb.router
+        assert "fastapi" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)  # noqa: S603
+
+
+def in_root_mount(pdb):
+    app = Starlette(routes=[Route("/me", pdb.require().guard(me))], middleware=[pdb.session_middleware])
+    app.mount("/", pdb.router)
+    return app
+
+
+def in_auth_mount(pdb):
+    routes = [Mount("/auth", pdb.router), Route("/me", pdb.require().guard(me)), Route("/", home)]
+    return Starlette(routes=routes, middleware=[pdb.session_middleware])
+
+
+async def me(_request, user):
+    return PlainTextResponse(user.name)
+
+
+@pytest.fixture(params=[True, False], ids=["with_fastapi", "without_fastapi"])
+def _with_fastapi_or_without(request, monkeypatch):
+    if not request.param:
+        monkeypatch.delitem(sys.modules, "fastapi")
+
+
+@pytest.mark.usefixtures("_with_fastapi_or_without")
+@pytest.mark.parametrize(("make_app", "mount"), [(in_root_mount, ""), (in_auth_mount, "/auth")])
+@pytest.mark.parametrize("root_path", ["", "/portal"])
+def test_the_router_can_be_mounted_anywhere(make_portal, make_config, make_app, mount, root_path):
+    config = make_config(f"{PORTAL}{root_path}{mount}{CALLBACK}")
+    browser = make_portal(make_app, config=config).browser(root_path=root_path)
+    start = browser.get(f"{root_path}/me").headers["Location"]
+    assert start == f"{root_path}{mount}/login/peeringdb?next={root_path}/me"
+    assert browser.log_in("member", start).headers["Location"] == f"{root_path}/me"
+    assert browser.get(f"{root_path}/me").text == "Mel Member"
+    assert browser.get(f"{root_path}{mount}/elsewhere").status_code == 404
+    answer = browser.post(f"{root_path}{mount}/logout", Sec_Fetch_Site="same-origin")
+    assert answer.headers["Location"] == f"{root_path}/"
+
+
+@pytest.mark.parametrize(("path", "address"), [("/me", "/portal/me"), ("/portal", "/portal"), ("/portals/me", "/portal/portals/me")])
+def test_a_proxy_that_strips_its_prefix_is_understood(make_portal, make_config, path, address):
+    """Servers differ in whether the path that they pass on has the prefix."""
+
+    def make_app(pdb):
+        guarded = pdb.require().guard(me)
+        return Starlette(routes=[*pdb.routes, Route("/{rest:path}", guarded)], middleware=[pdb.session_middleware])
+
+    portal = make_portal(make_app, config=make_config(f"{PORTAL}/portal{CALLBACK}"))
+    assert portal.browser(root_path="/portal/").get(path).headers["Location"] == f"/portal/login/peeringdb?next={address}"
+
+
+def test_a_mounted_application_is_refused_as_a_whole(make_portal):
+    def make_app(pdb):
+        require = pdb.require(asn=64500, perms=Permission.UPDATE)
+
+        class Guard:
+            def __init__(self, app):
+                self.app = app
+
+            async def __call__(self, scope, receive, send):
+                await require(Request(scope, receive))
+                await self.app(scope, receive, send)
+
+        inner = Mount("/inner", routes=[Route("/{rest:path}", home)], middleware=[Middleware(Guard)])
+        return Starlette(routes=[*pdb.routes, inner], middleware=[pdb.session_middleware])
+
+    browser = make_portal(make_app).browser()
+    assert browser.get("/inner/page").headers["Location"] == "/login/peeringdb?next=/inner/page"
+    browser.log_in("member")
+    assert failure(browser.get("/inner/page"))[0] == 403
+    browser.log_in("orgadmin")
+    assert browser.get("/inner/page").text == "home"
+
+
+def test_the_pages_have_names(make_portal):
+    def make_app(pdb):
+        async def addresses(request):
+            return PlainTextResponse(" ".join(request.url_for(f"peeringdb_{name}").path for name in ("login", "callback", "logout")))
+
+        return Starlette(routes=[*pdb.routes, Route("/addresses", addresses)])
+
+    assert make_portal(make_app).browser().get("/addresses").text == f"/login/peeringdb {CALLBACK} /logout"
+
+
+# --- endpoints --------------------------------------------------------------------------------------------------------------------------
+
+
+def test_endpoints_may_be_functions_and_classes(make_portal):
+    def make_app(pdb):
+        require = pdb.require(asn="asn", perms=Permission.UPDATE)
+
+        @require.guard
+        def in_a_thread(_request, user):
+            with pytest.raises(RuntimeError, match="no running event loop"):
+                asyncio.get_running_loop()
+            return PlainTextResponse(f"{user.name} in a thread")
+
+        class AClass(HTTPEndpoint):
+            async def get(self, request):
+                user = await require(request)
+                return PlainTextResponse(f"{user.name} in a class")
+
+        assert in_a_thread.__name__ == "in_a_thread"
+        routes = [Route("/thread/{asn:int}", in_a_thread), Route("/class/{asn:int}", AClass)]
+        return Starlette(routes=[*pdb.routes, *routes], middleware=[pdb.session_middleware])
+
+    browser = make_portal(make_app).browser()
+    browser.log_in("limited")
+    assert [browser.get(f"/{kind}/64500").text for kind in ("thread", "class")] == ["Lim Ited in a thread", "Lim Ited in a class"]
+    assert [browser.get(f"/{kind}/64501").status_code for kind in ("thread", "class")] == [403, 403]
+
+
+def test_the_network_may_come_from_a_coroutine(make_portal):
+    async def of_member(request):
+        await asyncio.sleep(0)
+        return {"one": 64500, "two": "64499"}.get(request.path_params["name"])
+
+    def make_app(pdb):
+        endpoint = pdb.require(asn=of_member).guard(me)
+        return Starlette(routes=[*pdb.routes, Route("/members/{name}", endpoint)], middleware=[pdb.session_middleware])
+
+    browser = make_portal(make_app).browser()
+    browser.log_in("member")
+    assert [browser.get(f"/members/{name}").status_code for name in ("one", "two", "three")] == [200, 403, 403]
+
+
+def read_body(request):
+    return request.body()
+
+
+async def read_stream(request):
+    return b"".join([chunk async for chunk in request.stream()])
+
+
+async def read_field(request):
+    async with request.form(max_fields=2) as form:
+        return form["note"].encode()
+
+
+@pytest.mark.parametrize(
+    ("read", "content"),
+    [(read_body, b"note=n&peeringdb_csrf="), (read_stream, b"note=n&peeringdb_csrf="), (read_field, b"n")],
+)
+def test_whatever_an_endpoint_reads_of_a_form_is_still_there(make_portal, read, content):
+    def make_app(pdb):
+        @pdb.require().guard
+        async def endpoint(request, _user):
+            return PlainTextResponse(await read(request))
+
+        app = in_starlette(pdb)
+        app.router.routes.append(Route("/read", endpoint, methods=["POST"]))
+        return app
+
+    browser = make_portal(make_app).browser()
+    browser.log_in("member")
+    token = browser.csrf_token()
+    assert browser.post("/read", {"note": "n", "peeringdb_csrf": token}).content in (content, content + token.encode())
+
+
+def test_handlers_of_the_applications_own_come_first(make_portal):
+    async def denied(_request, error):
+        return PlainTextResponse(f"no: {error}", 403)
+
+    def make_app(pdb):
+        app = in_starlette(pdb)
+        app.add_exception_handler(AccessDenied, denied)
+        return app
+
+    browser = make_portal(make_app).browser()
+    browser.log_in("member")
+    assert browser.get("/own-rule").text == "no: AS64501: you may read this network but not delete it"
+    assert failure(browser.get("/networks/64500"))[0] == 403
+
+
+def test_other_errors_of_ours_are_pages_too(make_portal):
+    def make_app(pdb):
+        async def broken(request):
+            await pdb.current_user(request)
+            raise TransportError("PeeringDB is gone")
+
+        return Starlette(routes=[*pdb.routes, Route("/broken", broken)], middleware=[pdb.session_middleware])
+
+    portal = make_portal(make_app)
+    assert failure(portal.browser().get("/broken")) == (502, "PeeringDB is not available", ["PeeringDB is gone"])
+    assert portal.events == []
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_application_without_sessions_is_told_what_it_lacks(make_portal):
+    app = make_portal(lambda pdb: Starlette(routes=[*pdb.routes, Route("/me", pdb.require().guard(me))]))
+    for path in ("/login/peeringdb", CALLBACK, "/me"):
+        with pytest.raises(ConfigurationError, match=r"middleware=\[pdb.session_middleware\]"):
+            app.browser().get(path)
+
+
+def test_an_api_needs_no_sessions_and_answers_in_json(make_portal):
+    def make_app(pdb):
+        async def endpoint(request):
+            user = await pdb.bearer()(request)
+            raise AccessDenied(f"not you, {user.name}")
+
+        return Starlette(routes=[Route("/api", endpoint, methods=["POST"])])
+
+    portal, with_sessions = make_portal(make_app), make_portal().browser()
+    with_sessions.log_in("member")
+    token, _ = tokens_of(portal, with_sessions)
+    answer = portal.browser().post("/api", Authorization=f"Bearer {token}")
+    assert (answer.status_code, answer.json()) == (403, {"reasons": ["Not you, Mel Member"]})
+
+
+class ServerSideSessions:
+    """Sessions whose cookie has an id only, under the names that starsessions has."""
+
+    sessions: dict = {}  # noqa: RUF012 - of all
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        self.id = Request(scope).cookies.get("id") or secrets.token_hex(8)
+        scope["session"], scope["session_handler"] = self.sessions.pop(self.id, {}), self
+
+        async def send_with_cookie(message):
+            if message["type"] == "http.response.start":
+                self.sessions[self.id] = scope["session"]
+                message["headers"].append((b"set-cookie", f"id={self.id}; Path=/".encode()))
+            await send(message)
+
+        await self.app(scope, receive, send_with_cookie)
+
+    def regenerate_id(self):
+        self.id = secrets.token_hex(8)
+
+
+def test_a_session_that_is_kept_here_gets_another_id_at_login_and_logout(make_portal):
+    def make_app(pdb):
+        return Starlette(routes=in_starlette(pdb).routes, middleware=[Middleware(ServerSideSessions)])
+
+    browser = make_portal(make_app).browser()
+    ids = []
+    for step in (browser.start, lambda: browser.log_in("member"), lambda: browser.get("/me"), browser.log_out):
+        step()
+        ids.append(browser.client.cookies["id"])
+    before, logged_in, later, after = ids
+    assert before != logged_in == later != after
+    assert before not in ServerSideSessions.sessions
+    assert logged_in not in ServerSideSessions.sessions
+
+
+# --- templates --------------------------------------------------------------------------------------------------------------------------
+
+OWN_PAGE = "<h1>{{ page.title }}!</h1>{{ peeringdb.user.name }} at {{ request.url.path }}"
+REFUSED = "<h1>You have no access here!</h1>Mel Member at /networks/64500"
+
+
+def refused_page(portal):
+    browser = portal.browser()
+    browser.log_in("member")
+    return browser.get("/networks/64500")
+
+
+@pytest.fixture
+def directory(tmp_path):
+    (tmp_path / "peeringdb_oauth").mkdir()
+    (tmp_path / "peeringdb_oauth" / "failure.html").write_text(OWN_PAGE)
+    return tmp_path
+
+
+def test_a_page_is_not_to_be_kept(make_portal):
+    answer = refused_page(make_portal())
+    assert (answer.headers["Cache-Control"], answer.headers["Content-Type"]) == ("no-store", "text/html; charset=utf-8")
+
+
+def test_templates_in_a_directory_come_before_ours(make_portal, directory):
+    portal = make_portal(templates=directory)
+    assert refused_page(portal).text == REFUSED
+    assert "peeringdb_csrf" in portal.browser().get("/page").text
+
+
+def test_templates_of_the_applications_own_get_ours(make_portal, directory):
+    portal = make_portal(templates=Jinja2Templates(directory))
+    assert refused_page(portal).text == REFUSED
+    assert "peeringdb_csrf" in portal.browser().get("/page").text
+
+
+def test_an_environment_without_templates_gets_ours(make_portal):
+    env = jinja2.Environment(autoescape=True)
+    assert failure(refused_page(make_portal(templates=Jinja2Templates(env=env))))[0] == 403
+
+
+def test_templates_that_do_not_escape_are_a_mistake(make_portal, directory):
+    for autoescape in (False, lambda _: False):
+        env = jinja2.Environment(loader=jinja2.FileSystemLoader(directory), autoescape=autoescape)  # noqa: S701 - that is the point
+        with pytest.raises(ConfigurationError, match="autoescape"):
+            make_portal(templates=Jinja2Templates(env=env))
+
+
+def test_the_buttons_work_in_pages_of_the_applications_own(make_portal, tmp_path):
+    (tmp_path / "home.html").write_text(
+        "{% if peeringdb.user %}{% include 'peeringdb_oauth/logout_button.html' %}"
+        "{% else %}{% include 'peeringdb_oauth/login_button.html' %}{% endif %}"
+    )
+
+    def make_app(pdb):
+        async def page(request):
+            return pdb.templates.TemplateResponse(request, "home.html")
+
+        return Starlette(routes=[*pdb.routes, Route("/", page), Route("/page", page)], middleware=[pdb.session_middleware])
+
+    browser = make_portal(make_app, templates=tmp_path).browser()
+    assert 'href="/login/peeringdb?next=/"' in browser.get("/").text
+    browser.log_in("member")
+    assert browser.log_out().status_code == 303
+    assert 'href="/login/peeringdb?next=/"' in browser.get("/").text
+
+
+# --- event loops ------------------------------------------------------------------------------------------------------------------------
+
+
+def ask(pdb):
+    """Something that takes one request to PeeringDB."""
+    return pdb._client.run(exchange.introspect(pdb._client.provider, "x" * 30))
+
+
+def test_each_event_loop_has_connections_of_its_own_which_end_with_it(make_config):
+    pdb, clients = PeeringDB(config=make_config()), []
+
+    async def twice():
+        for _ in range(2):
+            await ask(pdb)
+            clients.append(pdb._client._kept[asyncio.get_running_loop()][1])
+            assert clients[-1]._session is not None
+
+    asyncio.run(twice())
+    asyncio.run(twice())
+    first, also_first, second, also_second = clients
+    assert first is also_first is not second is also_second
+    assert first._session is second._session is None
+
+
+def test_connections_can_be_closed_before(make_config):
+    pdb = PeeringDB(config=make_config())
+
+    async def twice():
+        await pdb.close()
+        for _ in range(2):
+            await ask(pdb)
+            client = pdb._client._kept[asyncio.get_running_loop()][1]
+            await pdb.close()
+            assert client._session is None
+
+    asyncio.run(twice())
+
+
+def test_a_client_that_was_given_is_its_owners_to_close(make_config):
+    async def close():
+        async with AsyncClient(make_config()) as client:
+            pdb = PeeringDB(client=client)
+            await ask(pdb)
+            await pdb.close()
+            assert client._session is not None
+
+    asyncio.run(close())
+
+
+@contextmanager
+def served(app, listening):
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def test_over_real_sockets(make_portal):
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    portal = make_portal(base_url=url)
+    with served(portal.app, listening), requests.Session() as session:
+        asked = session.get(f"{url}/networks/64500?a=b", headers={"Accept": "text/html"}, allow_redirects=False)
+        start = session.get(url + asked.headers["Location"], allow_redirects=False)
+        page = session.get(portal.sandbox.log_in("orgadmin", start.headers["Location"]))
+        assert (page.url, page.json()["id"]) == (f"{url}/networks/64500?a=b", 1)
+        assert session.post(f"{url}/logout", allow_redirects=False).status_code == 403
+        out = session.post(f"{url}/logout", headers={"Sec-Fetch-Site": "same-origin"}, allow_redirects=False)
+        assert (out.status_code, session.get(f"{url}/me").json()) == (303, None)
+        [(_, client)] = portal.pdb._client._kept.values()
+    assert client._session is None
