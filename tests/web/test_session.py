@@ -250,11 +250,24 @@ def test_an_update_keeps_what_the_login_proved(application, clock):
     )
 
 
-def test_a_long_list_keeps_its_place_in_the_store(application):
+def test_an_update_leaves_nothing_old_in_the_store(application):
     before = application.begin(person(300))
     application.client.run(application.sessions.update(application.session, before, person(301)))
-    assert application.kept.rest == before.rest
+    assert application.store.get(before.rest) is None
     assert application.whole_user() == person(301)
+    application.client.run(application.sessions.update(application.session, application.kept, person(2)))
+    assert (application.kept.rest, application.whole_user()) == (None, person(2))
+
+
+def test_what_another_process_remembers_is_not_believed_after_an_update(make_application, server, recording):
+    here, there = make_application(), make_application()
+    whole = User.from_profile(recording("profile-orgadmin").json)
+    here.begin(person(300, id=whole.id))
+    there.session = here.session
+    there.client.run(there.sessions.update(there.session, there.kept, person(200, id=whole.id)))
+    here.session = there.session
+    server.answer("/profile/v1", recording("profile-orgadmin").json)
+    assert here.whole_user().asns == whole.asns  # asked of PeeringDB, for it is not here
 
 
 def test_the_end_revokes_the_refresh_token_and_forgets_everything(application, server):

@@ -30,7 +30,7 @@ _OPERATOR = "The people who run this site have to look into it. Their log says w
 _FAILURES = {
     LoginDenied: Failure(403, "You cancelled the login", "Nothing was passed on to us. Log in whenever you like."),
     StateMismatch: Failure(400, "This login was not started here", "It may belong to another window or browser. Start it again from here."),
-    AccessDenied: Failure(403, "You have no access here", "When this has changed at PeeringDB, log in again."),
+    AccessDenied: Failure(403, "You have no access here", "When that has changed, log in again."),
     TokenRejected: Failure(403, "Your login has ended", "PeeringDB no longer accepts it. Log in again to go on."),
     RateLimited: Failure(503, "PeeringDB asks us to wait", "Too much was asked of it from here. The fault is not yours: try again later."),
     TransportError: Failure(502, "PeeringDB is not available", _LATER),

@@ -118,10 +118,13 @@ class Sessions:
         return access_token, refresh_token
 
     def _write(self, session: MutableMapping[str, Any], kept: Kept) -> Exchange[None]:
+        """With a new key in the store each time: under the old one another process may have what was true before, and believe it."""
+        if kept.rest is not None:
+            yield Call(function=partial(self._store.delete, kept.rest))
         short = self._shorten(kept.user)
         rest = None
         if short is not kept.user:
-            rest = kept.rest or f"peeringdb-{secrets.token_urlsafe(32)}"
+            rest = f"peeringdb-{secrets.token_urlsafe(32)}"
             lifetime = max(1, int(kept.expires_at - self._provider.clock()))
             yield Call(function=partial(self._store.set, rest, json.dumps(kept.user.to_dict()), timeout=lifetime))
         fields = {name: getattr(kept, name) for name in ("checked_at", "expires_at", "again", "csrf_token", "tokens")}

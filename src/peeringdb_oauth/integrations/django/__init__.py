@@ -1,0 +1,47 @@
+"""PeeringDB for Django projects: ``INSTALLED_APPS``, a backend, a middleware, one line of URLs, and a decorator that names an ASN.
+
+settings.py::
+
+    INSTALLED_APPS += ["peeringdb_oauth.integrations.django"]
+    MIDDLEWARE += ["peeringdb_oauth.integrations.django.middleware.PeeringDBMiddleware"]
+    AUTHENTICATION_BACKENDS = ["peeringdb_oauth.integrations.django.backends.PeeringDBBackend"]
+    LOGIN_URL, LOGIN_REDIRECT_URL = "peeringdb:login", "/"
+
+urls.py::
+
+    from django.http import HttpRequest, HttpResponse
+    from django.urls import include, path
+    from peeringdb_oauth import Permission
+    from peeringdb_oauth.integrations.django import require_asn
+
+
+    @require_asn("asn", perms=Permission.UPDATE)
+    def edit(request: HttpRequest, asn: int) -> HttpResponse:
+        return HttpResponse(f"{request.peeringdb.name} may change AS{asn}")
+
+
+    urlpatterns = [path("", include("peeringdb_oauth.integrations.django.urls")), path("networks/<int:asn>", edit)]
+
+Then ``manage.py migrate`` and ``manage.py check``, which says what is missing. The application's client id, secret and redirect URI come
+from the environment or from the setting ``PEERINGDB_OAUTH``. See docs/django.md.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .access import peeringdb_user
+    from .decorators import require_asn, require_peeringdb
+    from .mixins import RequireASNMixin
+
+# Loaded when first used: Django imports this package before it has any models.
+_MODULE_OF = {"RequireASNMixin": "mixins", "peeringdb_user": "access", "require_asn": "decorators", "require_peeringdb": "decorators"}
+
+__all__ = ["RequireASNMixin", "peeringdb_user", "require_asn", "require_peeringdb"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+    return value

@@ -1,0 +1,63 @@
+"""Who is logged in, and may they. Knows Django's half of a login and PeeringDB's: where one of them has ended, the other ends too."""
+
+from dataclasses import replace
+
+from django.conf import settings
+from django.contrib import auth
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.web import Visit
+from peeringdb_oauth.web.session import KEY
+
+from .application import application
+from .backends import PeeringDBBackend
+from .visits import visit_of
+
+
+def peeringdb_user(request: HttpRequest, *, max_age: float | None = None) -> User | None:
+    """Who is logged in with PeeringDB, None for nobody. ``max_age``: for how many seconds PeeringDB's word counts; None: for the login.
+
+    Raises: `TokenRejected` when PeeringDB has ended the login, `AccessDenied` when they are not let in any more; with ``max_age`` also
+    `TransportError` and its like. `PeeringDBMiddleware` makes a page of each.
+    """
+    end_half_login(request)
+    flow = application().flow
+    try:
+        return application().client.run(flow.user(visit_of(request), max_age=max_age))
+    finally:
+        end_half_login(request)
+
+
+def require(
+    request: HttpRequest, rule: AccessRule, *, asn: object = None, max_age: float | None = None, visit: Visit | None = None
+) -> User:
+    """Who is logged in, if ``rule`` lets them do this. Raises: `Refused`, with the answer to send."""
+    end_half_login(request)
+    flow = application().flow
+    try:
+        return application().client.run(flow.require(visit or visit_of(request), rule_here(rule), asn=asn, max_age=max_age))
+    finally:
+        end_half_login(request)
+
+
+def rule_here(rule: AccessRule) -> AccessRule:
+    """A view's rule. What an account must have to log in, the login's rule alone says."""
+    login_rule = application().settings.rule
+    return replace(rule, verified_user=login_rule.verified_user, verified_email=login_rule.verified_email)
+
+
+def end_half_login(request: HttpRequest) -> None:
+    """End what is left of a login: it has expired, the account was disabled or its password changed, or PeeringDB's word is against it."""
+    if KEY not in request.session and not _is_by_peeringdb(request):
+        return
+    user = application().flow.page_context(visit_of(request)).user
+    if user is None or not request.user.is_authenticated:
+        auth.logout(request)
+
+
+def _is_by_peeringdb(request: HttpRequest) -> bool:
+    path = request.session.get(auth.BACKEND_SESSION_KEY)
+    return path in settings.AUTHENTICATION_BACKENDS and issubclass(import_string(path), PeeringDBBackend)

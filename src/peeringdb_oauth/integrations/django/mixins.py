@@ -1,0 +1,52 @@
+"""The same for class-based views."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.http import HttpRequest
+
+from peeringdb_oauth.profile import Permission
+
+from .decorators import ASN, Guard, named
+
+
+class RequireASNMixin:
+    """Before a view class, sync or async: ``class Edit(RequireASNMixin, UpdateView)``. The attributes are `require_asn`'s arguments.
+
+    ``asn`` is the name of the URL's argument, a number or several. Where the view itself knows the network, override `get_asn`.
+    """
+
+    asn: ASN = "asn"
+    perms: Permission = Permission.READ
+    manage_sessions: bool = False
+    mfa: bool = False
+    max_age: float | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _guard_of(cls)  # a wrong attribute is found now, and not by the first visitor
+
+    def get_asn(self) -> object:
+        """The network that this request is about."""
+        view: Any = self
+        return _guard_of(self).find_asn(view.request, view.kwargs)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """The view, for who may see it."""
+        guard = replace(_guard_of(self), find_asn=lambda _request, _kwargs: self._find_asn(), name=None)
+        view: Any = super()
+        if not getattr(self, "view_is_async", False):
+            return guard.protect(view.dispatch)(request, *args, **kwargs)
+
+        async def dispatch(*args: Any, **kwargs: Any) -> Any:
+            return await view.dispatch(*args, **kwargs)
+
+        return guard.protect(dispatch)(request, *args, **kwargs)
+
+    def _find_asn(self) -> object:
+        asn = self.get_asn()
+        return named(asn) if isinstance(self.asn, str) else asn  # else the rule names it
+
+
+def _guard_of(view: RequireASNMixin | type[RequireASNMixin]) -> Guard:
+    return Guard.of(view.asn, perms=view.perms, manage_sessions=view.manage_sessions, mfa=view.mfa, max_age=view.max_age)

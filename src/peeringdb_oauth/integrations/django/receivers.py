@@ -1,0 +1,31 @@
+"""What happens by itself: a logout of Django's is one of PeeringDB's, and changed rights are remembered."""
+
+from typing import Any
+
+from django.contrib.auth.signals import user_logged_out
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.web.session import KEY
+
+from .application import application
+from .models import PeeringDBIdentity
+from .signals import rights_changed
+from .visits import visit_of
+
+
+@receiver(user_logged_out)
+def end_peeringdb_login(request: HttpRequest, **_: Any) -> None:
+    """Forget the login and revoke its tokens, whichever way the logout came: whether it may was Django's to say."""
+    if KEY in getattr(request, "session", ()):
+        flow = application().flow
+        application().client.run(flow.log_out(visit_of(request, own=True)))
+
+
+@receiver(rights_changed)
+def remember_rights(user: User, **_: Any) -> None:
+    """In the database, too."""
+    identity = PeeringDBIdentity.objects.filter(peeringdb_id=user.id).first()
+    if identity is not None:
+        identity.refresh(user)

@@ -1,0 +1,77 @@
+"""Django's request as a `Visit`, an `Answer` as Django's response, and what templates need."""
+
+from collections import ChainMap
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import render
+from django.utils.functional import SimpleLazyObject
+
+from peeringdb_oauth.web import Answer, Cookie, PageContext, Visit
+
+from . import signals
+from .application import application
+
+_OWN = {"Sec-Fetch-Site": "same-origin"}
+
+
+def visit_of(
+    request: HttpRequest,
+    *,
+    own: bool | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    rotate: Callable[[], object] = lambda: None,
+) -> Visit:
+    """The request. ``own``: whether it is known to come from this very site; by itself, when Django's CSRF protection let it pass.
+
+    Where that does not stand in front of the view, the flow's own check is not switched off. ``headers`` are to count instead.
+    """
+    own = getattr(request, "csrf_processing_done", False) if own is None else own
+    return Visit(
+        method=request.method,
+        origin=f"{request.scheme}://{request.get_host()}",
+        root=request.META.get("SCRIPT_NAME", "").rstrip("/"),
+        path=request.path_info,
+        query_string=request.META.get("QUERY_STRING", ""),
+        query=request.GET,
+        headers=ChainMap({**headers, **(_OWN if own else {})}, request.headers),
+        cookies=request.COOKIES,
+        session=request.session,
+        rotate=rotate,
+        emit=partial(signals.send, request),
+    )
+
+
+def page_context(request: HttpRequest) -> PageContext:
+    """What templates need, with Django's own CSRF token; its cookie is set by who uses it."""
+    context = application().flow.page_context(visit_of(request))
+    token: Any = SimpleLazyObject(lambda: get_token(request))
+    return replace(context, csrf_field="csrfmiddlewaretoken", csrf_token=token)
+
+
+def response_of(request: HttpRequest, answer: Answer) -> HttpResponse:
+    """What to send."""
+    response = _body_of(request, answer)
+    for name, value in answer.headers.items():
+        response[name] = value
+    for cookie in answer.cookies:
+        _set_cookie(response, cookie)
+    return response
+
+
+def _body_of(request: HttpRequest, answer: Answer) -> HttpResponse:
+    if answer.location is not None:
+        return HttpResponse(status=answer.status, headers={"Location": answer.location})
+    if answer.page is not None:
+        context = {"page": answer.page, "peeringdb": page_context(request)}
+        return render(request, "peeringdb_oauth/failure.html", context, status=answer.status)
+    return JsonResponse(dict(answer.json or {}), status=answer.status)
+
+
+def _set_cookie(response: HttpResponse, cookie: Cookie) -> None:
+    response.set_cookie(cookie.name, cookie.value, max_age=cookie.max_age, secure=cookie.secure, httponly=True, samesite="Lax")

@@ -1,0 +1,203 @@
+"""A Django project in this process (no other test configures Django here), a sandbox for all, and for each test its own settings.
+
+Its database is a file, since async views and threads have connections of their own.
+"""
+# ruff: noqa: PLC0415 - models can be imported when Django is set up
+
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from peeringdb_oauth import Client, ClientConfig
+from peeringdb_oauth.sandbox import Sandbox
+
+HERE = Path(__file__).parent
+OURS = {"CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "RULE", "ON_LOGIN", "LINK_BY_EMAIL", "CREATE_USERS", "CACHE", "BASE_URL", "TIMEOUT"}
+REDIRECT_URI = "http://localhost/login/peeringdb/callback"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def project(tmp_path_factory):
+    """Django, set up, with its tables."""
+    import django
+    from django.conf import settings
+
+    sys.path.insert(0, str(HERE))
+    from members_area import settings as given
+
+    database = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": tmp_path_factory.mktemp("django") / "db.sqlite3",
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL"},
+    }
+    settings.configure(**{name: getattr(given, name) for name in dir(given) if name.isupper()}, DATABASES={"default": database})
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    yield
+    sys.path.remove(str(HERE))
+
+
+@pytest.fixture(scope="session")
+def pdb():
+    with Sandbox(tls=False, limits=False) as sandbox:
+        sandbox.members_area = sandbox.register(REDIRECT_URI, "https://members.example.net/login/peeringdb/callback")
+        yield sandbox
+
+
+@pytest.fixture(autouse=True)
+def database():
+    """Empty again after each test."""
+    yield
+    from django.contrib.auth.models import Group, User
+    from django.contrib.sessions.models import Session
+    from django.core.cache import cache
+
+    for model in (User, Session, Group):
+        model.objects.all().delete()
+    cache.clear()
+
+
+@pytest.fixture
+def configured(pdb):
+    """The settings of a client that works, with some of them replaced."""
+
+    def configured(**changes):
+        application = pdb.members_area
+        works = {
+            "CLIENT_ID": application.client_id,
+            "CLIENT_SECRET": application.client_secret,
+            "REDIRECT_URI": REDIRECT_URI,
+            "BASE_URL": pdb.url,
+            "ALLOW_HTTP": True,
+        }
+        return works | changes
+
+    return configured
+
+
+@pytest.fixture
+def configure(configured, pdb):
+    """``configure(RULE=..., DEBUG=True)``: settings of ours and of Django's, for the rest of the test."""
+    from django.conf import settings
+    from django.test import override_settings
+
+    overridden = []
+
+    def configure(**changes):
+        ours = {name: changes.pop(name) for name in OURS & set(changes)}
+        overridden.append(override_settings(PEERINGDB_OAUTH=configured(**ours), **changes))
+        overridden[-1].enable()
+        return settings
+
+    yield configure
+    for override in reversed(overridden):
+        override.disable()
+    pdb.clear_faults()
+
+
+class Visitor:
+    """Somebody with a browser: Django's test client, and the way through PeeringDB."""
+
+    def __init__(self, pdb, **arguments):
+        from django.test import Client
+
+        self.client = Client(SERVER_NAME="localhost", HTTP_ACCEPT="text/html", enforce_csrf_checks=True, **arguments)
+        self.pdb = pdb
+
+    def get(self, path, **headers):
+        return self.client.get(path, headers=headers)
+
+    def post(self, path, *, token=None, **headers):
+        """Press a button, with the form's token unless another is given."""
+        if token is None:
+            token = str(self.get("/form").content).partition('value="')[2].partition('"')[0]
+        return self.client.post(path, {"csrfmiddlewaretoken": token}, headers=headers)
+
+    def start(self, query=""):
+        answer = self.get(f"/login/peeringdb{query}")
+        assert answer.status_code == 302, answer.content
+        return answer["Location"]
+
+    def callback(self, person, query="", **choices):
+        """Go to PeeringDB, and stand before the callback."""
+        parts = urlsplit(self.pdb.log_in(person, self.start(query), **choices))
+        return f"{parts.path}?{parts.query}"
+
+    def log_in(self, person, query="", **choices):
+        return self.get(self.callback(person, query, **choices))
+
+    @property
+    def session(self):
+        return dict(self.client.session)
+
+
+@pytest.fixture
+def make_visitor(pdb):
+    return lambda **arguments: Visitor(pdb, **arguments)
+
+
+@pytest.fixture
+def visitor(configure, make_visitor):
+    configure()
+    return make_visitor()
+
+
+class Watch:
+    """What a project's receivers were sent, as (signal's name, what was sent with it)."""
+
+    def __init__(self):
+        self.seen = []
+
+    @property
+    def kinds(self):
+        return [kind for kind, _ in self.seen]
+
+
+@pytest.fixture
+def watch():
+    """From now on, all signals."""
+    from peeringdb_oauth.integrations.django import signals
+
+    watch, connected = Watch(), []
+    for name in ("logged_in", "login_refused", "logged_out", "rights_changed"):
+
+        def note(name=name, **sent):
+            watch.seen.append((name, sent))
+
+        getattr(signals, name).connect(note, weak=False)
+        connected.append((getattr(signals, name), note))
+    yield watch
+    for signal, note in connected:
+        signal.disconnect(note)
+
+
+class Clock:
+    """Seconds ahead of the real time."""
+
+    ahead = 0
+
+    def __call__(self):
+        import time
+
+        return time.time() + self.ahead
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def clocked(configure, configured, clock):
+    """The project's client with a clock that the test moves."""
+    settings = {name.lower(): value for name, value in configured().items()}
+    with Client(ClientConfig(**settings), clock=clock) as client:
+        configure()
+        from django.test import override_settings
+
+        with override_settings(PEERINGDB_OAUTH={"CLIENT": client}):
+            yield clock

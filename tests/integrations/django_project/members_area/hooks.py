@@ -1,0 +1,47 @@
+"""What the project has to say about a login."""
+# ruff: noqa: ARG001, ARG002 - they are given more than they need
+
+from django.contrib.auth.models import Group
+
+from peeringdb_oauth import AccessDenied, AccessRule, Membership, plan_memberships
+from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
+
+MEMBERS = {64500: "Example Net One", 64510: "Second Net"}
+calls = []
+
+
+def note(request, user, account):
+    calls.append((request.path, user, account, account.peeringdb_identity.peeringdb_id))
+
+
+def refuse(request, user, account):
+    account.groups.add(Group.objects.get_or_create(name="seen")[0])
+    raise AccessDenied("the area is closed today")
+
+
+def members_only(request, user, account):
+    """An account's groups, named after AS numbers, are its memberships."""
+    current = [Membership(asn=int(group.name), origin="peeringdb") for group in account.groups.all()]
+    plan = plan_memberships(user, MEMBERS, current, AccessRule())
+    account.groups.remove(*Group.objects.filter(name__in=[link.asn for link in plan.remove]))
+    account.groups.add(*(Group.objects.get_or_create(name=link.asn)[0] for link in plan.add))
+    if not plan:
+        raise AccessDenied("none of your networks is a member here")
+
+
+async def asynchronous(request, user, account):
+    raise AccessDenied("but nobody awaits it")
+
+
+class ByName(PeeringDBBackend):
+    """A project's own way to name accounts."""
+
+    def username(self, user):
+        return user.name.replace(" ", ".").lower()
+
+
+class Nobody(PeeringDBBackend):
+    """A backend that answers as Django's do."""
+
+    def authenticate(self, request, peeringdb_user):
+        return None

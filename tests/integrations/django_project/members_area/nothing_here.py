@@ -1,0 +1,3 @@
+"""A project without our URLs."""
+
+urlpatterns = []

@@ -1,0 +1,139 @@
+"""Views of every kind."""
+# ruff: noqa: ARG001, ARG002 - they are given more than they need
+
+from django.contrib import auth
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
+from django.views.generic import View
+
+from peeringdb_oauth import AccessRule, Permission
+from peeringdb_oauth.integrations.django import RequireASNMixin, peeringdb_user, require_asn, require_peeringdb
+
+OF_SESSION = {1: 64500, 2: 64499}  # the project's own table of peering sessions
+
+
+def home(request):
+    return render(request, "members_area/home.html")
+
+
+def plain(request):
+    return HttpResponse("for everybody")
+
+
+def form(request):
+    return render(request, "members_area/form.html")
+
+
+@require_peeringdb
+def me(request):
+    user = peeringdb_user(request)
+    assert user == request.peeringdb
+    return JsonResponse({"id": user.id, "name": user.name, "asns": user.asns, "amr": user.amr, "account": request.user.username})
+
+
+@login_required
+def account(request):
+    return JsonResponse({"username": request.user.username})
+
+
+@require_peeringdb(max_age=0)
+def fresh(request):
+    return JsonResponse({"asns": request.peeringdb.asns})
+
+
+@require_peeringdb(mfa=True)
+def mfa(request):
+    return HttpResponse("with a second factor")
+
+
+@require_asn("asn")
+def named(request, asn):
+    return HttpResponse(f"AS{asn} of {request.peeringdb.name}")
+
+
+@require_asn("asn", perms=Permission.UPDATE, max_age=0)
+def text(request, asn):
+    return HttpResponse(f"{request.peeringdb.name} may change AS{asn}")
+
+
+@require_asn("asn", perms=Permission.UPDATE, manage_sessions=True)
+def edit(request, asn):
+    return HttpResponse(f"changed AS{asn}")
+
+
+@csrf_exempt
+@require_asn("asn")
+def exempt(request, asn):
+    return HttpResponse(f"changed AS{asn}")
+
+
+@require_asn([64499, 64500])
+def constant(request):
+    return HttpResponse("one of ours")
+
+
+@require_asn(lambda request: OF_SESSION.get(request.resolver_match.kwargs["pk"]))
+def found(request, pk):
+    return HttpResponse(f"session {pk}")
+
+
+@require_asn("asn")
+async def asynchronous(request, asn):
+    return HttpResponse(f"AS{asn} of {request.peeringdb.name}")
+
+
+@require_asn("asn")
+def text_by_kwargs(request, **kwargs):
+    return HttpResponse("seen by everybody")
+
+
+class ByAttribute(RequireASNMixin, View):
+    perms = Permission.UPDATE
+
+    def get(self, request, asn):
+        return HttpResponse(f"AS{asn} of {request.peeringdb.name}")
+
+
+class Asynchronous(RequireASNMixin, View):
+    async def get(self, request, asn):
+        return HttpResponse(f"AS{asn} of {request.peeringdb.name}")
+
+
+class ByConstant(RequireASNMixin, View):
+    asn = (64500,)
+
+    def get(self, request):
+        return HttpResponse("ours")
+
+
+class ByMethod(RequireASNMixin, View):
+    def get_asn(self):
+        return OF_SESSION.get(self.kwargs["pk"])
+
+    def get(self, request, pk):
+        return HttpResponse(f"session {pk}")
+
+
+def checks_itself(request: HttpRequest, asn: int) -> HttpResponse:
+    user = peeringdb_user(request, max_age=0)
+    if user is None:
+        return HttpResponse("nobody")
+    AccessRule(perms=Permission.UPDATE).require(user, asn=asn)
+    return HttpResponse("yes")
+
+
+def crash(request):
+    raise LookupError("of the project's own")
+
+
+def leave(request):
+    auth.logout(request)
+    return HttpResponse("left")
+
+
+def become(request, username):
+    """What impersonation does."""
+    auth.login(request, auth.get_user_model().objects.get(username=username), backend="django.contrib.auth.backends.ModelBackend")
+    return HttpResponse(username)

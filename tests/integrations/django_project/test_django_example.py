@@ -1,0 +1,145 @@
+"""The example of the package's docstring, as it stands there, in a project that Django made, served by real servers."""
+
+import inspect
+import os
+import re
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import requests
+
+from peeringdb_oauth.integrations import django
+
+pytestmark = pytest.mark.server
+
+GUIDE = Path(__file__).parents[3] / "docs" / "django.md"
+
+
+def block(name):
+    """A code block of the docstring."""
+    text = re.search(rf"^{re.escape(name)}::\n\n((?:    .*\n|\n)+)", inspect.cleandoc(django.__doc__), re.MULTILINE)[1]
+    return textwrap.dedent(text)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+class Example:
+    """A project on disk."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.run("-m", "django", "startproject", "example", str(directory))
+        with (directory / "example" / "settings.py").open("a") as settings:
+            settings.write(block("settings.py"))
+        (directory / "example" / "urls.py").write_text(block("urls.py"))
+
+    def run(self, *command, **environment):
+        """What a command of Python's says."""
+        process = subprocess.run(  # noqa: S603 - our own commands
+            [sys.executable, "-W", "error", *command],
+            cwd=self.directory,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return process.returncode, process.stdout + process.stderr
+
+
+SERVERS = {
+    "wsgi": ("manage.py", "runserver", "--noreload", "127.0.0.1:{port}"),
+    "asgi": ("-m", "uvicorn", "example.asgi:application", "--port", "{port}"),
+}
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    return Example(tmp_path_factory.mktemp("example"))
+
+
+@pytest.fixture(params=SERVERS)
+def site(request, example, pdb):
+    """The project, served: its address."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    application = pdb.register(f"{url}/login/peeringdb/callback")
+    environment = {
+        "PEERINGDB_OAUTH_CLIENT_ID": application.client_id,
+        "PEERINGDB_OAUTH_CLIENT_SECRET": application.client_secret,
+        "PEERINGDB_OAUTH_REDIRECT_URI": application.redirect_uris[0],
+        "PEERINGDB_OAUTH_BASE_URL": pdb.url,
+        "PEERINGDB_OAUTH_ALLOW_HTTP": "yes",
+    }
+    assert example.run("manage.py", "check", "--fail-level", "WARNING", **environment)[0] == 0
+    assert example.run("manage.py", "migrate", **environment)[0] == 0
+    command = [part.format(port=port) for part in SERVERS[request.param]]
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-u", *command],
+        cwd=example.directory,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            assert any(url in line for line in process.stdout), "it says when it listens"
+            yield url
+        finally:
+            process.terminate()
+
+
+def test_it_takes_less_than_fifteen_lines():
+    lines = [line for name in ("settings.py", "urls.py") for line in block(name).splitlines() if line.strip()]
+    assert len(lines) < 15
+
+
+def test_without_settings_the_check_says_what_is_missing(example):
+    code, said = example.run("manage.py", "check")
+    assert code == 0, "other commands must go on where there are no secrets"
+    assert "(peeringdb_oauth.W008) client_id (oauth_client_key in /etc/peeringdb_oauth.ini or PEERINGDB_OAUTH_CLIENT_ID): missing" in said
+    assert "(peeringdb_oauth.W008) redirect_uri (redirect_to in /etc/peeringdb_oauth.ini or PEERINGDB_OAUTH_REDIRECT_URI): missing" in said
+
+
+def test_it_works_on_real_servers(site, pdb):
+    with requests.Session() as browser:
+        browser.trust_env = False
+        start = browser.get(f"{site}/networks/64500", allow_redirects=False)
+        assert start.headers["Location"] == "/login/peeringdb?next=/networks/64500"
+        login = browser.get(f"{site}{start.headers['Location']}", allow_redirects=False)
+        page = browser.get(pdb.log_in("orgadmin", login.headers["Location"]))
+        assert (page.url, page.text) == (f"{site}/networks/64500", "Ada Admin may change AS64500")
+        refused = browser.get(f"{site}/networks/64511")
+        assert (refused.status_code, "not affiliated with AS64511" in refused.text) == (403, True)
+        assert browser.post(f"{site}/logout").status_code == 403
+        token = browser.cookies["csrftoken"]
+        out = browser.post(f"{site}/logout", data={"csrfmiddlewaretoken": token}, allow_redirects=False)
+        assert (out.status_code, out.headers["Location"]) == (303, "/")
+        assert browser.get(f"{site}/networks/64500", allow_redirects=False).status_code == 302
+
+
+def test_the_guide_begins_with_it():
+    guide = GUIDE.read_text()
+    assert f"```python\n{block('settings.py').strip()}\n```" in guide
+    assert f"```python\n{block('urls.py').strip()}\n```" in guide
+
+
+def test_the_guides_tests_pass(example):
+    """As ``manage.py test`` runs them in the example project."""
+    tests = re.search(r"## Tests\n.*?```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)[1]
+    (example.directory / "test_edit.py").write_text(tests)
+    code, said = example.run("manage.py", "test")
+    assert (code, "Ran 2 tests" in said) == (0, True), said
+
+
+def test_every_check_is_in_the_guide():
+    source = (Path(django.__file__).parent / "checks.py").read_text()
+    guide = GUIDE.read_text()
+    assert [number for number in re.findall(r'"([EW]\d{3})"', source) if number not in guide and number != "W003"] == []

@@ -1,0 +1,473 @@
+"""Login, callback, logout, and what stays of them, in a Django project."""
+# ruff: noqa: PLC0415 - models can be imported when Django is set up
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from peeringdb_oauth import AccessRule, ProviderError, TokenRejected
+
+pytestmark = pytest.mark.server
+
+SIGNED_COOKIES = "django.contrib.sessions.backends.signed_cookies"
+
+
+@pytest.fixture
+def application():
+    from peeringdb_oauth.integrations.django.application import application
+
+    return application
+
+
+@pytest.fixture
+def tokens_of(application):
+    """``tokens_of(visitor)``: access and refresh token of a login, as only the application can read them."""
+
+    def tokens_of(visitor):
+        return application().flow._sessions._sealer.open("tokens", visitor.session["peeringdb"]["tokens"])
+
+    return tokens_of
+
+
+@pytest.fixture
+def assert_dead(application):
+    """``assert_dead(tokens)``: PeeringDB takes neither."""
+
+    def assert_dead(tokens):
+        access_token, refresh_token = tokens
+        with pytest.raises(TokenRejected):
+            application().client.fetch_user(access_token)
+        with pytest.raises(ProviderError, match="invalid_grant"):
+            application().client.refresh(refresh_token)
+
+    return assert_dead
+
+
+def state_of(url):
+    return parse_qs(urlsplit(url).query)["state"][0]
+
+
+def test_a_login_comes_back_to_the_page_that_was_wanted(visitor):
+    answer = visitor.get("/me?x=1&y=%C3%A4")
+    assert (answer.status_code, answer["Location"]) == (302, "/login/peeringdb?next=/me%3Fx%3D1%26y%3D%25C3%25A4")
+    answer = visitor.log_in("member", "?next=/me%3Fx%3D1%26y%3D%25C3%25A4")
+    assert (answer.status_code, answer["Location"], answer["Cache-Control"]) == (302, "/me?x=1&y=%C3%A4", "no-store")
+    assert visitor.get("/me").json() == {
+        "id": 2,
+        "name": "Mel Member",
+        "asns": [64500, 64501, 65550],
+        "amr": ["pwd", "otp", "mfa"],
+        "account": "peeringdb-2",
+    }
+
+
+def test_a_login_from_nowhere_leads_to_djangos_login_redirect_url(configure, make_visitor):
+    configure(LOGIN_REDIRECT_URL="/account")
+    assert make_visitor().log_in("member")["Location"] == "/account"
+
+
+def test_the_home_may_have_a_name(configure, make_visitor):
+    configure(LOGIN_REDIRECT_URL="admin:index")
+    assert make_visitor().log_in("member")["Location"] == "/admin/"
+
+
+def test_djangos_own_decorator_starts_the_login_too(visitor):
+    answer = visitor.get("/account")
+    assert answer["Location"] == "/login/peeringdb?next=/account"
+    assert visitor.log_in("member", "?next=/account")["Location"] == "/account"
+    assert visitor.get("/account").json() == {"username": "peeringdb-2"}
+
+
+def test_the_login_can_be_reached_where_every_page_needs_one(configure, make_visitor):
+    settings = configure()
+    middleware = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    configure(MIDDLEWARE=middleware)
+    visitor = make_visitor()
+    assert visitor.log_in("member", "?next=/me")["Location"] == "/me"
+    assert visitor.get("/me").json()["id"] == 2
+    token = visitor.client.cookies["csrftoken"].value
+    assert visitor.post("/logout", token=token).status_code == 303
+    assert visitor.post("/logout", token=token).status_code == 303, "once more is not a page that needs a login"
+
+
+def test_two_logins_at_a_time(visitor):
+    first = visitor.callback("member", "?next=/me")
+    second = visitor.callback("member", "?next=/account")
+    assert visitor.get(second)["Location"] == "/account"
+    assert visitor.get(first)["Location"] == "/me"
+    assert visitor.get("/me").json()["id"] == 2
+
+
+@pytest.mark.parametrize(
+    ("secure", "name", "at"),
+    [(False, "peeringdb-login-", "http://localhost"), (True, "__Host-peeringdb-login-", "https://members.example.net")],
+    ids=["http", "https"],
+)
+def test_flags_of_the_cookie_of_a_login(configure, make_visitor, secure, name, at):
+    configure(REDIRECT_URI=f"{at}/login/peeringdb/callback")
+    visitor = make_visitor()
+    [cookie] = visitor.client.get("/login/peeringdb", secure=secure).cookies.values()
+    assert cookie.key.startswith(name)
+    flags = (cookie["path"], cookie["httponly"], cookie["samesite"], bool(cookie["secure"]), cookie["max-age"], cookie["domain"])
+    assert flags == ("/", True, "Lax", secure, 600, "")
+
+
+def test_the_cookie_of_a_login_goes_with_its_answer(visitor):
+    callback = visitor.callback("member")
+    [name] = visitor.client.cookies
+    cookie = visitor.get(callback).cookies[name]
+    assert (cookie.value, cookie["max-age"], cookie["path"]) == ("", 0, "/")
+
+
+def test_a_login_on_https(configure, make_visitor, pdb):
+    configure(REDIRECT_URI="https://members.example.net/login/peeringdb/callback", SESSION_COOKIE_SECURE=True)
+    client = make_visitor().client
+    at = {"secure": True, "headers": {"host": "members.example.net"}}
+    url = client.get("/login/peeringdb", **at)["Location"]
+    parts = urlsplit(pdb.log_in("member", url))
+    assert parts.netloc == "members.example.net"
+    answer = client.get(f"{parts.path}?{parts.query}", **at)
+    session = answer.cookies["sessionid"]
+    assert (bool(session["secure"]), bool(session["httponly"]), session["samesite"]) == (True, True, "Lax")
+    assert client.get("/me", **at).json()["id"] == 2
+
+
+def test_secrets_are_in_no_cookie_and_no_page(configure, make_visitor, tokens_of, application):
+    configure(SESSION_ENGINE=SIGNED_COOKIES)
+    visitor = make_visitor()
+    callback = visitor.callback("member")
+    [cookie] = visitor.client.cookies.values()
+    *_, verifier, _ = application().flow._pending._open(cookie.value)[:4]
+    code = parse_qs(urlsplit(callback).query)["code"][0]
+    answers = [visitor.get(callback), visitor.get("/"), visitor.get("/me"), visitor.get("/edit/64500")]
+    shown = "".join(f"{answer.headers} {answer.cookies} {answer.content}" for answer in answers)
+    readable = json.dumps(visitor.session)  # the cookie's content: `visitor.session` decodes it
+    assert visitor.session["peeringdb"]["user"][0] == 2
+    secrets = [verifier, code, *tokens_of(visitor), application().client.config.client_secret]
+    assert all(len(secret) >= 20 for secret in secrets)
+    assert not [secret for secret in secrets if secret in shown + readable]
+
+
+def test_the_session_gets_another_id(visitor):
+    visitor.client.get("/form")
+    session = visitor.client.session
+    session["basket"] = "full"
+    session.save()
+    before = session.session_key
+    visitor.client.cookies["sessionid"] = before
+    visitor.log_in("member")
+    first = visitor.client.session.session_key
+    visitor.log_in("member")
+    assert len({before, first, visitor.client.session.session_key}) == 3
+    assert visitor.session["basket"] == "full", "what one did before the login stays one's own"
+    from django.contrib.sessions.models import Session
+
+    assert Session.objects.count() == 1
+
+
+def test_nothing_of_somebody_else_stays_in_the_session(visitor):
+    visitor.log_in("member")
+    session = visitor.client.session
+    session["basket"] = "full"
+    session.save()
+    visitor.log_in("orgadmin")
+    assert "basket" not in visitor.session
+    assert visitor.get("/me").json()["account"] == "peeringdb-1"
+
+
+def test_the_csrf_token_is_another_one_after_the_login(visitor):
+    visitor.get("/form")
+    before = visitor.client.cookies["csrftoken"].value
+    visitor.log_in("member")
+    assert visitor.client.cookies["csrftoken"].value != before
+
+
+@pytest.mark.parametrize("method", ["post", "head", "put"])
+@pytest.mark.parametrize("path", ["/login/peeringdb", "/login/peeringdb/callback"])
+def test_login_and_callback_are_to_be_got(visitor, method, path):
+    """What looks at a link with HEAD must not use up the login."""
+    visitor.client.handler.enforce_csrf_checks = False
+    assert getattr(visitor.client, method)(path).status_code == 405
+
+
+def test_logout_is_no_link(visitor):
+    visitor.log_in("member")
+    assert visitor.get("/logout").status_code == 405
+    assert visitor.get("/me").status_code == 200
+
+
+def test_a_cancelled_login(visitor, watch, pdb):
+    person = pdb.add_person("Never Mind")
+    answer = visitor.get(visitor.callback(person.login, consent=False))
+    assert answer.status_code == 403
+    assert b"You cancelled the login" in answer.content
+    assert (watch.kinds, watch.seen[0][1]["user"]) == (["login_refused"], None)
+
+
+def test_a_forged_callback_finds_no_login(visitor, make_visitor):
+    callback = make_visitor().callback("member")
+    answer = visitor.get(callback)
+    assert answer.status_code == 400
+    assert b"This login was not started here" in answer.content
+    assert visitor.get("/me").status_code == 302
+
+
+def test_a_replayed_callback_finds_no_login(visitor):
+    callback = visitor.callback("member")
+    assert visitor.get(callback).status_code == 302
+    assert visitor.get(callback).status_code == 400
+    assert visitor.get("/me").json()["id"] == 2, "and harms nobody"
+
+
+def test_a_login_that_took_too_long(clocked, make_visitor):
+    visitor = make_visitor()
+    callback = visitor.callback("member")
+    clocked.ahead = 601
+    answer = visitor.get(callback)
+    assert answer.status_code == 400
+    assert b"finish it within ten minutes" in answer.content
+
+
+def test_repeated_parameters_are_seen(visitor):
+    callback = visitor.callback("member")
+    assert visitor.get(f"{callback}&code=other").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("person", "reason"),
+    [("unverified", b"PeeringDB has not verified your account"), ("emailunconf", b"your email address is not confirmed")],
+)
+def test_who_is_not_verified_reads_why_and_leaves_nothing(visitor, watch, person, reason):
+    from django.contrib.auth.models import User
+
+    answer = visitor.log_in(person)
+    assert answer.status_code == 403
+    assert reason in answer.content
+    assert visitor.get("/me").status_code == 302
+    assert not User.objects.exists()
+    assert watch.kinds == ["login_refused"]
+
+
+def test_failures_of_peeringdb_are_said_and_the_login_can_be_tried_again(visitor, pdb):
+    callback = visitor.callback("member")
+    pdb.fault("error_500", path="/profile/v1", times=1)
+    answer = visitor.get(callback)
+    assert answer.status_code == 502
+    assert b"PeeringDB is not available" in answer.content
+
+
+def test_a_program_gets_json(visitor):
+    answer = visitor.get("/me", accept="application/json")
+    assert (answer.status_code, answer["Cache-Control"]) == (401, "no-store")
+    assert answer.json() == {
+        "title": "You are not logged in",
+        "reasons": [],
+        "advice": "Log in with PeeringDB to go on.",
+        "login_url": "/login/peeringdb?next=/me",
+    }
+
+
+def test_the_page_names_an_address_that_is_not_the_configured_one(visitor):
+    answer = visitor.get("/login/peeringdb/callback?state=lost&code=abc", host="127.0.0.1")
+    page = answer.content.decode()
+    assert "http://127.0.0.1/login/peeringdb/callback" in page
+    assert "http://localhost/login/peeringdb/callback" in page
+
+
+def test_logout_needs_djangos_token(visitor):
+    visitor.log_in("member")
+    assert visitor.post("/logout", token="wrong" * 8).status_code == 403
+    assert visitor.get("/me").status_code == 200
+
+
+def test_logout_is_protected_without_djangos_middleware_too(configure, make_visitor):
+    settings = configure()
+    configure(MIDDLEWARE=[one for one in settings.MIDDLEWARE if "Csrf" not in one])
+    visitor = make_visitor()
+    visitor.log_in("member")
+    assert visitor.post("/logout", token="wrong" * 8).status_code == 403
+    assert visitor.get("/me").status_code == 200
+    assert visitor.post("/logout", token="wrong" * 8, **{"sec-fetch-site": "same-origin"}).status_code == 403, "Django's word counts"
+
+
+@pytest.mark.parametrize("path", ["/logout", "/django-logout", "/leave"])
+def test_a_logout_ends_both_halves_and_revokes_the_tokens_once(visitor, tokens_of, assert_dead, watch, path):
+    visitor.log_in("member")
+    tokens = tokens_of(visitor)
+    watch.seen.clear()
+    answer = visitor.get(path) if path == "/leave" else visitor.post(path)
+    assert answer.status_code in (200, 302, 303)
+    assert watch.kinds == ["logged_out"]
+    assert_dead(tokens)
+    assert visitor.get("/me").status_code == 302
+    assert visitor.get("/account").status_code == 302
+    assert visitor.session == {}
+
+
+def test_a_logout_by_the_projects_own_code_needs_nobodys_token(visitor, tokens_of, assert_dead, watch):
+    """As in a view that Django's protection does not stand before."""
+    from django.contrib import auth
+    from django.contrib.auth.models import User
+    from django.test import RequestFactory
+
+    visitor.log_in("member")
+    tokens = tokens_of(visitor)
+    request = RequestFactory().post("/", headers={"sec-fetch-site": "cross-site"})
+    request.session, request.user = visitor.client.session, User.objects.get()
+    auth.logout(request)
+    assert watch.kinds == ["logged_in", "logged_out"]
+    assert_dead(tokens)
+
+
+def test_a_logout_leads_home_and_not_into_the_next_login(visitor):
+    visitor.log_in("member")
+    answer = visitor.post("/logout")
+    assert (answer.status_code, answer["Location"], answer["Cache-Control"]) == (303, "/", "no-store")
+
+
+def test_a_logout_leads_to_djangos_logout_redirect_url(configure, make_visitor):
+    configure(LOGOUT_REDIRECT_URL="admin:index")
+    visitor = make_visitor()
+    visitor.log_in("member")
+    assert visitor.post("/logout")["Location"] == "/admin/"
+
+
+def test_a_logout_that_peeringdb_does_not_hear_of_says_so(visitor, pdb, watch):
+    visitor.log_in("member")
+    pdb.fault("error_500", path="/oauth2/revoke_token/", times=1)
+    assert visitor.post("/logout").status_code == 303
+    name, sent = watch.seen[-1]
+    assert name == "logged_out"
+    assert sent["event"].reasons[0].startswith("PeeringDB could not be told")
+    assert visitor.get("/me").status_code == 302
+
+
+def test_a_logout_of_somebody_else_asks_nothing_of_us(configure, make_visitor, watch):
+    """Nor does it need our settings."""
+    from django.contrib.auth.models import User
+
+    configure(REDIRECT_URI="nonsense")
+    visitor = make_visitor()
+    visitor.client.force_login(User.objects.create(username="local"), backend="django.contrib.auth.backends.ModelBackend")
+    assert visitor.post("/django-logout").status_code == 302
+    assert watch.seen == []
+
+
+def test_signals_say_who_and_what(visitor, watch):
+    from peeringdb_oauth.web import Event
+
+    visitor.log_in("orgadmin")
+    visitor.get("/named/64511")
+    visitor.post("/logout")
+    assert watch.kinds == ["logged_in", "login_refused", "logged_out"]
+    for _, sent in watch.seen:
+        assert (sent["sender"], sent["user"].id, sent["event"].user.id) == (Event, 1, 1)
+    (_, arrived), (_, refused), _ = watch.seen
+    assert (arrived["request"].path, arrived["request"].user.username) == ("/login/peeringdb/callback", "peeringdb-1")
+    assert (refused["event"].asn, refused["event"].reasons) == (64511, ("You are not affiliated with AS64511 at PeeringDB",))
+
+
+def test_many_networks_are_whole_again_with_every_kind_of_session(configure, make_visitor):
+    for engine in (SIGNED_COOKIES, "django.contrib.sessions.backends.db", "django.contrib.sessions.backends.cache"):
+        configure(SESSION_ENGINE=engine)
+        visitor = make_visitor()
+        visitor.log_in("manynets")
+        assert len(visitor.client.cookies["sessionid"].value) < 4000
+        assert len(visitor.get("/me").json()["asns"]) == 300
+
+
+def test_long_lists_go_into_the_cache_that_is_named(configure, make_visitor):
+    from django.core.cache import caches
+
+    locmem = "django.core.cache.backends.locmem.LocMemCache"
+    configure(CACHE="logins", CACHES={name: {"BACKEND": locmem, "LOCATION": name} for name in ("default", "logins")})
+    make_visitor().log_in("manynets")
+    assert (len(caches["default"]._cache), len(caches["logins"]._cache)) == (0, 1)
+
+
+def test_a_step_up_is_asked_for_once_and_then_told(visitor):
+    visitor.log_in("member", second_factor="backup")
+    answer = visitor.get("/mfa")
+    assert (answer.status_code, answer["Location"]) == (302, "/login/peeringdb?next=/mfa&prompt=login")
+    visitor.log_in("member", "?next=/mfa&prompt=login", second_factor="backup")
+    answer = visitor.get("/mfa")
+    assert answer.status_code == 403
+    assert b"without a second factor" in answer.content
+    visitor.log_in("member", "?next=/mfa&prompt=login")
+    assert visitor.get("/mfa").content == b"with a second factor"
+
+
+def test_a_login_rule_with_a_second_factor_asks_once_more(configure, make_visitor):
+    configure(RULE=AccessRule(mfa=True))
+    visitor = make_visitor()
+    visitor.log_in("member")
+    answer = visitor.log_in("member", "?next=/me", second_factor="backup")
+    assert answer["Location"] == "/login/peeringdb?next=/me&prompt=login"
+    assert visitor.get("/account").status_code == 302, "and until then nobody is logged in, also in Django's eyes"
+    assert visitor.log_in("member", "?next=/me&prompt=login", second_factor="backup").status_code == 403
+
+
+@pytest.mark.parametrize("person", ["themselves", "somebody else"])
+def test_who_was_logged_in_before_is_not_on_the_page_of_who_is_refused(configure, make_visitor, pdb, person, tmp_path):
+    (tmp_path / "peeringdb_oauth").mkdir()
+    (tmp_path / "peeringdb_oauth" / "failure.html").write_text("{{ user.username|default:'nobody' }}: {{ page.title }}")
+    settings = configure()
+    configure(TEMPLATES=[settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}])
+    visitor = make_visitor()
+    before = pdb.add_person("Once Verified").login
+    visitor.log_in(before)
+    pdb.change(before, verified_user=False)
+    answer = visitor.log_in(before if person == "themselves" else "unverified")
+    assert answer.content == b"nobody: You have no access here"
+    assert "peeringdb" not in visitor.session
+    assert visitor.get("/account").status_code == 302
+
+
+def test_the_pages_are_the_projects_to_change(configure, make_visitor, tmp_path):
+    (tmp_path / "peeringdb_oauth").mkdir()
+    (tmp_path / "peeringdb_oauth" / "failure.html").write_text("{{ page.status }} {{ page.title }} {{ peeringdb.login_url }}")
+    settings = configure()
+    configure(TEMPLATES=[settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}])
+    answer = make_visitor().get("/login/peeringdb/callback?state=forged")
+    assert answer.content.startswith(b"400 This login was not started here /login/peeringdb?next=/")
+
+
+def test_the_buttons_work_in_the_projects_pages(visitor):
+    assert b'href="/login/peeringdb?next=/"' in visitor.get("/").content
+    visitor.log_in("member")
+    page = visitor.get("/").content.decode()
+    assert "Mel Member as peeringdb-2" in page
+    assert 'action="/logout"' in page
+    token = page.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+    assert visitor.post("/logout", token=token).status_code == 303
+    assert b"/login/peeringdb" in visitor.get("/").content
+
+
+@pytest.mark.usefixtures("visitor")
+def test_a_page_without_our_buttons_does_not_touch_the_session():
+    from django.test import RequestFactory
+
+    from peeringdb_oauth.integrations.django.context_processors import peeringdb
+
+    assert set(peeringdb(RequestFactory().get("/"))) == {"peeringdb"}, "a request without a session, even"
+
+
+def test_below_a_path(configure, make_visitor, pdb):
+    """As behind a proxy that mounts the project at /members."""
+    from django.urls import get_script_prefix, set_script_prefix
+
+    redirect_uri = "http://localhost/members/login/peeringdb/callback"
+    application = pdb.register(redirect_uri)
+    configure(REDIRECT_URI=redirect_uri, CLIENT_ID=application.client_id, CLIENT_SECRET=application.client_secret)
+    prefix = get_script_prefix()
+    set_script_prefix("/members/")  # as the server does
+    visitor = make_visitor(SCRIPT_NAME="/members")
+    try:
+        assert visitor.get("/me")["Location"] == "/members/login/peeringdb?next=/members/me"
+        callback = visitor.callback("member", "?next=/members/me").removeprefix("/members")
+        assert visitor.get(callback)["Location"] == "/members/me"
+        assert visitor.get("/me").json()["id"] == 2
+        assert visitor.post("/logout")["Location"] == "/members/"
+    finally:
+        set_script_prefix(prefix)

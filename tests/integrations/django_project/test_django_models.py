@@ -1,0 +1,143 @@
+"""The tables, their migrations, where templates are found, and the admin."""
+# ruff: noqa: PLC0415 - models can be imported when Django is set up
+
+import io
+from pathlib import Path
+
+import pytest
+
+from peeringdb_oauth.web import TEMPLATES
+
+
+@pytest.fixture
+def admin(configure):
+    """The admin's client."""
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    configure()
+    client = Client(SERVER_NAME="localhost")
+    root = User.objects.create(username="root", is_staff=True, is_superuser=True)
+    client.force_login(root, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def models():
+    from peeringdb_oauth.integrations.django import models
+
+    return models
+
+
+@pytest.fixture
+def identity(models):
+    from django.contrib.auth.models import User
+
+    account = User.objects.create(username="ada")
+    identity = models.PeeringDBIdentity.objects.create(account=account, peeringdb_id=7, name="Ada Admin", email="ada@example.net")
+    identity.networks.create(network_id=1, asn=64500, name="Example Net One", perms=3, manage_peering_sessions=None)
+    return identity
+
+
+def test_there_is_no_migration_missing(configure):
+    from django.core.management import call_command
+
+    configure()
+    call_command("makemigrations", "peeringdb_oauth", check=True, dry_run=True, stdout=io.StringIO())
+
+
+def test_migrations_are_where_the_models_are():
+    """Though the templates are elsewhere."""
+    from django.db.migrations import Migration
+    from django.db.migrations.writer import MigrationWriter
+
+    import peeringdb_oauth.integrations.django as package
+
+    path = MigrationWriter(Migration("0002_next", "peeringdb_oauth")).path
+    assert Path(path) == Path(package.__file__).parent / "migrations" / "0002_next.py"
+
+
+def test_the_tables_do_not_depend_on_the_projects_choices(models):
+    assert [type(model._meta.pk).__name__ for model in (models.PeeringDBIdentity, models.PeeringDBNetwork)] == ["BigAutoField"] * 2
+
+
+def test_templates_are_those_of_the_framework_free_flow():
+    from django.template.loader import get_template
+
+    for name in ("failure.html", "login_button.html", "logout_button.html", "style.html"):
+        assert Path(get_template(f"peeringdb_oauth/{name}").origin.name) == TEMPLATES / "peeringdb_oauth" / name
+
+
+def test_there_are_no_static_files_and_commands_by_accident():
+    from django.apps import apps
+
+    path = Path(apps.get_app_config("peeringdb_oauth").path)
+    assert sorted(item.name for item in path.iterdir() if item.is_dir() and item.name != "__pycache__") == ["templates"]
+
+
+def test_a_network_is_there_once(identity):
+    from django.db import IntegrityError, transaction
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        identity.networks.create(network_id=1, asn=64500, perms=1)
+
+
+def test_an_account_belongs_to_one_person_and_a_person_to_one_account(identity, models):
+    from django.contrib.auth.models import User
+    from django.db import IntegrityError, transaction
+
+    other = User.objects.create(username="other")
+    for account, number in ((identity.account, 8), (other, 7)):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            models.PeeringDBIdentity.objects.create(account=account, peeringdb_id=number)
+
+
+def test_an_identity_goes_with_its_account(identity, models):
+    identity.account.delete()
+    assert not models.PeeringDBIdentity.objects.exists()
+    assert not models.PeeringDBNetwork.objects.exists()
+
+
+def test_names_for_people(identity, models):
+    assert [str(identity), str(models.PeeringDBIdentity(peeringdb_id=8)), str(identity.networks.get())] == [
+        "Ada Admin (7)",
+        "PeeringDB user (8)",
+        "AS64500 Example Net One",
+    ]
+
+
+@pytest.mark.usefixtures("identity")
+@pytest.mark.parametrize("query", ["ada", "7", "64500"])
+def test_the_admin_finds_people_by_name_number_and_network(admin, query):
+    page = admin.get("/admin/peeringdb_oauth/peeringdbidentity/", {"q": query}).content.decode()
+    assert "1 PeeringDB identity" in page
+    assert "Ada Admin" in page
+
+
+def test_the_admin_shows_what_peeringdb_says_and_changes_none_of_it(admin, identity):
+    url = f"/admin/peeringdb_oauth/peeringdbidentity/{identity.pk}/change/"
+    page = admin.get(url).content.decode()
+    assert "Example Net One" in page
+    assert [
+        name for name in ("peeringdb_id", "email", "verified_user", "networks-0-perms", "networks-0-DELETE") if f'name="{name}"' in page
+    ] == []
+    form = {"account": identity.account.pk, "name": "Eve", "peeringdb_id": 9} | _inline(networks=0)
+    assert admin.post(url, form).status_code == 302
+    identity.refresh_from_db()
+    assert (identity.name, identity.peeringdb_id) == ("Ada Admin", 7)
+
+
+def test_the_admin_links_and_unlinks_an_account(admin, identity, models):
+    from django.contrib.auth.models import User
+
+    account = User.objects.create(username="bob")
+    url = "/admin/peeringdb_oauth/peeringdbidentity/"
+    assert b'name="peeringdb_id"' in admin.get(f"{url}add/").content
+    assert admin.post(f"{url}add/", {"account": account.pk, "peeringdb_id": 8} | _inline(networks=0)).status_code == 302
+    assert account.peeringdb_identity.peeringdb_id == 8
+    assert admin.post(f"{url}{account.peeringdb_identity.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert models.PeeringDBIdentity.objects.get() == identity
+
+
+def _inline(*, networks):
+    return {"networks-TOTAL_FORMS": networks, "networks-INITIAL_FORMS": networks}

@@ -1,0 +1,218 @@
+"""Django REST framework: bearer tokens and the permission, with DRF's own test client."""
+# ruff: noqa: PLC0415 - models can be imported when Django is set up
+
+import pytest
+
+from peeringdb_oauth import AccessRule, Client, ClientConfig, ConfigurationError
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def api(configure):
+    """``api(token).get(path)``."""
+    from rest_framework.test import APIClient
+
+    configure()
+
+    def api(token=None, scheme="Bearer"):
+        client = APIClient(SERVER_NAME="localhost")
+        client.credentials(**({"HTTP_AUTHORIZATION": f"{scheme} {token}"} if token is not None else {}))
+        return client
+
+    return api
+
+
+@pytest.fixture
+def login(configured, pdb):
+    """``login("member", scope=...)``: tokens of this application, which the person got in another of its programs."""
+
+    def login(person, **changes):
+        settings = {name.lower(): value for name, value in configured().items()}
+        with Client(ClientConfig(**settings)) as client:
+            request = client.authorization_request(**changes)
+            return client.log_in(request, pdb.log_in(person, request.url))
+
+    return login
+
+
+@pytest.fixture
+def access_token(login):
+    return lambda person, **changes: login(person, **changes).token.access_token
+
+
+def test_a_token_says_who_it_is(api, access_token):
+    answer = api(access_token("member")).get("/api/me")
+    assert answer.json() == {"account": "", "asns": [64500, 64501, 65550]}
+
+
+def test_who_has_an_account_here_is_that(api, access_token, visitor):
+    visitor.log_in("member")
+    assert api(access_token("member")).get("/api/me").json()["account"] == "peeringdb-2"
+
+
+def test_an_id_token_will_do(api, login):
+    login = login("member", scope=("openid", "profile", "email", "networks", "amr"))
+    assert api(login.token.id_token).get("/api/me").json()["asns"] == [64500, 64501, 65550]
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer "])
+def test_the_scheme_is_read_as_everywhere(api, access_token, scheme):
+    assert api(access_token("member"), scheme).get("/api/me").json()["asns"]
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Token"])
+def test_other_schemes_are_for_others(api, scheme):
+    assert api("abc", scheme).get("/api/me").json() == {"account": "", "asns": None}
+
+
+@pytest.mark.parametrize("path", ["/api/networks/64500", "/api/constant"])
+def test_without_a_token_it_is_a_401_that_says_how(api, path):
+    answer = api().get(path)
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="PeeringDB"')
+    assert answer.json() == {"detail": "Authentication credentials were not provided."}
+
+
+@pytest.mark.parametrize("token", ["", "made-up", "made up", "ey.made.up", "\xe4"])
+def test_a_bad_token_is_a_401_that_says_why(api, token):
+    answer = api(token).get("/api/me")
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"].startswith('Bearer realm="PeeringDB"')
+    assert ('error="invalid_token"' in answer["WWW-Authenticate"]) is bool(token)
+    assert answer.json()["detail"]
+    if len(token) > 1:
+        assert token not in answer.content.decode() + str(answer.headers)
+
+
+def test_a_token_of_somebody_not_verified_is_a_403_with_the_reason(api, access_token):
+    answer = api(access_token("unverified")).get("/api/me")
+    assert answer.status_code == 403
+    assert len(answer.json()["reasons"]) == 2
+    assert answer.json()["reasons"][0].startswith("PeeringDB has not verified your account")
+    assert "WWW-Authenticate" not in answer
+
+
+def test_a_token_without_the_scope_is_a_403_that_names_it(api, access_token):
+    answer = api(access_token("member", scope=("profile",))).get("/api/me")
+    assert answer.status_code == 403
+    assert 'error="insufficient_scope"' in answer["WWW-Authenticate"]
+    assert 'scope="email"' in answer["WWW-Authenticate"]
+
+
+def test_a_disabled_account_is_a_403(api, access_token, visitor):
+    from django.contrib.auth.models import User
+
+    visitor.log_in("member")
+    User.objects.update(is_active=False)
+    answer = api(access_token("member")).get("/api/me")
+    assert (answer.status_code, answer.json()["detail"]) == (403, "your account at this site is disabled: ask the people who run it")
+
+
+def test_an_outage_is_a_503_that_says_when(api, access_token, pdb):
+    token = access_token("member")
+    pdb.fault("error_500", times=1)
+    answer = api(token).get("/api/me")
+    assert (answer.status_code, answer["Retry-After"], answer.json()) == (503, "30", {"detail": "PeeringDB cannot be asked now"})
+
+
+def test_a_flood_is_a_503_that_says_when(api):
+    answers = [api(f"made-up-{number}").get("/api/me") for number in range(11)]
+    assert [answer.status_code for answer in answers] == [401] * 10 + [503]
+    assert 0 < int(answers[-1]["Retry-After"]) <= 60
+
+
+def test_a_right_on_the_network(api, access_token):
+    assert api(access_token("orgadmin")).get("/api/networks/64500").json() == {"asn": 64500}
+    assert api(access_token("orgadmin")).post("/api/networks/64500").json() == {"asn": 64500}, "a token needs no other protection"
+    answer = api(access_token("member")).get("/api/networks/64500")
+    assert answer.status_code == 403
+    assert answer.json()["reasons"] == ["AS64500: you may read this network but not update it"]
+
+
+def test_a_network_that_the_permission_names(api, access_token):
+    assert api(access_token("member")).get("/api/constant").json() == "ours"
+    answer = api(access_token("nonets")).get("/api/constant")
+    assert answer.status_code == 403
+    assert "not affiliated with AS64500 or AS64499" in answer.json()["detail"]
+
+
+def test_what_accounts_must_have_the_logins_rule_says(api, access_token, configure):
+    configure(RULE=AccessRule(verified_user=False, verified_email=False))
+    assert api(access_token("emailunconf")).get("/api/networks/64500").status_code == 200
+
+
+def test_a_login_of_the_browser_opens_it_too(visitor):
+    visitor.log_in("orgadmin")
+    assert visitor.get("/api/networks/64500", accept="application/json").json() == {"asn": 64500}
+    assert visitor.get("/api/networks/64511", accept="application/json").status_code == 403
+    assert visitor.get("/api/constant", accept="application/json").status_code == 401, "which has no such way to authenticate"
+    assert visitor.get("/me").status_code == 200, "and ends no login"
+
+
+def test_a_login_of_the_browser_that_is_none_of_peeringdbs(visitor):
+    from django.contrib.auth.models import User
+
+    visitor.client.force_login(User.objects.create(username="local"), backend="django.contrib.auth.backends.ModelBackend")
+    answer = visitor.get("/api/networks/64500", accept="application/json")
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="PeeringDB"')
+    assert answer.json()["detail"] == answer.json()["title"] == "You are not logged in"
+    assert answer.json()["login_url"] == "/login/peeringdb?next=/api/networks/64500"
+
+
+def test_a_refusal_is_json_for_drfs_pages_as_well(visitor):
+    visitor.log_in("member")
+    answer = visitor.get("/api/networks/64500", accept="application/json;q=0.1, text/html")
+    assert answer.status_code == 403
+    answer = visitor.get("/api/networks/64500", accept="application/json")
+    assert answer.json()["title"] == answer.json()["detail"] == "You have no access here"
+    assert answer.json()["reasons"] == ["AS64500: you may read this network but not update it"]
+
+
+def test_a_form_needs_djangos_token(visitor):
+    visitor.log_in("orgadmin")
+    assert visitor.post("/api/networks/64500", token="wrong" * 8).status_code == 403
+    answer = visitor.post("/api/networks/64500")
+    assert answer.status_code == 200, answer.content
+
+
+def test_without_drfs_protection_a_form_needs_ours(visitor):
+    """As in projects that switched DRF's off."""
+    visitor.log_in("member")
+    refused = visitor.post("/api/exempt", accept="application/json")
+    assert (refused.status_code, refused.json()["title"]) == (403, "This form cannot be accepted")
+    assert visitor.post("/api/exempt", accept="application/json", **{"sec-fetch-site": "same-origin"}).status_code == 200
+
+
+def test_an_outage_says_when_to_the_browser_too(visitor, pdb):
+    """A permission with ``max_age`` asks PeeringDB again."""
+    visitor.log_in("member")
+    pdb.fault("error_500", path="/profile/v1", times=1)
+    assert visitor.get("/api/fresh", accept="application/json").status_code == 502
+    assert visitor.get("/api/fresh", accept="application/json").json() == "ours"
+
+
+def test_somebody_elses_token_does_not_open_what_a_cookie_beside_it_would(visitor):
+    visitor.log_in("member")
+    answer = visitor.get("/api/foreign", accept="application/json")
+    assert (answer.status_code, answer.json()["detail"]) == (403, "PeeringDB does not vouch for this request")
+
+
+def test_where_the_view_knows_the_network(visitor):
+    visitor.log_in("orgadmin")
+    assert visitor.get("/api/found/1", accept="application/json").json() == "found"
+    assert visitor.get("/api/found/2", accept="application/json").status_code == 403
+    answer = visitor.get("/api/found/9", accept="application/json")
+    assert (answer.status_code, "not an AS number" in answer.content.decode()) == (403, True)
+
+
+def test_an_url_without_the_argument_is_found_out_by_the_first_visitor(visitor):
+    visitor.log_in("orgadmin")
+    with pytest.raises(ConfigurationError, match="this view's URL has no 'asn'"):
+        visitor.get("/api/missing")
+
+
+def test_a_wrong_attribute_is_found_out_at_once():
+    from peeringdb_oauth.integrations.django.rest_framework import RequireASN
+
+    with pytest.raises(ConfigurationError, match="perms"):
+        type("Wrong", (RequireASN,), {"perms": 2})

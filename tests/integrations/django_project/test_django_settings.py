@@ -1,0 +1,347 @@
+"""The setting `PEERINGDB_OAUTH`, and what Django's system checks say about it and what stands beside it."""
+# ruff: noqa: PLC0415 - models can be imported when Django is set up
+
+import io
+import threading
+
+import pytest
+
+from peeringdb_oauth import AccessRule, Client, ClientConfig, ConfigurationError
+
+GOOD = {
+    "CLIENT_ID": "members-area",
+    "CLIENT_SECRET": "secret-0123456789abcdef",
+    "REDIRECT_URI": "https://members.example.net/login/peeringdb/callback",
+}
+
+
+@pytest.fixture
+def override():
+    """``override(PEERINGDB_OAUTH=..., ...)``, for the rest of the test."""
+    from django.test import override_settings
+
+    overridden = []
+
+    def override(**settings):
+        overridden.append(override_settings(**settings))
+        overridden[-1].enable()
+
+    yield override
+    for one in reversed(overridden):
+        one.disable()
+
+
+@pytest.fixture
+def application():
+    from peeringdb_oauth.integrations.django.application import application
+
+    return application
+
+
+@pytest.fixture
+def messages():
+    """``messages()``: what our checks say, by their ids."""
+    from django.core.checks import run_checks
+
+    def messages(**arguments):
+        found = {}
+        for message in run_checks(**arguments):
+            if message.id.startswith("peeringdb_oauth."):
+                found.setdefault(message.id.removeprefix("peeringdb_oauth."), []).append(message)
+        return found
+
+    return messages
+
+
+@pytest.fixture
+def problems(override, application):
+    """``problems({"RULE": ...})``: what is wrong with settings that are good but for that."""
+
+    def problems(changes):
+        override(PEERINGDB_OAUTH=GOOD | changes)
+        with pytest.raises(ConfigurationError) as caught:
+            application()
+        return caught.value.problems
+
+    return problems
+
+
+def test_the_settings_are_those_of_a_client_config(override, application, authority):
+    more = {
+        "BASE_URL": "https://127.0.0.1:1",
+        "SCOPE": ["profile"],
+        "TIMEOUT": 3,
+        "CA_FILE": authority.ca_file,
+        "REQUESTS_PER_MINUTE": None,
+    }
+    override(PEERINGDB_OAUTH=GOOD | more | {"ALLOW_HTTP": False})
+    expected = {name.lower(): value for name, value in (GOOD | more).items()}
+    assert application().client.config == ClientConfig(**expected)
+    assert "secret" not in repr(application().settings)
+
+
+def test_without_them_they_come_from_the_environment(override, application, monkeypatch):
+    for name, value in GOOD.items():
+        monkeypatch.setenv(f"PEERINGDB_OAUTH_{name}", value)
+    override(PEERINGDB_OAUTH={"RULE": AccessRule(mfa=True)})
+    assert application().client.config.client_id == "members-area"
+    assert application().flow.rule == AccessRule(mfa=True)
+    from django.conf import settings
+
+    del settings.PEERINGDB_OAUTH
+    override()
+    assert application().client.config.client_id == "members-area"
+
+
+def test_the_rule_that_is_no_setting_asks_for_what_is_verified(override, application):
+    override(PEERINGDB_OAUTH=GOOD)
+    assert application().flow.rule == AccessRule()
+
+
+@pytest.mark.parametrize(
+    "setting", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "CACHES", "ROOT_URLCONF", "LOGIN_REDIRECT_URL", "PEERINGDB_OAUTH"]
+)
+def test_a_test_that_overrides_a_setting_gets_what_it_set(override, application, setting):
+    from django.conf import settings
+
+    override(PEERINGDB_OAUTH=GOOD)
+    first = application()
+    assert application() is first
+    override(**{setting: getattr(settings, setting)})
+    assert application() is not first
+
+
+def test_another_setting_makes_nothing_anew(override, application):
+    override(PEERINGDB_OAUTH=GOOD)
+    first = application()
+    override(LANGUAGE_CODE="de")
+    assert application() is first
+
+
+def test_there_is_one_client_for_all_threads(override, application):
+    override(PEERINGDB_OAUTH=GOOD)
+    all_of_them, found = threading.Barrier(8), []
+
+    def look():
+        all_of_them.wait()
+        found.append(application())
+
+    threads = [threading.Thread(target=look) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(map(id, found))) == 1
+
+
+@pytest.mark.parametrize("given", ["itself", "by its path"])
+def test_a_client_of_ones_own(override, application, monkeypatch, given):
+    from members_area import hooks
+
+    with Client(ClientConfig(**{name.lower(): value for name, value in GOOD.items()})) as client:
+        monkeypatch.setattr(hooks, "client", client, raising=False)
+        override(PEERINGDB_OAUTH={"CLIENT": client if given == "itself" else "members_area.hooks.client"})
+        assert application().client is client
+
+
+def test_secrets_can_be_changed(override, application):
+    old, new = "old-" * 10, "new-" * 10
+    override(PEERINGDB_OAUTH=GOOD, SECRET_KEY=old)
+    sealed = application().flow._sessions._sealer.seal("tokens", "kept")
+    override(SECRET_KEY=new, SECRET_KEY_FALLBACKS=[old])
+    assert application().flow._sessions._sealer.open("tokens", sealed) == "kept"
+    override(SECRET_KEY_FALLBACKS=[])
+    assert application().flow._sessions._sealer.open("tokens", sealed) is None
+
+
+def test_every_problem_is_told_at_once_by_the_settings_name(problems):
+    wrong = {"CLIENT_ID": "", "REDIRECT_URI": "http://members.example.net/", "TIMEOUT": 0, "RULE": "strict", "CLIENT_SECRETS": "x", "x": 1}
+    starts = [problem.partition(":")[0] for problem in problems(wrong)]
+    assert sorted(starts) == [
+        "PEERINGDB_OAUTH",
+        "PEERINGDB_OAUTH",
+        'PEERINGDB_OAUTH["CLIENT_ID"]',
+        'PEERINGDB_OAUTH["REDIRECT_URI"]',
+        'PEERINGDB_OAUTH["RULE"]',
+        'PEERINGDB_OAUTH["TIMEOUT"]',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"CLIENT_SECRETS": "x"}, "PEERINGDB_OAUTH: has a setting 'CLIENT_SECRETS' that does not exist; did you mean CLIENT_SECRET?"),
+        ({"client_id": "x"}, "PEERINGDB_OAUTH: has a setting 'client_id' that does not exist; did you mean CLIENT_ID?"),
+        ({7: "x"}, "PEERINGDB_OAUTH: has a setting 7 that does not exist"),
+        ({"RULE": None}, 'PEERINGDB_OAUTH["RULE"]: must be an AccessRule'),
+        ({"CREATE_USERS": 0}, 'PEERINGDB_OAUTH["CREATE_USERS"]: must be True or False'),
+        ({"LINK_BY_EMAIL": "no"}, 'PEERINGDB_OAUTH["LINK_BY_EMAIL"]: must be True or False'),
+        ({"CACHE": "elsewhere"}, 'PEERINGDB_OAUTH["CACHE"]: must be a name in CACHES'),
+        ({"ON_LOGIN": "members_area.hooks.nothing"}, 'PEERINGDB_OAUTH["ON_LOGIN"]: Module "members_area.hooks" does not define'),
+        ({"ON_LOGIN": "members_area.hooks.calls"}, 'PEERINGDB_OAUTH["ON_LOGIN"]: must be the dotted path of a function'),
+        (
+            {"ON_LOGIN": "members_area.hooks.asynchronous"},
+            'PEERINGDB_OAUTH["ON_LOGIN"]: must not be async',
+        ),
+        ({"CLIENT": "members_area.hooks.calls"}, 'PEERINGDB_OAUTH["CLIENT"]: must be a Client'),
+        ({"CLIENT": "members_area.nothing.client"}, "PEERINGDB_OAUTH[\"CLIENT\"]: No module named 'members_area.nothing'"),
+        (
+            {"REDIRECT_URI": "https://members.example.net/elsewhere"},
+            'PEERINGDB_OAUTH["REDIRECT_URI"]: must end in /login/peeringdb/callback',
+        ),
+    ],
+)
+def test_each_problem_says_what_to_do(problems, changes, problem):
+    found = problems(changes)
+    assert found[0].startswith(problem)
+
+
+def test_a_client_of_ones_own_leaves_nothing_to_configure(problems):
+    [first, second] = problems({"CLIENT": "members_area.hooks.calls"})
+    assert first == 'PEERINGDB_OAUTH["CLIENT"]: must be a Client, or the dotted path of one'
+    assert second == 'PEERINGDB_OAUTH["CLIENT"]: has its own configuration, so remove CLIENT_ID, REDIRECT_URI, CLIENT_SECRET'
+
+
+def test_problems_of_the_environment_have_its_names(override, application, monkeypatch):
+    monkeypatch.setenv("PEERINGDB_OAUTH_CLIENT_ID", "members-area")
+    monkeypatch.setenv("PEERINGDB_OAUTH_REDIRECT_URI", "https://members.example.net/elsewhere")
+    override(PEERINGDB_OAUTH={})
+    with pytest.raises(ConfigurationError) as caught:
+        application()
+    [problem] = caught.value.problems
+    assert problem.startswith("redirect_uri: must end in /login/peeringdb/callback")
+    assert "PEERINGDB_OAUTH_REDIRECT_URI" in problem
+
+
+def test_problems_of_an_ini_file_have_its_names(override, application):
+    override(PEERINGDB_OAUTH={})
+    with pytest.raises(
+        ConfigurationError, match=r"client_id \(oauth_client_key in /etc/peeringdb_oauth.ini or PEERINGDB_OAUTH_CLIENT_ID\)"
+    ):
+        application()
+
+
+def test_it_must_be_a_dict(override, application):
+    override(PEERINGDB_OAUTH=["CLIENT_ID"])
+    with pytest.raises(ConfigurationError, match="PEERINGDB_OAUTH: must be a dict"):
+        application()
+
+
+def test_the_urls_must_be_there(override, application):
+    override(PEERINGDB_OAUTH=GOOD, ROOT_URLCONF="members_area.nothing_here")
+    with pytest.raises(ConfigurationError, match="ROOT_URLCONF: has no path"):
+        application()
+
+
+@pytest.mark.parametrize("home", ["https://elsewhere.example.net/", "//elsewhere.example.net/", "javascript:alert(1)"])
+def test_the_home_must_be_a_page_of_the_site(override, application, home):
+    override(PEERINGDB_OAUTH=GOOD, LOGIN_REDIRECT_URL=home)
+    with pytest.raises(ConfigurationError, match="LOGIN_REDIRECT_URL: must be a page of this site"):
+        application()
+
+
+def test_a_secret_key_must_be_one(override, application):
+    override(PEERINGDB_OAUTH=GOOD, SECRET_KEY="short")
+    with pytest.raises(ConfigurationError, match="the secret key of the sessions is missing or has fewer than 16 characters"):
+        application()
+
+
+def test_the_checks_have_nothing_to_say_about_a_good_project(override, messages):
+    override(PEERINGDB_OAUTH=GOOD, SESSION_COOKIE_SECURE=True)
+    assert messages(include_deployment_checks=True) == {}
+
+
+def test_the_checks_tell_every_problem_of_the_settings(override, messages):
+    override(PEERINGDB_OAUTH=GOOD | {"CLIENT_ID": "", "TIMEOUT": 0})
+    found = messages(include_deployment_checks=True)
+    assert list(found) == ["E001"]
+    assert [message.msg.partition(":")[0] for message in found["E001"]] == [
+        'PEERINGDB_OAUTH["CLIENT_ID"]',
+        'PEERINGDB_OAUTH["TIMEOUT"]',
+    ]
+
+
+def test_where_nothing_is_set_at_all_other_commands_go_on(override, messages, monkeypatch):
+    override(PEERINGDB_OAUTH={"RULE": AccessRule()})
+    found = messages()
+    assert list(found) == ["W008"]
+    assert [message.msg.partition(" ")[0] for message in found["W008"]] == ["client_id", "redirect_uri"]
+    monkeypatch.setenv("PEERINGDB_OAUTH_CLIENT_ID", "members-area")
+    assert list(messages()) == ["E001"]
+
+
+def test_a_wrong_client_of_ones_own_is_an_error(override, messages):
+    override(PEERINGDB_OAUTH={"CLIENT": "members_area.hooks.calls"})
+    assert list(messages()) == ["E001"]
+
+
+def _without(setting, word):
+    return lambda settings: {setting: [one for one in getattr(settings, setting) if word not in one]}
+
+
+@pytest.mark.parametrize(
+    ("number", "change", "message"),
+    [
+        ("E002", _without("AUTHENTICATION_BACKENDS", "peeringdb"), "AUTHENTICATION_BACKENDS: nobody is let in"),
+        ("E003", _without("MIDDLEWARE", "SessionMiddleware"), "MIDDLEWARE: a login needs"),
+        ("E003", _without("MIDDLEWARE", "AuthenticationMiddleware"), "MIDDLEWARE: a login needs"),
+        (
+            "E004",
+            lambda settings: {"TEMPLATES": [settings.TEMPLATES[0] | {"APP_DIRS": False}]},
+            "TEMPLATES: the pages of the login are not",
+        ),
+        ("W001", _without("MIDDLEWARE", "PeeringDBMiddleware"), "MIDDLEWARE: Django's login goes on"),
+        ("W002", lambda _: {"SESSION_COOKIE_SECURE": False}, "SESSION_COOKIE_SECURE"),
+        ("W003", lambda _: {"SESSION_COOKIE_HTTPONLY": False}, "SESSION_COOKIE_HTTPONLY"),
+        ("W004", lambda _: {"SESSION_COOKIE_SAMESITE": "Strict"}, "SESSION_COOKIE_SAMESITE"),
+        ("W004", lambda _: {"SESSION_COOKIE_SAMESITE": "None"}, "SESSION_COOKIE_SAMESITE"),
+        ("W004", lambda _: {"SESSION_COOKIE_SAMESITE": False}, "SESSION_COOKIE_SAMESITE"),
+        ("W005", lambda _: {"SESSION_SERIALIZER": "members_area.PickleSerializer"}, "SESSION_SERIALIZER"),
+        ("W006", lambda _: {"SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies"}, "SESSION_ENGINE"),
+    ],
+)
+def test_the_checks_name_what_is_wrong_beside_it(override, messages, number, change, message):
+    from django.conf import settings
+
+    override(PEERINGDB_OAUTH=GOOD, SESSION_COOKIE_SECURE=True)
+    override(**change(settings))
+    found = messages()
+    assert list(found) == [number]
+    assert found[number][0].msg.startswith(message)
+    assert found[number][0].hint
+
+
+def test_a_middleware_may_be_a_function_or_a_subclass(override, messages):
+    from django.conf import settings
+
+    replaced = [one.replace("django.contrib.sessions.middleware", "members_area.middleware") for one in settings.MIDDLEWARE]
+    override(PEERINGDB_OAUTH=GOOD, SESSION_COOKIE_SECURE=True, MIDDLEWARE=[*replaced, "members_area.middleware.function"])
+    assert messages() == {}
+
+
+def test_a_backend_may_be_a_subclass(override, messages):
+    override(PEERINGDB_OAUTH=GOOD, SESSION_COOKIE_SECURE=True, AUTHENTICATION_BACKENDS=["members_area.hooks.ByName"])
+    assert messages() == {}
+
+
+LOOPBACK = GOOD | {"REDIRECT_URI": "http://localhost:8000/login/peeringdb/callback", "ALLOW_HTTP": True}
+
+
+def test_on_loopback_a_cookie_needs_no_https(override, messages):
+    override(PEERINGDB_OAUTH=LOOPBACK, SESSION_COOKIE_SECURE=False)
+    assert messages() == {}
+
+
+def test_what_is_for_development_is_named_before_deployment(override, messages):
+    override(PEERINGDB_OAUTH=LOOPBACK)
+    found = messages(include_deployment_checks=True)
+    assert list(found) == ["W007"]
+    assert found["W007"][0].msg == "ALLOW_HTTP is for development."
+
+
+def test_the_check_command_shows_them(override):
+    from django.core.management import CommandError, call_command
+
+    override(PEERINGDB_OAUTH={"CLIENT_ID": "x"})
+    with pytest.raises(CommandError, match=r'\(peeringdb_oauth.E001\) PEERINGDB_OAUTH\["REDIRECT_URI"\]: missing or empty'):
+        call_command("check", stdout=io.StringIO(), stderr=io.StringIO())
