@@ -1,4 +1,4 @@
-"""Starts a local PeeringDB and a peering portal, to log in with one at the other. ``--once``: one login without a browser, as JSON."""
+"""Starts a local PeeringDB and the portal of an exchange, to log in with one at the other. ``--once``: one login, as JSON."""
 
 import argparse
 import json
@@ -10,13 +10,10 @@ import sys
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from tempfile import TemporaryDirectory
-from threading import Thread
 
 try:
     import requests
-    from portal import create_app
-    from werkzeug.serving import WSGIRequestHandler, make_server
+    from portals import FRAMEWORKS, serving
 
     from peeringdb_oauth import ClientConfig, PeeringDBOAuthError
     from peeringdb_oauth.sandbox import Sandbox, SandboxError
@@ -24,18 +21,20 @@ except ModuleNotFoundError as missing:
     sys.exit(f"demo: {missing.name} is not installed: `make demo` sets everything up")
 
 WHAT_TO_TRY = """
-  The portal     {portal}
+  The portal     {portal}   (in {framework}; the others: --framework)
   PeeringDB      {pdb}/sandbox/   (change people while they are logged in)
                  {pdb}/sandbox/faults/   (let PeeringDB fail)
 
 Log in at the portal, with no password, for example as
-  orgadmin       may do everything: request peering, and it is confirmed
+  orgadmin       may do everything: request peering, act as a member, switch its port
   limited        has different rights on each network: AS64501 is refused, with the reason
-  manynets       speaks for 300 networks
+  manynets       speaks for 300 networks, of which twelve are members
+  superuser      has no network at PeeringDB: the exchange linked them to AS64500 by hand
   unverified, emailunconf, nonets, nomfa: do not get in, and are told why
 
 Then give Lim Ited the right to update AS64501: {pdb}/sandbox/people/limited/
-and press the button at the portal again; or cancel at PeeringDB; or switch on an outage.
+and press the button at the portal again; log in with a backup code, and go to the port; take AS64501 from somebody
+who acts as it; cancel at PeeringDB; or switch on an outage.
 
 Ctrl-C ends both.
 """
@@ -48,6 +47,7 @@ class LoginFailed(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; the exit status."""
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser.add_argument("--framework", choices=FRAMEWORKS, default="flask", help="which of the portals (default: flask)")
     parser.add_argument("--once", action="store_true", help="log in once, without a browser, and print the user as JSON")
     parser.add_argument("--user", help="whom --once logs in (default: orgadmin)")
     options = parser.parse_args(arguments)
@@ -59,15 +59,18 @@ def main(arguments: list[str] | None = None) -> int:
     if options.once:
         logging.disable(logging.WARNING)  # what the portal warns of is in our one message
     try:
-        with Sandbox(tls=False) as pdb, running_portal(pdb) as portal:
+        with Sandbox(tls=False) as pdb, running_portal(pdb, options.framework) as portal:
             if options.once:
                 print(json.dumps(log_in(pdb, portal, options.user or "orgadmin"), indent=2))  # noqa: T201
                 return 0
-            print(WHAT_TO_TRY.format(portal=portal, pdb=pdb.url), flush=True)  # noqa: T201
+            print(WHAT_TO_TRY.format(portal=portal, pdb=pdb.url, framework=options.framework), flush=True)  # noqa: T201
             open_browser(portal)
             pdb.wait()
     except KeyboardInterrupt:
         return 130 if options.once else 0
+    except ModuleNotFoundError as missing:
+        print(f"demo: {missing.name} is not installed: `make demo` sets everything up", file=sys.stderr)  # noqa: T201
+        return 1
     except (PeeringDBOAuthError, SandboxError, LoginFailed, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)  # noqa: T201
         return 1
@@ -82,9 +85,9 @@ def interrupt(number: int, _: object) -> None:
 
 
 @contextmanager
-def running_portal(pdb: Sandbox) -> Iterator[str]:
-    """The portal, registered at this PeeringDB, on a free port of loopback; yields its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, TemporaryDirectory(prefix="portal-") as session_dir:
+def running_portal(pdb: Sandbox, framework: str = "flask") -> Iterator[str]:
+    """A portal, registered at this PeeringDB, on a free port of loopback; yields its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         application = pdb.register(f"{address}/login/peeringdb/callback", name="Example-IX peering portal")
         config = ClientConfig(
@@ -94,22 +97,8 @@ def running_portal(pdb: Sandbox) -> Iterator[str]:
             base_url=pdb.url,
             allow_http=True,
         )
-        app = create_app(config, session_dir=session_dir, profile_max_age=0)  # so that changed rights show at once
-        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet, fd=listener.fileno())
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        try:
+        with serving(framework, config, listener):
             yield address
-        finally:
-            server.shutdown()
-            server.server_close()
-            app.extensions["peeringdb"].close()
-
-
-class Quiet(WSGIRequestHandler):
-    """Werkzeug's own log has every callback in it, with its code."""
-
-    def log(self, *_: object) -> None:
-        """Nothing."""
 
 
 def log_in(pdb: Sandbox, portal: str, person: str) -> dict[str, object]:
@@ -127,7 +116,9 @@ def step(browser: requests.Session, url: str) -> requests.Response:
     """One page of the portal, which says in JSON what is wrong."""
     answer = browser.get(url, allow_redirects=False, timeout=30)
     if not answer.ok:
-        failure = answer.json()
+        failure = (
+            answer.json() if "json" in answer.headers["Content-Type"] else {"title": answer.reason, "reasons": ["it does not say why"]}
+        )
         raise LoginFailed(f"the portal answers {answer.status_code}, {failure['title']}: {'; '.join(failure['reasons'])}")
     return answer
 

@@ -1,4 +1,4 @@
-"""A small peering portal: what an internet exchange could build on `peeringdb_oauth` with Flask. Start reading at `app.py`."""
+"""The portal of an exchange, in Flask: members' people log in with PeeringDB. Everything that is Flask's is in `app`."""
 
 from .app import create_app
 

@@ -1,72 +1,145 @@
-"""A peering portal: people log in with PeeringDB, see their networks, and request peering where PeeringDB lets them update.
+"""Log in with PeeringDB, see one's networks, request peering, and act for a member of the exchange: in Flask.
 
-Run it against PeeringDB with ``flask --app examples/portal run`` and the settings of `ClientConfig.load`, or against a local
-sandbox with ``make demo``. The login is in `login.py`, what one can do here in `networks.py`, what can go wrong in `failures.py`.
+Run it with the settings of `ClientConfig.load` and a ``SECRET_KEY``: ``flask --app examples/portal run``; or against a local PeeringDB
+with ``make demo``.
 """
 
-import atexit
-import shutil
-import tempfile
+import os
+import secrets
+from typing import Any
 
-from cachelib import FileSystemCache
-from flask import Flask, Response, request
-from flask_session import Session
+from exchange import STATIC, TEMPLATES, headers_of
+from exchange.example_members import LINKED_BY_HAND, MEMBERS
+from exchange.members import Member, Members
+from exchange.membership import LINK, act_as, link_memberships
+from exchange.pages import network_page, networks_page, port_page
+from flask import Blueprint, Flask, Response, flash, get_flashed_messages, redirect, render_template, request, session
+from flask.typing import ResponseReturnValue
 
-from peeringdb_oauth import Client, ClientConfig
+from peeringdb_oauth import AccessDenied, AccessRule, Permission, User
+from peeringdb_oauth.integrations.flask import PeeringDB, current_user, logged_out
+from peeringdb_oauth.web import Event, parse_asn
 
-from . import failures, login, networks
+MAX_AGE = 0  # seconds that a page may be older than PeeringDB's word; the demo shows changes at once, a busy portal may say 60
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",  # a callback's address has a code in it
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+pages = Blueprint("pages", __name__)
+members = Members()
+pdb = PeeringDB()
 
 
-def create_app(config: ClientConfig | None = None, *, session_dir: str | None = None, profile_max_age: float = 60) -> Flask:
-    """The portal. ``profile_max_age``: for how many seconds a page may show rights before PeeringDB is asked again."""
-    config = config or ClientConfig.load()
-    https = config.redirect_uri.startswith("https:")
-    app = Flask(__name__)
-    app.config.update(
-        # Sessions stay on the server: a PKCE verifier or a token must never sit in a cookie that somebody can read.
-        SESSION_TYPE="cachelib",
-        SESSION_CACHELIB=FileSystemCache(session_dir or private_directory(), threshold=50_000),
-        SESSION_PERMANENT=False,
-        SESSION_REFRESH_EACH_REQUEST=False,
-        SESSION_COOKIE_NAME="__Host-portal" if https else "portal",
-        SESSION_COOKIE_SECURE=https,
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=8 * 3600,  # seconds without a visit
-        MAX_CONTENT_LENGTH=64 * 1024,
-        PROFILE_MAX_AGE=profile_max_age,
-    )
-    Session(app)
-    app.extensions["peeringdb"] = Client(config)
-    app.register_blueprint(login.pages)
-    app.register_blueprint(networks.pages)
-    failures.register(app)
-
-    @app.after_request
-    def harden(response: Response) -> Response:
-        response.headers.update(SECURITY_HEADERS)
-        if https:
-            response.headers["Strict-Transport-Security"] = "max-age=31536000"
-        if request.endpoint != "static":
-            response.headers["Cache-Control"] = "no-store"
-        return response
-
+def create_app() -> Flask:
+    """The portal."""
+    app = Flask(__name__, template_folder=TEMPLATES, static_folder=STATIC)
+    app.secret_key = os.environ.get("SECRET_KEY") or secrets.token_hex()  # made up: then logins end with the process
+    app.config["MAX_CONTENT_LENGTH"] = 64 * 1024  # bytes
+    pdb.init_app(app)
+    if app.config["SESSION_COOKIE_SECURE"]:
+        app.config["SESSION_COOKIE_NAME"] = "__Host-session"  # so that no other host of the domain can set it
+    app.register_blueprint(pages)
+    members.create(MEMBERS, linked_by_hand=LINKED_BY_HAND)
     return app
 
 
-def private_directory() -> str:
-    """A directory that only this account can read, and that ends with the process."""
-    path = tempfile.mkdtemp(prefix="portal-")
-    atexit.register(shutil.rmtree, path, ignore_errors=True)
-    return path
+@pdb.on_login
+def admit(user: User) -> None:
+    """Only people of members get in: their links are brought up to date at each login."""
+    link_memberships(members, user)
+
+
+@logged_out.connect
+def say_goodbye(_: Flask, event: Event) -> None:
+    """After a logout; the event has a reason if PeeringDB could not be told."""
+    session.pop("acting_as", None)
+    flash("You are logged out here, but PeeringDB could not be told to end our access." if event.reasons else "You are logged out.")
+
+
+@pages.get("/")
+def welcome() -> ResponseReturnValue:
+    """The way in."""
+    return redirect("/networks/") if pdb.user() else render_template("welcome.html")
+
+
+@pages.get("/networks/")
+@pdb.require(max_age=MAX_AGE)
+def networks() -> str:
+    """All networks of whoever is logged in."""
+    return render_template("networks.html", **networks_page(members, current_user, request.args))
+
+
+@pages.get("/networks/<int:asn>/")
+@pdb.require(asn="asn", max_age=MAX_AGE)
+def network(asn: int) -> str:
+    """One network, for its people."""
+    return render_template("network.html", **network_page(members, current_user, asn))
+
+
+@pages.post("/networks/<int:asn>/peering/")
+@pdb.require(asn="asn", perms=Permission.UPDATE, max_age=0)  # the page with the button may be hours old
+def request_peering(asn: int) -> ResponseReturnValue:
+    """Request peering, if PeeringDB says at this moment that one may update the network."""
+    members.request_peering(asn)
+    flash(f"Peering for AS{asn} is requested. We will write to its contacts at PeeringDB.")
+    return redirect("/networks/")
+
+
+@pages.post("/act-as/")
+@pdb.require(max_age=0)
+def choose() -> ResponseReturnValue:
+    """Choose the member that one acts for. What the form says is somebody's wish and no proof."""
+    member = act_as(members, current_user, parse_asn(request.form.get("asn", "")))
+    session["acting_as"] = member.asn
+    flash(f"You act as {member}.")
+    return redirect("/networks/")
+
+
+def acting(rule: AccessRule = LINK) -> Member:
+    """The member that was chosen, if one may act for it now, which a session does not know."""
+    try:
+        return act_as(members, current_user, session.get("acting_as"), rule)
+    except AccessDenied:
+        session.pop("acting_as", None)
+        raise
+
+
+@pages.get("/port/")
+@pdb.require(mfa=True, max_age=MAX_AGE)
+def port() -> str:
+    """The port of the member that one acts for. Whoever logged in without a second factor is asked for it once."""
+    return render_template("port.html", **port_page(acting()))
+
+
+@pages.post("/port/")
+@pdb.require(mfa=True, max_age=0)
+def switch_port() -> ResponseReturnValue:
+    """Put it into service or out of it."""
+    member = acting(AccessRule(perms=Permission.UPDATE))
+    enabled = request.form.get("enabled") == "yes"
+    members.enable_port(member.asn, enabled=enabled)
+    flash(f"The port of {member} is {'in' if enabled else 'out of'} service.")
+    return redirect("/port/")
+
+
+@pages.get("/me")
+@pdb.require(max_age=MAX_AGE)
+def me() -> dict[str, Any]:
+    """Whoever is logged in, as JSON."""
+    return current_user.to_dict()
+
+
+@pages.app_context_processor
+def every_page() -> dict[str, Any]:
+    """What the layout shows."""
+    return {"messages": get_flashed_messages(), "acting_as": session.get("acting_as")}
+
+
+@pages.app_errorhandler(404)
+def not_found(_: Exception) -> ResponseReturnValue:
+    """A page for addresses that do not exist."""
+    return render_template("404.html"), 404
+
+
+@pages.after_app_request
+def harden(response: Response) -> Response:
+    """Security headers on everything."""
+    response.headers.update(headers_of(request.path, https=request.is_secure))
+    return response

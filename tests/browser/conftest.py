@@ -1,4 +1,4 @@
-"""A real Chromium before the demo. Screenshots go to the directory in $PORTAL_SCREENSHOTS, if there is one."""
+"""A real Chromium before the portals. Screenshots go to the directory in $PORTAL_SCREENSHOTS, if there is one."""
 
 import os
 import shutil
@@ -7,11 +7,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
 from playwright.sync_api import Page, expect, sync_playwright
 
 from peeringdb_oauth.sandbox import Sandbox
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS / "demo"), str(TESTS.parent / "examples")]
 
 FLAGS = [
     "--headless",
@@ -32,25 +34,37 @@ class Person:
         self.portal = portal
         self.pdb = pdb
 
+    def open_tab(self):
+        """Another tab of the same browser."""
+        return Person(self.page.context.new_page(), self.portal, self.pdb)
+
+    def go_to(self, path):
+        return self.page.goto(f"{self.portal}{path}")
+
     def press(self, name, *, role="button", exact=True):
         self.page.get_by_role(role, name=name, exact=exact).click()
 
-    def choose(self, login):
+    def choose(self, login, factor="Code of an authenticator app"):
         """At PeeringDB: log in as one of its people, with a second factor."""
         self.page.locator(f'button[name="person"][value="{login}"]').click()
-        self.press("Code of an authenticator app")
+        self.press(factor)
 
-    def start(self, login):
+    def start(self, login, factor="Code of an authenticator app"):
         """From the portal to PeeringDB's question whether the portal may know."""
-        self.page.goto(self.portal)
+        self.go_to("/")
         self.press("Log in with PeeringDB", role="link")
-        self.choose(login)
+        self.choose(login, factor)
         expect(self.page.get_by_role("button", name="Authorize")).to_be_visible()
 
-    def log_in(self, login):
-        self.start(login)
+    def log_in(self, login, factor="Code of an authenticator app"):
+        self.start(login, factor)
         self.press("Authorize")
         expect(self.heading("Your networks")).to_be_visible()
+
+    def act_as(self, asn):
+        self.page.get_by_label("Act as").select_option(str(asn))
+        self.press("Choose")
+        expect(self.page.get_by_role("banner")).to_contain_text(f"acting as AS{asn}")
 
     def heading(self, name):
         return self.page.get_by_role("heading", name=name, level=1)
@@ -68,7 +82,7 @@ class Person:
             self.page.screenshot(path=Path(directory) / f"{name}.png")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium():
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
@@ -79,18 +93,34 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture
-def pdb():
-    with Sandbox(tls=False) as sandbox:
+@pytest.fixture(scope="package")
+def database(tmp_path_factory):
+    return tmp_path_factory.mktemp("sandbox") / "db.sqlite3"
+
+
+@pytest.fixture(scope="package")
+def pdb(database):
+    with Sandbox(tls=False, database=str(database)) as sandbox:
         yield sandbox
 
 
-@pytest.fixture
-def portal(pdb):
-    from demo import running_portal  # noqa: PLC0415 - found since the lines above
+@pytest.fixture(scope="package")
+def certificate(tmp_path_factory):
+    """Files of a certificate for this machine, and of its key."""
+    directory = tmp_path_factory.mktemp("certificate")
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    (directory / "cert.pem").write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+    issued.private_key_pem.write_to_path(directory / "key.pem")
+    return str(directory / "cert.pem"), str(directory / "key.pem")
 
-    with running_portal(pdb) as address:
-        yield address
+
+@pytest.fixture(scope="package", params=["flask", "fastapi", "django"])
+def portal(request, pdb, certificate):
+    from portal_process import PortalProcess  # noqa: PLC0415 - found since the lines above
+
+    portal = PortalProcess(request.param, pdb, certificate=certificate)
+    yield portal
+    portal.close()
 
 
 @pytest.fixture
@@ -110,15 +140,17 @@ def somebody(chromium, portal, pdb):
             complaints.append(message.text)
 
     def somebody(**options):
-        context = chromium.new_context(**({"viewport": {"width": 1200, "height": 800}} | options))
+        context = chromium.new_context(**({"viewport": {"width": 1200, "height": 800}, "ignore_https_errors": True} | options))
         context.set_default_timeout(8000)
         contexts.append(context)
         context.on("request", watch)
         context.on("console", hear)
         context.on("weberror", lambda error: complaints.append(str(error.error)))
-        return Person(context.new_page(), portal, pdb.url)
+        return Person(context.new_page(), portal.url, pdb.url)
 
     yield somebody
     for context in contexts:
         context.close()
+    pdb.reset()
+    portal.reset()
     assert complaints == []

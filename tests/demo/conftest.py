@@ -1,17 +1,22 @@
-"""A sandbox for all, and for each test a portal of its own, reached through Flask's test client or over HTTP."""
+"""A sandbox and the three portals for all, each in a process of its own, and visitors who go there over HTTP."""
 
 import logging
+import re
 import sys
+from functools import partial
+from html import unescape
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
-from peeringdb_oauth import ClientConfig
 from peeringdb_oauth.sandbox import Sandbox
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-sys.path.insert(0, str(EXAMPLES))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "examples")]
+
+FRAMEWORKS = ("flask", "fastapi", "django")
 
 
 @pytest.fixture(autouse=True)
@@ -22,81 +27,91 @@ def loud():
 
 
 class Visitor:
-    """Somebody with a browser: Flask's test client, and the way through PeeringDB."""
+    """Somebody with a browser that follows no redirects, and the way through PeeringDB."""
 
-    def __init__(self, app, pdb):
-        self.client = app.test_client()
-        self.peeringdb = app.extensions["peeringdb"]
+    def __init__(self, portal, pdb):
+        self.portal = portal
         self.pdb = pdb
+        self.browser = requests.Session()
+        self.browser.trust_env = False
+        self.browser.headers["Accept"] = "text/html"
+        self.form = {}  # the hidden fields of the forms on the page that was last seen
 
     def get(self, path, **arguments):
-        return self.client.get(path, buffered=True, **arguments)
+        return self._read(self.browser.get(f"{self.portal.url}{path}", allow_redirects=False, timeout=30, **arguments))
 
     def post(self, path, **fields):
-        """Press a button, with the form's token unless another is given."""
-        return self.client.post(path, data={"csrf": self.session.get("csrf", "")} | fields)
+        """Press a button, with the token of the form unless another is given."""
+        answer = self.browser.post(f"{self.portal.url}{path}", self.form | fields, allow_redirects=False, timeout=30)
+        return self._read(answer)
 
-    def callback(self, person, **choices):
+    def json(self, path):
+        return self.get(path, headers={"Accept": "application/json"})
+
+    def callback(self, person, path="/login/peeringdb", **choices):
         """Go to PeeringDB, and stand before the callback."""
-        location = self.get("/login/peeringdb").location
-        parts = urlsplit(self.pdb.log_in(person, location, **choices))
+        parts = urlsplit(self.pdb.log_in(person, self.get(path).headers["Location"], **choices))
         return f"{parts.path}?{parts.query}"
 
     def log_in(self, person, **choices):
-        return self.get(self.callback(person, **choices))
+        """Log in, and look at the networks if that worked."""
+        answer = self.get(self.callback(person, **choices))
+        if answer.status_code == requests.codes.found:
+            self.get("/networks/")
+        return answer
 
-    @property
-    def session(self):
-        """What the server keeps for this browser."""
-        with self.client.session_transaction() as session:
-            return dict(session)
-
-    @property
-    def cookie(self):
-        return self.client.get_cookie("portal", domain="localhost")
+    def _read(self, answer):
+        """An answer, with its text as a person reads it."""
+        answer.words = " ".join(unescape(re.sub("<[^>]+>", " ", answer.text)).split())
+        fields = re.findall(r'<input type="hidden" name="(\w*csrf\w*)" value="([^"]*)">', answer.text)
+        if fields:
+            self.form = dict(fields)
+        return answer
 
 
 @pytest.fixture(scope="package")
-def pdb():
-    """People are changed in a sandbox of one's own only."""
-    with Sandbox(tls=False, limits=False) as sandbox:
+def database(tmp_path_factory):
+    return tmp_path_factory.mktemp("sandbox") / "db.sqlite3"
+
+
+@pytest.fixture(scope="package")
+def pdb(database):
+    """PeeringDB, as at first for each test that has visitors."""
+    with Sandbox(tls=False, limits=False, database=str(database)) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def configure(pdb):
-    """A configuration that works, with some of it replaced."""
+def issued(database):
+    """``issued()``: every token that PeeringDB has issued; ``issued(alive=True)``: those that open something."""
+    from reading import issued  # noqa: PLC0415 - found since the lines above
 
-    def configure(**changes):
-        application = pdb.application
-        works = {
-            "client_id": application.client_id,
-            "client_secret": application.client_secret,
-            "redirect_uri": application.redirect_uris[0],
-            "base_url": pdb.url,
-            "allow_http": True,
-        }
-        return ClientConfig(**(works | changes))
+    return partial(issued, database)
 
-    return configure
+
+@pytest.fixture(scope="package", params=FRAMEWORKS)
+def portal(request, pdb):
+    from portal_process import PortalProcess  # noqa: PLC0415 - found since the lines above
+
+    portal = PortalProcess(request.param, pdb)
+    yield portal
+    portal.close()
 
 
 @pytest.fixture
-def visit(pdb, configure, tmp_path):
-    """Visitors of one portal, whose pages ask PeeringDB every time."""
-    from portal import create_app  # noqa: PLC0415 - found since the lines above
+def visit(pdb, portal):
+    """``visit()``: somebody at the portal."""
+    visitors = []
 
-    apps = []
-
-    def visit(*, pdb=pdb, profile_max_age=0, **changes):
-        if not apps:
-            apps.append(create_app(configure(base_url=pdb.url, **changes), session_dir=str(tmp_path), profile_max_age=profile_max_age))
-        return Visitor(apps[0], pdb)
+    def visit(portal=portal):
+        visitors.append(Visitor(portal, pdb))
+        return visitors[-1]
 
     yield visit
-    pdb.clear_faults()
-    for app in apps:
-        app.extensions["peeringdb"].close()
+    pdb.reset()
+    portal.reset()
+    for visitor in visitors:
+        visitor.browser.close()
 
 
 @pytest.fixture

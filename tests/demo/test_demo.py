@@ -29,6 +29,8 @@ def run(*arguments):
     ("arguments", "name", "perms"),
     [
         ((), "Ada Admin", [15, 15, 15]),
+        (("--framework", "fastapi"), "Ada Admin", [15, 15, 15]),
+        (("--framework", "django"), "Ada Admin", [15, 15, 15]),
         (("--user", "member"), "Mel Member", [1, 1, 1]),
         (("--user", "limited"), "Lim Ited", [15, 1, 3]),
         (("--user", "manynets"), "Many Nets", [15] * 300),
@@ -57,18 +59,40 @@ def test_once_says_in_one_line_why_somebody_does_not_get_in(person, reason):
     assert re.fullmatch(f"demo: .*{reason}.*\n", ended.stderr)
 
 
+def test_what_is_set_for_other_applications_does_not_count(monkeypatch, tmp_path):
+    monkeypatch.setenv("PEERINGDB_OAUTH_CLIENT_SECRET_FILE", str(tmp_path / "not-there"))
+    monkeypatch.setenv("PEERINGDB_OAUTH_SCOPE", "profile")
+    assert json.loads(run("--once").stdout)["email"] == "orgadmin@example.net"
+
+
+def test_an_unknown_framework_is_refused():
+    ended = run("--framework", "cobol")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "choose from" in ended.stderr
+
+
 def test_a_person_without_once_is_refused():
     ended = run("--user", "member")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.endswith("demo: error: --user goes with --once\n")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_runs_until_interrupted_and_leaves_nothing_behind(monkeypatch, tmp_path, number):
+@pytest.mark.parametrize(
+    ("framework", "number"),
+    [
+        ("flask", signal.SIGINT),
+        ("flask", signal.SIGTERM),
+        ("flask", signal.SIGHUP),
+        ("fastapi", signal.SIGINT),
+        ("django", signal.SIGINT),
+    ],
+)
+def test_runs_until_interrupted_and_leaves_nothing_behind(monkeypatch, tmp_path, framework, number):
     for display in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(display, raising=False)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - what is tested
+    command = [*COMMAND, "--framework", framework]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - what is tested
         try:
             said = ""
             for line in process.stdout:
@@ -155,15 +179,33 @@ def test_a_browser_that_does_not_start_is_no_failure(monkeypatch):
     demo.open_browser("http://127.0.0.1:5000")
 
 
-def test_the_portal_also_starts_with_the_flask_command():
-    settings = {"CLIENT_ID": "id", "REDIRECT_URI": "https://portal.example.net/login/peeringdb/callback"}
+EXAMPLES = str(Path(demo.__file__).parent)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "flask", "--app", f"{EXAMPLES}/portal", "routes"],
+        ["-m", "django", "check", "--fail-level", "WARNING", "--verbosity", "3"],
+        ["-c", "from portal_fastapi import app; print(app.title)"],
+    ],
+)
+def test_each_portal_also_starts_by_itself(tmp_path, command):
+    settings = {
+        "CLIENT_ID": "id",
+        "CLIENT_SECRET": "a-secret-of-32-characters-or-more",
+        "REDIRECT_URI": "https://portal.example.net/login/peeringdb/callback",
+    }
     environment = {f"PEERINGDB_OAUTH_{name}": value for name, value in settings.items()}
-    ended = start([sys.executable, "-m", "flask", "--app", str(Path(demo.__file__).parent / "portal"), "routes"], environment)
+    more = {"PYTHONPATH": EXAMPLES, "DJANGO_SETTINGS_MODULE": "portal_django.settings", "EXCHANGE_DATABASE": str(tmp_path / "exchange")}
+    ended = start([sys.executable, *command], environment | more)
     assert ended.returncode == 0, ended.stderr
-    assert "/login/peeringdb/callback" in ended.stdout
 
 
-def test_names_what_is_not_installed():
-    program = "import sys, runpy; sys.modules['flask'] = None; runpy.run_path(sys.argv[1], run_name='__main__')"
-    ended = start([sys.executable, "-c", program, demo.__file__], {"PYTHONPATH": str(Path(demo.__file__).parent)})
-    assert (ended.returncode, ended.stderr) == (1, "demo: flask is not installed: `make demo` sets everything up\n")
+@pytest.mark.parametrize("missing", ["requests", "flask"])
+def test_names_what_is_not_installed(missing):
+    program = (
+        f"import sys, runpy; sys.modules['{missing}'] = None; sys.argv = ['demo']; runpy.run_path({demo.__file__!r}, run_name='__main__')"
+    )
+    ended = start([sys.executable, "-c", program], {"PYTHONPATH": EXAMPLES})
+    assert (ended.returncode, ended.stderr) == (1, f"demo: {missing} is not installed: `make demo` sets everything up\n")

@@ -1,0 +1,114 @@
+"""What the templates show, prepared: rows, words and addresses, so that the templates need no logic of any template language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from peeringdb_oauth import AccessRule, Network, Permission, User
+
+from .members import Member, Members
+from .membership import choices
+
+MAY_MANAGE_SESSIONS = AccessRule(manage_sessions=True)
+WORDS = {Permission.READ: "read", Permission.UPDATE: "update", Permission.CREATE: "create entries", Permission.DELETE: "delete"}
+PAGE_SIZE = 25
+
+Words = list[tuple[str, str]]  # each with what separates it from the next
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One network. ``requested``: when peering was asked for, empty if it was not."""
+
+    asn: int
+    name: str
+    standing: str
+    may: Words
+    may_not: Words
+    requested: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLink:
+    """One of the pages of a long list."""
+
+    number: int
+    url: str
+    current: bool
+
+
+def networks_page(members: Members, user: User, query: Mapping[str, str]) -> dict[str, Any]:
+    """The context of ``networks.html``: one page of the networks in which ``query["q"]`` is found."""
+    wanted = query.get("q", "").strip()[:100]
+    found = [network for network in user.networks if wanted.casefold() in f"AS{network.asn} {network.name}".casefold()]
+    pages = max(1, -(-len(found) // PAGE_SIZE))
+    page = min(max(_number(query.get("page", "1")), 1), pages)
+    links = [PageLink(number=n, url=f"/networks/?{urlencode({'q': wanted, 'page': n})}", current=n == page) for n in range(1, pages + 1)]
+    return {
+        "here": "networks",
+        "user": user,
+        "second_factor": "not known" if user.amr is None else "used" if "mfa" in user.amr else "not used",
+        "choices": choices(members, user),
+        "rows": rows(members, user, *found[(page - 1) * PAGE_SIZE :][:PAGE_SIZE]),
+        "wanted": wanted,
+        "count": _count(len(found), wanted, page, pages) if wanted or pages > 1 else "",
+        "page_links": links if pages > 1 else [],
+        "previous_page": links[page - 2] if page > 1 else None,
+        "next_page": links[page] if page < pages else None,
+    }
+
+
+def network_page(members: Members, user: User, asn: int) -> dict[str, Any]:
+    """The context of ``network.html``, for somebody who is affiliated with this network."""
+    [row] = rows(members, user, *(network for network in user.networks if network.asn == asn))
+    return {"here": "networks", "row": row, "may_act": asn in [member.asn for member in choices(members, user)]}
+
+
+def port_page(member: Member) -> dict[str, Any]:
+    """The context of ``port.html``."""
+    return {"here": "port", "member": member, "ipv4": f"192.0.2.{member.asn % 250 + 1}", "ipv6": f"2001:db8::{member.asn:x}:1"}
+
+
+def rows(members: Members, user: User, *networks: Network) -> list[Row]:
+    """Some of the user's networks in words."""
+    everybody, requests = members.all(), members.peering_requests()
+    found = []
+    for network in networks:
+        may, may_not = in_words(user, network)
+        found.append(
+            Row(
+                asn=network.asn,
+                name=network.name,
+                standing=everybody[network.asn].standing if network.asn in everybody else "",
+                may=_separated(may),
+                may_not=_separated(may_not),
+                requested=f"{requests[network.asn]:%H:%M} UTC" if network.asn in requests else "",
+            )
+        )
+    return found
+
+
+def in_words(user: User, network: Network) -> tuple[list[str], list[str]]:
+    """What the user may do for a network, and what not."""
+    rights = {word: bool(network.perms & permission) for permission, word in WORDS.items()}
+    rights["manage peering sessions"] = bool(MAY_MANAGE_SESSIONS.check(user, asn=network.asn))
+    return [word for word, granted in rights.items() if granted], [word for word, granted in rights.items() if not granted]
+
+
+def _count(found: int, wanted: str, page: int, pages: int) -> str:
+    if not found:
+        return f"None of your networks has “{wanted}” in its name or number."
+    matching = f" for “{wanted}”" if wanted else ""
+    paged = f", page {page} of {pages}" if pages > 1 else ""
+    return f"{found} {'network' if found == 1 else 'networks'}{matching}{paged}"
+
+
+def _separated(words: list[str]) -> Words:
+    return [(word, ", " if at < len(words) else "") for at, word in enumerate(words, start=1)]
+
+
+def _number(text: str) -> int:
+    """A page number as it stands in an address; anything else is the first page."""
+    digits = text.removeprefix("-")
+    return int(text) if digits.isdecimal() and len(digits) < 15 else 1  # noqa: PLR2004 - more than anybody has pages
