@@ -5,12 +5,12 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
-from peeringdb_oauth.sandbox import Sandbox
+from peeringdb_oauth import Permission
+from peeringdb_oauth.integrations.flask import PeeringDB, current_user
 
 README = Path(__file__).parent.parent / "README.md"
-PORTAL = "https://portal.example.net"
-REDIRECT_URI = f"{PORTAL}/login/peeringdb/callback"
 pytestmark = pytest.mark.server
 
 
@@ -20,56 +20,75 @@ def examples():
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
-    """Some of the README's examples, one after the other, imported as a module of an application of its own."""
-    monkeypatch.chdir(tmp_path)  # the session files go here
+    """One of the README's examples, imported as a module of an application of its own."""
     monkeypatch.syspath_prepend(tmp_path)
 
-    def load(*numbers):
-        name = f"readme_example_{tmp_path.name}"
-        (tmp_path / f"{name}.py").write_text("\n".join(examples()[number] for number in numbers), "utf-8")
+    def load(number):
+        name = f"readme_example_{number}_{tmp_path.name}"
+        (tmp_path / f"{name}.py").write_text(examples()[number], "utf-8")
         return import_module(name)
 
     return load
 
 
 @pytest.fixture
-def pdb(monkeypatch):
-    """A PeeringDB with the example's settings in the environment."""
-    with Sandbox() as pdb:
-        application = pdb.register(REDIRECT_URI)
-        monkeypatch.setenv("PEERINGDB_OAUTH_CLIENT_ID", application.client_id)
-        monkeypatch.setenv("PEERINGDB_OAUTH_CLIENT_SECRET", application.client_secret)
-        monkeypatch.setenv("PEERINGDB_OAUTH_REDIRECT_URI", REDIRECT_URI)
-        monkeypatch.setenv("PEERINGDB_OAUTH_BASE_URL", pdb.url)
-        monkeypatch.setenv("PEERINGDB_OAUTH_CA_FILE", pdb.ca_file)
-        yield pdb
+def app(load, peeringdb, monkeypatch):
+    """The first example, with its settings in the environment."""
+    config = peeringdb.client_config()
+    for name in ("client_id", "client_secret", "redirect_uri", "base_url", "ca_file"):
+        monkeypatch.setenv(f"PEERINGDB_OAUTH_{name.upper()}", getattr(config, name))
+    monkeypatch.setenv("SECRET_KEY", "a secret that only this test knows")
+    return load(0).app
+
+
+def test_flask_example_is_under_fifteen_lines():
+    assert len([line for line in examples()[0].splitlines() if line]) < 15
+
+
+def test_flask_example_lets_in_who_may(app, peeringdb):
+    browser = app.test_client()
+    answer = peeringdb.log_in(browser, peeringdb.person("Ada Admin", networks={64500: 15}), "/networks/64500")
+    assert (answer.status_code, answer.text) == (200, "Ada Admin may change AS64500")
 
 
 @pytest.mark.parametrize(
-    ("person", "page"),
+    ("rights", "reason"),
     [
-        ("member", (200, "Hello Mel Member, you speak for AS64500, AS64501, AS65550")),
-        ("emailunconf", (403, "No login: PeeringDB says your email address is not confirmed")),
-        ("unverified", (403, "No login: PeeringDB has not verified your account")),
+        ({"networks": {64500: 1}}, "AS64500: you may read this network but not update it"),
+        ({"networks": {64501: 15}}, "You are not affiliated with AS64500 at PeeringDB"),
+        ({"verified_user": False}, "PeeringDB has not verified your account"),
+        ({"verified_email": False}, "PeeringDB says your email address is not confirmed"),
     ],
 )
-def test_flask_example_logs_in_whom_peeringdb_verified(load, pdb, person, page):
-    browser = load(0, 1).app.test_client()
-    callback_url = pdb.log_in(person, browser.get("/login/peeringdb").location)
-    answer = browser.get(callback_url.removeprefix(PORTAL))
-    assert (answer.status_code, answer.text[: len(page[1])]) == page
+def test_flask_example_says_why_not(app, peeringdb, rights, reason):
+    answer = peeringdb.log_in(app.test_client(), peeringdb.person("Mel Member", **rights), "/networks/64500")
+    assert answer.status_code == 403
+    assert reason in answer.text
 
 
-def test_flask_example_says_that_the_login_was_cancelled(load, pdb):
-    browser = load(0, 1).app.test_client()
-    callback_url = pdb.log_in("member", browser.get("/login/peeringdb").location, consent=False)
-    answer = browser.get(callback_url.removeprefix(PORTAL))
-    assert (answer.status_code, answer.text) == (403, "No login: the login was cancelled at PeeringDB")
+def test_flask_example_says_that_the_login_was_cancelled(app, peeringdb):
+    answer = peeringdb.log_in(app.test_client(), peeringdb.person("Mel Member"), consent=False)
+    assert answer.status_code == 403
+    assert "You cancelled the login" in answer.text
 
 
-def test_example_of_a_test_passes(load):
-    assert load(2).user.name == "Mel Member"
+def test_example_of_a_test_passes(load, peeringdb):
+    def create_app(config):
+        app = Flask(__name__)
+        app.secret_key = "a secret that only this test knows"
+        pdb = PeeringDB(app, config=config)
+
+        @app.get("/networks/<int:asn>")
+        @pdb.require(asn="asn", perms=Permission.UPDATE)
+        def network(asn):
+            return f"{current_user.name} may change AS{asn}"
+
+        return app
+
+    example = load(1)
+    example.create_app = create_app
+    example.test_a_plain_member_changes_nothing(peeringdb)
 
 
 def test_every_example_is_run():
-    assert len(examples()) == 3
+    assert len(examples()) == 2

@@ -172,6 +172,11 @@ def test_prompt_login_asks_for_a_login_in_a_live_session(visitor, web, app):
     assert "code=" in visitor.log_in("orgadmin", again).headers["Location"]
 
 
+def test_the_browser_of_log_in_logs_in_as_often_as_it_is_asked_to(pdb, web, app):
+    """Without a session that is twice: first because there is none, then because of the prompt."""
+    assert query(pdb.log_in("member", web.authorization_url(app, prompt="login")))["code"]
+
+
 def test_prompt_none_is_the_error_page_after_the_login(visitor, web, app):
     page = logged_in(visitor, web, app, scope="openid", prompt="none")
     assert (page.status_code, "Server Error (500)" in page.text) == (500, True)

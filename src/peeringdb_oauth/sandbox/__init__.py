@@ -7,6 +7,8 @@ In tests::
         client = ...  # base URL pdb.url, certificate authority pdb.ca_file, app.client_id, app.client_secret
         callback_url = pdb.log_in("member", authorization_url)
         pdb.change("member", networks={64500: 15})
+        ada = pdb.add_person("Ada Admin", networks={64500: 15})
+        pdb.reset()  # everybody as at first, for the next test
 
 By hand: ``peeringdb-oauth sandbox``. What it does not have: passwords, /api/, anything of PeeringDB's database but people and the
 networks they belong to. It answers on loopback only, runs in a process of its own and ends with the one that started it.
@@ -42,7 +44,7 @@ from __future__ import annotations
 
 from peeringdb_oauth.sandbox.browser import SandboxError
 from peeringdb_oauth.sandbox.options import Options, Started
-from peeringdb_oauth.sandbox.process import Application, Sandbox
+from peeringdb_oauth.sandbox.process import Account, Application, Sandbox
 from peeringdb_oauth.sandbox.serving import serve
 
-__all__ = ["Application", "Options", "Sandbox", "SandboxError", "Started", "serve"]
+__all__ = ["Account", "Application", "Options", "Sandbox", "SandboxError", "Started", "serve"]

@@ -4,6 +4,7 @@ Answers 200 with a JSON object, 400 with ``{"error": sentence}``, 403 without th
 
 =================  =====================================================================================================
 register           redirect_uris, client_id, client_secret, confidential, algorithm, hash_client_secret, name
+person             name of a new person; email, and anything that ``change`` takes; answers with login, id, name, email
 change             person; any of networks ({ASN: perms}), manage_peering_sessions (bits or {ASN: bits}), verified_user,
                    verified_email, mfa, active
 fault              kind (error_500, slow, cut, outage); path, times, seconds
@@ -12,6 +13,7 @@ rotate-key
 revoke-tokens      person (else everybody's)
 reset-limits
 advance            seconds
+reset              people, faults, limits and time as they were at first, and no tokens; applications and keys stay
 =================  =====================================================================================================
 """
 
@@ -22,12 +24,16 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.sandbox import clock, keys, rights
+from peeringdb_oauth.sandbox.cast import default_people
 from peeringdb_oauth.sandbox.faults import KINDS, Fault
+from peeringdb_oauth.sandbox.people import load_people
 from peeringdb_oauth.sandbox.registration import register
 from peeringdb_oauth.sandbox.rights import CannotChange
 
@@ -48,8 +54,15 @@ def command(request: HttpRequest, command: str) -> JsonResponse:
         return JsonResponse(action(**json.loads(request.body or b"{}")) or {})
     except RecursionError:
         return JsonResponse({"error": "the JSON is nested too deeply"}, status=400)
-    except (CannotChange, TypeError, ValueError) as error:  # TypeError: an argument that the command does not have
+    except (CannotChange, ConfigurationError, TypeError, ValueError) as error:  # TypeError: an argument that the command does not have
         return JsonResponse({"error": str(error)}, status=400)
+
+
+@transaction.atomic
+def _person(name: str, *, email: str | None = None, **changes: Any) -> dict[str, Any]:
+    person = rights.add(name, email=email)
+    _change(person.username, **changes)
+    return {"login": person.username, "id": person.id, "name": person.full_name.strip(), "email": person.email}
 
 
 def _change(
@@ -59,14 +72,14 @@ def _change(
     if wrong := [name for name, value in given.items() if name not in rights.SWITCHES or type(value) is not bool]:
         raise CannotChange(f"these are true or false, and no others: {', '.join(rights.SWITCHES)}; wrong: {', '.join(wrong)}")
     sessions = manage_peering_sessions
-    by_asn = _by_asn(sessions) if isinstance(sessions, dict) else sessions
+    by_asn = sessions if isinstance(sessions, int | None) else _by_asn(sessions)
     rights.change(person, networks=None if networks is None else _by_asn(networks), sessions=by_asn, switches=given)
 
 
-def _by_asn(values: dict[str, int]) -> dict[int, int]:
+def _by_asn(values: Any) -> dict[int, int]:
     """JSON has only text as keys."""
     if not isinstance(values, dict):
-        raise CannotChange("networks are an object of ASN to permissions")
+        raise CannotChange(f"permissions for networks are an object of ASN to bits, such as {{64500: 15}}, not {values!r}")
     return {int(asn): value for asn, value in values.items()}
 
 
@@ -85,12 +98,22 @@ def _advance(seconds: float) -> None:
     clock.advance(seconds)
 
 
+def _reset() -> None:
+    sandbox = settings.SANDBOX
+    rights.replace_everyone(load_people(sandbox.options.people) if sandbox.options.people else default_people())
+    rights.revoke_tokens(None)
+    sandbox.faults.clear()
+    sandbox.limits.reset()
+    clock.reset()
+
+
 def _revoke_tokens(person: str | None = None) -> dict[str, int]:
     return {"revoked": rights.revoke_tokens(person)}
 
 
 _COMMANDS: dict[str, Callable[..., dict[str, Any] | None]] = {
     "register": register,
+    "person": _person,
     "change": _change,
     "fault": add_fault,
     "clear-faults": lambda: settings.SANDBOX.faults.clear(),  # noqa: PLW0108 - settings are read when it is called
@@ -98,4 +121,5 @@ _COMMANDS: dict[str, Callable[..., dict[str, Any] | None]] = {
     "revoke-tokens": _revoke_tokens,
     "reset-limits": lambda: settings.SANDBOX.limits.reset(),  # noqa: PLW0108
     "advance": _advance,
+    "reset": _reset,
 }

@@ -62,7 +62,7 @@ class Browser:
         if not authorization_url.startswith(self._origin + "/"):
             raise SandboxError(f"the authorization URL must start with {self._origin}/: give the client this sandbox's url as its base URL")
         answer = self._follow("GET", authorization_url)
-        for name, value in (("person", person), ("factor", second_factor)):
+        for name, value in (("person", person), ("factor", second_factor)) * 2:  # prompt=login has them log in once more
             if isinstance(answer, _Page) and any(button == name for button, _ in answer.buttons):
                 answer = self._press(answer, name, value)
         asked = isinstance(answer, _Page) and ("allow", "Authorize") in answer.buttons

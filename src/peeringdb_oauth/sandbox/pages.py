@@ -21,16 +21,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from peeringdb_oauth.sandbox.faults import ERROR_500
 from peeringdb_oauth.sandbox.models import Person
 from peeringdb_oauth.sandbox.oauth import AMR_IN_SESSION, OAUTH_COOKIE
+from peeringdb_oauth.sandbox.people import PASSWORD_ONLY, SECOND_FACTORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PASSWORD_ONLY = ("pwd",)
-SECOND_FACTORS = {
-    "otp": ("Code of an authenticator app", ("pwd", "otp", "mfa")),
-    "backup": ("Backup code", PASSWORD_ONLY),  # measured: PeeringDB does not count it
-    "security-key": ("Security key", ("pwd", "swk", "mfa")),
-}
 _HALFWAY = "halfway"
 _OAUTH_COOKIE_MAX_AGE = 1800  # seconds
 _BACKEND = "django.contrib.auth.backends.ModelBackend"

@@ -16,8 +16,16 @@ from peeringdb_oauth.errors import ConfigurationError
 
 ALL_RIGHTS = 15  # READ 1 + UPDATE 2 + CREATE 4 + DELETE 8
 MAX_ASN = 2**32 - 1
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _LOGIN_RULE = "1 to 64 small letters, digits, '_', '.' or '-'"
+PASSWORD_ONLY = ("pwd",)
+SECOND_FACTORS = {
+    "otp": ("Code of an authenticator app", ("pwd", "otp", "mfa")),
+    "backup": ("Backup code", PASSWORD_ONLY),  # measured: PeeringDB does not count it
+    "security-key": ("Security key", ("pwd", "swk", "mfa")),
+}
+"""Each with the `amr` that PeeringDB sends after a login with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +146,7 @@ class _Reader:
         self.within(values, "id", 1, 2**31 - 1, where)
         if "login" in values and not _LOGIN.fullmatch(values["login"]):
             self.problems.append(f"{where}: login must be {_LOGIN_RULE}")
-        if "email" in values and not re.fullmatch(r"[^@\s]+@[^@\s]+", values["email"]):
+        if "email" in values and not EMAIL.fullmatch(values["email"]):
             self.problems.append(f"{where}: email must be an address with one '@'")
         rights = [self.right(right, f"{where}.networks[{i}]") for i, right in enumerate(values.pop("networks", []))]
         missing: dict[str, Any] = {"login": where, "id": 0, "given_name": "", "family_name": "", "email": ""}

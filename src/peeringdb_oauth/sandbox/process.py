@@ -7,23 +7,22 @@ import json
 import os
 import ssl
 import subprocess
-import sys
-import threading
 import urllib.request
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.error import HTTPError
 
-from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.sandbox import child
 from peeringdb_oauth.sandbox.browser import Browser, SandboxError
 from peeringdb_oauth.sandbox.options import Options, Started
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
-_START_SECONDS = 30
+_ANSWER_SECONDS = 30
 _STOP_SECONDS = 5
 
 
@@ -34,6 +33,16 @@ class Application:
     client_id: str
     client_secret: str = field(repr=False)
     redirect_uris: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Somebody who was added: `login` is what `Sandbox.log_in` calls them, the rest is what applications are told."""
+
+    login: str
+    id: int
+    name: str
+    email: str
 
 
 class Sandbox:
@@ -84,9 +93,9 @@ class Sandbox:
         """Start it and wait until it answers. Not needed with ``with``."""
         if self._process is not None:
             raise SandboxError("this sandbox is running already")
-        self._process = _spawn()
+        self._process = child.spawn()
         try:
-            self._started = _greet(self._process, self._options)
+            self._started = child.greet(self._process, self._options)
         except BaseException:
             self.close()
             raise
@@ -174,6 +183,22 @@ class Sandbox:
         with Browser(self.url, self._tls()) as browser:
             return browser.log_in(person, authorization_url, consent=consent, second_factor=second_factor)
 
+    def add_person(
+        self,
+        name: str,
+        *,
+        email: str | None = None,
+        networks: Mapping[int, int] | None = None,
+        manage_peering_sessions: int | Mapping[int, int] | None = None,
+        verified_user: bool | None = None,
+        verified_email: bool | None = None,
+        mfa: bool | None = None,
+        active: bool | None = None,
+    ) -> Account:
+        """Somebody new: without networks, verified and with a second factor, unless it is said otherwise as for `change`."""
+        switches = {"verified_user": verified_user, "verified_email": verified_email, "mfa": mfa, "active": active}
+        return Account(**self._command("person", name=name, email=email, **_changes(networks, manage_peering_sessions, switches)))
+
     def change(
         self,
         person: str,
@@ -188,16 +213,10 @@ class Sandbox:
         """Change a person while applications run; what is not given stays. It shows with the next request.
 
         `networks` (ASN to perms) takes the place of all the person had, `manage_peering_sessions` is for all of them or by ASN; without
-        it, it follows perms.
+        it, it follows perms. A network that does not exist yet is made.
         """
-        given = {"verified_user": verified_user, "verified_email": verified_email, "mfa": mfa, "active": active}
-        arguments: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        if networks is not None:
-            arguments["networks"] = dict(networks)
-        if manage_peering_sessions is not None:
-            sessions = manage_peering_sessions
-            arguments["manage_peering_sessions"] = sessions if isinstance(sessions, int) else dict(sessions)
-        self._command("change", person=person, **arguments)
+        switches = {"verified_user": verified_user, "verified_email": verified_email, "mfa": mfa, "active": active}
+        self._command("change", person=person, **_changes(networks, manage_peering_sessions, switches))
 
     def fault(self, kind: str, *, path: str | None = None, times: int | None = None, seconds: float = 3.0) -> None:
         """Switch a fault on: "error_500", "slow" (by `seconds`), "cut" or "outage"; for one path or all, some times or until cleared."""
@@ -224,6 +243,13 @@ class Sandbox:
         """Let time pass in the sandbox: codes, tokens, sessions and limits all see it."""
         self._command("advance", seconds=seconds)
 
+    def reset(self) -> None:
+        """Begin anew: people (of the file, else the default ones), faults, limits and time as they were at first, and no tokens.
+
+        Applications and keys stay, so that clients that know them keep working.
+        """
+        self._command("reset")
+
     @property
     def _running(self) -> Started:
         if self._started is None or self._process is None:
@@ -240,7 +266,7 @@ class Sandbox:
         # No proxy of the environment stands between this machine and itself.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self._tls()))
         try:
-            with opener.open(request, timeout=_START_SECONDS) as response:
+            with opener.open(request, timeout=_ANSWER_SECONDS) as response:
                 answer: dict[str, Any] = json.load(response)
                 return answer
         except HTTPError as error:
@@ -248,34 +274,9 @@ class Sandbox:
                 raise SandboxError(json.load(error)["error"]) from None
 
 
-def _spawn() -> subprocess.Popen[bytes]:
-    """The child. It gets its options through the pipe, whose end tells it to end; so it goes even if this process is killed."""
-    environ = {key: value for key, value in os.environ.items() if key not in {"DJANGO_SETTINGS_MODULE", "PYTHONWARNINGS"}}
-    # -P: a module in the working directory, which may be anybody's, is none of ours.
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "peeringdb_oauth.sandbox", "--child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environ,
-        start_new_session=True,  # Ctrl-C is for the parent, which then closes the pipe
-    )
-
-
-def _greet(process: subprocess.Popen[bytes], options: Options) -> Started:
-    """Tell the child its options and wait for its answer."""
-    watchdog = threading.Timer(_START_SECONDS, process.kill)
-    watchdog.start()
-    try:
-        process.stdin.write(json.dumps(asdict(options)).encode() + b"\n")  # type: ignore[union-attr]
-        process.stdin.flush()  # type: ignore[union-attr]
-        line = process.stdout.readline()  # type: ignore[union-attr]
-    except BrokenPipeError:
-        line = b""
-    finally:
-        watchdog.cancel()
-    if not line:
-        raise SandboxError("the sandbox did not start; its own words are on standard error")
-    answer = json.loads(line)
-    if "problems" in answer:
-        raise ConfigurationError(*answer["problems"])
-    return Started(**answer)
+def _changes(
+    networks: Mapping[int, int] | None, manage_peering_sessions: int | Mapping[int, int] | None, switches: Mapping[str, bool | None]
+) -> dict[str, Any]:
+    """What is given, as JSON types."""
+    changes = {"networks": networks, "manage_peering_sessions": manage_peering_sessions, **switches}
+    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in changes.items() if value is not None}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from oauth2_provider.models import AccessToken, RefreshToken
 
 from peeringdb_oauth.sandbox.models import Network, Person, Right
-from peeringdb_oauth.sandbox.people import ALL_RIGHTS, MAX_ASN
+from peeringdb_oauth.sandbox.people import ALL_RIGHTS, EMAIL, MAX_ASN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +54,20 @@ def replace_everyone(people: People) -> None:
         )
 
 
+def add(name: Any, *, email: Any = None) -> Person:
+    """Somebody new, without networks. The login name is made of the name, the email address of the login name if none is given."""
+    if not isinstance(name, str) or not name.strip():
+        raise CannotChange("a person needs a name")
+    if email is not None and not (isinstance(email, str) and EMAIL.fullmatch(email)):
+        raise CannotChange("an email address has one '@'")
+    given_name, _, family_name = name.strip().partition(" ")
+    login = _free_login(name)
+    person: Person = Person.objects.create(
+        username=login, first_name=given_name, last_name=family_name.strip(), email=email or f"{login}@example.net"
+    )
+    return person
+
+
 @transaction.atomic
 def change(
     login: str, *, networks: Mapping[int, int] | None, sessions: int | Mapping[int, int] | None, switches: Mapping[str, bool]
@@ -86,6 +103,13 @@ def find(login: str) -> Person:
     if person is None:
         raise CannotChange(f"nobody here is called {login!r}; there are: {', '.join(Person.objects.values_list('username', flat=True))}")
     return person
+
+
+def _free_login(name: str) -> str:
+    """A login name that reads like the name, and that nobody has."""
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    login = re.sub("[^a-z0-9]+", "-", letters)[:50].strip("-") or "person"
+    return next(free for free in chain([login], (f"{login}-{n}" for n in count(2))) if not Person.objects.filter(username=free).exists())
 
 
 def _network(asn: Any) -> Network:

@@ -1,0 +1,157 @@
+"""One small application in three frameworks. It logs in with a `Client` and nothing else of ours; its cookies are as in production."""
+
+import os
+import secrets
+import warnings
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from flask import Flask, make_response, request
+
+from peeringdb_oauth import Client, LoginDenied
+from peeringdb_oauth.pytest_plugin import peeringdb, peeringdb_sandbox  # noqa: F401 - as the entry point brings them
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Starlette would like another httpx better
+    from fastapi.testclient import TestClient
+
+
+class Portal:
+    """Says at ``/`` who is logged in, and refuses a callback that comes by the wrong scheme or without the cookie of its login.
+
+    ``mfa``: whoever came without a second factor is sent back for one, once. ``after_login``: where a login leads. ``asked_for``: each
+    request, as it arrived.
+    """
+
+    def __init__(self, config, *, https_only=False, mfa=False, login="/login/peeringdb", start_method="GET", after_login="/"):
+        self.client, self.scheme = Client(config), urlsplit(config.redirect_uri).scheme
+        self.https_only, self.mfa, self.after_login = https_only, mfa, after_login
+        self.login, self.start_page = login, (start_method, login)
+        self.logins, self.users, self.asked_for = {}, {}, []
+
+    def answer(self, method, url, cookies):
+        """Status, text or location, and a cookie's name and value to set."""
+        parts = urlsplit(url)
+        self.asked_for.append(f"{method} {parts.scheme}://{parts.netloc}{parts.path}" + ("?again" if parts.query == "again" else ""))
+        if self.https_only and parts.scheme == "http":
+            return 301, url.replace("http:", "https:"), None
+        pages = {self.start_page: self.start, ("GET", "/login/peeringdb/callback"): self.finish, ("GET", "/"): self.home}
+        page = pages.get((method, parts.path))
+        return page(url, cookies) if page else (404, "<title>Oh</title><h1>Not&nbsp;found</h1>", None)
+
+    def start(self, url, _cookies):
+        login = self.client.authorization_request(prompt="login" if "again" in url else None)
+        self.logins[key := secrets.token_urlsafe()] = login
+        return 302, login.url, ("login", key)
+
+    def finish(self, url, cookies):
+        if urlsplit(url).scheme != self.scheme or self.cookie_name("login") not in cookies:
+            return 400, "not the browser that began", None
+        login = self.logins.pop(cookies[self.cookie_name("login")])
+        try:
+            user = self.client.log_in(login, url).user
+        except LoginDenied:
+            return 403, "you said no", None
+        if self.mfa and "mfa" not in user.amr:
+            return (403, "no second factor", None) if "prompt=login" in login.url else (302, f"{self.login}?again", None)
+        self.users[key := secrets.token_urlsafe()] = user
+        return 302, self.after_login, ("user", key)
+
+    def home(self, _url, cookies):
+        user = self.users.get(cookies.get(self.cookie_name("user")))
+        return (401, "nobody", None) if user is None else (200, f"Hello {user.name}", None)
+
+    def cookie_name(self, name):
+        return f"__Host-{name}" if self.scheme == "https" else name
+
+    def complete(self, response, given):
+        """A framework's response; all of them set cookies with the same words."""
+        status, text, cookie = given
+        response.status_code = status
+        if status in (301, 302):
+            response.headers["Location"] = text
+        if cookie:
+            name, value = cookie
+            response.set_cookie(self.cookie_name(name), value, secure=self.scheme == "https", httponly=True, samesite="Lax")
+        return response
+
+
+def flask_app(portal):
+    app = Flask("portal")
+
+    @app.route("/", defaults={"path": ""}, methods=["GET", "POST"])
+    @app.route("/<path:path>", methods=["GET", "POST"])
+    def page(path):  # noqa: ARG001 - Flask names it
+        given = portal.answer(request.method, request.url, request.cookies)
+        return portal.complete(make_response(given[1]), given)
+
+    return app
+
+
+def fastapi_app(portal):
+    app = FastAPI()
+
+    @app.api_route("/{_:path}", methods=["GET", "POST"])
+    def page(request: Request, _: str):
+        given = portal.answer(request.method, str(request.url), request.cookies)
+        return portal.complete(Response(given[1]), given)
+
+    return app
+
+
+@pytest.fixture
+def make_portal(peeringdb):  # noqa: F811
+    """``make_portal(redirect_uri, **changes)``: the application without a framework; closed with the test."""
+    with ExitStack() as stack:
+
+        def make(*redirect_uri, **changes):
+            portal = Portal(peeringdb.client_config(*redirect_uri), **changes)
+            stack.callback(portal.client.close)
+            return portal
+
+        yield make
+
+
+@pytest.fixture
+def in_flask():
+    return lambda portal: flask_app(portal).test_client()
+
+
+@pytest.fixture
+def in_fastapi():
+    return lambda portal: TestClient(fastapi_app(portal))
+
+
+@pytest.fixture
+def in_django():
+    """As the others. A process has one Django project, and in that of the other tests it is not this one: see test_django.py."""
+    from django.test import Client as DjangoClient  # noqa: PLC0415 - as above
+    from django.test import override_settings  # noqa: PLC0415
+
+    with ExitStack() as stack:
+
+        def client_of(portal, kind=DjangoClient):
+            stack.enter_context(override_settings(ROOT_URLCONF=django_urls(portal)))
+            return kind()
+
+        yield client_of
+
+
+def django_urls(portal):
+    from django.http import HttpResponse  # noqa: PLC0415 - as above
+    from django.urls import re_path  # noqa: PLC0415
+
+    def page(request):
+        given = portal.answer(request.method, request.build_absolute_uri(), request.COOKIES)
+        return portal.complete(HttpResponse(given[1]), given)
+
+    return (re_path("", page),)
+
+
+@pytest.fixture(params=["django"] if "DJANGO_SETTINGS_MODULE" in os.environ else ["flask", "fastapi"])
+def in_framework(request):
+    """``in_framework(portal)``: its test client, in one framework after the other."""
+    return request.getfixturevalue(f"in_{request.param}")

@@ -1,0 +1,223 @@
+"""The fixture ``peeringdb``: people, applications and faults, each as the application under test gets to see it."""
+
+import time
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+import requests
+
+from peeringdb_oauth import (
+    Client,
+    ClientConfig,
+    ConfigurationError,
+    Permission,
+    TokenRejected,
+    TransportError,
+)
+from peeringdb_oauth.sandbox import SandboxError
+
+pytestmark = pytest.mark.server
+JWKS = "/oauth2/.well-known/jwks.json"
+
+
+@pytest.fixture
+def client(peeringdb):
+    with Client(peeringdb.client_config()) as client:
+        yield client
+
+
+@pytest.fixture
+def log_in(peeringdb, client):
+    """``log_in(person)``, without an application around the client."""
+
+    def log_in(person):
+        request = client.authorization_request()
+        return client.log_in(request, peeringdb.sandbox.log_in(person.login, request.url))
+
+    return log_in
+
+
+@pytest.fixture
+def ask(peeringdb):
+    """``ask(path)``: the status of PeeringDB's answer, None without one."""
+
+    def ask(path):
+        try:
+            return requests.get(peeringdb.url + path, verify=peeringdb.sandbox.ca_file, timeout=10).status_code
+        except requests.ConnectionError:
+            return None
+
+    return ask
+
+
+def rights(user):
+    return {network.asn: (network.perms, network.manage_peering_sessions) for network in user.networks}
+
+
+def test_a_person_is_verified_and_admin_of_one_network_unless_it_is_said_otherwise(peeringdb, log_in):
+    ada = peeringdb.person("Ada Admin")
+    user = log_in(ada).user
+    assert (user.id, user.name, user.email) == (ada.id, "Ada Admin", ada.email)
+    assert (user.verified_user, user.verified_email, user.amr) == (True, True, ("pwd", "otp", "mfa"))
+    assert rights(user) == {64500: (15, 15)}
+
+
+def test_a_person_may_be_anybody(peeringdb, log_in):
+    user = log_in(
+        peeringdb.person(
+            "Bob",
+            networks={64501: Permission.READ, 65551: Permission.READ | Permission.UPDATE},
+            manage_peering_sessions={64501: 15},
+            verified_user=False,
+            verified_email=False,
+            email="ada@example.net",
+        )
+    ).user
+    assert (user.name, user.email, user.verified_user, user.verified_email) == ("Bob", "ada@example.net", False, False)
+    assert rights(user) == {64501: (1, 15), 65551: (3, 3)}
+
+
+def test_a_person_may_have_no_networks(peeringdb, log_in):
+    assert log_in(peeringdb.person("Nora", networks={})).user.networks == ()
+
+
+def test_two_people_of_one_name_are_two(peeringdb):
+    one, other = peeringdb.person("Ada Admin"), peeringdb.person("Ada Admin")
+    assert (one.login != other.login, one.id != other.id, one.name == other.name) == (True, True, True)
+
+
+def test_a_person_is_a_value(peeringdb):
+    ada = peeringdb.person("Ada Admin", amr=["pwd"])
+    assert ada.amr == ("pwd",)
+    assert hash(ada) == hash(replace(ada))
+    with pytest.raises(FrozenInstanceError):
+        ada.id = 1
+
+
+@pytest.mark.parametrize("amr", [("pwd", "otp", "mfa"), ("pwd",), ("pwd", "swk", "mfa")])
+def test_a_login_proves_what_the_person_can(peeringdb, make_portal, in_flask, amr):
+    portal = make_portal()
+    peeringdb.log_in(in_flask(portal), peeringdb.person("Ada Admin", amr=amr))
+    assert [user.amr for user in portal.users.values()] == [amr]
+
+
+@pytest.mark.parametrize("amr", [(), ("otp",), ("mfa", "pwd", "otp"), "pwd", ("pwd", "sms", "mfa")])
+def test_what_no_login_proves_is_refused_with_what_one_can(peeringdb, amr):
+    with pytest.raises(SandboxError) as caught:
+        peeringdb.person("Ada Admin", amr=amr)
+    assert str(caught.value) == (
+        f"PeeringDB says amr {tuple(amr)} after no login; it says one of: ('pwd', 'otp', 'mfa') (code of an authenticator app), "
+        "('pwd',) (backup code), ('pwd', 'swk', 'mfa') (security key)"
+    )
+
+
+def test_a_change_shows_when_the_application_asks_again(peeringdb, client, log_in):
+    ada = peeringdb.person("Ada Admin")
+    token = log_in(ada).token.access_token
+    peeringdb.change(ada, networks={64501: 1}, manage_peering_sessions=2, verified_user=False, verified_email=False)
+    user = client.fetch_user(token)
+    assert (rights(user), user.verified_user, user.verified_email) == ({64501: (1, 2)}, False, False)
+
+
+@pytest.mark.parametrize("change", [{"active": False}, {"mfa": False}])
+def test_a_change_may_keep_somebody_at_peeringdb(peeringdb, log_in, change):
+    peeringdb.change("member", **change)
+    ada = peeringdb.person("Ada Admin")
+    peeringdb.change(ada, **change)
+    for login in (ada, replace(ada, login="member")):
+        with pytest.raises(SandboxError, match="did not lead back"):
+            log_in(login)
+
+
+def test_the_configuration_works_as_it_is(peeringdb):
+    config = peeringdb.client_config()
+    assert isinstance(config, ClientConfig)
+    assert (config.base_url, config.redirect_uri) == (peeringdb.url, "https://testserver/login/peeringdb/callback")
+    assert (config.allow_http, config.requests_per_minute) == (False, None)
+    assert config.client_id != peeringdb.client_config().client_id
+
+
+def test_the_configuration_takes_other_fields(peeringdb):
+    config = peeringdb.client_config(
+        "http://localhost:5000/cb", scope="openid profile", timeout=3, requests_per_minute=50, client_id="portal", client_secret="s3cret"
+    )
+    assert (config.redirect_uri, config.allow_http, config.scope) == ("http://localhost:5000/cb", True, ("openid", "profile"))
+    assert (config.timeout, config.requests_per_minute, config.client_id, config.client_secret) == (3, 50, "portal", "s3cret")
+    with Client(config) as client:
+        request = client.authorization_request()
+        assert client.log_in(request, peeringdb.sandbox.log_in("member", request.url)).claims.subject
+
+
+def test_without_a_secret_the_application_is_public(peeringdb):
+    with Client(peeringdb.client_config(client_secret=None)) as client:
+        assert client.config.client_secret is None
+        request = client.authorization_request()
+        assert client.log_in(request, peeringdb.sandbox.log_in("member", request.url)).user.name == "Mel Member"
+
+
+@pytest.mark.parametrize("redirect_uri", ["http://testserver/cb", "http://portal.example.net/cb"])
+def test_http_is_for_loopback_as_in_production(peeringdb, redirect_uri):
+    with pytest.raises(ConfigurationError, match="redirect_uri: must be https"):
+        peeringdb.client_config(redirect_uri)
+
+
+def test_a_redirect_uri_that_cannot_be_is_refused(peeringdb):
+    with pytest.raises(SandboxError, match="a redirect URI is"):
+        peeringdb.client_config("callback")
+
+
+@pytest.mark.parametrize("fault", ["outage", "error_500", "cut"])
+def test_a_fault_stays_until_it_is_cleared(peeringdb, client, log_in, fault):
+    token = log_in(peeringdb.person("Ada Admin")).token.access_token
+    getattr(peeringdb, fault)()
+    for _ in range(2):
+        with pytest.raises(TransportError):
+            client.fetch_user(token)
+    peeringdb.clear_faults()
+    assert client.fetch_user(token)
+
+
+@pytest.mark.parametrize("fault", ["outage", "error_500", "cut"])
+def test_a_fault_may_be_of_one_path_and_some_times(peeringdb, ask, fault):
+    getattr(peeringdb, fault)(path=JWKS, times=1)
+    answers = [ask("/"), ask(JWKS), ask(JWKS)]
+    assert answers == [200, {"outage": 503, "error_500": 500, "cut": None}[fault], 200]
+
+
+def test_slowness_is_a_fault_as_the_others(peeringdb, ask):
+    peeringdb.slow(seconds=0.2, path=JWKS, times=1)
+    began = time.monotonic()
+    assert (ask("/"), ask(JWKS)) == (200, 200)
+    assert time.monotonic() - began >= 0.2
+    assert ask(JWKS) == 200
+
+
+def test_time_passes_at_peeringdb(peeringdb, client, log_in):
+    token = log_in(peeringdb.person("Ada Admin")).token
+    peeringdb.advance(36_001)
+    with pytest.raises(TokenRejected):
+        client.fetch_user(token.access_token)
+    assert client.refresh(token)
+
+
+def test_a_rotated_key_takes_the_place_of_the_old_one(peeringdb):
+    def keys():
+        return requests.get(peeringdb.url + JWKS, verify=peeringdb.sandbox.ca_file, timeout=10).json()["keys"]
+
+    [old] = keys()
+    peeringdb.rotate_key()
+    [new] = keys()
+    assert new["kid"] != old["kid"]
+
+
+def test_tokens_of_one_person_or_of_everybody_are_revoked(peeringdb, client, log_in):
+    people = [peeringdb.person(name) for name in ("Ada", "Bob", "Eve")]
+    ada, bob, eve = (log_in(person).token for person in people)
+    assert peeringdb.revoke_tokens(people[0]) == 2
+    with pytest.raises(TokenRejected):
+        client.fetch_user(ada.access_token)
+    assert client.fetch_user(bob.access_token)
+    assert peeringdb.revoke_tokens() == 4
+    for token in (bob, eve):
+        with pytest.raises(TokenRejected):
+            client.fetch_user(token.access_token)

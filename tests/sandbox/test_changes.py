@@ -1,0 +1,166 @@
+"""People who are added to a running sandbox, and the reset that makes it as it was at first."""
+
+from __future__ import annotations
+
+import pytest
+
+from peeringdb_oauth.sandbox import Sandbox, SandboxError
+
+pytestmark = pytest.mark.server
+JWKS = "/oauth2/.well-known/jwks.json"
+CALLBACK = "https://app.example.net/callback"
+
+
+@pytest.fixture(scope="module")
+def own():
+    """A sandbox that may be reset: that of the other tests may not."""
+    with Sandbox(tls=False) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def own_web(own, web_for):
+    yield web_for(own)
+    own.reset()
+
+
+def profile(sandbox, web, person):
+    return web.get("/profile/v1", web.tokens(sandbox.register(CALLBACK), person)["access_token"]).json()
+
+
+def rights(body):
+    return [(network["asn"], network["perms"], network["manage_peering_sessions"]) for network in body["networks"]]
+
+
+def test_somebody_new_is_verified_and_has_no_networks(pdb, web):
+    ada = pdb.add_person("Ada Maria Admin")
+    assert (ada.login, ada.name, ada.email) == ("ada-maria-admin", "Ada Maria Admin", "ada-maria-admin@example.net")
+    assert profile(pdb, web, ada.login) == {
+        "id": ada.id,
+        "given_name": "Ada",
+        "family_name": "Maria Admin",
+        "name": ada.name,
+        "verified_user": True,
+        "email": ada.email,
+        "verified_email": True,
+        "networks": [],
+        "amr": ["pwd", "otp", "mfa"],
+    }
+
+
+def test_somebody_new_has_what_was_said(pdb, web):
+    ed = pdb.add_person(
+        "Ed",
+        email="someone.else@example.net",
+        networks={64500: 1, 65551: 3},
+        manage_peering_sessions={64500: 15},
+        verified_user=False,
+        verified_email=False,
+        mfa=False,
+    )
+    body = profile(pdb, web, ed.login)
+    assert (body["name"], ed.name, body["email"], ed.email) == ("Ed ", "Ed", *["someone.else@example.net"] * 2)
+    assert (body["verified_user"], body["verified_email"], body["amr"]) == (False, False, ["pwd"])
+    assert rights(body) == [(64500, 1, 15), (65551, 3, 3)]
+    assert body["networks"][1]["name"] == "Example Net AS65551"
+
+
+def test_somebody_new_may_have_a_disabled_account(pdb, web, app):
+    ada = pdb.add_person("Ada Absent", active=False)
+    with pytest.raises(SandboxError, match="did not lead back"):
+        pdb.log_in(ada.login, web.authorization_url(app))
+
+
+@pytest.mark.parametrize(
+    ("name", "logins"),
+    [
+        ("Zoë O'Name", ["zoe-o-name", "zoe-o-name-2", "zoe-o-name-3"]),
+        ("Тест", ["person", "person-2", "person-3"]),
+        ("member", ["member-2", "member-3", "member-4"]),
+        (f"{'x' * 49} {'y' * 30}", ["x" * 49, f"{'x' * 49}-2", f"{'x' * 49}-3"]),
+    ],
+)
+def test_everybody_new_has_a_login_name_and_an_id_of_their_own(own, own_web, name, logins):
+    added = [own.add_person(name) for _ in logins]
+    assert [one.login for one in added] == logins
+    assert {one.login: profile(own, own_web, one.login)["id"] for one in added} == {one.login: one.id for one in added}
+    assert len({one.id for one in added}) == len(logins)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"name": ""}, "needs a name"),
+        ({"name": " "}, "needs a name"),
+        ({"name": 7}, "needs a name"),
+        ({"name": "Ada", "email": "ada"}, "one '@'"),
+        ({"name": "Ada", "email": 7}, "one '@'"),
+        ({"name": "Ada", "networks": {0: 15}}, "an ASN is between 1 and 4294967295, not 0"),
+        ({"name": "Ada", "networks": {64500: 16}}, "0 to 15, not 16"),
+        ({"name": "Ada", "networks": [64500]}, r"object of ASN to bits, such as \{64500: 15\}, not \[64500\]"),
+        ({"name": "Ada", "manage_peering_sessions": "all"}, "object of ASN to bits"),
+        ({"name": "Ada", "mfa": "yes"}, "wrong: mfa"),
+    ],
+)
+def test_says_why_somebody_cannot_be_and_adds_nobody(pdb, web, arguments, words):
+    before = web.get("/account/login/").text.count('name="person"')
+    with pytest.raises(SandboxError, match=words):
+        pdb.add_person(**arguments)
+    assert web.get("/account/login/").text.count('name="person"') == before
+
+
+def test_a_reset_brings_people_back_and_takes_the_new_away(own, own_web):
+    before = profile(own, own_web, "member")
+    own.change("member", networks={64511: 15}, verified_user=False, verified_email=False)
+    ada = own.add_person("Ada Admin", networks={64500: 15})
+    token = own_web.tokens(own.register(CALLBACK), ada.login)["access_token"]
+    own.reset()
+    assert profile(own, own_web, "member") == before
+    assert own_web.get("/profile/v1", token).status == 403
+    with pytest.raises(SandboxError, match="nobody here is called 'ada-admin'"):
+        profile(own, own_web, ada.login)
+
+
+def test_a_reset_never_gives_an_id_twice(own, own_web):
+    """An application that kept the first person would take the second for them."""
+    first = own.add_person("Ada Admin").id
+    own.reset()
+    assert own.add_person("Bob Builder").id > first
+    assert own_web.get("/").status == 200
+
+
+def test_a_reset_ends_tokens_and_keeps_applications_and_keys(own, own_web):
+    app, keys = own.register(CALLBACK), own_web.get(JWKS).json()
+    token = own_web.tokens(app, "member")
+    own.reset()
+    assert own_web.get("/profile/v1", token["access_token"]).status == 403
+    assert own_web.refresh(app, token["refresh_token"]).json() == {"error": "invalid_grant"}
+    assert own_web.tokens(app, "member")["access_token"]
+    assert own_web.get(JWKS).json() == keys
+
+
+def test_a_reset_ends_faults_limits_and_time_that_was_added(own, own_web, address):
+    app = own.register(CALLBACK)
+    for i in range(12):
+        own_web.get("/profile/v1", f"bogus{i}", address)
+    own.advance(86400)
+    own.fault("outage")
+    own.reset()
+    assert own_web.get(JWKS, None, address).status == 200
+    code = own_web.code(app)
+    own.advance(61)
+    own.reset()
+    assert own_web.exchange(app, code).status == 200, "the minute of the code has not passed"
+
+
+def test_a_reset_takes_people_from_the_file_anew(tmp_path, web_for):
+    path = tmp_path / "people.toml"
+    path.write_text('[[people]]\nlogin="ed"\nid=1\ngiven_name="Ed"\nfamily_name="It"\nemail="ed@example.net"\n', "utf-8")
+    with Sandbox(tls=False, people=path) as sandbox:
+        web = web_for(sandbox)
+        sandbox.change("ed", verified_user=False)
+        sandbox.reset()
+        assert profile(sandbox, web, "ed")["verified_user"] is True
+        path.unlink()
+        with pytest.raises(SandboxError, match="cannot be read: No such file"):
+            sandbox.reset()
