@@ -296,6 +296,55 @@ def test_a_call_with_a_rule_about_a_network_needs_the_scope_networks(verifier, p
     assert verifier.verify(token(), rule=AccessRule()).id == 1
 
 
+def test_an_access_token_is_looked_up_again_where_peeringdbs_word_is_too_old(verifier, pdb, clock):
+    assert verifier.verify(token(), max_age=10).id == 1
+    assert pdb.asked() == LOOK_UP
+    clock.now += 9
+    assert verifier.verify(token(), max_age=10).id == 1
+    assert pdb.asked() == []
+    clock.now += 1
+    pdb.change(networks=[])
+    assert verifier.verify(token(), max_age=10).networks == ()
+    assert pdb.asked() == LOOK_UP
+    assert verifier.verify(token(), max_age=0).id == 1
+    assert pdb.asked() == LOOK_UP
+
+
+def test_a_clock_that_was_set_back_makes_no_word_younger(verifier, pdb, clock):
+    verifier.verify(token())
+    pdb.asked()
+    clock.now -= 30
+    verifier.verify(token(), max_age=20)
+    assert pdb.asked() == LOOK_UP
+
+
+def test_in_an_outage_nothing_older_counts_than_the_call_allows(verifier, pdb, clock):
+    verifier.verify(token())
+    pdb.fail()
+    clock.now += 61
+    assert verifier.verify(token()).id == 1
+    assert isinstance(refusal(verifier, token(), max_age=60), TransportError)
+
+
+def test_a_bad_token_is_not_looked_up_again_for_a_call_that_wants_to_know_it_fresh(verifier, pdb):
+    pdb.good = set()
+    for _ in range(3):
+        assert type(refusal(verifier, token(), max_age=0)) is TokenRejected
+    assert pdb.asked() == [INTROSPECT]
+
+
+def test_an_id_token_counts_no_longer_than_the_call_allows(verifier, pdb, clock):
+    id_token = pdb.id_token()
+    clock.now += 9
+    assert verifier.verify(id_token, max_age=10).id == 1
+    clock.now += 1
+    for _ in range(2):
+        error = refusal(verifier, id_token, max_age=10)
+        assert type(error) is TokenRejected
+        assert "send an access token" in error.www_authenticate
+    assert verifier.verify(id_token).id == 1
+
+
 def test_call_about_a_network_needs_the_scope_networks(verifier, pdb):
     pdb.introspection["scope"] = "profile email"
     assert verifier.verify(token()).id == 1

@@ -2,11 +2,13 @@
 
 import os
 import threading
+from functools import partial
 
 import pytest
 
 from peeringdb_oauth.client import _connect_anew
 from peeringdb_oauth.messages import HTTPRequest
+from peeringdb_oauth.tls import tls_context
 
 
 def in_a_child(work):
@@ -73,3 +75,18 @@ def test_connecting_anew_leaves_the_old_connections_to_the_parent(server, make_c
     _connect_anew()  # as in a child; here it can be measured
     client.fetch_user("after")
     assert server.connections == 2
+
+
+def test_a_client_whose_certificates_are_gone_holds_up_no_other(make_server, make_client, tmp_path, authority):
+    other, bundle = make_server(tls=True), tmp_path / "ca.pem"
+    bundle.write_bytes(authority.cert_pem.bytes())
+    for server in (first := make_server(tls=True), other):
+        server.answer("/profile/v1", {"id": 1, "verified_user": True})
+    clients = [make_client(first, ca_file=str(bundle)), make_client(other)]
+    for client in clients:
+        client.fetch_user("of-the-parent")
+    bundle.unlink()
+    tls_context.cache_clear()
+    for client in clients:
+        assert in_a_child(partial(client.fetch_user, "of-the-child"))
+    assert (first.connections, other.connections) == (2, 2)

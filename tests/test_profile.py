@@ -353,3 +353,10 @@ def test_any_json_is_a_user_or_the_one_error(read, body):
         assert error.check  # noqa: PT017 - both outcomes are right
     else:
         assert user.id > 0
+
+
+@pytest.mark.parametrize("type_", [User, Network])
+def test_no_framework_makes_a_user_of_what_a_visitor_sends(type_):
+    """FastAPI asks for this where an endpoint has a parameter of this type and no Depends."""
+    with pytest.raises(TypeError, match=f"a {type_.__name__} is never read from a request: write .*Depends"):
+        type_.__get_pydantic_core_schema__(type_, None)

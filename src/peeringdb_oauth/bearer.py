@@ -9,7 +9,7 @@ import math
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Generic, Protocol, TypeVar, cast
 
@@ -49,15 +49,19 @@ class _Verdict:
     since: float
     until: float
     expires_at: float = math.inf  # the token
+    issued_at: float | None = None  # an ID token, which says what was true then
 
     @property
     def is_good(self) -> bool:
         """Whether the token is alive and ours; what it opens is another question."""
         return not isinstance(self.outcome, TokenRejected)
 
-    def is_fresh(self, now: float) -> bool:
+    def is_fresh(self, now: float, max_age: float | None = None) -> bool:
         # A clock that was set back must not make it last.
-        return self.since - MAX_AGE < now < self.until
+        if not self.since - MAX_AGE < now < self.until:
+            return False
+        is_too_old = max_age is not None and abs(now - self.since) >= max_age
+        return not (is_too_old and self.is_good and self.issued_at is None)
 
 
 class BearerVerifier(Generic[R]):
@@ -86,10 +90,11 @@ class BearerVerifier(Generic[R]):
         self._look_ups = LookUps(self._provider.config.requests_per_minute)
         self._memory = _Memory()
 
-    def verify(self, token: str, *, asn: int | None = None, rule: AccessRule | None = None) -> R:
+    def verify(self, token: str, *, asn: int | None = None, rule: AccessRule | None = None, max_age: float | None = None) -> R:
         """Who sent this token, if the rule lets them. ``asn``: the network that this call is about, as for `AccessRule.check`.
 
-        ``rule``: what this call needs beyond what every caller must have; the ``asn`` is then for this rule.
+        ``rule``: what this call needs beyond what every caller must have; the ``asn`` is then for this rule. ``max_age``: for how many
+        seconds PeeringDB's word counts here, if that is to be less: an access token is looked up again, an older ID token is refused.
 
         Raises: `TokenRejected` (answer 401, with its ``www_authenticate``) for a token that is missing (""), not PeeringDB's, not
         this application's, expired or revoked; `AccessDenied` (403, with its ``reasons``); `TransportError` (503; a `RateLimited`
@@ -100,21 +105,29 @@ class BearerVerifier(Generic[R]):
         except (AttributeError, UnicodeEncodeError):
             key = b""  # no text, or no ASCII: no token either
         verdict = self._memory.young.get(key)  # from here on as `_verify`, in a tenth of the time
-        if verdict is not None and asn is None and rule is None and verdict.since - MAX_AGE < self._clock() < verdict.until:
+        if (
+            verdict is not None
+            and asn is None
+            and rule is None
+            and max_age is None
+            and verdict.since - MAX_AGE < self._clock() < verdict.until
+        ):
             user = verdict.allowed
             if user is not None:
                 return self._deliver(user)
-        return self._client.run(self._verify(token, key, asn, rule))
+        return self._client.run(self._verify(token, key, asn, rule, max_age))
 
-    def _verify(self, token: str, key: bytes, asn: int | None, rule: AccessRule | None) -> Exchange[User]:
+    def _verify(self, token: str, key: bytes, asn: int | None, rule: AccessRule | None, max_age: float | None) -> Exchange[User]:
         if not token:
             raise TokenRejected("no token was sent", www_authenticate=f'Bearer realm="{REALM}"')  # RFC 6750 section 3.1: no error code
         verdict = self._memory.recall(key)
-        if verdict is None or not verdict.is_fresh(self._clock()):
+        if verdict is None or not verdict.is_fresh(self._clock(), max_age):
             try:
-                verdict = yield from self._check(token, key)
+                verdict = yield from self._check(token, key, max_age)
             except (TokenRejected, InvalidIDToken) as error:
                 raise _rejected(str(error)) from None
+        if max_age is not None and verdict.issued_at is not None and abs(self._clock() - verdict.issued_at) >= max_age:
+            raise _rejected("this ID token says what was true when it was issued, and that is too long ago here: send an access token")
         return self._decide(verdict, asn, rule)
 
     def _decide(self, verdict: _Verdict, asn: int | None, rule: AccessRule | None) -> User:
@@ -128,13 +141,13 @@ class BearerVerifier(Generic[R]):
         (rule or self._rule).require(verdict.outcome, asn=asn)
         return verdict.outcome
 
-    def _check(self, token: str, key: bytes) -> Exchange[_Verdict]:
+    def _check(self, token: str, key: bytes, max_age: float | None) -> Exchange[_Verdict]:
         if key and token.startswith("ey") and token.count(".") == 2:  # noqa: PLR2004 - '{"' in base64url, three parts: RFC 7515
             return (yield from self._check_id_token(token, key))
         checked_token(token)
         if self._provider.config.client_secret is None:
             raise TokenRejected("only ID tokens are accepted here: PeeringDB tells a public client nothing about an access token")
-        verdict: _Verdict = yield Alone(name=f"bearer token {key.hex()}", flow=self._check_access_token(token, key))
+        verdict: _Verdict = yield Alone(name=f"bearer token {key.hex()}", flow=self._check_access_token(token, key, max_age))
         return verdict
 
     def _check_id_token(self, token: str, key: bytes) -> Exchange[_Verdict]:
@@ -143,13 +156,14 @@ class BearerVerifier(Generic[R]):
         claims = yield from exchange.verify_id_token(self._provider, token)
         networks = claims.get("networks") is not None  # null: not granted
         verdict = self._good(User.from_id_token(claims), now=now, expires_at=claims.expires_at, sees_networks=networks)
+        verdict = replace(verdict, issued_at=claims.issued_at)
         self._memory.remember(key, verdict)
         return verdict
 
-    def _check_access_token(self, token: str, key: bytes) -> Exchange[_Verdict]:
+    def _check_access_token(self, token: str, key: bytes, max_age: float | None) -> Exchange[_Verdict]:
         now = self._clock()
         known = self._memory.recall(key)
-        if known is not None and known.is_fresh(now):
+        if known is not None and known.is_fresh(now, max_age):
             return known  # found out by whom we waited for
         if known is None or not known.is_good:
             verdict: _Verdict = yield Alone(name=f"bearer lane {key[0] % LANES}", flow=self._look_up(token, key, known=None))
@@ -159,7 +173,7 @@ class BearerVerifier(Generic[R]):
         try:
             return (yield from self._look_up(token, key, known=known))
         except TransportError:
-            if now - known.since < GRACE:
+            if now - known.since < GRACE and max_age is None:
                 return known
             raise
 

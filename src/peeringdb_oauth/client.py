@@ -55,6 +55,7 @@ class Client:
         self.config = config
         self.provider = Provider(config, clock)
         self._session = session
+        self._context = None if session is not None else tls_context(config.ca_file)  # once: after a fork its file may be gone
         self._monotonic = monotonic
         self._budget = Budget(config.requests_per_minute)
         self._connect()
@@ -62,11 +63,11 @@ class Client:
 
     def _connect(self) -> None:
         """What a process cannot share with another: connections, and locks that somebody over there may hold."""
-        if self._session is None:
-            adapter = _Adapter(tls_context(self.config.ca_file))
-            self._transmit, self._close = _over_adapter(adapter, self.config.base_url), adapter.close
-        else:
+        if self._session is not None:
             self._transmit, self._close = _over_session(self._session), _leave_open
+        else:
+            adapter = _Adapter(self._context)
+            self._transmit, self._close = _over_adapter(adapter, self.config.base_url), adapter.close
         self._budget.forget_in_flight()
         self._budget_changed = threading.Condition()
         self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()  # each lives as long as somebody holds or awaits it
@@ -142,8 +143,8 @@ class Client:
         if not isinstance(step, Call):
             return self._send(step)
         result = step.function()
-        if inspect.iscoroutine(result):  # nobody here can await it, and whom it was to refuse would pass
-            result.close()
+        if inspect.isawaitable(result):  # nobody here can await it, and whom it was to refuse would pass
+            getattr(result, "close", _leave_open)()
             raise ConfigurationError("a function that is to be awaited needs an AsyncClient")
         return result
 
@@ -212,7 +213,7 @@ with suppress(AttributeError):  # Windows has no fork
 class _Adapter(HTTPAdapter):
     """Kept connections that share one TLS context: requests by itself loads the certificates anew for each, 30 ms at a time."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext | None) -> None:
         self._context = context
         super().__init__(pool_maxsize=REFUSALS)  # there are never more in flight
 
@@ -264,7 +265,7 @@ def _forget_redirect(answer: requests.Response, *_: Any, **__: Any) -> None:
 
 
 def _leave_open() -> None:
-    """The session is its owner's to close."""
+    """It is its owner's to close."""
 
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:

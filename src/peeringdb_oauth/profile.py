@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntFlag
-from typing import Any, Self, TypeGuard
+from typing import Any, NoReturn, Self, TypeGuard
 
 from .errors import InvalidResponse
 
@@ -41,8 +41,20 @@ def is_asn(value: object) -> TypeGuard[int]:
     return type(value) is int and 1 <= value <= MAX_ASN
 
 
+class _NotOfRequest:
+    """Stops pydantic, and so FastAPI: where an endpoint forgets to depend on a login, it would make a `User` of what a visitor sends."""
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> NoReturn:
+        raise TypeError(
+            f"a {cls.__name__} is never read from a request: write Annotated[User, Depends(pdb.require())], and answer with user.to_dict()"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
+class Network(_NotOfRequest):
     """A network that the user is affiliated with at PeeringDB, and what they may do there.
 
     ``manage_peering_sessions`` is None where the source cannot say (ID tokens never do). A plain member has
@@ -57,7 +69,7 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class User:
+class User(_NotOfRequest):
     """A person at PeeringDB, as of the moment PeeringDB was asked.
 
     ``id`` is the key to store: name and email change. ``networks`` are in PeeringDB's order. ``amr`` (RFC 8176) is how they

@@ -12,7 +12,6 @@ from fastapi.responses import Response
 from flask import Flask, make_response, request
 
 from peeringdb_oauth import Client, LoginDenied
-from peeringdb_oauth.pytest_plugin import peeringdb, peeringdb_sandbox  # noqa: F401 - as the entry point brings them
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Starlette would like another httpx better
@@ -103,7 +102,7 @@ def fastapi_app(portal):
 
 
 @pytest.fixture
-def make_portal(peeringdb):  # noqa: F811
+def make_portal(peeringdb):
     """``make_portal(redirect_uri, **changes)``: the application without a framework; closed with the test."""
     with ExitStack() as stack:
 

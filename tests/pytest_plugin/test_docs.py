@@ -7,7 +7,6 @@ import pytest
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs" / "testing.md"
-PLUGIN = "from peeringdb_oauth.pytest_plugin import peeringdb, peeringdb_sandbox\n"  # as the entry point brings them
 # Stands in for pytest-django, which would take the other tests here for its own.
 DJANGO = """
 import django
@@ -48,7 +47,6 @@ def examples(how=""):
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_the_tests_for_flask_and_fastapi_pass(pytester, number):
-    pytester.makeconftest(PLUGIN)
     pytester.makepyfile(examples()[number])
     pytester.runpytest_subprocess().assert_outcomes(passed=3)
 
@@ -56,13 +54,13 @@ def test_the_tests_for_flask_and_fastapi_pass(pytester, number):
 def test_the_tests_for_django_pass(pytester, monkeypatch):
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "members")
     monkeypatch.setenv("PYTHONPATH", str(HERE / "in_django"))
-    pytester.makeconftest(PLUGIN + DJANGO)
+    pytester.makeconftest(DJANGO)
     pytester.makepyfile(*examples(", with Django"))
     pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=2)
 
 
 def test_one_application_for_all_tests_keeps_working(pytester):
-    pytester.makeconftest(PLUGIN + examples(", as conftest.py")[0])
+    pytester.makeconftest(*examples(", as conftest.py"))
     pytester.makepyfile(
         portal="""
             import flask

@@ -15,12 +15,8 @@ INSTALL = 'the sandbox needs more packages (django is missing): pip install "pee
 
 
 @pytest.fixture
-def run(pytester, monkeypatch):
-    """``run(tests, *arguments)``: pytest with the plugin and these tests in a file; in another process, if so wanted."""
-    metadata = pytester.mkdir("plugin-1.dist-info")
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1\n", "utf-8")
-    (metadata / "entry_points.txt").write_text("[pytest11]\npeeringdb_oauth = peeringdb_oauth.pytest_plugin\n", "utf-8")
-    monkeypatch.syspath_prepend(pytester.path)
+def run(pytester):
+    """``run(tests, *arguments)``: pytest with these tests in a file; in another process, if so wanted."""
 
     def run(tests, *arguments, in_process=True):
         pytester.makepyfile(tests)

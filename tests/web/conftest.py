@@ -36,9 +36,10 @@ class Browser:
             query_string=parts.query,
             query={name: values[0] if len(values) == 1 else values for name, values in parse_qs(parts.query).items()},
             headers={"Accept": "text/html"} | {name.replace("_", "-"): value for name, value in headers.items()},
+            cookie_header="; ".join(f"{name}={value}" for name, value in self.cookies.items()),
             cookies=dict(self.cookies),
             session=self.session,
-            csrf_token=csrf_token,
+            csrf_token=lambda: csrf_token,
             rotate=lambda: self.rotated.append(dict(self.session)),
             emit=self.events.append,
         )

@@ -18,6 +18,7 @@ def visit(path="/networks/64500", **changes):
         "query_string": "",
         "query": {},
         "headers": {"Accept": "text/html,*/*;q=0.8"},
+        "cookie_header": "",
         "cookies": {},
         "session": {},
     }
@@ -109,6 +110,7 @@ def test_who_cannot_be_led_to_the_login_is_told(changes):
         ("/login/peeringdb?next=/x", "/"),
         ("/login/peeringdb/callback?code=secret", "/"),
         ("/logout#x", "/"),
+        ("/login/%70eeringdb", "/"),
         ("/login/other", "/login/other"),
         ("//evil.example", "/"),
     ],

@@ -1,5 +1,6 @@
 """What a page may know and allow, and how a login ends."""
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.errors import AccessDenied, TokenRejected, TransportError
 from peeringdb_oauth.profile import Permission
-from peeringdb_oauth.web import Refused, parse_asn
+from peeringdb_oauth.web import MemoryStore, Refused, parse_asn
+from peeringdb_oauth.web.session import KEY
 
 MAY_READ, MAY_UPDATE = AccessRule(), AccessRule(perms=Permission.UPDATE)
 
@@ -102,6 +104,34 @@ def test_three_hundred_networks_are_all_there(browser, profile):
     assert browser.require("/", MAY_UPDATE, asn=4_200_000_300).network(4_200_000_300).name == "Net 300"
 
 
+def test_what_the_store_has_lost_is_asked_of_peeringdb(make_browser, profile, clock, server):
+    store = MemoryStore(monotonic=clock)
+    browser = make_browser(store=store)
+    networks = [{"id": n, "asn": 4_200_000_000 + n, "name": f"Net {n}", "perms": 15, "manage_peering_sessions": 15} for n in range(1, 301)]
+    profile(networks=networks, amr=["pwd", "otp", "mfa"])
+    browser.log_in()
+    store.delete(browser.session[KEY]["rest"])
+    profile(networks=networks[:200], amr=[])
+    user = browser.user()
+    assert (len(user.networks), user.amr) == (200, ("pwd", "otp", "mfa"))
+    count = len(server.received)
+    assert browser.user() == user
+    assert len(server.received) == count
+
+
+def test_whom_the_store_has_lost_is_let_in_by_the_rule_only(make_browser, profile, clock):
+    store = MemoryStore(monotonic=clock)
+    browser = make_browser(store=store, rule=AccessRule(asn=4_200_000_001))
+    networks = [{"id": n, "asn": 4_200_000_000 + n, "name": f"Net {n}", "perms": 15, "manage_peering_sessions": 15} for n in range(1, 301)]
+    profile(networks=networks)
+    browser.log_in()
+    store.delete(browser.session[KEY]["rest"])
+    profile(networks=networks[1:])
+    with pytest.raises(AccessDenied, match="AS4200000001"):
+        browser.user()
+    assert browser.session == {}
+
+
 def test_changes_in_a_long_list_are_told(browser, profile):
     networks = [{"id": n, "asn": 4_200_000_000 + n, "name": f"Net {n}", "perms": 15, "manage_peering_sessions": 15} for n in range(1, 301)]
     profile(networks=networks)
@@ -173,6 +203,30 @@ def test_rights_are_asked_for_at_that_moment(browser, profile, recording):
     assert answer.page.reasons == ("AS64500: you may read this network but not update it",)
 
 
+@pytest.mark.parametrize(("found", "allowed"), [("64500", True), (64500, True), (64511, False), (None, False), (0, False), ("", False)])
+def test_a_function_finds_the_network(browser, found, allowed):
+    browser.log_in()
+    if allowed:
+        assert browser.require("/x", MAY_UPDATE, asn=lambda: found)
+    else:
+        assert refused(browser.require, "/x", MAY_READ, asn=lambda: found).status == 403
+
+
+@pytest.mark.parametrize("visit", [{}, {"method": "POST"}])
+def test_the_function_is_not_called_for_strangers(browser, visit):
+    called = []
+    refused(browser.require, "/x", MAY_READ, asn=lambda: called.append(1), **visit)
+    assert called == []
+
+
+def test_a_function_may_refuse(browser):
+    def find():
+        raise AccessDenied("this ticket is closed")
+
+    browser.log_in()
+    assert refused(browser.require, "/x", MAY_READ, asn=find).page.reasons == ("This ticket is closed",)
+
+
 def test_an_ended_login_is_told(browser, server):
     browser.log_in()
     server.answer("/profile/v1", status=403, content_type="text/html")
@@ -228,6 +282,22 @@ def test_a_form_of_another_site_is_refused(browser, method, forged):
 def test_what_changes_nothing_needs_no_token(browser, method):
     browser.log_in()
     assert browser.require("/", MAY_READ, method=method)
+
+
+def test_the_form_is_read_only_where_it_decides(browser):
+    def read():
+        raise AssertionError("the form was read")
+
+    def unread(**changes):
+        return replace(browser.visit("/", **changes), csrf_token=read)
+
+    flow = browser.flow
+    assert refused(browser.client.run, flow.require(unread(method="POST"), MAY_READ)).status == 403  # nobody is logged in
+    browser.log_in()
+    token = flow.page_context(unread()).csrf_token
+    assert browser.client.run(flow.require(unread(), MAY_READ))
+    assert browser.client.run(flow.require(unread(method="POST", Sec_Fetch_Site="same-origin"), MAY_READ))
+    assert browser.client.run(flow.require(unread(method="POST", X_PeeringDB_CSRF=token), MAY_READ))
 
 
 def test_an_empty_token_is_nobodys(browser):
@@ -314,6 +384,21 @@ def test_logout_ends_the_login_here_and_at_peeringdb(browser, server, recording)
     assert sent(server, "/oauth2/revoke_token/")[0].form["token"] == recording("token-success-no-openid").json["refresh_token"]
     assert browser.kinds() == ["login", "logout"]
     assert browser.events[-1].reasons == ()
+
+
+def test_nothing_of_a_person_stays_in_the_session_after_a_logout(browser):
+    browser.log_in()
+    browser.session["acting_as"] = 64500
+    browser.log_out(Sec_Fetch_Site="same-origin")
+    assert browser.session == {}
+
+
+def test_nothing_of_a_person_stays_in_the_session_after_the_login_has_expired(browser, clock):
+    browser.log_in()
+    browser.session["acting_as"] = 64500
+    clock.now += 36000
+    assert browser.user() is None
+    assert browser.session == {}
 
 
 def test_a_forged_logout_logs_nobody_out(browser):

@@ -1,6 +1,7 @@
 import asyncio
 import logging
 from base64 import urlsafe_b64encode
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -118,8 +119,8 @@ def test_a_login_that_an_older_version_started_is_started_again(make_browser):
     browser = make_browser()
     asked = browser.start()
     [name] = browser.cookies
-    seal = browser.flow._pending._sealer
-    browser.cookies[name] = seal.seal("login", [0, "", "", None, "profile", "/", False])
+    pending = browser.flow._pending
+    browser.cookies[name] = pending._sealer.seal(pending._purpose, [0, "", "", None, "profile", "/", False])
     answer = browser.come_back(asked)
     assert (answer.status, answer.page.title) == (400, "This login cannot be completed")
 
@@ -170,6 +171,62 @@ def test_when_peeringdb_fails_the_operator_hears_of_it(browser, server, canned, 
 def test_a_redirect_uri_that_leads_elsewhere_is_found_at_the_start(make_browser):
     with pytest.raises(ConfigurationError, match="/login/peeringdb/callback"):
         make_browser(redirect_uri="https://portal.example.net/callback")
+
+
+@pytest.mark.parametrize("disguise", ["\u2000", "\xa0", "\u3000"])
+def test_a_cookie_that_only_passes_for_one_of_this_host_is_none(browser, server, disguise):
+    """Another host of the domain can plant it: browsers see no ``__Host-`` in its name, but some frameworks do."""
+    asked = browser.start()
+    [(name, value)] = browser.cookies.items()
+    visit = browser.visit(f"{CALLBACK}?code=abc&state={asked['state']}")
+    planted = replace(visit, cookie_header=f"theme=dark; {disguise}{name}={value}")
+    assert browser.client.run(browser.flow.callback(planted)).status == 400
+    assert server.received == []
+    spaced = replace(visit, cookie_header=f"theme=dark; \t{name} ={value}")
+    assert browser.client.run(browser.flow.callback(spaced)).status == 302
+
+
+def test_a_session_that_may_be_planted_is_nobodys(browser):
+    browser.log_in()
+    visit = replace(browser.visit("/"), cookie_header="\u2000__Host-session=x", cookies={"__Host-session": "x"})
+    assert browser.client.run(browser.flow.user(visit)) is None
+    assert browser.flow.page_context(visit).user is None
+    assert browser.client.run(browser.flow.user(browser.visit("/"))) is not None
+
+
+def test_a_login_that_another_application_started_is_nobodys(make_browser):
+    one, other = make_browser(), make_browser(client_id="another")
+    asked = one.start()
+    other.cookies = one.cookies
+    assert other.come_back(asked).status == 400
+
+
+@pytest.mark.parametrize("error", [AccessDenied("not you"), ZeroDivisionError()])
+def test_behind_a_listener_that_fails_nobody_stays_logged_in(browser, server, error):
+    def fail(event):
+        if event.kind == "login":
+            raise error
+
+    asked = browser.start()
+    visit = replace(browser.visit(f"{CALLBACK}?code=abc&state={asked['state']}"), emit=fail)
+    if isinstance(error, AccessDenied):
+        assert browser.client.run(browser.flow.callback(visit)).status == 403
+    else:
+        with pytest.raises(ZeroDivisionError):
+            browser.client.run(browser.flow.callback(visit))
+    assert browser.session == {}
+    assert paths(server)[-1] == "/oauth2/revoke_token/"
+
+
+def test_a_listener_that_ends_the_session_itself_is_no_harm(browser):
+    def fail(_):
+        browser.session.clear()
+        raise ZeroDivisionError
+
+    asked = browser.start()
+    visit = replace(browser.visit(f"{CALLBACK}?code=abc&state={asked['state']}"), emit=fail)
+    with pytest.raises(ZeroDivisionError):
+        browser.client.run(browser.flow.callback(visit))
 
 
 # --- who is let in --------------------------------------------------------------------------------------------------------------------
@@ -283,12 +340,15 @@ def test_no_secret_is_where_it_can_be_read(browser, server, recording, caplog, p
     with caplog.at_level(logging.DEBUG):
         asked = browser.start()
         pages = [repr(browser.come_back(asked))]
-        pages.append(repr(browser.visit("/")))
+        pages += [repr(browser.visit(f"/?code=a-code&state={asked['state']}")), repr(browser.flow.start(browser.visit("/")))]
+        pages.append(repr(browser.flow.page_context(browser.visit("/"))))
+        csrf_token = browser.flow.page_context(browser.visit("/")).csrf_token
         profile(verified_user=False)
         pages += [repr(browser.log_in()), repr(browser.log_out(Sec_Fetch_Site="same-origin")), repr(browser.events)]
     tokens = recording("token-success-no-openid").json
     verifiers = [request.form["code_verifier"] for request in sent(server, "/oauth2/token/")]
     secrets = [tokens["access_token"], tokens["refresh_token"], browser.client.config.client_secret, SECRET, *verifiers]
+    assert not [secret for secret in ("a-code", asked["state"], csrf_token) if secret in "".join(pages)]
     readable = "\n".join([*pages, str(browser.session), *(record.getMessage() + str(vars(record)) for record in caplog.records)])
     assert not [secret for secret in secrets if secret in readable]
 

@@ -136,9 +136,9 @@ def test_a_cookie_under_another_logins_name_has_another_state(start):
 def test_a_login_of_another_time_of_the_library_is_refused(start):
     cookies = {}
     login, [cookie] = start(cookies)
-    sealer = Sealer(SECRET)
-    stored = sealer.open("login", cookie.value)
-    cookies[cookie.name] = sealer.seal("login", [*stored[:2], "no verifier", *stored[3:]])
+    sealer, purpose = Sealer(SECRET), PendingLogins(config(), Sealer(SECRET))._purpose
+    stored = sealer.open(purpose, cookie.value)
+    cookies[cookie.name] = sealer.seal(purpose, [*stored[:2], "no verifier", *stored[3:]])
     with pytest.raises(InvalidResponse) as caught:
         find(login.request.state, cookies)
     assert caught.value.check == "authorization_request"

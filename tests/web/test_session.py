@@ -64,8 +64,8 @@ class Application:
     def size(self):
         return len(json.dumps(self.session[KEY]["user"]))
 
-    def whole_user(self):
-        return self.client.run(self.sessions.whole_user(self.session, self.kept))
+    def remembered_user(self):
+        return self.client.run(self.sessions.remembered_user(self.kept))
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_login_is_remembered(application, clock):
     assert (kept.rest, kept.checked_at, kept.expires_at, kept.again) == (None, clock.now, int(clock.now) + 36000, True)
     assert len(kept.csrf_token) == 43
     assert application.session["own"] == "of the application"
-    assert application.whole_user() == person()
+    assert application.remembered_user() == person()
 
 
 def test_two_logins_have_different_csrf_tokens(application):
@@ -142,13 +142,13 @@ def test_a_long_list_of_networks_goes_into_the_store(application):
     assert application.size <= 2000
     assert kept.user.networks == ()
     assert kept.user == person(0)
-    assert application.whole_user() == person(300)
+    assert application.remembered_user() == person(300)
 
 
 def test_the_networks_that_the_rule_names_stay_in_the_session(make_application):
     application = make_application(asns=(4_200_000_002, 4_200_000_300, 64500))
     assert application.begin(person(300)).user.asns == (4_200_000_002, 4_200_000_300)
-    assert application.whole_user() == person(300)
+    assert application.remembered_user() == person(300)
 
 
 def test_a_short_list_stays_whole_whatever_the_rule_names(make_application):
@@ -169,7 +169,7 @@ def test_whatever_is_long_stays_under_two_kilobytes(make_application, long):
     assert application.size <= 2000
     assert (kept.user.id, kept.user.verified_user, kept.user.verified_email, kept.user.asns) == (7, True, True, (4_200_000_001,))
     assert ("mfa" in (kept.user.amr or ())) == ("mfa" in (person(**long).amr or ()))
-    assert application.whole_user() == person(300, **long)
+    assert application.remembered_user() == person(300, **long)
 
 
 def test_a_rule_with_too_many_long_networks_leaves_them_to_the_store(make_application):
@@ -178,29 +178,20 @@ def test_a_rule_with_too_many_long_networks_leaves_them_to_the_store(make_applic
     kept = application.begin(person(300, amr=("pwd",)))
     assert application.size <= 2000
     assert (kept.user.networks, kept.user.amr, kept.user.verified_user) == ((), None, True)
-    assert application.whole_user() == person(300, amr=("pwd",))
+    assert application.remembered_user() == person(300, amr=("pwd",))
 
 
-def test_what_the_store_has_lost_is_asked_of_peeringdb(application, server, recording):
-    whole = User.from_profile(recording("profile-orgadmin").json)
-    long = "n" * 1000
-    application.begin(person(300, id=whole.id))
-    application.store.delete(application.kept.rest)
-    server.answer("/profile/v1", recording("profile-orgadmin").json | {"name": long, "given_name": long, "amr": []})
-    user = application.whole_user()
-    assert (user.asns, user.name, user.amr) == (whole.asns, long, ("pwd", "otp", "mfa"))
-    assert server.received[-1].headers["authorization"] == f"Bearer {ACCESS_TOKEN}"
-    count = len(server.received)
-    assert application.whole_user() == user
-    assert len(server.received) == count
+def test_what_the_store_has_lost_is_not_made_up(application):
+    kept = application.begin(person(300))
+    application.store.delete(kept.rest)
+    assert application.remembered_user() is None
 
 
-@pytest.mark.parametrize("stored", ["", "{}", "no json", '{"id": 7}', b"\xff", 7])
-def test_what_the_store_has_spoilt_is_asked_of_peeringdb(application, recording, stored):
-    whole = User.from_profile(recording("profile-orgadmin").json)
-    kept = application.begin(person(300, id=whole.id))
+@pytest.mark.parametrize("stored", ["", "{}", "no json", '{"id": 7}', b"\xff", 7, json.dumps(person(300, id=8).to_dict())])
+def test_what_the_store_has_spoilt_is_lost(application, stored):
+    kept = application.begin(person(300))
     application.store.set(kept.rest, stored, timeout=60)
-    assert application.whole_user().asns == whole.asns
+    assert application.remembered_user() is None
 
 
 def test_the_store_keeps_it_as_long_as_the_login_counts(application, clock):
@@ -254,20 +245,26 @@ def test_an_update_leaves_nothing_old_in_the_store(application):
     before = application.begin(person(300))
     application.client.run(application.sessions.update(application.session, before, person(301)))
     assert application.store.get(before.rest) is None
-    assert application.whole_user() == person(301)
+    assert application.remembered_user() == person(301)
     application.client.run(application.sessions.update(application.session, application.kept, person(2)))
-    assert (application.kept.rest, application.whole_user()) == (None, person(2))
+    assert (application.kept.rest, application.remembered_user()) == (None, person(2))
 
 
-def test_what_another_process_remembers_is_not_believed_after_an_update(make_application, server, recording):
+def test_what_another_process_remembers_is_not_believed_after_an_update(make_application):
     here, there = make_application(), make_application()
-    whole = User.from_profile(recording("profile-orgadmin").json)
-    here.begin(person(300, id=whole.id))
+    here.begin(person(300))
     there.session = here.session
-    there.client.run(there.sessions.update(there.session, there.kept, person(200, id=whole.id)))
+    there.client.run(there.sessions.update(there.session, there.kept, person(200)))
     here.session = there.session
-    server.answer("/profile/v1", recording("profile-orgadmin").json)
-    assert here.whole_user().asns == whole.asns  # asked of PeeringDB, for it is not here
+    assert here.remembered_user() is None
+
+
+@pytest.mark.parametrize("other", [{"client_id": "another"}, {"base_url": "https://auth.example.net"}])
+def test_a_login_counts_for_one_application_at_one_peeringdb(application, make_client, server, other):
+    application.begin(person())
+    elsewhere = Sessions(make_client(server, **other).provider, Sealer(SECRET), application.store)
+    assert elsewhere.read(application.session) is None
+    assert application.kept is not None
 
 
 def test_the_end_revokes_the_refresh_token_and_forgets_everything(application, server):

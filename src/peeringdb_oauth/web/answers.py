@@ -1,8 +1,9 @@
 """Every answer that a login has: redirects, failures as a page or as JSON, and the addresses in them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.web.failures import LOGGED_OUT, Failure
@@ -89,7 +90,7 @@ class Answers:
         """``text`` if it is a page to come back to; those of the login itself are none."""
         path = safe_return_path(text, default=self.home(visit))
         of_the_login = {visit.root + own for own in (self.paths.login, self.paths.callback, self.paths.logout)}
-        return self.home(visit) if path.partition("?")[0].partition("#")[0] in of_the_login else path
+        return self.home(visit) if unquote(re.split("[?#]", path, maxsplit=1)[0]) in of_the_login else path
 
     def home(self, visit: Visit) -> str:
         """Where to go when nothing else is said."""

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hmac import compare_digest
 from typing import Any
@@ -43,7 +43,7 @@ class PageContext:
     login_url: str
     logout_url: str
     csrf_field: str
-    csrf_token: str
+    csrf_token: str = field(repr=False)
 
 
 class LoginFlow:
@@ -86,7 +86,7 @@ class LoginFlow:
         ``admit``: the application's own word about somebody whom the rule lets in; it raises `AccessDenied` to refuse them.
         """
         try:
-            found = self._pending.find(visit.query.get("state"), visit.cookies)
+            found = None if visit.has_disguised_cookie else self._pending.find(visit.query.get("state"), visit.cookies)
         except PeeringDBOAuthError as error:
             return self.fail(visit, error)
         if found is None:  # forged, or finished: and then there is nothing to end
@@ -99,14 +99,10 @@ class LoginFlow:
         """End the login here and at PeeringDB. If PeeringDB could not be told, the event says so."""
         if not self.is_own(visit):
             return self._answers.failure(visit, FORGED, logged_in=self._is_logged_in(visit))
-        kept = self._sessions.read(visit.session)
+        kept = self._kept(visit)
         if kept is not None:
-            reasons: tuple[str, ...] = ()
-            try:
-                yield from self._sessions.end(visit.session, kept)
-            except PeeringDBOAuthError as error:
-                reasons = (f"PeeringDB could not be told: {error}",)
-            _tell(visit, Event(kind="logout", user=kept.user, reasons=reasons))
+            told = yield from self._end(visit, kept)
+            _tell(visit, Event(kind="logout", user=kept.user, reasons=() if told is None else (f"PeeringDB could not be told: {told}",)))
         visit.rotate()
         return self._answers.redirect(self._answers.home(visit), status=303)
 
@@ -115,7 +111,7 @@ class LoginFlow:
 
         Raises: `TokenRejected` when PeeringDB has ended the login, `AccessDenied` when they are not let in any more: both end it here.
         """
-        kept = self._sessions.read(visit.session)
+        kept = self._kept(visit)
         if kept is None:
             return None
         now = self._provider.clock()
@@ -127,20 +123,25 @@ class LoginFlow:
         if reasons := self.rule.check(kept.user).reasons:  # the rule was made stricter since
             yield from self._end(visit, kept)
             raise AccessDenied(*reasons)
-        return (yield from self._sessions.whole_user(visit.session, kept))
+        user = yield from self._sessions.remembered_user(kept)
+        return user if user is not None else (yield from self._check_again(visit, kept))
 
     def require(self, visit: Visit, rule: AccessRule, *, asn: object = None, max_age: float | None = None) -> Exchange[User]:
-        """Who is logged in, if ``rule`` lets them do this. ``asn`` as for `AccessRule.check`; text is read as `parse_asn` does.
+        """Who is logged in, if ``rule`` lets them do this.
+
+        ``asn`` as for `AccessRule.check`; text is read as `parse_asn` does. Or a function that finds it, which may be a coroutine
+        function: it is called for nobody who is not logged in, and None from it is no AS number.
 
         Raises: `Refused` with the answer to send: the way to log in, once more with a second factor, or a page that says why not.
         """
         if not (visit.is_safe or self.is_own(visit)):
             raise Refused(self._answers.failure(visit, FORGED, logged_in=self._is_logged_in(visit)))
-        user, number = None, parse_asn(asn)
+        user, number = None, None
         try:
             user = yield from self.user(visit, max_age=max_age)
             if user is None:
                 raise Refused(self._answers.ask_to_log_in(visit))
+            number = parse_asn((yield Call(function=asn)) or "" if callable(asn) else asn)
             rule.require(user, asn=number)
         except AccessDenied as error:
             if user is not None and _lacks_second_factor(rule, user, number) and self._may_step_up(visit):
@@ -154,13 +155,15 @@ class LoginFlow:
         """Whether a form was sent by a page of this very site: the browser says so (Fetch Metadata), or it has the session's token."""
         if visit.headers.get("Sec-Fetch-Site") == "same-origin":
             return True
-        kept = self._sessions.read(visit.session)
-        given = visit.csrf_token or visit.headers.get(CSRF_HEADER) or ""
-        return kept is not None and compare_digest(kept.csrf_token.encode(), given.encode("utf-8", "surrogatepass"))
+        kept = self._kept(visit)
+        if kept is None:
+            return False
+        given = visit.headers.get(CSRF_HEADER) or visit.csrf_token()
+        return compare_digest(kept.csrf_token.encode(), given.encode("utf-8", "surrogatepass"))
 
     def page_context(self, visit: Visit) -> PageContext:
         """For templates. The user may lack networks that the session has no room for: `user` has them all."""
-        kept = self._sessions.read(visit.session)
+        kept = self._kept(visit)
         if kept is not None and self._provider.clock() >= kept.expires_at:
             kept = None
         return PageContext(
@@ -195,11 +198,20 @@ class LoginFlow:
             yield from self._admit(login, admit)
             visit.rotate()  # nobody who knew the session before the login shares the one after it
             yield from self._sessions.begin(visit.session, login, again=pending.again)
+            yield from self._tell_login(visit, login.user, previous)
         except PeeringDBOAuthError as error:
             return self.fail(visit, error, user=login.user if login else None, return_path=pending.return_path)
-        _tell(visit, Event(kind="login", user=login.user))
-        _tell_change(visit, previous, login.user)
         return self._answers.redirect(pending.return_path)
+
+    def _tell_login(self, visit: Visit, user: User, previous: User | None) -> Exchange[None]:
+        try:
+            _tell(visit, Event(kind="login", user=user))
+            _tell_change(visit, previous, user)
+        except Exception:  # of whoever listens: behind a page that says "no", nobody stays logged in
+            kept = self._kept(visit)
+            if kept is not None:
+                yield from self._end(visit, kept)
+            raise
 
     def _admit(self, login: Login, admit: Admit | None) -> Exchange[None]:
         try:
@@ -224,19 +236,24 @@ class LoginFlow:
 
     def _leave(self, visit: Visit, successor: User) -> Exchange[User | None]:
         """End the login there was before. Returns its user, if they are the one who comes now; of anybody else nothing stays."""
-        kept = self._sessions.read(visit.session)
+        kept = self._kept(visit)
         if kept is None:
             return None
         previous = yield from self._sessions.remembered_user(kept)
-        yield from self._end(visit, kept)
-        if kept.user.id == successor.id:
-            return previous
-        visit.session.clear()
-        return None
+        is_same = kept.user.id == successor.id
+        yield from self._end(visit, kept, stays=is_same)
+        return previous if is_same else None
 
-    def _end(self, visit: Visit, kept: Kept) -> Exchange[None]:
-        with suppress(PeeringDBOAuthError):  # then its tokens go on living, but nobody has them
+    def _end(self, visit: Visit, kept: Kept, *, stays: bool = False) -> Exchange[PeeringDBOAuthError | None]:
+        """End a login, and with it all of the session, unless its person ``stays``. Returns why PeeringDB could not be told, if so."""
+        problem = None
+        try:
             yield from self._sessions.end(visit.session, kept)
+        except PeeringDBOAuthError as error:
+            problem = error  # then its tokens go on living, but nobody has them
+        if not stays:
+            visit.session.clear()
+        return problem
 
     def _give_back(self, login: Login) -> Exchange[None]:
         with suppress(PeeringDBOAuthError):
@@ -247,11 +264,15 @@ class LoginFlow:
 
     def _may_step_up(self, visit: Visit) -> bool:
         """Once in a login: who was asked for a second factor and gave none must be told, not sent around in circles."""
-        kept = self._sessions.read(visit.session)
+        kept = self._kept(visit)
         return visit.is_safe and visit.wants_page and kept is not None and not kept.again
 
+    def _kept(self, visit: Visit) -> Kept | None:
+        """The login of this browser. A session's cookie that somebody else may have planted is none."""
+        return None if visit.has_disguised_cookie else self._sessions.read(visit.session)
+
     def _is_logged_in(self, visit: Visit) -> bool:
-        return self._sessions.read(visit.session) is not None
+        return self._kept(visit) is not None
 
 
 def parse_asn(asn: object) -> Any:

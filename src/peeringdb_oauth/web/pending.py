@@ -16,7 +16,6 @@ from peeringdb_oauth.web.visit import Cookie
 
 MOST = 5  # logins at a time in one browser
 MOST_BYTES = 3072  # of all their cookies together: servers take about 8 KB of cookies, and the session needs up to 4
-_PURPOSE = "login"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +33,8 @@ class PendingLogins:
     def __init__(self, config: ClientConfig, sealer: Sealer) -> None:
         self._config = config
         self._sealer = sealer
+        # Another application may share our secret and our host; and a later version of the library, what is sealed (then count up).
+        self._purpose = f"login 1 of {config.client_id} at {config.base_url}"
         self._secure = config.redirect_uri.startswith("https:")
         self._prefix = "__Host-peeringdb-login-" if self._secure else "peeringdb-login-"
 
@@ -41,7 +42,7 @@ class PendingLogins:
         """The cookie of a new login, and the end of those for which there is no room beside it: the oldest."""
         request = login.request
         value = self._sealer.seal(
-            _PURPOSE,
+            self._purpose,
             [
                 *(request.created_at, request.state, request.code_verifier, request.nonce),
                 *(" ".join(request.scope), login.return_path, login.again),
@@ -99,5 +100,5 @@ class PendingLogins:
         return float("inf") if stored is None else -float(stored[0])
 
     def _open(self, value: str | None) -> list[Any] | None:
-        stored: list[Any] | None = self._sealer.open(_PURPOSE, value)
+        stored: list[Any] | None = self._sealer.open(self._purpose, value)
         return stored

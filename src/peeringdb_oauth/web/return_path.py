@@ -2,7 +2,7 @@
 
 import re
 
-MAX_LENGTH = 1024  # characters; it travels in a cookie
+MAX_LENGTH = 512  # characters; it travels in a cookie
 
 # RFC 3986's characters and no others: no backslash (browsers read it as a slash), no control character (they drop some), no space.
 _CHARACTERS = re.compile(r"/[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")

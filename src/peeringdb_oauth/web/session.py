@@ -20,7 +20,6 @@ from peeringdb_oauth.web.stores import Store
 
 KEY = "peeringdb"  # of everything that is ours in the framework's session
 MAX_SIZE = 2000  # bytes of a user, as JSON
-_PURPOSE = "tokens"
 _FIELDS = ("id", "name", "given_name", "family_name", "email", "verified_email", "verified_user", "amr")
 _COLUMNS = ("id", "asn", "name", "perms", "manage_peering_sessions")
 
@@ -30,9 +29,11 @@ class Kept:
     """A login as its session remembers it. Times are Unix seconds.
 
     ``user`` is as PeeringDB last said it, at ``checked_at``; not all of it, if there is a ``rest``, the key of the whole in the store.
-    ``again``: they were asked for their password at this login. The login counts until ``expires_at``.
+    ``again``: they were asked for their password at this login. The login counts until ``expires_at``. ``application``: at which
+    PeeringDB, and for whom: where anybody can be anybody, such as at a sandbox, nobody logs in for elsewhere.
     """
 
+    application: list[str]
     user: User
     rest: str | None = field(repr=False)
     checked_at: float
@@ -47,6 +48,8 @@ class Sessions:
 
     def __init__(self, provider: Provider, sealer: Sealer, store: Store, *, asns: tuple[int, ...] = ()) -> None:
         self._provider = provider
+        self._application = [provider.config.base_url, provider.config.client_id]
+        self._purpose = " ".join(["tokens", *self._application])
         self._sealer = sealer
         self._store = store
         self._asns = asns
@@ -54,35 +57,29 @@ class Sessions:
     def begin(self, session: MutableMapping[str, Any], login: Login, *, again: bool) -> Exchange[None]:
         """Remember a login."""
         kept = Kept(
+            application=self._application,
             user=login.user,
             rest=None,
             checked_at=self._provider.clock(),
             expires_at=login.token.expires_at,
             again=again,
             csrf_token=secrets.token_urlsafe(32),
-            tokens=self._sealer.seal(_PURPOSE, [login.token.access_token, login.token.refresh_token]),
+            tokens=self._sealer.seal(self._purpose, [login.token.access_token, login.token.refresh_token]),
         )
         yield from self._write(session, kept)
 
     def read(self, session: MutableMapping[str, Any]) -> Kept | None:
-        """The login of this session; None if there is none, or none that this version of the library can read."""
+        """The login of this session; None if there is none, or none of this application and this version of the library."""
         stored = session.get(KEY)
         try:
-            return None if stored is None else Kept(**stored | {"user": _expand(stored["user"])})
+            kept = None if stored is None else Kept(**stored | {"user": _expand(stored["user"])})
         except (InvalidResponse, LookupError, TypeError, ValueError):
             return None
+        return kept if kept and kept.application == self._application else None
 
     def update(self, session: MutableMapping[str, Any], kept: Kept, user: User) -> Exchange[None]:
         """Remember what PeeringDB has just said about the user of a login."""
         yield from self._write(session, replace(kept, user=user, checked_at=self._provider.clock()))
-
-    def whole_user(self, session: MutableMapping[str, Any], kept: Kept) -> Exchange[User]:
-        """The user with all their networks: from the session, else from the store, else from PeeringDB."""
-        user = yield from self.remembered_user(kept)
-        if user is None:
-            user = yield from self.fetch_user(kept)
-            yield from self.update(session, kept, user)
-        return user
 
     def remembered_user(self, kept: Kept) -> Exchange[User | None]:
         """The user with all their networks as they were; None if the store has lost them, or is another process's."""
@@ -90,9 +87,10 @@ class Sessions:
             return kept.user
         stored = yield Call(function=partial(self._store.get, kept.rest))
         try:
-            return User.from_dict(json.loads(stored))
+            user = User.from_dict(json.loads(stored))
         except (InvalidResponse, TypeError, ValueError):
             return None
+        return user if user.id == kept.user.id else None
 
     def fetch_user(self, kept: Kept) -> Exchange[User]:
         """The user as PeeringDB sees them now. How they logged in is what the login proved, whatever PeeringDB remembers of it.
@@ -114,7 +112,7 @@ class Sessions:
             yield from exchange.revoke(self._provider, token)
 
     def _tokens(self, kept: Kept) -> tuple[str | None, str | None]:
-        access_token, refresh_token = self._sealer.open(_PURPOSE, kept.tokens) or (None, None)
+        access_token, refresh_token = self._sealer.open(self._purpose, kept.tokens) or (None, None)
         return access_token, refresh_token
 
     def _write(self, session: MutableMapping[str, Any], kept: Kept) -> Exchange[None]:
@@ -127,7 +125,7 @@ class Sessions:
             rest = f"peeringdb-{secrets.token_urlsafe(32)}"
             lifetime = max(1, int(kept.expires_at - self._provider.clock()))
             yield Call(function=partial(self._store.set, rest, json.dumps(kept.user.to_dict()), timeout=lifetime))
-        fields = {name: getattr(kept, name) for name in ("checked_at", "expires_at", "again", "csrf_token", "tokens")}
+        fields = {name: getattr(kept, name) for name in ("application", "checked_at", "expires_at", "again", "csrf_token", "tokens")}
         session[KEY] = fields | {"user": _compact(short), "rest": rest}
 
     def _shorten(self, user: User) -> User:

@@ -15,7 +15,8 @@ class Visit:
     """One request.
 
     ``origin``: scheme and host as the application sees them. ``root``: the path that the application is mounted at, without slash at
-    the end. ``path``: decoded, below ``root``. ``headers``: looked up by their usual names. ``csrf_token``: what the form sent.
+    the end. ``path``: decoded, below ``root``. ``headers``: looked up by their usual names. ``cookie_header``: as it was sent, several
+    joined with "; ". ``csrf_token`` gives what the form sent; it is called only if nothing else decides, for a form may be long.
     ``rotate`` gives the session another id, where it has one. ``emit`` passes an event on to the framework.
     """
 
@@ -23,12 +24,13 @@ class Visit:
     origin: str
     root: str
     path: str
-    query_string: str
-    query: Mapping[str, Any]
-    headers: Mapping[str, str]
-    cookies: Mapping[str, str]
+    query_string: str = field(repr=False)
+    query: Mapping[str, Any] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    cookie_header: str = field(repr=False)
+    cookies: Mapping[str, str] = field(repr=False)
     session: MutableMapping[str, Any] = field(repr=False)
-    csrf_token: str = field(default="", repr=False)
+    csrf_token: Callable[[], str] = field(default=lambda: "", repr=False)
     rotate: Callable[[], object] = lambda: None
     emit: Callable[[Event], object] = lambda _: None
 
@@ -42,6 +44,15 @@ class Visit:
         """Whether a person is waiting for a page, and not a program for JSON."""
         accepted = self.headers.get("Accept", "")
         return "text/html" in accepted or "json" not in accepted
+
+    @property
+    def has_disguised_cookie(self) -> bool:
+        """Whether a cookie passes for one with ``__Host-`` or ``__Secure-`` in its name, and the browser did not take it for one.
+
+        Browsers let no other host of the domain set those. But some frameworks drop Unicode's spaces before a name, and then find one.
+        """
+        sent = {pair.partition("=")[0].strip(" \t") for pair in self.cookie_header.split(";")}
+        return any(name.startswith("__") and name not in sent for name in self.cookies)
 
     @property
     def address(self) -> str:
@@ -78,7 +89,7 @@ class Answer:
     """What to send: a redirect (``location``), else a page, else JSON; with it headers and cookies."""
 
     status: int
-    location: str | None = None
+    location: str | None = field(default=None, repr=False)  # the state is in it
     page: Page | None = None
     json: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)

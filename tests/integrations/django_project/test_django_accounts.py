@@ -253,6 +253,17 @@ def test_letters_outside_of_ascii_count_as_they_are(configure, authenticate, acc
     assert authenticate(replace(ADA, email="ädä@example.net")) == local
 
 
+def test_with_link_by_email_an_account_with_permissions_is_nobodys(configure, authenticate, accounts):
+    from django.contrib.auth.models import Group, Permission
+
+    group = Group.objects.create(name="staff in all but name")
+    group.permissions.add(Permission.objects.get(codename="delete_group"))
+    local = accounts.create(username="ada", email="ada@example.net")
+    local.groups.add(group)
+    configure(LINK_BY_EMAIL=True)
+    assert authenticate(ADA) != local
+
+
 def test_with_link_by_email_an_address_that_two_have_is_nobodys(configure, authenticate, accounts):
     for name in ("ada", "adas-colleague"):
         accounts.create(username=name, email="ada@example.net")
@@ -340,6 +351,14 @@ def test_the_project_hears_of_a_login_before_it_is_one(configure, make_visitor, 
     assert (path, user.asns, account, number) == ("/login/peeringdb/callback", (64500, 64501, 65550), accounts.get(), 2)
     visitor.log_in("member")
     assert len(hooks.calls) == 2
+
+
+def test_a_hook_that_nobody_would_await_lets_nobody_in(configure, make_visitor, accounts):
+    configure(ON_LOGIN="members_area.hooks.in_disguise")
+    visitor = make_visitor()
+    assert visitor.log_in("member").status_code == 500
+    assert visitor.get("/me").status_code == 302
+    assert not accounts.exists()
 
 
 def test_of_somebody_new_whom_the_project_refuses_nothing_stays(configure, make_visitor, accounts, watch):

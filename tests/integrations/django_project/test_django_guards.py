@@ -347,6 +347,42 @@ def test_a_wrong_attribute_is_found_out_at_once():
         type("Wrong", (RequireASNMixin,), {"perms": 2})
 
 
+def test_a_mixin_that_protects_nothing_is_found_out_at_once():
+    from django.views import View
+
+    from peeringdb_oauth.integrations.django import RequireASNMixin
+
+    with pytest.raises(ConfigurationError, match="must come before"):
+        type("Wrong", (View, RequireASNMixin), {})
+    assert type("Right", (RequireASNMixin, View), {})
+
+
+def test_nothing_is_looked_for_on_behalf_of_strangers(configure, decorators):
+    from django.contrib.auth.models import AnonymousUser
+    from django.contrib.sessions.backends.db import SessionStore
+    from django.http import HttpResponse
+    from django.test import RequestFactory
+    from django.views import View
+
+    from peeringdb_oauth.integrations.django import RequireASNMixin
+
+    configure()
+    looked = []
+
+    class Found(RequireASNMixin, View):
+        def get_asn(self):
+            looked.append("mixin")
+
+        def get(self, _):
+            return HttpResponse("open")
+
+    for view in (Found.as_view(), decorators.require_asn(looked.append)(lambda _: HttpResponse("open"))):
+        request = RequestFactory().get("/x", headers={"Accept": "text/html"})
+        request.session, request.user = SessionStore(), AnonymousUser()
+        assert view(request).status_code == 302
+    assert looked == []
+
+
 def test_what_accounts_must_have_the_logins_rule_says(configure, make_visitor):
     configure(RULE=AccessRule(verified_user=False, verified_email=False))
     visitor = make_visitor()

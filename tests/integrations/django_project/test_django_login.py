@@ -25,7 +25,8 @@ def tokens_of(application):
     """``tokens_of(visitor)``: access and refresh token of a login, as only the application can read them."""
 
     def tokens_of(visitor):
-        return application().flow._sessions._sealer.open("tokens", visitor.session["peeringdb"]["tokens"])
+        sessions = application().flow._sessions
+        return sessions._tokens(sessions.read(visitor.session))
 
     return tokens_of
 

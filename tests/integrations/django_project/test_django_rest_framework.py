@@ -1,6 +1,8 @@
 """Django REST framework: bearer tokens and the permission, with DRF's own test client."""
 # ruff: noqa: PLC0415 - models can be imported when Django is set up
 
+from types import SimpleNamespace
+
 import pytest
 
 from peeringdb_oauth import AccessRule, Client, ClientConfig, ConfigurationError
@@ -209,6 +211,56 @@ def test_an_url_without_the_argument_is_found_out_by_the_first_visitor(visitor):
     visitor.log_in("orgadmin")
     with pytest.raises(ConfigurationError, match="this view's URL has no 'asn'"):
         visitor.get("/api/missing")
+
+
+def test_rights_are_asked_for_at_that_moment(api, login, pdb):
+    from django.test import RequestFactory
+    from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+    from rest_framework.request import Request
+
+    from peeringdb_oauth.integrations.django.rest_framework import PeeringDBAuthentication, RequireASN
+
+    api()
+
+    class Now(RequireASN):
+        asn = 64500
+        max_age = 0
+
+    def ask(token):
+        request = Request(
+            RequestFactory().get("/x", headers={"Authorization": f"Bearer {token}"}), authenticators=[PeeringDBAuthentication()]
+        )
+        return Now().has_permission(request, SimpleNamespace(kwargs={}))
+
+    login = login("tobedisabled", scope=("openid", "profile", "email", "networks", "amr"))
+    assert ask(login.token.access_token)
+    with pytest.raises(AuthenticationFailed, match="send an access token"):
+        ask(login.token.id_token)
+    pdb.change("tobedisabled", networks={})
+    with pytest.raises(PermissionDenied):
+        ask(login.token.access_token)
+    pdb.change("tobedisabled", networks={64500: 1, 64501: 1, 65550: 1})
+
+
+def test_a_function_that_finds_no_network_refuses_the_token(api, access_token):
+    from django.test import RequestFactory
+    from rest_framework.exceptions import PermissionDenied
+    from rest_framework.request import Request
+
+    from peeringdb_oauth.integrations.django.rest_framework import PeeringDBAuthentication, RequireASN
+
+    api()
+    found = []
+
+    class Found(RequireASN):
+        asn = staticmethod(lambda _: found.pop() if found else None)
+
+    headers = {"Authorization": f"Bearer {access_token('member')}"}
+    request = Request(RequestFactory().get("/x", headers=headers), authenticators=[PeeringDBAuthentication()])
+    with pytest.raises(PermissionDenied, match="not an AS number"):
+        Found().has_permission(request, SimpleNamespace(kwargs={}))
+    found.append(64500)
+    assert Found().has_permission(request, SimpleNamespace(kwargs={}))
 
 
 def test_a_wrong_attribute_is_found_out_at_once():

@@ -14,7 +14,6 @@ from flask.sessions import SecureCookieSessionInterface
 from peeringdb_oauth import Client, ClientConfig, Permission
 from peeringdb_oauth.integrations.flask import PeeringDB, current_user, logged_in, logged_out, login_refused, rights_changed
 from peeringdb_oauth.sandbox import Sandbox
-from peeringdb_oauth.web.seal import Sealer
 
 PORTAL = "https://portal.example.net"
 CALLBACK = "/login/peeringdb/callback"
@@ -97,7 +96,8 @@ class Browser:
 
     def tokens(self):
         """The access token and the refresh token."""
-        return Sealer(SECRET).open("tokens", self.session()["peeringdb"]["tokens"])
+        sessions = self.portal.app.extensions["peeringdb_oauth"].flow._sessions
+        return sessions._tokens(sessions.read(self.session()))
 
     @staticmethod
     def failure(answer):

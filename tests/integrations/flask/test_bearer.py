@@ -34,7 +34,8 @@ def call(browser):
     def call(path, person=None, *, authorization=None):
         if person is not None:
             browser.log_in(person)
-            authorization = f"Bearer {browser.tokens()[0]}"
+            call.tokens = browser.tokens()
+            authorization = f"Bearer {call.tokens[0]}"
             browser.client.delete_cookie("session", domain="portal.example.net")
         return browser.get(path, accept="*/*", headers={"Authorization": authorization} if authorization else {})
 
@@ -49,6 +50,16 @@ def test_token_of_somebody_who_may_opens_the_view(call):
 def test_scheme_may_be_written_in_small_letters(call, browser):
     browser.log_in("orgadmin")
     assert call("/api/as64500", authorization=f"bearer {browser.tokens()[0]}").status_code == 200
+
+
+def test_rights_are_asked_for_at_that_moment(portal, call, sandbox):
+    portal.app.add_url_rule("/api/now", "now", portal.pdb.bearer(asn=64500, max_age=0)(lambda: "now"))
+    portal.app.add_url_rule("/api/lately", "lately", portal.pdb.bearer(asn=64500)(lambda: "lately"))
+    assert call("/api/now", "tobedisabled").status_code == 200
+    sandbox.change("tobedisabled", networks={})
+    authorization = f"Bearer {call.tokens[0]}"
+    assert call("/api/lately", authorization=authorization).status_code == 200
+    assert call("/api/now", authorization=authorization).status_code == 403
 
 
 def test_id_token_opens_the_view(make_portal):

@@ -1,5 +1,7 @@
 """Views that only some may see: rules, where the AS number comes from, what is shown instead, and who is there."""
 
+from functools import wraps
+
 import pytest
 from flask import Blueprint, Flask, abort, request
 from flask.views import MethodView
@@ -209,6 +211,29 @@ def test_decorator_above_the_route_is_an_error_and_not_an_open_view(portal, brow
     assert "wide_open: @pdb.require and @pdb.bearer protect nothing above Flask's decorator: put them below" in caplog.text
 
 
+@pytest.mark.parametrize("between", [1, 2])
+def test_decorator_above_the_route_is_found_whatever_stands_between(portal, browser, between):
+    def plain(view):
+        @wraps(view)
+        def wrapper(*args, **kwargs):
+            return view(*args, **kwargs)
+
+        return wrapper
+
+    @portal.app.get("/open")
+    def wide_open():
+        """Never reached."""
+
+    view = wide_open
+    for _ in range(between):
+        view = plain(view)
+    portal.pdb.require(asn=64500)(view)
+    portal.app.add_url_rule("/right", "right", portal.pdb.require()(plain(lambda: "right")))
+    assert browser.get("/open").status_code == 500
+    browser.log_in("member")
+    assert browser.page("/right") == (200, "right")
+
+
 @pytest.mark.parametrize("of_the_blueprint", [False, True])
 def test_decorator_above_the_one_for_every_request_is_an_error(portal, browser, of_the_blueprint):
     pages = Blueprint("pages", __name__)
@@ -259,6 +284,56 @@ def test_every_view_of_a_blueprint(portal, browser):
     assert browser.page("/members/64500") == (200, "Lim Ited 64500")
     assert browser.get("/members/64501").status_code == 403
     assert browser.page() == (200, "Hello Lim Ited")
+
+
+def test_the_urls_network_counts_more_than_a_default(portal, browser):
+    @portal.app.before_request
+    @portal.pdb.require(asn="asn")
+    def only_who_may(asn=64500):
+        """The view has its say after this."""
+
+    browser.log_in("member")
+    assert browser.get("/").status_code == 200
+    assert browser.get("/as64511").status_code == 403
+
+
+def test_pages_that_only_look_like_the_logins_are_behind_the_check(portal, browser):
+    portal.app.before_request(portal.pdb.require()(lambda: None))
+    portal.app.add_url_rule("/other", "peeringdb.other", lambda: "open")
+    assert browser.get("/other").status_code == 302
+
+
+def test_nothing_is_looked_for_on_behalf_of_strangers(portal, browser):
+    looked = []
+
+    def find():
+        looked.append(request.path)
+        return 64500
+
+    portal.app.add_url_rule("/found", "found", portal.pdb.require(asn=find)(lambda: "found"), methods=["GET", "POST"])
+    portal.app.add_url_rule("/api/found", "api_found", portal.pdb.bearer(asn=find)(lambda: "found"))
+    assert browser.get("/found").status_code == 302
+    assert browser.post("/found").status_code == 403
+    assert browser.get("/api/found", headers={"Authorization": "Bearer made-up"}).status_code == 401
+    assert looked == []
+    browser.log_in("member")
+    assert browser.page("/found") == (200, "found")
+    assert browser.get("/api/found", headers={"Authorization": f"Bearer {browser.tokens()[0]}"}).status_code == 200
+    assert looked == ["/found", "/api/found"]
+
+
+def test_long_forms_of_strangers_are_not_read(portal, browser):
+    left = []
+
+    @portal.app.after_request
+    def remember_what_was_read(response):
+        left.append(request.stream.read() if request.method == "GET" else len(request.get_data()))
+        return response
+
+    form = {"data": b"a=" + b"b" * 1000, "content_type": "application/x-www-form-urlencoded"}
+    assert browser.get("/me", **form).status_code == 302
+    assert browser.post("/as64500", **form).status_code == 403
+    assert left == [form["data"], len(form["data"])]
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

@@ -1,6 +1,9 @@
 """A login in a Flask application, from the first redirect to the logout, over the sandbox."""
 
+from functools import wraps
+
 import pytest
+from flask import session
 
 from peeringdb_oauth import AccessDenied, AccessRule, ProviderError
 from peeringdb_oauth.integrations.flask import current_user, logged_in, logged_out
@@ -112,6 +115,33 @@ def test_hooks_are_called_in_their_order_also_coroutine_functions(portal, browse
 
     browser.log_in("member")
     assert called == [("first", "Mel Member", False), ("second", "Mel Member", False)]
+
+
+def test_coroutine_function_in_disguise_lets_nobody_in(portal, browser):
+    async def refuse(user):
+        raise AccessDenied(f"never {user}")
+
+    @portal.pdb.on_login
+    @wraps(refuse)
+    def timed(user):
+        return refuse(user)
+
+    assert browser.log_in("member").status_code == 500
+    assert browser.page() == (200, "Hello whoever")
+
+
+def test_nothing_of_who_was_here_before_is_left_for_the_next(portal, browser, clock):
+    portal.app.add_url_rule("/note", "note", lambda: session.setdefault("note", current_user.name))
+    for end in (
+        lambda: browser.post("/logout", headers={"Sec-Fetch-Site": "same-origin"}),
+        lambda: setattr(clock, "now", clock.now + 36001),
+    ):
+        browser.log_in("member")
+        assert browser.page("/note") == (200, "Mel Member")
+        end()
+        browser.log_in("orgadmin")
+        assert browser.page("/note") == (200, "Ada Admin")
+        browser.post("/logout", headers={"Sec-Fetch-Site": "same-origin"})
 
 
 def test_error_of_a_hook_is_the_applications_and_nobody_is_logged_in(portal, browser):

@@ -3,12 +3,13 @@
 from typing import Annotated
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Form, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, Form, Request, WebSocket
 from starlette.testclient import TestClient
 
-from peeringdb_oauth import Permission, User
+from peeringdb_oauth import AccessDenied, Network, Permission, User
 
 from .conftest import CALLBACK, PORTAL, failure, in_fastapi, in_starlette
+from .test_login import tokens_of
 
 pytestmark = pytest.mark.server
 
@@ -173,3 +174,156 @@ def test_both_frameworks_share_a_portal(make_portal):
     assert failure(browser.get("/inner/networks/64500"))[0] == 403
     browser.log_out()
     assert browser.get("/inner/networks/64500").headers["Location"] == "/login/peeringdb?next=/inner/networks/64500"
+
+
+@pytest.mark.parametrize("name", ["require", "bearer"])
+def test_forgotten_parentheses_are_an_error_and_not_an_open_endpoint(make_portal, name):
+    forgotten = Depends(getattr(make_portal().pdb, name))
+    for routes in (FastAPI(), APIRouter()):
+        with pytest.raises(TypeError, match=r"write Depends\(pdb.require\(\)\)"):
+            routes.get("/open", dependencies=[forgotten])(lambda: "open")
+    for routes in (FastAPI(dependencies=[forgotten]), APIRouter(dependencies=[forgotten])):
+        with pytest.raises(TypeError, match="without its parentheses it protects nothing"):
+            routes.get("/open")(lambda: "open")
+
+
+@pytest.mark.parametrize("name", ["require", "bearer"])
+def test_a_condition_without_its_name_is_not_taken_for_none(make_portal, name):
+    with pytest.raises(TypeError, match="positional"):
+        getattr(make_portal().pdb, name)(64500)
+
+
+@pytest.mark.parametrize("annotation", [User, User | None, list[User], Annotated[User, Depends()], Network])
+def test_a_user_is_never_read_from_a_request(annotation):
+    def endpoint(user: annotation) -> str:
+        return repr(user)
+
+    with pytest.raises(TypeError, match="never read from a request"):
+        FastAPI().post("/open")(endpoint)
+
+
+def test_a_guard_in_the_wrong_order_is_an_error_and_not_an_open_endpoint(make_portal):
+    require = make_portal().pdb.require()
+    with pytest.raises(TypeError, match="never read from a request"):
+
+        @require.guard
+        @FastAPI().post("/open")
+        async def endpoint(request: Request, user: User) -> str:
+            return f"{user.name} at {request.url}"
+
+
+def test_an_endpoint_may_answer_with_its_user(make_portal):
+    def make_app(pdb):
+        app = in_fastapi(pdb)
+
+        @app.get("/whole")
+        async def whole(user: Annotated[User, Depends(pdb.require())]) -> dict[str, object]:
+            return user.to_dict()
+
+        return app
+
+    browser = make_portal(make_app).browser()
+    browser.log_in("member")
+    assert browser.json("/whole")[1]["networks"][0]["asn"] == 64500
+    assert "/whole" in browser.json("/openapi.json")[1]["paths"]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_nothing_is_looked_for_on_behalf_of_strangers(make_portal, asynchronous):
+    looked = []
+
+    def find(request: Request):
+        looked.append(request.url.path)
+        return 64500
+
+    async def find_later(request: Request):
+        return find(request)
+
+    def make_app(pdb):
+        asn = find_later if asynchronous else find
+        app = FastAPI(middleware=[pdb.session_middleware])
+        app.include_router(pdb.router)
+        app.get("/found", dependencies=[Depends(pdb.require(asn=asn))])(lambda: "found")
+        app.get("/api/found", dependencies=[Depends(pdb.bearer(asn=asn))])(lambda: "found")
+        return app
+
+    portal = make_portal(make_app)
+    browser = portal.browser()
+    assert browser.get("/found").status_code == 302
+    assert browser.get("/api/found", Authorization="Bearer made-up").status_code == 401
+    assert looked == []
+    browser.log_in("member")
+    assert browser.json("/found") == (200, "found")
+    access_token, _ = tokens_of(portal, browser)
+    assert browser.get("/api/found", Authorization=f"Bearer {access_token}").status_code == 200
+    assert looked == ["/found", "/api/found"]
+
+
+def test_behind_a_hook_that_fails_nobody_stays_logged_in(make_portal):
+    def fail(_, event):
+        if event.kind == "login":
+            raise AccessDenied("not you")
+
+    browser = make_portal(in_fastapi, on_event=fail).browser()
+    assert browser.log_in("member").status_code == 403
+    assert browser.get("/mfa").status_code == 302
+
+
+def test_a_forged_callback_ends_no_login_whatever_the_hook_does(make_portal):
+    def fail(_, event):
+        if event.kind == "refused":
+            raise AccessDenied("not you")
+
+    browser = make_portal(in_fastapi, on_event=fail).browser()
+    browser.log_in("member")
+    with pytest.raises(AccessDenied):
+        browser.get(f"{CALLBACK}?code=abc&state=abc")
+    assert browser.json("/me")[1]["id"] == 2
+
+
+def test_an_api_may_ask_peeringdb_about_each_token_again(make_portal):
+    def make_app(pdb):
+        app = in_fastapi(pdb)
+
+        @app.get("/kept")
+        async def kept(user: Annotated[User, Depends(pdb.bearer())]) -> tuple[int, ...]:
+            return user.asns
+
+        @app.get("/asked-again")
+        async def asked_again(user: Annotated[User, Depends(pdb.bearer(max_age=0))]) -> tuple[int, ...]:
+            return user.asns
+
+        return app
+
+    portal = make_portal(make_app)
+    browser = portal.browser()
+    browser.log_in("member")
+    token, _ = tokens_of(portal, browser)
+    assert browser.json("/kept", Authorization=f"Bearer {token}")[1] == [64500, 64501, 65550]
+    portal.sandbox.change("member", networks={64501: 1})
+    assert browser.json("/kept", Authorization=f"Bearer {token}")[1] == [64500, 64501, 65550]
+    assert browser.json("/asked-again", Authorization=f"Bearer {token}")[1] == [64501]
+
+
+def test_a_cookie_that_only_passes_for_one_of_this_host_is_none(make_portal, sandbox):
+    """Another host of the domain can plant it: Starlette drops Unicode's spaces before a name, browsers do not."""
+    attacker, victim = make_portal(in_fastapi).browser(), make_portal(in_fastapi).browser()
+    started = attacker.get("/login/peeringdb")
+    cookie = started.headers["Set-Cookie"].partition(";")[0]
+    callback = sandbox.log_in("orgadmin", started.headers["Location"])
+    planted = victim.client.get(callback, headers={b"cookie": b"\xa0" + cookie.encode()}, follow_redirects=False)
+    assert planted.status_code == 400
+    sent = victim.client.get(callback, headers={b"cookie": cookie.encode()}, follow_redirects=False)
+    assert sent.status_code == 302
+
+
+def test_a_listener_that_fails_later_ends_no_login(make_portal):
+    def fail(_, event):
+        if event.kind == "refused":
+            raise ZeroDivisionError
+
+    browser = make_portal(in_fastapi, on_event=fail).browser()
+    browser.log_in("member")
+    with pytest.raises(ZeroDivisionError):
+        browser.get("/networks/64511")
+    assert browser.get("/mfa").status_code == 200

@@ -233,7 +233,8 @@ def test_the_store_may_be_asynchronous(make_portal):
 
 
 def tokens_of(portal, browser):
-    return portal.pdb._flow("")._sessions._sealer.open("tokens", browser.session()["tokens"])
+    sessions = portal.pdb._flow("")._sessions
+    return sessions._tokens(sessions.read({"peeringdb": browser.session()}))
 
 
 def refused_at_peeringdb(portal, token):

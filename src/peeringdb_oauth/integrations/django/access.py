@@ -1,6 +1,7 @@
 """Who is logged in, and may they. Knows Django's half of a login and PeeringDB's: where one of them has ended, the other ends too."""
 
 from dataclasses import replace
+from typing import TypeVar
 
 from django.conf import settings
 from django.contrib import auth
@@ -8,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.exchange import Exchange
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import Visit
 from peeringdb_oauth.web.session import KEY
@@ -16,6 +18,8 @@ from .application import application
 from .backends import PeeringDBBackend
 from .visits import visit_of
 
+T = TypeVar("T")
+
 
 def peeringdb_user(request: HttpRequest, *, max_age: float | None = None) -> User | None:
     """Who is logged in with PeeringDB, None for nobody. ``max_age``: for how many seconds PeeringDB's word counts; None: for the login.
@@ -23,24 +27,15 @@ def peeringdb_user(request: HttpRequest, *, max_age: float | None = None) -> Use
     Raises: `TokenRejected` when PeeringDB has ended the login, `AccessDenied` when they are not let in any more; with ``max_age`` also
     `TransportError` and its like. `PeeringDBMiddleware` makes a page of each.
     """
-    end_half_login(request)
-    flow = application().flow
-    try:
-        return application().client.run(flow.user(visit_of(request), max_age=max_age))
-    finally:
-        end_half_login(request)
+    return _run(request, application().flow.user(visit_of(request), max_age=max_age))
 
 
 def require(
     request: HttpRequest, rule: AccessRule, *, asn: object = None, max_age: float | None = None, visit: Visit | None = None
 ) -> User:
-    """Who is logged in, if ``rule`` lets them do this. Raises: `Refused`, with the answer to send."""
-    end_half_login(request)
+    """Who is logged in, if ``rule`` lets them do this; ``asn`` may be a function, called for them only. Raises: `Refused`."""
     flow = application().flow
-    try:
-        return application().client.run(flow.require(visit or visit_of(request), rule_here(rule), asn=asn, max_age=max_age))
-    finally:
-        end_half_login(request)
+    return _run(request, flow.require(visit or visit_of(request), rule_here(rule), asn=asn, max_age=max_age))
 
 
 def rule_here(rule: AccessRule) -> AccessRule:
@@ -56,6 +51,17 @@ def end_half_login(request: HttpRequest) -> None:
     user = application().flow.page_context(visit_of(request)).user
     if user is None or not request.user.is_authenticated:
         auth.logout(request)
+
+
+def _run(request: HttpRequest, flow: Exchange[T]) -> T:
+    """Where the flow ends the login and clears the session, Django's user is none any more either, on this very page."""
+    end_half_login(request)
+    was_logged_in = KEY in request.session
+    try:
+        return application().client.run(flow)
+    finally:
+        if was_logged_in and KEY not in request.session:
+            auth.logout(request)
 
 
 def _is_by_peeringdb(request: HttpRequest) -> bool:

@@ -32,7 +32,7 @@ class PeeringDBBackend(ModelBackend):
     def find_account(self, user: User) -> Any:
         """The account of somebody new, None if they have none: with ``LINK_BY_EMAIL`` the only one with their confirmed address.
 
-        Never one that may do more than others: who controls an address need not be who was given those rights.
+        Never one of staff, or with any permission: who controls an address need not be who was given those rights.
         """
         model = get_user_model()
         field = model.get_email_field_name()
@@ -43,9 +43,9 @@ class PeeringDBBackend(ModelBackend):
             for account in model._default_manager.filter(**{f"{field}__iexact": user.email})  # noqa: SLF001
             if self.user_can_authenticate(account) and _is_same_address(getattr(account, field), user.email)
         ]
-        if len(found) != 1 or getattr(found[0], "is_staff", False) or getattr(found[0], "is_superuser", False):
+        if len(found) != 1 or _has_rights(found[0]) or PeeringDBIdentity.objects.filter(account=found[0]).exists():
             return None
-        return None if PeeringDBIdentity.objects.filter(account=found[0]).exists() else found[0]
+        return found[0]
 
     def create_account(self, user: User) -> Any:
         """An account for somebody new, saved: without a password, and with no rights but those that everybody has."""
@@ -93,6 +93,12 @@ class PeeringDBBackend(ModelBackend):
         self.update_account(identity.account, user)
         identity.refresh(user)
         return identity.account
+
+
+def _has_rights(account: Any) -> bool:
+    """As far as its model knows of any, also by its groups."""
+    is_somebody = getattr(account, "is_staff", False) or getattr(account, "is_superuser", False)
+    return bool(is_somebody or getattr(account, "get_all_permissions", set)())
 
 
 def _is_same_address(one: str, other: str) -> bool:

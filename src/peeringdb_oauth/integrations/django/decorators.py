@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar, cast, overload
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
@@ -102,16 +102,11 @@ class Guard:
         return None
 
 
-def named(asn: object) -> object:
-    """What to ask the rule about: None would mean that no network is asked for."""
-    return "" if asn is None else asn
-
-
 def _finder(asn: ASN) -> Callable[[HttpRequest, dict[str, Any]], object]:
     if isinstance(asn, str):
         return lambda _, kwargs: _argument(kwargs, asn)
     if callable(asn):
-        return lambda request, _: named(asn(request))
+        return lambda request, _: partial(asn, request)  # to be called when it is known who asks
     return lambda _request, _kwargs: None  # the rule names it
 
 

@@ -4,10 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest
+from django.views import View
 
+from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.profile import Permission
 
-from .decorators import ASN, Guard, named
+from .decorators import ASN, Guard
 
 
 class RequireASNMixin:
@@ -25,6 +27,9 @@ class RequireASNMixin:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         _guard_of(cls)  # a wrong attribute is found now, and not by the first visitor
+        order = cls.__mro__
+        if View in order and order.index(View) < order.index(RequireASNMixin):
+            raise ConfigurationError(f"{cls.__qualname__}: RequireASNMixin must come before the view's class, or it protects nothing")
 
     def get_asn(self) -> object:
         """The network that this request is about."""
@@ -33,7 +38,7 @@ class RequireASNMixin:
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """The view, for who may see it."""
-        guard = replace(_guard_of(self), find_asn=lambda _request, _kwargs: self._find_asn(), name=None)
+        guard = replace(_guard_of(self), find_asn=lambda _request, _kwargs: self._asn(), name=None)
         view: Any = super()
         if not getattr(self, "view_is_async", False):
             return guard.protect(view.dispatch)(request, *args, **kwargs)
@@ -43,9 +48,10 @@ class RequireASNMixin:
 
         return guard.protect(dispatch)(request, *args, **kwargs)
 
-    def _find_asn(self) -> object:
-        asn = self.get_asn()
-        return named(asn) if isinstance(self.asn, str) else asn  # else the rule names it
+    def _asn(self) -> object:
+        """The number; or where the view's own code finds it, that code, to be called when it is known who asks."""
+        is_own = type(self).get_asn is not RequireASNMixin.get_asn and isinstance(self.asn, str)
+        return self.get_asn if is_own else self.get_asn()
 
 
 def _guard_of(view: RequireASNMixin | type[RequireASNMixin]) -> Guard:

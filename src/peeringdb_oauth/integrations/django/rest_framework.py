@@ -4,6 +4,7 @@ With ``authentication_classes = [PeeringDBAuthentication]``, ``request.auth`` is
 """
 
 import math
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -19,7 +20,7 @@ from peeringdb_oauth.web import Answer, Refused, parse_asn
 
 from .access import require, rule_here
 from .application import application
-from .decorators import ASN, Guard, named
+from .decorators import ASN, Guard
 from .models import PeeringDBIdentity
 from .visits import visit_of
 
@@ -35,18 +36,10 @@ class PeeringDBAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, User] | None:
         """Account and user; None if there is no such token. Raises: DRF's errors, for 401, 403 and 503."""
-        scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
+        scheme, _ = _sent(request)
         if scheme.lower() != "bearer":
             return None
-        try:
-            user = application().verifier.verify(token.strip())
-        except TokenRejected as error:
-            request.peeringdb_challenge = error.www_authenticate
-            raise AuthenticationFailed(str(error)) from None
-        except AccessDenied as error:
-            raise _denied(error) from None
-        except TransportError as error:
-            raise _unavailable(error) from None
+        user = _verify(request)
         return _account_of(user), user
 
     def authenticate_header(self, request: Request) -> str:
@@ -78,12 +71,13 @@ class RequireASN(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Whether this was a token or a login of PeeringDB's. Raises: DRF's errors, with the reasons, when it does not suffice."""
-        guard, asn = _guard_of(self), self.get_asn(request, view)
-        asn = named(asn) if isinstance(self.asn, str) else asn  # else the rule names it
+        guard = _guard_of(self)
+        is_own = type(self).get_asn is not RequireASN.get_asn and isinstance(self.asn, str)
+        find = partial(self.get_asn, request, view)  # what it looks for is nothing for strangers
         if isinstance(request.auth, User):
-            _check(guard, request.auth, asn)
+            _check(guard, request, find())
         elif isinstance(request.successful_authenticator, SessionAuthentication):
-            _check_session(guard, request, asn)
+            _check_session(guard, request, find if is_own else find())
         else:  # nobody, or somebody else's token, whatever cookie is beside it
             return False
         return True
@@ -99,11 +93,29 @@ def _guard_of(permission: RequireASN | type[RequireASN]) -> Guard:
     )
 
 
-def _check(guard: Guard, user: User, asn: object) -> None:
+def _check(guard: Guard, request: Request, asn: object) -> None:
+    asn = asn() if callable(asn) else asn
+    if asn is None and guard.rule.asn is None:
+        asn = ""  # None would mean that no network is asked for
+    _verify(request, asn=parse_asn(asn), rule=rule_here(guard.rule), max_age=guard.max_age)
+
+
+def _verify(request: Request, **conditions: Any) -> User:
+    """Who sent the token, if it meets the conditions. Raises: DRF's errors."""
     try:
-        rule_here(guard.rule).require(user, asn=parse_asn(asn))
+        return application().verifier.verify(_sent(request)[1], **conditions)
+    except TokenRejected as error:
+        request.peeringdb_challenge = error.www_authenticate
+        raise AuthenticationFailed(str(error)) from None
     except AccessDenied as error:
         raise _denied(error) from None
+    except TransportError as error:
+        raise _unavailable(error) from None
+
+
+def _sent(request: Request) -> tuple[str, str]:
+    scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
+    return scheme, token.strip()
 
 
 def _check_session(guard: Guard, request: Request, asn: object) -> None:

@@ -1,5 +1,6 @@
 """Login, callback, logout."""
 
+import inspect
 from contextlib import nullcontext
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.shortcuts import resolve_url
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_GET, require_POST
 
-from peeringdb_oauth.errors import AccessDenied
+from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.profile import User
 
 from .access import end_half_login
@@ -68,8 +69,9 @@ class _Arrival:
             self._account = auth.authenticate(self._request, peeringdb_user=user)
             if self._account is None:
                 raise AccessDenied("this site lets nobody in with PeeringDB: ask the people who run it")
-            if on_login is not None:
-                on_login(self._request, user, self._account)
+            if on_login is not None and inspect.iscoroutine(result := on_login(self._request, user, self._account)):
+                result.close()
+                raise ConfigurationError("ON_LOGIN: must not be async: nobody would wait for what it refuses")
 
     def log_in(self) -> None:
         """Django's half of the login. The session gets another id in any case: Django keeps it for who was logged in already."""

@@ -40,6 +40,7 @@ def visit_of(
         query_string=request.META.get("QUERY_STRING", ""),
         query=request.GET,
         headers=ChainMap({**headers, **(_OWN if own else {})}, request.headers),
+        cookie_header=request.META.get("HTTP_COOKIE", ""),
         cookies=request.COOKIES,
         session=request.session,
         rotate=rotate,

@@ -63,9 +63,10 @@ def visit() -> Visit:
         query_string=request.query_string.decode("latin-1"),
         query={name: values[0] if len(values) == 1 else values for name, values in request.args.lists()},
         headers=cast("Mapping[str, str]", request.headers),
+        cookie_header=request.headers.get("Cookie", ""),
         cookies=request.cookies,
         session=session,
-        csrf_token=request.form.get(CSRF_FIELD, ""),
+        csrf_token=lambda: request.form.get(CSRF_FIELD, ""),
         rotate=_rotate,
         emit=_emit,
     )
@@ -133,6 +134,8 @@ def _body(answer: Answer) -> Response:
 def _rotate() -> None:
     regenerate = getattr(current_app.session_interface, "regenerate", None)
     if regenerate is None:
+        if hasattr(session, "sid"):  # whoever knew it before the login would share what comes after
+            raise ConfigurationError("sessions on the server need an interface that has regenerate(), as Flask-Session's")
         return  # the session is a cookie, and has no id
     session[NAME] = True  # Flask-Session leaves an empty session its id, and somebody else may know that
     regenerate(session)

@@ -1,5 +1,6 @@
 """`PeeringDB`: sets up applications, and decorates their views."""
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
@@ -24,7 +25,7 @@ from peeringdb_oauth.integrations.flask.current import (
     send,
     visit,
 )
-from peeringdb_oauth.integrations.flask.guard import ASN, BLUEPRINT, check_order, guard
+from peeringdb_oauth.integrations.flask.guard import ASN, BLUEPRINT, NO_ASN, check_order, guard
 from peeringdb_oauth.integrations.flask.settings import collected, read_config, read_secrets
 from peeringdb_oauth.profile import Permission, User
 from peeringdb_oauth.web import TEMPLATES, LoginFlow, Paths, Refused, Store, parse_asn
@@ -114,14 +115,27 @@ class PeeringDB:
         return partial(guard, asn, check)
 
     def bearer(
-        self, *, asn: ASN = None, perms: Permission = Permission.READ, manage_sessions: bool = False, mfa: bool = False
+        self,
+        *,
+        asn: ASN = None,
+        perms: Permission = Permission.READ,
+        manage_sessions: bool = False,
+        mfa: bool = False,
+        max_age: float | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Decorator: a view of an API, for those only whose bearer token says that they may. The conditions are those of `require`."""
+        """Decorator: a view of an API, for those only whose bearer token says that they may. The conditions are those of `require`.
+
+        An ID token says what was true when it was issued, up to ten hours ago: with ``max_age`` an older one is refused.
+        """
         rule = view_rule(self.rule, asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa)
 
         def check(number: object) -> None:
+            verify, token = extension().verifier.verify, _bearer_token()
             try:
-                user = extension().verifier.verify(_bearer_token(), asn=parse_asn(number), rule=rule)
+                if callable(number):
+                    verify(token)  # nothing is looked for on behalf of strangers
+                    number = number() or NO_ASN
+                user = verify(token, asn=parse_asn(number), rule=rule, max_age=max_age)
             except PeeringDBOAuthError as error:
                 send(refuse_token(error))
             remember(user, by_token=True)
@@ -158,9 +172,10 @@ class PeeringDB:
         its = extension()
         return respond(its.client.run(its.flow.callback(visit(), self._admit)))
 
-    def _admit(self, user: User) -> None:
-        for hook in self._hooks:
-            current_app.ensure_sync(hook)(user)
+    def _admit(self, user: User) -> object:
+        """Asks the hooks. One that a decorator hides from Flask may give something to await: that is the client's to refuse."""
+        results = (current_app.ensure_sync(hook)(user) for hook in self._hooks)
+        return next(filter(inspect.isawaitable, results), None)
 
 
 def _start() -> Response:

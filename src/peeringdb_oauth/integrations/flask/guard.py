@@ -1,7 +1,7 @@
 """Views behind a check: which network is this about, then may they, then the view itself, be it a function or a coroutine function."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial, wraps
 from itertools import chain
 from typing import Any, ParamSpec, TypeVar, cast
@@ -18,6 +18,7 @@ R = TypeVar("R")
 ASN = str | int | Iterable[int] | Callable[[], object] | None
 
 BLUEPRINT = "peeringdb"  # of the pages of the login
+_OF_THE_LOGIN = tuple(f"{BLUEPRINT}.{name}" for name in ("login", "callback", "logout"))
 _guarded: WeakSet[Callable[..., object]] = WeakSet()  # what is behind a check
 NO_ASN = ""  # no rule takes this for an AS number, and none for the wish not to have one named
 
@@ -25,10 +26,10 @@ NO_ASN = ""  # no rule takes this for an AS number, and none for the wish not to
 def guard(asn: ASN, check: Callable[[object], None], view: Callable[P, R]) -> Callable[P, R]:
     """``view`` behind ``check``, which is given the AS number, None where none is asked for."""
     find = _asn_finder(asn, view)
-    _guarded.add(view)
+    _guarded.update(_unwrapped(view))
 
     def go_on(*args: P.args, **kwargs: P.kwargs) -> bool:
-        if request.blueprint == BLUEPRINT:  # before every request: but these pages are the way in
+        if request.endpoint in _OF_THE_LOGIN:  # before every request: but these pages are the way in
             return False
         check(find(*args, **kwargs))
         return True
@@ -58,9 +59,16 @@ def check_order() -> None:
         )
 
 
+def _unwrapped(view: Callable[..., object] | None) -> Iterator[Callable[..., object]]:
+    """A view, and what other decorators have wrapped in it."""
+    while view is not None:
+        yield view
+        view = getattr(view, "__wrapped__", None)
+
+
 def _asn_finder(asn: ASN, view: Callable[..., object]) -> Callable[..., object]:
     if callable(asn):
-        return lambda *_, **__: _named(asn())
+        return lambda *_, **__: asn  # to be called when it is known who asks
     if isinstance(asn, str):
         return partial(_argument, asn, inspect.signature(view))
     return lambda *_, **__: None
@@ -68,13 +76,9 @@ def _asn_finder(asn: ASN, view: Callable[..., object]) -> Callable[..., object]:
 
 def _argument(name: str, signature: inspect.Signature, /, *args: Any, **kwargs: Any) -> object:
     """What the view itself will see; a function before requests has no arguments, and the URL's count."""
-    bound = signature.bind_partial(*args, **kwargs)
-    bound.apply_defaults()
-    arguments = {**(request.view_args or {}), **kwargs, **bound.arguments}
+    given = signature.bind_partial(*args, **kwargs).arguments
+    defaults = {each.name: each.default for each in signature.parameters.values() if each.default is not each.empty}
+    arguments = {**defaults, **(request.view_args or {}), **kwargs, **given}
     if name not in arguments:
         raise ConfigurationError(f"asn: neither the function nor the URL of {request.endpoint} has an argument {name!r}")
-    return _named(arguments[name])
-
-
-def _named(asn: object) -> object:
-    return NO_ASN if asn is None else asn
+    return NO_ASN if arguments[name] is None else arguments[name]

@@ -93,7 +93,7 @@ class PeeringDB:
 
     @property
     def session_cookie(self) -> str:
-        """The name of `session_middleware`'s cookie: no other host of the domain can set it where this application has https."""
+        """The name of `session_middleware`'s cookie: where this application has https, browsers let no other host of the domain set it."""
         return "__Host-session" if self._is_secure else "session"
 
     @property
@@ -133,9 +133,18 @@ class PeeringDB:
         return make_requirement(check, asn, cookie=self.session_cookie)
 
     def bearer(
-        self, *, asn: ASN = None, perms: Permission = Permission.READ, manage_sessions: bool = False, mfa: bool = False
+        self,
+        *,
+        asn: ASN = None,
+        perms: Permission = Permission.READ,
+        manage_sessions: bool = False,
+        mfa: bool = False,
+        max_age: float | None = None,
     ) -> Requirement:
-        """Only who sends a bearer token of somebody who may: as `require`, for APIs. Needs no session."""
+        """Only who sends a bearer token of somebody who may: as `require`, for APIs. Needs no session.
+
+        An ID token says what was true when it was issued, up to ten hours ago: with ``max_age`` an older one is refused.
+        """
         rule = view_rule(self.rule, asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa)
 
         async def check(request: Request, number: object) -> User:
@@ -144,7 +153,10 @@ class PeeringDB:
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
             try:
                 token = token.strip() if scheme.lower() == "bearer" else ""
-                return await self._verifier.verify(token, asn=parse_asn(number), rule=rule)
+                if callable(number):
+                    await self._verifier.verify(token)  # nothing is looked for on behalf of strangers
+                    number = await call(number) or ""
+                return await self._verifier.verify(token, asn=parse_asn(number), rule=rule, max_age=max_age)
             except PeeringDBOAuthError as error:
                 raise Refused(refuse_token(error)) from None
 
@@ -193,9 +205,14 @@ class PeeringDB:
             await self._tell(request, events)
 
     async def _tell(self, request: Request, events: list[Event]) -> None:
-        for event in events:
-            if self._on_event is not None:
-                await call(self._on_event, request, event)
+        try:
+            for event in events:
+                if self._on_event is not None:
+                    await call(self._on_event, request, event)
+        except BaseException:
+            if any(event.kind == "login" for event in events):
+                request.session.clear()  # behind an error page nobody stays logged in
+            raise
 
     def _answer_errors(self, request: Request) -> None:
         """Have the application answer our errors in this request, without being told to when it was set up; its own handlers go first."""

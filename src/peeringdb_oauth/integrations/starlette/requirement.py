@@ -3,8 +3,8 @@
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from functools import wraps
-from typing import Any
+from functools import partial, wraps
+from typing import Annotated, Any, NoReturn
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -13,7 +13,16 @@ from starlette.responses import Response
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.profile import User
 
-ASN = str | int | Iterable[int] | Callable[[Request], object] | None
+
+class _NotOfRequest:
+    """Stops FastAPI where somebody writes ``Depends(pdb.require)``: it would have the visitor give the conditions, and let everybody in."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> NoReturn:
+        raise TypeError("write Depends(pdb.require()) or Depends(pdb.bearer()): without its parentheses it protects nothing")
+
+
+ASN = Annotated[str | int | Iterable[int] | Callable[[Request], object] | None, _NotOfRequest]
 Check = Callable[[Request, object], Awaitable[User]]  # of a request, and of the network that it is about
 
 
@@ -26,7 +35,7 @@ class Requirement:
 
     async def __call__(self, request: Request) -> User:
         """Who is logged in, or sent the token, if they may."""
-        return await self._check(request, await self._find_asn(request))
+        return await self._check(request, self._asn_of(request))
 
     def guard(self, endpoint: Callable[[Request, User], Awaitable[Response] | Response]) -> Callable[[Request], Awaitable[Response]]:
         """Decorator: an endpoint of Starlette only for who may; it gets the user as its second argument."""
@@ -38,10 +47,10 @@ class Requirement:
 
         return guarded
 
-    async def _find_asn(self, request: Request) -> object:
+    def _asn_of(self, request: Request) -> object:
+        """The number, or a function that finds it once it is known who asks."""
         if callable(self._asn):
-            number = await call(self._asn, request)
-            return "" if number is None else number  # None would be: no network is asked for
+            return partial(self._asn, request)
         if not isinstance(self._asn, str):
             return None  # it is in the rule
         if self._asn not in request.path_params:

@@ -28,6 +28,7 @@ def read_visit(request: Request, emit: Callable[[Event], object] = lambda _: Non
         query_string=request.url.query,
         query={name: values[0] if len(values) == 1 else values for name in query if (values := query.getlist(name))},
         headers=request.headers,
+        cookie_header="; ".join(request.headers.getlist("cookie")),
         cookies=request.cookies,
         session=request.session if "session" in scope else {},
         rotate=getattr(scope.get("session_handler"), "regenerate_id", lambda: None),  # starsessions' name for it; a cookie needs none
@@ -41,7 +42,7 @@ async def read_form(request: Request, flow: LoginFlow, visit: Visit) -> Visit:
     if visit.is_safe or flow.is_own(visit) or not length.isdecimal() or int(length) > MAX_FORM:
         return visit
     token = await _read_token(request)
-    return replace(visit, csrf_token=token) if isinstance(token, str) else visit
+    return replace(visit, csrf_token=lambda: token) if isinstance(token, str) else visit
 
 
 async def _read_token(request: Request) -> object:
