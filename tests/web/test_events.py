@@ -17,10 +17,10 @@ ADA = User(
 @pytest.mark.parametrize(
     ("event", "level", "text"),
     [
-        (Event(kind="login", user=ADA), logging.INFO, "PeeringDB login of user 7"),
-        (Event(kind="logout", user=ADA), logging.INFO, "PeeringDB logout of user 7"),
-        (Event(kind="rights_changed", user=ADA, previous=ADA), logging.INFO, "PeeringDB rights_changed of user 7"),
-        (Event(kind="refused", reasons=("No.", "Never.")), logging.WARNING, "PeeringDB refused of somebody: No.; Never."),
+        (Event(kind="login", user=ADA), logging.INFO, "login with PeeringDB: login, user 7"),
+        (Event(kind="logout", user=ADA), logging.INFO, "login with PeeringDB: logout, user 7"),
+        (Event(kind="rights_changed", user=ADA, previous=ADA), logging.INFO, "login with PeeringDB: rights_changed, user 7"),
+        (Event(kind="refused", reasons=("No.", "Never.")), logging.WARNING, "login with PeeringDB: refused, nobody known: No.; Never."),
     ],
 )
 def test_is_one_record_of_the_audit_log(event, level, text, caplog):

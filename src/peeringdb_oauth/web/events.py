@@ -40,4 +40,6 @@ class Event:
         }
         said = f": {'; '.join(self.reasons)}" if self.reasons else ""
         level = logging.WARNING if self.kind == "refused" else logging.INFO
-        log.log(level, "PeeringDB %s of %s%s", self.kind, "somebody" if user_id is None else f"user {user_id}", said, extra=fields)
+        log.log(
+            level, "login with PeeringDB: %s, %s%s", self.kind, "nobody known" if user_id is None else f"user {user_id}", said, extra=fields
+        )

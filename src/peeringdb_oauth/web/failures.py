@@ -32,7 +32,9 @@ _FAILURES = {
     StateMismatch: Failure(400, "This login was not started here", "It may belong to another window or browser. Start it again from here."),
     AccessDenied: Failure(403, "You have no access here", "When that has changed, log in again."),
     TokenRejected: Failure(403, "Your login has ended", "PeeringDB no longer accepts it. Log in again to go on."),
-    RateLimited: Failure(503, "PeeringDB asks us to wait", "Too much was asked of it from here. The fault is not yours: try again later."),
+    RateLimited: Failure(
+        503, "PeeringDB asks us to wait", "It takes no requests from this site at the moment. The fault is not yours: try again later."
+    ),
     TransportError: Failure(502, "PeeringDB is not available", _LATER),
     ProviderError: Failure(502, "PeeringDB refused this site", _OPERATOR),
     InvalidIDToken: Failure(502, "PeeringDB's answer cannot be trusted", _LATER),
@@ -55,7 +57,8 @@ def failure_of(error: PeeringDBOAuthError) -> Failure:
 
 def reasons_of(error: PeeringDBOAuthError) -> tuple[str, ...]:
     """Why, in sentences. The library's messages are written for people and hold no secrets; settings are nobody else's business."""
-    if isinstance(error, ConfigurationError):
+    is_about_settings = isinstance(error, ConfigurationError) or (isinstance(error, ProviderError) and error.status == 401)  # noqa: PLR2004
+    if is_about_settings:
         return ()
     reasons = error.reasons if isinstance(error, AccessDenied) else (str(error),)
     return tuple(reason[:1].upper() + reason[1:] for reason in reasons)

@@ -62,7 +62,7 @@ def test_refuses_who_is_not_verified_and_says_why(project, pdb, person, reasons)
     home = visitor.get("/").json()
     assert home["me"] is None
     assert f"{person}@example.net" not in json.dumps(home)
-    assert "PeeringDB refused of user" in project.log
+    assert "login with PeeringDB: refused, user" in project.log
 
 
 def test_cancelled_login_is_no_error_and_no_login(project, pdb):
@@ -166,7 +166,7 @@ def test_no_secret_is_in_a_log_a_cookie_a_page_or_the_database(canned, recording
         assert secret not in canned.log
         assert secret not in json.dumps(visitor.session) + page.text + visitor.get("/").text
         assert secret.encode() not in canned.database.read_bytes()
-    assert "PeeringDB login of user 1" in canned.log
+    assert "login with PeeringDB: login, user 1" in canned.log
 
 
 def test_login_is_not_begun_that_could_only_be_half_done(start, library):
