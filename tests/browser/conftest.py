@@ -82,7 +82,7 @@ class Person:
             self.page.screenshot(path=Path(directory) / f"{name}.png")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium():
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
@@ -93,18 +93,18 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def database(tmp_path_factory):
     return tmp_path_factory.mktemp("sandbox") / "db.sqlite3"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def pdb(database):
     with Sandbox(tls=False, database=str(database)) as sandbox:
         yield sandbox
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """Files of a certificate for this machine, and of its key."""
     directory = tmp_path_factory.mktemp("certificate")
@@ -114,7 +114,7 @@ def certificate(tmp_path_factory):
     return str(directory / "cert.pem"), str(directory / "key.pem")
 
 
-@pytest.fixture(scope="package", params=["flask", "fastapi", "django"])
+@pytest.fixture(scope="module", params=["flask", "fastapi", "django"])
 def portal(request, pdb, certificate):
     from portal_process import PortalProcess  # noqa: PLC0415 - found since the lines above
 
