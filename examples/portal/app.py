@@ -36,6 +36,7 @@ def create_app() -> Flask:
     if app.config["SESSION_COOKIE_SECURE"]:
         app.config["SESSION_COOKIE_NAME"] = "__Host-session"  # so that no other host of the domain can set it
     app.register_blueprint(pages)
+    logged_out.connect(say_goodbye, app)
     members.create(MEMBERS, linked_by_hand=LINKED_BY_HAND)
     return app
 
@@ -46,7 +47,6 @@ def admit(user: User) -> None:
     link_memberships(members, user)
 
 
-@logged_out.connect
 def say_goodbye(_: Flask, event: Event) -> None:
     """After a logout; the event has a reason if PeeringDB could not be told."""
     session.pop("acting_as", None)
