@@ -353,8 +353,9 @@ def test_the_project_hears_of_a_login_before_it_is_one(configure, make_visitor, 
     assert len(hooks.calls) == 2
 
 
-def test_a_hook_that_nobody_would_await_lets_nobody_in(configure, make_visitor, accounts):
-    configure(ON_LOGIN="members_area.hooks.in_disguise")
+@pytest.mark.parametrize("hook", ["in_disguise", "promise"])
+def test_a_hook_that_nobody_would_await_lets_nobody_in(configure, make_visitor, accounts, hook):
+    configure(ON_LOGIN=f"members_area.hooks.{hook}")
     visitor = make_visitor()
     assert visitor.log_in("member").status_code == 500
     assert visitor.get("/me").status_code == 302

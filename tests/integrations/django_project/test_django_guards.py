@@ -369,18 +369,48 @@ def test_nothing_is_looked_for_on_behalf_of_strangers(configure, decorators):
     configure()
     looked = []
 
-    class Found(RequireASNMixin, View):
-        def get_asn(self):
-            looked.append("mixin")
-
+    class Named(RequireASNMixin, View):
         def get(self, _):
             return HttpResponse("open")
 
-    for view in (Found.as_view(), decorators.require_asn(looked.append)(lambda _: HttpResponse("open"))):
+    class Found(Named):
+        def get_asn(self):
+            looked.append("mixin")
+
+    class OneOfOurs(Found):
+        asn = (64500,)
+
+    views = [Found.as_view(), OneOfOurs.as_view(), Named.as_view(get_asn=lambda: looked.append("argument"))]
+    for view in (*views, decorators.require_asn(looked.append)(lambda _: HttpResponse("open"))):
         request = RequestFactory().get("/x", headers={"Accept": "text/html"})
         request.session, request.user = SessionStore(), AnonymousUser()
         assert view(request).status_code == 302
     assert looked == []
+
+
+def test_get_asn_may_ask_the_function_that_it_replaces(visitor, person):
+    from django.http import HttpResponse
+    from django.test import RequestFactory
+    from django.views import View
+
+    from peeringdb_oauth.integrations.django import RequireASNMixin
+
+    class Found(RequireASNMixin, View):
+        asn = staticmethod(lambda request: {"/mine": 64500, "/theirs": 64511}.get(request.path))
+
+        def get(self, _):
+            return HttpResponse("open")
+
+    class Same(Found):
+        def get_asn(self):
+            return super().get_asn()
+
+    visitor.log_in(person.login)
+    for view in (Found.as_view(), Same.as_view()):
+        for path, status in [("/mine", 200), ("/theirs", 403), ("/nothing", 403)]:
+            request = RequestFactory().get(path)
+            request.session, request.user = visitor.client.session, _account(person)
+            assert view(request).status_code == status
 
 
 def test_what_accounts_must_have_the_logins_rule_says(configure, make_visitor):

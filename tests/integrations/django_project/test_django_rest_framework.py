@@ -213,33 +213,51 @@ def test_an_url_without_the_argument_is_found_out_by_the_first_visitor(visitor):
         visitor.get("/api/missing")
 
 
-def test_rights_are_asked_for_at_that_moment(api, login, pdb):
-    from django.test import RequestFactory
-    from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
-    from rest_framework.request import Request
+def test_rights_are_asked_for_at_that_moment(api, access_token, pdb):
+    person = pdb.add_person("Api User", networks={64500: 15})
+    client = api(access_token(person.login))
+    assert client.get("/api/now").json() == [64500]
+    pdb.change(person.login, networks={64500: 15, 64501: 1})
+    assert client.get("/api/constant").status_code == 200, "where PeeringDB's word counts for longer"
+    assert client.get("/api/now").json() == [64500, 64501], "and the view knows no more than the permission"
+    pdb.change(person.login, networks={})
+    assert client.get("/api/now").status_code == 403
 
-    from peeringdb_oauth.integrations.django.rest_framework import PeeringDBAuthentication, RequireASN
 
-    api()
+def test_an_id_token_cannot_say_what_is_true_at_that_moment(api, login):
+    token = login("member", scope=("openid", "profile", "email", "networks", "amr")).token.id_token
+    assert api(token).get("/api/constant").status_code == 200
+    answer = api(token).get("/api/now")
+    assert answer.status_code == 401
+    assert 'error="invalid_token"' in answer["WWW-Authenticate"]
+    assert "send an access token" in answer.json()["detail"]
 
-    class Now(RequireASN):
-        asn = 64500
-        max_age = 0
 
-    def ask(token):
-        request = Request(
-            RequestFactory().get("/x", headers={"Authorization": f"Bearer {token}"}), authenticators=[PeeringDBAuthentication()]
-        )
-        return Now().has_permission(request, SimpleNamespace(kwargs={}))
+@pytest.mark.parametrize("path", ["/api/networks/64500", "/api/constant"])
+def test_a_token_that_was_not_granted_the_networks_says_so(api, access_token, path):
+    answer = api(access_token("orgadmin", scope=("profile", "email"))).get(path)
+    assert answer.status_code == 403
+    assert 'error="insufficient_scope"' in answer["WWW-Authenticate"]
+    assert 'scope="networks"' in answer["WWW-Authenticate"]
 
-    login = login("tobedisabled", scope=("openid", "profile", "email", "networks", "amr"))
-    assert ask(login.token.access_token)
-    with pytest.raises(AuthenticationFailed, match="send an access token"):
-        ask(login.token.id_token)
-    pdb.change("tobedisabled", networks={})
-    with pytest.raises(PermissionDenied):
-        ask(login.token.access_token)
-    pdb.change("tobedisabled", networks={64500: 1, 64501: 1, 65550: 1})
+
+def test_what_another_way_to_authenticate_vouches_for_is_not_peeringdbs_word(api, access_token):
+    """Be it a user of PeeringDB's; nor does PeeringDB see what such a caller sent."""
+    for scheme in ("Bearer", "Api-Key"):
+        answer = api(access_token("member"), scheme).get("/api/look-alike")
+        assert (answer.status_code, answer.json()["detail"]) == (403, "PeeringDB does not vouch for this request")
+
+
+def test_nothing_is_looked_for_on_behalf_of_strangers(api, visitor):
+    from django.contrib.auth.models import User
+    from members_area.api import looked_for
+
+    looked_for.clear()
+    visitor.client.force_login(User.objects.create(username="local"), backend="django.contrib.auth.backends.ModelBackend")
+    for path in ("/api/found/1", "/api/found-ours/1"):
+        assert visitor.get(path, accept="application/json").status_code == 403
+        assert api().get(path).status_code == 403
+    assert looked_for == []
 
 
 def test_a_function_that_finds_no_network_refuses_the_token(api, access_token):
@@ -255,12 +273,17 @@ def test_a_function_that_finds_no_network_refuses_the_token(api, access_token):
     class Found(RequireASN):
         asn = staticmethod(lambda _: found.pop() if found else None)
 
+    class Same(Found):
+        def get_asn(self, request, view):
+            return super().get_asn(request, view)
+
     headers = {"Authorization": f"Bearer {access_token('member')}"}
     request = Request(RequestFactory().get("/x", headers=headers), authenticators=[PeeringDBAuthentication()])
-    with pytest.raises(PermissionDenied, match="not an AS number"):
-        Found().has_permission(request, SimpleNamespace(kwargs={}))
-    found.append(64500)
-    assert Found().has_permission(request, SimpleNamespace(kwargs={}))
+    for permission in (Found(), Same()):
+        with pytest.raises(PermissionDenied, match="not an AS number"):
+            permission.has_permission(request, SimpleNamespace(kwargs={}))
+        found.append(64500)
+        assert permission.has_permission(request, SimpleNamespace(kwargs={}))
 
 
 def test_a_wrong_attribute_is_found_out_at_once():

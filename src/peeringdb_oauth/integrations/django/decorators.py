@@ -32,7 +32,8 @@ def require_asn(
 ) -> Callable[[View], View]:
     """Only for who may do this with that network; the rest are sent to log in, or told why not. ``request.peeringdb`` is who it is.
 
-    ``asn``: the name of the view's argument, one number or several of which one suffices, or a function of the request.
+    ``asn``: the name of the view's argument, one number or several of which one suffices, or a function of the request, which is called
+    for nobody who is not logged in.
     ``max_age``: for how many seconds PeeringDB's word counts.
     """
     return Guard.of(asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa, max_age=max_age).protect
@@ -50,7 +51,11 @@ def require_peeringdb(view: Any = None, *, mfa: bool = False, max_age: float | N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """What a view asks of its visitors. ``find_asn``: the network that a request is about, from the request and the view's arguments."""
+    """What a view asks of its visitors.
+
+    ``find_asn``: the network that a request is about, from the request and the view's arguments; or a function that finds it, to be
+    called for nobody who is not logged in.
+    """
 
     rule: AccessRule
     find_asn: Callable[[HttpRequest, dict[str, Any]], object]
@@ -100,6 +105,11 @@ class Guard:
         except Refused as refused:
             return response_of(request, refused.answer)
         return None
+
+
+def found(asn: object) -> object:
+    """What `Guard.find_asn` gave, or finds now. Nothing is no AS number: None would mean that no network is asked for."""
+    return asn() or "" if callable(asn) else asn
 
 
 def _finder(asn: ASN) -> Callable[[HttpRequest, dict[str, Any]], object]:

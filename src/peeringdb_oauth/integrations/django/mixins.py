@@ -9,7 +9,7 @@ from django.views import View
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.profile import Permission
 
-from .decorators import ASN, Guard
+from .decorators import ASN, Guard, found
 
 
 class RequireASNMixin:
@@ -34,11 +34,13 @@ class RequireASNMixin:
     def get_asn(self) -> object:
         """The network that this request is about."""
         view: Any = self
-        return _guard_of(self).find_asn(view.request, view.kwargs)
+        return found(_guard_of(self).find_asn(view.request, view.kwargs))
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """The view, for who may see it."""
-        guard = replace(_guard_of(self), find_asn=lambda _request, _kwargs: self._asn(), name=None)
+        guard = replace(_guard_of(self), name=None)
+        if getattr(self.get_asn, "__func__", None) is not RequireASNMixin.get_asn:  # then it looks for nothing on behalf of strangers
+            guard = replace(guard, find_asn=lambda _request, _kwargs: self.get_asn)
         view: Any = super()
         if not getattr(self, "view_is_async", False):
             return guard.protect(view.dispatch)(request, *args, **kwargs)
@@ -47,11 +49,6 @@ class RequireASNMixin:
             return await view.dispatch(*args, **kwargs)
 
         return guard.protect(dispatch)(request, *args, **kwargs)
-
-    def _asn(self) -> object:
-        """The number; or where the view's own code finds it, that code, to be called when it is known who asks."""
-        is_own = type(self).get_asn is not RequireASNMixin.get_asn and isinstance(self.asn, str)
-        return self.get_asn if is_own else self.get_asn()
 
 
 def _guard_of(view: RequireASNMixin | type[RequireASNMixin]) -> Guard:

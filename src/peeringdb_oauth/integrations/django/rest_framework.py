@@ -13,6 +13,7 @@ from rest_framework.exceptions import APIException, AuthenticationFailed, NotAut
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.bearer import REALM
 from peeringdb_oauth.errors import AccessDenied, TokenRejected, TransportError
 from peeringdb_oauth.profile import Permission, User
@@ -20,7 +21,7 @@ from peeringdb_oauth.web import Answer, Refused, parse_asn
 
 from .access import require, rule_here
 from .application import application
-from .decorators import ASN, Guard
+from .decorators import ASN, Guard, found
 from .models import PeeringDBIdentity
 from .visits import visit_of
 
@@ -36,10 +37,10 @@ class PeeringDBAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, User] | None:
         """Account and user; None if there is no such token. Raises: DRF's errors, for 401, 403 and 503."""
-        scheme, _ = _sent(request)
-        if scheme.lower() != "bearer":
+        token = _bearer_token(request)
+        if token is None:
             return None
-        user = _verify(request)
+        user = _verify(request, token)
         return _account_of(user), user
 
     def authenticate_header(self, request: Request) -> str:
@@ -51,6 +52,7 @@ class RequireASN(BasePermission):
     """Subclass it, with attributes as `RequireASNMixin` has them.
 
     It takes a bearer token's user, and with DRF's ``SessionAuthentication`` also who is logged in with PeeringDB in the browser.
+    With ``max_age`` an ID token that is older is refused, and ``request.auth`` is what PeeringDB says now.
     """
 
     message = "PeeringDB does not vouch for this request"
@@ -67,17 +69,17 @@ class RequireASN(BasePermission):
 
     def get_asn(self, request: Request, view: Any) -> object:
         """The network that this request is about."""
-        return _guard_of(self).find_asn(request, view.kwargs)
+        return found(_guard_of(self).find_asn(request, view.kwargs))
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Whether this was a token or a login of PeeringDB's. Raises: DRF's errors, with the reasons, when it does not suffice."""
-        guard = _guard_of(self)
-        is_own = type(self).get_asn is not RequireASN.get_asn and isinstance(self.asn, str)
-        find = partial(self.get_asn, request, view)  # what it looks for is nothing for strangers
-        if isinstance(request.auth, User):
-            _check(guard, request, find())
-        elif isinstance(request.successful_authenticator, SessionAuthentication):
-            _check_session(guard, request, find if is_own else find())
+        guard, authenticator = _guard_of(self), request.successful_authenticator
+        is_own = getattr(self.get_asn, "__func__", None) is not RequireASN.get_asn  # then it looks for nothing on behalf of strangers
+        asn = partial(self.get_asn, request, view) if is_own else guard.find_asn(request, view.kwargs)
+        if isinstance(authenticator, PeeringDBAuthentication):
+            _check_token(guard, request, found(asn))
+        elif isinstance(authenticator, SessionAuthentication):
+            _check_session(guard, request, asn)
         else:  # nobody, or somebody else's token, whatever cookie is beside it
             return False
         return True
@@ -93,17 +95,15 @@ def _guard_of(permission: RequireASN | type[RequireASN]) -> Guard:
     )
 
 
-def _check(guard: Guard, request: Request, asn: object) -> None:
-    asn = asn() if callable(asn) else asn
-    if asn is None and guard.rule.asn is None:
-        asn = ""  # None would mean that no network is asked for
-    _verify(request, asn=parse_asn(asn), rule=rule_here(guard.rule), max_age=guard.max_age)
+def _check_token(guard: Guard, request: Request, asn: object) -> None:
+    token = _bearer_token(request) or ""
+    request.auth = _verify(request, token, asn=parse_asn(asn), rule=rule_here(guard.rule), max_age=guard.max_age)
 
 
-def _verify(request: Request, **conditions: Any) -> User:
-    """Who sent the token, if it meets the conditions. Raises: DRF's errors."""
+def _verify(request: Request, token: str, *, asn: int | None = None, rule: AccessRule | None = None, max_age: float | None = None) -> User:
+    """As `BearerVerifier.verify`. Raises: DRF's errors."""
     try:
-        return application().verifier.verify(_sent(request)[1], **conditions)
+        return application().verifier.verify(token, asn=asn, rule=rule, max_age=max_age)
     except TokenRejected as error:
         request.peeringdb_challenge = error.www_authenticate
         raise AuthenticationFailed(str(error)) from None
@@ -113,9 +113,10 @@ def _verify(request: Request, **conditions: Any) -> User:
         raise _unavailable(error) from None
 
 
-def _sent(request: Request) -> tuple[str, str]:
+def _bearer_token(request: Request) -> str | None:
+    """None for anything else, which is not for PeeringDB to see."""
     scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
-    return scheme, token.strip()
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _check_session(guard: Guard, request: Request, asn: object) -> None:

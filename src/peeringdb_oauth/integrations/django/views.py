@@ -69,8 +69,8 @@ class _Arrival:
             self._account = auth.authenticate(self._request, peeringdb_user=user)
             if self._account is None:
                 raise AccessDenied("this site lets nobody in with PeeringDB: ask the people who run it")
-            if on_login is not None and inspect.iscoroutine(result := on_login(self._request, user, self._account)):
-                result.close()
+            if on_login is not None and inspect.isawaitable(result := on_login(self._request, user, self._account)):
+                getattr(result, "close", lambda: None)()
                 raise ConfigurationError("ON_LOGIN: must not be async: nobody would wait for what it refuses")
 
     def log_in(self) -> None:

@@ -5,8 +5,10 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from peeringdb_oauth import Permission
+from peeringdb_oauth import Permission, User
 from peeringdb_oauth.integrations.django.rest_framework import PeeringDBAuthentication, RequireASN
+
+looked_for = []
 
 
 class MayUpdate(RequireASN):
@@ -23,7 +25,12 @@ class IsFresh(IsOurs):
 
 class KnowsItself(RequireASN):
     def get_asn(self, request, view):
+        looked_for.append(view.kwargs["pk"])
         return {1: 64500, 2: 64499}.get(view.kwargs["pk"])
+
+
+class KnowsItselfOfOurs(KnowsItself):
+    asn = (64500, 64499)
 
 
 class Me(APIView):
@@ -67,6 +74,23 @@ class Foreign(APIView):
         return Response("ours")
 
 
+class _LookAlike(BaseAuthentication):
+    def authenticate(self, request):
+        return "somebody", User(id=2, verified_user=True, verified_email=True)
+
+
+class LookAlike(Foreign):
+    authentication_classes = (_LookAlike,)
+
+
+class Now(APIView):
+    authentication_classes = (PeeringDBAuthentication,)
+    permission_classes = (IsFresh,)
+
+    def get(self, request):
+        return Response(request.auth.asns)
+
+
 class Fresh(Constant):
     authentication_classes = (SessionAuthentication,)
     permission_classes = (IsFresh,)
@@ -87,6 +111,10 @@ class Found(APIView):
 
     def get(self, request, pk):
         return Response("found")
+
+
+class FoundOurs(Found):
+    permission_classes = (KnowsItselfOfOurs,)
 
 
 class Missing(Constant):
