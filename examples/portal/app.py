@@ -49,7 +49,6 @@ def admit(user: User) -> None:
 
 def say_goodbye(_: Flask, event: Event) -> None:
     """After a logout; the event has a reason if PeeringDB could not be told."""
-    session.pop("acting_as", None)
     flash("You are logged out here, but PeeringDB could not be told to end our access." if event.reasons else "You are logged out.")
 
 

@@ -37,7 +37,6 @@ def admit(user: User) -> None:
 def say_goodbye(request: Request, event: Event) -> None:
     """After a logout; the event has a reason if PeeringDB could not be told."""
     if event.kind == "logout":
-        request.session.pop("acting_as", None)
         flash(
             request,
             "You are logged out here, but PeeringDB could not be told to end our access." if event.reasons else "You are logged out.",

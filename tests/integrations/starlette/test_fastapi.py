@@ -351,3 +351,17 @@ def test_a_listener_that_fails_later_ends_no_login(make_portal):
     with pytest.raises(ZeroDivisionError):
         browser.get("/networks/64511")
     assert browser.get("/mfa").status_code == 200
+
+
+def test_a_forgotten_depends_is_an_error_and_not_an_open_endpoint(make_portal):
+    def make_app(pdb):
+        app = FastAPI(middleware=[pdb.session_middleware])
+
+        @app.get("/open")
+        def endpoint(user=pdb.require()):  # noqa: B008 - the mistake
+            return f"open to {user}"
+
+        return app
+
+    with pytest.raises(TypeError, match="as a default it protects nothing"):
+        make_portal(make_app).browser().get("/open")

@@ -37,6 +37,10 @@ class Requirement:
         """Who is logged in, or sent the token, if they may."""
         return await self._check(request, self._asn_of(request))
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
+        # What FastAPI does with the default of a query parameter, which this is where somebody forgets the Depends: and lets everybody in.
+        raise TypeError("write Annotated[User, Depends(pdb.require())]: as a default it protects nothing")
+
     def guard(self, endpoint: Callable[[Request, User], Awaitable[Response] | Response]) -> Callable[[Request], Awaitable[Response]]:
         """Decorator: an endpoint of Starlette only for who may; it gets the user as its second argument."""
 
