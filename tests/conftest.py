@@ -17,8 +17,11 @@ from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.tls import tls_context
 
-settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
-settings.load_profile("unhurried")
+# The same examples in every run, so that a red run can be repeated. Others: --hypothesis-profile=random, which prints how to repeat them.
+# No deadline: a busy machine is not a failure.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.load_profile("repeatable")
 
 # A shell that runs the tests in the background has them ignore these, and so would everything that the tests start.
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):

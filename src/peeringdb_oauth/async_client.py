@@ -18,7 +18,7 @@ from requests.utils import get_environ_proxies, select_proxy
 
 from . import exchange
 from .authorization import AuthorizationRequest, Callback
-from .budget import Budget
+from .budget import Booking, Budget
 from .config import ClientConfig
 from .errors import ConfigurationError, InvalidResponse, PeeringDBOAuthError, RateLimited, TransportError
 from .exchange import Alone, Call, Clock, Exchange, Login, Provider, Step
@@ -151,7 +151,7 @@ class AsyncClient:
             lock.release()
 
     async def _send(self, request: HTTPRequest) -> HTTPResponse:
-        await self._admit(request)
+        booking = await self._admit(request)
         response = None
         try:
             async with self._transmit(request) as answer:
@@ -161,20 +161,21 @@ class AsyncClient:
         except (aiohttp.ClientError, OSError) as error:
             raise TransportError(_explain(error, request, self.config.timeout)) from _without_secrets(error)
         finally:  # nothing is awaited here: a cancelled task can be cancelled once more
-            self._budget.settle(request, response, self._monotonic())
+            self._budget.settle(booking, response, self._monotonic())
             self._settled.set()
         return response
 
-    async def _admit(self, request: HTTPRequest) -> None:
+    async def _admit(self, request: HTTPRequest) -> Booking:
         # Nobody is overtaken, but by a login that is half-way: its code is spent.
-        if (request.booked == 0 or not self._queue.locked()) and self._budget.admit(request, self._monotonic()):
-            return
+        if (request.booked == 0 or not self._queue.locked()) and (booking := self._budget.admit(request, self._monotonic())):
+            return booking
         timeout = self.config.timeout
         try:
             async with asyncio.timeout(timeout), self._queue:
-                while not self._budget.admit(request, self._monotonic()):
+                while (booking := self._budget.admit(request, self._monotonic())) is None:
                     self._settled.clear()
                     await self._settled.wait()
+                return booking
         except TimeoutError:
             raise RateLimited(
                 f"too many requests to PeeringDB are waiting for their answers, for {timeout:g} s now", retry_after=timeout

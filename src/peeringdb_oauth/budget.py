@@ -6,6 +6,7 @@ It is not thread-safe by itself: its driver holds one lock around each call.
 
 import math
 from collections import deque
+from dataclasses import dataclass
 
 from .errors import RateLimited
 from .messages import HTTPRequest, HTTPResponse
@@ -16,24 +17,33 @@ REFUSALS = 10  # answers of 401 or 403; PeeringDB blocks the whole address at th
 _ROUNDING = 1e-6  # seconds; whoever waited exactly as long as we said must not miss it by a rounding error
 
 
+@dataclass(slots=True, eq=False)
+class Booking:
+    """A request that was admitted, and for how many requests it stands: itself, and those that it announced."""
+
+    request: HTTPRequest
+    at: float
+    requests: int
+
+
 class Budget:
     """The state of one client. ``requests_per_minute``: None for no limit of its own; PeeringDB's other limits hold all the same."""
 
     def __init__(self, requests_per_minute: int | None) -> None:
         self._requests_per_minute = requests_per_minute
-        self._booked: deque[float] = deque()  # when each request of the last minute was booked
+        self._bookings: deque[Booking] = deque()  # of the last minute, in the order of time
         self._refusals = 0  # as PeeringDB counts them: each within a minute of the one before, however long the row gets
         self._in_flight = 0
         self._silent_until = self._paused_until = self._refusals_until = -math.inf
 
-    def admit(self, request: HTTPRequest, now: float) -> bool:
-        """Take a request on, and True; False: wait until one in flight has ended, then ask again.
+    def admit(self, request: HTTPRequest, now: float) -> Booking | None:
+        """Take a request on; None: wait until one in flight has ended, then ask again.
 
-        Every admitted request must be ended with `settle`, once. Raises: `RateLimited` when waiting for others would not help.
+        Every booking must be ended with `settle`, once. Raises: `RateLimited` when waiting for others would not help.
         """
         due = now + _ROUNDING
-        while self._booked and self._booked[0] <= due - WINDOW:
-            self._booked.popleft()
+        while self._bookings and self._bookings[0].at <= due - WINDOW:
+            self._bookings.popleft()
         if self._refusals_until <= due:
             self._refusals = 0
         if due < self._paused_until:
@@ -49,25 +59,21 @@ class Budget:
                 f"PeeringDB refused {REFUSALS} requests, each within a minute of the one before, and blocks this address at the next one",
                 self._refusals_until - now,
             )
-        if self._requests_per_minute is not None and len(self._booked) + request.booked > self._requests_per_minute:
-            excess = len(self._booked) + request.booked - self._requests_per_minute
-            raise _limited(
-                f"this client's {self._requests_per_minute} requests a minute are used up (PeeringDB grants 120 to one address)",
-                self._booked[excess - 1] + WINDOW - now,
-            )
+        self._check_minute(request, now)
         # Every one in flight may yet be refused: together with those already refused they stay below the eleventh.
         if self._refusals + self._in_flight >= REFUSALS:
-            return False
+            return None
         self._in_flight += 1
-        self._booked.extend([now] * request.booked)
-        return True
+        booking = Booking(request, now, request.booked)
+        self._bookings.append(booking)
+        return booking
 
     def forget_in_flight(self) -> None:
         """In a process that was forked: nothing is under way here."""
         self._in_flight = 0
 
-    def settle(self, request: HTTPRequest, response: HTTPResponse | None, now: float) -> None:
-        """End an admitted request; ``response`` is None when there was none.
+    def settle(self, booking: Booking, response: HTTPResponse | None, now: float) -> None:
+        """End a booking; ``response`` is None when there was none.
 
         A lost answer counts for nothing, or every outage would end a minute later here; but one that was lost during the silence
         was most likely one more 401, which made it longer.
@@ -75,15 +81,29 @@ class Budget:
         self._in_flight -= 1
         status = None if response is None else response.status
         if status != 200:  # noqa: PLR2004 - then what was booked for the time after it is not needed
-            for _ in range(min(request.booked - 1, len(self._booked))):
-                self._booked.pop()
+            booking.requests = min(booking.requests, 1)
         if status in (401, 403):
             self._refusals += 1
             self._refusals_until = now + WINDOW
-        if request.method == "POST" and (status == 401 or (status is None and now < self._silent_until)):  # noqa: PLR2004
+        if booking.request.method == "POST" and (status == 401 or (status is None and now < self._silent_until)):  # noqa: PLR2004
             self._silent_until = now + SILENCE
         if response is not None and status == 429:  # noqa: PLR2004
             self._paused_until = max(self._paused_until, now + retry_after(response))
+
+    def _check_minute(self, request: HTTPRequest, now: float) -> None:
+        if self._requests_per_minute is None:
+            return
+        excess = sum(booking.requests for booking in self._bookings) + request.booked - self._requests_per_minute
+        if excess <= 0:
+            return
+        for booking in self._bookings:  # until those that leave the window make room enough
+            excess -= booking.requests
+            if excess <= 0:
+                break
+        raise _limited(
+            f"this client's {self._requests_per_minute} requests a minute are used up (PeeringDB grants 120 to one address)",
+            booking.at + WINDOW - now,
+        )
 
 
 def _limited(reason: str, wait: float) -> RateLimited:

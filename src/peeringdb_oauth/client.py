@@ -160,8 +160,8 @@ class Client:
 
     def _send(self, request: HTTPRequest) -> HTTPResponse:
         with self._budget_changed:
-            admitted = self._budget_changed.wait_for(lambda: self._budget.admit(request, self._monotonic()), self.config.timeout)
-        if not admitted:
+            booking = self._budget_changed.wait_for(lambda: self._budget.admit(request, self._monotonic()), self.config.timeout)
+        if booking is None:
             raise RateLimited(
                 f"too many requests to PeeringDB are waiting for their answers, for {self.config.timeout:g} s now",
                 retry_after=self.config.timeout,
@@ -178,7 +178,7 @@ class Client:
             raise TransportError(_explain(error, request, self.config.timeout)) from error
         finally:
             with self._budget_changed:
-                self._budget.settle(request, response, self._monotonic())
+                self._budget.settle(booking, response, self._monotonic())
                 self._budget_changed.notify_all()  # not one: the news may be that all of them must fail fast
         return response
 
