@@ -1,4 +1,6 @@
-"""Asynchronous logins over TLS: one by one against bare aiohttp, in CPU time; 50 in flight against Authlib, by the clock."""
+"""Asynchronous logins over TLS: one by one against bare aiohttp, in CPU time; 50 in
+flight against Authlib, by the clock.
+"""
 
 import asyncio
 import os
@@ -32,12 +34,23 @@ def measure(provider: Provider, rounds: int) -> Iterator[Row]:
             return await client.log_in(*pending.pop())
 
         each = {OURS: ours, BARE: _bare(provider, session)}
-        samples = interleave({name: _one_by_one(runner, log_in) for name, log_in in each.items()}, rounds=rounds, size=CALLS)
+        samples = interleave(
+            {name: _one_by_one(runner, log_in) for name, log_in in each.items()},
+            rounds=rounds,
+            size=CALLS,
+        )
         yield at_most(1.3, "log in, async, CPU", samples, OURS, BARE)
 
-        each = {OURS: ours, AUTHLIB: _authlib(provider, httpx2=True), AUTHLIB_HTTPX: _authlib(provider, httpx2=False)}
+        each = {
+            OURS: ours,
+            AUTHLIB: _authlib(provider, httpx2=True),
+            AUTHLIB_HTTPX: _authlib(provider, httpx2=False),
+        }
         samples = interleave(
-            {name: _in_flight(runner, log_in) for name, log_in in each.items()}, rounds=crowds, clock=time.perf_counter, size=IN_FLIGHT
+            {name: _in_flight(runner, log_in) for name, log_in in each.items()},
+            rounds=crowds,
+            clock=time.perf_counter,
+            size=IN_FLIGHT,
         )
         for other in (AUTHLIB_HTTPX, AUTHLIB):
             yield faster(10, f"log in, async, {IN_FLIGHT} in flight, clock", samples, OURS, other)
@@ -80,8 +93,12 @@ def _bare(provider: Provider, session: aiohttp.ClientSession) -> LogIn:
 
 
 def _authlib(provider: Provider, *, httpx2: bool) -> LogIn:
-    """Its "OAuth for HTTPX": a client for each login. It takes httpx2, or else httpx, which it calls deprecated."""
-    for name in [name for name in sys.modules if name.startswith("authlib.integrations.httpx_client")]:
+    """Its "OAuth for HTTPX": a client for each login. It takes httpx2, or else httpx,
+    which it calls deprecated.
+    """
+    for name in [
+        name for name in sys.modules if name.startswith("authlib.integrations.httpx_client")
+    ]:
         del sys.modules[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -92,15 +109,23 @@ def _authlib(provider: Provider, *, httpx2: bool) -> LogIn:
         finally:
             if not httpx2:
                 del sys.modules["httpx2"]
-    # httpx loads all of certifi for each client. httpx2 leaves it to the system's directory, of which OpenSSL reads what it needs.
+    # httpx loads all of certifi for each client. httpx2 leaves it to the system's
+    # directory, of which OpenSSL reads what it needs.
     authorities = str(provider.ca_file if httpx2 else provider.bundle)
 
     async def log_in() -> object:
         os.environ["SSL_CERT_FILE"] = authorities
         async with AsyncOAuth2Client(
-            CLIENT_ID, CLIENT_SECRET, redirect_uri=REDIRECT_URI, state="a-state", token_endpoint_auth_method="client_secret_post"
+            CLIENT_ID,
+            CLIENT_SECRET,
+            redirect_uri=REDIRECT_URI,
+            state="a-state",
+            token_endpoint_auth_method="client_secret_post",
         ) as client:
-            await client.fetch_token(f"{provider.base_url}/oauth2/token/", authorization_response=CALLBACK)
+            await client.fetch_token(
+                f"{provider.base_url}/oauth2/token/",
+                authorization_response=CALLBACK,
+            )
             return (await client.get(f"{provider.base_url}/profile/v1")).json()
 
     return log_in

@@ -1,4 +1,6 @@
-"""What comes before a login: importing the library, in fresh interpreters, and the address to send the browser to."""
+"""What comes before a login: importing the library, in fresh interpreters, and the
+address to send the browser to.
+"""
 
 import subprocess
 import sys
@@ -23,13 +25,20 @@ def measure(rounds: int) -> Iterator[Row]:
     """The rows of this file."""
     client = Client(ClientConfig(client_id=CLIENT_ID, redirect_uri=REDIRECT_URI))
     session = OAuth2Session(
-        CLIENT_ID, CLIENT_SECRET, scope="profile email networks amr", redirect_uri=REDIRECT_URI, code_challenge_method="S256"
+        CLIENT_ID,
+        CLIENT_SECRET,
+        scope="profile email networks amr",
+        redirect_uri=REDIRECT_URI,
+        code_challenge_method="S256",
     )
     endpoint = "https://auth.peeringdb.com/oauth2/authorize/"
     samples = interleave(
         {
             OURS: client.authorization_request,
-            AUTHLIB: lambda: session.create_authorization_url(endpoint, code_verifier=generate_token(48)),
+            AUTHLIB: lambda: session.create_authorization_url(
+                endpoint,
+                code_verifier=generate_token(48),
+            ),
         },
         rounds=rounds,
         calls=100,
@@ -45,7 +54,15 @@ def _import_times(rounds: int) -> Samples:
     seconds: dict[str, list[float]] = {name: [] for name in IMPORTS}
     for _ in range(rounds):
         for name, statement in IMPORTS.items():
-            program = f"import time\nstart = time.process_time()\n{statement}\nprint(time.process_time() - start)"
-            done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)  # noqa: S603 - our own words
+            program = (
+                f"import time\nstart = time.process_time()\n{statement}\nprint(time.process_time()"
+                " - start)"
+            )
+            done = subprocess.run(  # noqa: S603
+                [sys.executable, "-c", program],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
             seconds[name].append(float(done.stdout))
     return Samples(seconds=seconds)

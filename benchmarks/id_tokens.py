@@ -1,4 +1,6 @@
-"""Verifying ID tokens: ours against the bare signature, and against four libraries as their documentation shows them."""
+"""Verifying ID tokens: ours against the bare signature, and against four libraries as
+their documentation shows them.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +13,16 @@ from jose import jwt as python_jose
 from joserfc import jwk
 from joserfc import jwt as joserfc
 from measure import Row, Samples, at_most, faster, interleave
-from provider import ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, SignedToken, jwks, public_key, sign_id_token
+from provider import (
+    ACCESS_TOKEN,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    REDIRECT_URI,
+    SignedToken,
+    jwks,
+    public_key,
+    sign_id_token,
+)
 
 from peeringdb_oauth import Client, ClientConfig
 from peeringdb_oauth.bearer import BearerVerifier
@@ -38,7 +49,11 @@ def measure(rounds: int) -> Iterator[Row]:
     verifier = BearerVerifier(client)
     candidates: dict[str, Verify] = {name: peer(few.text) for name, peer in _PEERS.items()}
     candidates["BearerVerifier"] = lambda: verifier.verify(few.text)
-    samples = interleave(candidates, rounds=rounds, calls=dict.fromkeys(_PEERS, 10) | {"BearerVerifier": 500})
+    samples = interleave(
+        candidates,
+        rounds=rounds,
+        calls=dict.fromkeys(_PEERS, 10) | {"BearerVerifier": 500},
+    )
     yield faster(30, "a repeated bearer token", samples, "BearerVerifier", samples.fastest(*_PEERS))
 
 
@@ -52,8 +67,18 @@ def _against(samples: Samples, best: str, goal: float, title: str) -> Iterator[R
 
 def _client() -> Client:
     """A client of PeeringDB that has its keys already."""
-    client = Client(ClientConfig(client_id=CLIENT_ID, client_secret=CLIENT_SECRET, redirect_uri=REDIRECT_URI, requests_per_minute=None))
-    client.provider.key_cache.store(KeySet.from_jwks(jwks()), now=time.time())  # as a fetch from PeeringDB would
+    client = Client(
+        ClientConfig(
+            client_id=CLIENT_ID,
+            client_secret=CLIENT_SECRET,
+            redirect_uri=REDIRECT_URI,
+            requests_per_minute=None,
+        ),
+    )
+    client.provider.key_cache.store(
+        KeySet.from_jwks(jwks()),
+        now=time.time(),
+    )  # as a fetch from PeeringDB would
     return client
 
 
@@ -72,7 +97,9 @@ def _bare(token: SignedToken) -> Verify:
 
 
 def _joserfc(token: str) -> Verify:
-    """Its guide's "JSON Web Token": decode with a key set, validate with a registry; both are kept."""
+    """Its guide's "JSON Web Token": decode with a key set, validate with a registry;
+    both are kept.
+    """
     keys = jwk.KeySet.import_key_set(jwks())  # type: ignore[arg-type]
     registry = joserfc.JWTClaimsRegistry(
         iss={"essential": True, "value": ISSUER},
@@ -97,19 +124,33 @@ def _pyjwt(token: str) -> Verify:
     def verify() -> object:
         key = keys[pyjwt.get_unverified_header(token)["kid"]]
         required = {"require": ["iss", "sub", "aud", "exp", "iat"]}
-        return pyjwt.decode(token, key, algorithms=["RS256"], audience=CLIENT_ID, issuer=ISSUER, options=required)  # type: ignore[arg-type]
+        return pyjwt.decode(
+            token,
+            key,
+            algorithms=["RS256"],
+            audience=CLIENT_ID,
+            issuer=ISSUER,
+            options=required,
+        )  # type: ignore[arg-type]
 
     return verify
 
 
 def _authlib(token: str) -> Verify:
-    """Its "OpenID Connect" client: joserfc's decoding, then the claims class for the code flow; the key set is kept."""
+    """Its "OpenID Connect" client: joserfc's decoding, then the claims class for the
+    code flow; the key set is kept.
+    """
     keys = jwk.KeySet.import_key_set(jwks())  # type: ignore[arg-type]
     options = {"iss": {"values": [ISSUER]}}
 
     def verify() -> object:
         decoded = joserfc.decode(token, keys, algorithms=["RS256"])
-        claims = CodeIDToken(decoded.claims, decoded.header, options, {"client_id": CLIENT_ID, "access_token": ACCESS_TOKEN})
+        claims = CodeIDToken(
+            decoded.claims,
+            decoded.header,
+            options,
+            {"client_id": CLIENT_ID, "access_token": ACCESS_TOKEN},
+        )
         claims.validate(leeway=120)
         return claims
 
@@ -117,9 +158,23 @@ def _authlib(token: str) -> Verify:
 
 
 def _python_jose(token: str) -> Verify:
-    """Its `jwt.decode` with a JWK Set; it insists on the access token where there is an at_hash."""
+    """Its `jwt.decode` with a JWK Set; it insists on the access token where there is an
+    at_hash.
+    """
     keys = jwks()
-    return lambda: python_jose.decode(token, keys, algorithms="RS256", audience=CLIENT_ID, issuer=ISSUER, access_token=ACCESS_TOKEN)
+    return lambda: python_jose.decode(
+        token,
+        keys,
+        algorithms="RS256",
+        audience=CLIENT_ID,
+        issuer=ISSUER,
+        access_token=ACCESS_TOKEN,
+    )
 
 
-_PEERS: Mapping[str, Callable[[str], Verify]] = {"joserfc": _joserfc, "PyJWT": _pyjwt, "Authlib": _authlib, "python-jose": _python_jose}
+_PEERS: Mapping[str, Callable[[str], Verify]] = {
+    "joserfc": _joserfc,
+    "PyJWT": _pyjwt,
+    "Authlib": _authlib,
+    "python-jose": _python_jose,
+}

@@ -1,4 +1,6 @@
-"""Blocking logins over TLS: the callback's half, from the code to the user. CPU time of this process, in which only the client runs."""
+"""Blocking logins over TLS: the callback's half, from the code to the user. CPU time of
+this process, in which only the client runs.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +15,12 @@ from requests_oauthlib import OAuth2Session
 from peeringdb_oauth import AuthorizationRequest, Client, ClientConfig
 
 OURS, OPENID = "peeringdb_oauth", "peeringdb_oauth, openid"
-ORIGINAL, SESSION, REQUESTS_OAUTHLIB, AUTHLIB = "the original", "requests.Session, kept", "requests-oauthlib", "Authlib"
+ORIGINAL, SESSION, REQUESTS_OAUTHLIB, AUTHLIB = (
+    "the original",
+    "requests.Session, kept",
+    "requests-oauthlib",
+    "Authlib",
+)
 CALLBACK = f"{REDIRECT_URI}?code=a-code&state=a-state"
 SCOPE = ("profile", "email", "networks", "amr")
 CALLS = {OURS: 20, OPENID: 20, SESSION: 20, ORIGINAL: 1, REQUESTS_OAUTHLIB: 1, AUTHLIB: 1}
@@ -26,7 +33,12 @@ def measure(provider: Provider, rounds: int) -> Iterator[Row]:
         candidates = _candidates(provider, client, rounds)
         samples = interleave(candidates, rounds=rounds, calls=CALLS)
     for title, ours in (("log in, CPU", OURS), ("the same, and verify the ID token", OPENID)):
-        for other, goal in ((ORIGINAL, 1 / 25), (REQUESTS_OAUTHLIB, 1 / 12), (AUTHLIB, 1 / 12), (SESSION, 0.75)):
+        for other, goal in (
+            (ORIGINAL, 1 / 25),
+            (REQUESTS_OAUTHLIB, 1 / 12),
+            (AUTHLIB, 1 / 12),
+            (SESSION, 0.75),
+        ):
             yield at_most(goal, title, samples, ours, other)
 
 
@@ -45,7 +57,9 @@ def count_connections(provider: Provider) -> dict[str, float]:
 
 
 def config(provider: Provider) -> ClientConfig:
-    """Our settings, without a limit of our own. The authorities come from the environment, for everybody."""
+    """Our settings, without a limit of our own. The authorities come from the
+    environment, for everybody.
+    """
     return ClientConfig(
         client_id=CLIENT_ID,
         client_secret=CLIENT_SECRET,
@@ -55,8 +69,15 @@ def config(provider: Provider) -> ClientConfig:
     )
 
 
-def started_logins(provider: Provider, number: int, *, openid: bool = False) -> list[tuple[AuthorizationRequest, dict[str, str]]]:
-    """Logins on their way, each with its callback. They share a nonce, for there is one ID token; a state counts once."""
+def started_logins(
+    provider: Provider,
+    number: int,
+    *,
+    openid: bool = False,
+) -> list[tuple[AuthorizationRequest, dict[str, str]]]:
+    """Logins on their way, each with its callback. They share a nonce, for there is one
+    ID token; a state counts once.
+    """
     logins = []
     for at in range(number):
         text = f"{'openid' if openid else 'plain':-<10}{at:033}"
@@ -98,7 +119,9 @@ def _candidates(provider: Provider, client: Client, rounds: int) -> Mapping[str,
 
 
 def _two_calls(provider: Provider, http: Any) -> LogIn:
-    """The original's login: a POST for the token, a GET for the profile, each a call of ``requests`` itself or of a kept session."""
+    """The original's login: a POST for the token, a GET for the profile, each a call of
+    ``requests`` itself or of a kept session.
+    """
     form = token_form()
 
     def log_in() -> object:
@@ -110,12 +133,17 @@ def _two_calls(provider: Provider, http: Any) -> LogIn:
 
 
 def _requests_oauthlib(provider: Provider) -> LogIn:
-    """Its web application example, with one session for each login (the example has a second one for the profile)."""
+    """Its web application example, with one session for each login (the example has a
+    second one for the profile).
+    """
 
     def log_in() -> object:
         session = OAuth2Session(CLIENT_ID, redirect_uri=REDIRECT_URI, state="a-state")
         session.fetch_token(
-            f"{provider.base_url}/oauth2/token/", authorization_response=CALLBACK, client_secret=CLIENT_SECRET, include_client_id=True
+            f"{provider.base_url}/oauth2/token/",
+            authorization_response=CALLBACK,
+            client_secret=CLIENT_SECRET,
+            include_client_id=True,
         )
         return session.get(f"{provider.base_url}/profile/v1").json()
 
@@ -127,7 +155,11 @@ def _authlib(provider: Provider) -> LogIn:
 
     def log_in() -> object:
         session = AuthlibSession(
-            CLIENT_ID, CLIENT_SECRET, redirect_uri=REDIRECT_URI, state="a-state", token_endpoint_auth_method="client_secret_post"
+            CLIENT_ID,
+            CLIENT_SECRET,
+            redirect_uri=REDIRECT_URI,
+            state="a-state",
+            token_endpoint_auth_method="client_secret_post",
         )
         session.fetch_token(f"{provider.base_url}/oauth2/token/", authorization_response=CALLBACK)
         return session.get(f"{provider.base_url}/profile/v1").json()

@@ -1,4 +1,6 @@
-"""Measuring side by side: every candidate in turn, round after round, so that whatever else the machine does happens to all of them."""
+"""Measuring side by side: every candidate in turn, round after round, so that whatever
+else the machine does happens to all of them.
+"""
 
 import random
 import statistics
@@ -21,8 +23,13 @@ class Samples:
         return statistics.median(self.seconds[name])
 
     def ratio(self, name: str, other: str) -> float:
-        """How many times as long ``name`` takes as ``other``: the median over the rounds, in each of which they were neighbours."""
-        return statistics.median(mine / theirs for mine, theirs in zip(self.seconds[name], self.seconds[other], strict=True))
+        """How many times as long ``name`` takes as ``other``: the median over the
+        rounds, in each of which they were neighbours.
+        """
+        return statistics.median(
+            mine / theirs
+            for mine, theirs in zip(self.seconds[name], self.seconds[other], strict=True)
+        )
 
     def fastest(self, *names: str) -> str:
         """The best of them."""
@@ -31,9 +38,11 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the table: ``name`` took ``seconds``, ``other`` took ``other_seconds``, and what was to be reached.
+    """One line of the table: ``name`` took ``seconds``, ``other`` took
+    ``other_seconds``, and what was to be reached.
 
-    ``ratio`` is ours over theirs where ``goal`` is a most, and theirs over ours where it is a least; without a goal, ours over theirs.
+    ``ratio`` is ours over theirs where ``goal`` is a most, and theirs over ours where
+    it is a least; without a goal, ours over theirs.
     """
 
     title: str
@@ -54,9 +63,15 @@ class Row:
 
 
 def interleave(
-    candidates: Mapping[str, Callable[[], object]], *, rounds: int, calls: Mapping[str, int] | int = 1, clock: Clock = cpu, size: int = 1
+    candidates: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    calls: Mapping[str, int] | int = 1,
+    clock: Clock = cpu,
+    size: int = 1,
 ) -> Samples:
-    """Each candidate called ``calls`` times in each round, after one call that does not count; in every round in another order.
+    """Each candidate called ``calls`` times in each round, after one call that does not
+    count; in every round in another order.
 
     ``size``: how much one call does, for figures that mean one of it.
     """
@@ -82,10 +97,27 @@ def at_most(goal: float | None, title: str, samples: Samples, name: str, other: 
 
 def faster(goal: float, title: str, samples: Samples, name: str, other: str) -> Row:
     """``name`` is at least ``goal`` times as fast as ``other``."""
-    return _row(title, samples, name, other, ratio=samples.ratio(other, name), goal=goal, at_least=True)
+    return _row(
+        title,
+        samples,
+        name,
+        other,
+        ratio=samples.ratio(other, name),
+        goal=goal,
+        at_least=True,
+    )
 
 
-def _row(title: str, samples: Samples, name: str, other: str, *, ratio: float, goal: float | None, at_least: bool = False) -> Row:
+def _row(
+    title: str,
+    samples: Samples,
+    name: str,
+    other: str,
+    *,
+    ratio: float,
+    goal: float | None,
+    at_least: bool = False,
+) -> Row:
     return Row(
         title=title,
         name=name,

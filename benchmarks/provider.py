@@ -1,4 +1,6 @@
-"""A PeeringDB to measure against: its recorded answers, signed anew, from a TLS server in a process of its own that does nothing else."""
+"""A PeeringDB to measure against: its recorded answers, signed anew, from a TLS server
+in a process of its own that does nothing else.
+"""
 
 import base64
 import hashlib
@@ -41,7 +43,9 @@ class SignedToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """The running server: ``ca_file`` has its authority alone, ``bundle`` that and everybody else's."""
+    """The running server: ``ca_file`` has its authority alone, ``bundle`` that and
+    everybody else's.
+    """
 
     base_url: str
     ca_file: Path
@@ -68,23 +72,41 @@ def jwks() -> dict[str, Any]:
 
 
 def sign_id_token(*, issuer: str, networks: int) -> SignedToken:
-    """PeeringDB's ID token for somebody with so many networks, to `CLIENT_ID`, issued now."""
+    """PeeringDB's ID token for somebody with so many networks, to `CLIENT_ID`, issued
+    now.
+    """
     header = {"typ": "JWT", "alg": "RS256", "kid": jwks()["keys"][0]["kid"]}
     claims = json.loads((WIRE / "idtoken-claims-orgadmin.json").read_text("utf-8"))
     now = int(time.time())
-    claims |= {"iss": issuer, "aud": CLIENT_ID, "iat": now, "auth_time": now, "exp": now + 36000, "nonce": NONCE}
+    claims |= {
+        "iss": issuer,
+        "aud": CLIENT_ID,
+        "iat": now,
+        "auth_time": now,
+        "exp": now + 36000,
+        "nonce": NONCE,
+    }
     claims["at_hash"] = _base64url(hashlib.sha256(ACCESS_TOKEN.encode()).digest()[:16]).decode()
-    claims["networks"] = [{"id": at, "name": f"Example Net {at}", "asn": 65536 + at, "perms": 15} for at in range(1, networks + 1)]
+    claims["networks"] = [
+        {"id": at, "name": f"Example Net {at}", "asn": 65536 + at, "perms": 15}
+        for at in range(1, networks + 1)
+    ]
     message = b".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
     signature = _KEY.sign(message, PKCS1v15(), SHA256())
-    return SignedToken(text=f"{message.decode()}.{_base64url(signature).decode()}", message=message, signature=signature)
+    return SignedToken(
+        text=f"{message.decode()}.{_base64url(signature).decode()}",
+        message=message,
+        signature=signature,
+    )
 
 
 @contextmanager
 def serve(directory: Path) -> Iterator[Provider]:
     """A PeeringDB at a free port of 127.0.0.1, with its files in ``directory``."""
     authority = trustme.CA()
-    certificate, ca_file, bundle = (directory / name for name in ("server.pem", "ca.pem", "bundle.pem"))
+    certificate, ca_file, bundle = (
+        directory / name for name in ("server.pem", "ca.pem", "bundle.pem")
+    )
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
     authority.cert_pem.write_to_path(str(ca_file))
     bundle.write_bytes(Path(certifi.where()).read_bytes() + ca_file.read_bytes())
@@ -92,7 +114,11 @@ def serve(directory: Path) -> Iterator[Provider]:
         base_url = f"https://127.0.0.1:{listener.getsockname()[1]}"
         context = multiprocessing.get_context("fork")
         connections = context.Value("i", 0)
-        process = context.Process(target=_run, args=(listener, certificate, _answers(base_url), connections), daemon=True)
+        process = context.Process(
+            target=_run,
+            args=(listener, certificate, _answers(base_url), connections),
+            daemon=True,
+        )
         process.start()
     try:
         yield Provider(base_url=base_url, ca_file=ca_file, bundle=bundle, _connections=connections)
@@ -116,10 +142,16 @@ def _answers(base_url: str) -> dict[bytes, bytes]:
         b"/profile/v1": _answer("profile-orgadmin"),
         b"/oauth2/.well-known/jwks.json": _answer("jwks", jwks()),
     }
-    for name, recording in (("openid-configuration", "discovery-oidc-oauth2"), ("oauth-authorization-server", "discovery-oauth-oauth2")):
+    for name, recording in (
+        ("openid-configuration", "discovery-oidc-oauth2"),
+        ("oauth-authorization-server", "discovery-oauth-oauth2"),
+    ):
         document = (WIRE / f"{recording}.json").read_text("utf-8")
         recorded = json.loads(document)["issuer"].removesuffix("/oauth2")
-        answers[f"/oauth2/.well-known/{name}".encode()] = _answer(recording, json.loads(document.replace(recorded, base_url)))
+        answers[f"/oauth2/.well-known/{name}".encode()] = _answer(
+            recording,
+            json.loads(document.replace(recorded, base_url)),
+        )
     return answers
 
 
@@ -128,12 +160,28 @@ def _answer(recording: str, body: Mapping[str, Any] | None = None) -> bytes:
     received = (WIRE / f"{recording}.http").read_text("utf-8").partition("\n< HTTP 200 OK\n")[2]
     head, _, recorded_body = received.partition("\n\n")
     content = (recorded_body.rstrip("\n") if body is None else json.dumps(body)).encode()
-    lines = [line.removeprefix("< ") for line in head.splitlines() if not line.startswith("< Content-Length")]
-    return "\r\n".join(["HTTP/1.1 200 OK", *lines, f"Content-Length: {len(content)}", "", ""]).encode("latin-1") + content
+    lines = [
+        line.removeprefix("< ")
+        for line in head.splitlines()
+        if not line.startswith("< Content-Length")
+    ]
+    return (
+        "\r\n".join(["HTTP/1.1 200 OK", *lines, f"Content-Length: {len(content)}", "", ""]).encode(
+            "latin-1",
+        )
+        + content
+    )
 
 
-def _run(listener: socket.socket, certificate: Path, answers: Mapping[bytes, bytes], connections: Any) -> None:
-    """Serve for ever. One thread and no framework, so that the client is what takes the time."""
+def _run(
+    listener: socket.socket,
+    certificate: Path,
+    answers: Mapping[bytes, bytes],
+    connections: Any,
+) -> None:
+    """Serve for ever. One thread and no framework, so that the client is what takes the
+    time.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with selectors.DefaultSelector() as selector:
@@ -143,7 +191,11 @@ def _run(listener: socket.socket, certificate: Path, answers: Mapping[bytes, byt
                 if key.fileobj is listener:
                     accepted, _ = listener.accept()
                     accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    connection = context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+                    connection = context.wrap_socket(
+                        accepted,
+                        server_side=True,
+                        do_handshake_on_connect=False,
+                    )
                     connection.setblocking(False)  # noqa: FBT003 - the socket module's own style
                     selector.register(connection, selectors.EVENT_READ, bytearray())
                     connections.value += 1  # only this process writes
@@ -153,7 +205,9 @@ def _run(listener: socket.socket, certificate: Path, answers: Mapping[bytes, byt
 
 
 def _serve_some(connection: Any, received: bytearray, answers: Mapping[bytes, bytes]) -> bool:
-    """Read what there is, which may be a step of the handshake, and answer if it completes a request; False at the end."""
+    """Read what there is, which may be a step of the handshake, and answer if it
+    completes a request; False at the end.
+    """
     try:
         data = connection.recv(65536)
     except ssl.SSLWantReadError:

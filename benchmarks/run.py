@@ -1,6 +1,8 @@
-"""How fast peeringdb_oauth is beside others. Prints a table and writes the same as JSON beside this file (results.json).
+"""How fast peeringdb_oauth is beside others. Prints a table and writes the same as JSON
+beside this file (results.json).
 
-What stands in one line was measured side by side in one run; the ratio is a median over its rounds. A missed goal is shown, no error.
+What stands in one line was measured side by side in one run; the ratio is a median over
+its rounds. A missed goal is shown, no error.
 """
 
 import argparse
@@ -23,14 +25,33 @@ from measure import Row
 from provider import Provider, serve
 
 RESULTS = Path(__file__).with_name("results.json")
-LIBRARIES = ("cryptography", "requests", "aiohttp", "joserfc", "PyJWT", "Authlib", "python-jose", "requests-oauthlib", "httpx", "httpx2")
+LIBRARIES = (
+    "cryptography",
+    "requests",
+    "aiohttp",
+    "joserfc",
+    "PyJWT",
+    "Authlib",
+    "python-jose",
+    "requests-oauthlib",
+    "httpx",
+    "httpx2",
+)
 LINE = "{:<37} {:<24} {:>9}   {:<28} {:>9}   {:>6}  {:>7}  {}"
 
 
 def main() -> None:
     """Measure everything, print it and write it down."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=40, help="how often everything has its turn (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=40,
+        help="how often everything has its turn (default: %(default)s)",
+    )
     rounds = parser.parse_args().rounds
     print(LINE.format("", "ours", "time", "against", "time", "ratio", "goal", "holds"))
     start, title, rows = time.monotonic(), "", []
@@ -42,7 +63,10 @@ def main() -> None:
             print(_line(row, title="" if row.title == title else row.title), flush=True)
             title = row.title
     kept = "yes" if connections[logins.OURS] == connections[logins.OPENID] == 0 else "MISSED"
-    print(f"\nnew connections for a login, each with a TLS handshake; the goal is that ours makes none: {kept}")
+    print(
+        "\nnew connections for a login, each with a TLS handshake; the goal is that ours makes"
+        f" none: {kept}",
+    )
     print("; ".join(f"{name}: {count:g}" for name, count in connections.items()))
     written = {
         "python": platform.python_version(),
@@ -52,11 +76,16 @@ def main() -> None:
     }
     RESULTS.write_text(json.dumps(written, indent=2) + "\n", "utf-8")
     missed = sum(row.holds is False for row in rows)
-    print(f"\n{missed} of {sum(row.goal is not None for row in rows)} goals missed; {time.monotonic() - start:.0f} s; {RESULTS}")
+    print(
+        f"\n{missed} of {sum(row.goal is not None for row in rows)} goals missed;"
+        f" {time.monotonic() - start:.0f} s; {RESULTS}",
+    )
 
 
 def _settle(bundle: Path) -> None:
-    """The same world for everybody: no proxies, one bundle of authorities, and a garbage collector that skips what is imported."""
+    """The same world for everybody: no proxies, one bundle of authorities, and a
+    garbage collector that skips what is imported.
+    """
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]
     os.environ["REQUESTS_CA_BUNDLE"] = str(bundle)
@@ -74,11 +103,20 @@ def _measure(provider: Provider, rounds: int) -> Iterator[Row]:
 def _line(row: Row, *, title: str) -> str:
     goal = "" if row.goal is None else f"{'≥' if row.at_least else '≤'} {row.goal:.3g}"
     holds = {True: "yes", False: "MISSED", None: ""}[row.holds]
-    return LINE.format(title, row.name, _time(row.seconds), row.other, _time(row.other_seconds), f"{row.ratio:.3g}", goal, holds).rstrip()
+    return LINE.format(
+        title,
+        row.name,
+        _time(row.seconds),
+        row.other,
+        _time(row.other_seconds),
+        f"{row.ratio:.3g}",
+        goal,
+        holds,
+    ).rstrip()
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds * 1e3:.1f} ms" if seconds >= 0.001 else f"{seconds * 1e6:.1f} µs"  # noqa: PLR2004
+    return f"{seconds * 1e3:.1f} ms" if seconds >= 0.001 else f"{seconds * 1e6:.1f} µs"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
-"""A peering API in plain ASGI: ``GET /networks/<asn>`` for whoever may update that network at PeeringDB.
+"""A peering API in plain ASGI: ``GET /networks/<asn>`` for whoever may update that
+network at PeeringDB.
 
-As ``bearer_wsgi.py``, but one process serves many callers while it waits for PeeringDB. Needs ``peeringdb-oauth[async,oidc]`` and uvicorn::
+As ``bearer_wsgi.py``, but one process serves many callers while it waits for PeeringDB.
+Needs ``peeringdb-oauth[async,oidc]`` and uvicorn::
 
-    export PEERINGDB_OAUTH_CLIENT_ID=... PEERINGDB_OAUTH_CLIENT_SECRET=... PEERINGDB_OAUTH_REDIRECT_URI=...
+    export PEERINGDB_OAUTH_CLIENT_ID=... PEERINGDB_OAUTH_CLIENT_SECRET=...
+    export PEERINGDB_OAUTH_REDIRECT_URI=...
     python examples/bearer_asgi.py 8000
 """
 
@@ -15,14 +18,26 @@ from http import HTTPStatus
 
 import uvicorn
 
-from peeringdb_oauth import AccessDenied, AccessRule, AsyncClient, BearerVerifier, ClientConfig, Permission, TokenRejected, TransportError
+from peeringdb_oauth import (
+    AccessDenied,
+    AccessRule,
+    AsyncClient,
+    BearerVerifier,
+    ClientConfig,
+    Permission,
+    TokenRejected,
+    TransportError,
+)
 
 
 def create_application(verifier):
     async def application(scope, _receive, send):
         authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
         status, headers, value = await answer(verifier, scope["path"], authorization)
-        encoded = [(name.encode(), text.encode("latin-1")) for name, text in [("Content-Type", "application/json"), *headers]]
+        encoded = [
+            (name.encode(), text.encode("latin-1"))
+            for name, text in [("Content-Type", "application/json"), *headers]
+        ]
         await send({"type": "http.response.start", "status": status, "headers": encoded})
         await send({"type": "http.response.body", "body": json.dumps(value).encode()})
 
@@ -38,20 +53,30 @@ async def answer(verifier, path, authorization):
     try:
         user = await verifier.verify(token.strip() if scheme.lower() == "bearer" else "", asn=asn)
     except TokenRejected as error:
-        return HTTPStatus.UNAUTHORIZED, [("WWW-Authenticate", error.www_authenticate)], {"error": str(error)}
+        return (
+            HTTPStatus.UNAUTHORIZED,
+            [("WWW-Authenticate", error.www_authenticate)],
+            {"error": str(error)},
+        )
     except AccessDenied as error:
         headers = [("WWW-Authenticate", error.www_authenticate)] if error.www_authenticate else []
         return HTTPStatus.FORBIDDEN, headers, {"reasons": error.reasons}
     except TransportError as error:  # of which RateLimited knows for how long
         seconds = math.ceil(getattr(error, "retry_after", 30))
-        return HTTPStatus.SERVICE_UNAVAILABLE, [("Retry-After", str(seconds))], {"error": "PeeringDB cannot be asked now"}
+        return (
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            [("Retry-After", str(seconds))],
+            {"error": "PeeringDB cannot be asked now"},
+        )
     return HTTPStatus.OK, [], {"asn": asn, "name": user.network(asn).name, "user": user.id}
 
 
 async def main(port):
     async with AsyncClient(ClientConfig.load()) as client:
         verifier = BearerVerifier(client, rule=AccessRule(perms=Permission.UPDATE))
-        await uvicorn.Server(uvicorn.Config(create_application(verifier), port=port, lifespan="off")).serve()
+        await uvicorn.Server(
+            uvicorn.Config(create_application(verifier), port=port, lifespan="off"),
+        ).serve()
 
 
 if __name__ == "__main__":

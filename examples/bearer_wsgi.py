@@ -1,8 +1,11 @@
-"""A peering API in plain WSGI: ``GET /networks/<asn>`` for whoever may update that network at PeeringDB.
+"""A peering API in plain WSGI: ``GET /networks/<asn>`` for whoever may update that
+network at PeeringDB.
 
-Who calls sends what a login gave them: ``Authorization: Bearer <ID token or access token>``. The settings come from the environment::
+Who calls sends what a login gave them: ``Authorization: Bearer <ID token or access
+token>``. The settings come from the environment::
 
-    export PEERINGDB_OAUTH_CLIENT_ID=... PEERINGDB_OAUTH_CLIENT_SECRET=... PEERINGDB_OAUTH_REDIRECT_URI=...
+    export PEERINGDB_OAUTH_CLIENT_ID=... PEERINGDB_OAUTH_CLIENT_SECRET=...
+    export PEERINGDB_OAUTH_REDIRECT_URI=...
     python examples/bearer_wsgi.py 8000
 """
 
@@ -13,13 +16,29 @@ import sys
 from http import HTTPStatus
 from wsgiref.simple_server import make_server
 
-from peeringdb_oauth import AccessDenied, AccessRule, BearerVerifier, Client, ClientConfig, Permission, TokenRejected, TransportError
+from peeringdb_oauth import (
+    AccessDenied,
+    AccessRule,
+    BearerVerifier,
+    Client,
+    ClientConfig,
+    Permission,
+    TokenRejected,
+    TransportError,
+)
 
 
 def create_application(verifier):
     def application(environ, start_response):
-        status, headers, value = answer(verifier, environ["PATH_INFO"], environ.get("HTTP_AUTHORIZATION", ""))
-        start_response(f"{status.value} {status.phrase}", [("Content-Type", "application/json"), *headers])
+        status, headers, value = answer(
+            verifier,
+            environ["PATH_INFO"],
+            environ.get("HTTP_AUTHORIZATION", ""),
+        )
+        start_response(
+            f"{status.value} {status.phrase}",
+            [("Content-Type", "application/json"), *headers],
+        )
         return [json.dumps(value).encode()]
 
     return application
@@ -34,13 +53,21 @@ def answer(verifier, path, authorization):
     try:
         user = verifier.verify(token.strip() if scheme.lower() == "bearer" else "", asn=asn)
     except TokenRejected as error:
-        return HTTPStatus.UNAUTHORIZED, [("WWW-Authenticate", error.www_authenticate)], {"error": str(error)}
+        return (
+            HTTPStatus.UNAUTHORIZED,
+            [("WWW-Authenticate", error.www_authenticate)],
+            {"error": str(error)},
+        )
     except AccessDenied as error:
         headers = [("WWW-Authenticate", error.www_authenticate)] if error.www_authenticate else []
         return HTTPStatus.FORBIDDEN, headers, {"reasons": error.reasons}
     except TransportError as error:  # of which RateLimited knows for how long
         seconds = math.ceil(getattr(error, "retry_after", 30))
-        return HTTPStatus.SERVICE_UNAVAILABLE, [("Retry-After", str(seconds))], {"error": "PeeringDB cannot be asked now"}
+        return (
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            [("Retry-After", str(seconds))],
+            {"error": "PeeringDB cannot be asked now"},
+        )
     return HTTPStatus.OK, [], {"asn": asn, "name": user.network(asn).name, "user": user.id}
 
 

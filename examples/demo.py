@@ -1,4 +1,6 @@
-"""Starts a local PeeringDB and the portal of an exchange, to log in with one at the other. ``--once``: one login, as JSON."""
+"""Starts a local PeeringDB and the portal of an exchange, to log in with one at the
+other. ``--once``: one login, as JSON.
+"""
 
 import argparse
 import json
@@ -33,8 +35,8 @@ Log in at the portal, with no password, for example as
   unverified, emailunconf, nonets, nomfa: do not get in, and are told why
 
 Then give Lim Ited the right to update AS64501: {pdb}/sandbox/people/limited/
-and press the button at the portal again; log in with a backup code, and go to the port; take AS64501 from somebody
-who acts as it; cancel at PeeringDB; or switch on an outage.
+and press the button at the portal again; log in with a backup code, and go to the port;
+take AS64501 from somebody who acts as it; cancel at PeeringDB; or switch on an outage.
 
 Ctrl-C ends both.
 """
@@ -47,8 +49,17 @@ class LoginFailed(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; the exit status."""
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
-    parser.add_argument("--framework", choices=FRAMEWORKS, default="flask", help="which of the portals (default: flask)")
-    parser.add_argument("--once", action="store_true", help="log in once, without a browser, and print the user as JSON")
+    parser.add_argument(
+        "--framework",
+        choices=FRAMEWORKS,
+        default="flask",
+        help="which of the portals (default: flask)",
+    )
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="log in once, without a browser, and print the user as JSON",
+    )
     parser.add_argument("--user", help="whom --once logs in (default: orgadmin)")
     options = parser.parse_args(arguments)
     if options.user is not None and not options.once:
@@ -57,19 +68,26 @@ def main(arguments: list[str] | None = None) -> int:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup asks for that
             signal.signal(number, interrupt)
     if options.once:
-        logging.disable(logging.WARNING)  # what the portal warns of is in our one message
+        # what the portal warns of is in our one message
+        logging.disable(logging.WARNING)
     try:
         with Sandbox(tls=False) as pdb, running_portal(pdb, options.framework) as portal:
             if options.once:
                 print(json.dumps(log_in(pdb, portal, options.user or "orgadmin"), indent=2))  # noqa: T201
                 return 0
-            print(WHAT_TO_TRY.format(portal=portal, pdb=pdb.url, framework=options.framework), flush=True)  # noqa: T201
+            print(  # noqa: T201
+                WHAT_TO_TRY.format(portal=portal, pdb=pdb.url, framework=options.framework),
+                flush=True,
+            )
             open_browser(portal)
             pdb.wait()
     except KeyboardInterrupt:
         return 130 if options.once else 0
     except ModuleNotFoundError as missing:
-        print(f"demo: {missing.name} is not installed: `make demo` sets everything up", file=sys.stderr)  # noqa: T201
+        print(  # noqa: T201
+            f"demo: {missing.name} is not installed: `make demo` sets everything up",
+            file=sys.stderr,
+        )
         return 1
     except (PeeringDBOAuthError, SandboxError, LoginFailed, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)  # noqa: T201
@@ -79,17 +97,24 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def interrupt(number: int, _: object) -> None:
-    """End as with Ctrl-C, once: a closed terminal may say it twice, and the second must not interrupt the cleaning up."""
+    """End as with Ctrl-C, once: a closed terminal may say it twice, and the second must
+    not interrupt the cleaning up.
+    """
     signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 @contextmanager
 def running_portal(pdb: Sandbox, framework: str = "flask") -> Iterator[str]:
-    """A portal, registered at this PeeringDB, on a free port of loopback; yields its address."""
+    """A portal, registered at this PeeringDB, on a free port of loopback; yields its
+    address.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        application = pdb.register(f"{address}/login/peeringdb/callback", name="Example-IX peering portal")
+        application = pdb.register(
+            f"{address}/login/peeringdb/callback",
+            name="Example-IX peering portal",
+        )
         config = ClientConfig(
             client_id=application.client_id,
             client_secret=application.client_secret,
@@ -102,11 +127,16 @@ def running_portal(pdb: Sandbox, framework: str = "flask") -> Iterator[str]:
 
 
 def log_in(pdb: Sandbox, portal: str, person: str) -> dict[str, object]:
-    """The user as the portal knows them after a login over its own pages. Raises `LoginFailed`."""
+    """The user as the portal knows them after a login over its own pages. Raises
+    `LoginFailed`.
+    """
     with requests.Session() as browser:
         browser.trust_env = False  # no proxy stands between this machine and itself
         browser.headers["Accept"] = "application/json"
-        callback = pdb.log_in(person, step(browser, f"{portal}/login/peeringdb").headers["Location"])
+        callback = pdb.log_in(
+            person,
+            step(browser, f"{portal}/login/peeringdb").headers["Location"],
+        )
         home = step(browser, callback).headers["Location"]
         step(browser, portal + home)
         return step(browser, f"{portal}/me").json()
@@ -117,15 +147,24 @@ def step(browser: requests.Session, url: str) -> requests.Response:
     answer = browser.get(url, allow_redirects=False, timeout=30)
     if not answer.ok:
         failure = (
-            answer.json() if "json" in answer.headers["Content-Type"] else {"title": answer.reason, "reasons": ["it does not say why"]}
+            answer.json()
+            if "json" in answer.headers["Content-Type"]
+            else {"title": answer.reason, "reasons": ["it does not say why"]}
         )
-        raise LoginFailed(f"the portal answers {answer.status_code}, {failure['title']}: {'; '.join(failure['reasons'])}")
+        raise LoginFailed(
+            f"the portal answers {answer.status_code}, {failure['title']}:"
+            f" {'; '.join(failure['reasons'])}",
+        )
     return answer
 
 
 def open_browser(address: str) -> None:
-    """Open the portal, where there is a screen; a demo without a browser is still a demo."""
-    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    """Open the portal, where there is a screen; a demo without a browser is still a
+    demo.
+    """
+    if sys.platform == "linux" and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
         return
     with suppress(webbrowser.Error, OSError):
         webbrowser.open(address)

@@ -1,4 +1,6 @@
-"""The three portals, each on a server of its framework's world and with its settings in the environment: for the demo and for tests."""
+"""The three portals, each on a server of its framework's world and with its settings in
+the environment: for the demo and for tests.
+"""
 
 import os
 import secrets
@@ -17,15 +19,28 @@ Certificate = tuple[str, str] | None  # files of a certificate and of its key, f
 
 
 @contextmanager
-def serving(framework: str, config: ClientConfig, listener: socket, certificate: Certificate = None) -> Iterator[None]:
-    """One of the portals, while the context lasts. Those in FastAPI and Django are set up when they are imported: one in a process."""
-    with TemporaryDirectory(prefix="portal-") as directory, settings(config, Path(directory)), FRAMEWORKS[framework](listener, certificate):
+def serving(
+    framework: str,
+    config: ClientConfig,
+    listener: socket,
+    certificate: Certificate = None,
+) -> Iterator[None]:
+    """One of the portals, while the context lasts. Those in FastAPI and Django are set
+    up when they are imported: one in a process.
+    """
+    with (
+        TemporaryDirectory(prefix="portal-") as directory,
+        settings(config, Path(directory)),
+        FRAMEWORKS[framework](listener, certificate),
+    ):
         yield
 
 
 @contextmanager
 def settings(config: ClientConfig, directory: Path) -> Iterator[None]:
-    """The environment in which a portal is started: nothing that somebody has set for another application counts."""
+    """The environment in which a portal is started: nothing that somebody has set for
+    another application counts.
+    """
     ini = directory / "peeringdb_oauth.ini"
     with ini.open("w") as file:
         in_ini(config).write(file)
@@ -86,8 +101,15 @@ def fastapi(listener: socket, certificate: Certificate) -> Iterator[None]:
     from portal_fastapi import app  # noqa: PLC0415
 
     certfile, keyfile = certificate or (None, None)
-    options: dict[str, Any] = {"log_config": None, "access_log": False, "ws": "none", "timeout_graceful_shutdown": 1}
-    server = uvicorn.Server(uvicorn.Config(app, ssl_certfile=certfile, ssl_keyfile=keyfile, **options))
+    options: dict[str, Any] = {
+        "log_config": None,
+        "access_log": False,
+        "ws": "none",
+        "timeout_graceful_shutdown": 1,
+    }
+    server = uvicorn.Server(
+        uvicorn.Config(app, ssl_certfile=certfile, ssl_keyfile=keyfile, **options),
+    )
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
@@ -115,7 +137,15 @@ def wsgi_server(app: Any, listener: socket, certificate: Certificate) -> Iterato
         def log(self, *_: object) -> None:
             """Nothing."""
 
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet, ssl_context=certificate, fd=listener.fileno())
+    server = make_server(
+        "127.0.0.1",
+        0,
+        app,
+        threaded=True,
+        request_handler=Quiet,
+        ssl_context=certificate,
+        fd=listener.fileno(),
+    )
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
         yield

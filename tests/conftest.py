@@ -1,4 +1,6 @@
-"""What the tests of the client share: PeeringDB's recorded answers, real servers with canned ones, and clients that are closed."""
+"""What the tests of the client share: PeeringDB's recorded answers, real servers with
+canned ones, and clients that are closed.
+"""
 
 import json
 import signal
@@ -17,13 +19,15 @@ from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.tls import tls_context
 
-# The same examples in every run, so that a red run can be repeated. Others: --hypothesis-profile=random, which prints how to repeat them.
-# No deadline: a busy machine is not a failure.
+# The same examples in every run, so that a red run can be repeated. Others:
+# --hypothesis-profile=random, which prints how to repeat them. No deadline: a busy
+# machine is not a failure.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.register_profile("random", deadline=None, print_blob=True)
 settings.load_profile("repeatable")
 
-# A shell that runs the tests in the background has them ignore these, and so would everything that the tests start.
+# A shell that runs the tests in the background has them ignore these, and so would
+# everything that the tests start.
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
@@ -33,7 +37,9 @@ WIRE = Path(__file__).parent / "wire"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """One recorded exchange; header names in lower case, the answer's body as JSON where it is JSON."""
+    """One recorded exchange; header names in lower case, the answer's body as JSON
+    where it is JSON.
+    """
 
     method: str
     path: str
@@ -114,7 +120,8 @@ class Received:
 class CannedServer:
     """A real HTTP/1.1 server on a free port of loopback, with kept connections.
 
-    ``answers``: path -> what `answer` returns, or a function of the handler. ``received`` and ``connections`` say what arrived.
+    ``answers``: path -> what `answer` returns, or a function of the handler.
+    ``received`` and ``connections`` say what arrived.
     """
 
     url: str = ""
@@ -126,7 +133,9 @@ class CannedServer:
     def answer(self, path, body=b"", *, status=200, content_type="application/json", **headers):
         """Always answer so; header names with _ for -."""
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        fixed = {"Content-Type": content_type, "Content-Length": str(len(body))} | {n.replace("_", "-"): v for n, v in headers.items()}
+        fixed = {"Content-Type": content_type, "Content-Length": str(len(body))} | {
+            n.replace("_", "-"): v for n, v in headers.items()
+        }
 
         def write(handler):
             handler.send_response(status)
@@ -140,9 +149,25 @@ class CannedServer:
     def replay(self, path, name):
         """Always answer as PeeringDB did when this was recorded."""
         recorded = read_recording(name)
-        of_the_connection = ("content-type", "content-length", "transfer-encoding", "connection", "date")
-        headers = {n.replace("-", "_"): v for n, v in recorded.headers.items() if n not in of_the_connection}
-        self.answer(path, recorded.body, status=recorded.status, content_type=recorded.headers["content-type"], **headers)
+        of_the_connection = (
+            "content-type",
+            "content-length",
+            "transfer-encoding",
+            "connection",
+            "date",
+        )
+        headers = {
+            n.replace("-", "_"): v
+            for n, v in recorded.headers.items()
+            if n not in of_the_connection
+        }
+        self.answer(
+            path,
+            recorded.body,
+            status=recorded.status,
+            content_type=recorded.headers["content-type"],
+            **headers,
+        )
 
     def paths(self):
         return [request.path for request in self.received]
@@ -151,19 +176,25 @@ class CannedServer:
 def _handler_of(canned):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # head and body are two writes: otherwise each answer waits 40 ms for an acknowledgement
+        # head and body are two writes: otherwise each answer waits 40 ms for an
+        # acknowledgement
+        disable_nagle_algorithm = True
 
         def handle(self):
             canned.connections += 1
             try:
                 super().handle()
             except OSError:
-                self.close_connection = True  # the client went away, or did not like our certificate
+                self.close_connection = (
+                    True  # the client went away, or did not like our certificate
+                )
 
         def answer(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            canned.received.append(Received(method=self.command, path=self.path, headers=headers, body=body))
+            canned.received.append(
+                Received(method=self.command, path=self.path, headers=headers, body=body),
+            )
             if self.path in canned.answers:
                 canned.answers[self.path](self)
             else:
@@ -178,7 +209,9 @@ def _handler_of(canned):
 
 
 class _Server(ThreadingHTTPServer):
-    request_queue_size = 100  # connections; of more than there is room for, each would wait a second
+    request_queue_size = (
+        100  # connections; of more than there is room for, each would wait a second
+    )
     daemon_threads = True
 
 
@@ -203,8 +236,15 @@ def make_server(authority):
         if tls:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             authority.issue_cert("127.0.0.1").configure_cert(context)
-            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-            canned.url, canned.ca_file = f"https://127.0.0.1:{server.server_port}", authority.ca_file
+            server.socket = context.wrap_socket(
+                server.socket,
+                server_side=True,
+                do_handshake_on_connect=False,
+            )
+            canned.url, canned.ca_file = (
+                f"https://127.0.0.1:{server.server_port}",
+                authority.ca_file,
+            )
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         servers.append((server, thread))
@@ -219,7 +259,9 @@ def make_server(authority):
 
 @pytest.fixture
 def server(make_server):
-    """A server that answers a login as PeeringDB answered one with all scopes but ``openid``."""
+    """A server that answers a login as PeeringDB answered one with all scopes but
+    ``openid``.
+    """
     canned = make_server()
     canned.replay("/oauth2/token/", "token-success-no-openid")
     canned.replay("/profile/v1", "profile-orgadmin")
@@ -230,15 +272,27 @@ def server(make_server):
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch):
-    """Neither a proxy nor a certificate bundle nor a password file of whoever runs the tests."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle", "curl_ca_bundle", "netrc"):
+    """Neither a proxy nor a certificate bundle nor a password file of whoever runs the
+    tests.
+    """
+    for name in (
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        "requests_ca_bundle",
+        "curl_ca_bundle",
+        "netrc",
+    ):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture
 def make_client():
-    """``make_client(server, **config)``: a client of a canned server, as the application of the recordings; closed with the test."""
+    """``make_client(server, **config)``: a client of a canned server, as the
+    application of the recordings; closed with the test.
+    """
     clients = []
 
     def make(server, *, arguments=(), **changes):

@@ -1,4 +1,6 @@
-"""A rule lets in only those who prove everything it asks for, and tells the others what is missing."""
+"""A rule lets in only those who prove everything it asks for, and tells the others what
+is missing.
+"""
 
 import dataclasses
 
@@ -12,15 +14,29 @@ from peeringdb_oauth.profile import Network, Permission, User
 
 READ, UPDATE, CREATE, DELETE = Permission
 NOT_AN_ASN = "this request names something that is not an AS number (an int from 1 to 4294967295)"
-NO_ASN = "this rule asks for permissions on a network, but neither the rule nor the request names an AS number"
+NO_ASN = (
+    "this rule asks for permissions on a network, but neither the rule nor the request names an AS"
+    " number"
+)
 
 
 def net(asn=64500, perms=READ, sessions=READ):
-    return Network(id=asn, asn=asn, name="Example Net", perms=Permission(perms), manage_peering_sessions=sessions)
+    return Network(
+        id=asn,
+        asn=asn,
+        name="Example Net",
+        perms=Permission(perms),
+        manage_peering_sessions=sessions,
+    )
 
 
 def user(*networks, **changes):
-    proved = {"email": "ada@example.net", "verified_email": True, "verified_user": True, "amr": ("pwd", "otp", "mfa")}
+    proved = {
+        "email": "ada@example.net",
+        "verified_email": True,
+        "verified_user": True,
+        "amr": ("pwd", "otp", "mfa"),
+    }
     return User(id=1, networks=networks, **(proved | changes))
 
 
@@ -39,11 +55,26 @@ def test_a_decision_is_as_true_as_it_is_allowed(allowed):
     assert bool(Decision(allowed=allowed, reasons=())) is allowed
 
 
-UNVERIFIED = "PeeringDB has not verified your account: ask to be affiliated with your organisation at peeringdb.com"
-UNCONFIRMED = "PeeringDB says your email address is not confirmed: confirm it at peeringdb.com and log in again"
-NO_EMAIL = "PeeringDB did not say whether your email address is confirmed: this application must ask for the scope email"
-ONE_FACTOR = "you logged in without a second factor: log in again with one (PeeringDB does not count a backup code)"
-AMR_UNKNOWN = "PeeringDB did not say whether you used a second factor: log in again (this application must ask for the scope amr)"
+UNVERIFIED = (
+    "PeeringDB has not verified your account: ask to be affiliated with your organisation at"
+    " peeringdb.com"
+)
+UNCONFIRMED = (
+    "PeeringDB says your email address is not confirmed: confirm it at peeringdb.com and log in"
+    " again"
+)
+NO_EMAIL = (
+    "PeeringDB did not say whether your email address is confirmed: this application must ask for"
+    " the scope email"
+)
+ONE_FACTOR = (
+    "you logged in without a second factor: log in again with one (PeeringDB does not count a"
+    " backup code)"
+)
+AMR_UNKNOWN = (
+    "PeeringDB did not say whether you used a second factor: log in again (this application must"
+    " ask for the scope amr)"
+)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +104,11 @@ def test_a_second_factor_meets_a_rule_that_asks_for_one():
         (UPDATE, READ, "AS64500: you may read this network but not update it"),
         (UPDATE | DELETE, READ, "AS64500: you may read this network but not update or delete it"),
         (DELETE, READ | UPDATE, "AS64500: you may read and update this network but not delete it"),
-        (CREATE, READ | UPDATE | DELETE, "AS64500: you may read, update and delete this network but not create entries for it"),
+        (
+            CREATE,
+            READ | UPDATE | DELETE,
+            "AS64500: you may read, update and delete this network but not create entries for it",
+        ),
         (READ, UPDATE, "AS64500: you may update this network but not read it"),
     ],
 )
@@ -87,8 +122,12 @@ def test_all_permissions_meet_every_rule(perms):
 
 
 def test_a_network_of_somebody_else_is_refused():
-    assert reasons(AccessRule(asn=64500), user(net(64501, 15))) == ("you are not affiliated with AS64500 at PeeringDB",)
-    assert reasons(AccessRule(), user(net(64501, 15)), asn=64500) == ("you are not affiliated with AS64500 at PeeringDB",)
+    assert reasons(AccessRule(asn=64500), user(net(64501, 15))) == (
+        "you are not affiliated with AS64500 at PeeringDB",
+    )
+    assert reasons(AccessRule(), user(net(64501, 15)), asn=64500) == (
+        "you are not affiliated with AS64500 at PeeringDB",
+    )
 
 
 @pytest.mark.parametrize("bits", [UPDATE, CREATE, DELETE, READ | UPDATE, Permission(15)])
@@ -98,14 +137,28 @@ def test_any_write_bit_manages_sessions_even_with_permission_to_read_only(bits):
 
 @pytest.mark.parametrize("bits", [READ, Permission(0)])
 def test_a_plain_member_does_not_manage_sessions(bits):
-    assert reasons(AccessRule(manage_sessions=True), user(net(perms=15, sessions=bits)), asn=64500) == (
-        "AS64500: you may not manage its peering sessions: ask an administrator of its organisation at peeringdb.com",
+    assert reasons(
+        AccessRule(manage_sessions=True),
+        user(net(perms=15, sessions=bits)),
+        asn=64500,
+    ) == (
+        (
+            "AS64500: you may not manage its peering sessions: ask an administrator of its"
+            " organisation at peeringdb.com"
+        ),
     )
 
 
 def test_unknown_session_rights_are_a_refusal_that_says_so():
-    assert reasons(AccessRule(manage_sessions=True), user(net(perms=15, sessions=None)), asn=64500) == (
-        "AS64500: PeeringDB did not say whether you may manage its peering sessions (an ID token never says it, the profile does)",
+    assert reasons(
+        AccessRule(manage_sessions=True),
+        user(net(perms=15, sessions=None)),
+        asn=64500,
+    ) == (
+        (
+            "AS64500: PeeringDB did not say whether you may manage its peering sessions (an ID"
+            " token never says it, the profile does)"
+        ),
     )
 
 
@@ -126,21 +179,31 @@ def test_permissions_are_not_added_up_over_networks():
 
 def test_why_none_of_several_networks_suffices_is_one_reason():
     (reason,) = reasons(AccessRule(asn=[64500, 64501, 64502], perms=UPDATE), user(net(64501)))
-    assert reason == (
-        "one network is enough, but AS64501: you may read this network but not update it, "
+    assert (
+        reason
+        == "one network is enough, but AS64501: you may read this network but not update it, "
         "and you are not affiliated with AS64500 or AS64502 at PeeringDB"
     )
 
 
 def test_a_network_that_is_his_but_not_enough_is_the_whole_reason():
-    assert reasons(AccessRule(asn=[64500, 64501], perms=UPDATE), user(net(64500), net(64501, 0))) == (
-        "one network is enough, but AS64500: you may read this network but not update it, and AS64501: you may not update this network",
+    assert reasons(
+        AccessRule(asn=[64500, 64501], perms=UPDATE),
+        user(net(64500), net(64501, 0)),
+    ) == (
+        (
+            "one network is enough, but AS64500: you may read this network but not update it, and"
+            " AS64501: you may not update this network"
+        ),
     )
 
 
 def test_a_long_list_of_networks_makes_a_short_reason():
     assert reasons(AccessRule(asn=range(64496, 64512)), user()) == (
-        "one network is enough, but you are not affiliated with AS64496, AS64497, AS64498, AS64499, AS64500 or 11 others at PeeringDB",
+        (
+            "one network is enough, but you are not affiliated with AS64496, AS64497, AS64498,"
+            " AS64499, AS64500 or 11 others at PeeringDB"
+        ),
     )
 
 
@@ -148,7 +211,9 @@ def test_the_network_of_the_call_must_be_one_of_the_rules():
     rule = AccessRule(asn=(64500, 64501))
     mine = user(net(64500), net(64502))
     assert rule.check(mine, asn=64500)
-    assert reasons(rule, mine, asn=64502) == ("AS64502 is not one of the networks that this rule allows",)
+    assert reasons(rule, mine, asn=64502) == (
+        "AS64502 is not one of the networks that this rule allows",
+    )
     assert reasons(rule, mine, asn=64501) == ("you are not affiliated with AS64501 at PeeringDB",)
 
 
@@ -163,7 +228,10 @@ def test_a_call_about_no_as_number_is_refused(rule, asn):
     assert reasons(rule, user(net(64500, 15), net(1, 15)), asn=asn) == (NOT_AN_ASN,)
 
 
-@pytest.mark.parametrize("rule", [AccessRule(perms=UPDATE), AccessRule(perms=READ | UPDATE), AccessRule(manage_sessions=True)])
+@pytest.mark.parametrize(
+    "rule",
+    [AccessRule(perms=UPDATE), AccessRule(perms=READ | UPDATE), AccessRule(manage_sessions=True)],
+)
 def test_permissions_on_no_network_are_refused(rule):
     assert reasons(rule, user(net(perms=15, sessions=Permission(15)))) == (NO_ASN,)
 
@@ -177,7 +245,10 @@ def test_every_unmet_condition_is_told_at_once():
         AMR_UNKNOWN,
         "AS64500 is not one of the networks that this rule allows",
         "AS64500: you may read this network but not delete it",
-        "AS64500: you may not manage its peering sessions: ask an administrator of its organisation at peeringdb.com",
+        (
+            "AS64500: you may not manage its peering sessions: ask an administrator of its"
+            " organisation at peeringdb.com"
+        ),
     )
 
 
@@ -195,7 +266,10 @@ def test_require_is_about_the_network_of_the_call():
         AccessRule(perms=UPDATE).require(user(net(perms=15)), asn=64501)
 
 
-@pytest.mark.parametrize("asn", [[64500, 64501, 64500], (64500, 64501), iter([64500, 64501]), {64500: "a", 64501: "b"}])
+@pytest.mark.parametrize(
+    "asn",
+    [[64500, 64501, 64500], (64500, 64501), iter([64500, 64501]), {64500: "a", 64501: "b"}],
+)
 def test_several_networks_are_kept_as_a_tuple_without_duplicates(asn):
     assert AccessRule(asn=asn).asn == (64500, 64501)
 
@@ -204,25 +278,51 @@ def test_one_network_is_kept_as_a_tuple_and_none_as_none():
     assert (AccessRule(asn=64500).asn, AccessRule().asn) == ((64500,), None)
 
 
-@pytest.mark.parametrize("rule", [AccessRule(), AccessRule(asn=64500), AccessRule(asn=[64500, 64501])])
+@pytest.mark.parametrize(
+    "rule",
+    [AccessRule(), AccessRule(asn=64500), AccessRule(asn=[64500, 64501])],
+)
 def test_a_rule_can_be_changed_into_another(rule):
     assert dataclasses.replace(dataclasses.replace(rule, mfa=True), mfa=False) == rule
 
 
 @pytest.mark.parametrize(
-    "asn", [0, -1, 2**32, True, "64500", "", b"ab", bytearray(b"ab"), 64500.0, [], (), [64500, None], ["64500"], [[64500]]]
+    "asn",
+    [
+        0,
+        -1,
+        2**32,
+        True,
+        "64500",
+        "",
+        b"ab",
+        bytearray(b"ab"),
+        64500.0,
+        [],
+        (),
+        [64500, None],
+        ["64500"],
+        [[64500]],
+    ],
 )
 def test_a_rule_about_no_as_number_is_refused(asn):
     with pytest.raises(ConfigurationError) as error:
         AccessRule(asn=asn)
-    assert error.value.problems == ("asn must be an int from 1 to 4294967295, several of them, or None",)
+    assert error.value.problems == (
+        "asn must be an int from 1 to 4294967295, several of them, or None",
+    )
 
 
-@pytest.mark.parametrize("perms", [2, 0, True, None, "READ", Permission(0), Permission(16), UPDATE | Permission(16)])
+@pytest.mark.parametrize(
+    "perms",
+    [2, 0, True, None, "READ", Permission(0), Permission(16), UPDATE | Permission(16)],
+)
 def test_a_rule_about_no_known_permission_is_refused(perms):
     with pytest.raises(ConfigurationError) as error:
         AccessRule(perms=perms)
-    assert error.value.problems == ("perms must be one or several of Permission.READ, UPDATE, CREATE and DELETE, joined with |",)
+    assert error.value.problems == (
+        "perms must be one or several of Permission.READ, UPDATE, CREATE and DELETE, joined with |",
+    )
 
 
 @pytest.mark.parametrize("switch", ["verified_user", "verified_email", "mfa", "manage_sessions"])
@@ -236,12 +336,20 @@ def test_a_switch_that_is_neither_on_nor_off_is_refused(switch, value):
 def test_every_bad_argument_is_told_at_once():
     with pytest.raises(ConfigurationError) as error:
         AccessRule(verified_user=None, perms=0, asn=[])
-    assert [problem.split()[0] for problem in error.value.problems] == ["verified_user", "perms", "asn"]
+    assert [problem.split()[0] for problem in error.value.problems] == [
+        "verified_user",
+        "perms",
+        "asn",
+    ]
 
 
 ASNS = st.integers(min_value=64496, max_value=64499)
 BITS = st.integers(min_value=0, max_value=15).map(Permission)
-NETWORKS = st.lists(st.builds(net, ASNS, BITS, st.none() | BITS), unique_by=lambda n: n.asn, max_size=4)
+NETWORKS = st.lists(
+    st.builds(net, ASNS, BITS, st.none() | BITS),
+    unique_by=lambda n: n.asn,
+    max_size=4,
+)
 USERS = st.builds(
     lambda networks, **proved: User(id=1, networks=tuple(networks), **proved),
     NETWORKS,
@@ -265,7 +373,10 @@ def weaker(who, draw):
     at = draw(st.integers(min_value=0, max_value=max(0, len(who.networks) - 1)))
     one, others = who.networks[at : at + 1], who.networks[:at] + who.networks[at + 1 :]
     less = [dataclasses.replace(n, perms=n.perms & draw(BITS)) for n in one]
-    fewer = [dataclasses.replace(n, manage_peering_sessions=draw(st.sampled_from([None, READ]))) for n in one]
+    fewer = [
+        dataclasses.replace(n, manage_peering_sessions=draw(st.sampled_from([None, READ])))
+        for n in one
+    ]
     change = draw(
         st.sampled_from(
             [
@@ -276,8 +387,8 @@ def weaker(who, draw):
                 {"verified_email": False},
                 {"amr": None},
                 {"amr": ("pwd",)},
-            ]
-        )
+            ],
+        ),
     )
     return dataclasses.replace(who, **change)
 

@@ -1,4 +1,5 @@
-"""What only the asynchronous client has: tasks and their cancellation, an event loop, aiohttp and its habits.
+"""What only the asynchronous client has: tasks and their cancellation, an event loop,
+aiohttp and its habits.
 
 Everything that it has in common with `Client` is in test_twins.py.
 """
@@ -49,7 +50,9 @@ def logged_in(client, code="a-code"):
 
 
 class Held:
-    """Answers at a path that are held back until `release`; ``hung_up`` is set when a client goes away instead."""
+    """Answers at a path that are held back until `release`; ``hung_up`` is set when a
+    client goes away instead.
+    """
 
     def __init__(self, server, path):
         self._answer = server.answers[path]
@@ -86,7 +89,9 @@ class Held:
 
 @pytest.fixture
 def hold(server):
-    """``hold(path)``: the server's answers there, held back until the test releases them or is over."""
+    """``hold(path)``: the server's answers there, held back until the test releases
+    them or is over.
+    """
     every = []
 
     def make(path, server=server):
@@ -100,7 +105,9 @@ def hold(server):
 
 @asynccontextmanager
 async def one_that_leaves_nothing(*args, **kwargs):
-    """A client; at the end nothing may be in flight, locked or connected, except what is kept for the next request."""
+    """A client; at the end nothing may be in flight, locked or connected, except what
+    is kept for the next request.
+    """
     before = asyncio.all_tasks()
     async with AsyncClient(*args, **kwargs) as client:
         yield client
@@ -127,7 +134,7 @@ async def settle_down():
         await asyncio.sleep(0)
 
 
-# --- a client and its event loop --------------------------------------------------------------------------------------------------
+# --- a client and its event loop ------------------------------------------------------
 
 
 def test_is_made_without_an_event_loop_and_may_serve_one_after_the_other(server):
@@ -148,7 +155,9 @@ def test_closing_an_unused_one_is_nothing(server):
 def test_many_tasks_share_ten_connections(server):
     async def main():
         async with one_that_leaves_nothing(config_of(server, requests_per_minute=None)) as client:
-            return await asyncio.gather(*(logged_in(client, f"code-{number}") for number in range(50)))
+            return await asyncio.gather(
+                *(logged_in(client, f"code-{number}") for number in range(50)),
+            )
 
     logins = asyncio.run(main())
     assert [login.user.id for login in logins] == [1] * 50
@@ -172,7 +181,9 @@ def test_keeps_a_connection_for_a_minute_and_no_cookies(server, recording):
     server.answer(PROFILE, recording("profile-orgadmin").body, Set_Cookie="sessionid=abc; Path=/")
 
     async def main():
-        async with one_that_leaves_nothing(config_of(server, base_url=server.url.replace("127.0.0.1", "localhost"))) as client:
+        async with one_that_leaves_nothing(
+            config_of(server, base_url=server.url.replace("127.0.0.1", "localhost")),
+        ) as client:
             await client.fetch_user("t")
             await client.fetch_user("t")
             assert client._session.connector._keepalive_timeout == 60
@@ -186,7 +197,10 @@ def test_without_aiohttp_it_names_what_to_install(monkeypatch, server):
     monkeypatch.delitem(sys.modules, AsyncClient.__module__)
     without = importlib.import_module(AsyncClient.__module__)
     with pytest.raises(
-        ConfigurationError, match=re.escape('AsyncClient needs the package "aiohttp": pip install "peeringdb-oauth[async]"')
+        ConfigurationError,
+        match=re.escape(
+            'AsyncClient needs the package "aiohttp": pip install "peeringdb-oauth[async]"',
+        ),
     ):
         without.AsyncClient(config_of(server))
 
@@ -202,12 +216,14 @@ from peeringdb_oauth import *
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
 
 
-# --- cancellation -----------------------------------------------------------------------------------------------------------------
+# --- cancellation ---------------------------------------------------------------------
 
 
 @types.coroutine
 def cancelled_when_waiting(coroutine, times):
-    """A coroutine whose task is cancelled when it has begun to wait for the so-many-th time."""
+    """A coroutine whose task is cancelled when it has begun to wait for the so-many-th
+    time.
+    """
     task, waits = asyncio.current_task(), 0
     while True:
         try:
@@ -262,7 +278,9 @@ def test_cancelled_while_the_server_thinks_it_hangs_up(server, hold, path):
 
 
 def test_cancelled_while_reading_it_hangs_up(server, hold):
-    server.answers[PROFILE] = lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
+    server.answers[PROFILE] = lambda handler: handler.wfile.write(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
+    )
     begin, held = server.answers[PROFILE], hold(PROFILE)
 
     def begin_and_hold(handler):
@@ -283,7 +301,9 @@ def test_cancelled_while_reading_it_hangs_up(server, hold):
 
 def test_cancelled_after_a_refusal_began_to_arrive_the_refusal_counts(server):
     """PeeringDB has counted it, whoever is still there to hear of it."""
-    server.answers[TOKEN] = lambda handler: handler.wfile.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 99\r\n\r\n{")
+    server.answers[TOKEN] = lambda handler: handler.wfile.write(
+        b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 99\r\n\r\n{",
+    )
 
     async def main():
         asked, reading = [], asyncio.Event()
@@ -311,13 +331,19 @@ def test_cancelled_while_connecting_it_hangs_up():
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
 
         async def main():
-            config = ClientConfig(client_id="a", redirect_uri="https://app.example.net/callback", base_url=url)
+            config = ClientConfig(
+                client_id="a",
+                redirect_uri="https://app.example.net/callback",
+                base_url=url,
+            )
             async with one_that_leaves_nothing(config) as client:
                 task = asyncio.create_task(client.fetch_user("t"))
                 connection, _ = await asyncio.to_thread(silent.accept)
                 with connection:
                     connection.settimeout(PATIENCE)
-                    assert (await asyncio.to_thread(connection.recv, 1)) == b"\x16"  # the handshake begins
+                    assert (
+                        await asyncio.to_thread(connection.recv, 1)
+                    ) == b"\x16"  # the handshake begins
                     await cancel(task)
                     while await asyncio.to_thread(connection.recv, 65536):
                         pass  # the rest of its first message, then the end
@@ -367,7 +393,9 @@ def test_the_first_to_wait_is_the_first_to_go(server, hold):
         async with one_that_leaves_nothing(config_of(server)) as client:
             ten = [asyncio.create_task(client.fetch_user(f"t{n}")) for n in range(10)]
             await held.arrive(10)
-            waiting = [asyncio.create_task(client.fetch_user(f"token-{number}")) for number in range(5)]
+            waiting = [
+                asyncio.create_task(client.fetch_user(f"token-{number}")) for number in range(5)
+            ]
             await settle_down()
             for number in range(5):
                 await cancel(ten[number])
@@ -402,7 +430,11 @@ def test_who_has_just_had_an_answer_does_not_push_in(server, hold):
                 await cancel(task)
 
     asyncio.run(main())
-    assert [path for path in server.paths() if path != PROFILE] == ["/oauth2/introspect/", TOKEN, "/oauth2/introspect/"]
+    assert [path for path in server.paths() if path != PROFILE] == [
+        "/oauth2/introspect/",
+        TOKEN,
+        "/oauth2/introspect/",
+    ]
 
 
 def test_a_login_that_is_half_way_goes_before_those_who_wait(server, hold):
@@ -438,7 +470,9 @@ def test_cancelled_while_waiting_to_go_alone_it_leaves_the_others_their_turn(ser
 
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:
-            first, second, third = (asyncio.create_task(client.run(alone(server))) for _ in range(3))
+            first, second, third = (
+                asyncio.create_task(client.run(alone(server))) for _ in range(3)
+            )
             await held.arrive()
             await cancel(second)
             held.release()
@@ -477,7 +511,9 @@ def test_a_cancelled_flow_has_ended_before_the_next_one_begins(server, hold):
 
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:
-            first, second = (asyncio.create_task(client.run(flow(name))) for name in ("first", "second"))
+            first, second = (
+                asyncio.create_task(client.run(flow(name))) for name in ("first", "second")
+            )
             await held.arrive()
             await cancel(first)
             held.release()
@@ -516,7 +552,7 @@ def test_an_applications_own_timeout_is_its_own(server, hold):
     asyncio.run(main())
 
 
-# --- time -------------------------------------------------------------------------------------------------------------------------
+# --- time -----------------------------------------------------------------------------
 
 
 def test_a_head_that_drips_has_an_end(server):
@@ -541,7 +577,10 @@ def test_a_head_that_drips_has_an_end(server):
 
 
 async def is_given_up_after_half_a_second(config):
-    async with one_that_leaves_nothing(config) as client, asyncio.timeout(1.3):  # less than the three parts of a request may take
+    async with (
+        one_that_leaves_nothing(config) as client,
+        asyncio.timeout(1.3),
+    ):  # less than the three parts of a request may take
         with pytest.raises(TransportError, match=r"did not answer within 0\.5 s"):
             await client.fetch_user("t")
 
@@ -554,15 +593,22 @@ def test_an_answer_that_does_not_come_has_an_end(server, hold):
 def test_a_handshake_that_does_not_come_has_an_end():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
-        config = ClientConfig(client_id="a", redirect_uri="https://app.example.net/callback", base_url=url, timeout=0.5)
+        config = ClientConfig(
+            client_id="a",
+            redirect_uri="https://app.example.net/callback",
+            base_url=url,
+            timeout=0.5,
+        )
         asyncio.run(is_given_up_after_half_a_second(config))
 
 
-# --- once is once -----------------------------------------------------------------------------------------------------------------
+# --- once is once ---------------------------------------------------------------------
 
 
 def test_a_get_is_not_repeated_when_a_kept_connection_is_cut(server):
-    """As aiohttp would do by itself: the budget has booked one request, and PeeringDB may count two."""
+    """As aiohttp would do by itself: the budget has booked one request, and PeeringDB
+    may count two.
+    """
 
     def cut(handler):
         handler.close_connection = True
@@ -583,7 +629,10 @@ def test_repeated_headers_are_all_heard(server):
     """Two different Retry-After are none, as for `Client`."""
 
     def answer(handler):
-        handler.wfile.write(b"HTTP/1.1 429 Slow Down\r\nRetry-After: 20\r\nretry-after: 30\r\nContent-Length: 0\r\n\r\n")
+        handler.wfile.write(
+            b"HTTP/1.1 429 Slow Down\r\nRetry-After: 20\r\nretry-after: 30\r\nContent-Length:"
+            b" 0\r\n\r\n",
+        )
 
     server.answers[PROFILE] = answer
 
@@ -596,7 +645,7 @@ def test_repeated_headers_are_all_heard(server):
     assert asyncio.run(main()) == 61
 
 
-# --- a session of the caller's own ------------------------------------------------------------------------------------------------
+# --- a session of the caller's own ----------------------------------------------------
 
 
 def test_uses_the_callers_session_as_it_is_and_leaves_it_open(server):
@@ -608,7 +657,11 @@ def test_uses_the_callers_session_as_it_is_and_leaves_it_open(server):
 
     async def main():
         headers = {"X-From": "its owner", "Authorization": "Basic bm90OnBlZXJpbmdkYg=="}
-        async with aiohttp.ClientSession(headers=headers, middlewares=(watch,), raise_for_status=True) as session:
+        async with aiohttp.ClientSession(
+            headers=headers,
+            middlewares=(watch,),
+            raise_for_status=True,
+        ) as session:
             async with one_that_leaves_nothing(config_of(server), session=session) as client:
                 await logged_in(client)
                 server.replay(PROFILE, "profile-error-bad-token")
@@ -624,18 +677,23 @@ def test_uses_the_callers_session_as_it_is_and_leaves_it_open(server):
     assert [request.headers.get("x-from") for request in server.received] == ["its owner"] * 4
     assert "authorization" not in server.received[0].headers
     assert server.received[1].headers["authorization"].startswith("Bearer ")
-    assert [request.headers["user-agent"].partition("/")[0] for request in server.received[:3]] == ["peeringdb-oauth"] * 3
+    assert [request.headers["user-agent"].partition("/")[0] for request in server.received[:3]] == [
+        "peeringdb-oauth",
+    ] * 3
 
 
 def test_a_callers_session_needs_no_readable_ca_file_of_ours(server, tmp_path):
     async def main():
         async with aiohttp.ClientSession() as session:
-            return AsyncClient(config_of(server, ca_file=str(tmp_path / "none.pem")), session=session)
+            return AsyncClient(
+                config_of(server, ca_file=str(tmp_path / "none.pem")),
+                session=session,
+            )
 
     assert asyncio.run(main())
 
 
-# --- proxies ----------------------------------------------------------------------------------------------------------------------
+# --- proxies --------------------------------------------------------------------------
 
 
 def proxied(server, monkeypatch, proxy, **environment):
@@ -652,9 +710,13 @@ def proxied(server, monkeypatch, proxy, **environment):
 
 def test_sends_the_proxys_password_to_the_proxy(make_server, server, monkeypatch):
     proxy = make_server()
-    proxy.replay(f"{server.url}{PROFILE}", "profile-orgadmin")  # a proxy is asked for the whole URL
+    # a proxy is asked for the whole URL
+    proxy.replay(f"{server.url}{PROFILE}", "profile-orgadmin")
     proxied(server, monkeypatch, proxy.url.replace("//", "//us%40er:pass%20word@"))
-    assert proxy.received[0].headers["proxy-authorization"] == f"Basic {base64.b64encode(b'us@er:pass word').decode()}"
+    assert (
+        proxy.received[0].headers["proxy-authorization"]
+        == f"Basic {base64.b64encode(b'us@er:pass word').decode()}"
+    )
     assert server.received == []
 
 
@@ -685,8 +747,13 @@ def test_a_proxy_with_an_unknown_name_is_named_as_the_cause(server, monkeypatch)
 
 def test_a_host_with_an_unknown_name_is_no_matter_of_the_proxy(server):
     async def main():
-        async with one_that_leaves_nothing(config_of(server, base_url="https://peeringdb.invalid")) as client:
-            with pytest.raises(TransportError, match=r"the connection to peeringdb\.invalid failed"):
+        async with one_that_leaves_nothing(
+            config_of(server, base_url="https://peeringdb.invalid"),
+        ) as client:
+            with pytest.raises(
+                TransportError,
+                match=r"the connection to peeringdb\.invalid failed",
+            ):
                 await client.fetch_user("t")
 
     asyncio.run(main())
@@ -709,11 +776,13 @@ def test_a_proxy_that_refuses_is_named_as_the_cause_without_its_password(make_se
     assert base64.b64encode(b"user:pa55word").decode() not in said
 
 
-# --- secrets ----------------------------------------------------------------------------------------------------------------------
+# --- secrets --------------------------------------------------------------------------
 
 
 def everything_about(error):
-    """What error reports print: the text, and of each error in the chain its repr and what hangs on it."""
+    """What error reports print: the text, and of each error in the chain its repr and
+    what hangs on it.
+    """
     said = "".join(traceback.format_exception(error))
     while error is not None:
         said += repr(error) + repr(error.args) + repr(vars(error))
@@ -740,7 +809,11 @@ def test_no_secret_hangs_on_an_error(server, answer):
 
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:
-            return await asyncio.gather(client.refresh("the-refresh-token"), client.fetch_user("the-access-token"), return_exceptions=True)
+            return await asyncio.gather(
+                client.refresh("the-refresh-token"),
+                client.fetch_user("the-access-token"),
+                return_exceptions=True,
+            )
 
     for error in asyncio.run(main()):
         assert isinstance(error, TransportError)
@@ -750,7 +823,9 @@ def test_no_secret_hangs_on_an_error(server, answer):
 
 def test_the_password_of_a_proxy_hangs_on_no_error(make_server, monkeypatch):
     target, proxy = make_server(tls=True), make_server()
-    proxy.answers[target.url.removeprefix("https://")] = lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\nno handshake")
+    proxy.answers[target.url.removeprefix("https://")] = lambda handler: handler.wfile.write(
+        b"HTTP/1.1 200 OK\r\n\r\nno handshake",
+    )
     monkeypatch.setenv("https_proxy", proxy.url.replace("//", "//user:pa55word@"))
 
     async def main():
@@ -767,7 +842,8 @@ def test_nothing_secret_is_logged_even_in_debug_mode(server, caplog):
     server.answers["/cut"] = lambda handler: setattr(handler, "close_connection", True)
 
     async def main():
-        asyncio.get_running_loop().slow_callback_duration = 0  # everything is worth a line
+        # everything is worth a line
+        asyncio.get_running_loop().slow_callback_duration = 0
         async with one_that_leaves_nothing(config_of(server)) as client:
             login = await logged_in(client, "the-authorization-code")
             await client.revoke(login.token)

@@ -1,4 +1,6 @@
-"""The browser's half of a login: what the browser is sent away with, and what may come back."""
+"""The browser's half of a login: what the browser is sent away with, and what may come
+back.
+"""
 
 import json
 import math
@@ -26,11 +28,21 @@ from peeringdb_oauth.authorization import (
     read_callback,
 )
 from peeringdb_oauth.config import SCOPES, ClientConfig
-from peeringdb_oauth.errors import ConfigurationError, InvalidResponse, LoginDenied, ProviderError, StateMismatch
+from peeringdb_oauth.errors import (
+    ConfigurationError,
+    InvalidResponse,
+    LoginDenied,
+    ProviderError,
+    StateMismatch,
+)
 from peeringdb_oauth.metadata import PEERINGDB
 
 NOW = 1_800_000_000.5
-CONFIG = ClientConfig(client_id="portal", client_secret="s3cret", redirect_uri="https://portal.example.net/callback?tenant=a&b")
+CONFIG = ClientConfig(
+    client_id="portal",
+    client_secret="s3cret",
+    redirect_uri="https://portal.example.net/callback?tenant=a&b",
+)
 slow_machines_too = settings(deadline=None)
 SECRET_FORM = r"[A-Za-z0-9_-]{43}"  # 256 bits in base64url
 
@@ -60,7 +72,10 @@ def refused(callback, error=InvalidResponse, **changes):
 
 
 def test_the_challenge_is_that_of_rfc_7636_appendix_b():
-    assert code_challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    assert (
+        code_challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+        == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    )
 
 
 @pytest.mark.parametrize("name", ["state", "nonce", "code_verifier"])
@@ -111,7 +126,11 @@ def test_the_url_has_neither_the_secret_nor_the_verifier():
 
 def test_a_request_remembers_what_the_callback_must_fit():
     request = create(scope=["profile", "openid", "profile"])
-    assert (request.redirect_uri, request.scope, request.created_at) == (CONFIG.redirect_uri, ("profile", "openid"), NOW)
+    assert (request.redirect_uri, request.scope, request.created_at) == (
+        CONFIG.redirect_uri,
+        ("profile", "openid"),
+        NOW,
+    )
     assert parse_qs(urlsplit(request.url).query)["scope"] == ["profile openid"]
 
 
@@ -135,7 +154,13 @@ def test_refuses_scope_and_prompt_at_once():
 
 def test_a_url_without_pkce_names_no_method():
     url = build_authorization_url(CONFIG, PEERINGDB, scope=("profile",), state="x")
-    assert set(parse_qs(urlsplit(url).query)) == {"response_type", "client_id", "redirect_uri", "scope", "state"}
+    assert set(parse_qs(urlsplit(url).query)) == {
+        "response_type",
+        "client_id",
+        "redirect_uri",
+        "scope",
+        "state",
+    }
 
 
 def test_a_repr_has_no_secret():
@@ -172,7 +197,10 @@ def test_refuses_what_is_no_stored_login(value):
     assert from_dict_refused(value).check == "authorization_request"
 
 
-@pytest.mark.parametrize("name", ["url", "state", "nonce", "code_verifier", "redirect_uri", "scope", "created_at"])
+@pytest.mark.parametrize(
+    "name",
+    ["url", "state", "nonce", "code_verifier", "redirect_uri", "scope", "created_at"],
+)
 def test_refuses_a_stored_login_that_lost_something(name):
     stored = OPENID.to_dict()
     del stored[name]
@@ -184,15 +212,39 @@ SHORT, LONG = "x" * 42, "x" * 129
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [(name, value) for name in ("url", "redirect_uri") for value in (None, "", 5, b"x", "a b", "https://x/\r\nX: y", "é", "\ud800")]
+    [
+        (name, value)
+        for name in ("url", "redirect_uri")
+        for value in (None, "", 5, b"x", "a b", "https://x/\r\nX: y", "é", "\ud800")
+    ]
     + [
         (name, value)
         for name in ("state", "nonce", "code_verifier")
-        for value in (None, "", 5, b"x" * 43, SHORT, LONG, SHORT + "\n", SHORT + "é", SHORT + "\ud800", [REQUEST.state])
+        for value in (
+            None,
+            "",
+            5,
+            b"x" * 43,
+            SHORT,
+            LONG,
+            SHORT + "\n",
+            SHORT + "é",
+            SHORT + "\ud800",
+            [REQUEST.state],
+        )
     ]
     + [
         ("scope", value)
-        for value in (None, "openid profile", {}, [], ["openid"], ["openid", "profile", "all"], ["openid", "profile", 5], [[]])
+        for value in (
+            None,
+            "openid profile",
+            {},
+            [],
+            ["openid"],
+            ["openid", "profile", "all"],
+            ["openid", "profile", 5],
+            [[]],
+        )
     ]
     + [("created_at", value) for value in (None, "1800000000", True, [NOW])],
 )
@@ -214,14 +266,21 @@ JSON = st.recursive(
 
 
 @slow_machines_too
-@given(JSON | st.dictionaries(st.sampled_from(sorted(OPENID.to_dict())), JSON).map(lambda change: OPENID.to_dict() | change))
+@given(
+    JSON
+    | st.dictionaries(st.sampled_from(sorted(OPENID.to_dict())), JSON).map(
+        lambda change: OPENID.to_dict() | change,
+    ),
+)
 def test_any_json_is_a_stored_login_or_refused(value):
     try:
         request = AuthorizationRequest.from_dict(value)
     except InvalidResponse as error:
         assert error.check == "authorization_request"  # noqa: PT017 - either may happen
         return
-    assert AuthorizationRequest.from_dict(request.to_dict()) == request or math.isnan(request.created_at)
+    assert AuthorizationRequest.from_dict(request.to_dict()) == request or math.isnan(
+        request.created_at,
+    )
 
 
 # Back
@@ -229,7 +288,8 @@ def test_any_json_is_a_stored_login_or_refused(value):
 
 def back(request=REQUEST, **parameters):
     """A callback URL, as PeeringDB makes it."""
-    return f"https://portal.example.net/callback?{urlencode({'code': 'c0de', 'state': request.state} | parameters, doseq=True)}"
+    parameters = {"code": "c0de", "state": request.state} | parameters
+    return f"https://portal.example.net/callback?{urlencode(parameters, doseq=True)}"
 
 
 class StarletteLike(dict):
@@ -243,7 +303,9 @@ class StarletteLike(dict):
 
 
 class AiohttpLike(StarletteLike):
-    """As multidict's: `getall` instead of `getlist`, and a repeated name is iterated repeatedly."""
+    """As multidict's: `getall` instead of `getlist`, and a repeated name is iterated
+    repeatedly.
+    """
 
     getall = StarletteLike.getlist
     getlist = None
@@ -283,12 +345,26 @@ def test_refuses_a_parameter_that_is_repeated(mapping, name):
 
 @every_mapping
 def test_refuses_a_state_that_is_repeated(mapping):
-    assert refused(mapping({"code": ["c0de"], "state": [REQUEST.state] * 2}), StateMismatch) == "state"
+    assert (
+        refused(mapping({"code": ["c0de"], "state": [REQUEST.state] * 2}), StateMismatch) == "state"
+    )
 
 
 @every_mapping
 def test_unknown_parameters_are_ignored(mapping):
-    assert read(mapping({"code": ["c0de"], "state": [REQUEST.state], "session_state": ["a", "b"], "tenant": [""]})) == "c0de"
+    assert (
+        read(
+            mapping(
+                {
+                    "code": ["c0de"],
+                    "state": [REQUEST.state],
+                    "session_state": ["a", "b"],
+                    "tenant": [""],
+                },
+            ),
+        )
+        == "c0de"
+    )
 
 
 def test_a_plain_mapping_of_strings_gives_its_code():
@@ -296,7 +372,13 @@ def test_a_plain_mapping_of_strings_gives_its_code():
 
 
 @pytest.mark.parametrize(
-    "around", ["https://portal.example.net/callback?{}", "/callback?{}", "?{}", "https://portal.example.net/?{}#code=x"]
+    "around",
+    [
+        "https://portal.example.net/callback?{}",
+        "/callback?{}",
+        "?{}",
+        "https://portal.example.net/?{}#code=x",
+    ],
 )
 def test_a_callback_url_may_be_full_or_relative(around):
     assert read(around.format(f"code=c0de&state={REQUEST.state}")) == "c0de"
@@ -308,7 +390,13 @@ def test_a_code_comes_out_as_peeringdb_sent_it(code):
 
 
 def test_what_stands_in_the_fragment_is_no_parameter():
-    assert refused(f"https://portal.example.net/callback#?code=c0de&state={REQUEST.state}", StateMismatch) == "state"
+    assert (
+        refused(
+            f"https://portal.example.net/callback#?code=c0de&state={REQUEST.state}",
+            StateMismatch,
+        )
+        == "state"
+    )
 
 
 @pytest.mark.parametrize("code", ["", "x" * 1025, "a\nb", "a\r\nX: y", "a\0", "é", "\x7f", "\t"])
@@ -387,7 +475,13 @@ def test_an_issuer_is_not_needed_but_must_be_peeringdbs():
 
 
 @pytest.mark.parametrize(
-    "iss", ["", "https://auth.peeringdb.com", "https://auth.peeringdb.com/oauth2/", "https://www.peeringdb.com/oauth2"]
+    "iss",
+    [
+        "",
+        "https://auth.peeringdb.com",
+        "https://auth.peeringdb.com/oauth2/",
+        "https://www.peeringdb.com/oauth2",
+    ],
 )
 def test_refuses_another_issuer_also_for_an_error(iss):
     assert refused(back(iss=iss)) == "iss"
@@ -401,19 +495,34 @@ def failure(**parameters):
 
 
 def test_cancelling_is_a_denied_login():
-    error = failure(error="access_denied", error_description="The resource owner denied the request")
+    error = failure(
+        error="access_denied",
+        error_description="The resource owner denied the request",
+    )
     assert (type(error), error.error, error.status) == (LoginDenied, "access_denied", None)
     assert str(error) == "the login was cancelled at PeeringDB"
 
 
-@pytest.mark.parametrize("word", ["invalid_scope", "invalid_request", "unauthorized_client", "server_error", "temporarily_unavailable"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "invalid_scope",
+        "invalid_request",
+        "unauthorized_client",
+        "server_error",
+        "temporarily_unavailable",
+    ],
+)
 def test_any_other_error_is_the_providers(word):
     error = failure(error=word, error_description="Something is wrong")
     assert (type(error), error.error, error.status) == (ProviderError, word, None)
     assert str(error) == f"PeeringDB refused the login: {word}"
 
 
-@pytest.mark.parametrize("word", ["", "access_denied ", "Access denied", "<b>", "a\nb", "é", "\ud800", "x" * 65, "a-b"])
+@pytest.mark.parametrize(
+    "word",
+    ["", "access_denied ", "Access denied", "<b>", "a\nb", "é", "\ud800", "x" * 65, "a-b"],
+)
 def test_refuses_an_error_that_is_no_word(word):
     assert refused({"state": REQUEST.state, "error": word}) == "error"
 
@@ -446,7 +555,10 @@ def test_refuses_what_is_no_callback(callback):
 
 
 def test_an_unreadable_query_is_told_from_what_is_no_url():
-    for callback, reason in (("/callback?code=%ff", "query is not one"), (None, "must be the full URL or the mapping")):
+    for callback, reason in (
+        ("/callback?code=%ff", "query is not one"),
+        (None, "must be the full URL or the mapping"),
+    ):
         with pytest.raises(InvalidResponse, match=reason):
             read(callback)
 
@@ -476,8 +588,12 @@ def outcome(callback):
         assert re.fullmatch(r"[\x20-\x7e]+", code)
 
 
-TEXT = st.text(st.characters()) | st.sampled_from([REQUEST.state, "c0de", "access_denied", PEERINGDB.issuer, ""])
-NAMES = st.sampled_from(["code", "state", "error", "error_description", "iss"]) | st.text(st.characters())
+TEXT = st.text(st.characters()) | st.sampled_from(
+    [REQUEST.state, "c0de", "access_denied", PEERINGDB.issuer, ""],
+)
+NAMES = st.sampled_from(["code", "state", "error", "error_description", "iss"]) | st.text(
+    st.characters(),
+)
 
 
 @slow_machines_too
@@ -490,14 +606,20 @@ def test_any_text_is_a_callback_or_refused(text):
 @slow_machines_too
 @given(st.lists(st.tuples(NAMES, TEXT)))
 def test_any_query_is_a_callback_or_refused(pairs):
-    text = "&".join(f"{quote(name, errors='surrogatepass')}={quote(value, errors='surrogatepass')}" for name, value in pairs)
+    text = "&".join(
+        f"{quote(name, errors='surrogatepass')}={quote(value, errors='surrogatepass')}"
+        for name, value in pairs
+    )
     outcome(f"/callback?{text}")
     outcome(f"/callback?{text}&state={REQUEST.state}")
 
 
 @slow_machines_too
 @given(
-    st.dictionaries(NAMES | st.integers() | st.none(), TEXT | st.none() | st.lists(TEXT | st.integers()) | st.tuples(TEXT) | st.binary())
+    st.dictionaries(
+        NAMES | st.integers() | st.none(),
+        TEXT | st.none() | st.lists(TEXT | st.integers()) | st.tuples(TEXT) | st.binary(),
+    ),
 )
 def test_any_mapping_is_a_callback_or_refused(mapping):
     outcome(mapping)

@@ -1,4 +1,6 @@
-"""Bearer tokens against a server with PeeringDB's answers: what is asked, what is believed and for how long, and what a flood costs."""
+"""Bearer tokens against a server with PeeringDB's answers: what is asked, what is
+believed and for how long, and what a flood costs.
+"""
 
 import asyncio
 import base64
@@ -55,10 +57,23 @@ class PeeringDB:
 
     def __init__(self, server):
         self.server, self.url = server, server.url
-        self.introspection = {"active": True, "scope": EVERY_SCOPE, "exp": int(NOW) + 36000, "client_id": "conf-rs256", "username": "ada"}
+        self.introspection = {
+            "active": True,
+            "scope": EVERY_SCOPE,
+            "exp": int(NOW) + 36000,
+            "client_id": "conf-rs256",
+            "username": "ada",
+        }
         self.good = None  # these tokens alone; None: all
         numbers = KEY.public_key().public_numbers()
-        jwk = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "one", "n": b64(numbers.n.to_bytes(256, "big")), "e": "AQAB"}
+        jwk = {
+            "kty": "RSA",
+            "use": "sig",
+            "alg": "RS256",
+            "kid": "one",
+            "n": b64(numbers.n.to_bytes(256, "big")),
+            "e": "AQAB",
+        }
         server.answer(KEYS, {"keys": [jwk]})
         server.answer("/oauth2/.well-known/openid-configuration", {"issuer": f"{self.url}/oauth2"})
         self.change()
@@ -66,7 +81,9 @@ class PeeringDB:
 
     def _introspect(self, handler):
         sent = self.server.received[-1].form["token"]
-        body = json.dumps(self.introspection if self.good is None or sent in self.good else {"active": False}).encode()
+        body = json.dumps(
+            self.introspection if self.good is None or sent in self.good else {"active": False},
+        ).encode()
         handler.send_response(200)
         handler.send_header("Content-Type", "application/json")
         handler.send_header("Content-Length", str(len(body)))
@@ -78,19 +95,43 @@ class PeeringDB:
 
     @property
     def profile(self):
-        return {"id": 1, "name": "Ada Admin", "verified_user": True, "verified_email": True, "email": "ada@example.net"} | {
-            "networks": [{"id": 1, "name": "Example Net One", "asn": 64500, "perms": 15, "manage_peering_sessions": 15}],
+        return {
+            "id": 1,
+            "name": "Ada Admin",
+            "verified_user": True,
+            "verified_email": True,
+            "email": "ada@example.net",
+        } | {
+            "networks": [
+                {
+                    "id": 1,
+                    "name": "Example Net One",
+                    "asn": 64500,
+                    "perms": 15,
+                    "manage_peering_sessions": 15,
+                },
+            ],
             "amr": ["pwd", "otp", "mfa"],
         }
 
     def id_token(self, **changes):
-        claims = {"iss": f"{self.url}/oauth2", "aud": "conf-rs256", "sub": "1", "iat": NOW, "exp": NOW + 36000, "auth_time": NOW} | {
+        claims = {
+            "iss": f"{self.url}/oauth2",
+            "aud": "conf-rs256",
+            "sub": "1",
+            "iat": NOW,
+            "exp": NOW + 36000,
+            "auth_time": NOW,
+        } | {
             "nonce": "n-123",
             "email_verified": True,
             **{name: value for name, value in self.profile.items() if name != "verified_email"},
             "networks": [{"id": 1, "name": "Example Net One", "asn": 64500, "perms": 15}],
         }
-        message = ".".join(b64(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "one"}, claims | changes))
+        message = ".".join(
+            b64(json.dumps(part).encode())
+            for part in ({"alg": "RS256", "kid": "one"}, claims | changes)
+        )
         return f"{message}.{b64(KEY.sign(message.encode(), PKCS1v15(), SHA256()))}"
 
     def fail(self, status=500):
@@ -124,7 +165,10 @@ def make_verifier(pdb, make_client, clock):
     clock.now = NOW
 
     def make(rule=None, **config):
-        return BearerVerifier(make_client(pdb.server, arguments={"clock": clock, "monotonic": clock}, **config), rule=rule)
+        return BearerVerifier(
+            make_client(pdb.server, arguments={"clock": clock, "monotonic": clock}, **config),
+            rule=rule,
+        )
 
     return make
 
@@ -149,12 +193,16 @@ def log_in(verifier):
         return error
 
 
-# --- access tokens ----------------------------------------------------------------------------------------------------------------
+# --- access tokens --------------------------------------------------------------------
 
 
 def test_access_token_of_ours_gives_the_user(verifier, pdb):
     user = verifier.verify(token())
-    assert (user.id, user.asns, user.network(64500).manage_peering_sessions) == (1, (64500,), Permission(15))
+    assert (user.id, user.asns, user.network(64500).manage_peering_sessions) == (
+        1,
+        (64500,),
+        Permission(15),
+    )
     assert pdb.asked() == LOOK_UP
 
 
@@ -177,12 +225,22 @@ def test_introspection_has_our_credentials_in_its_body(verifier, pdb):
         ({"client_id": "another"}, "another application"),
     ],
 )
-def test_access_token_that_is_not_alive_or_not_ours_is_refused_and_never_tried_at_the_profile(verifier, pdb, answer, reason):
-    pdb.introspection |= {name: int(value) if name == "exp" else value for name, value in answer.items()}
+def test_access_token_that_is_not_alive_or_not_ours_is_refused_and_never_tried_at_the_profile(
+    verifier,
+    pdb,
+    answer,
+    reason,
+):
+    pdb.introspection |= {
+        name: int(value) if name == "exp" else value for name, value in answer.items()
+    }
     error = refusal(verifier, token())
     assert isinstance(error, TokenRejected)
     assert reason in str(error)
-    assert re.fullmatch(r'Bearer realm="PeeringDB", error="invalid_token", error_description="[^"]+"', error.www_authenticate)
+    assert re.fullmatch(
+        r'Bearer realm="PeeringDB", error="invalid_token", error_description="[^"]+"',
+        error.www_authenticate,
+    )
     assert pdb.asked() == [INTROSPECT]
 
 
@@ -201,7 +259,10 @@ def test_without_a_token_the_challenge_names_no_error(verifier, pdb, nothing):
     assert pdb.asked() == []
 
 
-@pytest.mark.parametrize("junk", ["a b", "ü" * 30, "x" * 5000, "\ud800", "line\nbreak", b"bytes", 5])
+@pytest.mark.parametrize(
+    "junk",
+    ["a b", "ü" * 30, "x" * 5000, "\ud800", "line\nbreak", b"bytes", 5],
+)
 def test_what_cannot_be_a_token_is_refused_without_asking(verifier, pdb, junk):
     error = refusal(verifier, junk)
     assert isinstance(error, TokenRejected)
@@ -219,10 +280,13 @@ def test_public_client_takes_no_access_token_because_peeringdb_tells_it_nothing(
 @given(st.text())
 def test_challenge_is_a_header_whatever_the_reason(reason):
     quoted = r'"[\x20\x21\x23-\x5b\x5d-\x7e]*"'  # RFC 6750 section 3
-    assert re.fullmatch(f"Bearer realm={quoted}, error={quoted}, error_description={quoted}", _challenge("invalid_token", reason))
+    assert re.fullmatch(
+        f"Bearer realm={quoted}, error={quoted}, error_description={quoted}",
+        _challenge("invalid_token", reason),
+    )
 
 
-# --- rule and scope: 403 ----------------------------------------------------------------------------------------------------------
+# --- rule and scope: 403 --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("unmet", ["verified_user", "verified_email"])
@@ -253,8 +317,15 @@ def test_token_without_the_scope_that_the_rule_reads_is_a_403(make_verifier, pdb
     pdb.introspection["scope"] = EVERY_SCOPE.replace(word, "")
     error = refusal(verifier, token())
     assert type(error) is AccessDenied
-    assert error.reasons == (f"this token was not granted the scope {word}: log in again, with an application that asks for it",)
-    assert error.www_authenticate.startswith('Bearer realm="PeeringDB", error="insufficient_scope", error_description="')
+    assert error.reasons == (
+        (
+            f"this token was not granted the scope {word}: log in again, with an application that"
+            " asks for it"
+        ),
+    )
+    assert error.www_authenticate.startswith(
+        'Bearer realm="PeeringDB", error="insufficient_scope", error_description="',
+    )
     assert error.www_authenticate.endswith(f', scope="{word}"')
     assert refusal(verifier, token()).www_authenticate == error.www_authenticate
     assert pdb.asked() == [INTROSPECT]
@@ -268,9 +339,14 @@ def test_a_call_can_need_more_than_every_caller(verifier, pdb):
     networks = [pdb.profile["networks"][0] | {"perms": 1}]
     pdb.change(networks=networks)
     error = refusal(verifier, token(1), asn=64500, rule=may_update)
-    assert (type(error), error.reasons) == (AccessDenied, ("AS64500: you may read this network but not update it",))
+    assert (type(error), error.reasons) == (
+        AccessDenied,
+        ("AS64500: you may read this network but not update it",),
+    )
     assert verifier.verify(token(1)).id == 1  # this call does not
-    assert type(refusal(verifier, token(1), rule=AccessRule(asn=64511))) is AccessDenied  # also of a token that is known
+    assert (
+        type(refusal(verifier, token(1), rule=AccessRule(asn=64511))) is AccessDenied
+    )  # also of a token that is known
 
 
 def test_whatever_a_call_needs_every_caller_must_have_the_rest(make_verifier, pdb):
@@ -280,14 +356,29 @@ def test_whatever_a_call_needs_every_caller_must_have_the_rest(make_verifier, pd
 
 
 def test_the_network_of_a_call_with_a_rule_is_not_for_the_rule_of_every_caller(make_verifier, pdb):
-    two = [*pdb.profile["networks"], {"id": 2, "name": "Example Net Two", "asn": 64501, "perms": 15, "manage_peering_sessions": 15}]
+    two = [
+        *pdb.profile["networks"],
+        {
+            "id": 2,
+            "name": "Example Net Two",
+            "asn": 64501,
+            "perms": 15,
+            "manage_peering_sessions": 15,
+        },
+    ]
     pdb.change(networks=two)
     verifier = make_verifier(AccessRule(asn=64500))
-    assert verifier.verify(token(), asn=64501, rule=AccessRule(perms=Permission.UPDATE)).asns == (64500, 64501)
+    assert verifier.verify(token(), asn=64501, rule=AccessRule(perms=Permission.UPDATE)).asns == (
+        64500,
+        64501,
+    )
     assert type(refusal(verifier, token(), asn=64501)) is AccessDenied
 
 
-@pytest.mark.parametrize("call", [{"asn": 64500, "rule": AccessRule()}, {"rule": AccessRule(asn=(64500, 64501))}])
+@pytest.mark.parametrize(
+    "call",
+    [{"asn": 64500, "rule": AccessRule()}, {"rule": AccessRule(asn=(64500, 64501))}],
+)
 def test_a_call_with_a_rule_about_a_network_needs_the_scope_networks(verifier, pdb, call):
     pdb.introspection["scope"] = "profile email"
     error = refusal(verifier, token(), **call)
@@ -368,7 +459,7 @@ def test_refusal_of_the_rule_is_remembered_with_its_reasons(verifier, pdb):
     assert pdb.asked() == LOOK_UP
 
 
-# --- how long an answer counts ----------------------------------------------------------------------------------------------------
+# --- how long an answer counts --------------------------------------------------------
 
 
 def test_answer_counts_for_a_minute(verifier, pdb, clock):
@@ -393,7 +484,8 @@ def test_remembered_token_takes_the_shortest_way(pdb, make_client):
         verifier = BearerVerifier(client)
         for _ in range(3):
             verifier.verify(token())
-        assert client.runs == 4  # the token, and what is done alone: three times, one in the other
+        # the token, and what is done alone: three times, one in the other
+        assert client.runs == 4
 
 
 def test_lost_rights_show_after_a_minute(make_verifier, pdb, clock):
@@ -487,7 +579,7 @@ def test_what_is_remembered_anew_drives_out_nothing():
     assert len(memory.young) == GENERATION
 
 
-# --- ID tokens --------------------------------------------------------------------------------------------------------------------
+# --- ID tokens ------------------------------------------------------------------------
 
 
 def test_id_token_is_verified_here(verifier, pdb, clock):
@@ -502,13 +594,20 @@ def test_id_token_is_verified_here(verifier, pdb, clock):
 
 @pytest.mark.parametrize(
     ("changes", "word"),
-    [({"aud": "another"}, "another application"), ({"exp": NOW - 60}, "expired"), ({"iss": 'https://"evil"\\é.example.net'}, "issued by")],
+    [
+        ({"aud": "another"}, "another application"),
+        ({"exp": NOW - 60}, "expired"),
+        ({"iss": 'https://"evil"\\é.example.net'}, "issued by"),
+    ],
 )
 def test_id_token_that_is_not_acceptable_is_a_401(verifier, pdb, changes, word):
     error = refusal(verifier, pdb.id_token(**changes))
     assert isinstance(error, TokenRejected)
     assert word in str(error)
-    assert re.fullmatch(r'Bearer realm="PeeringDB", error="invalid_token", error_description="[ !#-\[\]-~]+"', error.www_authenticate)
+    assert re.fullmatch(
+        r'Bearer realm="PeeringDB", error="invalid_token", error_description="[ !#-\[\]-~]+"',
+        error.www_authenticate,
+    )
 
 
 def test_remembered_id_token_does_not_vouch_for_another_payload(verifier, pdb):
@@ -538,7 +637,10 @@ def test_made_up_id_tokens_drive_nothing_out(verifier, pdb):
 def test_rule_holds_for_id_tokens(make_verifier, pdb):
     verifier = make_verifier(AccessRule(manage_sessions=True))
     assert "an ID token never says it" in str(refusal(verifier, pdb.id_token(), asn=64500))
-    assert isinstance(refusal(verifier, pdb.id_token(email_verified=False), asn=64500), AccessDenied)
+    assert isinstance(
+        refusal(verifier, pdb.id_token(email_verified=False), asn=64500),
+        AccessDenied,
+    )
 
 
 def test_call_about_a_network_needs_an_id_token_that_tells_networks(verifier, pdb):
@@ -552,7 +654,10 @@ def test_broken_key_set_is_not_the_tokens_fault(verifier, pdb):
     assert not isinstance(refusal(verifier, pdb.id_token()), TokenRejected | AccessDenied)
 
 
-@pytest.mark.parametrize(("check", "arguments"), [("nonce", {"nonce": "another"}), ("auth_time", {"max_age": 10})])
+@pytest.mark.parametrize(
+    ("check", "arguments"),
+    [("nonce", {"nonce": "another"}), ("auth_time", {"max_age": 10})],
+)
 def test_remembered_id_token_is_no_way_round_the_checks_of_a_login(verifier, pdb, check, arguments):
     id_token = pdb.id_token(auth_time=NOW - 100)
     verifier.verify(id_token)
@@ -565,14 +670,20 @@ def test_remembered_id_token_replayed_into_another_login_is_refused(make_verifie
     verifier = make_verifier(scope=("openid", "profile", "email", "networks"))
     id_token = pdb.id_token()
     verifier.verify(id_token)
-    answer = {"access_token": token(), "expires_in": 36000, "token_type": "Bearer", "scope": EVERY_SCOPE, "id_token": id_token}
+    answer = {
+        "access_token": token(),
+        "expires_in": 36000,
+        "token_type": "Bearer",
+        "scope": EVERY_SCOPE,
+        "id_token": id_token,
+    }
     pdb.server.answer("/oauth2/token/", answer)
     error = log_in(verifier)
     assert isinstance(error, InvalidIDToken)
     assert error.check == "nonce"
 
 
-# --- many at once -----------------------------------------------------------------------------------------------------------------
+# --- many at once ---------------------------------------------------------------------
 
 
 def test_a_hundred_threads_with_one_new_token_look_it_up_once(verifier, pdb):
@@ -600,7 +711,11 @@ def test_a_hundred_threads_with_one_bad_token_look_it_up_once(verifier, pdb):
     assert pdb.asked() == [INTROSPECT]
 
 
-def test_flood_of_bad_tokens_costs_ten_requests_a_minute_and_known_tokens_go_on(make_verifier, pdb, clock):
+def test_flood_of_bad_tokens_costs_ten_requests_a_minute_and_known_tokens_go_on(
+    make_verifier,
+    pdb,
+    clock,
+):
     verifier = make_verifier(requests_per_minute=None)
     pdb.good = {token()}
     verifier.verify(token())
@@ -638,7 +753,10 @@ def test_flood_at_once_costs_no_more(make_verifier, pdb):
 def test_good_tokens_are_no_flood(make_verifier):
     verifier = make_verifier(requests_per_minute=None)
     with ThreadPoolExecutor(30) as threads:
-        assert list(threads.map(lambda number: verifier.verify(token(number)).id, range(30))) == [1] * 30
+        assert (
+            list(threads.map(lambda number: verifier.verify(token(number)).id, range(30)))
+            == [1] * 30
+        )
 
 
 def test_look_ups_take_half_of_the_requests_and_logins_have_the_rest(make_verifier, pdb, clock):
@@ -659,8 +777,14 @@ def test_smallest_budget_allows_one_look_up(make_verifier):
     assert isinstance(refusal(verifier, token(1)), RateLimited)
 
 
-def test_when_there_are_more_tokens_than_look_ups_the_oldest_answers_are_renewed_first(make_verifier, pdb, clock):
-    """12 tokens, 5 look-ups a minute: always asked in the same order, none is ever refused."""
+def test_when_there_are_more_tokens_than_look_ups_the_oldest_answers_are_renewed_first(
+    make_verifier,
+    pdb,
+    clock,
+):
+    """12 tokens, 5 look-ups a minute: always asked in the same order, none is ever
+    refused.
+    """
     verifier = make_verifier(requests_per_minute=20)
     for newest in range(1, 13):
         clock.now += 30
@@ -704,9 +828,19 @@ def test_clock_that_is_set_back_does_not_stop_look_ups(make_verifier, clock):
 
 @given(
     st.integers(min_value=2, max_value=200),
-    st.lists(st.tuples(st.floats(0, 30), st.none() | st.floats(0, 1000), st.sampled_from(["good", "bad", "not sent"])), max_size=200),
+    st.lists(
+        st.tuples(
+            st.floats(0, 30),
+            st.none() | st.floats(0, 1000),
+            st.sampled_from(["good", "bad", "not sent"]),
+        ),
+        max_size=200,
+    ),
 )
-def test_within_any_minute_there_are_no_more_look_ups_than_half_of_the_requests(requests_per_minute, tried):
+def test_within_any_minute_there_are_no_more_look_ups_than_half_of_the_requests(
+    requests_per_minute,
+    tried,
+):
     look_ups, now, started, bad, waits = LookUps(requests_per_minute), NOW, [], [], []
     for gap, age, outcome in tried:
         now += gap
@@ -724,7 +858,10 @@ def test_within_any_minute_there_are_no_more_look_ups_than_half_of_the_requests(
         elif age is None:
             bad.append(now)
     assert all(0 < wait <= 60 for wait in waits)
-    assert all(sum(0 <= other - first < 60 for other in started) <= max(1, requests_per_minute // 4) for first in started)
+    assert all(
+        sum(0 <= other - first < 60 for other in started) <= max(1, requests_per_minute // 4)
+        for first in started
+    )
     assert all(sum(0 <= other - first < 60 for other in bad) <= BAD_LOOK_UPS for first in bad)
 
 
@@ -740,7 +877,7 @@ def test_look_up_that_takes_more_than_a_minute_is_no_strangers(verifier, pdb, cl
     assert verifier.verify(token()).id == 1
 
 
-# --- PeeringDB is down ------------------------------------------------------------------------------------------------------------
+# --- PeeringDB is down ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("outage", ["fail", "cut"])
@@ -822,7 +959,7 @@ def test_wrong_client_secret_is_the_operators_problem_and_not_the_tokens(verifie
     assert isinstance(refusal(verifier, token()), ProviderError)
 
 
-# --- the asynchronous client ------------------------------------------------------------------------------------------------------
+# --- the asynchronous client ----------------------------------------------------------
 
 
 @pytest.fixture
@@ -831,7 +968,11 @@ def with_async_verifier(pdb, make_client, clock):
     clock.now = NOW
 
     async def run(test):
-        async with AsyncClient(make_client(pdb.server).config, clock=clock, monotonic=clock) as client:
+        async with AsyncClient(
+            make_client(pdb.server).config,
+            clock=clock,
+            monotonic=clock,
+        ) as client:
             return await test(BearerVerifier(client))
 
     return lambda test: asyncio.run(run(test))
@@ -848,9 +989,16 @@ def test_asynchronous_verifier_is_awaited_and_remembers(with_async_verifier, pdb
 def test_asynchronous_verifier_refuses_when_awaited(with_async_verifier, pdb):
     async def test(verifier):
         pdb.good = set()
-        return await asyncio.gather(verifier.verify(token()), verifier.verify(""), return_exceptions=True)
+        return await asyncio.gather(
+            verifier.verify(token()),
+            verifier.verify(""),
+            return_exceptions=True,
+        )
 
-    assert [type(outcome) for outcome in with_async_verifier(test)] == [TokenRejected, TokenRejected]
+    assert [type(outcome) for outcome in with_async_verifier(test)] == [
+        TokenRejected,
+        TokenRejected,
+    ]
 
 
 def test_a_hundred_tasks_with_one_new_token_look_it_up_once(with_async_verifier, pdb):

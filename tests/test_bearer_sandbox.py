@@ -1,4 +1,6 @@
-"""Bearer tokens against a PeeringDB with its limits on, and the two examples over real sockets."""
+"""Bearer tokens against a PeeringDB with its limits on, and the two examples over real
+sockets.
+"""
 
 import http.client
 import json
@@ -38,7 +40,9 @@ INTROSPECT, PROFILE = "/oauth2/introspect/", "/profile/v1"
 
 
 class World:
-    """A sandbox, a clock that goes with the sandbox's, an application, and the requests that were sent."""
+    """A sandbox, a clock that goes with the sandbox's, an application, and the requests
+    that were sent.
+    """
 
     def __init__(self, pdb):
         self.pdb, self.ahead, self.sent, self.clients = pdb, 0.0, Counter(), []
@@ -59,16 +63,31 @@ class World:
 
     def config(self, app=None, **changes):
         app = app or self.app
-        fields = {"client_id": app.client_id, "client_secret": app.client_secret, "redirect_uri": CALLBACK, "base_url": self.pdb.url}
+        fields = {
+            "client_id": app.client_id,
+            "client_secret": app.client_secret,
+            "redirect_uri": CALLBACK,
+            "base_url": self.pdb.url,
+        }
         return ClientConfig(**fields | {"ca_file": self.pdb.ca_file, "timeout": 5} | changes)
 
     def client(self, app=None, **changes):
         session = requests.Session()
         session.verify = self.pdb.ca_file
         session.trust_env = False
-        session.hooks["response"].append(lambda response, **_: self.sent.update([response.request.path_url]))
-        clock, monotonic = (lambda: time.time() + self.ahead), (lambda: time.monotonic() + self.ahead)
-        client = Client(self.config(app, **changes), session=session, clock=clock, monotonic=monotonic)
+        session.hooks["response"].append(
+            lambda response, **_: self.sent.update([response.request.path_url]),
+        )
+        clock, monotonic = (
+            (lambda: time.time() + self.ahead),
+            (lambda: time.monotonic() + self.ahead),
+        )
+        client = Client(
+            self.config(app, **changes),
+            session=session,
+            clock=clock,
+            monotonic=monotonic,
+        )
         self.clients += [client, session]
         return client
 
@@ -124,7 +143,10 @@ def test_tokens_that_another_application_obtained_are_refused(world):
 def test_token_without_the_scope_is_a_403(world):
     client = world.client()
     login = world.log_in(client, scope=("profile", "networks"))
-    assert "insufficient_scope" in refusal(BearerVerifier(client), login.token.access_token).www_authenticate
+    assert (
+        "insufficient_scope"
+        in refusal(BearerVerifier(client), login.token.access_token).www_authenticate
+    )
 
 
 def test_lost_rights_show_after_a_minute(world):
@@ -136,9 +158,15 @@ def test_lost_rights_show_after_a_minute(world):
     try:
         assert verifier.verify(token, asn=64500).id == 3
         world.advance(MAX_AGE)
-        assert refusal(verifier, token, asn=64500).reasons == ("AS64500: you may read this network but not update it",)
+        assert refusal(verifier, token, asn=64500).reasons == (
+            "AS64500: you may read this network but not update it",
+        )
     finally:
-        world.pdb.change("limited", networks={64500: 15, 64501: 1, 65550: 3}, manage_peering_sessions={64500: 15, 64501: 15, 65550: 3})
+        world.pdb.change(
+            "limited",
+            networks={64500: 15, 64501: 1, 65550: 3},
+            manage_peering_sessions={64500: 15, 64501: 15, 65550: 3},
+        )
 
 
 def test_expired_token_is_refused_without_asking(world):
@@ -155,7 +183,10 @@ def test_expired_token_is_refused_without_asking(world):
 
 def test_many_revoked_tokens_do_not_get_our_address_blocked(world):
     client = world.client()
-    verifier, tokens = BearerVerifier(client), [world.log_in(client).token.access_token for _ in range(12)]
+    verifier, tokens = (
+        BearerVerifier(client),
+        [world.log_in(client).token.access_token for _ in range(12)],
+    )
     for token in tokens:
         verifier.verify(token)
     world.pdb.revoke_tokens()
@@ -172,8 +203,16 @@ def test_flood_of_ten_thousand_bad_tokens_costs_ten_requests_a_minute_and_locks_
         world.advance(60)
         world.asked()
         with ThreadPoolExecutor(20) as threads:
-            errors = list(threads.map(lambda number: refusal(verifier, f"{number:030d}"), range(minute * 5000, minute * 5000 + 5000)))
-        assert Counter(map(type, errors)) == {TokenRejected: BAD_LOOK_UPS, RateLimited: 5000 - BAD_LOOK_UPS}
+            errors = list(
+                threads.map(
+                    lambda number: refusal(verifier, f"{number:030d}"),
+                    range(minute * 5000, minute * 5000 + 5000),
+                ),
+            )
+        assert Counter(map(type, errors)) == {
+            TokenRejected: BAD_LOOK_UPS,
+            RateLimited: 5000 - BAD_LOOK_UPS,
+        }
         assert world.asked() == {INTROSPECT: BAD_LOOK_UPS}
         assert verifier.verify(known).id == 1
         login = world.log_in(client, "member")
@@ -184,7 +223,11 @@ def test_flood_of_ten_thousand_bad_tokens_costs_ten_requests_a_minute_and_locks_
 @pytest.mark.parametrize("fault", ["outage", "cut", "error_500"])
 def test_outage_is_a_503_but_for_tokens_that_were_good_five_minutes_ago(world, fault):
     client = world.client()
-    verifier, first, second = BearerVerifier(client), world.log_in(client).token, world.log_in(client).token
+    verifier, first, second = (
+        BearerVerifier(client),
+        world.log_in(client).token,
+        world.log_in(client).token,
+    )
     assert verifier.verify(first.access_token).id == 1
     world.pdb.fault(fault)
     assert isinstance(refusal(verifier, second.access_token), TransportError)
@@ -198,17 +241,32 @@ def test_outage_is_a_503_but_for_tokens_that_were_good_five_minutes_ago(world, f
     assert verifier.verify(first.access_token).id == verifier.verify(second.access_token).id == 1
 
 
-# --- the examples -----------------------------------------------------------------------------------------------------------------
+# --- the examples ---------------------------------------------------------------------
 
 
 @contextmanager
 def running(example, config):
-    settings = {name: getattr(config, name) for name in ("client_id", "client_secret", "redirect_uri", "base_url", "ca_file")}
-    environ = os.environ | {f"PEERINGDB_OAUTH_{name.upper()}": value for name, value in settings.items()}
+    settings = {
+        name: getattr(config, name)
+        for name in ("client_id", "client_secret", "redirect_uri", "base_url", "ca_file")
+    }
+    environ = os.environ | {
+        f"PEERINGDB_OAUTH_{name.upper()}": value for name, value in settings.items()
+    }
     command = [sys.executable, str(EXAMPLES / example), "0"]
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603 - ours
+    process = subprocess.Popen(  # noqa: S603
+        command,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
-        address = next(found for line in process.stdout if (found := re.search(r"http://127\.0\.0\.1:([0-9]+)", line)))
+        address = next(
+            found
+            for line in process.stdout
+            if (found := re.search(r"http://127\.0\.0\.1:([0-9]+)", line))
+        )
         yield int(address[1])
     finally:
         process.terminate()
@@ -218,7 +276,11 @@ def running(example, config):
 def get(port, path, authorization=None):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
-        connection.request("GET", path, headers={} if authorization is None else {"Authorization": authorization})
+        connection.request(
+            "GET",
+            path,
+            headers={} if authorization is None else {"Authorization": authorization},
+        )
         response = connection.getresponse()
         return response.status, response.headers, json.loads(response.read())
     finally:
@@ -239,10 +301,16 @@ def world_of_today():
 def test_example_answers_as_the_rfcs_say(world_of_today, example):
     world = world_of_today
     client = world.client()
-    admin, narrow = world.log_in(client).token, world.log_in(client, scope=("profile", "email")).token
+    admin, narrow = (
+        world.log_in(client).token,
+        world.log_in(client, scope=("profile", "email")).token,
+    )
     with running(example, world.config()) as port:
         for token in (admin.access_token, admin.id_token):
-            assert get(port, "/networks/64500", f"bearer {token}")[::2] == (200, {"asn": 64500, "name": "Example Net One", "user": 1})
+            assert get(port, "/networks/64500", f"bearer {token}")[::2] == (
+                200,
+                {"asn": 64500, "name": "Example Net One", "user": 1},
+            )
 
         status, headers, _ = get(port, "/networks/64500")
         assert (status, headers["WWW-Authenticate"]) == (401, 'Bearer realm="PeeringDB"')

@@ -1,4 +1,6 @@
-"""The budget against PeeringDB's limits: whatever comes in whatever order, PeeringDB never has a reason to block this address."""
+"""The budget against PeeringDB's limits: whatever comes in whatever order, PeeringDB
+never has a reason to block this address.
+"""
 
 import copy
 
@@ -12,15 +14,26 @@ from peeringdb_oauth.errors import RateLimited
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.tokens import SILENCE
 
-POST = HTTPRequest(url="https://auth.peeringdb.com/oauth2/token/", form={"grant_type": "refresh_token"})
-LOGIN = HTTPRequest(url="https://auth.peeringdb.com/oauth2/token/", form={"grant_type": "authorization_code"}, booked=2)
+POST = HTTPRequest(
+    url="https://auth.peeringdb.com/oauth2/token/",
+    form={"grant_type": "refresh_token"},
+)
+LOGIN = HTTPRequest(
+    url="https://auth.peeringdb.com/oauth2/token/",
+    form={"grant_type": "authorization_code"},
+    booked=2,
+)
 GET = HTTPRequest(url="https://auth.peeringdb.com/profile/v1", bearer="t")
 PAID = HTTPRequest(url="https://auth.peeringdb.com/profile/v1", bearer="t", booked=0)
 T = 1234.567  # any monotonic clock's
 
 
 def answer(status, **headers):
-    return HTTPResponse(status=status, headers={name.replace("_", "-"): value for name, value in headers.items()}, body=b"")
+    return HTTPResponse(
+        status=status,
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+        body=b"",
+    )
 
 
 def go(budget, request, status, now=T, **headers):
@@ -37,7 +50,7 @@ def wait_of(budget, request, now=T):
     return caught.value.retry_after
 
 
-# --- requests a minute ------------------------------------------------------------------------------------------------------------
+# --- requests a minute ----------------------------------------------------------------
 
 
 def test_admits_as_many_requests_a_minute_as_configured():
@@ -78,7 +91,7 @@ def test_the_message_rounds_the_wait_up():
         budget.admit(GET, T + 59.9)
 
 
-# --- the silence after a 401 ------------------------------------------------------------------------------------------------------
+# --- the silence after a 401 ----------------------------------------------------------
 
 
 def test_keeps_silent_after_a_401_and_no_longer():
@@ -95,7 +108,10 @@ def test_profiles_are_fetched_during_the_silence():
     assert budget.admit(GET, T)
 
 
-@pytest.mark.parametrize(("request_", "status"), [(GET, 401), (GET, 403), (POST, 403), (POST, 400), (POST, 500)])
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [(GET, 401), (GET, 403), (POST, 403), (POST, 400), (POST, 500)],
+)
 def test_nothing_else_starts_a_silence(request_, status):
     budget = Budget(100)
     go(budget, request_, status)
@@ -126,7 +142,7 @@ def test_an_answer_lost_otherwise_counts_for_nothing():
         budget.settle(budget.admit(POST, T), None, T)
 
 
-# --- the pause after a 429 --------------------------------------------------------------------------------------------------------
+# --- the pause after a 429 ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("headers", "seconds"), [({}, 61), ({"retry_after": "13"}, 13)])
@@ -146,7 +162,7 @@ def test_the_longest_pause_counts():
     assert wait_of(budget, GET, T + 1) == pytest.approx(60)
 
 
-# --- refusals ---------------------------------------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------
 
 
 def test_stops_before_the_eleventh_refusal():
@@ -205,7 +221,7 @@ def test_a_clock_that_jumps_ahead_forgets_everything():
     go(budget, LOGIN, 200, go_on)
 
 
-# --- PeeringDB as measured, and any order of events -------------------------------------------------------------------------------
+# --- PeeringDB as measured, and any order of events -----------------------------------
 
 OUTCOMES = {
     "ok": answer(200),
@@ -217,7 +233,8 @@ OUTCOMES = {
     "broken": answer(503),
     "lost": None,
 }
-CALM = ["ok", "bad request"]  # with these alone nothing but the minute's limit is in the way
+# with these alone nothing but the minute's limit is in the way
+CALM = ["ok", "bad request"]
 
 
 class PeeringDB(RuleBasedStateMachine):
@@ -231,7 +248,10 @@ class PeeringDB(RuleBasedStateMachine):
         self.refusals = []  # when
         self.quiet_until = self.paused_until = 0.0
 
-    @initialize(limit=st.sampled_from([2, 4, 25]), outcomes=st.sampled_from([CALM, sorted(OUTCOMES)]))
+    @initialize(
+        limit=st.sampled_from([2, 4, 25]),
+        outcomes=st.sampled_from([CALM, sorted(OUTCOMES)]),
+    )
     def start(self, limit, outcomes):
         self.limit, self.outcomes = limit, outcomes
         self.budget = Budget(limit)
@@ -244,7 +264,10 @@ class PeeringDB(RuleBasedStateMachine):
             row, last = row + 1, when
         return row
 
-    @rule(seconds=st.sampled_from([0.0, 0.1, 1.0, 10.0, 30.0, 59.9, 60.0, 61.0]) | st.floats(min_value=0, max_value=100))
+    @rule(
+        seconds=st.sampled_from([0.0, 0.1, 1.0, 10.0, 30.0, 59.9, 60.0, 61.0])
+        | st.floats(min_value=0, max_value=100),
+    )
     def wait(self, seconds):
         self.now += seconds
 
@@ -261,12 +284,17 @@ class PeeringDB(RuleBasedStateMachine):
                 return
             self.in_flight.append((booking, len(self.sent)))
             self.sent.append((self.now, request.booked))
-            assert sum(booked for when, booked in self.sent if when > self.now - WINDOW + 1e-5) <= self.limit
+            assert (
+                sum(booked for when, booked in self.sent if when > self.now - WINDOW + 1e-5)
+                <= self.limit
+            )
             assert self.now >= self.paused_until - 1e-5
             assert request.method == "GET" or self.now >= self.quiet_until - 1e-5
 
     def check_wait(self, request, wait):
-        """Waiting less does not help; waiting so long does, though another limit may then come first: there are four."""
+        """Waiting less does not help; waiting so long does, though another limit may
+        then come first: there are four.
+        """
         with pytest.raises(RateLimited):
             copy.deepcopy(self.budget).admit(request, self.now + wait * 0.999)
         now = self.now
@@ -284,16 +312,23 @@ class PeeringDB(RuleBasedStateMachine):
     @rule(data=st.data())
     def answer(self, data):
         outcome = data.draw(st.sampled_from(self.outcomes))
-        booking, at = self.in_flight.pop(data.draw(st.integers(min_value=0, max_value=len(self.in_flight) - 1)))
+        booking, at = self.in_flight.pop(
+            data.draw(st.integers(min_value=0, max_value=len(self.in_flight) - 1)),
+        )
         request, (when, booked) = booking.request, self.sent[at]
         if outcome != "ok":  # a login's second request does not come
             self.sent[at] = when, min(booked, 1)
         if outcome in {"refused", "forbidden"}:
             self.refusals.append(self.now)
-        if request.method == "POST" and (outcome == "refused" or (outcome == "lost" and self.now < self.quiet_until)):
+        if request.method == "POST" and (
+            outcome == "refused" or (outcome == "lost" and self.now < self.quiet_until)
+        ):
             self.quiet_until = self.now + SILENCE
         if outcome in {"throttled", "rate limited"}:
-            self.paused_until = max(self.paused_until, self.now + {"throttled": 61, "rate limited": 13}[outcome])
+            self.paused_until = max(
+                self.paused_until,
+                self.now + {"throttled": 61, "rate limited": 13}[outcome],
+            )
         self.budget.settle(booking, OUTCOMES[outcome], self.now)
 
     @invariant()
@@ -319,7 +354,8 @@ def test_a_failed_login_gives_back_its_own_booking_and_no_other():
     go(budget, GET, 200, T + 40)
     budget.settle(slow, answer(400), T + 50)
     go(budget, LOGIN, 200, T + 51)
-    assert wait_of(budget, GET, T + 52) == pytest.approx(8)  # the slow login's one request
+    # the slow login's one request
+    assert wait_of(budget, GET, T + 52) == pytest.approx(8)
     go(budget, GET, 200, T + 60)
     assert wait_of(budget, GET, T + 61) == pytest.approx(39)
 

@@ -1,4 +1,6 @@
-"""The client over real sockets: what goes out, what it takes, when it keeps silent, and how it fails."""
+"""The client over real sockets: what goes out, what it takes, when it keeps silent, and
+how it fails.
+"""
 
 import gzip
 import http.client
@@ -33,7 +35,8 @@ from peeringdb_oauth.exchange import Alone
 from peeringdb_oauth.messages import MAX_BODY, HTTPRequest
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
-PATIENCE = 10  # seconds until a test gives up on another thread; none of them takes so long
+# seconds until a test gives up on another thread; none of them takes so long
+PATIENCE = 10
 
 
 def log_in(client, code="a-code"):
@@ -60,18 +63,27 @@ def run_all(function, times):
     return outcomes
 
 
-# --- what goes out ----------------------------------------------------------------------------------------------------------------
+# --- what goes out --------------------------------------------------------------------
 
 
 def test_logs_in(client, server):
     login = log_in(client)
     assert (login.user.name, login.user.asns) == ("Ada Admin", (64500, 64501, 65550))
-    assert [(request.method, request.path) for request in server.received] == [("POST", TOKEN), ("GET", PROFILE)]
+    assert [(request.method, request.path) for request in server.received] == [
+        ("POST", TOKEN),
+        ("GET", PROFILE),
+    ]
 
 
 def test_callback_may_be_the_full_url(client):
     request = client.authorization_request()
-    assert client.log_in(request, f"https://app.example.net/callback?code=c&state={request.state}").user.id == 1
+    assert (
+        client.log_in(
+            request,
+            f"https://app.example.net/callback?code=c&state={request.state}",
+        ).user.id
+        == 1
+    )
 
 
 def test_credentials_go_into_the_body_and_never_into_a_header(client, server):
@@ -94,7 +106,10 @@ def test_says_who_it_is_and_wants_the_answer_uncompressed(client, server):
     log_in(client)
     for request in server.received:
         assert request.headers["user-agent"] == f"peeringdb-oauth/{__version__}"
-        assert (request.headers["accept-encoding"], request.headers["accept"]) == ("identity", "application/json")
+        assert (request.headers["accept-encoding"], request.headers["accept"]) == (
+            "identity",
+            "application/json",
+        )
 
 
 def test_refresh_revoke_introspect_and_fetch(client, server):
@@ -110,12 +125,17 @@ def test_verifies_id_tokens(client, server, recording):
     server.replay("/oauth2/.well-known/jwks.json", "jwks")
     with pytest.raises(InvalidIDToken) as caught:
         client.verify_id_token(recording("token-success-openid").json["id_token"])
-    assert caught.value.check == "iss"  # signed by the recorded key, but this server has another name
+    assert (
+        caught.value.check == "iss"
+    )  # signed by the recorded key, but this server has another name
 
 
 def test_an_authorization_request_asks_nobody(client, server):
     request = client.authorization_request(scope=("openid", "profile"), prompt="login")
-    assert (request.scope, request.url.startswith(f"{server.url}/oauth2/authorize/?")) == (("openid", "profile"), True)
+    assert (request.scope, request.url.startswith(f"{server.url}/oauth2/authorize/?")) == (
+        ("openid", "profile"),
+        True,
+    )
     assert (server.connections, "prompt=login" in request.url) == (0, True)
 
 
@@ -130,7 +150,7 @@ def test_repr_has_no_secret(client):
     assert "secret-rs256" not in repr(client)
 
 
-# --- connections ------------------------------------------------------------------------------------------------------------------
+# --- connections ----------------------------------------------------------------------
 
 
 def test_logins_share_one_connection(client, server):
@@ -160,10 +180,17 @@ def test_twenty_threads_share_ten_connections(client, server):
     arrived, release = threading.Semaphore(0), threading.Event()
     hold(server, PROFILE, "profile-orgadmin", arrived, release)
     outcomes = []
-    thread = threading.Thread(target=lambda: outcomes.extend(run_all(lambda: client.fetch_user(secrets.token_hex(4)), 20)), daemon=True)
+    thread = threading.Thread(
+        target=lambda: outcomes.extend(
+            run_all(lambda: client.fetch_user(secrets.token_hex(4)), 20),
+        ),
+        daemon=True,
+    )
     thread.start()
     assert all(arrived.acquire(timeout=PATIENCE) for _ in range(10))
-    assert not arrived.acquire(timeout=0.1)  # the others wait: eleven in flight could be eleven refusals
+    assert not arrived.acquire(
+        timeout=0.1,
+    )  # the others wait: eleven in flight could be eleven refusals
     release.set()
     thread.join(PATIENCE)
     assert [user.id for user in outcomes] == [1] * 20
@@ -190,7 +217,7 @@ def test_close_closes_the_kept_connections(make_client, server):
     assert server.connections == 2
 
 
-# --- answers that are no answers --------------------------------------------------------------------------------------------------
+# --- answers that are no answers ------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -207,7 +234,13 @@ def test_follows_no_redirect(make_client, server, make_server, status, own):
 
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_post_is_not_repeated_after_5xx(client, server, status):
-    server.answer(TOKEN, b"<h1>Server Error (500)</h1>", status=status, content_type="text/html", Retry_After="0")
+    server.answer(
+        TOKEN,
+        b"<h1>Server Error (500)</h1>",
+        status=status,
+        content_type="text/html",
+        Retry_After="0",
+    )
     with pytest.raises(TransportError) as caught:
         log_in(client)
     assert (caught.value.status, len(server.received)) == (status, 1)
@@ -258,7 +291,10 @@ def test_accepts_an_answer_of_1_mib(client, server, recording):
         raw(HEAD + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1), b"{}".ljust(MAX_BODY + 1)),
         raw(HEAD + b"Content-Length: %d\r\n\r\n" % 10**12, b" " * (MAX_BODY + 65536)),
         raw(HEAD + b"\r\n", b" " * (MAX_BODY + 65536)),
-        raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *[b"10000\r\n" + b" " * 65536 + b"\r\n"] * 17),
+        raw(
+            HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
+            *[b"10000\r\n" + b" " * 65536 + b"\r\n"] * 17,
+        ),
     ],
     ids=["with its length", "with a longer length", "without a length", "chunked"],
 )
@@ -271,7 +307,8 @@ def test_refuses_a_larger_answer(client, server, answer):
 
 def test_accepts_a_chunked_answer(client, server):
     server.answers["/oauth2/introspect/"] = raw(
-        HEAD + b'Transfer-Encoding: chunked\r\n\r\n11\r\n{"active": false}\r\n0\r\n\r\n', close=False
+        HEAD + b'Transfer-Encoding: chunked\r\n\r\n11\r\n{"active": false}\r\n0\r\n\r\n',
+        close=False,
     )
     assert [client.introspect("t").active for _ in range(2)] == [False, False]
     assert server.connections == 1
@@ -298,7 +335,17 @@ def test_does_not_unpack_what_it_did_not_ask_for(client, server):
         raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
         raw(HEAD + b'Transfer-Encoding: chunked\r\n\r\n11\r\n{"active'),
     ],
-    ids=["nothing", "empty lines", "ssh", "no status", "long header", "headers", "cut short", "no chunk", "cut chunk"],
+    ids=[
+        "nothing",
+        "empty lines",
+        "ssh",
+        "no status",
+        "long header",
+        "headers",
+        "cut short",
+        "no chunk",
+        "cut chunk",
+    ],
 )
 def test_garbage_and_cut_answers_are_transport_errors(client, server, answer):
     server.answers["/oauth2/introspect/"] = answer
@@ -307,8 +354,17 @@ def test_garbage_and_cut_answers_are_transport_errors(client, server, answer):
     assert len(server.received) == 1
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.binary(max_size=60), st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", HEAD + b"\r\n", HEAD + b"Transfer-Encoding: chunked\r\n\r\n"]))
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.binary(max_size=60),
+    st.sampled_from(
+        [b"", b"HTTP/1.1 200 OK\r\n", HEAD + b"\r\n", HEAD + b"Transfer-Encoding: chunked\r\n\r\n"],
+    ),
+)
 def test_any_bytes_are_an_answer_or_one_of_our_errors(client, server, garbage, head):
     server.answers["/oauth2/introspect/"] = raw(head + garbage)
     with suppress(PeeringDBOAuthError):
@@ -322,7 +378,7 @@ def test_plain_text_and_html_are_not_json(client, server):
     assert caught.value.check == "content-type"
 
 
-# --- time -------------------------------------------------------------------------------------------------------------------------
+# --- time -----------------------------------------------------------------------------
 
 
 @contextmanager
@@ -372,11 +428,19 @@ def test_a_server_that_stops_half_way_is_given_up(make_client, server, over):
 
 
 def test_a_host_that_does_not_take_the_connection_is_given_up(make_client, server):
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first, socket.socket() as second:
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as full,
+        socket.socket() as first,
+        socket.socket() as second,
+    ):
         for filler in (first, second):  # whoever comes now is not even refused
             filler.setblocking(False)  # noqa: FBT003 - the standard library's
             filler.connect_ex(full.getsockname())
-        client = make_client(server, base_url=f"http://127.0.0.1:{full.getsockname()[1]}", timeout=0.2)
+        client = make_client(
+            server,
+            base_url=f"http://127.0.0.1:{full.getsockname()[1]}",
+            timeout=0.2,
+        )
         with within(2), pytest.raises(TransportError, match=r"did not answer within 0\.2 s"):
             client.fetch_user("t")
 
@@ -388,7 +452,7 @@ def test_a_host_that_is_not_there_is_a_transport_error(make_client, server):
         make_client(server, base_url=f"http://{address}").fetch_user("t")
 
 
-# --- limits -----------------------------------------------------------------------------------------------------------------------
+# --- limits ---------------------------------------------------------------------------
 
 
 def test_keeps_silent_after_a_401_and_tries_again_after_61_seconds(make_client, server, clock):
@@ -398,7 +462,12 @@ def test_keeps_silent_after_a_401_and_tries_again_after_61_seconds(make_client, 
         log_in(client)
     assert (refused.value.error, refused.value.status) == ("invalid_client", 401)
     server.replay(TOKEN, "token-success-no-openid")
-    for method in (log_in, lambda c: c.refresh("r"), lambda c: c.revoke("r"), lambda c: c.introspect("t")):
+    for method in (
+        log_in,
+        lambda c: c.refresh("r"),
+        lambda c: c.revoke("r"),
+        lambda c: c.introspect("t"),
+    ):
         with pytest.raises(RateLimited, match="401") as caught:
             method(client)
         assert caught.value.retry_after == 61
@@ -429,17 +498,26 @@ def test_stops_before_the_eleventh_refusal(make_client, server, clock):
     assert (caught.value.retry_after, len(server.received)) == (60, 10)
 
 
-def test_who_asks_the_same_does_not_wait_out_everybodys_timeout_one_after_the_other(make_client, server):
+def test_who_asks_the_same_does_not_wait_out_everybodys_timeout_one_after_the_other(
+    make_client,
+    server,
+):
     release = threading.Event()
     hold(server, PROFILE, "profile-orgadmin", threading.Semaphore(0), release)
     client = make_client(server, timeout=0.5)
     outcomes = run_all(lambda: client.fetch_user("t"), 8)
     release.set()
     assert [type(error) for error in outcomes] == [TransportError] * 8
-    assert len(server.received) <= 2  # the first, and perhaps one that got its place at the last moment
+    assert (
+        len(server.received) <= 2
+    )  # the first, and perhaps one that got its place at the last moment
 
 
-def test_a_dead_token_is_refused_once_however_many_ask_and_again_after_a_minute(make_client, server, clock):
+def test_a_dead_token_is_refused_once_however_many_ask_and_again_after_a_minute(
+    make_client,
+    server,
+    clock,
+):
     client = make_client(server, arguments={"clock": clock})
     server.replay(PROFILE, "profile-error-bad-token")
     outcomes = run_all(lambda: client.fetch_user("dead"), 14)
@@ -452,7 +530,10 @@ def test_a_dead_token_is_refused_once_however_many_ask_and_again_after_a_minute(
     assert client.fetch_user("dead").id == 1
 
 
-@pytest.mark.parametrize(("name", "seconds"), [("ratelimit-429-token", 13), ("ratelimit-429-profile", 61), ("throttle-429", 61)])
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("ratelimit-429-token", 13), ("ratelimit-429-profile", 61), ("throttle-429", 61)],
+)
 def test_pauses_after_a_429(make_client, server, clock, name, seconds):
     client = make_client(server, arguments={"monotonic": clock})
     server.replay(PROFILE, name)
@@ -476,18 +557,26 @@ def test_keeps_to_its_requests_a_minute(make_client, server, clock):
 
 
 def test_those_who_wait_fail_fast_when_the_silence_begins(client, server):
-    """Twelve wait for ten in flight, all of which earn a 401: none of the twelve may wait for its timeout."""
+    """Twelve wait for ten in flight, all of which earn a 401: none of the twelve may
+    wait for its timeout.
+    """
     arrived, release = threading.Semaphore(0), threading.Event()
     hold(server, TOKEN, "token-error-wrong-secret", arrived, release)
     outcomes = []
-    thread = threading.Thread(target=lambda: outcomes.extend(run_all(lambda: client.refresh("r"), 22)), daemon=True)
+    thread = threading.Thread(
+        target=lambda: outcomes.extend(run_all(lambda: client.refresh("r"), 22)),
+        daemon=True,
+    )
     thread.start()
     assert all(arrived.acquire(timeout=PATIENCE) for _ in range(10))
     assert not arrived.acquire(timeout=0.1)
     with within(2):
         release.set()
         thread.join(PATIENCE)
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ProviderError"] * 10 + ["RateLimited"] * 12
+    assert (
+        sorted(type(outcome).__name__ for outcome in outcomes)
+        == ["ProviderError"] * 10 + ["RateLimited"] * 12
+    )
     assert len(server.received) == 10
 
 
@@ -501,7 +590,7 @@ def test_waiting_for_others_has_an_end(make_client, server):
     assert (caught.value.retry_after, server.connections) == (0.2, 0)
 
 
-# --- run --------------------------------------------------------------------------------------------------------------------------
+# --- run ------------------------------------------------------------------------------
 
 
 def test_a_flow_may_ask_nothing(client):
@@ -573,7 +662,7 @@ def test_a_stray_stop_iteration_is_no_result_and_leaves_nothing_in_flight(make_c
                 client.fetch_user("t")
 
 
-# --- a session of the caller's own ------------------------------------------------------------------------------------------------
+# --- a session of the caller's own ----------------------------------------------------
 
 
 def test_uses_the_callers_session_as_it_is_and_leaves_it_open(make_client, server):
@@ -620,11 +709,13 @@ def test_does_not_look_into_netrc(make_client, server, monkeypatch, tmp_path, ow
     assert server.received[1].headers["authorization"].startswith("Bearer ")
 
 
-# --- proxies ----------------------------------------------------------------------------------------------------------------------
+# --- proxies --------------------------------------------------------------------------
 
 
 def proxy_handler_of(canned):
-    """A forward proxy: passes requests on, or joins two sockets; ``canned.received`` is what it was asked for."""
+    """A forward proxy: passes requests on, or joins two sockets; ``canned.received`` is
+    what it was asked for.
+    """
 
     class Proxy(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -699,7 +790,7 @@ def test_a_proxy_that_is_not_there_is_named_as_the_cause(make_client, server, mo
     assert "pa55word" not in repr(caught.value) + repr(caught.value.__cause__)
 
 
-# --- certificates -----------------------------------------------------------------------------------------------------------------
+# --- certificates ---------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -714,14 +805,20 @@ def test_accepts_its_own_certificate_authority(make_client, tls_server):
 
 
 def test_refuses_an_unknown_certificate_authority_and_says_what_to_do(make_client, tls_server):
-    with pytest.raises(TransportError, match=r"unable to get local issuer certificate; .* name its file as ca_file"):
+    with pytest.raises(
+        TransportError,
+        match=r"unable to get local issuer certificate; .* name its file as ca_file",
+    ):
         make_client(tls_server, ca_file=None).fetch_user("t")
     assert tls_server.received == []
 
 
 def test_refuses_a_certificate_for_another_host_and_says_so(make_client, tls_server):
     with pytest.raises(TransportError, match="certificate is not valid for 'localhost'"):
-        make_client(tls_server, base_url=tls_server.url.replace("127.0.0.1", "localhost")).fetch_user("t")
+        make_client(
+            tls_server,
+            base_url=tls_server.url.replace("127.0.0.1", "localhost"),
+        ).fetch_user("t")
 
 
 def test_a_server_without_tls_is_not_told_to_have_a_bad_certificate(make_client, server):
@@ -730,23 +827,36 @@ def test_a_server_without_tls_is_not_told_to_have_a_bad_certificate(make_client,
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_honours_the_environments_certificate_bundle(make_client, tls_server, monkeypatch, variable):
+def test_honours_the_environments_certificate_bundle(
+    make_client,
+    tls_server,
+    monkeypatch,
+    variable,
+):
     monkeypatch.setenv(variable, tls_server.ca_file)
     assert make_client(tls_server, ca_file=None).fetch_user("t").id == 1
 
 
 def test_a_bundle_may_be_a_directory(make_client, tls_server, tmp_path):
     shutil.copy(tls_server.ca_file, tmp_path)
-    with pytest.raises(TransportError):  # without the names that "openssl rehash" gives, nothing in it is found
+    with pytest.raises(
+        TransportError,
+    ):  # without the names that "openssl rehash" gives, nothing in it is found
         make_client(tls_server, ca_file=str(tmp_path)).fetch_user("t")
 
 
 def test_clients_share_one_tls_context(make_client, tls_server):
-    contexts = {id(make_client(tls_server)._transmit.__closure__[0].cell_contents._context) for _ in range(3)}
+    contexts = {
+        id(make_client(tls_server)._transmit.__closure__[0].cell_contents._context)
+        for _ in range(3)
+    }
     assert len(contexts) == 1
 
 
-@pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), (b"", "no certificates"), (b"\x00\x01", "no certificates")])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "No such file"), (b"", "no certificates"), (b"\x00\x01", "no certificates")],
+)
 def test_a_bad_ca_file_is_a_configuration_error(make_client, server, tmp_path, content, reason):
     path = tmp_path / "ca.pem"
     if content is not None:

@@ -1,4 +1,6 @@
-"""A configuration is right, or it is refused with every reason at once, and none of them shows the secret."""
+"""A configuration is right, or it is refused with every reason at once, and none of
+them shows the secret.
+"""
 
 import logging
 import os
@@ -13,10 +15,16 @@ from peeringdb_oauth.config import SCOPES, ClientConfig, is_loopback, parse_scop
 from peeringdb_oauth.errors import ConfigurationError
 
 SECRET = "Xq7-s3cr3t-of-portal"
-GOOD = {"client_id": "portal", "client_secret": SECRET, "redirect_uri": "https://portal.example.net/callback"}
+GOOD = {
+    "client_id": "portal",
+    "client_secret": SECRET,
+    "redirect_uri": "https://portal.example.net/callback",
+}
 NOT_A_URL = "not a URL with a host, such as https://portal.example.net/"
 slow_machines_too = settings(deadline=None)
-MISSING_PROFILE = "scope: 'profile' is missing, and without it PeeringDB does not tell who logged in"
+MISSING_PROFILE = (
+    "scope: 'profile' is missing, and without it PeeringDB does not tell who logged in"
+)
 INI = """
 [peeringdb_oauth]
 oauth_client_key = portal
@@ -66,7 +74,12 @@ def test_the_defaults_are_those_of_the_contract():
     config = ClientConfig(client_id="portal", redirect_uri="https://portal.example.net/callback")
     assert (config.client_secret, config.base_url) == (None, "https://auth.peeringdb.com")
     assert config.scope == ("profile", "email", "networks", "amr")
-    assert (config.timeout, config.allow_http, config.ca_file, config.requests_per_minute) == (10.0, False, None, 100)
+    assert (config.timeout, config.allow_http, config.ca_file, config.requests_per_minute) == (
+        10.0,
+        False,
+        None,
+        100,
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +118,15 @@ def test_a_base_url_is_brought_into_the_one_form_that_issuers_have(base_url):
     assert ClientConfig(**GOOD, base_url=base_url).base_url == "https://auth.peeringdb.com"
 
 
-@pytest.mark.parametrize("scope", [" profile  email ", ["profile", "email"], {"profile": 1, "email": 2}, ("profile", "email", "profile")])
+@pytest.mark.parametrize(
+    "scope",
+    [
+        " profile  email ",
+        ["profile", "email"],
+        {"profile": 1, "email": 2},
+        ("profile", "email", "profile"),
+    ],
+)
 def test_a_scope_may_be_a_string_or_any_iterable(scope):
     assert ClientConfig(**GOOD, scope=scope).scope == ("profile", "email")
 
@@ -126,23 +147,46 @@ def test_a_configuration_does_not_change():
 @pytest.mark.parametrize("value", ["", " ", "\n", 5, b"portal"])
 def test_refuses_missing_credentials(name, value):
     (problem,) = problems(**{name: value})
-    assert problem == f"{name}: missing or empty; copy it from your application's page at www.peeringdb.com/oauth2/applications/"
+    assert (
+        problem == f"{name}: missing or empty; copy it from your application's page at"
+        " www.peeringdb.com/oauth2/applications/"
+    )
 
 
 def test_refuses_no_client_id():
     assert problems(client_id=None)[0].startswith("client_id: missing or empty")
 
 
-@pytest.mark.parametrize(("name", "value"), [("client_id", "client-id"), ("client_secret", "megasecret!")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("client_id", "client-id"), ("client_secret", "megasecret!")],
+)
 def test_refuses_the_sample_values_of_the_original_ini(name, value):
     (problem,) = problems(**{name: value})
-    assert problem == f"{name}: still the sample value; copy the real one from your application's page at PeeringDB"
+    assert (
+        problem
+        == f"{name}: still the sample value; copy the real one from your application's page at"
+        " PeeringDB"
+    )
     assert value not in problem
 
 
 @pytest.mark.parametrize("name", ["client_id", "client_secret"])
 @pytest.mark.parametrize(
-    "value", ["two\nlines", "tab\there", "é", "a\0b", "\ud800", "a\x7f", " outer", "outer ", "outer\n", "\ufefftext", "a\xa0b"]
+    "value",
+    [
+        "two\nlines",
+        "tab\there",
+        "é",
+        "a\0b",
+        "\ud800",
+        "a\x7f",
+        " outer",
+        "outer ",
+        "outer\n",
+        "\ufefftext",
+        "a\xa0b",
+    ],
 )
 def test_refuses_credentials_with_characters_that_none_has(name, value):
     (problem,) = problems(**{name: value})
@@ -171,7 +215,9 @@ def test_refuses_credentials_with_characters_that_none_has(name, value):
 )
 def test_refuses_the_stored_hash_of_a_secret(stored):
     (problem,) = problems(client_secret=stored)
-    assert problem.startswith("client_secret: this is the hash that PeeringDB shows after saving, not the secret")
+    assert problem.startswith(
+        "client_secret: this is the hash that PeeringDB shows after saving, not the secret",
+    )
     assert stored not in problem
 
 
@@ -203,9 +249,15 @@ def test_refuses_the_stored_hash_of_a_secret(stored):
         ("http://portal.example.net", "must be https"),
         ("ftp://portal.example.net", "must be https"),
         ("javascript://portal.example.net", "must be https"),
-        ("http://localhost:5000", "must be https (or set allow_http, since this is a loopback host)"),
+        (
+            "http://localhost:5000",
+            "must be https (or set allow_http, since this is a loopback host)",
+        ),
         ("https://portal@portal.example.net", "must not have a user name or password in it"),
-        (f"https://portal:{SECRET}@portal.example.net", "must not have a user name or password in it"),
+        (
+            f"https://portal:{SECRET}@portal.example.net",
+            "must not have a user name or password in it",
+        ),
         ("https://@portal.example.net", "must not have a user name or password in it"),
     ],
 )
@@ -214,18 +266,37 @@ def test_refuses_a_url_that_peeringdb_or_safety_would_refuse(name, url, reason):
 
 
 @pytest.mark.parametrize("name", ["redirect_uri", "base_url"])
-@pytest.mark.parametrize("host", ["portal.example.net", "192.0.2.1", "localhost.example.net", "127.0.0.1.example.net", "0.0.0.0", "[::]"])  # noqa: S104
+@pytest.mark.parametrize(
+    "host",
+    [
+        "portal.example.net",
+        "192.0.2.1",
+        "localhost.example.net",
+        "127.0.0.1.example.net",
+        "0.0.0.0",  # noqa: S104
+        "[::]",
+    ],
+)
 def test_allow_http_covers_loopback_hosts_only(name, host):
     (problem,) = problems(allow_http=True, **{name: f"http://{host}"})
-    assert problem == f"{name}: must be https (allow_http covers loopback hosts only, and {host.strip('[]')} is none)"
+    assert (
+        problem
+        == f"{name}: must be https (allow_http covers loopback hosts only, and {host.strip('[]')}"
+        " is none)"
+    )
 
 
 @pytest.mark.parametrize("name", ["redirect_uri", "base_url"])
 def test_allow_http_covers_no_other_scheme(name):
-    assert problems(allow_http=True, **{name: "ftp://localhost"})[0].startswith(f"{name}: must be https")
+    assert problems(allow_http=True, **{name: "ftp://localhost"})[0].startswith(
+        f"{name}: must be https",
+    )
 
 
-@pytest.mark.parametrize("url", ["https://portal.example.net/callback#", "https://portal.example.net/callback#part"])
+@pytest.mark.parametrize(
+    "url",
+    ["https://portal.example.net/callback#", "https://portal.example.net/callback#part"],
+)
 def test_refuses_a_redirect_uri_with_a_fragment(url):
     assert problems(redirect_uri=url) == ("redirect_uri: must not have a fragment (#...)",)
 
@@ -240,24 +311,65 @@ def test_refuses_a_base_url_with_a_path_or_a_query(end):
 @pytest.mark.parametrize(
     ("scope", "reasons"),
     [
-        (("profile", "api"), ("scope: PeeringDB has no 'api' (it has: openid profile email networks amr)",)),
-        ("profile,email", ("scope: PeeringDB has no 'profile,email' (it has: openid profile email networks amr)", MISSING_PROFILE)),
-        ("Profile", ("scope: PeeringDB has no 'Profile' (it has: openid profile email networks amr)", MISSING_PROFILE)),
+        (
+            ("profile", "api"),
+            ("scope: PeeringDB has no 'api' (it has: openid profile email networks amr)",),
+        ),
+        (
+            "profile,email",
+            (
+                (
+                    "scope: PeeringDB has no 'profile,email' (it has: openid profile email networks"
+                    " amr)"
+                ),
+                MISSING_PROFILE,
+            ),
+        ),
+        (
+            "Profile",
+            (
+                "scope: PeeringDB has no 'Profile' (it has: openid profile email networks amr)",
+                MISSING_PROFILE,
+            ),
+        ),
         (("email",), (MISSING_PROFILE,)),
         ((), (MISSING_PROFILE,)),
         ("", (MISSING_PROFILE,)),
-        (None, ("scope: PeeringDB has no 'None' (it has: openid profile email networks amr)", MISSING_PROFILE)),
-        ((["profile"],), ("scope: PeeringDB has no \"(['profile'],)\" (it has: openid profile email networks amr)", MISSING_PROFILE)),
-        (("profile", 5), ("scope: PeeringDB has no 5 (it has: openid profile email networks amr)",)),
+        (
+            None,
+            (
+                "scope: PeeringDB has no 'None' (it has: openid profile email networks amr)",
+                MISSING_PROFILE,
+            ),
+        ),
+        (
+            (["profile"],),
+            (
+                (
+                    "scope: PeeringDB has no \"(['profile'],)\" (it has: openid profile email"
+                    " networks amr)"
+                ),
+                MISSING_PROFILE,
+            ),
+        ),
+        (
+            ("profile", 5),
+            ("scope: PeeringDB has no 5 (it has: openid profile email networks amr)",),
+        ),
     ],
 )
 def test_refuses_a_scope_that_peeringdb_does_not_have_or_that_lacks_the_profile(scope, reasons):
     assert problems(scope=scope) == reasons
 
 
-@pytest.mark.parametrize("timeout", [0, -1, 300.5, float("nan"), float("inf"), True, None, "10", 10**400])
+@pytest.mark.parametrize(
+    "timeout",
+    [0, -1, 300.5, float("nan"), float("inf"), True, None, "10", 10**400],
+)
 def test_refuses_a_timeout_that_is_none(timeout):
-    assert problems(timeout=timeout) == ("timeout: must be a number of seconds above 0 and at most 300",)
+    assert problems(timeout=timeout) == (
+        "timeout: must be a number of seconds above 0 and at most 300",
+    )
 
 
 @pytest.mark.parametrize("number", [1, 0, -100, True, 100.0, "100", float("inf")])
@@ -291,7 +403,15 @@ def test_every_problem_is_reported_at_once():
             allow_http=2,
         )
     assert [problem.partition(":")[0] for problem in caught.value.problems] == [
-        *("client_id", "client_secret", "redirect_uri", "redirect_uri", "redirect_uri", "base_url", "base_url"),
+        *(
+            "client_id",
+            "client_secret",
+            "redirect_uri",
+            "redirect_uri",
+            "redirect_uri",
+            "base_url",
+            "base_url",
+        ),
         *("scope", "scope", "timeout", "requests_per_minute", "allow_http", "ca_file"),
     ]
     assert str(caught.value) == "; ".join(caught.value.problems)
@@ -299,7 +419,10 @@ def test_every_problem_is_reported_at_once():
 
 @slow_machines_too
 @given(
-    st.dictionaries(st.sampled_from(sorted(ClientConfig.__dataclass_fields__)), st.none() | st.text() | st.integers() | st.lists(st.text()))
+    st.dictionaries(
+        st.sampled_from(sorted(ClientConfig.__dataclass_fields__)),
+        st.none() | st.text() | st.integers() | st.lists(st.text()),
+    ),
 )
 def test_any_arguments_are_a_configuration_or_refused(arguments):
     try:
@@ -332,7 +455,16 @@ def test_is_this_machine(host):
 @pytest.mark.parametrize(
     "host",
     [
-        *("", "localhost.example.net", "notlocalhost", "127.0.0.1.example.net", "192.0.2.1", "2001:db8::1", "127.1", "2130706433"),
+        *(
+            "",
+            "localhost.example.net",
+            "notlocalhost",
+            "127.0.0.1.example.net",
+            "192.0.2.1",
+            "2001:db8::1",
+            "127.1",
+            "2130706433",
+        ),
         *("0.0.0.0", "::"),  # noqa: S104
     ],
 )
@@ -385,7 +517,11 @@ def test_the_secret_of_a_malformed_ini_is_in_no_message_traceback_or_log(ini, te
     caplog.set_level(logging.DEBUG)
     with pytest.raises(ConfigurationError) as caught:
         ClientConfig.load(ini(text))
-    shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value.problems) + caplog.text
+    shown = (
+        "".join(traceback.format_exception(caught.value))
+        + repr(caught.value.problems)
+        + caplog.text
+    )
     assert SECRET.lower() not in shown.lower()
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
@@ -429,7 +565,11 @@ def set_environment(monkeypatch, **values):
         monkeypatch.setenv(f"PEERINGDB_OAUTH_{name}", value)
 
 
-CREDENTIALS = {"CLIENT_ID": "portal", "CLIENT_SECRET": SECRET, "REDIRECT_URI": "https://portal.example.net/callback"}
+CREDENTIALS = {
+    "CLIENT_ID": "portal",
+    "CLIENT_SECRET": SECRET,
+    "REDIRECT_URI": "https://portal.example.net/callback",
+}
 
 
 def test_the_environment_alone_is_enough(monkeypatch):
@@ -442,7 +582,12 @@ def test_the_environment_alone_is_enough(monkeypatch):
     [
         ("CLIENT_ID", "other", "client_id", "other"),
         ("CLIENT_SECRET", "0ther", "client_secret", "0ther"),
-        ("REDIRECT_URI", "https://other.example.net/", "redirect_uri", "https://other.example.net/"),
+        (
+            "REDIRECT_URI",
+            "https://other.example.net/",
+            "redirect_uri",
+            "https://other.example.net/",
+        ),
         ("BASE_URL", "https://beta.peeringdb.com", "base_url", "https://beta.peeringdb.com"),
         ("SCOPE", "openid profile", "scope", ("openid", "profile")),
         ("TIMEOUT", "3", "timeout", 3.0),
@@ -456,7 +601,8 @@ def test_the_environment_alone_is_enough(monkeypatch):
 )
 def test_the_environment_wins_over_the_file(ini, monkeypatch, variable, text, name, value):  # noqa: PLR0917 - a table and two fixtures
     in_file = (
-        "base_url = https://www.peeringdb.com\nscope = profile\ntimeout = 1\nca_file = /x.pem\nallow_http = 1\nrequests_per_minute = 5"
+        "base_url = https://www.peeringdb.com\nscope = profile\ntimeout = 1\nca_file ="
+        " /x.pem\nallow_http = 1\nrequests_per_minute = 5"
     )
     if variable == "ALLOW_HTTP" and value:
         in_file = in_file.replace("allow_http = 1", "allow_http = 0")
@@ -465,7 +611,11 @@ def test_the_environment_wins_over_the_file(ini, monkeypatch, variable, text, na
     set_environment(monkeypatch, **{variable: text})
     after = ClientConfig.load(path)
     assert getattr(after, name) == value != getattr(before, name)
-    assert [field for field in ClientConfig.__dataclass_fields__ if getattr(before, field) != getattr(after, field)] == [name]
+    assert [
+        field
+        for field in ClientConfig.__dataclass_fields__
+        if getattr(before, field) != getattr(after, field)
+    ] == [name]
 
 
 def test_the_file_is_the_argument_else_the_variable_else_the_default(tmp_path, monkeypatch):
@@ -491,7 +641,10 @@ def test_only_the_default_file_may_be_missing(tmp_path, monkeypatch):
     assert load_problems() == (f"{missing}: no such file",)
 
 
-def test_a_file_that_cannot_be_read_is_reported_even_if_the_environment_has_all(tmp_path, monkeypatch):
+def test_a_file_that_cannot_be_read_is_reported_even_if_the_environment_has_all(
+    tmp_path,
+    monkeypatch,
+):
     set_environment(monkeypatch, **CREDENTIALS)
     assert load_problems(tmp_path) == (f"{tmp_path}: Is a directory",)
 
@@ -503,32 +656,55 @@ def test_a_file_that_cannot_be_read_is_reported_even_if_the_environment_has_all(
         (b"no section = here", "line 1 is neither a [section] nor a setting"),
         (b"[peeringdb_oauth]\nwords", "line 2 is neither a [section] nor a setting"),
         (b"[a]\n[a]", "line 2 repeats a setting or a section"),
-        (b"[peeringdb_oauth]\nscope = profile\nscope = profile", "line 3 repeats a setting or a section"),
+        (
+            b"[peeringdb_oauth]\nscope = profile\nscope = profile",
+            "line 3 repeats a setting or a section",
+        ),
     ],
 )
-@pytest.mark.parametrize("elsewhere", [CREDENTIALS, {}], ids=["all in the environment", "nothing in the environment"])
-def test_a_file_that_is_no_ini_is_reported_by_its_line_alone(ini, monkeypatch, text, reason, elsewhere):
+@pytest.mark.parametrize(
+    "elsewhere",
+    [CREDENTIALS, {}],
+    ids=["all in the environment", "nothing in the environment"],
+)
+def test_a_file_that_is_no_ini_is_reported_by_its_line_alone(
+    ini,
+    monkeypatch,
+    text,
+    reason,
+    elsewhere,
+):
     set_environment(monkeypatch, **elsewhere)
     path = ini(text)
     assert load_problems(path) == (f"{path}: {reason}",)
 
 
 def test_a_byte_order_mark_is_no_matter(ini):
-    assert ClientConfig.load(ini(b"\xef\xbb\xbf" + (INI % SECRET).strip().encode())).client_secret == SECRET
+    assert (
+        ClientConfig.load(ini(b"\xef\xbb\xbf" + (INI % SECRET).strip().encode())).client_secret
+        == SECRET
+    )
 
 
 @pytest.mark.parametrize("name", ["client_id", "client_secret"])
 @pytest.mark.parametrize("quote", "'\"")
 def test_a_value_in_quotes_is_refused(name, quote):
-    assert problems(**{name: f"{quote}abc{quote}"}) == (f"{name}: has quotes around it; write it without them",)
+    assert problems(**{name: f"{quote}abc{quote}"}) == (
+        f"{name}: has quotes around it; write it without them",
+    )
 
 
 def test_a_mistyped_setting_is_named_as_it_should_be(ini):
     path = ini(INI % SECRET + "oauth_client_kye = abc")
-    assert load_problems(path) == (f"{path}: has a setting that does not exist; did you mean oauth_client_key?",)
+    assert load_problems(path) == (
+        f"{path}: has a setting that does not exist; did you mean oauth_client_key?",
+    )
 
 
-@pytest.mark.parametrize("text", ["", "[peeringdb]\noauth_client_key = x", "[DEFAULT]\noauth_client_key = x"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[peeringdb]\noauth_client_key = x", "[DEFAULT]\noauth_client_key = x"],
+)
 def test_a_file_without_our_section_is_reported(ini, monkeypatch, text):
     set_environment(monkeypatch, **CREDENTIALS)
     path = ini(text)
@@ -538,36 +714,63 @@ def test_a_file_without_our_section_is_reported(ini, monkeypatch, text):
 def test_a_setting_that_does_not_exist_is_reported_with_those_that_do(ini):
     path = ini(INI % SECRET + "client_id = portal")
     (problem,) = load_problems(path)
-    assert problem == (
-        f"{path}: has a setting that does not exist (there are: oauth_client_key, oauth_client_sec, redirect_to, "
-        "base_url, scope, timeout, ca_file, allow_http, requests_per_minute)"
+    assert (
+        problem == f"{path}: has a setting that does not exist (there are: oauth_client_key,"
+        " oauth_client_sec, redirect_to, base_url, scope, timeout, ca_file, allow_http,"
+        " requests_per_minute)"
     )
 
 
 def test_nothing_at_all_is_reported_as_what_is_missing():
     assert [problem.partition(";")[0] for problem in load_problems()] == [
-        f"client_id (oauth_client_key in {config_module.DEFAULT_INI} or PEERINGDB_OAUTH_CLIENT_ID): missing or empty",
-        f"redirect_uri (redirect_to in {config_module.DEFAULT_INI} or PEERINGDB_OAUTH_REDIRECT_URI): missing or empty",
+        (
+            f"client_id (oauth_client_key in {config_module.DEFAULT_INI} or"
+            " PEERINGDB_OAUTH_CLIENT_ID): missing or empty"
+        ),
+        (
+            f"redirect_uri (redirect_to in {config_module.DEFAULT_INI} or"
+            " PEERINGDB_OAUTH_REDIRECT_URI): missing or empty"
+        ),
     ]
 
 
 def test_problems_of_file_and_environment_and_values_come_together(ini, monkeypatch):
-    path = ini("[peeringdb_oauth]\nclient = x\nallow_http = perhaps\nrequests_per_minute = many\ntimeout = soon")
+    path = ini(
+        "[peeringdb_oauth]\nclient = x\nallow_http = perhaps\nrequests_per_minute = many\ntimeout ="
+        " soon",
+    )
     set_environment(monkeypatch, CLIENT_SECRET_FILE=str(path.parent), SCOPE="", BASE_URL="http://")
-    assert [problem.removeprefix(f"{path}: ").split(":")[0].split(" (")[0] for problem in load_problems(path)] == [
-        *("has a setting that does not exist", "PEERINGDB_OAUTH_CLIENT_SECRET_FILE", "allow_http", "client_id", "redirect_uri"),
+    assert [
+        problem.removeprefix(f"{path}: ").split(":")[0].split(" (")[0]
+        for problem in load_problems(path)
+    ] == [
+        *(
+            "has a setting that does not exist",
+            "PEERINGDB_OAUTH_CLIENT_SECRET_FILE",
+            "allow_http",
+            "client_id",
+            "redirect_uri",
+        ),
         *("base_url", "scope", "timeout", "requests_per_minute"),
     ]
 
 
-@pytest.mark.parametrize("secret", ["100%", "%(home)s", "${x}", "a;b#c", "a = b : c", '"half quoted', "\\n", "[x]"])
+@pytest.mark.parametrize(
+    "secret",
+    ["100%", "%(home)s", "${x}", "a;b#c", "a = b : c", '"half quoted', "\\n", "[x]"],
+)
 def test_a_secret_with_special_characters_comes_out_of_an_ini_unchanged(ini, secret):
     assert ClientConfig.load(ini(INI % secret)).client_secret == secret
 
 
 def test_a_secret_comes_from_a_file_without_the_line_break_at_its_end(tmp_path, monkeypatch):
     (tmp_path / "secret").write_text(f"{SECRET}\n")
-    set_environment(monkeypatch, CLIENT_ID="portal", REDIRECT_URI=GOOD["redirect_uri"], CLIENT_SECRET_FILE=str(tmp_path / "secret"))
+    set_environment(
+        monkeypatch,
+        CLIENT_ID="portal",
+        REDIRECT_URI=GOOD["redirect_uri"],
+        CLIENT_SECRET_FILE=str(tmp_path / "secret"),
+    )
     assert ClientConfig.load() == ClientConfig(**GOOD)
 
 
@@ -589,7 +792,12 @@ def test_the_secret_file_wins_over_the_ini(ini, tmp_path, monkeypatch):
 )
 def test_a_secret_file_without_a_secret_is_reported(tmp_path, monkeypatch, content, reason):
     (tmp_path / "secret").write_bytes(content)
-    set_environment(monkeypatch, CLIENT_ID="portal", REDIRECT_URI=GOOD["redirect_uri"], CLIENT_SECRET_FILE=str(tmp_path / "secret"))
+    set_environment(
+        monkeypatch,
+        CLIENT_ID="portal",
+        REDIRECT_URI=GOOD["redirect_uri"],
+        CLIENT_SECRET_FILE=str(tmp_path / "secret"),
+    )
     (problem,) = load_problems()
     assert problem.startswith(reason)
 
@@ -597,12 +805,23 @@ def test_a_secret_file_without_a_secret_is_reported(tmp_path, monkeypatch, conte
 def test_two_sources_of_the_secret_are_one_too_many(tmp_path, monkeypatch):
     (tmp_path / "secret").write_text(SECRET)
     set_environment(monkeypatch, **CREDENTIALS, CLIENT_SECRET_FILE=str(tmp_path / "secret"))
-    assert load_problems() == ("PEERINGDB_OAUTH_CLIENT_SECRET_FILE and PEERINGDB_OAUTH_CLIENT_SECRET are both set: keep one",)
+    assert load_problems() == (
+        (
+            "PEERINGDB_OAUTH_CLIENT_SECRET_FILE and PEERINGDB_OAUTH_CLIENT_SECRET are both set:"
+            " keep one"
+        ),
+    )
 
 
 def test_the_word_none_means_nothing_but_for_the_budget(monkeypatch):
-    set_environment(monkeypatch, **CREDENTIALS | {"CLIENT_ID": "none", "CLIENT_SECRET": "none", "CA_FILE": "none"})
-    assert ClientConfig.load() == ClientConfig(**GOOD | {"client_id": "none", "client_secret": "none"}, ca_file="none")
+    set_environment(
+        monkeypatch,
+        **CREDENTIALS | {"CLIENT_ID": "none", "CLIENT_SECRET": "none", "CA_FILE": "none"},
+    )
+    assert ClientConfig.load() == ClientConfig(
+        **GOOD | {"client_id": "none", "client_secret": "none"},
+        ca_file="none",
+    )
 
 
 @pytest.mark.parametrize("name", ["CLIENT_SECRET", "CLIENT_ID", "REDIRECT_URI"])
@@ -615,7 +834,9 @@ def test_an_empty_variable_is_no_value(monkeypatch, name):
 @slow_machines_too
 @given(
     text=st.text(st.characters(codec="utf-8"))
-    | st.lists(st.sampled_from(["[", "]", "peeringdb_oauth", "=", "\n", " ", "%", "scope"])).map("".join)
+    | st.lists(st.sampled_from(["[", "]", "peeringdb_oauth", "=", "\n", " ", "%", "scope"])).map(
+        "".join,
+    ),
 )
 def test_any_file_is_a_configuration_or_refused(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "any.ini"

@@ -1,4 +1,6 @@
-"""One class per decision, with its data; every one survives a copy and a trip to another process."""
+"""One class per decision, with its data; every one survives a copy and a trip to
+another process.
+"""
 
 import copy
 import pickle
@@ -22,20 +24,55 @@ from peeringdb_oauth.errors import (
 
 EXAMPLES = [
     (PeeringDBOAuthError("no"), RuntimeError, "no", {}),
-    (ConfigurationError("no id", "no URL"), PeeringDBOAuthError, "no id; no URL", {"problems": ("no id", "no URL")}),
+    (
+        ConfigurationError("no id", "no URL"),
+        PeeringDBOAuthError,
+        "no id; no URL",
+        {"problems": ("no id", "no URL")},
+    ),
     (TransportError("down"), PeeringDBOAuthError, "down", {"status": None}),
     (TransportError("down", status=502), PeeringDBOAuthError, "down", {"status": 502}),
-    (RateLimited("wait", retry_after=61.0), TransportError, "wait", {"retry_after": 61.0, "status": None}),
-    (RateLimited("wait", retry_after=9.0, status=429), TransportError, "wait", {"retry_after": 9.0, "status": 429}),
+    (
+        RateLimited("wait", retry_after=61.0),
+        TransportError,
+        "wait",
+        {"retry_after": 61.0, "status": None},
+    ),
+    (
+        RateLimited("wait", retry_after=9.0, status=429),
+        TransportError,
+        "wait",
+        {"retry_after": 9.0, "status": 429},
+    ),
     (ProviderError("no"), PeeringDBOAuthError, "no", {"error": "", "status": None}),
-    (ProviderError("no", error="invalid_grant", status=400), PeeringDBOAuthError, "no", {"error": "invalid_grant", "status": 400}),
-    (LoginDenied("no", error="access_denied"), ProviderError, "no", {"error": "access_denied", "status": None}),
+    (
+        ProviderError("no", error="invalid_grant", status=400),
+        PeeringDBOAuthError,
+        "no",
+        {"error": "invalid_grant", "status": 400},
+    ),
+    (
+        LoginDenied("no", error="access_denied"),
+        ProviderError,
+        "no",
+        {"error": "access_denied", "status": None},
+    ),
     (InvalidResponse("odd", check="json"), PeeringDBOAuthError, "odd", {"check": "json"}),
     (StateMismatch("odd"), InvalidResponse, "odd", {"check": "state"}),
     (StateMismatch("odd", check="used"), InvalidResponse, "odd", {"check": "used"}),
     (InvalidIDToken("odd", check="aud"), InvalidResponse, "odd", {"check": "aud"}),
-    (TokenRejected("old"), PeeringDBOAuthError, "old", {"www_authenticate": 'Bearer error="invalid_token"'}),
-    (TokenRejected("old", www_authenticate="Bearer"), PeeringDBOAuthError, "old", {"www_authenticate": "Bearer"}),
+    (
+        TokenRejected("old"),
+        PeeringDBOAuthError,
+        "old",
+        {"www_authenticate": 'Bearer error="invalid_token"'},
+    ),
+    (
+        TokenRejected("old", www_authenticate="Bearer"),
+        PeeringDBOAuthError,
+        "old",
+        {"www_authenticate": "Bearer"},
+    ),
     (
         AccessDenied("not you", "not now"),
         PeeringDBOAuthError,
@@ -43,7 +80,11 @@ EXAMPLES = [
         {"reasons": ("not you", "not now"), "www_authenticate": None},
     ),
 ]
-parametrized = pytest.mark.parametrize(("error", "parent", "message", "data"), EXAMPLES, ids=lambda value: repr(value)[:60])
+parametrized = pytest.mark.parametrize(
+    ("error", "parent", "message", "data"),
+    EXAMPLES,
+    ids=lambda value: repr(value)[:60],
+)
 
 
 @parametrized
@@ -54,7 +95,10 @@ def test_an_error_has_its_parent_its_message_and_its_data(error, parent, message
 
 
 @parametrized
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])  # noqa: S301
+@pytest.mark.parametrize(
+    "duplicate",
+    [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))],  # noqa: S301
+)
 def test_an_error_survives_being_copied(duplicate, error, parent, message, data):
     again = duplicate(error)
     assert (type(again), type(again).__bases__) == (type(error), (parent,))
@@ -62,7 +106,11 @@ def test_an_error_survives_being_copied(duplicate, error, parent, message, data)
 
 
 def test_every_error_has_an_example_here():
-    classes = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, PeeringDBOAuthError)}
+    classes = {
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, PeeringDBOAuthError)
+    }
     assert classes == {type(error) for error, *_ in EXAMPLES}
 
 

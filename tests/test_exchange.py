@@ -1,4 +1,6 @@
-"""The flows by hand: what each asks, in which order, and what becomes of each answer. No network, no client."""
+"""The flows by hand: what each asks, in which order, and what becomes of each answer.
+No network, no client.
+"""
 
 import json
 import sys
@@ -39,7 +41,9 @@ ANSWERS = {
     "/oauth2/.well-known/oauth-authorization-server": "discovery-oauth-oauth2",
 }
 OPENID = ANSWERS | {"/oauth2/token/": "token-success-openid"}
-METADATA = tuple(path for path in OPENID if path.endswith(("openid-configuration", "oauth-authorization-server")))
+METADATA = tuple(
+    path for path in OPENID if path.endswith(("openid-configuration", "oauth-authorization-server"))
+)
 LOGIN_REQUEST = AuthorizationRequest(
     url=f"{BASE_URL}/oauth2/authorize/?state=the-state",
     state="the-state",
@@ -49,10 +53,19 @@ LOGIN_REQUEST = AuthorizationRequest(
     scope=("profile", "email", "networks", "amr"),
     created_at=ISSUED_AT - 5,
 )
-OPENID_REQUEST = replace(LOGIN_REQUEST, nonce="n-123", scope=("openid", "profile", "email", "networks", "amr"))
+OPENID_REQUEST = replace(
+    LOGIN_REQUEST,
+    nonce="n-123",
+    scope=("openid", "profile", "email", "networks", "amr"),
+)
 CALLBACK = {"code": "the-code", "state": "the-state"}
 TOKEN = TokenResponse(
-    access_token="old-access", token_type="Bearer", expires_at=1, refresh_token="old-refresh", scope=("profile", "email"), id_token=None
+    access_token="old-access",
+    token_type="Bearer",
+    expires_at=1,
+    refresh_token="old-refresh",
+    scope=("profile", "email"),
+    id_token=None,
 )
 
 
@@ -60,7 +73,15 @@ TOKEN = TokenResponse(
 def provider(clock):
     clock.now = ISSUED_AT + 2.0
     secret = "secret-rs256-0123456789abcdef0123456789"
-    return Provider(ClientConfig(client_id="conf-rs256", client_secret=secret, redirect_uri=REDIRECT_URI, base_url=BASE_URL), clock)
+    return Provider(
+        ClientConfig(
+            client_id="conf-rs256",
+            client_secret=secret,
+            redirect_uri=REDIRECT_URI,
+            base_url=BASE_URL,
+        ),
+        clock,
+    )
 
 
 @pytest.fixture
@@ -82,7 +103,10 @@ class Walk:
             except StopIteration as done:
                 return done.value
             try:
-                step, value = flow.send, self(request.flow) if isinstance(request, Alone) else self.answer(request)
+                step, value = (
+                    flow.send,
+                    self(request.flow) if isinstance(request, Alone) else self.answer(request),
+                )
             except Exception as error:  # noqa: BLE001 - whatever it is, the flow is told
                 step, value = flow.throw, error
 
@@ -95,8 +119,16 @@ class Walk:
             return HTTPResponse(status=answer, headers={}, body=b"")
         if isinstance(answer, str):
             recorded = self.recording(answer)
-            return HTTPResponse(status=recorded.status, headers=recorded.headers, body=recorded.body)
-        return HTTPResponse(status=200, headers={"content-type": "application/json"}, body=json.dumps(answer).encode())
+            return HTTPResponse(
+                status=recorded.status,
+                headers=recorded.headers,
+                body=recorded.body,
+            )
+        return HTTPResponse(
+            status=200,
+            headers={"content-type": "application/json"},
+            body=json.dumps(answer).encode(),
+        )
 
     def paths(self):
         return [urlsplit(request.url).path for request in self.sent]
@@ -104,11 +136,13 @@ class Walk:
 
 @pytest.fixture
 def walk(recording):
-    """``walk(answers)``: path -> name of a recording, JSON, a status, or an error that there was instead of an answer."""
+    """``walk(answers)``: path -> name of a recording, JSON, a status, or an error that
+    there was instead of an answer.
+    """
     return lambda answers=ANSWERS: Walk(recording, answers)
 
 
-# --- log in -----------------------------------------------------------------------------------------------------------------------
+# --- log in ---------------------------------------------------------------------------
 
 
 def test_login_takes_two_requests_that_are_booked_together(provider, walk):
@@ -165,10 +199,12 @@ def test_a_refused_code_ends_the_login_before_the_profile(provider, walk):
 
 def test_a_refused_profile_is_no_login(provider, walk):
     with pytest.raises(TokenRejected):
-        walk(ANSWERS | {"/profile/v1": "profile-error-revoked-token"})(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
+        walk(ANSWERS | {"/profile/v1": "profile-error-revoked-token"})(
+            exchange.log_in(provider, LOGIN_REQUEST, CALLBACK),
+        )
 
 
-# --- log in with an ID token ------------------------------------------------------------------------------------------------------
+# --- log in with an ID token ----------------------------------------------------------
 
 
 def test_openid_login_has_verified_claims(provider, walk):
@@ -176,7 +212,12 @@ def test_openid_login_has_verified_claims(provider, walk):
     login = walk(exchange.log_in(provider, OPENID_REQUEST, CALLBACK))
     assert (login.claims.subject, login.claims.nonce, login.user.id) == ("1", "n-123", 1)
     # The keys come first: without them the code is not spent.
-    assert walk.paths() == [*METADATA, "/oauth2/.well-known/jwks.json", "/oauth2/token/", "/profile/v1"]
+    assert walk.paths() == [
+        *METADATA,
+        "/oauth2/.well-known/jwks.json",
+        "/oauth2/token/",
+        "/profile/v1",
+    ]
 
 
 def test_openid_login_without_id_token_fails(provider, walk):
@@ -204,17 +245,21 @@ def test_openid_login_of_another_nonce_fails(provider, walk):
 def test_openid_login_with_another_access_token_fails(provider, recording, walk):
     swapped = recording("token-success-openid").json | {"access_token": "somebody-elses"}
     with pytest.raises(InvalidIDToken) as caught:
-        walk(OPENID | {"/oauth2/token/": swapped})(exchange.log_in(provider, OPENID_REQUEST, CALLBACK))
+        walk(OPENID | {"/oauth2/token/": swapped})(
+            exchange.log_in(provider, OPENID_REQUEST, CALLBACK),
+        )
     assert caught.value.check == "at_hash"
 
 
 def test_profile_of_somebody_else_is_no_login(provider, walk):
     with pytest.raises(InvalidIDToken) as caught:
-        walk(OPENID | {"/profile/v1": "profile-member"})(exchange.log_in(provider, OPENID_REQUEST, CALLBACK))
+        walk(OPENID | {"/profile/v1": "profile-member"})(
+            exchange.log_in(provider, OPENID_REQUEST, CALLBACK),
+        )
     assert caught.value.check == "sub"
 
 
-# --- verify an ID token, and its keys ---------------------------------------------------------------------------------------------
+# --- verify an ID token, and its keys -------------------------------------------------
 
 
 def test_keys_are_fetched_once(provider, walk, id_token):
@@ -240,7 +285,9 @@ def test_an_unknown_key_is_looked_up_once_more(provider, recording, clock, walk,
     jwks = recording("jwks").json
     other = {"keys": [jwks["keys"][0] | {"kid": "an older one"}]}
     with pytest.raises(InvalidIDToken) as caught:
-        walk(ANSWERS | {"/oauth2/.well-known/jwks.json": other})(exchange.verify_id_token(provider, id_token))
+        walk(ANSWERS | {"/oauth2/.well-known/jwks.json": other})(
+            exchange.verify_id_token(provider, id_token),
+        )
     assert caught.value.check == "kid"
     clock.now += 61
     walk = walk()
@@ -268,7 +315,9 @@ def test_a_failed_fetch_leaves_the_keys_there_are(provider, clock, walk, id_toke
 
 @pytest.mark.parametrize("missing", METADATA)
 def test_one_metadata_document_is_enough(provider, walk, id_token, missing):
-    assert walk(ANSWERS | {missing: 404})(exchange.verify_id_token(provider, id_token)).subject == "1"
+    assert (
+        walk(ANSWERS | {missing: 404})(exchange.verify_id_token(provider, id_token)).subject == "1"
+    )
 
 
 def test_discovered_endpoints_are_used(provider, walk, id_token):
@@ -287,14 +336,17 @@ def test_without_metadata_it_is_no_peeringdb(provider, walk, id_token):
 
 
 def test_peeringdb_itself_needs_no_discovery(clock, recording):
-    provider = Provider(ClientConfig(client_id="portal", client_secret="a s3cret", redirect_uri=REDIRECT_URI), clock)
+    provider = Provider(
+        ClientConfig(client_id="portal", client_secret="a s3cret", redirect_uri=REDIRECT_URI),
+        clock,
+    )
     walk = Walk(recording, {"/oauth2/.well-known/jwks.json": "jwks"})
     with pytest.raises(InvalidIDToken):
         walk(exchange.verify_id_token(provider, "a.b.c"))
     assert walk.paths() == ["/oauth2/.well-known/jwks.json"]
 
 
-# --- fetch, refresh, revoke, introspect -------------------------------------------------------------------------------------------
+# --- fetch, refresh, revoke, introspect -----------------------------------------------
 
 
 def test_fetches_a_user(provider, walk):
@@ -306,8 +358,13 @@ def test_fetches_a_user(provider, walk):
 def test_refreshes_a_token_response(provider, walk):
     walk = walk({"/oauth2/token/": "refresh-no-openid"})
     token = walk(exchange.refresh(provider, TOKEN))
-    assert {"grant_type": "refresh_token", "refresh_token": "old-refresh"}.items() <= walk.sent[0].form.items()
-    assert (token.scope, token.expires_at) == (("profile", "networks", "amr"), ISSUED_AT + 2 + 36000)
+    assert {"grant_type": "refresh_token", "refresh_token": "old-refresh"}.items() <= walk.sent[
+        0
+    ].form.items()
+    assert (token.scope, token.expires_at) == (
+        ("profile", "networks", "amr"),
+        ISSUED_AT + 2 + 36000,
+    )
     assert token.refresh_token not in (None, "old-refresh")
 
 
@@ -324,7 +381,12 @@ REFRESH = OPENID | {"/oauth2/token/": "refresh-success"}
 @pytest.mark.parametrize("with_previous", [True, False])
 def test_a_refreshed_id_token_is_verified(provider, clock, walk, id_token, with_previous):
     clock.now = REFRESHED_AT + 1
-    token = walk(REFRESH)(exchange.refresh(provider, replace(TOKEN, id_token=id_token) if with_previous else "bare-refresh"))
+    token = walk(REFRESH)(
+        exchange.refresh(
+            provider,
+            replace(TOKEN, id_token=id_token) if with_previous else "bare-refresh",
+        ),
+    )
     assert token.id_token is not None
     clock.now = REFRESHED_AT - 100
     with pytest.raises(InvalidIDToken) as caught:
@@ -343,20 +405,37 @@ def test_a_refreshed_id_token_about_somebody_else_is_refused(provider, clock, wa
 
 
 OTHER_KEY = {
-    "keys": [{"kty": "RSA", "kid": "another", "e": "AQAB", "n": urlsafe_b64encode(b"\xc1" + b"\x35" * 255).decode()[:-1].rstrip("=")}]
+    "keys": [
+        {
+            "kty": "RSA",
+            "kid": "another",
+            "e": "AQAB",
+            "n": urlsafe_b64encode(b"\xc1" + b"\x35" * 255).decode()[:-1].rstrip("="),
+        },
+    ],
 }
 
 
-@pytest.mark.parametrize("keys", [TransportError("down"), 404, {"keys": []}, OTHER_KEY], ids=["down", "gone", "empty", "another"])
+@pytest.mark.parametrize(
+    "keys",
+    [TransportError("down"), 404, {"keys": []}, OTHER_KEY],
+    ids=["down", "gone", "empty", "another"],
+)
 def test_a_refresh_without_its_key_keeps_the_new_tokens(provider, walk, keys):
-    token = walk(REFRESH | {"/oauth2/.well-known/jwks.json": keys})(exchange.refresh(provider, TOKEN))
+    token = walk(REFRESH | {"/oauth2/.well-known/jwks.json": keys})(
+        exchange.refresh(provider, TOKEN),
+    )
     assert (token.access_token == TOKEN.access_token, token.id_token) == (False, None)
 
 
 def test_what_a_refresh_leaves_out_stays_as_it_was(provider, walk):
     answer = {"access_token": "new", "token_type": "Bearer", "expires_in": 10}
     token = walk({"/oauth2/token/": answer})(exchange.refresh(provider, TOKEN))
-    assert (token.access_token, token.refresh_token, token.scope) == ("new", "old-refresh", ("profile", "email"))
+    assert (token.access_token, token.refresh_token, token.scope) == (
+        "new",
+        "old-refresh",
+        ("profile", "email"),
+    )
     assert walk({"/oauth2/token/": answer})(exchange.refresh(provider, "bare-refresh")).scope == ()
 
 
@@ -377,7 +456,10 @@ def test_without_a_refresh_token_nothing_is_asked(provider, walk, token):
     ("token", "sent"),
     [
         (TOKEN, {"token": "old-refresh", "token_type_hint": "refresh_token"}),
-        (replace(TOKEN, refresh_token=None), {"token": "old-access", "token_type_hint": "access_token"}),
+        (
+            replace(TOKEN, refresh_token=None),
+            {"token": "old-access", "token_type_hint": "access_token"},
+        ),
         ("either", {"token": "either", "token_type_hint": "refresh_token"}),
     ],
 )
@@ -389,7 +471,9 @@ def test_revokes_what_ends_most(provider, walk, token, sent):
 
 def test_a_revocation_that_failed_says_so(provider, walk):
     with pytest.raises(ProviderError):
-        walk({"/oauth2/revoke_token/": "revoke-error-wrong-secret"})(exchange.revoke(provider, TOKEN))
+        walk({"/oauth2/revoke_token/": "revoke-error-wrong-secret"})(
+            exchange.revoke(provider, TOKEN),
+        )
 
 
 def test_introspects(provider, walk):
@@ -444,7 +528,13 @@ def test_cancelling_does_not_shorten_the_wait_for_unknown_keys(provider, walk, i
 
 def test_a_cancelled_login_is_used_up(provider, walk):
     with pytest.raises(LoginDenied):
-        walk()(exchange.log_in(provider, LOGIN_REQUEST, {"state": "the-state", "error": "access_denied"}))
+        walk()(
+            exchange.log_in(
+                provider,
+                LOGIN_REQUEST,
+                {"state": "the-state", "error": "access_denied"},
+            ),
+        )
     walk = walk()
     with pytest.raises(StateMismatch) as caught:
         walk(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
@@ -453,12 +543,18 @@ def test_a_cancelled_login_is_used_up(provider, walk):
 
 def test_a_forged_callback_does_not_use_up_the_login(provider, walk):
     with pytest.raises(StateMismatch):
-        walk()(exchange.log_in(provider, LOGIN_REQUEST, {"state": "forged", "error": "access_denied"}))
+        walk()(
+            exchange.log_in(provider, LOGIN_REQUEST, {"state": "forged", "error": "access_denied"}),
+        )
     assert walk()(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK)).user.id == 1
 
 
 @pytest.mark.parametrize(
-    "changed", [{"redirect_uri": "https://other.example.net/callback"}, {"url": "https://evil.example.net/?state=the-state"}]
+    "changed",
+    [
+        {"redirect_uri": "https://other.example.net/callback"},
+        {"url": "https://evil.example.net/?state=the-state"},
+    ],
 )
 def test_a_login_of_another_application_is_not_completed_here(provider, walk, changed):
     walk = walk()
@@ -469,20 +565,31 @@ def test_a_login_of_another_application_is_not_completed_here(provider, walk, ch
 
 def test_a_login_that_was_not_sent_can_be_repeated(provider, walk):
     with pytest.raises(RateLimited):
-        walk({"/oauth2/token/": RateLimited("wait", retry_after=1)})(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
+        walk({"/oauth2/token/": RateLimited("wait", retry_after=1)})(
+            exchange.log_in(provider, LOGIN_REQUEST, CALLBACK),
+        )
     assert walk()(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK)).user.id == 1
 
 
 def test_a_login_that_was_lost_on_its_way_is_used_up(provider, walk):
     with pytest.raises(TransportError):
-        walk({"/oauth2/token/": TransportError("cut")})(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
+        walk({"/oauth2/token/": TransportError("cut")})(
+            exchange.log_in(provider, LOGIN_REQUEST, CALLBACK),
+        )
     with pytest.raises(StateMismatch):
         walk()(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
 
 
 @pytest.mark.parametrize("configured", [True, False])
-def test_without_cryptography_openid_is_refused_before_anybody_is_sent_away(provider, clock, monkeypatch, configured):
+def test_without_cryptography_openid_is_refused_before_anybody_is_sent_away(
+    provider,
+    clock,
+    monkeypatch,
+    configured,
+):
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    config = replace(provider.config, scope=("openid", "profile")) if configured else provider.config
+    config = (
+        replace(provider.config, scope=("openid", "profile")) if configured else provider.config
+    )
     with pytest.raises(ConfigurationError, match=r"peeringdb-oauth\[oidc\]"):
         Provider(config, clock).authorization_request(scope=("openid", "profile"), prompt=None)

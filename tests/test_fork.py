@@ -1,4 +1,6 @@
-"""A client that was used before its process forked, as under a preloading application server."""
+"""A client that was used before its process forked, as under a preloading application
+server.
+"""
 
 import os
 import threading
@@ -47,7 +49,10 @@ def test_a_forked_process_opens_connections_of_its_own(server, make_client):
 def test_what_was_under_way_in_the_parent_holds_nobody_up_in_the_child(server, make_client):
     client = make_client(server)
     for _ in range(10):
-        assert client._budget.admit(HTTPRequest(url=server.url), 0.0)  # never settled: their threads stayed behind
+        assert client._budget.admit(
+            HTTPRequest(url=server.url),
+            0.0,
+        )  # never settled: their threads stayed behind
     assert in_a_child(lambda: client.fetch_user("of-the-child"))
 
 
@@ -77,7 +82,12 @@ def test_connecting_anew_leaves_the_old_connections_to_the_parent(server, make_c
     assert server.connections == 2
 
 
-def test_a_client_whose_certificates_are_gone_holds_up_no_other(make_server, make_client, tmp_path, authority):
+def test_a_client_whose_certificates_are_gone_holds_up_no_other(
+    make_server,
+    make_client,
+    tmp_path,
+    authority,
+):
     other, bundle = make_server(tls=True), tmp_path / "ca.pem"
     bundle.write_bytes(authority.cert_pem.bytes())
     for server in (first := make_server(tls=True), other):

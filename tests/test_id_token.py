@@ -14,7 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peeringdb_oauth.errors import ConfigurationError, InvalidIDToken, InvalidResponse
-from peeringdb_oauth.id_token import MAX_DATE, MAX_HEADER, MAX_SIZE, IDTokenClaims, UnknownKey, _parse_object, read_subject, verify_id_token
+from peeringdb_oauth.id_token import (
+    MAX_DATE,
+    MAX_HEADER,
+    MAX_SIZE,
+    IDTokenClaims,
+    UnknownKey,
+    _parse_object,
+    read_subject,
+    verify_id_token,
+)
 from peeringdb_oauth.key_set import (
     DEFAULT_LIFETIME,
     FAILURE_COOL_DOWN,
@@ -47,7 +56,14 @@ def uint(number):
 
 def jwk(key=KEY, **changes):
     numbers = key.public_key().public_numbers()
-    members = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "one", "n": uint(numbers.n), "e": uint(numbers.e)} | changes
+    members = {
+        "kty": "RSA",
+        "use": "sig",
+        "alg": "RS256",
+        "kid": "one",
+        "n": uint(numbers.n),
+        "e": uint(numbers.e),
+    } | changes
     return {name: value for name, value in members.items() if value is not ABSENT}
 
 
@@ -65,7 +81,9 @@ def changed(members, changes):
 def sign(payload, header=None, key=KEY):
     """A compact JWS; payload and header are taken as they are if they are bytes."""
     header = {"typ": "JWT", "alg": "RS256", "kid": "one"} if header is None else header
-    parts = [part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, payload)]
+    parts = [
+        part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, payload)
+    ]
     message = ".".join(b64(part) for part in parts)
     return message + "." + b64(key.sign(message.encode(), PKCS1v15(), SHA256()))
 
@@ -78,7 +96,10 @@ def claims(**changes):
         "sub": "1",
         "name": "Ada Admin",
         "email": "ada@example.net",
-        "networks": [{"id": 1, "name": "Example Net", "asn": 64500, "perms": 15}, {"id": 2, "name": "Two", "asn": 64501, "perms": 1}],
+        "networks": [
+            {"id": 1, "name": "Example Net", "asn": 64500, "perms": 15},
+            {"id": 2, "name": "Two", "asn": 64501, "perms": 1},
+        ],
         "amr": ["pwd", "otp", "mfa"],
         "iss": ISSUER,
         "exp": NOW + 35990,
@@ -88,7 +109,11 @@ def claims(**changes):
 
 
 def verify(token, keys=KEYS, **expected):
-    return verify_id_token(token, keys, **{"issuer": ISSUER, "client_id": CLIENT_ID, "now": NOW} | expected)
+    return verify_id_token(
+        token,
+        keys,
+        **{"issuer": ISSUER, "client_id": CLIENT_ID, "now": NOW} | expected,
+    )
 
 
 def refusal(token, keys=KEYS, **expected):
@@ -96,7 +121,15 @@ def refusal(token, keys=KEYS, **expected):
     with pytest.raises(InvalidIDToken) as refused:
         verify(token, keys, **expected)
     message = str(refused.value)
-    assert not any(secret in message for secret in ("Ada", "ada@", "stolen", *(part for part in token.split(".") if len(part) > 10)))
+    assert not any(
+        secret in message
+        for secret in (
+            "Ada",
+            "ada@",
+            "stolen",
+            *(part for part in token.split(".") if len(part) > 10),
+        )
+    )
     return refused.value.check
 
 
@@ -108,7 +141,12 @@ def test_limits_are_the_documented_ones():
     assert (MAX_SIZE, MAX_HEADER) == (256 * 1024, 4096)
     assert datetime.fromtimestamp(MAX_DATE, UTC).isoformat() == "9999-12-31T23:59:59+00:00"
     assert MAX_KEYS == 32
-    assert (MIN_LIFETIME, DEFAULT_LIFETIME, MAX_LIFETIME, STALE_IF_ERROR) == (60, 3600, 24 * 3600, 10 * 3600)
+    assert (MIN_LIFETIME, DEFAULT_LIFETIME, MAX_LIFETIME, STALE_IF_ERROR) == (
+        60,
+        3600,
+        24 * 3600,
+        10 * 3600,
+    )
     assert (FAILURE_COOL_DOWN, UNKNOWN_KEY_COOL_DOWN) == (10, 60)
 
 
@@ -127,7 +165,10 @@ def recorded_claims(answer):
     return json.loads(base64.urlsafe_b64decode(payload + "==="))
 
 
-@pytest.mark.parametrize("answer", [answer for answer in RECORDED if "hs256" not in recorded_claims(answer)["aud"]])
+@pytest.mark.parametrize(
+    "answer",
+    [answer for answer in RECORDED if "hs256" not in recorded_claims(answer)["aud"]],
+)
 def test_verifies_what_peeringdb_sends(answer):
     expected = recorded_claims(answer)
     verified = verify_id_token(
@@ -143,9 +184,15 @@ def test_verifies_what_peeringdb_sends(answer):
     assert dict(verified) == expected
 
 
-@pytest.mark.parametrize("answer", [answer for answer in RECORDED if "hs256" in recorded_claims(answer)["aud"]])
+@pytest.mark.parametrize(
+    "answer",
+    [answer for answer in RECORDED if "hs256" in recorded_claims(answer)["aud"]],
+)
 def test_refuses_hs256_and_names_the_remedy(answer):
-    with pytest.raises(InvalidIDToken, match="choose RS256 as the algorithm on the application's page at PeeringDB") as refused:
+    with pytest.raises(
+        InvalidIDToken,
+        match="choose RS256 as the algorithm on the application's page at PeeringDB",
+    ) as refused:
         verify(answer["id_token"])
     assert refused.value.check == "alg"
     assert "HS256" in str(refused.value)
@@ -159,7 +206,12 @@ def test_claims_are_a_mapping_with_words_for_what_every_token_has():
     assert dict(verified) == claims(nonce="n", exp=NOW + 9.5)
     assert (verified["email"], len(verified), "nbf" in verified) == ("ada@example.net", 11, False)
     assert (verified.issuer, verified.subject, verified.audience) == (ISSUER, "1", (CLIENT_ID,))
-    assert (verified.expires_at, verified.issued_at, verified.auth_time, verified.nonce) == (NOW + 9, NOW - 10, NOW - 100, "n")
+    assert (verified.expires_at, verified.issued_at, verified.auth_time, verified.nonce) == (
+        NOW + 9,
+        NOW - 10,
+        NOW - 100,
+        "n",
+    )
 
 
 def test_claims_that_a_token_may_lack_are_none():
@@ -172,14 +224,19 @@ def test_claims_cannot_be_changed():
     verified = verify(sign(claims()))
     with pytest.raises(TypeError):
         verified["sub"] = "2"
-    with pytest.raises((AttributeError, TypeError)):  # which of them depends on the version of Python
+    with pytest.raises(
+        (AttributeError, TypeError),
+    ):  # which of them depends on the version of Python
         verified.subject = "2"
     with pytest.raises(AttributeError):
         verified._claims = {}
 
 
 def test_repr_of_claims_shows_nothing_personal():
-    assert repr(IDTokenClaims(claims())) == f"IDTokenClaims(issuer='{ISSUER}', subject='1', expires_at={NOW + 35990})"
+    assert (
+        repr(IDTokenClaims(claims()))
+        == f"IDTokenClaims(issuer='{ISSUER}', subject='1', expires_at={NOW + 35990})"
+    )
 
 
 # --- RFC 7515: three parts in base64url ---
@@ -236,8 +293,15 @@ def test_base64url_is_read_as_it_is_written(value):
 
 
 def test_base64url_of_up_to_two_characters_is_accepted_only_in_its_one_form():
-    texts = [b"", *(bytes([a]) for a in range(256)), *(bytes([a, b]) for a in range(256) for b in range(256))]
-    assert {text for text in texts if is_base64url(text)} == {b"", *(b64(bytes([a])).encode() for a in range(256))}
+    texts = [
+        b"",
+        *(bytes([a]) for a in range(256)),
+        *(bytes([a, b]) for a in range(256) for b in range(256)),
+    ]
+    assert {text for text in texts if is_base64url(text)} == {
+        b"",
+        *(b64(bytes([a])).encode() for a in range(256)),
+    }
 
 
 @given(st.text("AQgwZ-_+/= \n.\u00e9", max_size=12).map(str.encode))
@@ -290,7 +354,24 @@ def test_refuses_a_header_that_is_too_long_even_if_it_is_right():
     assert refusal(sign(claims(), header(x=padding + "x"))) == "header"
 
 
-@pytest.mark.parametrize("alg", ["none", "None", "", "rs256", "RS384", "PS256", "ES256", "HS256", None, ABSENT, ["RS256"], {"RS256": 1}, 1])
+@pytest.mark.parametrize(
+    "alg",
+    [
+        "none",
+        "None",
+        "",
+        "rs256",
+        "RS384",
+        "PS256",
+        "ES256",
+        "HS256",
+        None,
+        ABSENT,
+        ["RS256"],
+        {"RS256": 1},
+        1,
+    ],
+)
 def test_refuses_every_algorithm_but_rs256_whatever_signed_it(alg):
     assert refusal(sign(claims(), header(alg=alg))) == "alg"
 
@@ -375,7 +456,10 @@ def test_refuses_a_signature_by_another_key():
     assert refusal(sign(claims(), key=OTHER_KEY)) == "signature"
 
 
-@pytest.mark.parametrize("signature", ["", b64(bytes(256)), SIGNATURE[:-2], SIGNATURE + "AAAA", b64(b"\0") + SIGNATURE])
+@pytest.mark.parametrize(
+    "signature",
+    ["", b64(bytes(256)), SIGNATURE[:-2], SIGNATURE + "AAAA", b64(b"\0") + SIGNATURE],
+)
 def test_refuses_a_signature_of_another_length_or_content(signature):
     assert refusal(f"{HEAD}.{BODY}.{signature}") in {"signature", "structure"}
 
@@ -431,12 +515,21 @@ def test_refuses_a_member_that_is_named_twice_at_any_level(extra):
 
 
 def test_accepts_colons_in_strings_and_empty_and_strange_lists():
-    for networks in ([], ["a:b"], [1, {"a": ":"}], None, {"a": [1]}, [{"name": "A: https://example.net:443 https://"}]):
+    for networks in (
+        [],
+        ["a:b"],
+        [1, {"a": ":"}],
+        None,
+        {"a": [1]},
+        [{"name": "A: https://example.net:443 https://"}],
+    ):
         assert verify(sign(claims(networks=networks)))["networks"] == networks
 
 
 NAMES = st.sampled_from(["a", "b", "networks", ":", "https://", '":', "\u00e9"])
-STRINGS = st.sampled_from(['""', '":"', '"https://"', '"\\u003a"', '"https\\u003a//"', '"\\":"', "1", "true", "null"])
+STRINGS = st.sampled_from(
+    ['""', '":"', '"https://"', '"\\u003a"', '"https\\u003a//"', '"\\":"', "1", "true", "null"],
+)
 OBJECT = st.deferred(lambda: st.lists(st.tuples(NAMES, VALUE), max_size=4).map(write_object))
 VALUE = STRINGS | OBJECT | st.deferred(lambda: st.lists(VALUE, max_size=3).map(write_list))
 
@@ -445,7 +538,9 @@ def write_object(members):
     """The text of a JSON object, and whether some object in it names a member twice."""
     values = [value if isinstance(value, tuple) else (value, False) for _, value in members]
     twice = len({name for name, _ in members}) < len(members) or any(inner for _, inner in values)
-    return "{" + ",".join(f"{json.dumps(name)} :{text}" for (name, _), (text, _) in zip(members, values, strict=True)) + "}", twice
+    return "{" + ",".join(
+        f"{json.dumps(name)} :{text}" for (name, _), (text, _) in zip(members, values, strict=True)
+    ) + "}", twice
 
 
 def write_list(items):
@@ -466,7 +561,19 @@ def test_finds_duplicates_exactly_where_they_are(written):
 # --- OpenID Connect Core 3.1.3.7: the claims ---
 
 
-@pytest.mark.parametrize("iss", [ABSENT, None, "", ISSUER + "/", "https://www.peeringdb.com/oauth2", ISSUER.upper(), [ISSUER], {ISSUER: 1}])
+@pytest.mark.parametrize(
+    "iss",
+    [
+        ABSENT,
+        None,
+        "",
+        ISSUER + "/",
+        "https://www.peeringdb.com/oauth2",
+        ISSUER.upper(),
+        [ISSUER],
+        {ISSUER: 1},
+    ],
+)
 def test_refuses_another_issuer(iss):
     assert refusal(sign(claims(iss=iss))) == "iss"
 
@@ -480,7 +587,20 @@ def test_names_both_issuers_but_not_without_end():
 
 
 @pytest.mark.parametrize(
-    "aud", [ABSENT, None, "", [], "other", ["other"], CLIENT_ID + " ", f"x{CLIENT_ID}x", {CLIENT_ID: 1}, [CLIENT_ID, 1], [[CLIENT_ID]]]
+    "aud",
+    [
+        ABSENT,
+        None,
+        "",
+        [],
+        "other",
+        ["other"],
+        CLIENT_ID + " ",
+        f"x{CLIENT_ID}x",
+        {CLIENT_ID: 1},
+        [CLIENT_ID, 1],
+        [[CLIENT_ID]],
+    ],
 )
 def test_refuses_a_token_for_another_application(aud):
     assert refusal(sign(claims(aud=aud, azp=CLIENT_ID))) == "aud"
@@ -513,14 +633,22 @@ def test_accepts_a_subject_of_255_characters():
 
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
-    [("exp", NOW - 59, NOW - 60), ("exp", NOW - 59.9, NOW - 60.0), ("iat", NOW + 60, NOW + 61), ("nbf", NOW + 60, NOW + 61)],
+    [
+        ("exp", NOW - 59, NOW - 60),
+        ("exp", NOW - 59.9, NOW - 60.0),
+        ("iat", NOW + 60, NOW + 61),
+        ("nbf", NOW + 60, NOW + 61),
+    ],
 )
 def test_times_are_held_to_with_a_minute_of_leeway(name, good, bad):
     assert verify(sign(claims(**{name: good})))[name] == good
     assert refusal(sign(claims(**{name: bad}))) == name
 
 
-@pytest.mark.parametrize(("name", "good", "bad"), [("exp", NOW + 1, NOW), ("iat", NOW, NOW + 1), ("nbf", NOW, NOW + 1)])
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [("exp", NOW + 1, NOW), ("iat", NOW, NOW + 1), ("nbf", NOW, NOW + 1)],
+)
 def test_the_leeway_can_be_none(name, good, bad):
     assert verify(sign(claims(**{name: good})), leeway=0)[name] == good
     assert refusal(sign(claims(**{name: bad})), leeway=0) == name
@@ -532,7 +660,10 @@ def test_refuses_a_token_without_its_times(name):
 
 
 @pytest.mark.parametrize("name", ["exp", "iat", "nbf", "auth_time"])
-@pytest.mark.parametrize("value", [None, True, False, str(NOW), [NOW], {}, -1, MAX_DATE + 1, 10**400, -(10**400), 1e300])
+@pytest.mark.parametrize(
+    "value",
+    [None, True, False, str(NOW), [NOW], {}, -1, MAX_DATE + 1, 10**400, -(10**400), 1e300],
+)
 def test_refuses_times_that_are_no_times(name, value):
     assert refusal(sign(claims(**{name: value}))) == name
 
@@ -592,15 +723,34 @@ def test_max_age_zero_asks_for_a_login_just_now():
 def test_at_hash_must_be_that_of_the_access_token():
     """The example of OpenID Connect Core, appendix A.3."""
     token = sign(claims(at_hash="77QmUPtjPfzWtF2AnpK9RQ"))
-    assert verify(token, access_token="jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y")["at_hash"] == "77QmUPtjPfzWtF2AnpK9RQ"
+    assert (
+        verify(token, access_token="jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y")["at_hash"]
+        == "77QmUPtjPfzWtF2AnpK9RQ"
+    )
     assert refusal(token, access_token="another") == "at_hash"
     assert refusal(token, access_token="") == "at_hash"
     assert refusal(token, access_token="\ud800") == "at_hash"
 
 
-@pytest.mark.parametrize("at_hash", [None, "", True, ["77QmUPtjPfzWtF2AnpK9RQ"], "77QmUPtjPfzWtF2AnpK9RQ==", "77QmUPtjPfzWtF2AnpK9R\u00e9"])
+@pytest.mark.parametrize(
+    "at_hash",
+    [
+        None,
+        "",
+        True,
+        ["77QmUPtjPfzWtF2AnpK9RQ"],
+        "77QmUPtjPfzWtF2AnpK9RQ==",
+        "77QmUPtjPfzWtF2AnpK9R\u00e9",
+    ],
+)
 def test_refuses_an_at_hash_in_any_other_form(at_hash):
-    assert refusal(sign(claims(at_hash=at_hash)), access_token="jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y") == "at_hash"
+    assert (
+        refusal(
+            sign(claims(at_hash=at_hash)),
+            access_token="jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y",
+        )
+        == "at_hash"
+    )
 
 
 def test_at_hash_may_be_absent_and_is_not_looked_at_without_an_access_token():
@@ -699,7 +849,10 @@ def test_roca_is_looked_for_modulo_primes_that_can_tell():
         assert len({pow(65537, exponent, prime) for exponent in range(prime)}) <= (prime - 1) / 2
 
 
-@pytest.mark.parametrize("jwks", [None, [], "keys", {}, {"keys": None}, {"keys": {}}, {"keys": []}, {"keys": [None, "a", []]}])
+@pytest.mark.parametrize(
+    "jwks",
+    [None, [], "keys", {}, {"keys": None}, {"keys": {}}, {"keys": []}, {"keys": [None, "a", []]}],
+)
 def test_refuses_what_is_no_key_set(jwks):
     with pytest.raises(InvalidResponse) as refused:
         KeySet.from_jwks(jwks)
@@ -768,7 +921,10 @@ def test_expired_keys_are_fetched_again_and_used_while_that_fails():
 
 def test_an_unknown_key_asks_for_a_fetch_at_most_once_a_minute():
     cache = cache_with_keys()
-    assert cache.start_fetch(NOW, unknown_key=True)  # whenever the keys were fetched for another reason: they may have rotated since
+    assert cache.start_fetch(
+        NOW,
+        unknown_key=True,
+    )  # whenever the keys were fetched for another reason: they may have rotated since
     assert not cache.start_fetch(NOW + UNKNOWN_KEY_COOL_DOWN - 1, unknown_key=True)
     assert cache.start_fetch(NOW + UNKNOWN_KEY_COOL_DOWN, unknown_key=True)
     assert not cache.start_fetch(NOW + 2 * UNKNOWN_KEY_COOL_DOWN - 1, unknown_key=True)

@@ -1,4 +1,6 @@
-"""Two other libraries as witnesses: what we accept they accept, with the same claims. And nothing near a good token is accepted."""
+"""Two other libraries as witnesses: what we accept they accept, with the same claims.
+And nothing near a good token is accepted.
+"""
 
 import base64
 import json
@@ -23,7 +25,12 @@ ISSUER = "https://auth.peeringdb.com/oauth2"
 CLIENT_ID = "our-client"
 NOW = 1_800_000_000
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PUBLIC_KEY = {**jwk.RSAKey.import_key(KEY.public_key()).as_dict(private=False), "kid": "one", "alg": "RS256", "use": "sig"}
+PUBLIC_KEY = {
+    **jwk.RSAKey.import_key(KEY.public_key()).as_dict(private=False),
+    "kid": "one",
+    "alg": "RS256",
+    "use": "sig",
+}
 KEYS = KeySet.from_jwks({"keys": [PUBLIC_KEY]})
 CLAIMS = {
     "aud": CLIENT_ID,
@@ -53,15 +60,31 @@ GOOD = sign(json.dumps(CLAIMS), HEADER)
 def accepted(token, **expected):
     """The claims as plain JSON, None for a refusal; any other exception fails the test."""
     try:
-        return dict(verify_id_token(token, KEYS, **{"issuer": ISSUER, "client_id": CLIENT_ID, "now": NOW} | expected))
+        return dict(
+            verify_id_token(
+                token,
+                KEYS,
+                **{"issuer": ISSUER, "client_id": CLIENT_ID, "now": NOW} | expected,
+            ),
+        )
     except InvalidIDToken:
         return None
 
 
 def accepted_by_joserfc(token):
-    lenient = JWSRegistry(algorithms=["RS256"], strict_check_header=False)  # RFC 7515 section 4: unknown parameters are ignored
-    decoded = joserfc_jwt.decode(token, jwk.KeySet([jwk.RSAKey.import_key(PUBLIC_KEY)]), registry=lenient)
-    wanted = {"iss": {"essential": True, "value": ISSUER}, "aud": {"essential": True, "value": CLIENT_ID}}
+    lenient = JWSRegistry(
+        algorithms=["RS256"],
+        strict_check_header=False,
+    )  # RFC 7515 section 4: unknown parameters are ignored
+    decoded = joserfc_jwt.decode(
+        token,
+        jwk.KeySet([jwk.RSAKey.import_key(PUBLIC_KEY)]),
+        registry=lenient,
+    )
+    wanted = {
+        "iss": {"essential": True, "value": ISSUER},
+        "aud": {"essential": True, "value": CLIENT_ID},
+    }
     required = {name: {"essential": True} for name in ("sub", "exp", "iat")}
     joserfc_jwt.JWTClaimsRegistry(now=NOW, leeway=60, **wanted, **required).validate(decoded.claims)
     return decoded.claims
@@ -69,13 +92,35 @@ def accepted_by_joserfc(token):
 
 def accepted_by_pyjwt(token):
     """Without the times: PyJWT asks the clock of the machine."""
-    options = {"require": ["iss", "aud", "sub", "exp", "iat"], "verify_exp": False, "verify_iat": False, "verify_nbf": False}
-    return jwt.decode(token, KEY.public_key(), algorithms=["RS256"], audience=CLIENT_ID, issuer=ISSUER, options=options)
+    options = {
+        "require": ["iss", "aud", "sub", "exp", "iat"],
+        "verify_exp": False,
+        "verify_iat": False,
+        "verify_nbf": False,
+    }
+    return jwt.decode(
+        token,
+        KEY.public_key(),
+        algorithms=["RS256"],
+        audience=CLIENT_ID,
+        issuer=ISSUER,
+        options=options,
+    )
 
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20)
+)
 JSON = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=6
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
 )
 TIMES = st.integers(NOW - 100, NOW + 100) | st.floats(NOW - 100, NOW + 100) | SCALARS
 AUDIENCES = st.sampled_from([CLIENT_ID, [CLIENT_ID], ["other", CLIENT_ID], "other", []]) | JSON
@@ -95,7 +140,10 @@ CLAIM_CHANGES = st.fixed_dictionaries(
         "x": JSON,
     },
 )
-HEADER_CHANGES = st.fixed_dictionaries({}, optional={"typ": st.just("jwt") | JSON, "kid": st.just("one") | JSON, "x": JSON})
+HEADER_CHANGES = st.fixed_dictionaries(
+    {},
+    optional={"typ": st.just("jwt") | JSON, "kid": st.just("one") | JSON, "x": JSON},
+)
 
 
 def assert_peers_agree(token):
@@ -131,14 +179,19 @@ def test_what_we_accept_of_any_text_the_others_read_alike(inserted, position):
 def mutations():
     """Every text one step away from the good token: bits, characters, cuts, parts."""
     places = range(len(GOOD))
-    yield from (GOOD[:i] + chr(ord(GOOD[i]) ^ 1 << bit) + GOOD[i + 1 :] for i in places for bit in range(8))
+    yield from (
+        GOOD[:i] + chr(ord(GOOD[i]) ^ 1 << bit) + GOOD[i + 1 :] for i in places for bit in range(8)
+    )
     yield from (GOOD[:i] + GOOD[i + 1 :] for i in places)
     yield from (GOOD[:i] for i in places)
     yield from (GOOD[i + 1 :] for i in places)
-    yield from (GOOD[:i] + inserted + GOOD[i:] for i in range(len(GOOD) + 1) for inserted in "= \n\0A.+")
+    yield from (
+        GOOD[:i] + inserted + GOOD[i:] for i in range(len(GOOD) + 1) for inserted in "= \n\0A.+"
+    )
     parts = GOOD.split(".")
     yield from (
-        ".".join(parts[i] for i in order) for order in [(0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0), (0, 0, 2), (0, 1, 1)]
+        ".".join(parts[i] for i in order)
+        for order in [(0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0), (0, 0, 2), (0, 1, 1)]
     )
 
 
@@ -150,7 +203,9 @@ def test_no_text_one_step_away_from_a_good_token_is_accepted():
 
 @pytest.mark.parametrize("part", range(3))
 def test_no_other_last_character_of_a_part_is_accepted(part):
-    """Where the last character has bits that do not count, others decode to the same bytes."""
+    """Where the last character has bits that do not count, others decode to the same
+    bytes.
+    """
     for character in string.ascii_letters + string.digits + "-_":
         parts = GOOD.split(".")
         parts[part] = parts[part][:-1] + character

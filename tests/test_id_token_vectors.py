@@ -55,7 +55,9 @@ def test_takes_the_rsa_key_from_the_key_set_of_rfc_7517_and_passes_over_the_othe
 def test_verifies_the_rs256_example_of_rfc_7520():
     vector = read("jose-cookbook/4_1.rsa_v15_signature.json")
     key = read("jose-cookbook/3_3.rsa_public_key.json")
-    assert verify_jws(vector["output"]["compact"], key_set(key)) == vector["input"]["payload"].encode()
+    assert (
+        verify_jws(vector["output"]["compact"], key_set(key)) == vector["input"]["payload"].encode()
+    )
 
 
 @pytest.mark.parametrize("form", ["json", "json_flat"])
@@ -66,7 +68,11 @@ def test_refuses_the_json_serialization_of_a_good_signature(form):
     assert refusal.value.check == "structure"
 
 
-@pytest.mark.parametrize("path", sorted((VECTORS / "jose-cookbook").glob("4_[2-8]*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    sorted((VECTORS / "jose-cookbook").glob("4_[2-8]*.json")),
+    ids=lambda path: path.stem,
+)
 def test_refuses_the_other_examples_of_rfc_7520(path):
     jwks = {"keys": [read("jose-cookbook/3_3.rsa_public_key.json")]}
     for output in json.loads(path.read_text(encoding="utf-8"))["output"].values():
@@ -88,17 +94,30 @@ def test_wycheproofs_valid_signatures_give_back_their_payload():
     for group, test in wycheproof("json_web_signature_test.json"):
         if test["result"] == "valid" and group.get("public", {}).get("alg") == "RS256":
             payload = test["jws"].split(".")[1]
-            assert base64.urlsafe_b64encode(verify_jws(test["jws"], key_set(group["public"]))).rstrip(b"=") == payload.encode()
+            assert (
+                base64.urlsafe_b64encode(verify_jws(test["jws"], key_set(group["public"]))).rstrip(
+                    b"=",
+                )
+                == payload.encode()
+            )
 
 
 def test_of_wycheproofs_key_sets_exactly_the_valid_one_with_rs256_verifies():
-    """Among the refused: 1024 bits, exponent 1, a ROCA modulus, the wrong use, ambiguous names, symmetric keys."""
+    """Among the refused: 1024 bits, exponent 1, a ROCA modulus, the wrong use,
+    ambiguous names, symmetric keys.
+    """
     cases = wycheproof("json_web_key_test.json")
-    assert {test["tcId"] for group, test in cases if is_accepted(test["jws"], group.get("public", group["private"]))} == {5}
+    assert {
+        test["tcId"]
+        for group, test in cases
+        if is_accepted(test["jws"], group.get("public", group["private"]))
+    } == {5}
 
 
 def test_of_wycheproofs_bare_signatures_exactly_the_valid_ones_verify():
-    """The "acceptable" one (an encoding without NULL) does not: RFC 8017 section 9.2 wants the NULL."""
+    """The "acceptable" one (an encoding without NULL) does not: RFC 8017 section 9.2
+    wants the NULL.
+    """
     for group, test in wycheproof("rsa_signature_2048_sha256_test.json"):
         (key,) = key_set(group["keyJwk"]).keys
         verified = key.verify(bytes.fromhex(test["sig"]), bytes.fromhex(test["msg"]))

@@ -1,4 +1,6 @@
-"""Imports point down only. Read from the source, so that imports inside functions and for type checkers count too."""
+"""Imports point down only. Read from the source, so that imports inside functions and
+for type checkers count too.
+"""
 
 import ast
 import sys
@@ -10,7 +12,8 @@ import pytest
 PACKAGE = "peeringdb_oauth"
 SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 
-# From the ground up. A part may import from its own layer (without cycles) and from those below.
+# From the ground up. A part may import from its own layer (without cycles) and from
+# those below.
 LAYERS = [
     {"metadata", "config", "messages", "errors", "key_set"},
     {"authorization", "tokens", "id_token", "profile", "access", "memberships"},
@@ -28,9 +31,16 @@ MAY_START_THE_SANDBOX = {"cli", "pytest_plugin"}
 
 
 def parse(text):
-    """Each import of a module: what is imported (``peeringdb_oauth.errors``, ``requests``), and whether it runs with the module."""
+    """Each import of a module: what is imported (``peeringdb_oauth.errors``,
+    ``requests``), and whether it runs with the module.
+    """
     tree = ast.parse(text)
-    later = {node for block in ast.walk(tree) if _does_not_run_with_the_module(block) for node in ast.walk(block)}
+    later = {
+        node
+        for block in ast.walk(tree)
+        if _does_not_run_with_the_module(block)
+        for node in ast.walk(block)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, 0, node not in later) for alias in node.names)
@@ -57,7 +67,9 @@ def part_of(path):
 
 
 def parts_imported(path):
-    """Our own parts that a file imports. The package's own file (for ``__version__``) is none."""
+    """Our own parts that a file imports. The package's own file (for ``__version__``)
+    is none.
+    """
     for name, at_once in imports(path):
         if name.startswith(f"{PACKAGE}."):
             part = name.split(".")[1]
@@ -101,7 +113,9 @@ def test_there_are_no_cycles():
     graph = {}
     for path in FILES:
         part = part_of(path)
-        graph.setdefault(part, set()).update(name for name, _ in parts_imported(path) if name != part)
+        graph.setdefault(part, set()).update(
+            name for name, _ in parts_imported(path) if name != part
+        )
     assert list(TopologicalSorter(graph).static_order())
 
 
@@ -109,16 +123,38 @@ def test_there_are_no_cycles():
 def test_the_sandbox_shares_no_code_with_the_client(path):
     ours = {name for name, _ in parts_imported(path)}
     if part_of(path) == ITS_OWN_WORLD:
-        assert ours <= {ITS_OWN_WORLD, "errors"}  # with a class for what the operator must mend one cannot err twice
+        assert ours <= {
+            ITS_OWN_WORLD,
+            "errors",
+        }  # with a class for what the operator must mend one cannot err twice
     elif part_of(path) in MAY_START_THE_SANDBOX:
         assert (ITS_OWN_WORLD, True) not in set(parts_imported(path)), "only when it is asked for"
     else:
         assert ITS_OWN_WORLD not in ours
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if part_of(path) in WITHOUT_IO], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if part_of(path) in WITHOUT_IO],
+    ids=lambda path: path.stem,
+)
 def test_up_to_the_exchange_nothing_touches_the_network_or_the_clock(path):
     roots = {name.partition(".")[0] for name, _ in imports(path)}
-    assert roots & {"socket", "ssl", "http", "select", "asyncio", "subprocess", "time", "datetime", "random", "logging"} == set()
+    assert (
+        roots
+        & {
+            "socket",
+            "ssl",
+            "http",
+            "select",
+            "asyncio",
+            "subprocess",
+            "time",
+            "datetime",
+            "random",
+            "logging",
+        }
+        == set()
+    )
     assert roots - sys.stdlib_module_names <= {PACKAGE, "cryptography"}
     assert "urllib.request" not in {name for name, _ in imports(path)}

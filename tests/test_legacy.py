@@ -1,4 +1,6 @@
-"""The original library's README, unchanged, in a Flask application; and what is mended behind it."""
+"""The original library's README, unchanged, in a Flask application; and what is mended
+behind it.
+"""
 
 import logging
 import threading
@@ -65,7 +67,9 @@ allow_http = yes
 
 @pytest.fixture
 def configure(tmp_path, monkeypatch):
-    """``configure(...)``: what the operator writes into the ini file. The clients that come of it end with the test."""
+    """``configure(...)``: what the operator writes into the ini file. The clients that
+    come of it end with the test.
+    """
 
     def write(text):
         path = tmp_path / "peeringdb_oauth.ini"
@@ -79,7 +83,14 @@ def configure(tmp_path, monkeypatch):
 @pytest.fixture
 def configured(configure, server):
     secret = "secret-rs256-0123456789abcdef0123456789"
-    configure(INI.format(client_id="conf-rs256", client_secret=secret, redirect_uri="https://app.example.net/callback", url=server.url))
+    configure(
+        INI.format(
+            client_id="conf-rs256",
+            client_secret=secret,
+            redirect_uri="https://app.example.net/callback",
+            url=server.url,
+        ),
+    )
     return server
 
 
@@ -88,7 +99,13 @@ def portal():
     """The README's application, served over a real socket; its address."""
     app = Flask("portal")
     app.secret_key = "a key for tests"
-    names = {"app": app, "session": session, "request": request, "redirect": redirect, "abort": abort}
+    names = {
+        "app": app,
+        "session": session,
+        "request": request,
+        "redirect": redirect,
+        "abort": abort,
+    }
     exec(STEPS_2_AND_3 + STEP_4, names)  # noqa: S102 - the original's README
     server = make_wsgi_server("127.0.0.1", 0, app)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -107,25 +124,36 @@ def begin(browser, portal):
 
 
 def query(url):
-    return {name: value for name, (value,) in parse_qs(urlsplit(url).query, strict_parsing=True).items()}
+    return {
+        name: value for name, (value,) in parse_qs(urlsplit(url).query, strict_parsing=True).items()
+    }
 
 
-# --- the four steps ---------------------------------------------------------------------------------------------------------------
+# --- the four steps -------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("configured")
 def test_the_readme_logs_a_person_in(portal):
     with requests.Session() as browser:
         state = query(begin(browser, portal))["state"]
-        user = browser.get(f"{portal}/login/peeringdb/callback", params={"state": state, "code": "a-code"})
-    assert (user.status_code, user.json()["name"], len(user.json()["networks"])) == (200, "Ada Admin", 3)
+        user = browser.get(
+            f"{portal}/login/peeringdb/callback",
+            params={"state": state, "code": "a-code"},
+        )
+    assert (user.status_code, user.json()["name"], len(user.json()["networks"])) == (
+        200,
+        "Ada Admin",
+        3,
+    )
 
 
 @pytest.mark.usefixtures("configured")
 def test_the_readme_refuses_a_forged_state(portal):
     with requests.Session() as browser:
         begin(browser, portal)
-        assert browser.get(f"{portal}/login/peeringdb/callback?state=forged&code=c").status_code == 400
+        assert (
+            browser.get(f"{portal}/login/peeringdb/callback?state=forged&code=c").status_code == 400
+        )
 
 
 @pytest.mark.parametrize(
@@ -142,7 +170,10 @@ def test_the_readme_says_why_somebody_is_refused(configured, portal, path, name,
     configured.replay(path, name)
     with requests.Session() as browser:
         state = query(begin(browser, portal))["state"]
-        answer = browser.get(f"{portal}/login/peeringdb/callback", params={"state": state, "code": "a-code"})
+        answer = browser.get(
+            f"{portal}/login/peeringdb/callback",
+            params={"state": state, "code": "a-code"},
+        )
     assert answer.status_code == 403
     assert said in answer.text
 
@@ -151,7 +182,10 @@ def test_the_readme_says_why_somebody_is_refused(configured, portal, path, name,
 def test_the_readme_survives_a_callback_without_a_code(portal):
     with requests.Session() as browser:
         state = query(begin(browser, portal))["state"]
-        answer = browser.get(f"{portal}/login/peeringdb/callback", params={"state": state, "error": "access_denied"})
+        answer = browser.get(
+            f"{portal}/login/peeringdb/callback",
+            params={"state": state, "error": "access_denied"},
+        )
     assert answer.status_code == 403
 
 
@@ -166,14 +200,18 @@ def test_the_readme_logs_a_person_in_at_the_sandbox(configure, portal, person, s
         callback_url = pdb.log_in(person, begin(browser, portal))
         answer = browser.get(callback_url.replace("https://portal.example.net", portal))
     assert answer.status_code == status
-    assert status == 403 or [network["asn"] for network in answer.json()["networks"]] == [64500, 64501, 65550]
+    assert status == 403 or [network["asn"] for network in answer.json()["networks"]] == [
+        64500,
+        64501,
+        65550,
+    ]
 
 
 def vars_of(application):
     return {"client_id": application.client_id, "client_secret": application.client_secret}
 
 
-# --- each method ------------------------------------------------------------------------------------------------------------------
+# --- each method ----------------------------------------------------------------------
 
 
 def test_the_original_attributes_are_there(configured):
@@ -208,7 +246,10 @@ def test_pkce_goes_from_one_object_to_the_next(configured):
     answer = PeeringdbAuth().calculate_redirect_url(pkce=True)
     sent = query(answer["redirect"])
     assert set(answer) == {"state", "redirect", "code_verifier"}
-    assert (sent["code_challenge"], sent["code_challenge_method"]) == (code_challenge(answer["code_verifier"]), "S256")
+    assert (sent["code_challenge"], sent["code_challenge_method"]) == (
+        code_challenge(answer["code_verifier"]),
+        "S256",
+    )
     assert (sent["state"], sent["scope"]) == (answer["state"], "profile email networks")
 
     PeeringdbAuth().get_access_token("a-code", code_verifier=answer["code_verifier"])
@@ -240,18 +281,27 @@ def test_what_is_no_code_is_not_sent(configured, code):
 
 
 def test_user_information_is_peeringdbs_answer(configured, recording):
-    assert PeeringdbAuth().get_user_information_from_token("a-token") == recording("profile-orgadmin").json
+    assert (
+        PeeringdbAuth().get_user_information_from_token("a-token")
+        == recording("profile-orgadmin").json
+    )
     assert configured.received[0].headers["authorization"] == "Bearer a-token"
 
 
-@pytest.mark.parametrize("name", ["profile-unverified", "profile-emailunconf", "profile-scope-profile"])
+@pytest.mark.parametrize(
+    "name",
+    ["profile-unverified", "profile-emailunconf", "profile-scope-profile"],
+)
 def test_both_verifications_are_needed_unless_told_otherwise(configured, recording, name):
     configured.replay("/profile/v1", name)
     auth = PeeringdbAuth()
     for arguments in ((), (True,)):
         with pytest.raises(AccessDenied):
             auth.get_user_information_from_token("a-token", *arguments)
-    assert auth.get_user_information_from_token("a-token", require_verified=False) == recording(name).json
+    assert (
+        auth.get_user_information_from_token("a-token", require_verified=False)
+        == recording(name).json
+    )
     assert auth.get_user_information_from_token("a-token", False) == recording(name).json  # noqa: FBT003 - as the original allows
 
 
@@ -261,7 +311,10 @@ def test_a_malformed_profile_is_refused(configured, recording):
         PeeringdbAuth().get_user_information_from_token("a-token")
 
 
-@pytest.mark.parametrize("error", [ProviderError, TokenRejected, ConfigurationError, AccessDenied, InvalidResponse, RateLimited])
+@pytest.mark.parametrize(
+    "error",
+    [ProviderError, TokenRejected, ConfigurationError, AccessDenied, InvalidResponse, RateLimited],
+)
 def test_every_error_is_a_runtime_error(error):
     assert issubclass(error, PeeringDBOAuthError)
     assert issubclass(error, RuntimeError)
@@ -273,7 +326,7 @@ def test_a_missing_configuration_is_a_runtime_error(monkeypatch, tmp_path):
         PeeringdbAuth()
 
 
-# --- what is mended ---------------------------------------------------------------------------------------------------------------
+# --- what is mended -------------------------------------------------------------------
 
 
 def test_objects_share_connections(configured):
@@ -310,7 +363,11 @@ def test_nothing_is_printed(configured, capfd, caplog):
     assert (capfd.readouterr(), caplog.records) == (("", ""), [])
 
 
-@pytest.mark.parametrize("code_verifier", ["too-short", "\ud800" * 43, "v" * 129, 7], ids=["short", "surrogates", "long", "number"])
+@pytest.mark.parametrize(
+    "code_verifier",
+    ["too-short", "\ud800" * 43, "v" * 129, 7],
+    ids=["short", "surrogates", "long", "number"],
+)
 def test_a_verifier_that_is_none_is_refused_before_anything_is_sent(configured, code_verifier):
     with pytest.raises(RuntimeError, match="code_verifier"):
         PeeringdbAuth().get_access_token("a-code", code_verifier=code_verifier)

@@ -1,4 +1,6 @@
-"""A login links, keeps and unlinks exactly what its rule allows, and never touches what was made by hand."""
+"""A login links, keeps and unlinks exactly what its rule allows, and never touches what
+was made by hand.
+"""
 
 import pytest
 from hypothesis import given
@@ -14,7 +16,11 @@ TENANTS = {64500: "Example One", 64501: "Example Two", 64502: "Example Three"}
 
 def user(*asns, perms=1, **changes):
     networks = tuple(Network(id=asn, asn=asn, name="x", perms=Permission(perms)) for asn in asns)
-    return User(id=1, networks=networks, **({"verified_user": True, "verified_email": True} | changes))
+    return User(
+        id=1,
+        networks=networks,
+        **({"verified_user": True, "verified_email": True} | changes),
+    )
 
 
 def links(*asns, origin="peeringdb"):
@@ -26,19 +32,35 @@ def plan(who, tenants=TENANTS, current=(), rule=AccessRule()):  # noqa: B008 - a
 
 
 def test_a_first_login_links_the_users_networks_that_are_tenants():
-    assert plan(user(64502, 64510, 64500)) == MembershipPlan(add=links(64500, 64502), keep=(), remove=())
+    assert plan(user(64502, 64510, 64500)) == MembershipPlan(
+        add=links(64500, 64502),
+        keep=(),
+        remove=(),
+    )
 
 
 def test_a_later_login_keeps_its_links():
-    assert plan(user(64500, 64501), current=links(64500)) == MembershipPlan(add=links(64501), keep=links(64500), remove=())
+    assert plan(user(64500, 64501), current=links(64500)) == MembershipPlan(
+        add=links(64501),
+        keep=links(64500),
+        remove=(),
+    )
 
 
 def test_a_link_goes_with_the_affiliation():
-    assert plan(user(64501), current=links(64500, 64501)) == MembershipPlan(add=(), keep=links(64501), remove=links(64500))
+    assert plan(user(64501), current=links(64500, 64501)) == MembershipPlan(
+        add=(),
+        keep=links(64501),
+        remove=links(64500),
+    )
 
 
 def test_a_link_goes_with_the_tenant():
-    assert plan(user(64510), current=links(64510)) == MembershipPlan(add=(), keep=(), remove=links(64510))
+    assert plan(user(64510), current=links(64510)) == MembershipPlan(
+        add=(),
+        keep=(),
+        remove=links(64510),
+    )
 
 
 @pytest.mark.parametrize("asns", [(64510, 64500), (64500, 64510)])
@@ -55,7 +77,11 @@ def test_a_link_goes_when_the_rule_no_longer_allows_it():
 def test_an_unverified_person_loses_peeringdbs_links_only():
     current = links(64500) + links(64501, origin="manual")
     outcome = plan(user(64500, 64501, 64502, verified_user=False), current=current)
-    assert outcome == MembershipPlan(add=(), keep=links(64501, origin="manual"), remove=links(64500))
+    assert outcome == MembershipPlan(
+        add=(),
+        keep=links(64501, origin="manual"),
+        remove=links(64500),
+    )
 
 
 @pytest.mark.parametrize("origin", ["manual", "", "PeeringDB", "ldap"])
@@ -75,7 +101,11 @@ def test_a_tenant_linked_both_by_hand_and_by_peeringdb_loses_only_the_latter():
 
 
 def test_a_link_named_twice_is_one_link():
-    assert plan(user(64500), current=links(64501, 64500, 64500, 64501)) == MembershipPlan(add=(), keep=links(64500), remove=links(64501))
+    assert plan(user(64500), current=links(64501, 64500, 64500, 64501)) == MembershipPlan(
+        add=(),
+        keep=links(64500),
+        remove=links(64501),
+    )
 
 
 def test_a_plan_is_true_while_a_link_is_left():
@@ -93,15 +123,30 @@ def test_the_links_may_come_from_a_generator():
     assert plan(user(64500), current=(link for link in links(64500))).keep == links(64500)
 
 
-@pytest.mark.parametrize("tenants", [None, [64500], {"64500": "x"}, {64500: "x", None: "y"}, {0: "x"}, {True: "x"}])
+@pytest.mark.parametrize(
+    "tenants",
+    [None, [64500], {"64500": "x"}, {64500: "x", None: "y"}, {0: "x"}, {True: "x"}],
+)
 def test_tenants_that_are_not_by_asn_are_refused(tenants):
     with pytest.raises(ConfigurationError) as error:
         plan(user(64500), tenants=tenants)
-    assert error.value.problems == ("tenants must be a mapping from ASNs (int) to the application's tenants",)
+    assert error.value.problems == (
+        "tenants must be a mapping from ASNs (int) to the application's tenants",
+    )
 
 
 @pytest.mark.parametrize(
-    "current", [None, 64500, links(64500)[0], [64500], ["peeringdb"], "peeringdb", [links(64500)], [*links(64500), None]]
+    "current",
+    [
+        None,
+        64500,
+        links(64500)[0],
+        [64500],
+        ["peeringdb"],
+        "peeringdb",
+        [links(64500)],
+        [*links(64500), None],
+    ],
 )
 def test_links_that_are_not_memberships_are_refused(current):
     with pytest.raises(ConfigurationError) as error:
@@ -116,7 +161,15 @@ def test_both_problems_are_told_at_once():
 
 
 @pytest.mark.parametrize(
-    ("asn", "origin"), [(0, "manual"), ("64500", "manual"), (True, "manual"), (None, "manual"), (64500, None), (64500, 1)]
+    ("asn", "origin"),
+    [
+        (0, "manual"),
+        ("64500", "manual"),
+        (True, "manual"),
+        (None, "manual"),
+        (64500, None),
+        (64500, 1),
+    ],
 )
 def test_a_membership_of_no_asn_or_no_origin_is_refused(asn, origin):
     with pytest.raises(ConfigurationError):
@@ -136,7 +189,11 @@ USERS = st.builds(
 )
 CURRENT = st.lists(st.builds(Membership, asn=ASNS, origin=st.sampled_from(["peeringdb", "manual"])))
 SETTINGS = st.dictionaries(ASNS, st.none())
-RULES = st.builds(AccessRule, asn=st.none() | st.lists(ASNS, min_size=1), verified_user=st.booleans())
+RULES = st.builds(
+    AccessRule,
+    asn=st.none() | st.lists(ASNS, min_size=1),
+    verified_user=st.booleans(),
+)
 
 
 @given(USERS, SETTINGS, CURRENT, RULES)
@@ -161,7 +218,11 @@ def test_after_the_plan_peeringdb_links_exactly_what_the_rule_allows(who, tenant
     made = plan_memberships(who, tenants, current, rule)
     allowed = {asn for asn in tenants if rule.check(who, asn=asn)}
     left = {*made.add, *made.keep}
-    assert {link.asn for link in left if link.origin == "peeringdb"} <= allowed <= {link.asn for link in left}
+    assert (
+        {link.asn for link in left if link.origin == "peeringdb"}
+        <= allowed
+        <= {link.asn for link in left}
+    )
 
 
 @given(USERS, SETTINGS, CURRENT, RULES)

@@ -1,4 +1,6 @@
-"""Requests and responses as values: what goes onto the wire, what is taken as JSON, and what no `repr` shows."""
+"""Requests and responses as values: what goes onto the wire, what is taken as JSON, and
+what no `repr` shows.
+"""
 
 import json
 from urllib.parse import parse_qs
@@ -13,7 +15,11 @@ from peeringdb_oauth.messages import HTTPRequest, HTTPResponse, parse_json
 
 URL = "https://auth.peeringdb.com/x"
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
@@ -36,12 +42,18 @@ def test_a_request_without_a_form_is_a_get_without_a_body():
 
 def test_a_request_with_a_form_is_a_post_of_it():
     request = HTTPRequest(url=URL, form={"client_secret": "a b&c=d+%ü", "code": "1"})
-    assert (request.method, request.headers["Content-Type"]) == ("POST", "application/x-www-form-urlencoded")
+    assert (request.method, request.headers["Content-Type"]) == (
+        "POST",
+        "application/x-www-form-urlencoded",
+    )
     assert request.body == b"client_secret=a+b%26c%3Dd%2B%25%C3%BC&code=1"
 
 
 def test_an_empty_form_is_still_a_post():
-    assert (HTTPRequest(url=URL, form={}).method, HTTPRequest(url=URL, form={}).body) == ("POST", b"")
+    assert (HTTPRequest(url=URL, form={}).method, HTTPRequest(url=URL, form={}).body) == (
+        "POST",
+        b"",
+    )
 
 
 def test_the_bearer_header_is_spelt_as_peeringdb_wants_it():
@@ -54,7 +66,12 @@ def test_a_request_takes_one_from_the_budget_unless_it_says_otherwise():
 
 
 @slow_machines_too
-@given(st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1), st.text(st.characters(codec="utf-8"), min_size=1)))
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8"), min_size=1),
+        st.text(st.characters(codec="utf-8"), min_size=1),
+    ),
+)
 def test_a_form_arrives_as_it_was_sent(form):
     body = HTTPRequest(url=URL, form=form).body
     assert {name: [value] for name, value in form.items()} == parse_qs(body.decode("ascii"))
@@ -69,14 +86,28 @@ def test_a_repr_shows_neither_form_nor_token_nor_answer():
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/json", "Application/JSON; charset=utf-8", " application/json ;x", "application/jwk-set+json"]
+    "content_type",
+    [
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        " application/json ;x",
+        "application/jwk-set+json",
+    ],
 )
 def test_a_json_object_is_read(content_type):
     assert answer(b'{"a": [1, null]}', content_type).json_object() == {"a": [1, None]}
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/html", "text/plain; charset=utf-8", "", "application/jsonp", "application/json+x", "text/html\r\n\x1b[31m"]
+    "content_type",
+    [
+        "text/html",
+        "text/plain; charset=utf-8",
+        "",
+        "application/jsonp",
+        "application/json+x",
+        "text/html\r\n\x1b[31m",
+    ],
 )
 def test_an_answer_of_another_type_is_refused_whatever_it_holds(content_type):
     with pytest.raises(InvalidResponse, match="answered 200") as caught:
@@ -94,8 +125,26 @@ def test_an_answer_without_a_type_is_refused():
 @pytest.mark.parametrize(
     "body",
     [
-        *(b"", b"[]", b'"{}"', b"null", b"1", b"{", b"{}x", b"{'a': 1}", b'{"a": NaN}', b'{"a": -Infinity}', b"\xff", b"\xef\xbb\xbf{}"),
-        *('{"a": 1}'.encode("utf-16"), b'{"a":' * 100_000, b"[" * 100_000, b'{"a": ' + b"1" * 5000 + b"}"),
+        *(
+            b"",
+            b"[]",
+            b'"{}"',
+            b"null",
+            b"1",
+            b"{",
+            b"{}x",
+            b"{'a': 1}",
+            b'{"a": NaN}',
+            b'{"a": -Infinity}',
+            b"\xff",
+            b"\xef\xbb\xbf{}",
+        ),
+        *(
+            '{"a": 1}'.encode("utf-16"),
+            b'{"a":' * 100_000,
+            b"[" * 100_000,
+            b'{"a": ' + b"1" * 5000 + b"}",
+        ),
     ],
     ids=lambda body: repr(body[:12]),
 )
@@ -122,7 +171,12 @@ def test_json_is_read_as_it_was_written(value):
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"), [(b"NaN", "NaN is not JSON"), (b"[-Infinity]", "-Infinity is not JSON"), (b"[" * 100_000, "nested too deeply")]
+    ("text", "reason"),
+    [
+        (b"NaN", "NaN is not JSON"),
+        (b"[-Infinity]", "-Infinity is not JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
 )
 def test_what_python_alone_would_accept_or_choke_on_is_refused(text, reason):
     with pytest.raises(ValueError, match=reason):

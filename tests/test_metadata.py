@@ -21,8 +21,13 @@ def test_the_constant_says_what_the_recorded_document_says(document):
 
 
 def test_both_documents_together_name_all_but_the_profile():
-    documents = [json.loads((WIRE / f"discovery-{kind}-oauth2@auth.json").read_text()) for kind in ("oauth", "oidc")]
-    assert asdict(PEERINGDB).keys() - documents[0].keys() - documents[1].keys() == {"profile_endpoint"}
+    documents = [
+        json.loads((WIRE / f"discovery-{kind}-oauth2@auth.json").read_text())
+        for kind in ("oauth", "oidc")
+    ]
+    assert asdict(PEERINGDB).keys() - documents[0].keys() - documents[1].keys() == {
+        "profile_endpoint",
+    }
 
 
 def test_the_profile_has_no_slash_at_its_end():
@@ -32,7 +37,8 @@ def test_the_profile_has_no_slash_at_its_end():
 def test_every_endpoint_is_at_the_base_url_that_was_given():
     elsewhere = ProviderMetadata.at("http://127.0.0.1:8000")
     assert asdict(elsewhere) == {
-        name: url.replace("https://auth.peeringdb.com", "http://127.0.0.1:8000") for name, url in asdict(PEERINGDB).items()
+        name: url.replace("https://auth.peeringdb.com", "http://127.0.0.1:8000")
+        for name, url in asdict(PEERINGDB).items()
     }
 
 
@@ -42,7 +48,10 @@ BASE = "https://auth.peeringdb.com"
 
 
 def documents(host="auth"):
-    return [json.loads((WIRE / f"discovery-{kind}-oauth2@{host}.json").read_text()) for kind in ("oidc", "oauth")]
+    return [
+        json.loads((WIRE / f"discovery-{kind}-oauth2@{host}.json").read_text())
+        for kind in ("oidc", "oauth")
+    ]
 
 
 def check_of(*found, base_url=BASE):
@@ -64,14 +73,21 @@ def test_one_document_and_even_none_leaves_what_was_measured():
 def test_each_document_adds_what_the_other_lacks():
     found = ProviderMetadata.from_documents(
         "https://op.example.net",
-        {"issuer": "https://op.example.net/oauth2", "token_endpoint": "https://op.example.net/t", "jwks_uri": "https://op.example.net/k"},
+        {
+            "issuer": "https://op.example.net/oauth2",
+            "token_endpoint": "https://op.example.net/t",
+            "jwks_uri": "https://op.example.net/k",
+        },
         {
             "issuer": "https://op.example.net/oauth2",
             "token_endpoint": "https://op.example.net/t",
             "introspection_endpoint": "https://op.example.net/i",
         },
     )
-    assert (found.token_endpoint, found.jwks_uri) == ("https://op.example.net/t", "https://op.example.net/k")
+    assert (found.token_endpoint, found.jwks_uri) == (
+        "https://op.example.net/t",
+        "https://op.example.net/k",
+    )
     assert found.introspection_endpoint == "https://op.example.net/i"
     assert found.profile_endpoint == "https://op.example.net/profile/v1"
 
@@ -79,7 +95,16 @@ def test_each_document_adds_what_the_other_lacks():
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize(
     "issuer",
-    [None, "", "https://www.peeringdb.com/oauth2", f"{BASE}/oauth2/", f"{BASE}", "http://auth.peeringdb.com/oauth2", 5, [f"{BASE}/oauth2"]],
+    [
+        None,
+        "",
+        "https://www.peeringdb.com/oauth2",
+        f"{BASE}/oauth2/",
+        f"{BASE}",
+        "http://auth.peeringdb.com/oauth2",
+        5,
+        [f"{BASE}/oauth2"],
+    ],
 )
 def test_refuses_the_document_of_another_issuer(which, issuer):
     found = documents()
@@ -95,7 +120,16 @@ def test_refuses_the_documents_that_peeringdb_serves_under_its_other_name():
     assert check_of(*documents("www")) == "issuer"
 
 
-@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "revocation_endpoint", "introspection_endpoint", "jwks_uri"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "authorization_endpoint",
+        "token_endpoint",
+        "revocation_endpoint",
+        "introspection_endpoint",
+        "jwks_uri",
+    ],
+)
 @pytest.mark.parametrize(
     "endpoint",
     [

@@ -1,4 +1,6 @@
-"""PeeringDB's recorded answers become users; everything else becomes the one expected error."""
+"""PeeringDB's recorded answers become users; everything else becomes the one expected
+error.
+"""
 
 import json
 import logging
@@ -9,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peeringdb_oauth.errors import InvalidResponse
-from peeringdb_oauth.profile import MAX_AMR, MAX_ID, MAX_NETWORKS, MAX_TEXT, Network, Permission, User
+from peeringdb_oauth.profile import (
+    MAX_AMR,
+    MAX_ID,
+    MAX_NETWORKS,
+    MAX_TEXT,
+    Network,
+    Permission,
+    User,
+)
 
 WIRE = Path(__file__).parent / "wire"
 MFA = ("pwd", "otp", "mfa")
@@ -27,7 +37,13 @@ def profile(**changes):
 
 
 def network(**changes):
-    return {"id": 7, "asn": 64500, "name": "Example Net", "perms": 1, "manage_peering_sessions": 1} | changes
+    return {
+        "id": 7,
+        "asn": 64500,
+        "name": "Example Net",
+        "perms": 1,
+        "manage_peering_sessions": 1,
+    } | changes
 
 
 def rights(user):
@@ -36,12 +52,27 @@ def rights(user):
 
 THREE = (64500, 64501, 65550)
 
-# person -> id, name, verified_user, verified_email, amr, {asn: (perms, manage_peering_sessions)}
+# person -> id, name, verified_user, verified_email, amr, {asn: (perms,
+# manage_peering_sessions)}
 PEOPLE = {
     "orgadmin": (1, "Ada Admin", True, True, MFA, dict.fromkeys(THREE, (ALL, ALL))),
     "member": (2, "Mel Member", True, True, MFA, dict.fromkeys(THREE, (READ, READ))),
-    "limited": (3, "Lim Ited", True, True, MFA, {64500: (ALL, ALL), 64501: (READ, ALL), 65550: (READ | UPDATE, READ | UPDATE)}),
-    "twoorgs": (4, "Тест", True, True, MFA, dict.fromkeys(THREE, (ALL, ALL)) | {64510: (READ, READ)}),
+    "limited": (
+        3,
+        "Lim Ited",
+        True,
+        True,
+        MFA,
+        {64500: (ALL, ALL), 64501: (READ, ALL), 65550: (READ | UPDATE, READ | UPDATE)},
+    ),
+    "twoorgs": (
+        4,
+        "Тест",
+        True,
+        True,
+        MFA,
+        dict.fromkeys(THREE, (ALL, ALL)) | {64510: (READ, READ)},
+    ),
     "nonets": (5, "No Nets", True, True, MFA, {}),
     "unverified": (6, "Una Verified", False, False, ("pwd",), {}),
     "emailunconf": (8, "Em Unconf", True, False, ("pwd",), dict.fromkeys(THREE, (ALL, ALL))),
@@ -52,7 +83,14 @@ PEOPLE = {
 @pytest.mark.parametrize("person", PEOPLE)
 def test_reads_the_recorded_profile(person):
     user = User.from_profile(wire(f"profile-{person}"))
-    assert (user.id, user.name, user.verified_user, user.verified_email, user.amr, rights(user)) == PEOPLE[person]
+    assert (
+        user.id,
+        user.name,
+        user.verified_user,
+        user.verified_email,
+        user.amr,
+        rights(user),
+    ) == PEOPLE[person]
     assert user.email == f"{person}@example.net"
 
 
@@ -60,7 +98,13 @@ def test_reads_the_recorded_profile(person):
 def test_reads_the_recorded_id_token_as_the_same_person_without_session_rights(person):
     user = User.from_id_token(wire(f"idtoken-claims-{person}"))
     user_id, name, verified_user, verified_email, amr, networks = PEOPLE[person]
-    assert (user.id, user.name, user.verified_user, user.verified_email, user.amr) == (user_id, name, verified_user, verified_email, amr)
+    assert (user.id, user.name, user.verified_user, user.verified_email, user.amr) == (
+        user_id,
+        name,
+        verified_user,
+        verified_email,
+        amr,
+    )
     assert rights(user) == {asn: (perms, None) for asn, (perms, _) in networks.items()}
     assert user.email == f"{person}@example.net"
 
@@ -76,7 +120,13 @@ def test_amr_is_unknown_in_a_refreshed_id_token():
 
 def test_a_profile_with_the_scope_profile_alone_proves_nothing_else():
     user = User.from_profile(wire("profile-scope-profile"))
-    assert user == User(id=1, name="Ada Admin", given_name="Ada", family_name="Admin", verified_user=True)
+    assert user == User(
+        id=1,
+        name="Ada Admin",
+        given_name="Ada",
+        family_name="Admin",
+        verified_user=True,
+    )
 
 
 def test_session_rights_are_read_apart_from_permissions():
@@ -86,7 +136,18 @@ def test_session_rights_are_read_apart_from_permissions():
 
 def test_an_id_token_with_the_scope_openid_alone_proves_only_who_it_is():
     # measured: what was not granted is null, and amr comes with openid
-    claims = dict.fromkeys(("name", "given_name", "family_name", "email", "email_verified", "id", "verified_user", "networks"))
+    claims = dict.fromkeys(
+        (
+            "name",
+            "given_name",
+            "family_name",
+            "email",
+            "email_verified",
+            "id",
+            "verified_user",
+            "networks",
+        ),
+    )
     assert User.from_id_token(claims | {"sub": "1", "amr": ["pwd"]}) == User(id=1, amr=("pwd",))
 
 
@@ -98,7 +159,9 @@ def test_an_error_body_is_not_a_user(name):
 
 
 def test_unknown_fields_are_ignored():
-    assert User.from_profile(profile(new="x", networks=[network(new="x")])) == User.from_profile(profile(networks=[network()]))
+    assert User.from_profile(profile(new="x", networks=[network(new="x")])) == User.from_profile(
+        profile(networks=[network()]),
+    )
 
 
 def test_names_lose_surrounding_white_space():
@@ -134,7 +197,9 @@ def test_names_keep_the_joiners_that_persian_and_indic_scripts_need():
     ],
 )
 def test_unprintable_characters_in_names_become_spaces(unprintable):
-    user = User.from_profile(profile(name=f"A{unprintable}B", networks=[network(name=f"C{unprintable}D")]))
+    user = User.from_profile(
+        profile(name=f"A{unprintable}B", networks=[network(name=f"C{unprintable}D")]),
+    )
     assert (user.name, user.networks[0].name) == ("A B", "C D")
 
 
@@ -143,13 +208,17 @@ def test_letters_of_every_script_and_joiners_stay_in_names():
 
 
 def test_permission_bits_unknown_to_us_are_dropped():
-    user = User.from_profile(profile(networks=[network(perms=16, manage_peering_sessions=2**70 + 2)]))
+    user = User.from_profile(
+        profile(networks=[network(perms=16, manage_peering_sessions=2**70 + 2)]),
+    )
     assert rights(user) == {64500: (Permission(0), UPDATE)}
 
 
 def test_missing_session_rights_are_unknown():
     without = {key: value for key, value in network().items() if key != "manage_peering_sessions"}
-    assert User.from_profile(profile(networks=[without])).networks[0].manage_peering_sessions is None
+    assert (
+        User.from_profile(profile(networks=[without])).networks[0].manage_peering_sessions is None
+    )
 
 
 @pytest.mark.parametrize("absent", [{}, {"email": None}, {"email": ""}])
@@ -168,11 +237,16 @@ LIMITS = {
 
 @pytest.mark.parametrize("field", LIMITS)
 def test_the_largest_accepted_value_is_read(field):
-    assert len(str(User.from_profile(profile(**{field: LIMITS[field]})).to_dict()[field])) >= len(str(MAX_ID))
+    assert len(str(User.from_profile(profile(**{field: LIMITS[field]})).to_dict()[field])) >= len(
+        str(MAX_ID),
+    )
 
 
 def test_the_ends_of_the_asn_range_are_read():
-    assert User.from_profile(profile(networks=[network(asn=4294967295), network(asn=1)])).asns == (4294967295, 1)
+    assert User.from_profile(profile(networks=[network(asn=4294967295), network(asn=1)])).asns == (
+        4294967295,
+        1,
+    )
 
 
 NUMBERS = [None, 0, -1, 1.0, True, "1", [], {}]
@@ -180,21 +254,46 @@ NUMBERS = [None, 0, -1, 1.0, True, "1", [], {}]
 MALFORMED = [
     *[("id", profile(id=value)) for value in [*NUMBERS, MAX_ID + 1]],
     ("id", {"name": "Ada", "verified_user": True}),
-    *[(field, profile(**{field: value})) for field in ("verified_user", "verified_email") for value in (0, 1, "true", [], {})],
+    *[
+        (field, profile(**{field: value}))
+        for field in ("verified_user", "verified_email")
+        for value in (0, 1, "true", [], {})
+    ],
     *[
         (field, profile(**{field: value}))
         for field in ("name", "given_name", "family_name")
         for value in (0, False, [], "x" * (MAX_TEXT + 1))
     ],
-    *[("email", profile(email=value)) for value in (0, False, [], {}, "a@example.net\nBcc: b", "\ud800", "x" * (MAX_TEXT + 1))],
-    *[("networks", profile(networks=value)) for value in ({}, 0, False, "", "x", LIMITS["networks"] + [network(asn=65551)])],
-    *[("networks[0]", profile(networks=[value])) for value in (None, 64500, "64500", [])],
-    *[("networks[1].id", profile(networks=[network(), network(id=value, asn=64501)])) for value in NUMBERS],
-    *[("networks[0].asn", profile(networks=[network(asn=value)])) for value in [*NUMBERS, 2**32, "AS64500"]],
-    *[("networks[0].name", profile(networks=[network(name=value)])) for value in (None, 0, [], "x" * (MAX_TEXT + 1))],
-    *[("networks[0].perms", profile(networks=[network(perms=value)])) for value in (None, -1, 1.0, True, "15", [])],
     *[
-        ("networks[0].manage_peering_sessions", profile(networks=[network(manage_peering_sessions=value)]))
+        ("email", profile(email=value))
+        for value in (0, False, [], {}, "a@example.net\nBcc: b", "\ud800", "x" * (MAX_TEXT + 1))
+    ],
+    *[
+        ("networks", profile(networks=value))
+        for value in ({}, 0, False, "", "x", LIMITS["networks"] + [network(asn=65551)])
+    ],
+    *[("networks[0]", profile(networks=[value])) for value in (None, 64500, "64500", [])],
+    *[
+        ("networks[1].id", profile(networks=[network(), network(id=value, asn=64501)]))
+        for value in NUMBERS
+    ],
+    *[
+        ("networks[0].asn", profile(networks=[network(asn=value)]))
+        for value in [*NUMBERS, 2**32, "AS64500"]
+    ],
+    *[
+        ("networks[0].name", profile(networks=[network(name=value)]))
+        for value in (None, 0, [], "x" * (MAX_TEXT + 1))
+    ],
+    *[
+        ("networks[0].perms", profile(networks=[network(perms=value)]))
+        for value in (None, -1, 1.0, True, "15", [])
+    ],
+    *[
+        (
+            "networks[0].manage_peering_sessions",
+            profile(networks=[network(manage_peering_sessions=value)]),
+        )
         for value in (-1, 1.0, True, False, "15", [])
     ],
     *[
@@ -202,13 +301,23 @@ MALFORMED = [
         for key in ("id", "asn", "name", "perms")
     ],
     ("networks[2].asn", profile(networks=[network(), network(asn=64501), network()])),
-    *[("amr", profile(amr=value)) for value in ("mfa", {}, {"mfa": True}, 0, False, ["pwd"] * (MAX_AMR + 1))],
-    *[("amr[1]", profile(amr=["pwd", value])) for value in (None, 1, True, ["mfa"], "mfa\n", "x" * (MAX_TEXT + 1))],
+    *[
+        ("amr", profile(amr=value))
+        for value in ("mfa", {}, {"mfa": True}, 0, False, ["pwd"] * (MAX_AMR + 1))
+    ],
+    *[
+        ("amr[1]", profile(amr=["pwd", value]))
+        for value in (None, 1, True, ["mfa"], "mfa\n", "x" * (MAX_TEXT + 1))
+    ],
     *[("profile", value) for value in (None, 1, "x", [], [profile()])],
 ]
 
 
-@pytest.mark.parametrize(("check", "body"), MALFORMED, ids=[f"{at}-{check}" for at, (check, _) in enumerate(MALFORMED)])
+@pytest.mark.parametrize(
+    ("check", "body"),
+    MALFORMED,
+    ids=[f"{at}-{check}" for at, (check, _) in enumerate(MALFORMED)],
+)
 def test_a_malformed_profile_is_refused_by_the_name_of_the_field(check, body):
     with pytest.raises(InvalidResponse) as error:
         User.from_profile(body)
@@ -217,7 +326,25 @@ def test_a_malformed_profile_is_refused_by_the_name_of_the_field(check, body):
 
 
 @pytest.mark.parametrize(
-    "sub", [None, 1, True, "", "0", "01", "+1", " 1", "1 ", "1\n", "-1", "1.0", "x", "\u0661", str(MAX_ID + 1), "9" * 5000]
+    "sub",
+    [
+        None,
+        1,
+        True,
+        "",
+        "0",
+        "01",
+        "+1",
+        " 1",
+        "1 ",
+        "1\n",
+        "-1",
+        "1.0",
+        "x",
+        "\u0661",
+        str(MAX_ID + 1),
+        "9" * 5000,
+    ],
 )
 def test_a_subject_that_is_not_an_id_in_digits_is_refused(sub):
     with pytest.raises(InvalidResponse) as error:
@@ -277,7 +404,10 @@ def test_users_are_values():
 
 @pytest.mark.parametrize("person", PEOPLE)
 def test_a_user_survives_a_json_session_store(person):
-    for user in (User.from_profile(wire(f"profile-{person}")), User.from_id_token(wire(f"idtoken-claims-{person}"))):
+    for user in (
+        User.from_profile(wire(f"profile-{person}")),
+        User.from_id_token(wire(f"idtoken-claims-{person}")),
+    ):
         assert User.from_dict(json.loads(json.dumps(user.to_dict()))) == user
 
 
@@ -313,11 +443,20 @@ def test_a_stored_user_that_was_not_written_so_is_refused(check, change):
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
-ANY_JSON = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+ANY_JSON = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
 ID = st.integers(min_value=1, max_value=MAX_ID)
 BITS = st.integers(min_value=0, max_value=31)
 NETWORK = st.fixed_dictionaries(
-    {"id": ID, "asn": st.integers(min_value=1, max_value=2**32 - 1), "name": st.text(), "perms": BITS},
+    {
+        "id": ID,
+        "asn": st.integers(min_value=1, max_value=2**32 - 1),
+        "name": st.text(),
+        "perms": BITS,
+    },
     optional={"manage_peering_sessions": st.none() | BITS},
 )
 GOOD = st.fixed_dictionaries(
@@ -333,7 +472,19 @@ GOOD = st.fixed_dictionaries(
         "amr": st.none() | st.lists(st.sampled_from(["pwd", "otp", "swk", "mfa"]), max_size=5),
     },
 )
-KEYS = ["id", "sub", "name", "email", "verified_email", "email_verified", "verified_user", "networks", "amr", "asn", "perms"]
+KEYS = [
+    "id",
+    "sub",
+    "name",
+    "email",
+    "verified_email",
+    "email_verified",
+    "verified_user",
+    "networks",
+    "amr",
+    "asn",
+    "perms",
+]
 NEAR = st.dictionaries(st.sampled_from(KEYS), ANY_JSON | st.lists(NETWORK | ANY_JSON, max_size=3))
 READERS = [User.from_profile, User.from_id_token, User.from_dict]
 
@@ -357,6 +508,11 @@ def test_any_json_is_a_user_or_the_one_error(read, body):
 
 @pytest.mark.parametrize("type_", [User, Network])
 def test_no_framework_makes_a_user_of_what_a_visitor_sends(type_):
-    """FastAPI asks for this where an endpoint has a parameter of this type and no Depends."""
-    with pytest.raises(TypeError, match=f"a {type_.__name__} is never read from a request: write .*Depends"):
+    """FastAPI asks for this where an endpoint has a parameter of this type and no
+    Depends.
+    """
+    with pytest.raises(
+        TypeError,
+        match=f"a {type_.__name__} is never read from a request: write .*Depends",
+    ):
         type_.__get_pydantic_core_schema__(type_, None)

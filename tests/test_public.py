@@ -14,18 +14,40 @@ import pytest
 import peeringdb_oauth
 
 ROOT = Path(__file__).parent.parent
-HEAVY = {"requests", "urllib3", "flask", "django", "cryptography", "aiohttp", "starlette", "oauth2_provider", "click", "rich"}
+HEAVY = {
+    "requests",
+    "urllib3",
+    "flask",
+    "django",
+    "cryptography",
+    "aiohttp",
+    "starlette",
+    "oauth2_provider",
+    "click",
+    "rich",
+}
 CONTRACT = """
-    BearerVerifier PeeringdbAuth ClientConfig Client AsyncClient AuthorizationRequest TokenResponse Introspection IDTokenClaims Login User
-    Network Permission AccessRule Decision MembershipPlan plan_memberships PeeringDBOAuthError ConfigurationError TransportError
-    RateLimited ProviderError LoginDenied InvalidResponse StateMismatch InvalidIDToken TokenRejected AccessDenied
+    BearerVerifier PeeringdbAuth ClientConfig Client AsyncClient
+    AuthorizationRequest TokenResponse Introspection IDTokenClaims Login User Network Permission
+    AccessRule Decision MembershipPlan plan_memberships
+    PeeringDBOAuthError ConfigurationError TransportError RateLimited ProviderError LoginDenied
+    InvalidResponse StateMismatch InvalidIDToken TokenRejected AccessDenied
 """.split()  # noqa: SIM905 - shorter so
 
 
 def loaded_by(code):
-    """Which of the heavy packages a fresh interpreter has loaded after running ``code``."""
+    """Which of the heavy packages a fresh interpreter has loaded after running
+    ``code``.
+    """
     script = f"import sys\n{code}\nprint(*sorted({HEAVY!r} & set(sys.modules)))"
-    return set(subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split())  # noqa: S603
+    return set(
+        subprocess.run(  # noqa: S603
+            [sys.executable, "-c", script],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.split(),
+    )
 
 
 def test_every_name_of_the_contract_is_public():
@@ -47,7 +69,9 @@ def test_the_three_lists_of_names_agree():
         for alias in node.names
         if (alias.asname or alias.name) == alias.name
     }
-    at_run_time = {(module, name) for module, names in peeringdb_oauth._MODULES.items() for name in names}
+    at_run_time = {
+        (module, name) for module, names in peeringdb_oauth._MODULES.items() for name in names
+    }
     assert for_type_checkers == at_run_time
     assert sorted(peeringdb_oauth.__all__) == sorted(name for _, name in at_run_time)
     assert dir(peeringdb_oauth) == sorted(peeringdb_oauth.__all__)
@@ -68,7 +92,11 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_everything_but_the_clients_comes_without_requests():
-    names = [name for name in peeringdb_oauth.__all__ if name not in ("Client", "PeeringdbAuth", "AsyncClient", "BearerVerifier")]
+    names = [
+        name
+        for name in peeringdb_oauth.__all__
+        if name not in ("Client", "PeeringdbAuth", "AsyncClient", "BearerVerifier")
+    ]
     assert loaded_by(f"from peeringdb_oauth import {', '.join(names)}") == set()
 
 
@@ -86,13 +114,18 @@ AccessRule(); ClientConfig(client_id="portal", redirect_uri="https://portal.exam
 
 def test_the_base_install_brings_requests_alone():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert [re.split(r"[^A-Za-z0-9_.-]", requirement)[0] for requirement in project["dependencies"]] == ["requests"]
+    assert [
+        re.split(r"[^A-Za-z0-9_.-]", requirement)[0] for requirement in project["dependencies"]
+    ] == ["requests"]
 
 
 def test_the_version_is_one():
     assert re.fullmatch(r"\d+\.\d+\.\d+", peeringdb_oauth.__version__)
 
 
-@pytest.mark.parametrize("name", ["ClientConfig", "AuthorizationRequest", "TokenResponse", "Login", "User", "Network"])
+@pytest.mark.parametrize(
+    "name",
+    ["ClientConfig", "AuthorizationRequest", "TokenResponse", "Login", "User", "Network"],
+)
 def test_the_types_of_a_public_value_can_be_resolved(name):
     assert typing.get_type_hints(getattr(peeringdb_oauth, name))

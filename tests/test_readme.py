@@ -15,7 +15,11 @@ pytestmark = pytest.mark.server
 
 
 def examples():
-    return re.findall(r"<!-- run by tests/test_readme.py -->\n```python\n(.+?)```", README.read_text("utf-8"), re.DOTALL)
+    return re.findall(
+        r"<!-- run by tests/test_readme.py -->\n```python\n(.+?)```",
+        README.read_text("utf-8"),
+        re.DOTALL,
+    )
 
 
 @pytest.fixture
@@ -47,7 +51,11 @@ def test_flask_example_is_under_fifteen_lines():
 
 def test_flask_example_lets_in_who_may(app, peeringdb):
     browser = app.test_client()
-    answer = peeringdb.log_in(browser, peeringdb.person("Ada Admin", networks={64500: 15}), "/networks/64500")
+    answer = peeringdb.log_in(
+        browser,
+        peeringdb.person("Ada Admin", networks={64500: 15}),
+        "/networks/64500",
+    )
     assert (answer.status_code, answer.text) == (200, "Ada Admin may change AS64500")
 
 
@@ -61,7 +69,11 @@ def test_flask_example_lets_in_who_may(app, peeringdb):
     ],
 )
 def test_flask_example_says_why_not(app, peeringdb, rights, reason):
-    answer = peeringdb.log_in(app.test_client(), peeringdb.person("Mel Member", **rights), "/networks/64500")
+    answer = peeringdb.log_in(
+        app.test_client(),
+        peeringdb.person("Mel Member", **rights),
+        "/networks/64500",
+    )
     assert answer.status_code == 403
     assert reason in answer.text
 

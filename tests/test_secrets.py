@@ -1,4 +1,6 @@
-"""Logins that succeed and logins that fail in every way, with everything logged: no secret is written anywhere."""
+"""Logins that succeed and logins that fail in every way, with everything logged: no
+secret is written anywhere.
+"""
 
 import http.client
 import json
@@ -17,7 +19,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from peeringdb_oauth.errors import PeeringDBOAuthError
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 
-TOKEN, PROFILE, INTROSPECT, REVOKE = "/oauth2/token/", "/profile/v1", "/oauth2/introspect/", "/oauth2/revoke_token/"
+TOKEN, PROFILE, INTROSPECT, REVOKE = (
+    "/oauth2/token/",
+    "/profile/v1",
+    "/oauth2/introspect/",
+    "/oauth2/revoke_token/",
+)
 ALL = (TOKEN, PROFILE, INTROSPECT, REVOKE, "/oauth2/.well-known/jwks.json")
 SECRETS = {  # lower case, so that no lowering of headers hides them
     "client_secret": "cl1ent-secret-aaaaaaaaaaaaaaaa",
@@ -42,7 +49,10 @@ def key():
 
 def jwks_of(key):
     numbers = key.public_key().public_numbers()
-    n, e = (base64url(number.to_bytes((number.bit_length() + 7) // 8, "big")) for number in (numbers.n, numbers.e))
+    n, e = (
+        base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+        for number in (numbers.n, numbers.e)
+    )
     return {"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "k", "n": n, "e": e}]}
 
 
@@ -55,11 +65,23 @@ def claims_for(server, nonce, **changes):
     at_hash = base64url(sha256(SECRETS["access_token"].encode()).digest()[:16])
     now = int(time.time())
     times = {"iat": now, "exp": now + 100, "auth_time": now}
-    return {"iss": f"{server.url}/oauth2", "aud": "conf-rs256", "sub": "1", "nonce": nonce, "at_hash": at_hash} | times | changes
+    return (
+        {
+            "iss": f"{server.url}/oauth2",
+            "aud": "conf-rs256",
+            "sub": "1",
+            "nonce": nonce,
+            "at_hash": at_hash,
+        }
+        | times
+        | changes
+    )
 
 
 class Everything:
-    """All that was written, and all that could have been: log records, errors with what hangs on them, reprs."""
+    """All that was written, and all that could have been: log records, errors with what
+    hangs on them, reprs.
+    """
 
     def __init__(self, capfd):
         self.capfd = capfd
@@ -86,11 +108,20 @@ class Everything:
 
 @pytest.fixture
 def everything(capfd):
-    """Hears every logger at DEBUG, also those that would not listen, and reads what is printed."""
+    """Hears every logger at DEBUG, also those that would not listen, and reads what is
+    printed.
+    """
     everything = Everything(capfd)
     handler = logging.Handler(logging.DEBUG)
     handler.emit = everything.emit
-    loggers = [logging.getLogger(), *(logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger))]
+    loggers = [
+        logging.getLogger(),
+        *(
+            logger
+            for logger in logging.root.manager.loggerDict.values()
+            if isinstance(logger, logging.Logger)
+        ),
+    ]
     before = [(logger, logger.level, logger.disabled) for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.DEBUG)
@@ -112,7 +143,12 @@ def portal(server, make_client, key):
     server.answer("/oauth2/.well-known/openid-configuration", {"issuer": f"{server.url}/oauth2"})
     server.answer("/oauth2/.well-known/jwks.json", jwks_of(key))
     server.granted = granted
-    return make_client(server, client_secret=SECRETS["client_secret"], scope=("openid", "profile"), timeout=0.5)
+    return make_client(
+        server,
+        client_secret=SECRETS["client_secret"],
+        scope=("openid", "profile"),
+        timeout=0.5,
+    )
 
 
 def use(client, server, key, everything, break_something):
@@ -126,8 +162,12 @@ def use(client, server, key, everything, break_something):
     steps = [
         lambda: client.log_in(request, callback),
         lambda: client.log_in(request, callback),  # replayed
-        lambda: client.log_in(client.authorization_request(), callback),  # another browser's
-        lambda: client.log_in(client.authorization_request(), f"https://app.example.net/?code={SECRETS['code']}&state={request.state}"),
+        # another browser's
+        lambda: client.log_in(client.authorization_request(), callback),
+        lambda: client.log_in(
+            client.authorization_request(),
+            f"https://app.example.net/?code={SECRETS['code']}&state={request.state}",
+        ),
         lambda: client.fetch_user(SECRETS["access_token"]),
         lambda: client.fetch_user(SECRETS["access_token"] + "\n"),
         lambda: client.refresh(SECRETS["old_refresh_token"]),
@@ -146,7 +186,11 @@ def use(client, server, key, everything, break_something):
             everything.add(result)
             succeeded += 1
     everything.add(client, client.config, request, client.provider, client._budget, vars(client))
-    secrets = SECRETS | {"state": request.state, "nonce": request.nonce, "code_verifier": request.code_verifier}
+    secrets = SECRETS | {
+        "state": request.state,
+        "nonce": request.nonce,
+        "code_verifier": request.code_verifier,
+    }
     return succeeded, secrets | {"id_token": id_token, "signature": id_token.rpartition(".")[2]}
 
 
@@ -164,17 +208,24 @@ def broken(*paths, **answer):
 
 def cut(server, _request, _key):
     for path in (TOKEN, PROFILE):
-        server.answers[path] = lambda handler: handler.connection.shutdown(socket.SHUT_RDWR) or setattr(handler, "close_connection", True)
+        server.answers[path] = lambda handler: (
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            or setattr(handler, "close_connection", True)
+        )
 
 
 def half(server, _request, _key):
     head = f"HTTP/1.1 200 {ECHO}\r\nContent-Length: 1000\r\n\r\n{ECHO}".encode()
     for path in (TOKEN, PROFILE, INTROSPECT):
-        server.answers[path] = lambda handler: handler.wfile.write(head) and setattr(handler, "close_connection", True)
+        server.answers[path] = lambda handler: (
+            handler.wfile.write(head) and setattr(handler, "close_connection", True)
+        )
 
 
 def no_http(server, _request, _key):
-    server.answers[TOKEN] = lambda handler: handler.wfile.write(b"no HTTP\r\n\r\n") and setattr(handler, "close_connection", True)
+    server.answers[TOKEN] = lambda handler: (
+        handler.wfile.write(b"no HTTP\r\n\r\n") and setattr(handler, "close_connection", True)
+    )
 
 
 def echo(name, status):
@@ -183,7 +234,11 @@ def echo(name, status):
     def break_something(server, _request, _key):
         def answer(handler):
             sent = server.received[-1]
-            word = SECRETS[name] if SECRETS[name] in f"{sent.body} {sent.headers}" else "invalid_request"
+            word = (
+                SECRETS[name]
+                if SECRETS[name] in f"{sent.body} {sent.headers}"
+                else "invalid_request"
+            )
             body = json.dumps({"error": word}).encode()
             handler.send_response(status)
             handler.send_header("Content-Type", "application/json")
@@ -212,21 +267,36 @@ HEADERS = {
     "Retry_After": ECHO,
     "Set_Cookie": f"a={ECHO}",
 }
-ECHOES = {f"{status} echoes {name}": echo(name, status) for status in (400, 401, 403) for name in SECRETS}
+ECHOES = {
+    f"{status} echoes {name}": echo(name, status) for status in (400, 401, 403) for name in SECRETS
+}
 FAILURES = ECHOES | {
     "no answer": cut,
     "half an answer": half,
     "no HTTP": no_http,
-    **{f"{status} with echoes": broken(*ALL, status=status, body=WRONG, **HEADERS) for status in (200, 302, 400, 401, 403, 404, 429, 500)},
+    **{
+        f"{status} with echoes": broken(*ALL, status=status, body=WRONG, **HEADERS)
+        for status in (200, 302, 400, 401, 403, 404, 429, 500)
+    },
     "cached 401": broken(TOKEN, status=401, body=WRONG, X_Cached_Response="True"),
     "no JSON": broken(*ALL, body=ECHO.encode()),
     "an echo as JSON": broken(*ALL, body=[ECHO]),
     "an echo in every field": broken(
-        *ALL, body=dict.fromkeys(("token_type", "expires_in", "active", "id", "name", "keys", "networks"), ECHO)
+        *ALL,
+        body=dict.fromkeys(
+            ("token_type", "expires_in", "active", "id", "name", "keys", "networks"),
+            ECHO,
+        ),
     ),
     "an echo in the id": broken(PROFILE, body={"id": ECHO, "name": "Ada", "verified_user": True}),
-    "an echo in the networks": broken(PROFILE, body={"id": 1, "name": "Ada", "verified_user": True, "networks": [{"asn": ECHO}]}),
-    "an echo as scope": broken(INTROSPECT, body={"active": True, "scope": [ECHO], "client_id": ECHO, "exp": ECHO}),
+    "an echo in the networks": broken(
+        PROFILE,
+        body={"id": 1, "name": "Ada", "verified_user": True, "networks": [{"asn": ECHO}]},
+    ),
+    "an echo as scope": broken(
+        INTROSPECT,
+        body={"active": True, "scope": [ECHO], "client_id": ECHO, "exp": ECHO},
+    ),
     "too large": broken(*ALL, body=(ECHO * 8000).encode()),
     "refused token": broken(PROFILE, status=403, content_type="text/html"),
     "another issuer": foreign(iss="https://evil.example.net/oauth2"),
@@ -243,7 +313,9 @@ FAILURES = ECHOES | {
 def test_a_login_writes_no_secret(portal, server, key, everything):
     succeeded, secrets = use(portal, server, key, everything, nothing)
     assert (succeeded, http.client.HTTPConnection.debuglevel) == (6, 0)
-    assert any('"POST /oauth2/token/ HTTP/1.1" 200' in text for text in everything.written)  # logging was on
+    assert any(
+        '"POST /oauth2/token/ HTTP/1.1" 200' in text for text in everything.written
+    )  # logging was on
     assert everything.secrets_in(secrets) == []
 
 
@@ -255,11 +327,21 @@ def test_a_failed_login_writes_no_secret(portal, server, key, everything, failur
 
 
 def test_a_content_type_that_echoes_is_not_repeated(portal, server, key, everything):
-    _, secrets = use(portal, server, key, everything, broken(*ALL, content_type=f"text/{SECRETS['access_token']}"))
+    _, secrets = use(
+        portal,
+        server,
+        key,
+        everything,
+        broken(*ALL, content_type=f"text/{SECRETS['access_token']}"),
+    )
     assert everything.secrets_in(secrets) == []
 
 
 def test_messages_hide_what_they_carry():
-    request = HTTPRequest(url="https://auth.peeringdb.com/", form=SECRETS, bearer=SECRETS["access_token"])
+    request = HTTPRequest(
+        url="https://auth.peeringdb.com/",
+        form=SECRETS,
+        bearer=SECRETS["access_token"],
+    )
     response = HTTPResponse(status=200, headers={"x": ECHO}, body=ECHO.encode())
     assert not [secret for secret in SECRETS.values() if secret in repr((request, response))]

@@ -1,4 +1,6 @@
-"""The token, revocation, introspection and profile endpoints: every recorded answer of PeeringDB, and every answer it never gave."""
+"""The token, revocation, introspection and profile endpoints: every recorded answer of
+PeeringDB, and every answer it never gave.
+"""
 
 import json
 import re
@@ -10,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.errors import InvalidResponse, PeeringDBOAuthError, ProviderError, RateLimited, TokenRejected, TransportError
+from peeringdb_oauth.errors import (
+    InvalidResponse,
+    PeeringDBOAuthError,
+    ProviderError,
+    RateLimited,
+    TokenRejected,
+    TransportError,
+)
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.metadata import PEERINGDB
 from peeringdb_oauth.profile import User
@@ -33,16 +42,29 @@ from peeringdb_oauth.tokens import (
 
 WIRE = Path(__file__).parent / "wire"
 NOW = 1_800_000_000.9
-CONFIG = ClientConfig(client_id="portal", client_secret="s3cret of this portal", redirect_uri="https://portal.example.net/callback")
+CONFIG = ClientConfig(
+    client_id="portal",
+    client_secret="s3cret of this portal",
+    redirect_uri="https://portal.example.net/callback",
+)
 PUBLIC = ClientConfig(client_id="portal", redirect_uri="https://portal.example.net/callback")
-CODE_REQUEST = build_code_request(CONFIG, PEERINGDB, code="c0de-of-one-login", redirect_uri=CONFIG.redirect_uri, code_verifier="v" * 43)
+CODE_REQUEST = build_code_request(
+    CONFIG,
+    PEERINGDB,
+    code="c0de-of-one-login",
+    redirect_uri=CONFIG.redirect_uri,
+    code_verifier="v" * 43,
+)
 PROFILE_REQUEST = build_profile_request(PEERINGDB, access_token="access-token-of-somebody")
 
 
 def answer(value, *, status=200, content_type="application/json", **headers):
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
     return HTTPResponse(
-        status=status, headers={"content-type": content_type} | {n.replace("_", "-"): v for n, v in headers.items()}, body=body
+        status=status,
+        headers={"content-type": content_type}
+        | {n.replace("_", "-"): v for n, v in headers.items()},
+        body=body,
     )
 
 
@@ -51,15 +73,25 @@ def parse(request, response):
 
 
 def granted(**changes):
-    fields = {"access_token": "a", "expires_in": 36000, "token_type": "Bearer", "scope": "profile", "refresh_token": "r"} | changes
+    fields = {
+        "access_token": "a",
+        "expires_in": 36000,
+        "token_type": "Bearer",
+        "scope": "profile",
+        "refresh_token": "r",
+    } | changes
     return {name: value for name, value in fields.items() if value is not ...}
 
 
-# --- requests ---------------------------------------------------------------------------------------------------------------------
+# --- requests -------------------------------------------------------------------------
 
 
 def test_code_request_has_the_credentials_in_its_body():
-    assert (CODE_REQUEST.method, CODE_REQUEST.url, CODE_REQUEST.booked) == ("POST", "https://auth.peeringdb.com/oauth2/token/", 1)
+    assert (CODE_REQUEST.method, CODE_REQUEST.url, CODE_REQUEST.booked) == (
+        "POST",
+        "https://auth.peeringdb.com/oauth2/token/",
+        1,
+    )
     assert CODE_REQUEST.form == {
         "grant_type": "authorization_code",
         "code": "c0de-of-one-login",
@@ -72,7 +104,14 @@ def test_code_request_has_the_credentials_in_its_body():
 
 
 def test_code_request_without_pkce_has_no_verifier():
-    request = build_code_request(CONFIG, PEERINGDB, code="c", redirect_uri=CONFIG.redirect_uri, code_verifier=None, booked=2)
+    request = build_code_request(
+        CONFIG,
+        PEERINGDB,
+        code="c",
+        redirect_uri=CONFIG.redirect_uri,
+        code_verifier=None,
+        booked=2,
+    )
     assert "code_verifier" not in request.form
     assert request.booked == 2
 
@@ -80,11 +119,20 @@ def test_code_request_without_pkce_has_no_verifier():
 def test_public_client_only_names_itself():
     request = build_refresh_request(PUBLIC, PEERINGDB, refresh_token="r")
     assert request.url == "https://auth.peeringdb.com/oauth2/token/"
-    assert request.form == {"grant_type": "refresh_token", "refresh_token": "r", "client_id": "portal"}
+    assert request.form == {
+        "grant_type": "refresh_token",
+        "refresh_token": "r",
+        "client_id": "portal",
+    }
 
 
 def test_revocation_request_names_token_and_kind():
-    request = build_revocation_request(CONFIG, PEERINGDB, token="t", token_type_hint="refresh_token")
+    request = build_revocation_request(
+        CONFIG,
+        PEERINGDB,
+        token="t",
+        token_type_hint="refresh_token",
+    )
     credentials = {"client_id": "portal", "client_secret": "s3cret of this portal"}
     assert request.url == "https://auth.peeringdb.com/oauth2/revoke_token/"
     assert request.form == {"token": "t", "token_type_hint": "refresh_token"} | credentials
@@ -93,15 +141,25 @@ def test_revocation_request_names_token_and_kind():
 def test_introspection_request_has_the_token_in_its_body():
     request = build_introspection_request(CONFIG, PEERINGDB, token="t")
     assert request.url == "https://auth.peeringdb.com/oauth2/introspect/"
-    assert request.form == {"token": "t", "client_id": "portal", "client_secret": "s3cret of this portal"}
+    assert request.form == {
+        "token": "t",
+        "client_id": "portal",
+        "client_secret": "s3cret of this portal",
+    }
 
 
 def test_profile_request_says_exactly_bearer():
-    assert (PROFILE_REQUEST.method, PROFILE_REQUEST.url) == ("GET", "https://auth.peeringdb.com/profile/v1")
+    assert (PROFILE_REQUEST.method, PROFILE_REQUEST.url) == (
+        "GET",
+        "https://auth.peeringdb.com/profile/v1",
+    )
     assert PROFILE_REQUEST.headers["Authorization"] == "Bearer access-token-of-somebody"
 
 
-@pytest.mark.parametrize("token", [None, 7, b"x", "", "a b", "a\n", "a\r\nX-Evil: 1", "tokén", "x" * 4097])
+@pytest.mark.parametrize(
+    "token",
+    [None, 7, b"x", "", "a b", "a\n", "a\r\nX-Evil: 1", "tokén", "x" * 4097],
+)
 def test_refuses_what_cannot_be_a_token(token):
     with pytest.raises(TokenRejected):
         checked_token(token)
@@ -113,7 +171,7 @@ def test_accepts_the_longest_token():
     assert checked_token("x" * 4096) == "x" * 4096
 
 
-# --- PeeringDB's recorded answers -------------------------------------------------------------------------------------------------
+# --- PeeringDB's recorded answers -----------------------------------------------------
 
 
 def refused(error, status=400):
@@ -138,7 +196,10 @@ FAILURES = {
     "profile-error-missing-token": REJECTED,
     "profile-error-revoked-token": REJECTED,
     "profile-lower-bearer": BROKEN,
-    "profile-post": (TransportError, {"status": 403}),  # a 403 with a body is no word about the token
+    "profile-post": (
+        TransportError,
+        {"status": 403},
+    ),  # a 403 with a body is no word about the token
     "ratelimit-429-profile": THROTTLED,
     "ratelimit-429-token": (RateLimited, {"retry_after": 13, "status": 429}),
     "refresh-error-bogus": refused("invalid_grant"),
@@ -192,9 +253,21 @@ FAILURES = {
     "userinfo-error-missing-token": REJECTED,
     "userinfo-idtoken-as-bearer": REJECTED,
 }
-FAMILIES = ("token-", "refresh-", "revoke-", "introspect-", "profile-error-", "ratelimit-", "throttle-", "negcache-", "userinfo-")
+FAMILIES = (
+    "token-",
+    "refresh-",
+    "revoke-",
+    "introspect-",
+    "profile-error-",
+    "ratelimit-",
+    "throttle-",
+    "negcache-",
+    "userinfo-",
+)
 RECORDED = sorted(path.stem for path in WIRE.glob("*.http") if path.stem.startswith(FAMILIES))
-USERINFO_WITHOUT_OPENID = [name for name in RECORDED if name.startswith("userinfo-scope-") and "openid" not in name]
+USERINFO_WITHOUT_OPENID = [
+    name for name in RECORDED if name.startswith("userinfo-scope-") and "openid" not in name
+]
 FAILURES |= dict.fromkeys(USERINFO_WITHOUT_OPENID, REJECTED)
 SUCCESSES = sorted(set(RECORDED) - set(FAILURES))
 
@@ -202,7 +275,11 @@ SUCCESSES = sorted(set(RECORDED) - set(FAILURES))
 def parse_recorded(recorded):
     """What the client makes of a recorded answer: the function goes with the endpoint."""
     is_get = recorded.method == "GET"
-    request = HTTPRequest(url=PEERINGDB.issuer, form=None if is_get else recorded.form, bearer=recorded.bearer)
+    request = HTTPRequest(
+        url=PEERINGDB.issuer,
+        form=None if is_get else recorded.form,
+        bearer=recorded.bearer,
+    )
     response = HTTPResponse(status=recorded.status, headers=recorded.headers, body=recorded.body)
     match recorded.path.partition("?")[0]:
         case "/oauth2/token/" | "/oauth2/token":
@@ -224,15 +301,29 @@ def test_recorded_failure_is_the_error_a_caller_acts_on(recording, name):
     assert type(caught.value) is expected
     assert {field: getattr(caught.value, field) for field in fields} == fields
     assert "None" not in str(caught.value)
-    sent = [recorded.form.get("client_secret"), recorded.form.get("code"), recorded.form.get("refresh_token"), recorded.bearer]
-    assert not [secret for secret in sent if secret and secret != "bogus" and secret in str(caught.value)]
+    sent = [
+        recorded.form.get("client_secret"),
+        recorded.form.get("code"),
+        recorded.form.get("refresh_token"),
+        recorded.bearer,
+    ]
+    assert not [
+        secret for secret in sent if secret and secret != "bogus" and secret in str(caught.value)
+    ]
 
 
-@pytest.mark.parametrize("name", [name for name in SUCCESSES if name.startswith(("token-", "refresh-"))])
+@pytest.mark.parametrize(
+    "name",
+    [name for name in SUCCESSES if name.startswith(("token-", "refresh-"))],
+)
 def test_recorded_success_is_a_token_response(recording, name):
     recorded = recording(name)
     token, wire = parse_recorded(recorded), recorded.json
-    assert (token.access_token, token.refresh_token, token.id_token) == (wire["access_token"], wire["refresh_token"], wire.get("id_token"))
+    assert (token.access_token, token.refresh_token, token.id_token) == (
+        wire["access_token"],
+        wire["refresh_token"],
+        wire.get("id_token"),
+    )
     assert (token.token_type, token.expires_at) == ("Bearer", 1_800_036_000)
     assert token.scope == tuple(dict.fromkeys(wire["scope"].split()))
 
@@ -256,23 +347,39 @@ def test_recorded_userinfo_is_read_as_json(recording, name):
 
 def test_every_recording_of_these_families_is_in_a_table():
     assert set(FAILURES) - {"profile-lower-bearer", "profile-post"} <= set(RECORDED)
-    assert all(name.startswith(("token-", "refresh-", "revoke-", "introspect-", "userinfo-")) for name in SUCCESSES)
+    assert all(
+        name.startswith(("token-", "refresh-", "revoke-", "introspect-", "userinfo-"))
+        for name in SUCCESSES
+    )
     assert len(SUCCESSES) > 40
 
 
-# --- what a token response must have ----------------------------------------------------------------------------------------------
+# --- what a token response must have --------------------------------------------------
 
 
 def test_token_response_is_read_with_the_time_before_the_request():
     token = parse(CODE_REQUEST, answer(granted(expires_in=10)))
     assert token == TokenResponse(
-        access_token="a", token_type="Bearer", expires_at=1_800_000_010, refresh_token="r", scope=("profile",), id_token=None
+        access_token="a",
+        token_type="Bearer",
+        expires_at=1_800_000_010,
+        refresh_token="r",
+        scope=("profile",),
+        id_token=None,
     )
 
 
 def test_token_response_hides_its_tokens():
     assert not re.search(
-        "hidden", repr(parse(CODE_REQUEST, answer(granted(access_token="hidden1", refresh_token="hidden2", id_token="hidden3"))))
+        "hidden",
+        repr(
+            parse(
+                CODE_REQUEST,
+                answer(
+                    granted(access_token="hidden1", refresh_token="hidden2", id_token="hidden3"),
+                ),
+            ),
+        ),
     )
 
 
@@ -302,7 +409,10 @@ UNUSABLE = [
 ]
 
 
-@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in UNUSABLE for value in values])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [(field, value) for field, values in UNUSABLE for value in values],
+)
 def test_refuses_token_response_with_malformed_field(field, value):
     with pytest.raises(InvalidResponse) as caught:
         parse(CODE_REQUEST, answer(granted(**{field: value})))
@@ -316,19 +426,35 @@ def test_accepts_the_longest_id_token_and_lifetime():
         parse(CODE_REQUEST, answer(granted(expires_in=315_360_001)))
 
 
-# --- introspection ----------------------------------------------------------------------------------------------------------------
+# --- introspection --------------------------------------------------------------------
 
 
-ACTIVE = {"active": True, "scope": "profile profile email", "client_id": "portal", "exp": 1_800_036_000, "username": "ada"}
+ACTIVE = {
+    "active": True,
+    "scope": "profile profile email",
+    "client_id": "portal",
+    "exp": 1_800_036_000,
+    "username": "ada",
+}
 
 
 def test_introspection_of_an_active_token():
-    expected = Introspection(active=True, scope=("profile", "email"), client_id="portal", expires_at=1_800_036_000)
+    expected = Introspection(
+        active=True,
+        scope=("profile", "email"),
+        client_id="portal",
+        expires_at=1_800_036_000,
+    )
     assert Introspection.from_json(ACTIVE) == expected
 
 
 def test_introspection_of_an_inactive_token_says_nothing_else():
-    assert Introspection.from_json(ACTIVE | {"active": False}) == Introspection(active=False, scope=(), client_id=None, expires_at=None)
+    assert Introspection.from_json(ACTIVE | {"active": False}) == Introspection(
+        active=False,
+        scope=(),
+        client_id=None,
+        expires_at=None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -347,7 +473,7 @@ def test_refuses_introspection_with_malformed_field(field, value):
     assert caught.value.check == field
 
 
-# --- failures ---------------------------------------------------------------------------------------------------------------------
+# --- failures -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -356,7 +482,10 @@ def test_refuses_introspection_with_malformed_field(field, value):
         ({}, 61),
         ({"retry-after": "13"}, 13),
         ({"retry-after": " 59 "}, 59),
-        ({"retry-after": "0"}, 11),  # PeeringDB repeats a 429 from its cache for 10 s, and longer if asked meanwhile
+        (
+            {"retry-after": "0"},
+            11,
+        ),  # PeeringDB repeats a 429 from its cache for 10 s, and longer if asked meanwhile
         ({"retry-after": "3"}, 11),
         ({"retry-after": "999999999"}, 3600),
         ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, 61),
@@ -376,18 +505,27 @@ def test_waits_as_long_as_a_429_asks_within_reason(headers, seconds):
 
 def test_cached_refusal_says_that_the_secret_may_be_right():
     with pytest.raises(RateLimited, match="something at this address") as caught:
-        successful(CODE_REQUEST, answer({"error": "invalid_client"}, status=401, x_cached_response="True"))
+        successful(
+            CODE_REQUEST,
+            answer({"error": "invalid_client"}, status=401, x_cached_response="True"),
+        )
     assert caught.value.retry_after == 61
 
 
 def test_refused_credentials_say_what_to_check():
-    with pytest.raises(ProviderError, match=r"answered 401: invalid_client\): check client_id and client_secret .* for 61 s"):
+    with pytest.raises(
+        ProviderError,
+        match=r"answered 401: invalid_client\): check client_id and client_secret .* for 61 s",
+    ):
         successful(CODE_REQUEST, answer({"error": "invalid_client"}, status=401))
 
 
 def test_forbidden_introspection_says_what_to_check_and_promises_no_silence():
     with pytest.raises(ProviderError, match="needs the client_secret") as caught:
-        successful(build_introspection_request(PUBLIC, PEERINGDB, token="t"), answer(b"", status=403, content_type="text/html"))
+        successful(
+            build_introspection_request(PUBLIC, PEERINGDB, token="t"),
+            answer(b"", status=403, content_type="text/html"),
+        )
     assert "61" not in str(caught.value)
 
 
@@ -398,7 +536,10 @@ def test_used_code_says_to_log_in_again():
 
 def test_500_at_a_login_names_the_algorithm():
     with pytest.raises(TransportError, match="RS256"):
-        successful(CODE_REQUEST, answer(b"<h1>Server Error (500)</h1>", status=500, content_type="text/html"))
+        successful(
+            CODE_REQUEST,
+            answer(b"<h1>Server Error (500)</h1>", status=500, content_type="text/html"),
+        )
 
 
 @pytest.mark.parametrize(("request_", "status"), [(CODE_REQUEST, 503), (PROFILE_REQUEST, 500)])
@@ -412,7 +553,10 @@ def test_other_5xx_do_not(request_, status):
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 307, 308])
 def test_refuses_any_other_success_and_any_redirect(status):
     with pytest.raises(InvalidResponse, match=str(status)) as caught:
-        successful(CODE_REQUEST, answer(granted(), status=status, location="https://evil.example.net/"))
+        successful(
+            CODE_REQUEST,
+            answer(granted(), status=status, location="https://evil.example.net/"),
+        )
     assert caught.value.check == "status"
 
 
@@ -445,7 +589,10 @@ def test_takes_the_error_word_from_each_family_of_answers(body, content_type, er
 @pytest.mark.parametrize("status", [401, 403])
 def test_profile_refusal_rejects_the_token(status):
     with pytest.raises(TokenRejected):
-        parse_profile_response(PROFILE_REQUEST, answer(b"", status=status, content_type="text/html"))
+        parse_profile_response(
+            PROFILE_REQUEST,
+            answer(b"", status=status, content_type="text/html"),
+        )
 
 
 def test_profile_answers_are_json_objects():
@@ -454,21 +601,42 @@ def test_profile_answers_are_json_objects():
         parse_profile_response(PROFILE_REQUEST, answer([]))
 
 
-# --- anything else ----------------------------------------------------------------------------------------------------------------
+# --- anything else --------------------------------------------------------------------
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=8,
 )
-FIELDS = ("access_token", "token_type", "expires_in", "refresh_token", "scope", "id_token", "error", "meta", "active", "client_id", "exp")
-OBJECTS = st.dictionaries(st.sampled_from(FIELDS), JSON | st.sampled_from(["Bearer", "profile", 36000, True]))
+FIELDS = (
+    "access_token",
+    "token_type",
+    "expires_in",
+    "refresh_token",
+    "scope",
+    "id_token",
+    "error",
+    "meta",
+    "active",
+    "client_id",
+    "exp",
+)
+OBJECTS = st.dictionaries(
+    st.sampled_from(FIELDS),
+    JSON | st.sampled_from(["Bearer", "profile", 36000, True]),
+)
 BODIES = st.binary(max_size=100) | (JSON | OBJECTS).map(json.dumps).map(str.encode)
-STATUSES = st.sampled_from([200, 400, 401, 403, 429, 500]) | st.integers(min_value=100, max_value=999)
+STATUSES = st.sampled_from([200, 400, 401, 403, 429, 500]) | st.integers(
+    min_value=100,
+    max_value=999,
+)
 HEADERS = st.fixed_dictionaries(
     {},
     optional={
-        "content-type": st.sampled_from(["application/json", "text/html; charset=utf-8"]) | st.text(max_size=20),
+        "content-type": st.sampled_from(["application/json", "text/html; charset=utf-8"])
+        | st.text(max_size=20),
         "retry-after": st.text(max_size=12) | st.integers().map(str),
         "x-cached-response": st.text(max_size=5),
     },
@@ -478,7 +646,11 @@ HEADERS = st.fixed_dictionaries(
 @given(STATUSES, HEADERS, BODIES)
 def test_any_answer_is_read_or_raises_one_of_our_errors(status, headers, body):
     response = HTTPResponse(status=status, headers=headers, body=body)
-    for read in (parse, parse_profile_response, lambda *sent: Introspection.from_json(successful(*sent).json_object())):
+    for read in (
+        parse,
+        parse_profile_response,
+        lambda *sent: Introspection.from_json(successful(*sent).json_object()),
+    ):
         try:
             read(CODE_REQUEST, response)
         except PeeringDBOAuthError as error:
@@ -506,27 +678,58 @@ ECHOES = st.builds(
 
 @given(STATUSES, ECHOES)
 def test_no_error_repeats_what_was_sent(status, echo):
-    wire = granted(error=echo, error_description=echo, error_uri=echo, meta={"error": echo}, token_type=echo, expires_in=echo, active=echo)
-    headers = {"location": echo, "retry-after": echo, "www-authenticate": f'Bearer error="{echo}"', "x-auth-id": echo}
+    wire = granted(
+        error=echo,
+        error_description=echo,
+        error_uri=echo,
+        meta={"error": echo},
+        token_type=echo,
+        expires_in=echo,
+        active=echo,
+    )
+    headers = {
+        "location": echo,
+        "retry-after": echo,
+        "www-authenticate": f'Bearer error="{echo}"',
+        "x-auth-id": echo,
+    }
     for body in (wire, {"meta": {"error": echo}}, [echo]):
         response = answer(body, status=status, **headers)
-        for read in (parse, parse_profile_response, lambda *sent: Introspection.from_json(successful(*sent).json_object())):
+        for read in (
+            parse,
+            parse_profile_response,
+            lambda *sent: Introspection.from_json(successful(*sent).json_object()),
+        ):
             try:
                 read(LEAKY, response)
             except PeeringDBOAuthError as error:
-                shown = repr((str(error), error, error.args, vars(error))) + "".join(traceback.format_exception(error))
-                assert not [secret for secret in (*SECRETS.values(), BEARER) if secret[:12] in shown]
+                shown = repr((str(error), error, error.args, vars(error))) + "".join(
+                    traceback.format_exception(error),
+                )
+                assert not [
+                    secret for secret in (*SECRETS.values(), BEARER) if secret[:12] in shown
+                ]
 
 
 def test_short_secrets_are_not_repeated_either():
-    request = build_code_request(CONFIG, PEERINGDB, code="abc", redirect_uri=CONFIG.redirect_uri, code_verifier=None)
+    request = build_code_request(
+        CONFIG,
+        PEERINGDB,
+        code="abc",
+        redirect_uri=CONFIG.redirect_uri,
+        code_verifier=None,
+    )
     with pytest.raises(ProviderError) as caught:
         successful(request, answer({"error": "bad code abc"}, status=400))
     assert (caught.value.error, "abc" in str(caught.value)) == ("", False)
 
 
 def test_the_client_id_is_no_secret():
-    config = ClientConfig(client_id="client", client_secret="s3cret of this portal", redirect_uri=CONFIG.redirect_uri)
+    config = ClientConfig(
+        client_id="client",
+        client_secret="s3cret of this portal",
+        redirect_uri=CONFIG.redirect_uri,
+    )
     request = build_introspection_request(config, PEERINGDB, token="t0ken")
     with pytest.raises(ProviderError) as caught:
         successful(request, answer({"error": "invalid_client"}, status=401))
@@ -535,11 +738,20 @@ def test_the_client_id_is_no_secret():
 
 @given(ECHOES)
 def test_an_unusable_profile_does_not_repeat_the_token(echo):
-    profile = {"id": echo, "name": "Ada", "verified_user": echo, "networks": [{"id": 1, "asn": echo, "name": echo, "perms": echo}]}
+    profile = {
+        "id": echo,
+        "name": "Ada",
+        "verified_user": echo,
+        "networks": [{"id": 1, "asn": echo, "name": echo, "perms": echo}],
+    }
     for fields in (("id",), ("name", "id"), tuple(profile)):
         with pytest.raises(InvalidResponse) as caught:
             User.from_profile({"name": 1} | {name: profile[name] for name in fields})
-        assert not [secret for secret in (*SECRETS.values(), BEARER) if secret[:12] in repr(caught.value) + repr(vars(caught.value))]
+        assert not [
+            secret
+            for secret in (*SECRETS.values(), BEARER)
+            if secret[:12] in repr(caught.value) + repr(vars(caught.value))
+        ]
 
 
 def test_refused_tokens_are_remembered_for_a_minute_and_no_more_than_so_many():

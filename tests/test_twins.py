@@ -1,4 +1,6 @@
-"""The two clients are twins: the same names and signatures, and every test of `Client` holds for `AsyncClient`, too."""
+"""The two clients are twins: the same names and signatures, and every test of `Client`
+holds for `AsyncClient`, too.
+"""
 
 import asyncio
 import importlib.util
@@ -18,17 +20,24 @@ from peeringdb_oauth.tls import tls_context
 
 PATIENCE = 20  # seconds until a test gives up
 NAMES = [name for name in vars(Client) if not name.startswith("_")]
-NOT_FOR_ASYNCIO = {  # of the tests of `Client`; each has its counterpart in test_async_client.py
+# of the tests of `Client`; each has its counterpart in test_async_client.py
+NOT_FOR_ASYNCIO = {
     "test_clients_share_one_tls_context": "looks inside",
     "test_repr_has_no_secret": "the class has another name",
-    "test_a_stray_stop_iteration_is_no_result_and_leaves_nothing_in_flight": "needs an adapter of requests",
+    "test_a_stray_stop_iteration_is_no_result_and_leaves_nothing_in_flight": (
+        "needs an adapter of requests"
+    ),
     "test_uses_the_callers_session_as_it_is_and_leaves_it_open": "needs a session of requests",
-    "test_takes_no_more_of_a_redirect_in_the_callers_session_than_of_any_answer": "needs a session of requests",
+    "test_takes_no_more_of_a_redirect_in_the_callers_session_than_of_any_answer": (
+        "needs a session of requests"
+    ),
 }
 
 
 class Blocking:
-    """An `AsyncClient` to be called from any thread, like a `Client`; it lives on an event loop in a thread of its own."""
+    """An `AsyncClient` to be called from any thread, like a `Client`; it lives on an
+    event loop in a thread of its own.
+    """
 
     def __init__(self, runner, make):
         self._runner = runner
@@ -48,7 +57,9 @@ class Blocking:
 
 
 class LoopThread:
-    """An event loop in a thread; ``run`` calls a function in it and waits for what it returns, or for the coroutine it returns."""
+    """An event loop in a thread; ``run`` calls a function in it and waits for what it
+    returns, or for the coroutine it returns.
+    """
 
     def __init__(self):
         self._loop = asyncio.new_event_loop()
@@ -91,7 +102,9 @@ def config_of(server, **changes):
 
 @pytest.fixture
 def make_client(loop_thread):
-    """As the fixture of that name, which every test of `Client` uses, but of the other kind."""
+    """As the fixture of that name, which every test of `Client` uses, but of the other
+    kind.
+    """
     closing = []
 
     def make(server, *, arguments=(), **changes):
@@ -99,48 +112,73 @@ def make_client(loop_thread):
         if "session" in arguments:
             arguments["session"] = loop_thread.run(lambda: aiohttp.ClientSession(trust_env=True))
             closing.append(arguments["session"])
-        client = Blocking(loop_thread, lambda: AsyncClient(config_of(server, **changes), **arguments))
+        client = Blocking(
+            loop_thread,
+            lambda: AsyncClient(config_of(server, **changes), **arguments),
+        )
         closing.append(client)
         return client
 
     yield make
     for closed in closing:
-        loop_thread.run(closed.close) if isinstance(closed, aiohttp.ClientSession) else closed.close()
+        (
+            loop_thread.run(closed.close)
+            if isinstance(closed, aiohttp.ClientSession)
+            else closed.close()
+        )
     tls_context.cache_clear()
 
 
 def every_test_of_the_client():
-    spec = importlib.util.spec_from_file_location("every_test_of_the_client", Path(__file__).with_name("test_client.py"))
+    spec = importlib.util.spec_from_file_location(
+        "every_test_of_the_client",
+        Path(__file__).with_name("test_client.py"),
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return {name: value for name, value in vars(module).items() if not name.startswith("__")}
 
 
 THEIRS = every_test_of_the_client()
-globals().update({name: value for name, value in THEIRS.items() if name not in {*globals(), *NOT_FOR_ASYNCIO}})
+globals().update(
+    {name: value for name, value in THEIRS.items() if name not in {*globals(), *NOT_FOR_ASYNCIO}},
+)
 
 
 def test_only_tests_that_exist_are_left_out():
     assert set(NOT_FOR_ASYNCIO) <= set(THEIRS)
 
 
-# --- names and signatures ---------------------------------------------------------------------------------------------------------
+# --- names and signatures -------------------------------------------------------------
 
 
 def test_have_the_same_names():
     assert [name for name in vars(AsyncClient) if not name.startswith("_")] == NAMES
-    assert {"log_in", "fetch_user", "refresh", "revoke", "introspect", "verify_id_token", "authorization_request", "close"} <= set(NAMES)
+    assert {
+        "log_in",
+        "fetch_user",
+        "refresh",
+        "revoke",
+        "introspect",
+        "verify_id_token",
+        "authorization_request",
+        "close",
+    } <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_have_the_same_signatures(name):
-    ours, theirs = (str(inspect.signature(getattr(kind, name), eval_str=True)) for kind in (AsyncClient, Client))  # each has a T of its own
+    ours, theirs = (
+        str(inspect.signature(getattr(kind, name), eval_str=True)) for kind in (AsyncClient, Client)
+    )  # each has a T of its own
     assert ours == theirs
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_whatever_asks_somebody_is_awaited(name):
-    assert inspect.iscoroutinefunction(getattr(AsyncClient, name)) == (name != "authorization_request")
+    assert inspect.iscoroutinefunction(getattr(AsyncClient, name)) == (
+        name != "authorization_request"
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -149,12 +187,16 @@ def test_the_documentation_of_one_leads_to_the_other(name):
 
 
 def test_are_made_from_the_same_arguments():
-    ours, theirs = (dict(inspect.signature(kind, eval_str=True).parameters) for kind in (AsyncClient, Client))
-    assert ours.pop("session").replace(annotation=None) == theirs.pop("session").replace(annotation=None)
+    ours, theirs = (
+        dict(inspect.signature(kind, eval_str=True).parameters) for kind in (AsyncClient, Client)
+    )
+    assert ours.pop("session").replace(annotation=None) == theirs.pop("session").replace(
+        annotation=None,
+    )
     assert ours == theirs
 
 
-# --- what PeeringDB answers, to both ----------------------------------------------------------------------------------------------
+# --- what PeeringDB answers, to both --------------------------------------------------
 
 CALLS = {
     "/oauth2/token/": lambda client, _: client.refresh("a-refresh-token"),
@@ -181,11 +223,19 @@ def test_understand_every_recorded_answer_alike(server, make_client, recording, 
     for name in RECORDINGS:
         if recording(name).path != path:
             continue
-        server.answer("/oauth2/.well-known/openid-configuration", {"issuer": f"{server.url}/oauth2"})
+        server.answer(
+            "/oauth2/.well-known/openid-configuration",
+            {"issuer": f"{server.url}/oauth2"},
+        )
         server.replay(path, name)
         clocks = {"clock": clock, "monotonic": clock}
-        with Client(config_of(server), **clocks) as client, make_client(server, arguments=clocks) as twin:
-            mine, theirs = (outcome(lambda kind=kind: CALLS[path](kind, id_token)) for kind in (twin, client))
+        with (
+            Client(config_of(server), **clocks) as client,
+            make_client(server, arguments=clocks) as twin,
+        ):
+            mine, theirs = (
+                outcome(lambda kind=kind: CALLS[path](kind, id_token)) for kind in (twin, client)
+            )
         assert (name, mine) == (name, theirs)
         seen.append(json.dumps(theirs, default=str))
     assert seen
@@ -199,7 +249,10 @@ def test_send_the_same_requests(server, make_client, clock):
         client.revoke(client.refresh(login.token))
 
     sent = []
-    for kind in (Client(config_of(server), clock=clock), make_client(server, arguments={"clock": clock})):
+    for kind in (
+        Client(config_of(server), clock=clock),
+        make_client(server, arguments={"clock": clock}),
+    ):
         with kind as client:
             everything(client)
         sent.append([_without_what_differs(received) for received in server.received])
@@ -208,5 +261,12 @@ def test_send_the_same_requests(server, make_client, clock):
 
 
 def _without_what_differs(received):
-    headers = {name: value for name, value in received.headers.items() if name != "connection"}  # keep-alive, which HTTP/1.1 implies
-    return received.method, received.path, headers, {name: value for name, value in received.form.items() if name != "code_verifier"}
+    headers = {
+        name: value for name, value in received.headers.items() if name != "connection"
+    }  # keep-alive, which HTTP/1.1 implies
+    return (
+        received.method,
+        received.path,
+        headers,
+        {name: value for name, value in received.form.items() if name != "code_verifier"},
+    )

@@ -2,7 +2,8 @@
 
 from .members import Member
 
-MANY_NETS = 4_200_000_000  # the sandbox's person with 300 networks has those after this one
+# the sandbox's person with 300 networks has those after this one
+MANY_NETS = 4_200_000_000
 MEMBERS = (
     Member(asn=64500, name="Example Net One"),
     Member(asn=64501, name="Example Net Two"),
@@ -11,4 +12,5 @@ MEMBERS = (
     Member(asn=64511, name="Example Net of Old", status="left"),
     *(Member(asn=MANY_NETS + i, name=f"Example Net {i:03}") for i in range(1, 13)),
 )
-LINKED_BY_HAND = ((9, 64500),)  # the sandbox's superuser, who has no network at PeeringDB
+# the sandbox's superuser, who has no network at PeeringDB
+LINKED_BY_HAND = ((9, 64500),)

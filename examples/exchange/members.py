@@ -1,4 +1,6 @@
-"""The exchange's database: its members, who is linked to which, and what was asked for. Here a file of SQLite."""
+"""The exchange's database: its members, who is linked to which, and what was asked for.
+Here a file of SQLite.
+"""
 
 import os
 import sqlite3
@@ -10,15 +12,21 @@ from datetime import UTC, datetime
 from peeringdb_oauth import Membership, MembershipPlan
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS member (asn INTEGER PRIMARY KEY, name TEXT, status TEXT, peeringdb_login INTEGER, port_enabled INTEGER);
-CREATE TABLE IF NOT EXISTS link (user_id INTEGER, asn INTEGER REFERENCES member, origin TEXT, PRIMARY KEY (user_id, asn, origin));
+CREATE TABLE IF NOT EXISTS member (
+    asn INTEGER PRIMARY KEY, name TEXT, status TEXT, peeringdb_login INTEGER, port_enabled INTEGER
+);
+CREATE TABLE IF NOT EXISTS link (
+    user_id INTEGER, asn INTEGER REFERENCES member, origin TEXT, PRIMARY KEY (user_id, asn, origin)
+);
 CREATE TABLE IF NOT EXISTS peering_request (asn INTEGER PRIMARY KEY, requested_at TEXT);
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A network that has a port here. ``status``: active, suspended or left. ``peeringdb_login``: it lets its people in by PeeringDB."""
+    """A network that has a port here. ``status``: active, suspended or left.
+    ``peeringdb_login``: it lets its people in by PeeringDB.
+    """
 
     asn: int
     name: str
@@ -38,23 +46,46 @@ class Member:
 
 
 class Members:
-    """The member table and what hangs on it, in the file ``path``; by itself, in ``$EXCHANGE_DATABASE`` or here."""
+    """The member table and what hangs on it, in the file ``path``; by itself, in
+    ``$EXCHANGE_DATABASE`` or here.
+    """
 
     def __init__(self, path: str | None = None) -> None:
         self._path = path
 
-    def create(self, members: Iterable[Member] = (), *, linked_by_hand: Iterable[tuple[int, int]] = ()) -> None:
-        """Make the tables, with these members and links (user id and ASN) to begin with; what is there already stays."""
+    def create(
+        self,
+        members: Iterable[Member] = (),
+        *,
+        linked_by_hand: Iterable[tuple[int, int]] = (),
+    ) -> None:
+        """Make the tables, with these members and links (user id and ASN) to begin
+        with; what is there already stays.
+        """
         with self._transaction() as database:
             database.executescript(SCHEMA)
-            rows = [(member.asn, member.name, member.status, member.peeringdb_login, member.port_enabled) for member in members]
+            rows = [
+                (
+                    member.asn,
+                    member.name,
+                    member.status,
+                    member.peeringdb_login,
+                    member.port_enabled,
+                )
+                for member in members
+            ]
             database.executemany("INSERT OR IGNORE INTO member VALUES (?, ?, ?, ?, ?)", rows)
-            database.executemany("INSERT OR IGNORE INTO link VALUES (?, ?, 'staff')", linked_by_hand)
+            database.executemany(
+                "INSERT OR IGNORE INTO link VALUES (?, ?, 'staff')",
+                linked_by_hand,
+            )
 
     def all(self) -> dict[int, Member]:
         """Every member there is or was, by ASN."""
         with self._transaction() as database:
-            rows = database.execute("SELECT asn, name, status, peeringdb_login, port_enabled FROM member ORDER BY asn").fetchall()
+            rows = database.execute(
+                "SELECT asn, name, status, peeringdb_login, port_enabled FROM member ORDER BY asn",
+            ).fetchall()
         names = ("asn", "name", "status", "peeringdb_login", "port_enabled")
         return {row[0]: Member(**dict(zip(names, row, strict=True))) for row in rows}
 
@@ -64,18 +95,29 @@ class Members:
             database.execute("UPDATE member SET status = ? WHERE asn = ?", (status, asn))
 
     def links(self, user_id: int) -> list[Membership]:
-        """The members that a person is linked to, and who made the links. The key is PeeringDB's id: names and addresses change."""
+        """The members that a person is linked to, and who made the links. The key is
+        PeeringDB's id: names and addresses change.
+        """
         with self._transaction() as database:
-            rows = database.execute("SELECT asn, origin FROM link WHERE user_id = ?", (user_id,)).fetchall()
+            rows = database.execute(
+                "SELECT asn, origin FROM link WHERE user_id = ?",
+                (user_id,),
+            ).fetchall()
         return [Membership(asn=asn, origin=origin) for asn, origin in rows]
 
     def carry_out(self, user_id: int, plan: MembershipPlan) -> None:
         """Make and undo links as planned: all of it, or in an accident nothing."""
         with self._transaction() as database:
             for link in plan.remove:
-                database.execute("DELETE FROM link WHERE user_id = ? AND asn = ? AND origin = ?", (user_id, link.asn, link.origin))
+                database.execute(
+                    "DELETE FROM link WHERE user_id = ? AND asn = ? AND origin = ?",
+                    (user_id, link.asn, link.origin),
+                )
             for link in plan.add:
-                database.execute("INSERT OR IGNORE INTO link VALUES (?, ?, ?)", (user_id, link.asn, link.origin))
+                database.execute(
+                    "INSERT OR IGNORE INTO link VALUES (?, ?, ?)",
+                    (user_id, link.asn, link.origin),
+                )
 
     def enable_port(self, asn: int, *, enabled: bool) -> None:
         """Switch a member's port on or off."""
@@ -85,12 +127,18 @@ class Members:
     def request_peering(self, asn: int) -> None:
         """Note that peering was asked for; who asks again changes nothing."""
         with self._transaction() as database:
-            database.execute("INSERT OR IGNORE INTO peering_request VALUES (?, ?)", (asn, datetime.now(UTC).isoformat()))
+            database.execute(
+                "INSERT OR IGNORE INTO peering_request VALUES (?, ?)",
+                (asn, datetime.now(UTC).isoformat()),
+            )
 
     def peering_requests(self) -> dict[int, datetime]:
         """For which ASN peering was asked for, and when."""
         with self._transaction() as database:
-            return {asn: datetime.fromisoformat(at) for asn, at in database.execute("SELECT * FROM peering_request")}
+            return {
+                asn: datetime.fromisoformat(at)
+                for asn, at in database.execute("SELECT * FROM peering_request")
+            }
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

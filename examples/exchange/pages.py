@@ -1,4 +1,6 @@
-"""What the templates show, prepared: rows, words and addresses, so that the templates need no logic of any template language."""
+"""What the templates show, prepared: rows, words and addresses, so that the templates
+need no logic of any template language.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +13,12 @@ from .members import Member, Members
 from .membership import choices
 
 MAY_MANAGE_SESSIONS = AccessRule(manage_sessions=True)
-WORDS = {Permission.READ: "read", Permission.UPDATE: "update", Permission.CREATE: "create entries", Permission.DELETE: "delete"}
+WORDS = {
+    Permission.READ: "read",
+    Permission.UPDATE: "update",
+    Permission.CREATE: "create entries",
+    Permission.DELETE: "delete",
+}
 PAGE_SIZE = 25
 
 Words = list[tuple[str, str]]  # each with what separates it from the next
@@ -39,16 +46,31 @@ class PageLink:
 
 
 def networks_page(members: Members, user: User, query: Mapping[str, str]) -> dict[str, Any]:
-    """The context of ``networks.html``: one page of the networks in which ``query["q"]`` is found."""
+    """The context of ``networks.html``: one page of the networks in which
+    ``query["q"]`` is found.
+    """
     wanted = query.get("q", "").strip()[:100]
-    found = [network for network in user.networks if wanted.casefold() in f"AS{network.asn} {network.name}".casefold()]
+    found = [
+        network
+        for network in user.networks
+        if wanted.casefold() in f"AS{network.asn} {network.name}".casefold()
+    ]
     pages = max(1, -(-len(found) // PAGE_SIZE))
     page = min(max(_number(query.get("page", "1")), 1), pages)
-    links = [PageLink(number=n, url=f"/networks/?{urlencode({'q': wanted, 'page': n})}", current=n == page) for n in range(1, pages + 1)]
+    links = [
+        PageLink(
+            number=n,
+            url=f"/networks/?{urlencode({'q': wanted, 'page': n})}",
+            current=n == page,
+        )
+        for n in range(1, pages + 1)
+    ]
     return {
         "here": "networks",
         "user": user,
-        "second_factor": "not known" if user.amr is None else "used" if "mfa" in user.amr else "not used",
+        "second_factor": (
+            "not known" if user.amr is None else "used" if "mfa" in user.amr else "not used"
+        ),
         "choices": choices(members, user),
         "rows": rows(members, user, *found[(page - 1) * PAGE_SIZE :][:PAGE_SIZE]),
         "wanted": wanted,
@@ -60,14 +82,25 @@ def networks_page(members: Members, user: User, query: Mapping[str, str]) -> dic
 
 
 def network_page(members: Members, user: User, asn: int) -> dict[str, Any]:
-    """The context of ``network.html``, for somebody who is affiliated with this network."""
+    """The context of ``network.html``, for somebody who is affiliated with this
+    network.
+    """
     [row] = rows(members, user, *(network for network in user.networks if network.asn == asn))
-    return {"here": "networks", "row": row, "may_act": asn in [member.asn for member in choices(members, user)]}
+    return {
+        "here": "networks",
+        "row": row,
+        "may_act": asn in [member.asn for member in choices(members, user)],
+    }
 
 
 def port_page(member: Member) -> dict[str, Any]:
     """The context of ``port.html``."""
-    return {"here": "port", "member": member, "ipv4": f"192.0.2.{member.asn % 250 + 1}", "ipv6": f"2001:db8::{member.asn:x}:1"}
+    return {
+        "here": "port",
+        "member": member,
+        "ipv4": f"192.0.2.{member.asn % 250 + 1}",
+        "ipv6": f"2001:db8::{member.asn:x}:1",
+    }
 
 
 def rows(members: Members, user: User, *networks: Network) -> list[Row]:
@@ -84,7 +117,7 @@ def rows(members: Members, user: User, *networks: Network) -> list[Row]:
                 may=_separated(may),
                 may_not=_separated(may_not),
                 requested=f"{requests[network.asn]:%H:%M} UTC" if network.asn in requests else "",
-            )
+            ),
         )
     return found
 
@@ -93,7 +126,9 @@ def in_words(user: User, network: Network) -> tuple[list[str], list[str]]:
     """What the user may do for a network, and what not."""
     rights = {word: bool(network.perms & permission) for permission, word in WORDS.items()}
     rights["manage peering sessions"] = bool(MAY_MANAGE_SESSIONS.check(user, asn=network.asn))
-    return [word for word, granted in rights.items() if granted], [word for word, granted in rights.items() if not granted]
+    return [word for word, granted in rights.items() if granted], [
+        word for word, granted in rights.items() if not granted
+    ]
 
 
 def _count(found: int, wanted: str, page: int, pages: int) -> str:
@@ -111,4 +146,6 @@ def _separated(words: list[str]) -> Words:
 def _number(text: str) -> int:
     """A page number as it stands in an address; anything else is the first page."""
     digits = text.removeprefix("-")
-    return int(text) if digits.isdecimal() and len(digits) < 15 else 1  # noqa: PLR2004 - more than anybody has pages
+    return (
+        int(text) if digits.isdecimal() and len(digits) < 15 else 1
+    )  # more than anybody has pages

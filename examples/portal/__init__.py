@@ -1,4 +1,6 @@
-"""The portal of an exchange, in Flask: members' people log in with PeeringDB. Everything that is Flask's is in `app`."""
+"""The portal of an exchange, in Flask: members' people log in with PeeringDB.
+Everything that is Flask's is in `app`.
+"""
 
 from .app import create_app
 

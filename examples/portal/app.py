@@ -1,7 +1,8 @@
-"""Log in with PeeringDB, see one's networks, request peering, and act for a member of the exchange: in Flask.
+"""Log in with PeeringDB, see one's networks, request peering, and act for a member of
+the exchange: in Flask.
 
-Run it with the settings of `ClientConfig.load` and a ``SECRET_KEY``: ``flask --app examples/portal run``; or against a local PeeringDB
-with ``make demo``.
+Run it with the settings of `ClientConfig.load` and a ``SECRET_KEY``: ``flask --app
+examples/portal run``; or against a local PeeringDB with ``make demo``.
 """
 
 import os
@@ -13,14 +14,26 @@ from exchange.example_members import LINKED_BY_HAND, MEMBERS
 from exchange.members import Member, Members
 from exchange.membership import LINK, act_as, link_memberships
 from exchange.pages import network_page, networks_page, port_page
-from flask import Blueprint, Flask, Response, flash, get_flashed_messages, redirect, render_template, request, session
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    flash,
+    get_flashed_messages,
+    redirect,
+    render_template,
+    request,
+    session,
+)
 from flask.typing import ResponseReturnValue
 
 from peeringdb_oauth import AccessDenied, AccessRule, Permission, User
 from peeringdb_oauth.integrations.flask import PeeringDB, current_user, logged_out
 from peeringdb_oauth.web import Event, parse_asn
 
-MAX_AGE = 0  # seconds that a page may be older than PeeringDB's word; the demo shows changes at once, a busy portal may say 60
+# seconds that a page may be older than PeeringDB's word; the demo shows changes at
+# once, a busy portal may say 60
+MAX_AGE = 0
 
 pages = Blueprint("pages", __name__)
 members = Members()
@@ -30,11 +43,15 @@ pdb = PeeringDB()
 def create_app() -> Flask:
     """The portal."""
     app = Flask(__name__, template_folder=TEMPLATES, static_folder=STATIC)
-    app.secret_key = os.environ.get("SECRET_KEY") or secrets.token_hex()  # made up: then logins end with the process
+    app.secret_key = (
+        os.environ.get("SECRET_KEY") or secrets.token_hex()
+    )  # made up: then logins end with the process
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024  # bytes
     pdb.init_app(app)
     if app.config["SESSION_COOKIE_SECURE"]:
-        app.config["SESSION_COOKIE_NAME"] = "__Host-session"  # so that no other host of the domain can set it
+        app.config["SESSION_COOKIE_NAME"] = (
+            "__Host-session"  # so that no other host of the domain can set it
+        )
     app.register_blueprint(pages)
     logged_out.connect(say_goodbye, app)
     members.create(MEMBERS, linked_by_hand=LINKED_BY_HAND)
@@ -49,7 +66,11 @@ def admit(user: User) -> None:
 
 def say_goodbye(_: Flask, event: Event) -> None:
     """After a logout; the event has a reason if PeeringDB could not be told."""
-    flash("You are logged out here, but PeeringDB could not be told to end our access." if event.reasons else "You are logged out.")
+    flash(
+        "You are logged out here, but PeeringDB could not be told to end our access."
+        if event.reasons
+        else "You are logged out.",
+    )
 
 
 @pages.get("/")
@@ -73,9 +94,15 @@ def network(asn: int) -> str:
 
 
 @pages.post("/networks/<int:asn>/peering/")
-@pdb.require(asn="asn", perms=Permission.UPDATE, max_age=0)  # the page with the button may be hours old
+@pdb.require(
+    asn="asn",
+    perms=Permission.UPDATE,
+    max_age=0,
+)  # the page with the button may be hours old
 def request_peering(asn: int) -> ResponseReturnValue:
-    """Request peering, if PeeringDB says at this moment that one may update the network."""
+    """Request peering, if PeeringDB says at this moment that one may update the
+    network.
+    """
     members.request_peering(asn)
     flash(f"Peering for AS{asn} is requested. We will write to its contacts at PeeringDB.")
     return redirect("/networks/")
@@ -84,7 +111,9 @@ def request_peering(asn: int) -> ResponseReturnValue:
 @pages.post("/act-as/")
 @pdb.require(max_age=0)
 def choose() -> ResponseReturnValue:
-    """Choose the member that one acts for. What the form says is somebody's wish and no proof."""
+    """Choose the member that one acts for. What the form says is somebody's wish and no
+    proof.
+    """
     member = act_as(members, current_user, parse_asn(request.form.get("asn", "")))
     session["acting_as"] = member.asn
     flash(f"You act as {member}.")
@@ -92,7 +121,9 @@ def choose() -> ResponseReturnValue:
 
 
 def acting(rule: AccessRule = LINK) -> Member:
-    """The member that was chosen, if one may act for it now, which a session does not know."""
+    """The member that was chosen, if one may act for it now, which a session does not
+    know.
+    """
     try:
         return act_as(members, current_user, session.get("acting_as"), rule)
     except AccessDenied:
@@ -103,7 +134,9 @@ def acting(rule: AccessRule = LINK) -> Member:
 @pages.get("/port/")
 @pdb.require(mfa=True, max_age=MAX_AGE)
 def port() -> str:
-    """The port of the member that one acts for. Whoever logged in without a second factor is asked for it once."""
+    """The port of the member that one acts for. Whoever logged in without a second
+    factor is asked for it once.
+    """
     return render_template("port.html", **port_page(acting()))
 
 

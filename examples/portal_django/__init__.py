@@ -1,1 +1,3 @@
-"""The portal of an exchange, in Django: members' people log in with PeeringDB. Start reading at `views`, then `settings`."""
+"""The portal of an exchange, in Django: members' people log in with PeeringDB. Start
+reading at `views`, then `settings`.
+"""

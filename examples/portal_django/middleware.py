@@ -6,7 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from exchange import headers_of
 
 
-def harden(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+def harden(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
     """The middleware."""
 
     def middleware(request: HttpRequest) -> HttpResponse:

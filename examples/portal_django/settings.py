@@ -1,4 +1,6 @@
-"""The settings of the portal. Those of the login come from the environment, as for `ClientConfig.load`."""
+"""The settings of the portal. Those of the login come from the environment, as for
+`ClientConfig.load`.
+"""
 
 import os
 import secrets
@@ -7,10 +9,17 @@ import exchange
 
 from peeringdb_oauth import ClientConfig
 
-SECRET_KEY = os.environ.get("SECRET_KEY") or secrets.token_hex()  # made up: then logins end with the process
+SECRET_KEY = (
+    os.environ.get("SECRET_KEY") or secrets.token_hex()
+)  # made up: then logins end with the process
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "portal.example.net"]
 ROOT_URLCONF = "portal_django.urls"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ.get("PORTAL_DATABASE", "portal.sqlite3")}}
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ.get("PORTAL_DATABASE", "portal.sqlite3"),
+    },
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 
@@ -33,7 +42,9 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [exchange.TEMPLATES],  # before those of the applications: so the library's failure page gets our layout
+        "DIRS": [
+            exchange.TEMPLATES,
+        ],  # before those of the applications: so the library's failure page gets our layout
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -42,9 +53,9 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "peeringdb_oauth.integrations.django.context_processors.peeringdb",
                 "portal_django.views.every_page",
-            ]
+            ],
         },
-    }
+    },
 ]
 
 AUTHENTICATION_BACKENDS = ["peeringdb_oauth.integrations.django.backends.PeeringDBBackend"]
@@ -53,5 +64,7 @@ LOGIN_URL, LOGIN_REDIRECT_URL = "peeringdb:login", "/"
 
 HTTPS = ClientConfig.load().redirect_uri.startswith("https:")
 SESSION_COOKIE_SECURE = HTTPS
-SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"  # with that name, no other host of the domain can set it
+SESSION_COOKIE_NAME = (
+    "__Host-session" if HTTPS else "session"
+)  # with that name, no other host of the domain can set it
 CSRF_USE_SESSIONS = True  # one cookie less, and none that scripts can read

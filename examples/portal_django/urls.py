@@ -15,5 +15,9 @@ urlpatterns = [
     path("act-as/", views.choose),
     path("port/", views.port, name="port"),
     path("me", views.me),
-    path("static/<path:path>", serve, {"document_root": STATIC}),  # two small files: with more, a web server's business
+    path(
+        "static/<path:path>",
+        serve,
+        {"document_root": STATIC},
+    ),  # two small files: with more, a web server's business
 ]

@@ -1,6 +1,8 @@
-"""Log in with PeeringDB, see one's networks, request peering, and act for a member of the exchange: in Django.
+"""Log in with PeeringDB, see one's networks, request peering, and act for a member of
+the exchange: in Django.
 
-Run it with the settings of `ClientConfig.load` and a ``SECRET_KEY``, in the directory ``examples``::
+Run it with the settings of `ClientConfig.load` and a ``SECRET_KEY``, in the directory
+``examples``::
 
     export DJANGO_SETTINGS_MODULE=portal_django.settings
     django-admin migrate --pythonpath . && django-admin runserver --pythonpath .
@@ -26,7 +28,9 @@ from peeringdb_oauth.integrations.django import peeringdb_user, require_asn, req
 from peeringdb_oauth.integrations.django.signals import logged_out
 from peeringdb_oauth.web import Event, parse_asn
 
-MAX_AGE = 0  # seconds that a page may be older than PeeringDB's word; the demo shows changes at once, a busy portal may say 60
+# seconds that a page may be older than PeeringDB's word; the demo shows changes at
+# once, a busy portal may say 60
+MAX_AGE = 0
 
 members = Members()
 members.create(MEMBERS, linked_by_hand=LINKED_BY_HAND)
@@ -40,7 +44,11 @@ def admit(_request: HttpRequest, user: User, _account: AbstractUser) -> None:
 @receiver(logged_out)
 def say_goodbye(request: HttpRequest, event: Event, **_: Any) -> None:
     """After a logout; the event has a reason if PeeringDB could not be told."""
-    told = "You are logged out here, but PeeringDB could not be told to end our access." if event.reasons else "You are logged out."
+    told = (
+        "You are logged out here, but PeeringDB could not be told to end our access."
+        if event.reasons
+        else "You are logged out."
+    )
     messages.info(request, told)
 
 
@@ -70,18 +78,26 @@ def network(request: HttpRequest, asn: int) -> HttpResponse:
 
 
 @require_POST
-@require_asn("asn", perms=Permission.UPDATE, max_age=0)  # the page with the button may be hours old
+# the page with the button may be hours old
+@require_asn("asn", perms=Permission.UPDATE, max_age=0)
 def request_peering(request: HttpRequest, asn: int) -> HttpResponse:
-    """Request peering, if PeeringDB says at this moment that one may update the network."""
+    """Request peering, if PeeringDB says at this moment that one may update the
+    network.
+    """
     members.request_peering(asn)
-    messages.success(request, f"Peering for AS{asn} is requested. We will write to its contacts at PeeringDB.")
+    messages.success(
+        request,
+        f"Peering for AS{asn} is requested. We will write to its contacts at PeeringDB.",
+    )
     return redirect("networks")
 
 
 @require_POST
 @require_peeringdb(max_age=0)
 def choose(request: HttpRequest) -> HttpResponse:
-    """Choose the member that one acts for. What the form says is somebody's wish and no proof."""
+    """Choose the member that one acts for. What the form says is somebody's wish and no
+    proof.
+    """
     member = act_as(members, request.peeringdb, parse_asn(request.POST.get("asn", "")))
     request.session["acting_as"] = member.asn
     messages.success(request, f"You act as {member}.")
@@ -89,7 +105,9 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 
 def acting(request: HttpRequest, rule: AccessRule = LINK) -> Member:
-    """The member that was chosen, if one may act for it now, which a session does not know."""
+    """The member that was chosen, if one may act for it now, which a session does not
+    know.
+    """
     try:
         return act_as(members, request.peeringdb, request.session.get("acting_as"), rule)
     except AccessDenied:
@@ -98,7 +116,10 @@ def acting(request: HttpRequest, rule: AccessRule = LINK) -> Member:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@require_peeringdb(mfa=True, max_age=0)  # whoever logged in without a second factor is asked for it once
+@require_peeringdb(
+    mfa=True,
+    max_age=0,
+)  # whoever logged in without a second factor is asked for it once
 def port(request: HttpRequest) -> HttpResponse:
     """The port of the member that one acts for, and its switch."""
     if request.method != "POST":

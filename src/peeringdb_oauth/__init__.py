@@ -1,6 +1,8 @@
-"""Log network operators in with PeeringDB, and know which ASNs each of them may speak for.
+"""Log network operators in with PeeringDB, and know which ASNs each of them may speak
+for.
 
-Start with `ClientConfig.load`, `Client` and `AccessRule`. `PeeringdbAuth` is the original library's class.
+Start with `ClientConfig.load`, `Client` and `AccessRule`. `PeeringdbAuth` is the
+original library's class.
 """
 
 from importlib import import_module
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
     from .profile import Network, Permission, User
     from .tokens import Introspection, TokenResponse
 
-# Each name is loaded when it is first used, so that importing the package costs nothing.
+# Each name is loaded when it is first used, so that importing the package costs
+# nothing.
 _MODULES = {
     "access": ("AccessRule", "Decision"),
     "async_client": ("AsyncClient",),

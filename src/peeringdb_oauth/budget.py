@@ -1,7 +1,9 @@
-"""What PeeringDB still takes from this address: requests a minute, the silence after a 401, the pause after a 429, refusals.
+"""What PeeringDB still takes from this address: requests a minute, the silence after a
+401, the pause after a 429, refusals.
 
-A pure state machine, measured on PeeringDB 2.82.0: the clock is an argument (any monotonic one), nothing here waits or asks.
-It is not thread-safe by itself: its driver holds one lock around each call.
+A pure state machine, measured on PeeringDB 2.82.0: the clock is an argument (any
+monotonic one), nothing here waits or asks. It is not thread-safe by itself: its driver
+holds one lock around each call.
 """
 
 import math
@@ -13,13 +15,20 @@ from .messages import HTTPRequest, HTTPResponse
 from .tokens import SILENCE, retry_after
 
 WINDOW = 60.0  # seconds
-REFUSALS = 10  # answers of 401 or 403; PeeringDB blocks the whole address at the eleventh
-_ROUNDING = 1e-6  # seconds; whoever waited exactly as long as we said must not miss it by a rounding error
+# answers of 401 or 403; PeeringDB blocks the whole address at the eleventh
+REFUSALS = 10
+_ROUNDING = (
+    # seconds; whoever waited exactly as long as we said must not miss it by a rounding
+    # error
+    1e-6
+)
 
 
 @dataclass(slots=True, eq=False)
 class Booking:
-    """A request that was admitted, and for how many requests it stands: itself, and those that it announced."""
+    """A request that was admitted, and for how many requests it stands: itself, and
+    those that it announced.
+    """
 
     request: HTTPRequest
     at: float
@@ -27,19 +36,25 @@ class Booking:
 
 
 class Budget:
-    """The state of one client. ``requests_per_minute``: None for no limit of its own; PeeringDB's other limits hold all the same."""
+    """The state of one client. ``requests_per_minute``: None for no limit of its own;
+    PeeringDB's other limits hold all the same.
+    """
 
     def __init__(self, requests_per_minute: int | None) -> None:
         self._requests_per_minute = requests_per_minute
-        self._bookings: deque[Booking] = deque()  # of the last minute, in the order of time
-        self._refusals = 0  # as PeeringDB counts them: each within a minute of the one before, however long the row gets
+        # of the last minute, in the order of time
+        self._bookings: deque[Booking] = deque()
+        # as PeeringDB counts them: each within a minute of the one before, however long
+        # the row gets
+        self._refusals = 0
         self._in_flight = 0
         self._silent_until = self._paused_until = self._refusals_until = -math.inf
 
     def admit(self, request: HTTPRequest, now: float) -> Booking | None:
         """Take a request on; None: wait until one in flight has ended, then ask again.
 
-        Every booking must be ended with `settle`, once. Raises: `RateLimited` when waiting for others would not help.
+        Every booking must be ended with `settle`, once. Raises: `RateLimited` when
+        waiting for others would not help.
         """
         due = now + _ROUNDING
         while self._bookings and self._bookings[0].at <= due - WINDOW:
@@ -47,20 +62,25 @@ class Budget:
         if self._refusals_until <= due:
             self._refusals = 0
         if due < self._paused_until:
-            raise _limited("PeeringDB has had too many requests from this address", self._paused_until - now)
+            raise _limited(
+                "PeeringDB has had too many requests from this address",
+                self._paused_until - now,
+            )
         if request.method == "POST" and due < self._silent_until:
             raise _limited(
-                "PeeringDB refused this address with a 401 (a wrong client_id or client_secret?), and would go on refusing everybody "
-                "if it were asked again now",
+                "PeeringDB refused this address with a 401 (a wrong client_id or client_secret?),"
+                " and would go on refusing everybody if it were asked again now",
                 self._silent_until - now,
             )
         if self._refusals >= REFUSALS:
             raise _limited(
-                f"PeeringDB refused {REFUSALS} requests, each within a minute of the one before, and blocks this address at the next one",
+                f"PeeringDB refused {REFUSALS} requests, each within a minute of the one before,"
+                " and blocks this address at the next one",
                 self._refusals_until - now,
             )
         self._check_minute(request, now)
-        # Every one in flight may yet be refused: together with those already refused they stay below the eleventh.
+        # Every one in flight may yet be refused: together with those already refused
+        # they stay below the eleventh.
         if self._refusals + self._in_flight >= REFUSALS:
             return None
         self._in_flight += 1
@@ -75,33 +95,42 @@ class Budget:
     def settle(self, booking: Booking, response: HTTPResponse | None, now: float) -> None:
         """End a booking; ``response`` is None when there was none.
 
-        A lost answer counts for nothing, or every outage would end a minute later here; but one that was lost during the silence
-        was most likely one more 401, which made it longer.
+        A lost answer counts for nothing, or every outage would end a minute later here;
+        but one that was lost during the silence was most likely one more 401, which
+        made it longer.
         """
         self._in_flight -= 1
         status = None if response is None else response.status
-        if status != 200:  # noqa: PLR2004 - then what was booked for the time after it is not needed
+        if status != 200:  # then what was booked for the time after it is not needed
             booking.requests = min(booking.requests, 1)
         if status in (401, 403):
             self._refusals += 1
             self._refusals_until = now + WINDOW
-        if booking.request.method == "POST" and (status == 401 or (status is None and now < self._silent_until)):  # noqa: PLR2004
+        if booking.request.method == "POST" and (
+            status == 401 or (status is None and now < self._silent_until)
+        ):
             self._silent_until = now + SILENCE
-        if response is not None and status == 429:  # noqa: PLR2004
+        if response is not None and status == 429:
             self._paused_until = max(self._paused_until, now + retry_after(response))
 
     def _check_minute(self, request: HTTPRequest, now: float) -> None:
         if self._requests_per_minute is None:
             return
-        excess = sum(booking.requests for booking in self._bookings) + request.booked - self._requests_per_minute
+        excess = (
+            sum(booking.requests for booking in self._bookings)
+            + request.booked
+            - self._requests_per_minute
+        )
         if excess <= 0:
             return
-        for booking in self._bookings:  # until those that leave the window make room enough
+        # until those that leave the window make room enough
+        for booking in self._bookings:
             excess -= booking.requests
             if excess <= 0:
                 break
         raise _limited(
-            f"this client's {self._requests_per_minute} requests a minute are used up (PeeringDB grants 120 to one address)",
+            f"this client's {self._requests_per_minute} requests a minute are used up (PeeringDB"
+            " grants 120 to one address)",
             booking.at + WINDOW - now,
         )
 

@@ -1,4 +1,5 @@
-"""The flows, each as a generator: it yields the requests to send, is sent the answers, and returns the result.
+"""The flows, each as a generator: it yields the requests to send, is sent the answers,
+and returns the result.
 
 No network in here: `Client` and `AsyncClient` each drive these with one small loop.
 """
@@ -8,9 +9,23 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from .authorization import AuthorizationRequest, Callback, UsedStates, create_authorization_request, read_callback
+from .authorization import (
+    AuthorizationRequest,
+    Callback,
+    UsedStates,
+    create_authorization_request,
+    read_callback,
+)
 from .config import ClientConfig
-from .errors import ConfigurationError, InvalidIDToken, InvalidResponse, PeeringDBOAuthError, RateLimited, StateMismatch, TokenRejected
+from .errors import (
+    ConfigurationError,
+    InvalidIDToken,
+    InvalidResponse,
+    PeeringDBOAuthError,
+    RateLimited,
+    StateMismatch,
+    TokenRejected,
+)
 from .id_token import IDTokenClaims, UnknownKey, read_subject
 from .id_token import verify_id_token as verify
 from .key_set import KeyCache, KeySet, require_cryptography
@@ -38,7 +53,9 @@ Clock = Callable[[], float]  # Unix seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alone:
-    """A flow that only one may be in at a time: its driver holds the lock called ``name`` around it."""
+    """A flow that only one may be in at a time: its driver holds the lock called
+    ``name`` around it.
+    """
 
     name: str
     flow: "Exchange[Any]"
@@ -46,20 +63,25 @@ class Alone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A function of the application's that may take time, such as a look into its store. `AsyncClient` awaits it, or gives it a thread."""
+    """A function of the application's that may take time, such as a look into its
+    store. `AsyncClient` awaits it, or gives it a thread.
+    """
 
     function: Callable[[], Any]
 
 
 Step = HTTPRequest | Alone | Call
 
-# Yields what to send, go through alone, or call; is sent the response or the result, or is thrown the error instead.
+# Yields what to send, go through alone, or call; is sent the response or the result, or
+# is thrown the error instead.
 Exchange = Generator[Step, Any, T]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """A completed login: who it is, the tokens, and the verified ID token (``claims``; None without ``openid`` in the scope)."""
+    """A completed login: who it is, the tokens, and the verified ID token (``claims``;
+    None without ``openid`` in the scope).
+    """
 
     user: User
     token: TokenResponse
@@ -67,12 +89,16 @@ class Login:
 
 
 class Provider:
-    """PeeringDB as one client sees it: where it is, which keys it signs with, and which logins have already been answered."""
+    """PeeringDB as one client sees it: where it is, which keys it signs with, and which
+    logins have already been answered.
+    """
 
     def __init__(self, config: ClientConfig, clock: Clock) -> None:
         self.config = config
         self.clock = clock
-        self.metadata = ProviderMetadata.at(config.base_url)  # right for PeeringDB; others are asked before their ID tokens are trusted
+        self.metadata = ProviderMetadata.at(
+            config.base_url,
+        )  # right for PeeringDB; others are asked before their ID tokens are trusted
         self.discovered = self.metadata == PEERINGDB
         self.used_states = UsedStates()
         self.refused_tokens = RefusedTokens()
@@ -80,19 +106,41 @@ class Provider:
             require_cryptography()
         self.key_cache = KeyCache()
 
-    def authorization_request(self, *, scope: Iterable[str] | None, prompt: str | None) -> AuthorizationRequest:
+    def authorization_request(
+        self,
+        *,
+        scope: Iterable[str] | None,
+        prompt: str | None,
+    ) -> AuthorizationRequest:
         """A new login, as of now."""
-        request = create_authorization_request(self.config, self.metadata, now=self.clock(), scope=scope, prompt=prompt)
+        request = create_authorization_request(
+            self.config,
+            self.metadata,
+            now=self.clock(),
+            scope=scope,
+            prompt=prompt,
+        )
         if "openid" in request.scope:
             require_cryptography()  # rather than find out when the person comes back
         return request
 
 
-def log_in(provider: Provider, request: AuthorizationRequest, callback: Callback) -> Exchange[Login]:
-    """The callback of a login: two requests, one for the tokens and one for the profile."""
+def log_in(
+    provider: Provider,
+    request: AuthorizationRequest,
+    callback: Callback,
+) -> Exchange[Login]:
+    """The callback of a login: two requests, one for the tokens and one for the
+    profile.
+    """
     now = provider.clock()
-    if request.redirect_uri != provider.config.redirect_uri or not request.url.startswith(f"{provider.config.base_url}/"):
-        raise InvalidResponse("the stored login belongs to another application: start the login again", check="authorization_request")
+    if request.redirect_uri != provider.config.redirect_uri or not request.url.startswith(
+        f"{provider.config.base_url}/",
+    ):
+        raise InvalidResponse(
+            "the stored login belongs to another application: start the login again",
+            check="authorization_request",
+        )
     try:
         code = read_callback(request, callback, issuer=provider.metadata.issuer, now=now)
     except StateMismatch:
@@ -101,7 +149,8 @@ def log_in(provider: Provider, request: AuthorizationRequest, callback: Callback
         provider.used_states.use(request, now)
         raise
     if "openid" in request.scope:
-        yield from _keys(provider)  # if there are none to be had, the code can still be used later
+        # if there are none to be had, the code can still be used later
+        yield from _keys(provider)
     provider.used_states.use(request, now)
     token_request = build_code_request(
         provider.config,
@@ -109,7 +158,8 @@ def log_in(provider: Provider, request: AuthorizationRequest, callback: Callback
         code=code,
         redirect_uri=request.redirect_uri,
         code_verifier=request.code_verifier,
-        booked=2,  # the profile is paid for in advance, or the login would be lost half-way
+        # the profile is paid for in advance, or the login would be lost half-way
+        booked=2,
     )
     try:
         response: HTTPResponse = yield token_request
@@ -117,23 +167,48 @@ def log_in(provider: Provider, request: AuthorizationRequest, callback: Callback
         provider.used_states.forget(request)
         raise
     token = parse_token_response(token_request, response, requested=request.scope, now=now)
-    claims = (yield from _verify_login(provider, request, token)) if "openid" in request.scope else None
+    claims = (
+        (yield from _verify_login(provider, request, token)) if "openid" in request.scope else None
+    )
     user = yield from _fetch_profile(provider, token.access_token, booked=0)
-    if claims is not None and claims.subject != str(user.id):  # OpenID Connect Core 5.3.2, for PeeringDB's profile
+    if claims is not None and claims.subject != str(
+        user.id,
+    ):  # OpenID Connect Core 5.3.2, for PeeringDB's profile
         raise InvalidIDToken("the ID token and the profile are about different people", check="sub")
     return Login(user=user, token=token, claims=claims)
 
 
-def _verify_login(provider: Provider, request: AuthorizationRequest, token: TokenResponse) -> Exchange[IDTokenClaims]:
+def _verify_login(
+    provider: Provider,
+    request: AuthorizationRequest,
+    token: TokenResponse,
+) -> Exchange[IDTokenClaims]:
     if token.id_token is None:  # OpenID Connect Core 3.1.3.3
-        raise InvalidIDToken("PeeringDB sent no ID token, though the login asked for one", check="id_token")
-    return (yield from verify_id_token(provider, token.id_token, nonce=request.nonce, access_token=token.access_token))
+        raise InvalidIDToken(
+            "PeeringDB sent no ID token, though the login asked for one",
+            check="id_token",
+        )
+    return (
+        yield from verify_id_token(
+            provider,
+            token.id_token,
+            nonce=request.nonce,
+            access_token=token.access_token,
+        )
+    )
 
 
 def verify_id_token(
-    provider: Provider, id_token: str, *, nonce: str | None = None, max_age: int | None = None, access_token: str | None = None
+    provider: Provider,
+    id_token: str,
+    *,
+    nonce: str | None = None,
+    max_age: int | None = None,
+    access_token: str | None = None,
 ) -> Exchange[IDTokenClaims]:
-    """The claims of an ID token for this application; its key is fetched when it is not known yet."""
+    """The claims of an ID token for this application; its key is fetched when it is not
+    known yet.
+    """
 
     def claims(keys: KeySet) -> IDTokenClaims:
         return verify(
@@ -154,22 +229,29 @@ def verify_id_token(
 
 
 def discover(provider: Provider) -> Exchange[ProviderMetadata]:
-    """The provider's endpoints in its own words: both documents, of which one may be missing, merged and checked against the issuer."""
+    """The provider's endpoints in its own words: both documents, of which one may be
+    missing, merged and checked against the issuer.
+    """
     documents = []
     for name in ("openid-configuration", "oauth-authorization-server"):
         request = HTTPRequest(url=f"{provider.metadata.issuer}/.well-known/{name}")
         response: HTTPResponse = yield request
-        if response.status != 404:  # noqa: PLR2004
+        if response.status != 404:
             documents.append(successful(request, response).json_object())
     if not documents:
-        raise InvalidResponse(f"{provider.config.base_url} is no PeeringDB: it has no metadata document", check="issuer")
+        raise InvalidResponse(
+            f"{provider.config.base_url} is no PeeringDB: it has no metadata document",
+            check="issuer",
+        )
     provider.metadata = ProviderMetadata.from_documents(provider.config.base_url, *documents)
     provider.discovered = True
     return provider.metadata
 
 
 def _keys(provider: Provider, *, unknown_key: bool = False) -> Exchange[KeySet]:
-    """The provider's keys, fetched if it is time to. A fetch that fails leaves the ones there are."""
+    """The provider's keys, fetched if it is time to. A fetch that fails leaves the ones
+    there are.
+    """
     fresh = None if unknown_key else provider.key_cache.fresh_keys(provider.clock())
     if fresh is not None:  # nearly always: then nobody waits for anybody
         return fresh
@@ -182,7 +264,10 @@ def _keys(provider: Provider, *, unknown_key: bool = False) -> Exchange[KeySet]:
     keys = provider.key_cache.keys(now)
     if keys is None:
         wait = provider.key_cache.retry_after(now)
-        raise failure or RateLimited(f"PeeringDB's keys could not be fetched a moment ago: wait {wait:.0f} s", retry_after=wait)
+        raise failure or RateLimited(
+            f"PeeringDB's keys could not be fetched a moment ago: wait {wait:.0f} s",
+            retry_after=wait,
+        )
     return keys
 
 
@@ -198,17 +283,25 @@ def _fetch_keys(provider: Provider, *, unknown_key: bool) -> Exchange[None]:
         provider.key_cache.abandon_fetch()
         raise
     keys = KeySet.from_jwks(successful(request, response).json_object())
-    provider.key_cache.store(keys, now=provider.clock(), cache_control=response.headers.get("cache-control", ""))
+    provider.key_cache.store(
+        keys,
+        now=provider.clock(),
+        cache_control=response.headers.get("cache-control", ""),
+    )
 
 
 def fetch_user(provider: Provider, access_token: str) -> Exchange[User]:
     """Who an access token speaks for, as PeeringDB sees it now.
 
-    A token that was refused is not tried again for a minute, and each is tried once at a time: ten pages that a browser restores with a
-    dead session would otherwise be ten refusals, after which PeeringDB may be asked nothing for everybody's sake.
+    A token that was refused is not tried again for a minute, and each is tried once at
+    a time: ten pages that a browser restores with a dead session would otherwise be ten
+    refusals, after which PeeringDB may be asked nothing for everybody's sake.
     """
     key = sha256(checked_token(access_token).encode("ascii")).hexdigest()
-    user: User = yield Alone(name=f"profile {key}", flow=_fetch_user_once(provider, access_token, key))
+    user: User = yield Alone(
+        name=f"profile {key}",
+        flow=_fetch_user_once(provider, access_token, key),
+    )
     return user
 
 
@@ -232,9 +325,15 @@ def refresh(provider: Provider, token: TokenResponse | str) -> Exchange[TokenRes
     refresh_token = token.refresh_token if isinstance(token, TokenResponse) else token
     if refresh_token is None:
         raise TokenRejected("there is no refresh token to refresh with: log in again")
-    requested, previous = (token.scope, token.id_token) if isinstance(token, TokenResponse) else ((), None)
+    requested, previous = (
+        (token.scope, token.id_token) if isinstance(token, TokenResponse) else ((), None)
+    )
     subject = None if previous is None else read_subject(previous)
-    request = build_refresh_request(provider.config, provider.metadata, refresh_token=checked_token(refresh_token))
+    request = build_refresh_request(
+        provider.config,
+        provider.metadata,
+        refresh_token=checked_token(refresh_token),
+    )
     now = provider.clock()
     response: HTTPResponse = yield request
     refreshed = parse_token_response(request, response, requested=requested, now=now)
@@ -243,11 +342,16 @@ def refresh(provider: Provider, token: TokenResponse | str) -> Exchange[TokenRes
     if refreshed.id_token is None:
         return refreshed
     try:
-        claims = yield from verify_id_token(provider, refreshed.id_token, access_token=refreshed.access_token)
+        claims = yield from verify_id_token(
+            provider,
+            refreshed.id_token,
+            access_token=refreshed.access_token,
+        )
     except PeeringDBOAuthError as error:
         if isinstance(error, InvalidIDToken) and not isinstance(error, UnknownKey):
             raise
-        # Without its key it proves nothing, but the tokens must not be lost: the old ones are dead.
+        # Without its key it proves nothing, but the tokens must not be lost: the old
+        # ones are dead.
         return replace(refreshed, id_token=None)
     if subject is not None and claims.subject != subject:  # OpenID Connect Core 12.2
         raise InvalidIDToken("the refreshed ID token is about somebody else", check="sub")
@@ -255,19 +359,34 @@ def refresh(provider: Provider, token: TokenResponse | str) -> Exchange[TokenRes
 
 
 def revoke(provider: Provider, token: TokenResponse | str) -> Exchange[None]:
-    """End a token. Of a token response the refresh token is revoked, which ends the access token too."""
+    """End a token. Of a token response the refresh token is revoked, which ends the
+    access token too.
+    """
     if isinstance(token, TokenResponse):
         hint = "access_token" if token.refresh_token is None else "refresh_token"
         token = token.access_token if token.refresh_token is None else token.refresh_token
     else:
-        hint = "refresh_token"  # only a hint: PeeringDB looks for the other kind as well (RFC 7009 section 2.1)
-    request = build_revocation_request(provider.config, provider.metadata, token=checked_token(token), token_type_hint=hint)
+        # only a hint: PeeringDB looks for the other kind as well (RFC 7009 section 2.1)
+        hint = "refresh_token"
+    request = build_revocation_request(
+        provider.config,
+        provider.metadata,
+        token=checked_token(token),
+        token_type_hint=hint,
+    )
     successful(request, (yield request))
 
 
 def introspect(provider: Provider, access_token: str) -> Exchange[Introspection]:
     """Whether an access token is alive, and whom it was issued to."""
     if provider.config.client_secret is None:
-        raise ConfigurationError("client_secret: missing, and PeeringDB answers no public client's questions about tokens")
-    request = build_introspection_request(provider.config, provider.metadata, token=checked_token(access_token))
+        raise ConfigurationError(
+            "client_secret: missing, and PeeringDB answers no public client's questions about"
+            " tokens",
+        )
+    request = build_introspection_request(
+        provider.config,
+        provider.metadata,
+        token=checked_token(access_token),
+    )
     return Introspection.from_json(successful(request, (yield request)).json_object())

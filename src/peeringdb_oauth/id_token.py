@@ -1,6 +1,8 @@
-"""ID tokens: from the text that PeeringDB signed to claims that may be trusted. Knows one algorithm, RS256, and reads no key from a token.
+"""ID tokens: from the text that PeeringDB signed to claims that may be trusted. Knows
+one algorithm, RS256, and reads no key from a token.
 
-Sources: OpenID Connect Core 1.0 sections 2 and 3.1.3.7 ("Core"), RFC 7515 (JWS), RFC 7519 (JWT), RFC 8725 (their best practices).
+Sources: OpenID Connect Core 1.0 sections 2 and 3.1.3.7 ("Core"), RFC 7515 (JWS), RFC
+7519 (JWT), RFC 8725 (their best practices).
 """
 
 import hashlib
@@ -17,18 +19,23 @@ from .key_set import KeySet, decode_base64url
 
 MAX_SIZE = 256 * 1024  # characters; somebody with 200 networks has 22,000
 MAX_HEADER = 4096  # characters; PeeringDB's has 115
-MAX_DATE = 253402300799  # the last second of the year 9999: no later use of a time can overflow
+# the last second of the year 9999: no later use of a time can overflow
+MAX_DATE = 253402300799
 
 
 class UnknownKey(InvalidIDToken):
-    """The key set has no key for this ID token: fetch the set once more, then verify again."""
+    """The key set has no key for this ID token: fetch the set once more, then verify
+    again.
+    """
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class IDTokenClaims(Mapping[str, Any]):
-    """The claims of an ID token as `verify_id_token`, which alone makes them, found them right. A read-only mapping.
+    """The claims of an ID token as `verify_id_token`, which alone makes them, found
+    them right. A read-only mapping.
 
-    The mapping has the specification's names, the attributes have words for the most used ones. Times are Unix seconds.
+    The mapping has the specification's names, the attributes have words for the most
+    used ones. Times are Unix seconds.
     """
 
     _claims: dict[str, Any]
@@ -43,7 +50,10 @@ class IDTokenClaims(Mapping[str, Any]):
         return len(self._claims)
 
     def __repr__(self) -> str:
-        return f"IDTokenClaims(issuer={self.issuer!r}, subject={self.subject!r}, expires_at={self.expires_at})"
+        return (
+            f"IDTokenClaims(issuer={self.issuer!r}, subject={self.subject!r},"
+            f" expires_at={self.expires_at})"
+        )
 
     @property
     def issuer(self) -> str:
@@ -72,12 +82,16 @@ class IDTokenClaims(Mapping[str, Any]):
 
     @property
     def auth_time(self) -> int | None:
-        """When the person last logged in: at PeeringDB the account's last login from any browser."""
+        """When the person last logged in: at PeeringDB the account's last login from
+        any browser.
+        """
         return int(self._claims["auth_time"]) if "auth_time" in self._claims else None
 
     @property
     def nonce(self) -> str | None:
-        """What ties it to one login; None where the login sent none, as after a refresh."""
+        """What ties it to one login; None where the login sent none, as after a
+        refresh.
+        """
         return self._claims.get("nonce")
 
 
@@ -93,12 +107,15 @@ def verify_id_token(
     access_token: str | None = None,
     leeway: int = 60,
 ) -> IDTokenClaims:
-    """The claims of an ID token that ``issuer`` signed for ``client_id``, valid at ``now``, give or take ``leeway`` seconds.
+    """The claims of an ID token that ``issuer`` signed for ``client_id``, valid at
+    ``now``, give or take ``leeway`` seconds.
 
-    ``nonce``: the login's, which the token must then carry; without it a token's nonce is not looked at. ``max_age``: the most
-    seconds since the person logged in. ``access_token``: the one that came with it.
+    ``nonce``: the login's, which the token must then carry; without it a token's nonce
+    is not looked at. ``max_age``: the most seconds since the person logged in.
+    ``access_token``: the one that came with it.
 
-    Raises: `UnknownKey` if the key set may be outdated, `InvalidIDToken` for everything else; ``check`` says what failed.
+    Raises: `UnknownKey` if the key set may be outdated, `InvalidIDToken` for everything
+    else; ``check`` says what failed.
     """
     claims = _parse_object(verify_jws(id_token, keys), check="payload")
     _check_issuer(claims, issuer)
@@ -112,7 +129,9 @@ def verify_id_token(
 
 
 def read_subject(id_token: str) -> str:
-    """Whom an ID token that was verified earlier is about; this verifies nothing. Raises: `InvalidIDToken`."""
+    """Whom an ID token that was verified earlier is about; this verifies nothing.
+    Raises: `InvalidIDToken`.
+    """
     try:
         payload = decode_base64url(id_token.encode("ascii").split(b".")[1])
     except (ValueError, IndexError):
@@ -123,18 +142,29 @@ def read_subject(id_token: str) -> str:
 
 
 def verify_jws(token: str, keys: KeySet) -> bytes:
-    """The payload of a compact JWS with an RS256 signature by one of ``keys`` (RFC 7515 section 5.2). Raises: as `verify_id_token`."""
+    """The payload of a compact JWS with an RS256 signature by one of ``keys`` (RFC 7515
+    section 5.2). Raises: as `verify_id_token`.
+    """
     if len(token) > MAX_SIZE:
         raise InvalidIDToken(f"The ID token is longer than {MAX_SIZE} characters", check="size")
     try:
         message, _, encoded_signature = token.encode("ascii").rpartition(b".")
-        encoded_header, encoded_payload = message.split(b".", 1)  # a fourth part would put a dot into the payload: not base64url
+        encoded_header, encoded_payload = message.split(
+            b".",
+            1,
+        )  # a fourth part would put a dot into the payload: not base64url
         payload, signature = decode_base64url(encoded_payload), decode_base64url(encoded_signature)
     except ValueError:
-        raise InvalidIDToken("The ID token does not consist of three parts in base64url without padding", check="structure") from None
+        raise InvalidIDToken(
+            "The ID token does not consist of three parts in base64url without padding",
+            check="structure",
+        ) from None
     key = keys.select(_read_header(encoded_header))
     if key is None:
-        raise UnknownKey("The ID token is signed with a key that is not in PeeringDB's key set", check="kid")
+        raise UnknownKey(
+            "The ID token is signed with a key that is not in PeeringDB's key set",
+            check="kid",
+        )
     if not key.verify(signature, message):  # Core 3.1.3.7 item 6
         raise InvalidIDToken("The signature of the ID token is wrong", check="signature")
     return payload
@@ -144,24 +174,38 @@ def verify_jws(token: str, keys: KeySet) -> bytes:
 def _read_header(encoded: bytes) -> str | None:
     """The ``kid`` of a header that asks for nothing but RS256."""
     if len(encoded) > MAX_HEADER:
-        raise InvalidIDToken(f"The header of the ID token is longer than {MAX_HEADER} characters", check="header")
+        raise InvalidIDToken(
+            f"The header of the ID token is longer than {MAX_HEADER} characters",
+            check="header",
+        )
     try:
         decoded = decode_base64url(encoded)
     except ValueError:
-        raise InvalidIDToken("The header of the ID token is not base64url", check="structure") from None
+        raise InvalidIDToken(
+            "The header of the ID token is not base64url",
+            check="structure",
+        ) from None
     header = _parse_object(decoded, check="header")
     _check_algorithm(header.get("alg"))
-    # RFC 7515 4.1.11: we understand no extension. Core 2: keys come from the key set, never from the token.
+    # RFC 7515 4.1.11: we understand no extension. Core 2: keys come from the key set,
+    # never from the token.
     for name in ("crit", "jwk", "jku", "x5u", "x5c"):
         if name in header:
-            raise InvalidIDToken(f"The header of the ID token has {name!r}, which is not accepted", check=name)
-    # RFC 8725 3.11: other kinds of JWT have other types. RFC 7515 4.1.9: media types ignore case, "application/" may be left out.
+            raise InvalidIDToken(
+                f"The header of the ID token has {name!r}, which is not accepted",
+                check=name,
+            )
+    # RFC 8725 3.11: other kinds of JWT have other types. RFC 7515 4.1.9: media types
+    # ignore case, "application/" may be left out.
     typ = header.get("typ", "JWT")
     if not isinstance(typ, str) or typ.lower() not in {"jwt", "application/jwt"}:
         raise InvalidIDToken("The ID token is another kind of token", check="typ")
     kid = header.get("kid")
     if not isinstance(kid, str) and "kid" in header:  # RFC 7515 4.1.4
-        raise InvalidIDToken("The name of the key in the header of the ID token is not a string", check="kid")
+        raise InvalidIDToken(
+            "The name of the key in the header of the ID token is not a string",
+            check="kid",
+        )
     return kid
 
 
@@ -169,36 +213,51 @@ def _check_algorithm(alg: object) -> None:
     """Core 3.1.3.7 items 7 and 8, RFC 8725 3.1: the algorithm is ours to choose."""
     if alg == "RS256":
         return
-    # HS256 is known by its name: PeeringDB signs it with a hash of the client secret, which no client has.
-    found = "HS256, which nobody but PeeringDB can verify" if alg == "HS256" else "something else than RS256"
+    # HS256 is known by its name: PeeringDB signs it with a hash of the client secret,
+    # which no client has.
+    found = (
+        "HS256, which nobody but PeeringDB can verify"
+        if alg == "HS256"
+        else "something else than RS256"
+    )
     remedy = "choose RS256 as the algorithm on the application's page at PeeringDB"
     raise InvalidIDToken(f"The ID token is signed with {found}: {remedy}", check="alg")
 
 
 def _parse_object(text: bytes, *, check: str) -> dict[str, Any]:
-    """A JSON object (RFC 7519 section 7.2, RFC 8259) in which no object names a member twice (RFC 7515 section 4, RFC 7519 section 4)."""
+    """A JSON object (RFC 7519 section 7.2, RFC 8259) in which no object names a member
+    twice (RFC 7515 section 4, RFC 7519 section 4).
+    """
     try:
         value = _parse_json(text.decode("utf-8"))
     except (ValueError, RecursionError):  # an integer of thousands of digits is a ValueError, too
         value = None
     if not isinstance(value, dict):
-        raise InvalidIDToken(f"The {check} of the ID token is not a JSON object, or names a member twice", check=check)
+        raise InvalidIDToken(
+            f"The {check} of the ID token is not a JSON object, or names a member twice",
+            check=check,
+        )
     return value
 
 
 def _parse_json(text: str) -> Any:
     """As the strict parser, but with hundreds of networks in half the time.
 
-    Every member has its colon, and one in "https://" can only stand in a string. So an object with as many members as the text has
-    other colons has lost none to a duplicate. Where the figures differ (a colon in a network's name) the strict parser decides.
+    Every member has its colon, and one in "https://" can only stand in a string. So an
+    object with as many members as the text has other colons has lost none to a
+    duplicate. Where the figures differ (a colon in a network's name) the strict parser
+    decides.
     """
     value = _plain_json(text)
-    colons = text.count(":") - (text.rfind("https://") >= 0)  # PeeringDB's issuer, near the end
+    # PeeringDB's issuer, near the end
+    colons = text.count(":") - (text.rfind("https://") >= 0)
     return value if _count_members(value) == colons else _strict_json(text)
 
 
 def _count_members(value: object) -> int:
-    """The members of an object and of its networks. There may be more further down: the figure may be low, never high."""
+    """The members of an object and of its networks. There may be more further down: the
+    figure may be low, never high.
+    """
     if not isinstance(value, dict):
         return 0
     networks = value.get("networks")
@@ -219,59 +278,92 @@ def _no_constant(name: str) -> NoReturn:
 
 
 _plain_json = json.JSONDecoder(parse_constant=_no_constant).decode
-_strict_json = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_without_duplicates).decode
+_strict_json = json.JSONDecoder(
+    parse_constant=_no_constant,
+    object_pairs_hook=_without_duplicates,
+).decode
 
 
 def _check_issuer(claims: dict[str, Any], issuer: str) -> None:
     if claims.get("iss") != issuer:  # Core 3.1.3.7 item 2
-        raise InvalidIDToken(f"The ID token was not issued by {issuer} but by {claims.get('iss')!r:.200}", check="iss")
+        raise InvalidIDToken(
+            f"The ID token was not issued by {issuer} but by {claims.get('iss')!r:.200}",
+            check="iss",
+        )
 
 
 def _audiences(claims: dict[str, Any]) -> list[str]:
-    """The ``aud`` claim, one string or a list of them (RFC 7519 section 4.1.3), as a list; empty if it is neither."""
+    """The ``aud`` claim, one string or a list of them (RFC 7519 section 4.1.3), as a
+    list; empty if it is neither.
+    """
     audience = claims.get("aud")
     if isinstance(audience, str):
         return [audience]
-    return audience if isinstance(audience, list) and all(isinstance(item, str) for item in audience) else []
+    return (
+        audience
+        if isinstance(audience, list) and all(isinstance(item, str) for item in audience)
+        else []
+    )
 
 
 def _check_audience(claims: dict[str, Any], client_id: str) -> None:
     audiences = _audiences(claims)
     if client_id not in audiences:  # Core 3.1.3.7 item 3
         raise InvalidIDToken("The ID token is meant for another application", check="aud")
-    if len(audiences) > 1 and "azp" not in claims:  # items 3 and 4: with others in it, it must say that it was made for us
-        raise InvalidIDToken("The ID token is meant for several applications and does not say which of them asked for it", check="azp")
+    if (
+        len(audiences) > 1 and "azp" not in claims
+    ):  # items 3 and 4: with others in it, it must say that it was made for us
+        raise InvalidIDToken(
+            "The ID token is meant for several applications and does not say which of them asked"
+            " for it",
+            check="azp",
+        )
     if claims.get("azp", client_id) != client_id:  # item 5
         raise InvalidIDToken("The ID token was given to another application", check="azp")
 
 
 def _check_subject(claims: dict[str, Any]) -> None:
     subject = claims.get("sub")
-    if not (isinstance(subject, str) and subject.isascii() and 0 < len(subject) <= 255):  # noqa: PLR2004 - Core 2
+    if not (isinstance(subject, str) and subject.isascii() and 0 < len(subject) <= 255):  # Core 2
         raise InvalidIDToken("The ID token does not say who it is about", check="sub")
 
 
 def _check_times(claims: dict[str, Any], now: float, leeway: int) -> None:
-    if now >= _required_date(claims, "exp") + leeway:  # Core 3.1.3.7 item 9, RFC 7519 4.1.4
+    # Core 3.1.3.7 item 9, RFC 7519 4.1.4
+    if now >= _required_date(claims, "exp") + leeway:
         raise InvalidIDToken("The ID token has expired, or the clock here is fast", check="exp")
-    # Core 2 and item 10. How old it may be is left to "exp": PeeringDB's ten hours are PeeringDB's to change.
+    # Core 2 and item 10. How old it may be is left to "exp": PeeringDB's ten hours are
+    # PeeringDB's to change.
     if _required_date(claims, "iat") > now + leeway:
-        raise InvalidIDToken("The ID token is from the future, or the clock here is slow", check="iat")
+        raise InvalidIDToken(
+            "The ID token is from the future, or the clock here is slow",
+            check="iat",
+        )
     not_before = _numeric_date(claims, "nbf")
     if not_before is not None and not_before > now + leeway:  # RFC 7519 4.1.5
-        raise InvalidIDToken("The ID token is not valid yet, or the clock here is slow", check="nbf")
+        raise InvalidIDToken(
+            "The ID token is not valid yet, or the clock here is slow",
+            check="nbf",
+        )
 
 
 def _check_auth_time(claims: dict[str, Any], now: float, leeway: int, max_age: int | None) -> None:
     auth_time = _numeric_date(claims, "auth_time")
     if max_age is None:
         return
-    if auth_time is None or not -leeway <= now - auth_time <= max_age + leeway:  # Core 3.1.3.7 item 13
-        raise InvalidIDToken(f"The person did not log in within the last {max_age} seconds", check="auth_time")
+    if (
+        auth_time is None or not -leeway <= now - auth_time <= max_age + leeway
+    ):  # Core 3.1.3.7 item 13
+        raise InvalidIDToken(
+            f"The person did not log in within the last {max_age} seconds",
+            check="auth_time",
+        )
 
 
 def _numeric_date(claims: dict[str, Any], name: str) -> float | None:
-    """A NumericDate (RFC 7519 section 2), None if absent. ``type()``, because `isinstance` takes true for 1; 1e999 is infinite."""
+    """A NumericDate (RFC 7519 section 2), None if absent. ``type()``, because
+    `isinstance` takes true for 1; 1e999 is infinite.
+    """
     if name not in claims:
         return None
     value = claims[name]
@@ -288,7 +380,9 @@ def _required_date(claims: dict[str, Any], name: str) -> float:
 
 
 def _check_nonce(claims: dict[str, Any], nonce: str | None) -> None:
-    """Core 3.1.3.7 item 11. Without a nonce of ours there is nothing to compare: the token may come from another part's login."""
+    """Core 3.1.3.7 item 11. Without a nonce of ours there is nothing to compare: the
+    token may come from another part's login.
+    """
     claim = claims.get("nonce")
     if "nonce" in claims and not isinstance(claim, str):
         raise InvalidIDToken("The nonce of the ID token is not a string", check="nonce")
@@ -297,7 +391,9 @@ def _check_nonce(claims: dict[str, Any], nonce: str | None) -> None:
 
 
 def _check_at_hash(claims: dict[str, Any], access_token: str | None) -> None:
-    """Core 3.1.3.8. Optional there, as both tokens come in one answer; PeeringDB always sends it, and what is sent must be right."""
+    """Core 3.1.3.8. Optional there, as both tokens come in one answer; PeeringDB always
+    sends it, and what is sent must be right.
+    """
     if access_token is None or "at_hash" not in claims:
         return
     digest = hashlib.sha256(access_token.encode("utf-8", "surrogatepass")).digest()
@@ -308,4 +404,7 @@ def _check_at_hash(claims: dict[str, Any], access_token: str | None) -> None:
 
 def _same(left: str, right: str) -> bool:
     """Equality in constant time, also for strings that JSON can write and UTF-8 cannot."""
-    return hmac.compare_digest(left.encode("utf-8", "surrogatepass"), right.encode("utf-8", "surrogatepass"))
+    return hmac.compare_digest(
+        left.encode("utf-8", "surrogatepass"),
+        right.encode("utf-8", "surrogatepass"),
+    )

@@ -1,4 +1,6 @@
-"""The original library's `PeeringdbAuth`, on top of the new client. Its four steps run as they always did."""
+"""The original library's `PeeringdbAuth`, on top of the new client. Its four steps run
+as they always did.
+"""
 
 from functools import cache
 from typing import Any
@@ -11,7 +13,12 @@ from .exchange import Exchange
 from .messages import HTTPResponse
 from .metadata import ProviderMetadata
 from .profile import User
-from .tokens import build_code_request, build_profile_request, parse_profile_response, parse_token_response
+from .tokens import (
+    build_code_request,
+    build_profile_request,
+    parse_profile_response,
+    parse_token_response,
+)
 
 _SCOPE = ("profile", "email", "networks")  # what the original asked for
 
@@ -19,11 +26,13 @@ _SCOPE = ("profile", "email", "networks")  # what the original asked for
 class PeeringdbAuth:
     """The original three steps: redirect, swap the code for a token, ask who it is.
 
-    Reads ``/etc/peeringdb_oauth.ini`` like the original (or what `ClientConfig.load` finds). Objects are cheap: connections and limits are
-    shared by all with the same configuration. Asks for profile, email and networks, whatever ``scope`` is configured, and every error is
-    a `RuntimeError`: both as it was.
+    Reads ``/etc/peeringdb_oauth.ini`` like the original (or what `ClientConfig.load`
+    finds). Objects are cheap: connections and limits are shared by all with the same
+    configuration. Asks for profile, email and networks, whatever ``scope`` is
+    configured, and every error is a `RuntimeError`: both as it was.
 
-    New code is better served by `Client`: there the login's state, PKCE and the callback are checked for you, always.
+    New code is better served by `Client`: there the login's state, PKCE and the
+    callback are checked for you, always.
     """
 
     def __init__(self) -> None:
@@ -36,22 +45,43 @@ class PeeringdbAuth:
         self._client = _client(config)
 
     def calculate_redirect_url(self, pkce: bool = False) -> dict[str, str]:  # noqa: FBT001, FBT002 - part of the original's style
-        """``{"state": ..., "redirect": ...}``: keep the state in the session, redirect the browser.
+        """``{"state": ..., "redirect": ...}``: keep the state in the session, redirect
+        the browser.
 
-        ``pkce=True`` adds ``"code_verifier"``: keep that too, and give it to `get_access_token`.
+        ``pkce=True`` adds ``"code_verifier"``: keep that too, and give it to
+        `get_access_token`.
         """
         if pkce:
             request = self._client.authorization_request(scope=_SCOPE)
-            return {"state": request.state, "redirect": request.url, "code_verifier": request.code_verifier}
+            return {
+                "state": request.state,
+                "redirect": request.url,
+                "code_verifier": request.code_verifier,
+            }
         state = new_secret()
-        return {"state": state, "redirect": build_authorization_url(self._config, self._metadata, scope=_SCOPE, state=state)}
+        return {
+            "state": state,
+            "redirect": build_authorization_url(
+                self._config,
+                self._metadata,
+                scope=_SCOPE,
+                state=state,
+            ),
+        }
 
     def get_access_token(self, auth_code: str, code_verifier: str | None = None) -> dict[str, Any]:
-        """PeeringDB's answer: ``access_token``, ``refresh_token``, ``expires_in`` (seconds), ``scope``, ``token_type``."""
+        """PeeringDB's answer: ``access_token``, ``refresh_token``, ``expires_in``
+        (seconds), ``scope``, ``token_type``.
+        """
         return self._client.run(self._exchange_code(auth_code, code_verifier))
 
-    def get_user_information_from_token(self, token: str, require_verified: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002
-        """PeeringDB's profile: ``id``, ``name``, ``email``, ``verified_user``, ``verified_email``, ``networks`` and so on.
+    def get_user_information_from_token(
+        self,
+        token: str,
+        require_verified: bool = True,  # noqa: FBT001, FBT002
+    ) -> dict[str, Any]:
+        """PeeringDB's profile: ``id``, ``name``, ``email``, ``verified_user``,
+        ``verified_email``, ``networks`` and so on.
 
         Unless ``require_verified`` is False, both must be true, or it raises.
         """

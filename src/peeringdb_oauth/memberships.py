@@ -1,4 +1,6 @@
-"""Which of the application's own tenants a login links, keeps and unlinks: for an IXP's member table or a portal's accounts."""
+"""Which of the application's own tenants a login links, keeps and unlinks: for an IXP's
+member table or a portal's accounts.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,15 +16,18 @@ ORIGIN = "peeringdb"
 class Membership:
     """A link of one user to the application's tenant with this ASN.
 
-    ``origin`` is ``"peeringdb"`` for a link that a plan made; anything else was made by hand and is the application's own affair.
+    ``origin`` is ``"peeringdb"`` for a link that a plan made; anything else was made by
+    hand and is the application's own affair.
 
     Raises:
-        ConfigurationError: ``asn`` is not an int from 1 to 4294967295, or ``origin`` is not text.
+        ConfigurationError: ``asn`` is not an int from 1 to 4294967295, or ``origin`` is
+            not text.
 
     """
 
     asn: int
-    origin: str  # no default: a link made by hand must not become PeeringDB's by an omission
+    # no default: a link made by hand must not become PeeringDB's by an omission
+    origin: str
 
     def __post_init__(self) -> None:
         if not is_asn(self.asn) or not isinstance(self.origin, str):
@@ -31,9 +36,11 @@ class Membership:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MembershipPlan:
-    """What to do with a user's links: no link is in two of the three, each is in order of ASN.
+    """What to do with a user's links: no link is in two of the three, each is in order
+    of ASN.
 
-    False in an ``if`` when no link is left: then refuse the login. Carry out ``remove`` in either case.
+    False in an ``if`` when no link is left: then refuse the login. Carry out ``remove``
+    in either case.
     """
 
     add: tuple[Membership, ...]
@@ -44,17 +51,26 @@ class MembershipPlan:
         return bool(self.add or self.keep)
 
 
-def plan_memberships(user: User, tenants: Mapping[int, object], current: Iterable[Membership], rule: AccessRule) -> MembershipPlan:
-    """The links to make, keep and undo so that ``user`` has one to every tenant that ``rule`` allows them, and to no other.
+def plan_memberships(
+    user: User,
+    tenants: Mapping[int, object],
+    current: Iterable[Membership],
+    rule: AccessRule,
+) -> MembershipPlan:
+    """The links to make, keep and undo so that ``user`` has one to every tenant that
+    ``rule`` allows them, and to no other.
 
-    ``tenants`` are those open to this kind of login, by ASN (an IXP: current members that opted in). ``current`` are the user's
-    links. A link made by hand is always kept; one that PeeringDB made goes when its ASN is no longer allowed or its tenant is
-    no longer there. Every ASN of the user is treated alike, wherever it stands in the list.
+    ``tenants`` are those open to this kind of login, by ASN (an IXP: current members
+    that opted in). ``current`` are the user's links. A link made by hand is always
+    kept; one that PeeringDB made goes when its ASN is no longer allowed or its tenant
+    is no longer there. Every ASN of the user is treated alike, wherever it stands in
+    the list.
 
     A member table with the columns asn, user and origin::
 
-        tenants = {member.asn: member for member in members if member.active and member.peeringdb_login}
-        current = [Membership(asn=row.asn, origin=row.origin) for row in table.rows(user=login.user.id)]
+        tenants = {member.asn: member for member in members if member.peeringdb_login}
+        links = table.rows(user=login.user.id)
+        current = [Membership(asn=link.asn, origin=link.origin) for link in links]
         plan = plan_memberships(login.user, tenants, current, AccessRule())
         for link in plan.remove:
             table.delete(user=login.user.id, asn=link.asn, origin=link.origin)
@@ -64,7 +80,8 @@ def plan_memberships(user: User, tenants: Mapping[int, object], current: Iterabl
             raise AccessDenied("none of your networks is a member here")
 
     Raises:
-        ConfigurationError: ``tenants`` or ``current`` is not of its type; both problems at once.
+        ConfigurationError: ``tenants`` or ``current`` is not of its type; both problems
+            at once.
 
     """
     links = list(current) if isinstance(current, Iterable) else None
@@ -79,4 +96,8 @@ def plan_memberships(user: User, tenants: Mapping[int, object], current: Iterabl
     allowed = {asn for asn in user.asns if asn in tenants and rule.check(user, asn=asn)}
     keep = {link for link in held if link.origin != ORIGIN or link.asn in allowed}
     add = {Membership(asn=asn, origin=ORIGIN) for asn in allowed - {link.asn for link in keep}}
-    return MembershipPlan(add=tuple(sorted(add)), keep=tuple(sorted(keep)), remove=tuple(sorted(held - keep)))
+    return MembershipPlan(
+        add=tuple(sorted(add)),
+        keep=tuple(sorted(keep)),
+        remove=tuple(sorted(held - keep)),
+    )

@@ -1,4 +1,6 @@
-"""HTTP requests and responses as plain values. Knows forms and JSON; knows neither OAuth nor a network."""
+"""HTTP requests and responses as plain values. Knows forms and JSON; knows neither
+OAuth nor a network.
+"""
 
 import json
 from collections.abc import Mapping
@@ -15,9 +17,11 @@ MAX_BODY = 1024 * 1024  # bytes; the profile of somebody with 300 networks has 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HTTPRequest:
-    """A request to PeeringDB. ``form`` makes it a POST, ``bearer`` is the access token that goes into the header.
+    """A request to PeeringDB. ``form`` makes it a POST, ``bearer`` is the access token
+    that goes into the header.
 
-    ``booked`` is what it takes from the budget: a login's first request books the second one with it.
+    ``booked`` is what it takes from the budget: a login's first request books the
+    second one with it.
     """
 
     url: str
@@ -33,8 +37,13 @@ class HTTPRequest:
     @property
     def headers(self) -> dict[str, str]:
         """All but what the connection itself needs."""
-        # PeeringDB answers 500 to any spelling but exactly "Bearer ", and "identity" keeps the size limit honest.
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
+        # PeeringDB answers 500 to any spelling but exactly "Bearer ", and "identity"
+        # keeps the size limit honest.
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": USER_AGENT,
+        }
         if self.form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         if self.bearer is not None:
@@ -49,29 +58,43 @@ class HTTPRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HTTPResponse:
-    """An answer: the ``headers`` have lower-case names, the ``body`` is whole and at most `MAX_BODY` bytes."""
+    """An answer: the ``headers`` have lower-case names, the ``body`` is whole and at
+    most `MAX_BODY` bytes.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
     def json_object(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises: `InvalidResponse` for anything else (PeeringDB also answers HTML and plain text)."""
+        """The body as a JSON object. Raises: `InvalidResponse` for anything else
+        (PeeringDB also answers HTML and plain text).
+        """
         media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json" and not media_type.endswith("+json"):
-            found = media_type if media_type in ("text/html", "text/plain") else "something else"  # a header can repeat what we sent
-            raise InvalidResponse(f"PeeringDB answered {self.status} with {found} where JSON was due", check="content-type")
+            found = (
+                media_type if media_type in ("text/html", "text/plain") else "something else"
+            )  # a header can repeat what we sent
+            raise InvalidResponse(
+                f"PeeringDB answered {self.status} with {found} where JSON was due",
+                check="content-type",
+            )
         try:
             value = parse_json(self.body)
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            raise InvalidResponse(f"PeeringDB answered {self.status} with something that is not a JSON object", check="json")
+            raise InvalidResponse(
+                f"PeeringDB answered {self.status} with something that is not a JSON object",
+                check="json",
+            )
         return value
 
 
 def parse_json(text: bytes) -> Any:
-    """The value of UTF-8 encoded JSON (RFC 8259), without Python's extras. Raises: `ValueError`."""
+    """The value of UTF-8 encoded JSON (RFC 8259), without Python's extras. Raises:
+    `ValueError`.
+    """
     try:
         return _decode(text.decode("utf-8"))
     except RecursionError:
@@ -82,4 +105,6 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_decode = json.JSONDecoder(parse_constant=_no_constant).decode  # json.loads would make one for each text
+_decode = json.JSONDecoder(
+    parse_constant=_no_constant,
+).decode  # json.loads would make one for each text

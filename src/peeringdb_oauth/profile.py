@@ -1,4 +1,5 @@
-"""Who logged in, and for which networks: PeeringDB's shapes of a user, checked field by field and read into values.
+"""Who logged in, and for which networks: PeeringDB's shapes of a user, checked field by
+field and read into values.
 
 Which of it is enough to be let in is not known here: that is `access`.
 """
@@ -17,14 +18,18 @@ MAX_NETWORKS = 10_000  # PeeringDB does not page the list, so something else mus
 MAX_AMR = 100
 MAX_TEXT = 1_000  # characters
 
-# What could forge a line in a log, turn a page's text around, or not be written as UTF-8 at all:
-# control characters, line and paragraph separators, directional overrides and isolates, lone surrogates.
-# Joiners stay: Persian and Indic names need them.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\U000e0000-\U000e007f]")
+# What could forge a line in a log, turn a page's text around, or not be written as
+# UTF-8 at all: control characters, line and paragraph separators, directional overrides
+# and isolates, lone surrogates. Joiners stay: Persian and Indic names need them.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\U000e0000-\U000e007f]",
+)
 
 
 class Permission(IntFlag):
-    """What somebody may do with a network, as measured on PeeringDB 2.82.0; its documentation has the bits in another order."""
+    """What somebody may do with a network, as measured on PeeringDB 2.82.0; its
+    documentation has the bits in another order.
+    """
 
     READ = 1
     UPDATE = 2
@@ -33,32 +38,41 @@ class Permission(IntFlag):
 
 
 EVERY_PERMISSION = Permission.READ | Permission.UPDATE | Permission.CREATE | Permission.DELETE
-_PERMISSIONS = tuple(Permission(bits) for bits in range(int(EVERY_PERMISSION) + 1))  # by their bits: combining flags takes long
+_PERMISSIONS = tuple(
+    Permission(bits) for bits in range(int(EVERY_PERMISSION) + 1)
+)  # by their bits: combining flags takes long
 
 
 def is_asn(value: object) -> TypeGuard[int]:
-    """Whether this is the number of an autonomous system: an int from 1 to 4294967295, not a bool, not text."""
+    """Whether this is the number of an autonomous system: an int from 1 to 4294967295,
+    not a bool, not text.
+    """
     return type(value) is int and 1 <= value <= MAX_ASN
 
 
 class _NotOfRequest:
-    """Stops pydantic, and so FastAPI: where an endpoint forgets to depend on a login, it would make a `User` of what a visitor sends."""
+    """Stops pydantic, and so FastAPI: where an endpoint forgets to depend on a login,
+    it would make a `User` of what a visitor sends.
+    """
 
     __slots__ = ()
 
     @classmethod
     def __get_pydantic_core_schema__(cls, *_: object) -> NoReturn:
         raise TypeError(
-            f"a {cls.__name__} is never read from a request: write Annotated[User, Depends(pdb.require())], and answer with user.to_dict()"
+            f"a {cls.__name__} is never read from a request: write Annotated[User,"
+            " Depends(pdb.require())], and answer with user.to_dict()",
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network(_NotOfRequest):
-    """A network that the user is affiliated with at PeeringDB, and what they may do there.
+    """A network that the user is affiliated with at PeeringDB, and what they may do
+    there.
 
-    ``manage_peering_sessions`` is None where the source cannot say (ID tokens never do). A plain member has
-    ``Permission.READ`` in it: ask for the other bits, never for its truth.
+    ``manage_peering_sessions`` is None where the source cannot say (ID tokens never
+    do). A plain member has ``Permission.READ`` in it: ask for the other bits, never for
+    its truth.
     """
 
     id: int
@@ -72,8 +86,9 @@ class Network(_NotOfRequest):
 class User(_NotOfRequest):
     """A person at PeeringDB, as of the moment PeeringDB was asked.
 
-    ``id`` is the key to store: name and email change. ``networks`` are in PeeringDB's order. ``amr`` (RFC 8176) is how they
-    logged in, None if unknown, which it is after every refresh. What PeeringDB did not say is empty, None or False.
+    ``id`` is the key to store: name and email change. ``networks`` are in PeeringDB's
+    order. ``amr`` (RFC 8176) is how they logged in, None if unknown, which it is after
+    every refresh. What PeeringDB did not say is empty, None or False.
     """
 
     id: int
@@ -88,10 +103,12 @@ class User(_NotOfRequest):
 
     @classmethod
     def from_profile(cls, json: object) -> Self:
-        """The user in the body of ``/profile/v1``, decoded from JSON. Unknown fields are ignored.
+        """The user in the body of ``/profile/v1``, decoded from JSON. Unknown fields
+        are ignored.
 
         Raises:
-            InvalidResponse: ``check`` is the path of the offending field, such as ``networks[2].asn``.
+            InvalidResponse: ``check`` is the path of the offending field, such as
+                ``networks[2].asn``.
 
         """
         fields = _object(json, "profile")
@@ -99,10 +116,12 @@ class User(_NotOfRequest):
 
     @classmethod
     def from_id_token(cls, claims: Mapping[str, Any]) -> Self:
-        """The user in the claims of a verified ID token, where null means "not granted".
+        """The user in the claims of a verified ID token, where null means "not
+        granted".
 
         Raises:
-            InvalidResponse: ``check`` is the path of the offending claim, such as ``networks[2].asn``.
+            InvalidResponse: ``check`` is the path of the offending claim, such as
+                ``networks[2].asn``.
 
         """
         fields = _object(claims, "claims")
@@ -116,13 +135,17 @@ class User(_NotOfRequest):
         """The user that `to_dict` wrote.
 
         Raises:
-            InvalidResponse: it is not exactly what `to_dict` writes; ``check`` is the path of the offending field.
+            InvalidResponse: it is not exactly what `to_dict` writes; ``check`` is the
+                path of the offending field.
 
         """
         user = cls.from_profile(data)
         written = user.to_dict()
         if written != data:
-            wrong = next((key for key in written if key not in data or data[key] != written[key]), "unknown field")
+            wrong = next(
+                (key for key in written if key not in data or data[key] != written[key]),
+                "unknown field",
+            )
             raise _invalid(wrong, "as it was written")
         return user
 
@@ -150,7 +173,8 @@ class User(_NotOfRequest):
         return next((network for network in self.networks if network.asn == asn), None)
 
     def __repr__(self) -> str:
-        # Names and email are personal data: a log that says which user, and which networks, does not need them.
+        # Names and email are personal data: a log that says which user, and which
+        # networks, does not need them.
         shown = [str(asn) for asn in self.asns[:5]]
         if len(self.networks) > len(shown):
             shown.append(f"{len(self.networks) - len(shown)} more")
@@ -167,13 +191,20 @@ class User(_NotOfRequest):
             verified_email=_flag(fields, verified_email),
             verified_user=_flag(fields, "verified_user"),
             networks=_networks(fields),
-            # PeeringDB sends an empty list where it no longer knows, so that is "unknown" and not "by no method".
-            amr=tuple(_word(word, f"amr[{at}]") for at, word in enumerate(_list(fields, "amr", MAX_AMR))) or None,
+            # PeeringDB sends an empty list where it no longer knows, so that is
+            # "unknown" and not "by no method".
+            amr=tuple(
+                _word(word, f"amr[{at}]") for at, word in enumerate(_list(fields, "amr", MAX_AMR))
+            )
+            or None,
         )
 
 
 def _invalid(check: str, must_be: str) -> InvalidResponse:
-    return InvalidResponse(f"this is not a PeeringDB user: {check} must be {must_be}", check=check)  # never the value: it is personal
+    return InvalidResponse(
+        f"this is not a PeeringDB user: {check} must be {must_be}",
+        check=check,
+    )  # never the value: it is personal
 
 
 def _object(value: object, check: str) -> Mapping[str, object]:
@@ -199,9 +230,15 @@ def _identifier(fields: Mapping[str, object], key: str, path: str = "") -> int:
 
 
 def _subject(fields: Mapping[str, object]) -> int:
-    """``sub`` is the id in decimal digits (measured); any other spelling of the number is somebody else's."""
+    """``sub`` is the id in decimal digits (measured); any other spelling of the number
+    is somebody else's.
+    """
     value = fields.get("sub")
-    if not isinstance(value, str) or not re.fullmatch("[1-9][0-9]{0,18}", value) or int(value) > MAX_ID:
+    if (
+        not isinstance(value, str)
+        or not re.fullmatch("[1-9][0-9]{0,18}", value)
+        or int(value) > MAX_ID
+    ):
         raise _invalid("sub", "the user's id in decimal digits")
     return int(value)
 
@@ -216,10 +253,15 @@ def _flag(fields: Mapping[str, object], key: str) -> bool:
 
 
 def _name(value: object, check: str) -> str:
-    """A name as people may see it: unprintable characters become spaces, since an odd name is no reason to refuse its owner."""
+    """A name as people may see it: unprintable characters become spaces, since an odd
+    name is no reason to refuse its owner.
+    """
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise _invalid(check, f"text of at most {MAX_TEXT} characters")
-    return _UNPRINTABLE.sub(" ", value).strip()  # "given family" ends in a space where there is no family name
+    return _UNPRINTABLE.sub(
+        " ",
+        value,
+    ).strip()  # "given family" ends in a space where there is no family name
 
 
 def _granted_name(fields: Mapping[str, object], key: str) -> str:
@@ -228,7 +270,9 @@ def _granted_name(fields: Mapping[str, object], key: str) -> str:
 
 
 def _word(value: object, check: str) -> str:
-    """Text that something is decided or sent by (an address, a login method): exactly as it came, or not at all."""
+    """Text that something is decided or sent by (an address, a login method): exactly
+    as it came, or not at all.
+    """
     if not isinstance(value, str) or len(value) > MAX_TEXT or _UNPRINTABLE.search(value):
         raise _invalid(check, f"printable text of at most {MAX_TEXT} characters")
     return value
@@ -259,14 +303,18 @@ def _network(fields: Mapping[str, object], path: str) -> Network:
         asn=asn,
         name=_name(fields.get("name"), f"{path}name"),
         perms=_permission(fields.get("perms"), f"{path}perms"),
-        manage_peering_sessions=None if sessions is None else _permission(sessions, f"{path}manage_peering_sessions"),
+        manage_peering_sessions=(
+            None if sessions is None else _permission(sessions, f"{path}manage_peering_sessions")
+        ),
     )
 
 
 def _permission(value: object, check: str) -> Permission:
     if type(value) is not int or value < 0:
         raise _invalid(check, "permission bits: a whole number, 0 or above")
-    return _PERMISSIONS[value % len(_PERMISSIONS)]  # a bit that is new to us grants nothing we know, and must not lock people out
+    return _PERMISSIONS[
+        value % len(_PERMISSIONS)
+    ]  # a bit that is new to us grants nothing we know, and must not lock people out
 
 
 def _network_to_dict(network: Network) -> dict[str, Any]:

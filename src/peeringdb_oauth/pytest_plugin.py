@@ -1,4 +1,5 @@
-"""The pytest fixture ``peeringdb``: a PeeringDB of one's own, for the tests of an application.
+"""The pytest fixture ``peeringdb``: a PeeringDB of one's own, for the tests of an
+application.
 
 ::
 
@@ -6,7 +7,8 @@
         peeringdb.log_in(client, peeringdb.person("Ada Admin", networks={64500: 15}))
         assert client.get("/networks/64500/edit").status_code == 200
 
-It needs ``pip install "peeringdb-oauth[sandbox]"``. pytest loads this file at each start, so it loads nothing else until a test asks.
+It needs ``pip install "peeringdb-oauth[sandbox]"``. pytest loads this file at each
+start, so it loads nothing else until a test asks.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +33,9 @@ _WITH_SECOND_FACTOR = ("pwd", "otp", "mfa")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody to log in. ``id``, ``name`` and ``email`` are what the application is told, ``amr`` is what their logins prove."""
+    """Somebody to log in. ``id``, ``name`` and ``email`` are what the application is
+    told, ``amr`` is what their logins prove.
+    """
 
     login: str
     id: int
@@ -41,9 +45,11 @@ class Person:
 
 
 class PeeringDBFixture:
-    """What the fixture ``peeringdb`` is. ``sandbox``: the `Sandbox` behind it, for what is not here.
+    """What the fixture ``peeringdb`` is. ``sandbox``: the `Sandbox` behind it, for what
+    is not here.
 
-    Where a `Person` is asked for, the login name of one of the sandbox's own people will do: "member", "orgadmin", "nomfa", ...
+    Where a `Person` is asked for, the login name of one of the sandbox's own people
+    will do: "member", "orgadmin", "nomfa", ...
     """
 
     def __init__(self, sandbox: "Sandbox") -> None:
@@ -55,16 +61,21 @@ class PeeringDBFixture:
         return self.sandbox.url
 
     def client_config(self, redirect_uri: str = REDIRECT_URI, **changes: Any) -> "ClientConfig":
-        """A configuration that works as it is, of an application that was registered for it.
+        """A configuration that works as it is, of an application that was registered
+        for it.
 
-        `log_in` needs of the redirect URI only scheme and path: whatever its host, the callback goes to the test client.
-        ``changes``: other fields of `ClientConfig`; ``client_secret=None`` makes the application a public one.
+        `log_in` needs of the redirect URI only scheme and path: whatever its host, the
+        callback goes to the test client. ``changes``: other fields of `ClientConfig`;
+        ``client_secret=None`` makes the application a public one.
         """
         from peeringdb_oauth.config import ClientConfig  # noqa: PLC0415
 
         secret = changes.get("client_secret", "")
         application = self.sandbox.register(
-            redirect_uri, client_id=changes.get("client_id"), client_secret=secret or None, confidential=secret is not None
+            redirect_uri,
+            client_id=changes.get("client_id"),
+            client_secret=secret or None,
+            confidential=secret is not None,
         )
         fields = {
             "client_id": application.client_id,
@@ -90,9 +101,11 @@ class PeeringDBFixture:
     ) -> Person:
         """Somebody new, until the end of the test.
 
-        ``networks``: ASN to ``perms`` (READ 1 + UPDATE 2 + CREATE 4 + DELETE 8); networks that do not exist yet are made.
-        ``manage_peering_sessions``: the same bits, for all or by ASN; without it, they follow ``perms``, as at PeeringDB.
-        ``amr``: after a backup code PeeringDB says ``("pwd",)`` only. Raises `SandboxError` for one that PeeringDB does not send.
+        ``networks``: ASN to ``perms`` (READ 1 + UPDATE 2 + CREATE 4 + DELETE 8);
+        networks that do not exist yet are made. ``manage_peering_sessions``: the same
+        bits, for all or by ASN; without it, they follow ``perms``, as at PeeringDB.
+        ``amr``: after a backup code PeeringDB says ``("pwd",)`` only. Raises
+        `SandboxError` for one that PeeringDB does not send.
         """
         from peeringdb_oauth.sandbox.walk import second_factor  # noqa: PLC0415
 
@@ -118,7 +131,9 @@ class PeeringDBFixture:
         mfa: bool | None = None,
         active: bool | None = None,
     ) -> None:
-        """Change somebody at PeeringDB, until the end of the test; what is not given stays. The application hears of it when it asks."""
+        """Change somebody at PeeringDB, until the end of the test; what is not given
+        stays. The application hears of it when it asks.
+        """
         self.sandbox.change(
             _login_of(person),
             networks=networks,
@@ -130,36 +145,73 @@ class PeeringDBFixture:
         )
 
     def log_in(
-        self, client: Any, person: Person | str, path: str = "/login/peeringdb", *, method: str = "GET", consent: bool = True
+        self,
+        client: Any,
+        person: Person | str,
+        path: str = "/login/peeringdb",
+        *,
+        method: str = "GET",
+        consent: bool = True,
     ) -> Any:
         """Log somebody in as a browser would; the application's last response.
 
-        ``client``: the test client of Flask, Starlette, FastAPI or Django. It asks for ``path``, `person` walks through PeeringDB's
-        pages (``consent=False``: and says no), the client gets the callback, and redirects within the application are followed.
-        An httpx client, such as Starlette's, then stays at https if that is where the login led: there its cookies are.
-        Raises `SandboxError` if the application does not send the person to this sandbox, or PeeringDB does not send them back.
+        ``client``: the test client of Flask, Starlette, FastAPI or Django. It asks for
+        ``path``, `person` walks through PeeringDB's pages (``consent=False``: and says
+        no), the client gets the callback, and redirects within the application are
+        followed. An httpx client, such as Starlette's, then stays at https if that is
+        where the login led: there its cookies are. Raises `SandboxError` if the
+        application does not send the person to this sandbox, or PeeringDB does not send
+        them back.
         """
         from peeringdb_oauth.sandbox import walk  # noqa: PLC0415
 
-        return walk.log_in(client, path, self._at_peeringdb(person, consent=consent), method=method, sandbox_url=self.url)
+        return walk.log_in(
+            client,
+            path,
+            self._at_peeringdb(person, consent=consent),
+            method=method,
+            sandbox_url=self.url,
+        )
 
     async def alog_in(
-        self, client: Any, person: Person | str, path: str = "/login/peeringdb", *, method: str = "GET", consent: bool = True
+        self,
+        client: Any,
+        person: Person | str,
+        path: str = "/login/peeringdb",
+        *,
+        method: str = "GET",
+        consent: bool = True,
     ) -> Any:
-        """`log_in` with a client whose requests are awaited: ``httpx.AsyncClient`` or Django's ``AsyncClient``."""
+        """`log_in` with a client whose requests are awaited: ``httpx.AsyncClient`` or
+        Django's ``AsyncClient``.
+        """
         from peeringdb_oauth.sandbox import walk  # noqa: PLC0415
 
-        return await walk.alog_in(client, path, self._at_peeringdb(person, consent=consent), method=method, sandbox_url=self.url)
+        return await walk.alog_in(
+            client,
+            path,
+            self._at_peeringdb(person, consent=consent),
+            method=method,
+            sandbox_url=self.url,
+        )
 
     def outage(self, *, path: str | None = None, times: int | None = None) -> None:
-        """PeeringDB answers 503: on one path or all, some times or until the end of the test."""
+        """PeeringDB answers 503: on one path or all, some times or until the end of the
+        test.
+        """
         self.sandbox.fault("outage", path=path, times=times)
 
     def error_500(self, *, path: str | None = None, times: int | None = None) -> None:
         """PeeringDB answers with its page for internal errors."""
         self.sandbox.fault("error_500", path=path, times=times)
 
-    def slow(self, *, seconds: float = 3.0, path: str | None = None, times: int | None = None) -> None:
+    def slow(
+        self,
+        *,
+        seconds: float = 3.0,
+        path: str | None = None,
+        times: int | None = None,
+    ) -> None:
         """PeeringDB answers late."""
         self.sandbox.fault("slow", path=path, times=times, seconds=seconds)
 
@@ -172,7 +224,9 @@ class PeeringDBFixture:
         self.sandbox.clear_faults()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass at PeeringDB, until the end of the test: tokens and codes grow old. The application's clock is its own."""
+        """Let time pass at PeeringDB, until the end of the test: tokens and codes grow
+        old. The application's clock is its own.
+        """
         self.sandbox.advance(seconds)
 
     def rotate_key(self) -> None:
@@ -188,7 +242,12 @@ class PeeringDBFixture:
         from peeringdb_oauth.sandbox.walk import second_factor  # noqa: PLC0415
 
         factor = second_factor(person.amr if isinstance(person, Person) else _WITH_SECOND_FACTOR)
-        return partial(self.sandbox.log_in, _login_of(person), consent=consent, second_factor=factor)
+        return partial(
+            self.sandbox.log_in,
+            _login_of(person),
+            consent=consent,
+            second_factor=factor,
+        )
 
 
 def _login_of(person: Person | str) -> str:
@@ -197,21 +256,29 @@ def _login_of(person: Person | str) -> str:
 
 @pytest.fixture(scope="session")
 def peeringdb_sandbox() -> Iterator[PeeringDBFixture]:
-    """What `peeringdb` is, for fixtures of a wider scope. Applications stay registered; everything else ends with the next test."""
+    """What `peeringdb` is, for fixtures of a wider scope. Applications stay registered;
+    everything else ends with the next test.
+    """
     from peeringdb_oauth.errors import ConfigurationError  # noqa: PLC0415
     from peeringdb_oauth.sandbox import Sandbox  # noqa: PLC0415
 
-    __tracebackhide__ = False  # else pytest adds to the sentence below that everything is hidden
+    # else pytest adds to the sentence below that everything is hidden
+    __tracebackhide__ = False
     try:
         sandbox = Sandbox().start()
     except ConfigurationError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None  # a sentence that says what to install
+        raise pytest.fail.Exception(
+            str(error),
+            pytrace=False,
+        ) from None  # a sentence that says what to install
     with closing(sandbox):
         yield PeeringDBFixture(sandbox)
 
 
 @pytest.fixture
 def peeringdb(peeringdb_sandbox: PeeringDBFixture) -> Iterator[PeeringDBFixture]:
-    """A PeeringDB of one's own: people to log in, an application's configuration, faults. After the test it is as it was before."""
+    """A PeeringDB of one's own: people to log in, an application's configuration,
+    faults. After the test it is as it was before.
+    """
     yield peeringdb_sandbox
     peeringdb_sandbox.sandbox.reset()

@@ -1,4 +1,6 @@
-"""Attacks on the way to PeeringDB: no value may add, replace or redirect anything in the authorization URL."""
+"""Attacks on the way to PeeringDB: no value may add, replace or redirect anything in
+the authorization URL.
+"""
 
 from urllib.parse import parse_qsl, urlsplit
 
@@ -23,14 +25,26 @@ def parameters(client_id="portal", redirect_uri=PORTAL, **changes):
 NAMES = [name for name, _ in parameters()]
 
 
-@pytest.mark.parametrize("end", ["?a=b&redirect_uri=https://attacker.example.net/", "?&scope=openid", ";state=x", "?a=%26state=x", "?a=+b"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        "?a=b&redirect_uri=https://attacker.example.net/",
+        "?&scope=openid",
+        ";state=x",
+        "?a=%26state=x",
+        "?a=+b",
+    ],
+)
 def test_a_redirect_uri_stays_one_parameter(end):
     found = parameters(redirect_uri=PORTAL + end)
     assert [name for name, _ in found] == NAMES
     assert dict(found)["redirect_uri"] == PORTAL + end
 
 
-@pytest.mark.parametrize("client_id", ["portal&redirect_uri=https://attacker.example.net/", "portal#x", "portal%26state=x", "a b+c"])
+@pytest.mark.parametrize(
+    "client_id",
+    ["portal&redirect_uri=https://attacker.example.net/", "portal#x", "portal%26state=x", "a b+c"],
+)
 def test_a_client_id_stays_one_parameter(client_id):
     found = parameters(client_id=client_id)
     assert [name for name, _ in found] == NAMES
@@ -38,7 +52,13 @@ def test_a_client_id_stays_one_parameter(client_id):
 
 
 @pytest.mark.parametrize(
-    "scope", ["profile&state=x", "profile openid&prompt=none", ("profile", "email redirect_uri"), ("profile", "email\r\nX: y")]
+    "scope",
+    [
+        "profile&state=x",
+        "profile openid&prompt=none",
+        ("profile", "email redirect_uri"),
+        ("profile", "email\r\nX: y"),
+    ],
 )
 def test_a_scope_cannot_smuggle_parameters(scope):
     with pytest.raises(ConfigurationError, match="scope: "):

@@ -1,6 +1,8 @@
-"""Attacks on the callback of a login. Each is refused before a single request is sent, with the check that caught it.
+"""Attacks on the callback of a login. Each is refused before a single request is sent,
+with the check that caught it.
 
-An authorization code that belongs to somebody else but comes with the right state is PeeringDB's to refuse: it does not fit our verifier.
+An authorization code that belongs to somebody else but comes with the right state is
+PeeringDB's to refuse: it does not fit our verifier.
 """
 
 from urllib.parse import quote
@@ -18,7 +20,11 @@ CODE = "c0de0fTheVictim"
 
 @pytest.fixture
 def provider(clock):
-    config = ClientConfig(client_id="portal", client_secret=SECRET, redirect_uri="https://portal.example.net/callback")
+    config = ClientConfig(
+        client_id="portal",
+        client_secret=SECRET,
+        redirect_uri="https://portal.example.net/callback",
+    )
     return Provider(config, clock)
 
 
@@ -28,7 +34,9 @@ def request_(provider):
 
 
 def callback(state, *more, code=CODE):
-    return "https://portal.example.net/callback?" + "&".join([f"code={code}", f"state={state}", *more])
+    return "https://portal.example.net/callback?" + "&".join(
+        [f"code={code}", f"state={state}", *more],
+    )
 
 
 def sends_a_request(provider, request, back):
@@ -37,9 +45,14 @@ def sends_a_request(provider, request, back):
 
 
 def refused(provider, request, back, error=InvalidResponse):
-    """The error that ended a login before anything was sent. None of them repeats a secret, or anything of the attacker's."""
+    """The error that ended a login before anything was sent. None of them repeats a
+    secret, or anything of the attacker's.
+    """
     if error is not StateMismatch:
-        provider = Provider(provider.config, provider.clock)  # a refusal uses up the login, and each of these meets one that waits
+        provider = Provider(
+            provider.config,
+            provider.clock,
+        )  # a refusal uses up the login, and each of these meets one that waits
     sent = []
     with pytest.raises((InvalidResponse, ProviderError)) as caught:
         sent.extend(log_in(provider, request, back))
@@ -67,7 +80,15 @@ def test_an_empty_state(provider, request_):
 
 
 def test_no_state(provider, request_):
-    assert refused(provider, request_, f"https://portal.example.net/callback?code={CODE}", StateMismatch).check == "state"
+    assert (
+        refused(
+            provider,
+            request_,
+            f"https://portal.example.net/callback?code={CODE}",
+            StateMismatch,
+        ).check
+        == "state"
+    )
 
 
 def test_a_session_whose_state_was_emptied(request_):
@@ -78,15 +99,24 @@ def test_a_session_whose_state_was_emptied(request_):
 
 def test_the_right_state_beside_a_wrong_one(provider, request_):
     for more in (f"state={request_.state}", "state=evil"):
-        assert refused(provider, request_, callback(request_.state, more), StateMismatch).check == "state"
+        assert (
+            refused(provider, request_, callback(request_.state, more), StateMismatch).check
+            == "state"
+        )
 
 
 def test_a_state_in_other_letters(provider, request_):
-    assert refused(provider, request_, callback(request_.state.swapcase()), StateMismatch).check == "state"
+    assert (
+        refused(provider, request_, callback(request_.state.swapcase()), StateMismatch).check
+        == "state"
+    )
 
 
 def test_a_state_with_lone_surrogates(provider, request_):
-    assert refused(provider, request_, {"code": CODE, "state": "\udcff"}, StateMismatch).check == "state"
+    assert (
+        refused(provider, request_, {"code": CODE, "state": "\udcff"}, StateMismatch).check
+        == "state"
+    )
 
 
 def test_a_state_in_percent_encoding_that_is_no_text(provider, request_):
@@ -100,7 +130,10 @@ def test_two_browsers_that_swapped_their_callbacks(provider):
 
 
 def test_the_state_of_another_client(provider, request_, clock):
-    other = Provider(ClientConfig(client_id="attacker", redirect_uri="https://attacker.example.net/callback"), clock)
+    other = Provider(
+        ClientConfig(client_id="attacker", redirect_uri="https://attacker.example.net/callback"),
+        clock,
+    )
     foreign = other.authorization_request(scope=None, prompt=None)
     assert refused(provider, request_, callback(foreign.state), StateMismatch).check == "state"
 
@@ -120,13 +153,28 @@ def test_a_replayed_callback(provider, request_):
 
 def test_a_replayed_state_with_a_new_code(provider, request_):
     assert sends_a_request(provider, request_, callback(request_.state))
-    assert refused(provider, request_, callback(request_.state, code="evil"), StateMismatch).check == "used"
+    assert (
+        refused(provider, request_, callback(request_.state, code="evil"), StateMismatch).check
+        == "used"
+    )
 
 
 def test_a_replay_out_of_a_restored_session(provider, request_):
     stored = request_.to_dict()
-    assert sends_a_request(provider, AuthorizationRequest.from_dict(stored), callback(request_.state))
-    assert refused(provider, AuthorizationRequest.from_dict(stored), callback(request_.state), StateMismatch).check == "used"
+    assert sends_a_request(
+        provider,
+        AuthorizationRequest.from_dict(stored),
+        callback(request_.state),
+    )
+    assert (
+        refused(
+            provider,
+            AuthorizationRequest.from_dict(stored),
+            callback(request_.state),
+            StateMismatch,
+        ).check
+        == "used"
+    )
 
 
 def test_a_forged_callback_does_not_use_up_the_honest_one(provider, request_):
@@ -148,7 +196,10 @@ def test_a_login_from_the_future(provider, request_, clock):
 
 
 def test_code_and_error_together(provider, request_):
-    assert refused(provider, request_, callback(request_.state, "error=access_denied")).check == "error"
+    assert (
+        refused(provider, request_, callback(request_.state, "error=access_denied")).check
+        == "error"
+    )
 
 
 def test_an_empty_error_beside_a_code(provider, request_):
@@ -156,17 +207,36 @@ def test_an_empty_error_beside_a_code(provider, request_):
 
 
 def test_a_mixed_up_issuer(provider, request_):  # RFC 9207 section 2.4
-    for iss in ("https://attacker.example.net", "https://auth.peeringdb.com", "https://auth.peeringdb.com/oauth2/", ""):
-        assert refused(provider, request_, callback(request_.state, f"iss={quote(iss)}")).check == "iss"
+    for iss in (
+        "https://attacker.example.net",
+        "https://auth.peeringdb.com",
+        "https://auth.peeringdb.com/oauth2/",
+        "",
+    ):
+        assert (
+            refused(provider, request_, callback(request_.state, f"iss={quote(iss)}")).check
+            == "iss"
+        )
 
 
 def test_two_issuers(provider, request_):
     right = f"iss={quote(provider.metadata.issuer)}"
-    assert refused(provider, request_, callback(request_.state, right, "iss=https://attacker.example.net")).check == "iss"
+    assert (
+        refused(
+            provider,
+            request_,
+            callback(request_.state, right, "iss=https://attacker.example.net"),
+        ).check
+        == "iss"
+    )
 
 
 def test_a_mixed_up_issuer_of_an_error(provider, request_):
-    back = {"state": request_.state, "error": "access_denied", "iss": "https://attacker.example.net"}
+    back = {
+        "state": request_.state,
+        "error": "access_denied",
+        "iss": "https://attacker.example.net",
+    }
     assert refused(provider, request_, back).check == "iss"
 
 
@@ -183,7 +253,14 @@ def test_an_empty_code(provider, request_):
 
 
 def test_line_breaks_and_other_control_characters_in_a_code(provider, request_):
-    for code in ("evil%0d%0aHost: attacker.example.net", "evil%00", "evil%1b[31m", "evil%7f", "evil\r\n", "evil%c2%85"):
+    for code in (
+        "evil%0d%0aHost: attacker.example.net",
+        "evil%00",
+        "evil%1b[31m",
+        "evil%7f",
+        "evil\r\n",
+        "evil%c2%85",
+    ):
         assert refused(provider, request_, callback(request_.state, code=code)).check == "code"
 
 
@@ -198,8 +275,14 @@ def test_a_code_that_would_have_a_firewall_refuse_us_all(provider, request_):
 
 
 def test_an_oversized_callback(provider, request_):
-    assert refused(provider, request_, callback(request_.state, "padding=" + "x" * 10_000)).check == "callback"
-    assert refused(provider, request_, {"code": CODE, "state": request_.state, "x" * 10_000: ""}).check == "callback"
+    assert (
+        refused(provider, request_, callback(request_.state, "padding=" + "x" * 10_000)).check
+        == "callback"
+    )
+    assert (
+        refused(provider, request_, {"code": CODE, "state": request_.state, "x" * 10_000: ""}).check
+        == "callback"
+    )
 
 
 def test_an_oversized_code(provider, request_):
@@ -207,20 +290,51 @@ def test_an_oversized_code(provider, request_):
 
 
 def test_a_flood_of_parameters(provider, request_):
-    assert refused(provider, request_, callback(request_.state, *(f"{number}=" for number in range(60)))).check == "callback"
+    assert (
+        refused(
+            provider,
+            request_,
+            callback(request_.state, *(f"{number}=" for number in range(60))),
+        ).check
+        == "callback"
+    )
 
 
 # Words in the answer
 
 
 def test_a_person_who_cancels_is_not_a_provider_that_refuses(provider, request_):
-    assert refused(provider, request_, {"state": request_.state, "error": "access_denied"}, LoginDenied).error == "access_denied"
-    assert refused(provider, request_, {"state": request_.state, "error": "server_error"}, ProviderError).error == "server_error"
+    assert (
+        refused(
+            provider,
+            request_,
+            {"state": request_.state, "error": "access_denied"},
+            LoginDenied,
+        ).error
+        == "access_denied"
+    )
+    assert (
+        refused(
+            provider,
+            request_,
+            {"state": request_.state, "error": "server_error"},
+            ProviderError,
+        ).error
+        == "server_error"
+    )
 
 
 def test_text_that_is_smuggled_into_a_page_or_a_log_by_the_error(provider, request_):
-    for error in ("<script>evil()</script>", "evil\r\nSet-Cookie: a=b", "evil\x1b[2J", "Please call +1 555 0100, evil says", "\u202eevil"):
-        assert refused(provider, request_, {"state": request_.state, "error": error}).check == "error"
+    for error in (
+        "<script>evil()</script>",
+        "evil\r\nSet-Cookie: a=b",
+        "evil\x1b[2J",
+        "Please call +1 555 0100, evil says",
+        "\u202eevil",
+    ):
+        assert (
+            refused(provider, request_, {"state": request_.state, "error": error}).check == "error"
+        )
 
 
 def test_text_that_is_smuggled_in_by_the_error_description_or_uri(provider, request_):

@@ -1,4 +1,6 @@
-"""A real Chromium before the portals. Screenshots go to the directory in $PORTAL_SCREENSHOTS, if there is one."""
+"""A real Chromium before the portals. Screenshots go to the directory in
+$PORTAL_SCREENSHOTS, if there is one.
+"""
 
 import os
 import shutil
@@ -71,7 +73,9 @@ class Person:
 
     def network(self, asn):
         """The part of the page about one network."""
-        return self.page.get_by_role("listitem").filter(has=self.page.get_by_role("heading", name=f"AS{asn}", exact=False))
+        return self.page.get_by_role("listitem").filter(
+            has=self.page.get_by_role("heading", name=f"AS{asn}", exact=False),
+        )
 
     def request_peering(self, asn):
         self.network(asn).get_by_role("button").click()
@@ -84,7 +88,10 @@ class Person:
 
 @pytest.fixture(scope="module")
 def chromium():
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+        None,
+    )
     if path is None:
         pytest.fail("these tests need Chromium: apt install chromium")
     with sync_playwright() as playwright:
@@ -125,7 +132,9 @@ def portal(request, pdb, certificate):
 
 @pytest.fixture
 def somebody(chromium, portal, pdb):
-    """``somebody()``: a person with a fresh browser, in which nothing goes wrong unseen and nothing comes from elsewhere."""
+    """``somebody()``: a person with a fresh browser, in which nothing goes wrong unseen
+    and nothing comes from elsewhere.
+    """
     contexts, complaints, documents = [], [], set()
 
     def watch(request):
@@ -140,7 +149,9 @@ def somebody(chromium, portal, pdb):
             complaints.append(message.text)
 
     def somebody(**options):
-        context = chromium.new_context(**({"viewport": {"width": 1200, "height": 800}, "ignore_https_errors": True} | options))
+        context = chromium.new_context(
+            **({"viewport": {"width": 1200, "height": 800}, "ignore_https_errors": True} | options),
+        )
         context.set_default_timeout(8000)
         contexts.append(context)
         context.on("request", watch)

@@ -1,4 +1,6 @@
-"""The portal's looks, and what people do at PeeringDB's pages meanwhile. All portals share their pages, so one of them suffices here."""
+"""The portal's looks, and what people do at PeeringDB's pages meanwhile. All portals
+share their pages, so one of them suffices here.
+"""
 
 import re
 
@@ -7,11 +9,13 @@ from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
-# The smallest contrast of any text with what is behind it (WCAG 2.2, 1.4.3), and the text.
+# The smallest contrast of any text with what is behind it (WCAG 2.2, 1.4.3), and the
+# text.
 SMALLEST_CONTRAST = """() => {
   const parse = (color) => (color.match(/[0-9.]+/g) || []).map(Number);
   const luminance = ([r, g, b]) => {
-    const part = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    const part = (value) =>
+        (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
     return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
   };
   const behind = (element) => {
@@ -23,9 +27,11 @@ SMALLEST_CONTRAST = """() => {
   };
   let worst = [21, ""];
   for (const element of document.querySelectorAll("body *")) {
-    const text = [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data.trim()).join("");
+    const nodes = [...element.childNodes].filter((node) => node.nodeType === 3);
+    const text = nodes.map((node) => node.data.trim()).join("");
     if (!text) continue;
-    const [dark, light] = [luminance(parse(getComputedStyle(element).color)), luminance(behind(element))].sort((a, b) => a - b);
+    const color = luminance(parse(getComputedStyle(element).color));
+    const [dark, light] = [color, luminance(behind(element))].sort((a, b) => a - b);
     const contrast = (light + 0.05) / (dark + 0.05);
     if (contrast < worst[0]) worst = [contrast, text];
   }
@@ -49,9 +55,13 @@ def test_an_admin_logs_in_requests_peering_and_logs_out(somebody):
     ada.start("orgadmin")
     ada.photograph("consent")
     ada.press("Authorize")
-    expect(ada.network(64500)).to_contain_text("You may read, update, create entries, delete, manage peering sessions")
+    expect(ada.network(64500)).to_contain_text(
+        "You may read, update, create entries, delete, manage peering sessions",
+    )
     ada.request_peering(64500)
-    expect(ada.page.get_by_role("status")).to_have_text("Peering for AS64500 is requested. We will write to its contacts at PeeringDB.")
+    expect(ada.page.get_by_role("status")).to_have_text(
+        "Peering for AS64500 is requested. We will write to its contacts at PeeringDB.",
+    )
     expect(ada.network(64500)).to_contain_text("Peering requested")
     ada.press("Log out")
     expect(ada.page.get_by_role("status")).to_have_text("You are logged out.")
@@ -64,7 +74,9 @@ def test_rights_that_are_changed_at_peeringdb_show_in_the_portal(somebody):
     mel.request_peering(64501)
     expect(mel.page.get_by_role("alert")).to_contain_text("not update it")
     admin.page.goto(f"{admin.pdb}/sandbox/people/member/")
-    admin.page.get_by_role("group", name="perms on AS64501", exact=True).get_by_label("update").check()
+    admin.page.get_by_role("group", name="perms on AS64501", exact=True).get_by_label(
+        "update",
+    ).check()
     admin.page.get_by_role("button", name="Save").first.click()
     mel.press("Back to your networks", role="link")
     mel.request_peering(64501)
@@ -105,7 +117,8 @@ def test_one_browser_changes_to_another_account(somebody):
 
 
 @pytest.mark.parametrize(
-    ("login", "reason"), [("unverified", "has not verified your account"), ("emailunconf", "address is not confirmed")]
+    ("login", "reason"),
+    [("unverified", "has not verified your account"), ("emailunconf", "address is not confirmed")],
 )
 def test_people_whom_peeringdb_does_not_vouch_for_are_told_why(somebody, login, reason):
     person = somebody()
@@ -126,7 +139,9 @@ def test_everything_works_with_the_keyboard_alone(somebody):
         for _ in range(40):
             keyboard.press("Tab")
             focused = ada.page.locator(":focus")
-            text, outline = focused.evaluate("element => [element.innerText, getComputedStyle(element).outlineStyle]")
+            text, outline = focused.evaluate(
+                "element => [element.innerText, getComputedStyle(element).outlineStyle]",
+            )
             if text.startswith(name):
                 assert outline != "none", f"the focus on {name} cannot be seen"
                 return
@@ -136,7 +151,13 @@ def test_everything_works_with_the_keyboard_alone(somebody):
     keyboard.press("Tab")
     assert ada.page.evaluate("document.activeElement.innerText") == "Skip to the content"
     keyboard.press("Enter")
-    for name in ("Log in with PeeringDB", "Ada Admin", "Code of an authenticator app", "Authorize", "Request peering"):
+    for name in (
+        "Log in with PeeringDB",
+        "Ada Admin",
+        "Code of an authenticator app",
+        "Authorize",
+        "Request peering",
+    ):
         tab_to(name)
         with ada.page.expect_navigation():
             keyboard.press("Enter")
@@ -203,7 +224,9 @@ def test_a_telephone_shows_everything_without_scrolling_sideways(somebody):
     lim.go_to("/")
     fits("welcome")
     lim.log_in("limited")
-    expect(lim.network(64501).get_by_role("button", name="Request peering for AS64501")).to_be_visible()
+    expect(
+        lim.network(64501).get_by_role("button", name="Request peering for AS64501"),
+    ).to_be_visible()
     lim.act_as(64501)
     fits("networks")
     lim.press("Port", role="link")

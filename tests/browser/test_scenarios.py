@@ -1,4 +1,6 @@
-"""What people go through in a browser: the same list on each of the three portals, by https."""
+"""What people go through in a browser: the same list on each of the three portals, by
+https.
+"""
 
 import re
 
@@ -8,7 +10,11 @@ from reading import challenges, issued, readable
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
-OF_PEERINGDB = {"sandbox_session", "oauth_session", "csrftoken"}  # cookies do not tell the ports of a machine apart
+OF_PEERINGDB = {
+    "sandbox_session",
+    "oauth_session",
+    "csrftoken",
+}  # cookies do not tell the ports of a machine apart
 
 
 def test_a_login_leads_to_the_networks(somebody):
@@ -16,7 +22,9 @@ def test_a_login_leads_to_the_networks(somebody):
     ada.log_in("orgadmin")
     expect(ada.page).to_have_url(f"{ada.portal}/networks/")
     expect(ada.page.get_by_role("banner")).to_contain_text("Ada Admin")
-    expect(ada.network(64500)).to_contain_text("You may read, update, create entries, delete, manage peering sessions")
+    expect(ada.network(64500)).to_contain_text(
+        "You may read, update, create entries, delete, manage peering sessions",
+    )
 
 
 def test_a_login_leads_back_to_the_page_that_was_asked_for(somebody):
@@ -85,7 +93,10 @@ def test_a_forged_callback_does_nothing(somebody):
 
 def test_the_callback_of_somebody_elses_login_logs_nobody_in(somebody, pdb):
     attacker, victim = somebody(), somebody()
-    started = attacker.page.context.request.get(f"{attacker.portal}/login/peeringdb", max_redirects=0)
+    started = attacker.page.context.request.get(
+        f"{attacker.portal}/login/peeringdb",
+        max_redirects=0,
+    )
     victim.page.goto(pdb.log_in("orgadmin", started.headers["location"]))
     expect(victim.heading("This login was not started here")).to_be_visible()
     victim.go_to("/")
@@ -97,7 +108,9 @@ def test_the_page_of_another_network_is_refused_with_the_reason(somebody):
     lim.log_in("limited")
     lim.go_to("/networks/64510/")
     expect(lim.heading("You have no access here")).to_be_visible()
-    expect(lim.page.get_by_role("alert")).to_have_text("You are not affiliated with AS64510 at PeeringDB")
+    expect(lim.page.get_by_role("alert")).to_have_text(
+        "You are not affiliated with AS64510 at PeeringDB",
+    )
 
 
 def test_a_right_that_is_missing_is_named(somebody):
@@ -106,7 +119,9 @@ def test_a_right_that_is_missing_is_named(somebody):
     lim.request_peering(64500)
     expect(lim.page.get_by_role("status")).to_contain_text("Peering for AS64500 is requested.")
     lim.request_peering(64501)
-    expect(lim.page.get_by_role("alert")).to_contain_text("AS64501: you may read this network but not update it")
+    expect(lim.page.get_by_role("alert")).to_contain_text(
+        "AS64501: you may read this network but not update it",
+    )
 
 
 def test_nobody_without_a_member_gets_in(somebody, pdb):
@@ -116,7 +131,9 @@ def test_nobody_without_a_member_gets_in(somebody, pdb):
     mel.press("Authorize")
     expect(mel.heading("You have no access here")).to_be_visible()
     expect(mel.page.get_by_role("alert")).to_contain_text("AS64510 is suspended at Example-IX")
-    expect(mel.page.get_by_role("alert")).to_contain_text("AS65550 does not let its people in with PeeringDB")
+    expect(mel.page.get_by_role("alert")).to_contain_text(
+        "AS65550 does not let its people in with PeeringDB",
+    )
     expect(mel.page.get_by_role("banner")).not_to_contain_text("Mel Member")
 
 
@@ -127,7 +144,9 @@ def test_somebody_acts_for_the_member_that_they_choose(somebody):
     ada.press("Port", role="link")
     expect(ada.heading("Port of AS64501 Example Net Two")).to_be_visible()
     ada.press("Take the port out of service")
-    expect(ada.page.get_by_role("status")).to_have_text("The port of AS64501 Example Net Two is out of service.")
+    expect(ada.page.get_by_role("status")).to_have_text(
+        "The port of AS64501 Example Net Two is out of service.",
+    )
 
 
 def test_whoever_loses_the_right_acts_no_longer(somebody, pdb):
@@ -137,16 +156,22 @@ def test_whoever_loses_the_right_acts_no_longer(somebody, pdb):
     ada.press("Port", role="link")
     pdb.change("orgadmin", networks={64500: 15})
     ada.press("Take the port out of service")
-    expect(ada.page.get_by_role("alert")).to_have_text("You are not affiliated with AS64501 at PeeringDB")
+    expect(ada.page.get_by_role("alert")).to_have_text(
+        "You are not affiliated with AS64501 at PeeringDB",
+    )
     expect(ada.page.get_by_role("banner")).not_to_contain_text("acting as")
 
 
 def test_a_member_that_was_not_offered_cannot_be_chosen(somebody):
     ada = somebody()
     ada.log_in("orgadmin")
-    ada.page.get_by_label("Act as").locator("option").first.evaluate("option => option.value = '64510'")
+    ada.page.get_by_label("Act as").locator("option").first.evaluate(
+        "option => option.value = '64510'",
+    )
     ada.press("Choose")
-    expect(ada.page.get_by_role("alert")).to_have_text("You are not linked to AS64510 at Example-IX")
+    expect(ada.page.get_by_role("alert")).to_have_text(
+        "You are not linked to AS64510 at Example-IX",
+    )
     expect(ada.page.get_by_role("banner")).not_to_contain_text("acting as")
 
 
@@ -192,9 +217,19 @@ def test_cookies_are_for_the_server_alone_and_hold_no_secret(somebody, database)
     ada.act_as(64501)
     after = cookies_of(ada)
     for cookie in (*before, *after):
-        flags = (cookie["secure"], cookie["httpOnly"], cookie["sameSite"], cookie["path"], cookie["domain"])
+        flags = (
+            cookie["secure"],
+            cookie["httpOnly"],
+            cookie["sameSite"],
+            cookie["path"],
+            cookie["domain"],
+        )
         assert flags == (True, True, "Lax", "/", "127.0.0.1"), cookie["name"]
-    assert not [cookie["name"] for cookie in (*before, *after) if cookie["name"] in ada.page.evaluate("document.cookie")]
+    assert not [
+        cookie["name"]
+        for cookie in (*before, *after)
+        if cookie["name"] in ada.page.evaluate("document.cookie")
+    ]
     assert [cookie["name"][:23] for cookie in before] == ["__Host-peeringdb-login-"]
     assert "__Host-session" in {cookie["name"] for cookie in after}
     given_away = readable(cookie["value"] for cookie in (*before, *after))
@@ -208,7 +243,10 @@ def test_browsers_are_told_to_stay_with_https(somebody):
 
 def test_the_verifier_of_a_login_cannot_be_read(somebody):
     ada, asked = somebody(), []
-    ada.page.on("request", lambda request: asked.extend(re.findall("[?&]code_challenge=([^&]+)", request.url)))
+    ada.page.on(
+        "request",
+        lambda request: asked.extend(re.findall("[?&]code_challenge=([^&]+)", request.url)),
+    )
     ada.start("orgadmin")
     assert asked
     assert not challenges(readable(cookie["value"] for cookie in cookies_of(ada))) & set(asked)
@@ -216,4 +254,8 @@ def test_the_verifier_of_a_login_cannot_be_read(somebody):
 
 def cookies_of(person):
     """Those of the portal."""
-    return [cookie for cookie in person.page.context.cookies(person.portal) if cookie["name"] not in OF_PEERINGDB]
+    return [
+        cookie
+        for cookie in person.page.context.cookies(person.portal)
+        if cookie["name"] not in OF_PEERINGDB
+    ]

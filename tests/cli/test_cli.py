@@ -19,11 +19,20 @@ from peeringdb_oauth import Client, ClientConfig, __version__
 from peeringdb_oauth.sandbox.browser import Browser
 
 COMMAND = shutil.which("peeringdb-oauth", path=sysconfig.get_path("scripts"))
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PEERINGDB_OAUTH_")}
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if not name.startswith("PEERINGDB_OAUTH_")
+}
 
 
 def start(command, environment=ENVIRONMENT):
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env=environment)  # noqa: S603 - what is tested
+    return subprocess.run(  # noqa: S603
+        command,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env=environment,
+    )
 
 
 def run(*arguments):
@@ -32,7 +41,9 @@ def run(*arguments):
 
 def run_without(module, *arguments):
     """As if a package were not installed."""
-    program = f"import sys; sys.modules[{module!r}] = None; from peeringdb_oauth.cli import main; main()"
+    program = (
+        f"import sys; sys.modules[{module!r}] = None; from peeringdb_oauth.cli import main; main()"
+    )
     return start([sys.executable, "-c", program, *arguments])
 
 
@@ -41,7 +52,13 @@ def sandbox(*arguments):
     """A running sandbox: its process, and all it said at the start."""
     environment = ENVIRONMENT | {"PYTHONUNBUFFERED": "1"}
     command = [COMMAND, "sandbox", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)  # noqa: S603
+    process = subprocess.Popen(  # noqa: S603
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
     said = ""
     try:
         for line in process.stdout:
@@ -78,34 +95,59 @@ def test_help_names_the_commands(option):
 
 def test_help_of_the_sandbox_explains_every_option():
     said = run("sandbox", "--help").stdout
-    options = ("--port", "--tls", "--people", "--strict", "--no-limits", "--database", "--redirect-uri")
-    assert [option for option in options if not re.search(rf"^ +{option} .*[a-z]", said, re.MULTILINE)] == []
+    options = (
+        "--port",
+        "--tls",
+        "--people",
+        "--strict",
+        "--no-limits",
+        "--database",
+        "--redirect-uri",
+    )
+    assert [
+        option for option in options if not re.search(rf"^ +{option} .*[a-z]", said, re.MULTILINE)
+    ] == []
 
 
 @pytest.mark.parametrize("module", ["click", "rich"])
 def test_names_the_pip_line_when_the_command_line_is_not_installed(module):
     ended = run_without(module, "--version")
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert re.fullmatch(r'peeringdb-oauth: .* pip install "peeringdb-oauth\[sandbox\]"\n', ended.stderr)
+    assert re.fullmatch(
+        r'peeringdb-oauth: .* pip install "peeringdb-oauth\[sandbox\]"\n',
+        ended.stderr,
+    )
 
 
 @pytest.mark.parametrize("module", ["django", "oauth2_provider"])
 def test_names_the_pip_line_when_the_sandbox_is_not_installed(module):
     ended = run_without(module, "sandbox")
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert re.fullmatch(r"peeringdb-oauth: .* pip install .peeringdb-oauth\[sandbox\].\n", ended.stderr)
+    assert re.fullmatch(
+        r"peeringdb-oauth: .* pip install .peeringdb-oauth\[sandbox\].\n",
+        ended.stderr,
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
         (("--port", "99999"), "port must be"),
-        (("--people", "/nonexistent/people.toml"), "people file /nonexistent/people.toml cannot be read: No such file or directory"),
+        (
+            ("--people", "/nonexistent/people.toml"),
+            "people file /nonexistent/people.toml cannot be read: No such file or directory",
+        ),
         (("--database", "/nonexistent/sandbox.sqlite"), "database cannot be used"),
         (("--redirect-uri", "nonsense"), "'nonsense'"),
         (("--redirect-uri", "http://[/callback"), r"'http://\[/callback'"),
-        (("--redirect-uri", "http://portal.example.net/"), "http://portal.example.net/: .* https only; here http is for loopback hosts"),
-        (("--strict", "--redirect-uri", "http://127.0.0.1:1/"), "http://127.0.0.1:1/: strict refuses http as PeeringDB does; .* https"),
+        (
+            ("--redirect-uri", "http://portal.example.net/"),
+            "http://portal.example.net/: .* https only; here http is for loopback hosts",
+        ),
+        (
+            ("--strict", "--redirect-uri", "http://127.0.0.1:1/"),
+            "http://127.0.0.1:1/: strict refuses http as PeeringDB does; .* https",
+        ),
     ],
 )
 def test_what_cannot_work_is_said_in_one_sentence(arguments, problem):
@@ -116,7 +158,10 @@ def test_what_cannot_work_is_said_in_one_sentence(arguments, problem):
 
 def test_several_problems_are_several_sentences():
     ended = run("sandbox", "--port", "-1", "--redirect-uri", "nonsense")
-    assert [line.startswith("peeringdb-oauth: ") for line in ended.stderr.splitlines()] == [True, True]
+    assert [line.startswith("peeringdb-oauth: ") for line in ended.stderr.splitlines()] == [
+        True,
+        True,
+    ]
 
 
 def test_a_port_that_is_taken_is_said():
@@ -140,7 +185,10 @@ def test_the_sandbox_ends_in_order_and_leaves_nothing_behind(number):
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("arguments", [(), ("--tls",), ("--strict",), ("--redirect-uri", "http://127.0.0.1:3000/callback?a=b&c=d")])
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--tls",), ("--strict",), ("--redirect-uri", "http://127.0.0.1:3000/callback?a=b&c=d")],
+)
 def test_its_settings_can_be_pasted_and_used(monkeypatch, arguments):
     with sandbox(*arguments) as (_, said):
         exports = "".join(line + "\n" for line in said.splitlines() if line.startswith("  export"))
@@ -168,7 +216,10 @@ def test_introduces_its_own_people_and_its_control_pages():
 @pytest.mark.server
 def test_people_come_from_a_file(tmp_path):
     people = tmp_path / "people.toml"
-    people.write_text('[[people]]\nlogin = "zoe"\nid = 1\ngiven_name = "Zoe"\nfamily_name = "Zone"\nemail = "zoe@example.net"\n')
+    people.write_text(
+        '[[people]]\nlogin = "zoe"\nid = 1\ngiven_name = "Zoe"\nfamily_name = "Zone"\nemail ='
+        ' "zoe@example.net"\n',
+    )
     with sandbox("--people", str(people)) as (_, said):
         assert re.search(r"^  zoe  Zoe Zone$", said, re.MULTILINE)
         assert "orgadmin" not in said
@@ -188,7 +239,12 @@ def test_the_database_is_a_file_and_the_port_a_choice(tmp_path):
 @pytest.mark.server
 def test_limits_can_be_switched_off():
     with sandbox("--no-limits") as (_, said), requests.Session() as session:
-        assert {session.get(url_of(said) + "/profile/v1", timeout=10).status_code for _ in range(12)} == {403}
+        assert {
+            session.get(url_of(said) + "/profile/v1", timeout=10).status_code for _ in range(12)
+        } == {403}
     with sandbox() as (_, said), requests.Session() as session:
         assert session.get(url_of(said) + "/profile/v1", timeout=10).status_code == 403
-        assert {session.get(url_of(said) + f"/profile/v1?{i}", timeout=10).status_code for i in range(12)} == {403, 429}
+        assert {
+            session.get(url_of(said) + f"/profile/v1?{i}", timeout=10).status_code
+            for i in range(12)
+        } == {403, 429}

@@ -1,4 +1,6 @@
-"""The command line inside this process, with a sandbox that only says what it was asked for."""
+"""The command line inside this process, with a sandbox that only says what it was asked
+for.
+"""
 
 import signal
 import sys
@@ -17,7 +19,10 @@ STARTED = {
     "control_token": "hidden",
     "people": {"ada": "may do everything", "bob.builder": "may read"},
 }
-REDIRECT_URIS = ("http://127.0.0.1:5000/login/peeringdb/callback", "http://localhost:5000/login/peeringdb/callback")
+REDIRECT_URIS = (
+    "http://127.0.0.1:5000/login/peeringdb/callback",
+    "http://localhost:5000/login/peeringdb/callback",
+)
 
 
 @pytest.fixture
@@ -52,19 +57,32 @@ def refuse():
 def test_by_default_a_free_port_plain_http_and_the_limits_of_peeringdb(run):
     status, options = run("sandbox")
     assert status == 0
-    assert (options.port, options.tls, options.strict, options.limits, options.people, options.database, options.redirect_uris) == (
-        (0, False, False, True, None, None, REDIRECT_URIS)
-    )
+    assert (
+        options.port,
+        options.tls,
+        options.strict,
+        options.limits,
+        options.people,
+        options.database,
+        options.redirect_uris,
+    ) == ((0, False, False, True, None, None, REDIRECT_URIS))
 
 
 def test_every_option_reaches_the_sandbox(run):
     chosen = (
-        "--port 8080 --tls --strict --no-limits --people p.toml --database d.sqlite --redirect-uri https://a/ --redirect-uri https://b/"
+        "--port 8080 --tls --strict --no-limits --people p.toml --database d.sqlite --redirect-uri"
+        " https://a/ --redirect-uri https://b/"
     )
     _, options = run("sandbox", *chosen.split())
-    assert (options.port, options.tls, options.strict, options.limits, options.people, options.database, options.redirect_uris) == (
-        (8080, True, True, False, "p.toml", "d.sqlite", ("https://a/", "https://b/"))
-    )
+    assert (
+        options.port,
+        options.tls,
+        options.strict,
+        options.limits,
+        options.people,
+        options.database,
+        options.redirect_uris,
+    ) == ((8080, True, True, False, "p.toml", "d.sqlite", ("https://a/", "https://b/")))
 
 
 def test_settings_are_quoted_for_the_shell_and_never_broken(run, capsys):
@@ -96,7 +114,9 @@ def test_does_not_show_the_token_that_opens_its_controls(run, capsys):
 
 def test_introduces_the_people_there_are(run, capsys):
     run("sandbox")
-    assert "\n  ada          may do everything\n  bob.builder  may read\n" in capsys.readouterr().out
+    assert (
+        "\n  ada          may do everything\n  bob.builder  may read\n" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -125,7 +145,10 @@ def test_a_hangup_that_is_ignored_stays_ignored(run):
 
 def test_what_is_to_be_corrected_is_said_one_by_one(run, capsys):
     status, _ = run("sandbox", end=refuse)
-    assert (status, capsys.readouterr().err) == (2, "peeringdb-oauth: this is wrong\npeeringdb-oauth: so is that\n")
+    assert (status, capsys.readouterr().err) == (
+        2,
+        "peeringdb-oauth: this is wrong\npeeringdb-oauth: so is that\n",
+    )
 
 
 def test_names_the_pip_line_when_the_command_line_is_not_installed(run, monkeypatch, capsys):

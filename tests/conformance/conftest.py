@@ -1,4 +1,6 @@
-"""An OpenID provider on loopback that does everything right, except for what a test tells it to do wrong."""
+"""An OpenID provider on loopback that does everything right, except for what a test
+tells it to do wrong.
+"""
 
 import base64
 import hashlib
@@ -22,7 +24,10 @@ CLIENT_ID = "conf-rs256"
 CLIENT_SECRET = "secret-rs256-0123456789abcdef0123456789"
 RECORDED_AT = "https://127.0.0.1:8443"
 KEYS_PATH = "/oauth2/.well-known/jwks.json"
-DOCUMENTS = {"openid-configuration": "discovery-oidc-oauth2", "oauth-authorization-server": "discovery-oauth-oauth2"}
+DOCUMENTS = {
+    "openid-configuration": "discovery-oidc-oauth2",
+    "oauth-authorization-server": "discovery-oauth-oauth2",
+}
 
 
 def b64(value):
@@ -56,12 +61,30 @@ def ec_key():
 
 def rsa_jwk(name, **changes):
     numbers = rsa_key(name).public_key().public_numbers()
-    return changed({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": name, "n": uint(numbers.n), "e": uint(numbers.e)}, changes)
+    return changed(
+        {
+            "kty": "RSA",
+            "use": "sig",
+            "alg": "RS256",
+            "kid": name,
+            "n": uint(numbers.n),
+            "e": uint(numbers.e),
+        },
+        changes,
+    )
 
 
 def ec_jwk():
     numbers = ec_key().public_key().public_numbers()
-    return {"kty": "EC", "use": "sig", "alg": "ES256", "crv": "P-256", "kid": "ec", "x": uint(numbers.x), "y": uint(numbers.y)}
+    return {
+        "kty": "EC",
+        "use": "sig",
+        "alg": "ES256",
+        "crv": "P-256",
+        "kid": "ec",
+        "x": uint(numbers.x),
+        "y": uint(numbers.y),
+    }
 
 
 def sign(alg, key, message):
@@ -70,7 +93,9 @@ def sign(alg, key, message):
         r, s = decode_dss_signature(ec_key().sign(message, ec.ECDSA(SHA256())))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
     if alg == "HS256":  # keyed with what everybody knows
-        public = rsa_key(key).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        public = (
+            rsa_key(key).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        )
         return hmac.digest(public, message, "sha256")
     return b"" if alg == "none" else rsa_key(key).sign(message, PKCS1v15(), SHA256())
 
@@ -79,8 +104,9 @@ def sign(alg, key, message):
 class Provider:
     """In the shape of PeeringDB, whose metadata it has.
 
-    What a test may change: ``key`` signs ID tokens; ``claims`` and ``header`` change them, ``tokens`` the token response and
-    ``profile`` the profile (``...`` leaves a member out). ``answers`` replaces whole answers by path: with a status, or a status,
+    What a test may change: ``key`` signs ID tokens; ``claims`` and ``header`` change
+    them, ``tokens`` the token response and ``profile`` the profile (``...`` leaves a
+    member out). ``answers`` replaces whole answers by path: with a status, or a status,
     content type and body, or None to hang up.
     """
 
@@ -89,7 +115,8 @@ class Provider:
     url: str = ""
     documents: dict = field(default_factory=dict)  # name -> metadata
     key: str = "one"
-    keys: list = field(default_factory=lambda: [rsa_jwk("one"), ec_jwk()])  # what is published
+    # what is published
+    keys: list = field(default_factory=lambda: [rsa_jwk("one"), ec_jwk()])
     claims: dict = field(default_factory=dict)
     header: dict = field(default_factory=dict)
     payload: str = "{"  # how it begins
@@ -98,7 +125,8 @@ class Provider:
     answers: dict = field(default_factory=dict)
     before_signing: object = None  # a function
     moved: dict = field(default_factory=dict)  # new path -> old path
-    codes: dict = field(default_factory=dict)  # code -> what the authorization request said
+    # code -> what the authorization request said
+    codes: dict = field(default_factory=dict)
     refresh_tokens: set = field(default_factory=set)
     access_tokens: set = field(default_factory=set)
     received: list = field(default_factory=list)  # paths
@@ -132,7 +160,9 @@ class Provider:
         return self.received.count(path)
 
     def authorize(self, request):
-        """What the browser does: go where the login starts, and come back with the callback's URL."""
+        """What the browser does: go where the login starts, and come back with the
+        callback's URL.
+        """
         parts = urlsplit(request.url)
         connection = http.client.HTTPConnection(parts.netloc, timeout=5)
         try:
@@ -154,14 +184,23 @@ class Provider:
         path = self.moved.get(path, path)
         if path in self.answers:
             answer = self.answers[path]
-            return answer if answer is None or isinstance(answer, tuple) else (answer, "text/html", "<h1>no</h1>")
+            return (
+                answer
+                if answer is None or isinstance(answer, tuple)
+                else (answer, "text/html", "<h1>no</h1>")
+            )
         name = path.removeprefix("/oauth2/.well-known/")
         if name in self.documents:
             return 200, "application/json", self.documents[name]
         page = {
             "/oauth2/authorize/": self._authorize,
             "/oauth2/token/": self._token,
-            KEYS_PATH: lambda _: (200, "application/json", {"keys": self.keys}, {"Cache-Control": "public, max-age=3600"}),
+            KEYS_PATH: lambda _: (
+                200,
+                "application/json",
+                {"keys": self.keys},
+                {"Cache-Control": "public, max-age=3600"},
+            ),
             "/foreign.json": lambda _: (200, "application/json", {"keys": [self.foreign_jwk]}),
             "/profile/v1": lambda _: self._profile(bearer),
         }.get(path)
@@ -208,7 +247,14 @@ class Provider:
         """A signed ID token, as wrong as it was told to be."""
         header = changed({"typ": "JWT", "alg": "RS256", "kid": self.key}, self.header)
         now = int(self.clock())
-        issued = {"iss": f"{self.url}/oauth2", "sub": "1", "aud": CLIENT_ID, "iat": now, "exp": now + 36000, "auth_time": now - 5}
+        issued = {
+            "iss": f"{self.url}/oauth2",
+            "sub": "1",
+            "aud": CLIENT_ID,
+            "iat": now,
+            "exp": now + 36000,
+            "auth_time": now - 5,
+        }
         payload = self.payload + json.dumps(changed(issued | more, self.claims))[1:]
         message = f"{b64(json.dumps(header).encode())}.{b64(payload.encode())}"
         return f"{message}.{b64(sign(header['alg'], self.key, message.encode()))}"
@@ -216,7 +262,13 @@ class Provider:
     def _profile(self, bearer):
         if bearer not in self.access_tokens:
             return 403, "text/html", ""
-        profile = {"id": 1, "name": "Ada Admin", "given_name": "Ada", "family_name": "Admin", "verified_user": True}
+        profile = {
+            "id": 1,
+            "name": "Ada Admin",
+            "given_name": "Ada",
+            "family_name": "Admin",
+            "verified_user": True,
+        }
         return 200, "application/json", profile | self.profile
 
 
@@ -236,7 +288,11 @@ def _handler_of(provider):
             status, content_type, body, *more = answer
             body = (body if isinstance(body, str) else json.dumps(body)).encode()
             self.send_response(status)
-            for name, value in {"Content-Type": content_type, "Content-Length": str(len(body)), **(more[0] if more else {})}.items():
+            for name, value in {
+                "Content-Type": content_type,
+                "Content-Length": str(len(body)),
+                **(more[0] if more else {}),
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
@@ -254,7 +310,9 @@ def provider(make_server, authority, clock, recording):
     provider = Provider(clock=clock, ca_file=authority.ca_file)
     provider.url = make_server(handler_of=lambda _: _handler_of(provider)).url
     provider.documents = {
-        name: json.loads(recording(recorded).body.replace(RECORDED_AT.encode(), provider.url.encode()))
+        name: json.loads(
+            recording(recorded).body.replace(RECORDED_AT.encode(), provider.url.encode()),
+        )
         for name, recorded in DOCUMENTS.items()
     }
     return provider

@@ -1,4 +1,6 @@
-"""Discovery through the whole client: PeeringDB's two documents merged, checked, and needed before an ID token is trusted."""
+"""Discovery through the whole client: PeeringDB's two documents merged, checked, and
+needed before an ID token is trusted.
+"""
 
 from dataclasses import asdict
 from urllib.parse import urlsplit
@@ -12,7 +14,10 @@ from peeringdb_oauth.metadata import ProviderMetadata
 OIDC, OAUTH = "openid-configuration", "oauth-authorization-server"
 PATHS = [f"/oauth2/.well-known/{name}" for name in (OIDC, OAUTH)]
 IN_BOTH = ["authorization_endpoint", "token_endpoint", "jwks_uri"]
-ENDPOINTS = [*((OIDC, name) for name in IN_BOTH), *((OAUTH, name) for name in (*IN_BOTH, "revocation_endpoint", "introspection_endpoint"))]
+ENDPOINTS = [
+    *((OIDC, name) for name in IN_BOTH),
+    *((OAUTH, name) for name in (*IN_BOTH, "revocation_endpoint", "introspection_endpoint")),
+]
 
 
 def discover(client):
@@ -20,7 +25,9 @@ def discover(client):
 
 
 def refuses_to_log_in(provider, client):
-    """What was wrong; in passing, that neither the client's secret nor the code was sent anywhere."""
+    """What was wrong; in passing, that neither the client's secret nor the code was
+    sent anywhere.
+    """
     with pytest.raises(PeeringDBOAuthError) as refused:
         provider.log_in(client)
     assert not any(path.startswith("/oauth2/token") for path in provider.received)
@@ -37,14 +44,22 @@ def test_logs_in_at_the_endpoints_that_the_documents_name(provider, client):
     provider.move(*IN_BOTH)
     discover(client)
     assert provider.log_in(client).claims.subject == "1"
-    assert provider.received == [*PATHS, "/authorization_endpoint", "/jwks_uri", "/token_endpoint", "/profile/v1"]
+    assert provider.received == [
+        *PATHS,
+        "/authorization_endpoint",
+        "/jwks_uri",
+        "/token_endpoint",
+        "/profile/v1",
+    ]
 
 
 @pytest.mark.parametrize("name", ["revocation_endpoint", "introspection_endpoint"])
 def test_takes_from_one_document_what_the_other_lacks(provider, client, name):
     assert name not in provider.documents[OIDC]
     provider.documents[OAUTH][name] = f"{provider.url}/moved/"
-    assert asdict(discover(client)) == asdict(ProviderMetadata.at(provider.url)) | {name: f"{provider.url}/moved/"}
+    assert asdict(discover(client)) == asdict(ProviderMetadata.at(provider.url)) | {
+        name: f"{provider.url}/moved/",
+    }
 
 
 @pytest.mark.parametrize("missing", [OIDC, OAUTH])
@@ -59,11 +74,14 @@ def test_asks_for_the_documents_once(provider, client):
     assert [provider.count(path) for path in PATHS] == [1, 1]
 
 
-# --- refusals, all before the code is used ----------------------------------------------------------------------------------------
+# --- refusals, all before the code is used --------------------------------------------
 
 
 @pytest.mark.parametrize("document", [OIDC, OAUTH])
-@pytest.mark.parametrize("issuer", ["https://attacker.example.net/oauth2", "{}/oauth2/", "{}", "{}/OAUTH2", "", None, ...])
+@pytest.mark.parametrize(
+    "issuer",
+    ["https://attacker.example.net/oauth2", "{}/oauth2/", "{}", "{}/OAUTH2", "", None, ...],
+)
 def test_refuses_a_document_of_another_issuer(provider, client, document, issuer):
     issuer = issuer.format(provider.url) if isinstance(issuer, str) else issuer
     provider.documents[document] = {"issuer": issuer} if issuer is not ... else {}
@@ -79,7 +97,10 @@ def test_refuses_documents_that_disagree(provider, client, name):
 
 
 @pytest.mark.parametrize(("document", "name"), ENDPOINTS)
-@pytest.mark.parametrize("host", ["https://attacker.example.net", "{}.example.net", "{}@attacker.example.net"])
+@pytest.mark.parametrize(
+    "host",
+    ["https://attacker.example.net", "{}.example.net", "{}@attacker.example.net"],
+)
 def test_refuses_endpoints_elsewhere(provider, client, document, name, host):
     path = urlsplit(provider.documents[document][name]).path
     provider.documents[document][name] = host.format(provider.url) + path

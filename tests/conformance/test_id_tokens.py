@@ -1,6 +1,7 @@
 """ID tokens that are wrong in one respect each, through the whole client.
 
-The cases of the OpenID Foundation's relying party plans (Basic, Config and Refresh, response type "code"), and those of RFC 8725.
+The cases of the OpenID Foundation's relying party plans (Basic, Config and Refresh,
+response type "code"), and those of RFC 8725.
 """
 
 import pytest
@@ -14,7 +15,10 @@ CLAIMS = {
     "missing sub": ("sub", {"sub": ...}),
     "wrong aud": ("aud", {"aud": "another-client"}),
     "missing aud": ("aud", {"aud": ...}),
-    "of another client, with us in the audience": ("azp", {"aud": ["another-client", "conf-rs256"], "azp": "another-client"}),
+    "of another client, with us in the audience": (
+        "azp",
+        {"aud": ["another-client", "conf-rs256"], "azp": "another-client"},
+    ),
     "of nobody knows which client": ("azp", {"aud": ["another-client", "conf-rs256"]}),
     "missing iat": ("iat", {"iat": ...}),
     "from the future": ("iat", {"iat": 1_000_061}),
@@ -77,7 +81,7 @@ def test_asks_for_no_profile_after_a_refusal(provider, client):
     assert (provider.count("/oauth2/token/"), provider.count("/profile/v1")) == (1, 0)
 
 
-# --- keys that come with the token ------------------------------------------------------------------------------------------------
+# --- keys that come with the token ----------------------------------------------------
 
 
 @WAYS
@@ -85,12 +89,15 @@ def test_asks_for_no_profile_after_a_refusal(provider, client):
 def test_takes_no_key_from_the_token_or_from_where_it_points(provider, client, way, name):
     value = provider.foreign_jwk if name == "jwk" else f"{provider.url}/foreign.json"
     for kid in ("one", "foreign"):
-        assert refusal(way, provider, client, {"key": "foreign", "header": {"kid": kid, name: value}}) == name
+        assert (
+            refusal(way, provider, client, {"key": "foreign", "header": {"kid": kid, name: value}})
+            == name
+        )
         provider.change(key="one", header={})
     assert provider.count("/foreign.json") == 0
 
 
-# --- the key set ------------------------------------------------------------------------------------------------------------------
+# --- the key set ----------------------------------------------------------------------
 
 
 @WAYS
@@ -117,11 +124,14 @@ def test_a_refresh_goes_without_an_id_token_of_who_knows_which_key(provider, cli
 
 @WAYS
 def test_passes_over_keys_that_it_cannot_use(provider, client, way):
-    provider.keys[:0] = [{"kty": "AKP", "alg": "ML-DSA-00", "kid": "pq", "pub": "AAAA"}, {"kty": "made-up", "kid": "x"}]
+    provider.keys[:0] = [
+        {"kty": "AKP", "alg": "ML-DSA-00", "kid": "pq", "pub": "AAAA"},
+        {"kty": "made-up", "kid": "x"},
+    ]
     way(provider, client, {})
 
 
-# --- what ties an ID token to a login ---------------------------------------------------------------------------------------------
+# --- what ties an ID token to a login -------------------------------------------------
 
 
 @pytest.mark.parametrize("nonce", ["n" * 43, ..., None])
@@ -130,13 +140,23 @@ def test_refuses_a_login_with_a_wrong_or_missing_nonce(provider, client, nonce):
 
 
 def test_verifies_a_nonce_that_it_is_given(provider, client):
-    assert client.verify_id_token(provider.issue_id_token(nonce="mine"), nonce="mine").nonce == "mine"
-    assert refusal(lambda: client.verify_id_token(provider.issue_id_token(nonce="other"), nonce="mine")) == "nonce"
+    assert (
+        client.verify_id_token(provider.issue_id_token(nonce="mine"), nonce="mine").nonce == "mine"
+    )
+    assert (
+        refusal(
+            lambda: client.verify_id_token(provider.issue_id_token(nonce="other"), nonce="mine"),
+        )
+        == "nonce"
+    )
 
 
 @pytest.mark.parametrize("way", [log_in, refresh])
 def test_refuses_the_at_hash_of_another_token(provider, client, way):
-    assert refusal(way, provider, client, {"claims": {"at_hash": "_ElQeHfn5RoKhk0G3tlpDw"}}) == "at_hash"
+    assert (
+        refusal(way, provider, client, {"claims": {"at_hash": "_ElQeHfn5RoKhk0G3tlpDw"}})
+        == "at_hash"
+    )
 
 
 @pytest.mark.parametrize("way", [log_in, refresh])
@@ -152,7 +172,7 @@ def test_refuses_a_login_without_an_id_token(provider, client):
     assert refusal(log_in, provider, client, {"tokens": {"id_token": ...}}) == "id_token"
 
 
-# --- size -------------------------------------------------------------------------------------------------------------------------
+# --- size -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("way", [log_in, refresh])
@@ -163,4 +183,6 @@ def test_refuses_an_oversized_id_token_with_the_whole_answer(provider, client, w
 
 
 def test_refuses_an_oversized_id_token(provider, client):
-    assert refusal(verify_id_token, provider, client, {"claims": {"name": "a" * 256 * 1024}}) == "size"
+    assert (
+        refusal(verify_id_token, provider, client, {"claims": {"name": "a" * 256 * 1024}}) == "size"
+    )

@@ -1,11 +1,20 @@
-"""The provider's keys through the whole client: when they are fetched, how often, and what becomes of everything while that fails."""
+"""The provider's keys through the whole client: when they are fetched, how often, and
+what becomes of everything while that fails.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
 
-from peeringdb_oauth.errors import InvalidIDToken, InvalidResponse, PeeringDBOAuthError, ProviderError, RateLimited, TransportError
+from peeringdb_oauth.errors import (
+    InvalidIDToken,
+    InvalidResponse,
+    PeeringDBOAuthError,
+    ProviderError,
+    RateLimited,
+    TransportError,
+)
 
 KEYS = "/oauth2/.well-known/jwks.json"
 LIFETIME = 3600  # seconds; what the provider's Cache-Control says
@@ -31,10 +40,13 @@ def is_unknown(client, id_token):
     return refused.value.check == "kid"
 
 
-# --- rotation ---------------------------------------------------------------------------------------------------------------------
+# --- rotation -------------------------------------------------------------------------
 
 
-AGES = pytest.mark.parametrize("age", [0, 60])  # seconds; of the keys that the client has, when there are new ones
+AGES = pytest.mark.parametrize(
+    "age",
+    [0, 60],
+)  # seconds; of the keys that the client has, when there are new ones
 
 
 @AGES
@@ -69,7 +81,7 @@ def test_a_key_that_was_withdrawn_is_no_longer_good(provider, client, clock):
     assert is_unknown(client, id_token)
 
 
-# --- how often --------------------------------------------------------------------------------------------------------------------
+# --- how often ------------------------------------------------------------------------
 
 
 def test_an_unknown_key_is_looked_for_at_most_once_a_minute(provider, client, clock):
@@ -98,7 +110,11 @@ def all_at_once(client, id_token):
 
 def test_many_threads_fetch_the_first_keys_once(provider, client):
     assert all_at_once(client, provider.issue_id_token()) == ["1"] * 20
-    assert provider.received == ["/oauth2/.well-known/openid-configuration", "/oauth2/.well-known/oauth-authorization-server", KEYS]
+    assert provider.received == [
+        "/oauth2/.well-known/openid-configuration",
+        "/oauth2/.well-known/oauth-authorization-server",
+        KEYS,
+    ]
 
 
 def test_many_threads_look_for_an_unknown_key_once(provider, client, clock):
@@ -109,7 +125,7 @@ def test_many_threads_look_for_an_unknown_key_once(provider, client, clock):
     assert provider.count(KEYS) == 2
 
 
-# --- while fetching fails ---------------------------------------------------------------------------------------------------------
+# --- while fetching fails -------------------------------------------------------------
 
 
 def test_a_failed_fetch_leaves_the_good_keys(provider, client, clock, failure):
@@ -131,7 +147,12 @@ def test_a_failed_look_for_an_unknown_key_leaves_the_good_keys(provider, client,
     assert client.verify_id_token(id_token).subject == "1"
 
 
-def test_a_login_without_keys_leaves_the_code_unused_and_can_be_repeated(provider, client, clock, failure):
+def test_a_login_without_keys_leaves_the_code_unused_and_can_be_repeated(
+    provider,
+    client,
+    clock,
+    failure,
+):
     request = client.authorization_request()
     callback = provider.authorize(request)
     provider.answers[KEYS] = failure[0]
@@ -141,7 +162,11 @@ def test_a_login_without_keys_leaves_the_code_unused_and_can_be_repeated(provide
     asked = len(provider.received)
     with pytest.raises(RateLimited) as limited:
         client.log_in(request, callback)
-    assert (limited.value.retry_after, len(provider.received), len(provider.codes)) == (10, asked, 1)
+    assert (limited.value.retry_after, len(provider.received), len(provider.codes)) == (
+        10,
+        asked,
+        1,
+    )
     provider.answers.clear()
     clock.now += 10
     assert client.log_in(request, callback).claims.subject == "1"

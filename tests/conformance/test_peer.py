@@ -1,4 +1,6 @@
-"""A certified provider that is not ours, panva's oidc-provider, and our client: over real sockets, by discovery."""
+"""A certified provider that is not ours, panva's oidc-provider, and our client: over
+real sockets, by discovery.
+"""
 
 import hashlib
 import os
@@ -20,21 +22,36 @@ from peeringdb_oauth.profile import Permission
 
 pytestmark = pytest.mark.server
 SCOPE = ("openid", "profile", "email", "networks", "amr")
-APPLICATION = {"client_id": "portal", "client_secret": "only-for-a-test", "redirect_uri": "https://portal.example.net/callback"}
+APPLICATION = {
+    "client_id": "portal",
+    "client_secret": "only-for-a-test",
+    "redirect_uri": "https://portal.example.net/callback",
+}
 
 
 def install(cache):
-    """The folder with the provider and its packages: installed once, and anew when one of its files changes."""
+    """The folder with the provider and its packages: installed once, and anew when one
+    of its files changes.
+    """
     files = sorted((Path(__file__).parent / "peer").iterdir())
     folder = cache / hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
     if folder.exists():
         return folder
     if not shutil.which("npm"):
-        pytest.fail("This needs Node.js 18 or later, and npm. On Debian or Ubuntu: sudo apt-get install nodejs npm")
+        pytest.fail(
+            "This needs Node.js 18 or later, and npm. On Debian or Ubuntu: sudo apt-get install"
+            " nodejs npm",
+        )
     unfinished = Path(tempfile.mkdtemp(dir=cache))
     for file in files:
         shutil.copy(file, unfinished)
-    npm = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=unfinished, capture_output=True, text=True, check=False)  # noqa: S607
+    npm = subprocess.run(
+        ["npm", "ci", "--no-audit", "--no-fund"],  # noqa: S607
+        cwd=unfinished,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if npm.returncode:
         pytest.fail(f"npm could not install oidc-provider: {npm.stderr}")
     return unfinished.rename(folder)
@@ -44,7 +61,9 @@ def install(cache):
 def peer(pytestconfig, tmp_path_factory):
     """The address of a running oidc-provider, which ends with its standard input."""
     folder = install(pytestconfig.cache.mkdir("oidc-provider"))
-    environment = {"PATH": os.environ["PATH"]} | {name.upper(): value for name, value in APPLICATION.items()}
+    environment = {"PATH": os.environ["PATH"]} | {
+        name.upper(): value for name, value in APPLICATION.items()
+    }
     errors = tmp_path_factory.mktemp("peer") / "stderr"
     with (
         errors.open("w") as stderr,
@@ -65,10 +84,15 @@ def peer(pytestconfig, tmp_path_factory):
 
 @pytest.fixture
 def make_peers_client(make_client, peer, authority):
-    """A client that has read the provider's metadata, which it does not look for at PeeringDB's paths."""
+    """A client that has read the provider's metadata, which it does not look for at
+    PeeringDB's paths.
+    """
 
     def make(**changes):
-        client = make_client(SimpleNamespace(url=peer, ca_file=authority.ca_file), **(APPLICATION | {"scope": SCOPE} | changes))
+        client = make_client(
+            SimpleNamespace(url=peer, ca_file=authority.ca_file),
+            **(APPLICATION | {"scope": SCOPE} | changes),
+        )
         client.run(exchange.discover(client.provider))
         return client
 
@@ -81,11 +105,16 @@ def client(make_peers_client):
 
 
 def browse(request):
-    """What the browser does: follow the redirects, with cookies, until one leads back to the application."""
+    """What the browser does: follow the redirects, with cookies, until one leads back
+    to the application.
+    """
     with requests.Session() as browser:
         url = request.url
         while not url.startswith(request.redirect_uri):
-            url = urljoin(url, browser.get(url, allow_redirects=False, timeout=5).headers["Location"])
+            url = urljoin(
+                url,
+                browser.get(url, allow_redirects=False, timeout=5).headers["Location"],
+            )
         return url
 
 
@@ -103,18 +132,30 @@ def test_finds_the_provider(peer, client):
 def test_logs_in(client, peer):
     request = client.authorization_request()
     callback = browse(request)
-    assert parse_qs(urlsplit(callback).query)["iss"] == [f"{peer}/oauth2"]  # RFC 9207, which PeeringDB does not have
+    assert parse_qs(urlsplit(callback).query)["iss"] == [
+        f"{peer}/oauth2",
+    ]  # RFC 9207, which PeeringDB does not have
     login = client.log_in(request, callback)
-    assert (login.user.id, login.user.email, login.user.verified_user) == (7, "ada@example.net", True)
+    assert (login.user.id, login.user.email, login.user.verified_user) == (
+        7,
+        "ada@example.net",
+        True,
+    )
     assert login.user.network(64500).manage_peering_sessions & Permission.UPDATE
-    assert (login.claims.subject, login.claims.nonce, login.claims.audience) == ("7", request.nonce, ("portal",))
+    assert (login.claims.subject, login.claims.nonce, login.claims.audience) == (
+        "7",
+        request.nonce,
+        ("portal",),
+    )
     assert login.claims["at_hash"]
     assert login.token.scope == SCOPE
     assert client.fetch_user(login.token.access_token) == login.user
 
 
 def test_verifies_the_id_token_later(client, login):
-    assert dict(client.verify_id_token(login.token.id_token, nonce=login.claims.nonce, max_age=60)) == dict(login.claims)
+    assert dict(
+        client.verify_id_token(login.token.id_token, nonce=login.claims.nonce, max_age=60),
+    ) == dict(login.claims)
     with pytest.raises(InvalidIDToken) as refused:
         client.verify_id_token(login.token.id_token, nonce="n" * 43)
     assert refused.value.check == "nonce"
@@ -154,7 +195,7 @@ def test_revokes(client, login):
     assert refused.value.error == "invalid_grant"
 
 
-# --- what it refuses us, and we refuse --------------------------------------------------------------------------------------------
+# --- what it refuses us, and we refuse ------------------------------------------------
 
 
 def test_a_code_is_only_for_who_has_the_verifier(client):
@@ -183,7 +224,9 @@ def test_a_wrong_secret_is_refused(make_peers_client):
 
 def test_a_callback_of_another_issuer_is_refused(client, peer):
     request = client.authorization_request()
-    callback = {name: values[0] for name, values in parse_qs(urlsplit(browse(request)).query).items()}
+    callback = {
+        name: values[0] for name, values in parse_qs(urlsplit(browse(request)).query).items()
+    }
     with pytest.raises(InvalidResponse) as refused:
         client.log_in(request, callback | {"iss": f"{peer}/oauth3"})
     assert refused.value.check == "iss"

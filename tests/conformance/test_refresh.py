@@ -1,4 +1,6 @@
-"""Refreshed ID tokens through the whole client (OpenID Connect Core 12.2), and refreshes while there are no keys."""
+"""Refreshed ID tokens through the whole client (OpenID Connect Core 12.2), and
+refreshes while there are no keys.
+"""
 
 import pytest
 
@@ -34,7 +36,12 @@ def test_a_refresh_may_bring_no_id_token(provider, client, login):
 
 @pytest.mark.parametrize(
     "claims",
-    [{"iss": "https://attacker.example.net/oauth2"}, {"sub": "2"}, {"aud": "another-client"}, {"azp": "another-client"}],
+    [
+        {"iss": "https://attacker.example.net/oauth2"},
+        {"sub": "2"},
+        {"aud": "another-client"},
+        {"azp": "another-client"},
+    ],
     ids=lambda claims: next(iter(claims)),
 )
 def test_refuses_a_refreshed_id_token_with_a_wrong_claim(provider, client, login, claims):
@@ -57,7 +64,13 @@ def test_refuses_a_refreshed_id_token_with_a_wrong_claim(provider, client, login
     ],
     ids=["503", "no answer", "404", "HTML", "no keys", "no metadata", "metadata of another issuer"],
 )
-def test_a_refresh_without_keys_keeps_the_tokens_and_drops_the_id_token(provider, login, restarted, path, answer):
+def test_a_refresh_without_keys_keeps_the_tokens_and_drops_the_id_token(
+    provider,
+    login,
+    restarted,
+    path,
+    answer,
+):
     provider.answers[path] = answer
     token = restarted.refresh(login.token)
     assert token.id_token is None

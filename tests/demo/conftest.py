@@ -1,4 +1,6 @@
-"""A sandbox and the three portals for all, each in a process of its own, and visitors who go there over HTTP."""
+"""A sandbox and the three portals for all, each in a process of its own, and visitors
+who go there over HTTP.
+"""
 
 import logging
 import re
@@ -38,11 +40,23 @@ class Visitor:
         self.form = {}  # the hidden fields of the forms on the page that was last seen
 
     def get(self, path, **arguments):
-        return self._read(self.browser.get(f"{self.portal.url}{path}", allow_redirects=False, timeout=30, **arguments))
+        return self._read(
+            self.browser.get(
+                f"{self.portal.url}{path}",
+                allow_redirects=False,
+                timeout=30,
+                **arguments,
+            ),
+        )
 
     def post(self, path, **fields):
         """Press a button, with the token of the form unless another is given."""
-        answer = self.browser.post(f"{self.portal.url}{path}", self.form | fields, allow_redirects=False, timeout=30)
+        answer = self.browser.post(
+            f"{self.portal.url}{path}",
+            self.form | fields,
+            allow_redirects=False,
+            timeout=30,
+        )
         return self._read(answer)
 
     def json(self, path):
@@ -63,7 +77,10 @@ class Visitor:
     def _read(self, answer):
         """An answer, with its text as a person reads it."""
         answer.words = " ".join(unescape(re.sub("<[^>]+>", " ", answer.text)).split())
-        fields = re.findall(r'<input type="hidden" name="(\w*csrf\w*)" value="([^"]*)">', answer.text)
+        fields = re.findall(
+            r'<input type="hidden" name="(\w*csrf\w*)" value="([^"]*)">',
+            answer.text,
+        )
         if fields:
             self.form = dict(fields)
         return answer
@@ -83,7 +100,9 @@ def pdb(database):
 
 @pytest.fixture
 def issued(database):
-    """``issued()``: every token that PeeringDB has issued; ``issued(alive=True)``: those that open something."""
+    """``issued()``: every token that PeeringDB has issued; ``issued(alive=True)``:
+    those that open something.
+    """
     from reading import issued  # noqa: PLC0415 - found since the lines above
 
     return partial(issued, database)

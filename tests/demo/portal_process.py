@@ -1,6 +1,8 @@
-"""A portal in a process of its own, as people run one: Django's settings are for a whole process, and so is the time.
+"""A portal in a process of its own, as people run one: Django's settings are for a
+whole process, and so is the time.
 
-Imported, `PortalProcess` starts one. Run, this is that process: it gets its configuration, and then the time, on standard input.
+Imported, `PortalProcess` starts one. Run, this is that process: it gets its
+configuration, and then the time, on standard input.
 """
 
 import json
@@ -16,7 +18,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 class PortalProcess:
-    """A running portal, registered at a sandbox. ``url``: where it answers; ``members``: its database.
+    """A running portal, registered at a sandbox. ``url``: where it answers;
+    ``members``: its database.
 
     ``settings`` replace those of `ClientConfig` that would work.
     """
@@ -24,9 +27,17 @@ class PortalProcess:
     def __init__(self, framework, pdb, *, certificate=None, **settings):
         self.framework = framework
         command = [sys.executable, "-W", "error", __file__, framework, *(certificate or ())]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ourselves
+        self._process = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self._hear()}"
-        application = pdb.register(f"{self.url}/login/peeringdb/callback", name="Example-IX peering portal")
+        application = pdb.register(
+            f"{self.url}/login/peeringdb/callback",
+            name="Example-IX peering portal",
+        )
         works = {
             "client_id": application.client_id,
             "client_secret": application.client_secret,

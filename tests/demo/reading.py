@@ -1,4 +1,6 @@
-"""What somebody can read without a key: in cookies as they are, and in PeeringDB's own database, to know what to look for."""
+"""What somebody can read without a key: in cookies as they are, and in PeeringDB's own
+database, to know what to look for.
+"""
 
 import re
 import sqlite3
@@ -10,7 +12,9 @@ from urllib.parse import unquote
 
 
 def readable(values):
-    """Everything that can be made of cookies: their values, and each part of them decoded and inflated, in one text."""
+    """Everything that can be made of cookies: their values, and each part of them
+    decoded and inflated, in one text.
+    """
     found = []
     for value in map(unquote, values):
         found.append(value)
@@ -25,14 +29,29 @@ def readable(values):
 
 
 def challenges(text):
-    """The S256 challenge (RFC 7636 section 4.2) of everything in a text that could be a verifier of 43 characters."""
-    words = {run[at:][:43] for run in re.findall("[A-Za-z0-9_.~-]{43,}", text) for at in range(len(run) - 42)}
-    return {urlsafe_b64encode(sha256(word.encode()).digest()).rstrip(b"=").decode() for word in words}
+    """The S256 challenge (RFC 7636 section 4.2) of everything in a text that could be a
+    verifier of 43 characters.
+    """
+    words = {
+        run[at:][:43]
+        for run in re.findall("[A-Za-z0-9_.~-]{43,}", text)
+        for at in range(len(run) - 42)
+    }
+    return {
+        urlsafe_b64encode(sha256(word.encode()).digest()).rstrip(b"=").decode() for word in words
+    }
 
 
 def issued(database, *, alive=False):
-    """Every access and refresh token that a sandbox has issued; with ``alive`` those only that open something."""
+    """Every access and refresh token that a sandbox has issued; with ``alive`` those
+    only that open something.
+    """
     with closing(sqlite3.connect(database)) as connection:
         access = connection.execute("SELECT token FROM oauth2_provider_accesstoken").fetchall()
-        refresh = connection.execute("SELECT token, revoked FROM oauth2_provider_refreshtoken").fetchall()
-    return [*(token for (token,) in access), *(token for token, revoked in refresh if not (alive and revoked))]
+        refresh = connection.execute(
+            "SELECT token, revoked FROM oauth2_provider_refreshtoken",
+        ).fetchall()
+    return [
+        *(token for (token,) in access),
+        *(token for token, revoked in refresh if not (alive and revoked)),
+    ]

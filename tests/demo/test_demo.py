@@ -18,7 +18,14 @@ COMMAND = [sys.executable, "-W", "error", demo.__file__]
 
 
 def start(command, environment=None):
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)  # noqa: S603 - what is tested
+    return subprocess.run(  # noqa: S603
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+    )
 
 
 def run(*arguments):
@@ -92,14 +99,23 @@ def test_runs_until_interrupted_and_leaves_nothing_behind(monkeypatch, tmp_path,
         monkeypatch.delenv(display, raising=False)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     command = [*COMMAND, "--framework", framework]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - what is tested
+    with subprocess.Popen(  # noqa: S603
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         try:
             said = ""
             for line in process.stdout:
                 said += line
                 if "Ctrl-C" in line:
                     break
-            portal, pdb = re.search(r"portal +(\S+)", said)[1], re.search(r"PeeringDB +(\S+)", said)[1]
+            portal, pdb = (
+                re.search(r"portal +(\S+)", said)[1],
+                re.search(r"PeeringDB +(\S+)", said)[1],
+            )
             assert "Log in with PeeringDB" in requests.get(portal, timeout=10).text
             assert requests.get(pdb, timeout=10).ok
             process.send_signal(number)
@@ -155,7 +171,10 @@ def test_an_outage_of_everything_is_told(pdb):
 def test_an_outage_between_portal_and_peeringdb_is_told(pdb):
     with demo.running_portal(pdb) as portal:
         pdb.fault("outage", path="/oauth2/token/", times=1)
-        with pytest.raises(demo.LoginFailed, match=r"answers 502, PeeringDB is not available: .*503"):
+        with pytest.raises(
+            demo.LoginFailed,
+            match=r"answers 502, PeeringDB is not available: .*503",
+        ):
             demo.log_in(pdb, portal, "member")
 
 
@@ -197,7 +216,11 @@ def test_each_portal_also_starts_by_itself(tmp_path, command):
         "REDIRECT_URI": "https://portal.example.net/login/peeringdb/callback",
     }
     environment = {f"PEERINGDB_OAUTH_{name}": value for name, value in settings.items()}
-    more = {"PYTHONPATH": EXAMPLES, "DJANGO_SETTINGS_MODULE": "portal_django.settings", "EXCHANGE_DATABASE": str(tmp_path / "exchange")}
+    more = {
+        "PYTHONPATH": EXAMPLES,
+        "DJANGO_SETTINGS_MODULE": "portal_django.settings",
+        "EXCHANGE_DATABASE": str(tmp_path / "exchange"),
+    }
     ended = start([sys.executable, *command], environment | more)
     assert ended.returncode == 0, ended.stderr
 
@@ -205,7 +228,11 @@ def test_each_portal_also_starts_by_itself(tmp_path, command):
 @pytest.mark.parametrize("missing", ["requests", "flask"])
 def test_names_what_is_not_installed(missing):
     program = (
-        f"import sys, runpy; sys.modules['{missing}'] = None; sys.argv = ['demo']; runpy.run_path({demo.__file__!r}, run_name='__main__')"
+        f"import sys, runpy; sys.modules['{missing}'] = None; sys.argv = ['demo'];"
+        f" runpy.run_path({demo.__file__!r}, run_name='__main__')"
     )
     ended = start([sys.executable, "-c", program], {"PYTHONPATH": EXAMPLES})
-    assert (ended.returncode, ended.stderr) == (1, f"demo: {missing} is not installed: `make demo` sets everything up\n")
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        f"demo: {missing} is not installed: `make demo` sets everything up\n",
+    )

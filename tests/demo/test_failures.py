@@ -6,7 +6,14 @@ import pytest
 
 pytestmark = pytest.mark.server
 
-PAGES = ("/", "/login/peeringdb", "/login/peeringdb/callback", "/me", "/nowhere", "/static/portal.css")
+PAGES = (
+    "/",
+    "/login/peeringdb",
+    "/login/peeringdb/callback",
+    "/me",
+    "/nowhere",
+    "/static/portal.css",
+)
 
 
 def test_every_answer_has_the_security_headers(visitor):
@@ -82,12 +89,25 @@ def test_a_login_that_took_too_long(visitor, portal):
 
 
 def test_a_callback_that_makes_no_sense(visitor):
-    for query in ("", "&code=", "&code=a&code=b", "&code=a&error=access_denied", "&code=a&iss=https://elsewhere.example.net"):
-        [state] = parse_qs(urlsplit(visitor.get("/login/peeringdb").headers["Location"]).query)["state"]
-        assert visitor.get(f"/login/peeringdb/callback?state={state}{query}").status_code == 400, query
+    for query in (
+        "",
+        "&code=",
+        "&code=a&code=b",
+        "&code=a&error=access_denied",
+        "&code=a&iss=https://elsewhere.example.net",
+    ):
+        [state] = parse_qs(urlsplit(visitor.get("/login/peeringdb").headers["Location"]).query)[
+            "state"
+        ]
+        assert visitor.get(f"/login/peeringdb/callback?state={state}{query}").status_code == 400, (
+            query
+        )
 
 
-@pytest.mark.parametrize(("kind", "said"), [("outage", "503"), ("error_500", "500"), ("cut", "connection")])
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("outage", "503"), ("error_500", "500"), ("cut", "connection")],
+)
 def test_peeringdb_is_not_available(visitor, pdb, kind, said):
     callback = visitor.callback("member")
     pdb.fault(kind, times=1)

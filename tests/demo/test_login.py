@@ -23,8 +23,14 @@ def test_a_login_ends_where_it_was_asked_for(visitor):
 
 
 def test_two_logins_at_a_time_both_end_where_they_were_asked_for(visitor):
-    callbacks = [visitor.callback("member", visitor.get(f"/networks/{asn}/").headers["Location"]) for asn in (64500, 64501)]
-    assert [visitor.get(callback).headers["Location"] for callback in reversed(callbacks)] == ["/networks/64501/", "/networks/64500/"]
+    callbacks = [
+        visitor.callback("member", visitor.get(f"/networks/{asn}/").headers["Location"])
+        for asn in (64500, 64501)
+    ]
+    assert [visitor.get(callback).headers["Location"] for callback in reversed(callbacks)] == [
+        "/networks/64501/",
+        "/networks/64500/",
+    ]
 
 
 def test_nothing_is_set_before_somebody_logs_in(visitor):
@@ -34,7 +40,10 @@ def test_nothing_is_set_before_somebody_logs_in(visitor):
 def test_tokens_and_verifiers_cannot_be_read(visitor, issued):
     location = visitor.get("/login/peeringdb").headers["Location"]
     pending = readable(cookie.value for cookie in visitor.browser.cookies)
-    seen = [visitor.log_in("limited"), *(visitor.get(path) for path in ("/networks/", "/me", "/nowhere"))]
+    seen = [
+        visitor.log_in("limited"),
+        *(visitor.get(path) for path in ("/networks/", "/me", "/nowhere")),
+    ]
     kept = readable(cookie.value for cookie in visitor.browser.cookies)
     given_away = "".join(f"{answer.headers}{answer.text}" for answer in seen) + kept
     assert len(issued()) == 2
@@ -65,7 +74,10 @@ def test_whoever_knew_the_session_before_the_login_is_not_logged_in_with_it(visi
 def test_another_account_makes_peeringdb_ask_again(visitor):
     link = re.search(r'<a href="([^"]+)">Use another PeeringDB account', visitor.get("/").text)[1]
     locations = [visitor.get(path).headers["Location"] for path in ("/login/peeringdb", link)]
-    assert [parse_qs(urlsplit(location).query).get("prompt") for location in locations] == [None, ["login"]]
+    assert [parse_qs(urlsplit(location).query).get("prompt") for location in locations] == [
+        None,
+        ["login"],
+    ]
 
 
 def test_logging_out_revokes_the_tokens(visitor, issued):
@@ -103,7 +115,12 @@ def test_a_second_login_ends_the_first(visitor, issued):
         ("nonets", "PeeringDB lists no network for you"),
     ],
 )
-def test_people_who_may_not_enter_are_told_why_and_nothing_of_them_is_kept(visitor, issued, person, reason):
+def test_people_who_may_not_enter_are_told_why_and_nothing_of_them_is_kept(
+    visitor,
+    issued,
+    person,
+    reason,
+):
     answer = visitor.log_in(person)
     assert answer.status_code == 403
     assert reason in answer.words

@@ -11,8 +11,15 @@ pytestmark = pytest.mark.server
 
 
 def somebody(*asns, id_=1, verified_user=True, verified_email=True, perms=1):
-    networks = tuple(Network(id=asn, asn=asn, name=f"Net {asn}", perms=Permission(perms)) for asn in asns)
-    return User(id=id_, verified_user=verified_user, verified_email=verified_email, networks=networks)
+    networks = tuple(
+        Network(id=asn, asn=asn, name=f"Net {asn}", perms=Permission(perms)) for asn in asns
+    )
+    return User(
+        id=id_,
+        verified_user=verified_user,
+        verified_email=verified_email,
+        networks=networks,
+    )
 
 
 @pytest.fixture
@@ -31,7 +38,8 @@ def asns(members, user):
     [
         ((64500,), [64500]),
         ((64499, 64501, 64500), [64500, 64501]),
-        ((65550, 64510, 64511, 64500), [64500]),  # the first one is as good or bad as the others
+        # the first one is as good or bad as the others
+        ((65550, 64510, 64511, 64500), [64500]),
         ((4_200_000_001, 4_200_000_300), [4_200_000_001]),
     ],
 )
@@ -45,14 +53,23 @@ def test_a_login_links_active_members_that_opted_in(members, networks, linked):
 @pytest.mark.parametrize(
     ("user", "reason"),
     [
-        (somebody(65550), "AS65550 does not let its people in with PeeringDB: its contacts can switch that on"),
+        (
+            somebody(65550),
+            "AS65550 does not let its people in with PeeringDB: its contacts can switch that on",
+        ),
         (somebody(64510), "AS64510 is suspended at Example-IX: ask our support"),
         (somebody(64511), "AS64511 is no longer a member of Example-IX"),
-        (somebody(64510, 65550), "AS64510 is suspended at Example-IX.*; AS65550 does not let its people in"),
+        (
+            somebody(64510, 65550),
+            "AS64510 is suspended at Example-IX.*; AS65550 does not let its people in",
+        ),
         (somebody(64499), "none of your networks is a member of Example-IX"),
         (somebody(), "PeeringDB lists no network for you"),
         (somebody(64500, verified_user=False), "has not verified your account"),
-        (somebody(64500, verified_email=False), "did not say whether your email address is confirmed"),
+        (
+            somebody(64500, verified_email=False),
+            "did not say whether your email address is confirmed",
+        ),
         (somebody(64500, perms=0), "AS64500: you may not read this network"),
     ],
 )
@@ -167,7 +184,9 @@ def test_whoever_loses_the_right_acts_no_longer(visitor, pdb):
     assert answer.status_code == 403
     assert "You are not affiliated with AS64501 at PeeringDB" in answer.words
     pdb.change("orgadmin", networks={64500: 15, 64501: 15})
-    assert "You have not chosen yet" in visitor.get("/port/").words  # what was lost does not come back by itself
+    assert (
+        "You have not chosen yet" in visitor.get("/port/").words
+    )  # what was lost does not come back by itself
 
 
 def test_nobody_acts_for_a_member_that_was_suspended_meanwhile(visitor, portal):
@@ -205,7 +224,10 @@ def test_a_port_needs_a_second_factor_which_is_asked_for_once(visitor):
     visitor.post("/act-as/", asn="64500")
     asked = visitor.get("/port/").headers["Location"]
     assert asked == "/login/peeringdb?next=/port/&prompt=login"
-    assert visitor.get(visitor.callback("orgadmin", asked, second_factor="backup")).headers["Location"] == "/port/"
+    assert (
+        visitor.get(visitor.callback("orgadmin", asked, second_factor="backup")).headers["Location"]
+        == "/port/"
+    )
     answer = visitor.get("/port/")
     assert answer.status_code == 403
     assert "You logged in without a second factor" in answer.words

@@ -36,16 +36,23 @@ def test_rights_are_told_in_words(perms, sessions, may, may_not):
         perms=Permission(perms),
         manage_peering_sessions=None if sessions is None else Permission(sessions),
     )
-    assert in_words(User(id=1, verified_user=True, verified_email=True, networks=(network,)), network) == (may, may_not)
+    assert in_words(
+        User(id=1, verified_user=True, verified_email=True, networks=(network,)),
+        network,
+    ) == (may, may_not)
 
 
 def test_the_page_tells_each_network_and_its_rights(visitor):
     visitor.log_in("limited")
     page = visitor.get("/networks/")
     assert in_page(page, 64500).startswith(
-        "AS64500 Example Net One Member You may read , update , create entries , delete , manage peering sessions"
+        "AS64500 Example Net One Member You may read , update , create entries , delete , manage"
+        " peering sessions",
     )
-    assert "You may read , manage peering sessions but not update , create entries , delete" in in_page(page, 64501)
+    assert (
+        "You may read , manage peering sessions but not update , create entries , delete"
+        in in_page(page, 64501)
+    )
     assert "limited@example.net" in page.words
     assert "Member without PeeringDB login" in in_page(page, 65550)
     assert in_page(page, 65550).endswith("Request peering for AS65550")
@@ -54,7 +61,10 @@ def test_the_page_tells_each_network_and_its_rights(visitor):
 def test_a_network_has_a_page_for_its_people(visitor):
     visitor.log_in("limited")
     answer = visitor.get("/networks/65550/")
-    assert "Example Net Four Byte Ünïcode At Example-IX: Member without PeeringDB login You may read" in answer.words
+    assert (
+        "Example Net Four Byte Ünïcode At Example-IX: Member without PeeringDB login You may read"
+        in answer.words
+    )
     assert "Act as AS65550" not in answer.words
     assert "Act as AS64501" in visitor.get("/networks/64501/").words
 
@@ -111,7 +121,10 @@ def test_rights_that_ended_after_the_page_was_made_do_not_count(visitor, pdb):
 def test_changed_rights_show_at_once(visitor, pdb):
     visitor.log_in("member")
     pdb.change("member", networks={64501: 3})
-    assert "You may read , update , manage peering sessions but not" in in_page(visitor.get("/networks/"), 64501)
+    assert "You may read , update , manage peering sessions but not" in in_page(
+        visitor.get("/networks/"),
+        64501,
+    )
 
 
 @pytest.fixture
@@ -119,7 +132,10 @@ def find(tmp_path):
     """``find(q=..., page=...)``: what somebody with 300 networks is shown."""
     members = Members(str(tmp_path / "exchange.sqlite3"))
     members.create(MEMBERS)
-    networks = tuple(Network(id=i, asn=4_200_000_000 + i, name=f"Example Net {i:03}", perms=Permission.READ) for i in range(1, 301))
+    networks = tuple(
+        Network(id=i, asn=4_200_000_000 + i, name=f"Example Net {i:03}", perms=Permission.READ)
+        for i in range(1, 301)
+    )
     return lambda **query: networks_page(members, User(id=1, networks=networks), query)
 
 
@@ -140,7 +156,10 @@ def test_a_long_list_can_be_searched(find, query, found, count):
     assert (len(page["rows"]), page["count"]) == (found, count)
 
 
-@pytest.mark.parametrize(("page", "first"), [("0", 1), ("-3", 1), ("x", 1), ("²", 1), ("", 1), ("9" * 30, 1), ("2", 26), ("999999", 276)])
+@pytest.mark.parametrize(
+    ("page", "first"),
+    [("0", 1), ("-3", 1), ("x", 1), ("²", 1), ("", 1), ("9" * 30, 1), ("2", 26), ("999999", 276)],
+)
 def test_any_page_number_is_some_page(find, page, first):
     assert find(page=page)["rows"][0].asn == 4_200_000_000 + first
 
@@ -148,7 +167,10 @@ def test_any_page_number_is_some_page(find, page, first):
 def test_pages_lead_to_each_other(find):
     page = find(q="net 1", page="3")
     assert [link.number for link in page["page_links"] if link.current] == [3]
-    assert (page["previous_page"].url, page["next_page"].url) == ("/networks/?q=net+1&page=2", "/networks/?q=net+1&page=4")
+    assert (page["previous_page"].url, page["next_page"].url) == (
+        "/networks/?q=net+1&page=2",
+        "/networks/?q=net+1&page=4",
+    )
     assert find(page="1")["previous_page"] is None
     assert find(page="12")["next_page"] is None
     assert find(q="net 042")["page_links"] == []
@@ -161,7 +183,9 @@ def numbers(answer):
 def test_three_hundred_networks_come_in_pages_and_can_be_searched(visitor):
     visitor.log_in("manynets")
     pages = [visitor.get(f"/networks/?page={page}") for page in range(1, 13)]
-    assert [asn for page in pages for asn in numbers(page)] == [4_200_000_000 + i for i in range(1, 301)]
+    assert [asn for page in pages for asn in numbers(page)] == [
+        4_200_000_000 + i for i in range(1, 301)
+    ]
     assert "300 networks, page 12 of 12" in pages[-1].words
     links = re.findall(r'href="(/networks/\?[^"]+page=12)"', pages[0].text.replace("&amp;", "&"))
     assert numbers(visitor.get(links[0])) == numbers(pages[-1])

@@ -26,8 +26,15 @@ def pdb():
 def start(pdb, monkeypatch):
     """``start(old, new)``: the page's application, with a change; a client of it."""
     registered = pdb.register(CALLBACK)
-    settings = {"PEERINGDB": pdb.url, "PEERINGDB_CLIENT_ID": registered.client_id, "PEERINGDB_CLIENT_SECRET": registered.client_secret}
-    for name, value in settings.items() | {"SECRET_KEY": "only-for-tests", "REQUESTS_CA_BUNDLE": pdb.ca_file}.items():
+    settings = {
+        "PEERINGDB": pdb.url,
+        "PEERINGDB_CLIENT_ID": registered.client_id,
+        "PEERINGDB_CLIENT_SECRET": registered.client_secret,
+    }
+    for name, value in (
+        settings.items()
+        | {"SECRET_KEY": "only-for-tests", "REQUESTS_CA_BUNDLE": pdb.ca_file}.items()
+    ):
         monkeypatch.setenv(name, value)
 
     def start(old="", new=""):
@@ -46,7 +53,10 @@ def begin(client):
 
 
 def come_back(client, callback):
-    return client.get(callback.removeprefix("https://app.example.net"), base_url="https://app.example.net")
+    return client.get(
+        callback.removeprefix("https://app.example.net"),
+        base_url="https://app.example.net",
+    )
 
 
 def test_logs_in_and_reads_the_profile(start, pdb):
@@ -55,7 +65,10 @@ def test_logs_in_and_reads_the_profile(start, pdb):
     assert answer.json == {"id": 3, "asns": [64500, 64501, 65550]}
 
 
-@pytest.mark.parametrize(("person", "reason"), [("unverified", "has not verified your account"), ("emailunconf", "is not confirmed")])
+@pytest.mark.parametrize(
+    ("person", "reason"),
+    [("unverified", "has not verified your account"), ("emailunconf", "is not confirmed")],
+)
 def test_refuses_who_is_not_verified(start, pdb, person, reason):
     client, _ = start()
     answer = come_back(client, pdb.log_in(person, begin(client)))

@@ -1,4 +1,6 @@
-"""Apache with mod_auth_openidc, configured as docs/other-software.md has it, before an application of ours."""
+"""Apache with mod_auth_openidc, configured as docs/other-software.md has it, before an
+application of ours.
+"""
 
 import json
 import re
@@ -20,7 +22,16 @@ pytestmark = pytest.mark.server
 
 PAGE = Path(__file__).parents[2] / "docs" / "other-software.md"
 MODULES = Path("/usr/lib/apache2/modules")
-NEEDED = ("mpm_event", "authn_core", "authz_core", "authz_user", "auth_openidc", "headers", "proxy", "proxy_http")
+NEEDED = (
+    "mpm_event",
+    "authn_core",
+    "authz_core",
+    "authz_user",
+    "auth_openidc",
+    "headers",
+    "proxy",
+    "proxy_http",
+)
 SERVER = """
 ServerRoot {directory}
 ServerName 127.0.0.1
@@ -66,8 +77,12 @@ class Site:
         page = self._page(registered)
         assert without in page
         page = page.replace(without, "") if without else page
-        (self._directory / "httpd.conf").write_text(modules + SERVER.format(directory=self._directory, address=self.address) + page)
-        self._process = subprocess.Popen(["apache2", "-DFOREGROUND", "-f", self._directory / "httpd.conf"])  # noqa: S603, S607
+        (self._directory / "httpd.conf").write_text(
+            modules + SERVER.format(directory=self._directory, address=self.address) + page,
+        )
+        self._process = subprocess.Popen(  # noqa: S603
+            ["apache2", "-DFOREGROUND", "-f", self._directory / "httpd.conf"],  # noqa: S607
+        )
 
     def _page(self, registered):
         """The configuration in the page, with the names that are different here."""
@@ -112,7 +127,9 @@ class Site:
 
 @pytest.fixture
 def start(pdb, application):
-    """``start(without="OIDC...")``: the site, perhaps without a line of its configuration."""
+    """``start(without="OIDC...")``: the site, perhaps without a line of its
+    configuration.
+    """
     sites = []
 
     def start(**changes):
@@ -133,8 +150,16 @@ def test_verified_person_reaches_the_application_with_their_networks(start, appl
     assert start().log_in("limited").status_code == 200
     headers = application.received[0].headers
     user = json.loads(headers["oidc_userinfo_json"])
-    assert (headers["x-remote-user"], user["verified_user"], user["email_verified"]) == ("3", True, True)
-    assert [(network["asn"], network["perms"]) for network in user["networks"]] == [(64500, 15), (64501, 1), (65550, 3)]
+    assert (headers["x-remote-user"], user["verified_user"], user["email_verified"]) == (
+        "3",
+        True,
+        True,
+    )
+    assert [(network["asn"], network["perms"]) for network in user["networks"]] == [
+        (64500, 15),
+        (64501, 1),
+        (65550, 3),
+    ]
 
 
 def test_access_token_does_not_reach_the_application(start, application):

@@ -1,4 +1,6 @@
-"""One small application in three frameworks. It logs in with a `Client` and nothing else of ours; its cookies are as in production."""
+"""One small application in three frameworks. It logs in with a `Client` and nothing
+else of ours; its cookies are as in production.
+"""
 
 import os
 import secrets
@@ -19,13 +21,23 @@ with warnings.catch_warnings():
 
 
 class Portal:
-    """Says at ``/`` who is logged in, and refuses a callback that comes by the wrong scheme or without the cookie of its login.
+    """Says at ``/`` who is logged in, and refuses a callback that comes by the wrong
+    scheme or without the cookie of its login.
 
-    ``mfa``: whoever came without a second factor is sent back for one, once. ``after_login``: where a login leads. ``asked_for``: each
-    request, as it arrived.
+    ``mfa``: whoever came without a second factor is sent back for one, once.
+    ``after_login``: where a login leads. ``asked_for``: each request, as it arrived.
     """
 
-    def __init__(self, config, *, https_only=False, mfa=False, login="/login/peeringdb", start_method="GET", after_login="/"):
+    def __init__(
+        self,
+        config,
+        *,
+        https_only=False,
+        mfa=False,
+        login="/login/peeringdb",
+        start_method="GET",
+        after_login="/",
+    ):
         self.client, self.scheme = Client(config), urlsplit(config.redirect_uri).scheme
         self.https_only, self.mfa, self.after_login = https_only, mfa, after_login
         self.login, self.start_page = login, (start_method, login)
@@ -34,12 +46,21 @@ class Portal:
     def answer(self, method, url, cookies):
         """Status, text or location, and a cookie's name and value to set."""
         parts = urlsplit(url)
-        self.asked_for.append(f"{method} {parts.scheme}://{parts.netloc}{parts.path}" + ("?again" if parts.query == "again" else ""))
+        self.asked_for.append(
+            f"{method} {parts.scheme}://{parts.netloc}{parts.path}"
+            + ("?again" if parts.query == "again" else ""),
+        )
         if self.https_only and parts.scheme == "http":
             return 301, url.replace("http:", "https:"), None
-        pages = {self.start_page: self.start, ("GET", "/login/peeringdb/callback"): self.finish, ("GET", "/"): self.home}
+        pages = {
+            self.start_page: self.start,
+            ("GET", "/login/peeringdb/callback"): self.finish,
+            ("GET", "/"): self.home,
+        }
         page = pages.get((method, parts.path))
-        return page(url, cookies) if page else (404, "<title>Oh</title><h1>Not&nbsp;found</h1>", None)
+        return (
+            page(url, cookies) if page else (404, "<title>Oh</title><h1>Not&nbsp;found</h1>", None)
+        )
 
     def start(self, url, _cookies):
         login = self.client.authorization_request(prompt="login" if "again" in url else None)
@@ -55,7 +76,11 @@ class Portal:
         except LoginDenied:
             return 403, "you said no", None
         if self.mfa and "mfa" not in user.amr:
-            return (403, "no second factor", None) if "prompt=login" in login.url else (302, f"{self.login}?again", None)
+            return (
+                (403, "no second factor", None)
+                if "prompt=login" in login.url
+                else (302, f"{self.login}?again", None)
+            )
         self.users[key := secrets.token_urlsafe()] = user
         return 302, self.after_login, ("user", key)
 
@@ -74,7 +99,13 @@ class Portal:
             response.headers["Location"] = text
         if cookie:
             name, value = cookie
-            response.set_cookie(self.cookie_name(name), value, secure=self.scheme == "https", httponly=True, samesite="Lax")
+            response.set_cookie(
+                self.cookie_name(name),
+                value,
+                secure=self.scheme == "https",
+                httponly=True,
+                samesite="Lax",
+            )
         return response
 
 
@@ -103,7 +134,9 @@ def fastapi_app(portal):
 
 @pytest.fixture
 def make_portal(peeringdb):
-    """``make_portal(redirect_uri, **changes)``: the application without a framework; closed with the test."""
+    """``make_portal(redirect_uri, **changes)``: the application without a framework;
+    closed with the test.
+    """
     with ExitStack() as stack:
 
         def make(*redirect_uri, **changes):
@@ -126,7 +159,9 @@ def in_fastapi():
 
 @pytest.fixture
 def in_django():
-    """As the others. A process has one Django project, and in that of the other tests it is not this one: see test_django.py."""
+    """As the others. A process has one Django project, and in that of the other tests
+    it is not this one: see test_django.py.
+    """
     from django.test import Client as DjangoClient  # noqa: PLC0415 - as above
     from django.test import override_settings  # noqa: PLC0415
 
@@ -150,7 +185,9 @@ def django_urls(portal):
     return (re_path("", page),)
 
 
-@pytest.fixture(params=["django"] if "DJANGO_SETTINGS_MODULE" in os.environ else ["flask", "fastapi"])
+@pytest.fixture(
+    params=["django"] if "DJANGO_SETTINGS_MODULE" in os.environ else ["flask", "fastapi"],
+)
 def in_framework(request):
     """``in_framework(portal)``: its test client, in one framework after the other."""
     return request.getfixturevalue(f"in_{request.param}")

@@ -13,9 +13,29 @@ pytestmark = pytest.mark.server
 
 
 def test_a_login_works_with_django_as_with_the_others():
-    environ = os.environ | {"DJANGO_SETTINGS_MODULE": "one_page", "PYTHONPATH": str(HERE / "in_django")}
+    environ = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "one_page",
+        "PYTHONPATH": str(HERE / "in_django"),
+    }
     files = [HERE / "test_log_in.py", HERE / "in_django" / "clients.py"]
-    command = [sys.executable, "-m", "pytest", "-q", "-k", "django", "-p", "no:cacheprovider", *files]
-    done = subprocess.run(command, env=environ, cwd=HERE.parents[1], capture_output=True, text=True, check=False)  # noqa: S603
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-k",
+        "django",
+        "-p",
+        "no:cacheprovider",
+        *files,
+    ]
+    done = subprocess.run(  # noqa: S603
+        command,
+        env=environ,
+        cwd=HERE.parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 20

@@ -42,7 +42,11 @@ pytestmark = pytest.mark.server
 
 
 def examples(how=""):
-    return re.findall(rf"<!-- run by tests/pytest_plugin/test_docs.py{how} -->\n```python\n(.+?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    return re.findall(
+        rf"<!-- run by tests/pytest_plugin/test_docs.py{how} -->\n```python\n(.+?)```",
+        DOCS.read_text("utf-8"),
+        re.DOTALL,
+    )
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -85,4 +89,8 @@ def test_one_application_for_all_tests_keeps_working(pytester):
 
 def test_every_example_that_is_a_test_is_run():
     whole = re.findall(r"```python\n((?:import|from) .+?)```", DOCS.read_text("utf-8"), re.DOTALL)
-    assert len(whole) == len(examples()) + len(examples(", with Django")) + len(examples(", as conftest.py")) == 4
+    assert (
+        len(whole)
+        == len(examples()) + len(examples(", with Django")) + len(examples(", as conftest.py"))
+        == 4
+    )

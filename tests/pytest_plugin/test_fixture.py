@@ -1,4 +1,6 @@
-"""The fixture ``peeringdb``: people, applications and faults, each as the application under test gets to see it."""
+"""The fixture ``peeringdb``: people, applications and faults, each as the application
+under test gets to see it.
+"""
 
 import time
 from dataclasses import FrozenInstanceError, replace
@@ -43,7 +45,11 @@ def ask(peeringdb):
 
     def ask(path):
         try:
-            return requests.get(peeringdb.url + path, verify=peeringdb.sandbox.ca_file, timeout=10).status_code
+            return requests.get(
+                peeringdb.url + path,
+                verify=peeringdb.sandbox.ca_file,
+                timeout=10,
+            ).status_code
         except requests.ConnectionError:
             return None
 
@@ -51,14 +57,23 @@ def ask(peeringdb):
 
 
 def rights(user):
-    return {network.asn: (network.perms, network.manage_peering_sessions) for network in user.networks}
+    return {
+        network.asn: (network.perms, network.manage_peering_sessions) for network in user.networks
+    }
 
 
-def test_a_person_is_verified_and_admin_of_one_network_unless_it_is_said_otherwise(peeringdb, log_in):
+def test_a_person_is_verified_and_admin_of_one_network_unless_it_is_said_otherwise(
+    peeringdb,
+    log_in,
+):
     ada = peeringdb.person("Ada Admin")
     user = log_in(ada).user
     assert (user.id, user.name, user.email) == (ada.id, "Ada Admin", ada.email)
-    assert (user.verified_user, user.verified_email, user.amr) == (True, True, ("pwd", "otp", "mfa"))
+    assert (user.verified_user, user.verified_email, user.amr) == (
+        True,
+        True,
+        ("pwd", "otp", "mfa"),
+    )
     assert rights(user) == {64500: (15, 15)}
 
 
@@ -71,9 +86,14 @@ def test_a_person_may_be_anybody(peeringdb, log_in):
             verified_user=False,
             verified_email=False,
             email="ada@example.net",
-        )
+        ),
     ).user
-    assert (user.name, user.email, user.verified_user, user.verified_email) == ("Bob", "ada@example.net", False, False)
+    assert (user.name, user.email, user.verified_user, user.verified_email) == (
+        "Bob",
+        "ada@example.net",
+        False,
+        False,
+    )
     assert rights(user) == {64501: (1, 15), 65551: (3, 3)}
 
 
@@ -83,7 +103,11 @@ def test_a_person_may_have_no_networks(peeringdb, log_in):
 
 def test_two_people_of_one_name_are_two(peeringdb):
     one, other = peeringdb.person("Ada Admin"), peeringdb.person("Ada Admin")
-    assert (one.login != other.login, one.id != other.id, one.name == other.name) == (True, True, True)
+    assert (one.login != other.login, one.id != other.id, one.name == other.name) == (
+        True,
+        True,
+        True,
+    )
 
 
 def test_a_person_is_a_value(peeringdb):
@@ -105,18 +129,30 @@ def test_a_login_proves_what_the_person_can(peeringdb, make_portal, in_flask, am
 def test_what_no_login_proves_is_refused_with_what_one_can(peeringdb, amr):
     with pytest.raises(SandboxError) as caught:
         peeringdb.person("Ada Admin", amr=amr)
-    assert str(caught.value) == (
-        f"PeeringDB says amr {tuple(amr)} after no login; it says one of: ('pwd', 'otp', 'mfa') (code of an authenticator app), "
-        "('pwd',) (backup code), ('pwd', 'swk', 'mfa') (security key)"
+    assert (
+        str(caught.value)
+        == f"PeeringDB says amr {tuple(amr)} after no login; it says one of: ('pwd', 'otp', 'mfa')"
+        " (code of an authenticator app), ('pwd',) (backup code), ('pwd', 'swk', 'mfa')"
+        " (security key)"
     )
 
 
 def test_a_change_shows_when_the_application_asks_again(peeringdb, client, log_in):
     ada = peeringdb.person("Ada Admin")
     token = log_in(ada).token.access_token
-    peeringdb.change(ada, networks={64501: 1}, manage_peering_sessions=2, verified_user=False, verified_email=False)
+    peeringdb.change(
+        ada,
+        networks={64501: 1},
+        manage_peering_sessions=2,
+        verified_user=False,
+        verified_email=False,
+    )
     user = client.fetch_user(token)
-    assert (rights(user), user.verified_user, user.verified_email) == ({64501: (1, 2)}, False, False)
+    assert (rights(user), user.verified_user, user.verified_email) == (
+        {64501: (1, 2)},
+        False,
+        False,
+    )
 
 
 @pytest.mark.parametrize("change", [{"active": False}, {"mfa": False}])
@@ -132,27 +168,50 @@ def test_a_change_may_keep_somebody_at_peeringdb(peeringdb, log_in, change):
 def test_the_configuration_works_as_it_is(peeringdb):
     config = peeringdb.client_config()
     assert isinstance(config, ClientConfig)
-    assert (config.base_url, config.redirect_uri) == (peeringdb.url, "https://testserver/login/peeringdb/callback")
+    assert (config.base_url, config.redirect_uri) == (
+        peeringdb.url,
+        "https://testserver/login/peeringdb/callback",
+    )
     assert (config.allow_http, config.requests_per_minute) == (False, None)
     assert config.client_id != peeringdb.client_config().client_id
 
 
 def test_the_configuration_takes_other_fields(peeringdb):
     config = peeringdb.client_config(
-        "http://localhost:5000/cb", scope="openid profile", timeout=3, requests_per_minute=50, client_id="portal", client_secret="s3cret"
+        "http://localhost:5000/cb",
+        scope="openid profile",
+        timeout=3,
+        requests_per_minute=50,
+        client_id="portal",
+        client_secret="s3cret",
     )
-    assert (config.redirect_uri, config.allow_http, config.scope) == ("http://localhost:5000/cb", True, ("openid", "profile"))
-    assert (config.timeout, config.requests_per_minute, config.client_id, config.client_secret) == (3, 50, "portal", "s3cret")
+    assert (config.redirect_uri, config.allow_http, config.scope) == (
+        "http://localhost:5000/cb",
+        True,
+        ("openid", "profile"),
+    )
+    assert (config.timeout, config.requests_per_minute, config.client_id, config.client_secret) == (
+        3,
+        50,
+        "portal",
+        "s3cret",
+    )
     with Client(config) as client:
         request = client.authorization_request()
-        assert client.log_in(request, peeringdb.sandbox.log_in("member", request.url)).claims.subject
+        assert client.log_in(
+            request,
+            peeringdb.sandbox.log_in("member", request.url),
+        ).claims.subject
 
 
 def test_without_a_secret_the_application_is_public(peeringdb):
     with Client(peeringdb.client_config(client_secret=None)) as client:
         assert client.config.client_secret is None
         request = client.authorization_request()
-        assert client.log_in(request, peeringdb.sandbox.log_in("member", request.url)).user.name == "Mel Member"
+        assert (
+            client.log_in(request, peeringdb.sandbox.log_in("member", request.url)).user.name
+            == "Mel Member"
+        )
 
 
 @pytest.mark.parametrize("redirect_uri", ["http://testserver/cb", "http://portal.example.net/cb"])
@@ -202,7 +261,11 @@ def test_time_passes_at_peeringdb(peeringdb, client, log_in):
 
 def test_a_rotated_key_takes_the_place_of_the_old_one(peeringdb):
     def keys():
-        return requests.get(peeringdb.url + JWKS, verify=peeringdb.sandbox.ca_file, timeout=10).json()["keys"]
+        return requests.get(
+            peeringdb.url + JWKS,
+            verify=peeringdb.sandbox.ca_file,
+            timeout=10,
+        ).json()["keys"]
 
     [old] = keys()
     peeringdb.rotate_key()

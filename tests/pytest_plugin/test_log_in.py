@@ -1,4 +1,6 @@
-"""``peeringdb.log_in``: the whole way through an application, as its test client and a person's browser go it."""
+"""``peeringdb.log_in``: the whole way through an application, as its test client and a
+person's browser go it.
+"""
 
 import asyncio
 from dataclasses import replace
@@ -16,9 +18,20 @@ PORTAL = "https://portal.example.net"
 
 
 @pytest.mark.parametrize(
-    "redirect_uri", [[], [LOOPBACK], ["http://localhost/login/peeringdb/callback"], [f"{PORTAL}/login/peeringdb/callback"]]
+    "redirect_uri",
+    [
+        [],
+        [LOOPBACK],
+        ["http://localhost/login/peeringdb/callback"],
+        [f"{PORTAL}/login/peeringdb/callback"],
+    ],
 )
-def test_logs_somebody_in_whatever_the_redirect_uri(peeringdb, make_portal, in_framework, redirect_uri):
+def test_logs_somebody_in_whatever_the_redirect_uri(
+    peeringdb,
+    make_portal,
+    in_framework,
+    redirect_uri,
+):
     client = in_framework(make_portal(*redirect_uri))
     response = peeringdb.log_in(client, peeringdb.person("Ada Admin"))
     assert (response.status_code, response.text) == (200, "Hello Ada Admin")
@@ -39,14 +52,21 @@ def test_another_client_does_not_become_logged_in(peeringdb, make_portal, in_fra
 
 @pytest.mark.parametrize(("redirect_uri", "scheme"), [([], "https"), ([LOOPBACK], "http")])
 def test_the_callback_comes_to_the_clients_host_by_the_scheme_of_the_redirect_uri(
-    peeringdb, make_portal, in_framework, redirect_uri, scheme
+    peeringdb,
+    make_portal,
+    in_framework,
+    redirect_uri,
+    scheme,
 ):
     portal = make_portal(*redirect_uri)
     peeringdb.log_in(in_framework(portal), "member")
     start, callback, home = portal.asked_for
     host = "localhost" if "localhost" in start else "testserver"
     assert start == f"GET http://{host}/login/peeringdb"
-    assert (callback, home) == (f"GET {scheme}://{host}/login/peeringdb/callback", f"GET {scheme}://{host}/")
+    assert (callback, home) == (
+        f"GET {scheme}://{host}/login/peeringdb/callback",
+        f"GET {scheme}://{host}/",
+    )
 
 
 def test_a_client_of_https_stays_one(peeringdb, make_portal, in_fastapi):
@@ -54,22 +74,44 @@ def test_a_client_of_https_stays_one(peeringdb, make_portal, in_fastapi):
     client = in_fastapi(portal)
     client.base_url = "https://portal.example.net:8443/"
     peeringdb.log_in(client, "member")
-    assert {request.rpartition(":8443")[0] for request in portal.asked_for} == {"GET https://portal.example.net"}
+    assert {request.rpartition(":8443")[0] for request in portal.asked_for} == {
+        "GET https://portal.example.net",
+    }
 
 
 def test_an_application_may_insist_on_https(peeringdb, make_portal, in_framework):
     portal = make_portal(https_only=True)
     assert peeringdb.log_in(in_framework(portal), "member").text == "Hello Mel Member"
-    assert [request.partition("//")[0] for request in portal.asked_for] == ["GET http:", "GET https:", "GET https:", "GET https:"]
+    assert [request.partition("//")[0] for request in portal.asked_for] == [
+        "GET http:",
+        "GET https:",
+        "GET https:",
+        "GET https:",
+    ]
 
 
-def test_a_redirect_to_the_applications_public_address_is_followed(peeringdb, make_portal, in_framework):
-    portal = make_portal(f"{PORTAL}/login/peeringdb/callback", after_login=f"{PORTAL}?welcome=1#top")
+def test_a_redirect_to_the_applications_public_address_is_followed(
+    peeringdb,
+    make_portal,
+    in_framework,
+):
+    portal = make_portal(
+        f"{PORTAL}/login/peeringdb/callback",
+        after_login=f"{PORTAL}?welcome=1#top",
+    )
     assert peeringdb.log_in(in_framework(portal), "member").text == "Hello Mel Member"
 
 
-@pytest.mark.parametrize("elsewhere", ["https://elsewhere.example.net/", "//elsewhere.example.net/"])
-def test_a_redirect_to_another_site_is_the_last_response(peeringdb, make_portal, in_framework, elsewhere):
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["https://elsewhere.example.net/", "//elsewhere.example.net/"],
+)
+def test_a_redirect_to_another_site_is_the_last_response(
+    peeringdb,
+    make_portal,
+    in_framework,
+    elsewhere,
+):
     response = peeringdb.log_in(in_framework(make_portal(after_login=elsewhere)), "member")
     assert (response.status_code, response.headers["Location"]) == (302, elsewhere)
 
@@ -86,13 +128,24 @@ def test_an_application_may_send_somebody_to_peeringdb_twice(peeringdb, make_por
     person = peeringdb.person("Bob Backup", amr=("pwd",))
     response = peeringdb.log_in(in_framework(portal), person)
     assert (response.status_code, response.text) == (403, "no second factor")
-    assert [request.rpartition("/")[2] for request in portal.asked_for] == ["peeringdb", "callback", "peeringdb?again", "callback"]
-    assert peeringdb.log_in(in_framework(portal), replace(person, amr=("pwd", "swk", "mfa"))).text == "Hello Bob Backup"
+    assert [request.rpartition("/")[2] for request in portal.asked_for] == [
+        "peeringdb",
+        "callback",
+        "peeringdb?again",
+        "callback",
+    ]
+    assert (
+        peeringdb.log_in(in_framework(portal), replace(person, amr=("pwd", "swk", "mfa"))).text
+        == "Hello Bob Backup"
+    )
 
 
 def test_the_start_may_be_another_path_with_a_query(peeringdb, make_portal, in_framework):
     portal = make_portal(login="/account/enter")
-    assert peeringdb.log_in(in_framework(portal), "member", "/account/enter?again").text == "Hello Mel Member"
+    assert (
+        peeringdb.log_in(in_framework(portal), "member", "/account/enter?again").text
+        == "Hello Mel Member"
+    )
     assert portal.asked_for[0].endswith("/account/enter?again")
 
 
@@ -100,15 +153,19 @@ def test_the_start_may_be_a_form(peeringdb, make_portal, in_framework):
     portal = make_portal(start_method="POST")
     with pytest.raises(SandboxError, match="GET /login/peeringdb does not lead to the sandbox"):
         peeringdb.log_in(in_framework(portal), "member")
-    assert peeringdb.log_in(in_framework(portal), "member", method="POST").text == "Hello Mel Member"
+    assert (
+        peeringdb.log_in(in_framework(portal), "member", method="POST").text == "Hello Mel Member"
+    )
 
 
 def test_says_what_came_when_a_path_does_not_start_a_login(peeringdb, make_portal, in_framework):
     with pytest.raises(SandboxError) as caught:
         peeringdb.log_in(in_framework(make_portal()), "member", "/enter?secret=1")
-    assert str(caught.value) == (
-        f"GET /enter does not lead to the sandbox at {peeringdb.url}, but answers 404: Not found\n"
-        "Give the application peeringdb.client_config(), and log_in() the path where its login starts."
+    assert (
+        str(caught.value)
+        == f"GET /enter does not lead to the sandbox at {peeringdb.url}, but answers 404: Not"
+        " found\nGive the application peeringdb.client_config(), and log_in() the path where"
+        " its login starts."
     )
 
 
@@ -122,8 +179,14 @@ def one_page(*arguments, **keywords):
     ("body", "shown"),
     [
         ("", "answers 200\n"),
-        ("<style>a {}</style><script>b()</script><p class=x>one &lt; two", "answers 200: one < two\n"),
-        (f"token {'a1' * 15} {{&quot;code&quot;:&quot;{'b2' * 15}&quot;}}", "answers 200: token ... ...\n"),
+        (
+            "<style>a {}</style><script>b()</script><p class=x>one &lt; two",
+            "answers 200: one < two\n",
+        ),
+        (
+            f"token {'a1' * 15} {{&quot;code&quot;:&quot;{'b2' * 15}&quot;}}",
+            "answers 200: token ... ...\n",
+        ),
         (" ".join("abcdefghijklmnop"), "answers 200: a b c d e f g h i j k l\n"),
     ],
 )
@@ -133,9 +196,15 @@ def test_shows_the_first_words_without_markup_and_secrets(peeringdb, body, shown
     assert shown in str(caught.value)
 
 
-@pytest.mark.parametrize("location", ["https://auth.peeringdb.com/oauth2/authorize/?state=secret", "https://127.0.0.1/#secret"])
+@pytest.mark.parametrize(
+    "location",
+    ["https://auth.peeringdb.com/oauth2/authorize/?state=secret", "https://127.0.0.1/#secret"],
+)
 def test_says_where_an_application_leads_that_does_not_know_the_sandbox(peeringdb, location):
-    with pytest.raises(SandboxError, match=r"redirects to https://(auth\.peeringdb\.com/oauth2/authorize|127\.0\.0\.1)/\n") as caught:
+    with pytest.raises(
+        SandboxError,
+        match=r"redirects to https://(auth\.peeringdb\.com/oauth2/authorize|127\.0\.0\.1)/\n",
+    ) as caught:
         peeringdb.log_in(one_page(status=302, headers={"Location": location}), "member")
     assert "secret" not in str(caught.value)
 
@@ -151,7 +220,10 @@ def test_a_location_that_is_no_redirect_is_an_answer(peeringdb):
 
 
 def test_an_application_that_redirects_in_circles_is_given_up(peeringdb):
-    with pytest.raises(SandboxError, match=r"still redirects after 20 requests, now to http://localhost/login/peeringdb$"):
+    with pytest.raises(
+        SandboxError,
+        match=r"still redirects after 20 requests, now to http://localhost/login/peeringdb$",
+    ):
         peeringdb.log_in(one_page(status=302, headers={"Location": "?again"}), "member")
 
 
@@ -161,7 +233,13 @@ def test_says_who_does_not_come_back_from_peeringdb(peeringdb, make_portal, in_f
 
 
 def test_a_client_that_is_none_is_refused(peeringdb):
-    with requests.Session() as session, pytest.raises(TypeError, match="test client of Flask, Starlette, FastAPI or Django, not 'Session'"):
+    with (
+        requests.Session() as session,
+        pytest.raises(
+            TypeError,
+            match="test client of Flask, Starlette, FastAPI or Django, not 'Session'",
+        ),
+    ):
         peeringdb.log_in(session, "member")
 
 
@@ -169,8 +247,14 @@ def test_logs_in_with_an_asynchronous_httpx_client(peeringdb, make_portal, in_fa
     app = in_fastapi(make_portal()).app
 
     async def visit():
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
-            with pytest.raises(TypeError, match=r"for 'AsyncClient' write: await peeringdb\.alog_in\(\.\.\.\)"):
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app),
+            base_url="http://testserver",
+        ) as client:
+            with pytest.raises(
+                TypeError,
+                match=r"for 'AsyncClient' write: await peeringdb\.alog_in\(\.\.\.\)",
+            ):
                 peeringdb.log_in(client, "member")
             return (
                 await peeringdb.alog_in(client, "member", consent=False),
@@ -178,7 +262,11 @@ def test_logs_in_with_an_asynchronous_httpx_client(peeringdb, make_portal, in_fa
                 await client.get("/"),
             )
 
-    assert [response.text for response in asyncio.run(visit())] == ["you said no", "Hello Mel Member", "Hello Mel Member"]
+    assert [response.text for response in asyncio.run(visit())] == [
+        "you said no",
+        "Hello Mel Member",
+        "Hello Mel Member",
+    ]
 
 
 def test_a_client_that_need_not_be_awaited_is_told_so(peeringdb, make_portal, in_framework):

@@ -1,4 +1,6 @@
-"""The plugin inside pytest: what it loads, when the sandbox runs, what of one test the next one sees."""
+"""The plugin inside pytest: what it loads, when the sandbox runs, what of one test the
+next one sees.
+"""
 
 import socket
 import subprocess
@@ -11,22 +13,32 @@ import pytest
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.server
-INSTALL = 'the sandbox needs more packages (django is missing): pip install "peeringdb-oauth[sandbox]"'
+INSTALL = (
+    'the sandbox needs more packages (django is missing): pip install "peeringdb-oauth[sandbox]"'
+)
 
 
 @pytest.fixture
 def run(pytester):
-    """``run(tests, *arguments)``: pytest with these tests in a file; in another process, if so wanted."""
+    """``run(tests, *arguments)``: pytest with these tests in a file; in another
+    process, if so wanted.
+    """
 
     def run(tests, *arguments, in_process=True):
         pytester.makepyfile(tests)
-        return (pytester.runpytest_inprocess if in_process else pytester.runpytest_subprocess)("-W", "error", *arguments)
+        return (pytester.runpytest_inprocess if in_process else pytester.runpytest_subprocess)(
+            "-W",
+            "error",
+            *arguments,
+        )
 
     return run
 
 
 def is_refused_within(seconds, url):
-    """Whether nobody listens any more. Another process ends when it does: there is nothing to wait on but the clock."""
+    """Whether nobody listens any more. Another process ends when it does: there is
+    nothing to wait on but the clock.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with socket.socket() as probe:
@@ -41,20 +53,24 @@ def test_loading_it_loads_nothing_else():
         import sys, pytest
         before = set(sys.modules)
         import peeringdb_oauth.pytest_plugin
-        new = {name for name in set(sys.modules) - before if name.partition(".")[0] not in sys.stdlib_module_names}
+        new = set(sys.modules) - before
+        new = {name for name in new if name.partition(".")[0] not in sys.stdlib_module_names}
         print(*sorted(new))
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
     assert done.stdout.split() == ["peeringdb_oauth", "peeringdb_oauth.pytest_plugin"]
 
 
-def test_without_the_extra_only_tests_that_use_it_are_told_what_to_install(run, pytester, monkeypatch):
+def test_without_the_extra_only_tests_that_use_it_are_told_what_to_install(
+    run,
+    pytester,
+    monkeypatch,
+):
     stub = pytester.mkdir("without") / "django"
     stub.mkdir()
     (stub / "__init__.py").write_text("raise ModuleNotFoundError(name='django')", "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(stub.parent))
-    result = run(
-        """
+    result = run("""
         def test_without_it():
             pass
 
@@ -63,8 +79,7 @@ def test_without_the_extra_only_tests_that_use_it_are_told_what_to_install(run, 
 
         def test_with_it_again(peeringdb):
             pass
-        """
-    )
+        """)
     result.assert_outcomes(passed=1, errors=2)
     told = [line for line in result.outlines if INSTALL in line and not line.startswith("ERROR")]
     assert told == [INSTALL] * 2
@@ -72,8 +87,7 @@ def test_without_the_extra_only_tests_that_use_it_are_told_what_to_install(run, 
 
 
 def test_a_test_leaves_nothing_to_the_next(run):
-    result = run(
-        """
+    result = run("""
         import time
         import pytest
         from peeringdb_oauth import Client
@@ -81,7 +95,8 @@ def test_a_test_leaves_nothing_to_the_next(run):
 
         @pytest.fixture
         def log_in(peeringdb):
-            with Client(peeringdb.client_config(scope="openid profile email networks amr")) as client:
+            config = peeringdb.client_config(scope="openid profile email networks amr")
+            with Client(config) as client:
                 def log_in(person):
                     request = client.authorization_request()
                     return client.log_in(request, peeringdb.sandbox.log_in(person, request.url))
@@ -94,7 +109,8 @@ def test_a_test_leaves_nothing_to_the_next(run):
             left["member"] = log_in("member").user
             left["ada"] = peeringdb.person("Ada Admin", networks={64511: 15})
             left["token"] = log_in(left["ada"].login).token.access_token
-            peeringdb.change("member", networks={64511: 15}, verified_user=False, verified_email=False, active=False)
+            rights = {"networks": {64511: 15}, "verified_user": False, "verified_email": False}
+            peeringdb.change("member", **rights, active=False)
             peeringdb.advance(86_400)
             for path in ("/", "/profile/v1"):
                 peeringdb.outage(path=path)
@@ -108,14 +124,12 @@ def test_a_test_leaves_nothing_to_the_next(run):
                 log_in(left["ada"].login)
             assert peeringdb.revoke_tokens() == 2, "those of this test"
             assert peeringdb.person("Ada Admin").id > left["ada"].id
-        """
-    )
+        """)
     result.assert_outcomes(passed=2)
 
 
 def test_a_session_has_one_sandbox_which_wider_fixtures_share(run, pytester):
-    result = run(
-        """
+    result = run("""
         import pathlib
         import pytest
         from peeringdb_oauth import Client
@@ -129,11 +143,11 @@ def test_a_session_has_one_sandbox_which_wider_fixtures_share(run, pytester):
         def test_login(peeringdb, client, n):
             ada = peeringdb.person("Ada Admin")
             request = client.authorization_request()
-            assert client.log_in(request, peeringdb.sandbox.log_in(ada.login, request.url)).user.id == ada.id
+            callback = peeringdb.sandbox.log_in(ada.login, request.url)
+            assert client.log_in(request, callback).user.id == ada.id
             with pathlib.Path("urls").open("a") as file:
                 print(peeringdb.url, file=file)
-        """
-    )
+        """)
     result.assert_outcomes(passed=2)
     one, two = (pytester.path / "urls").read_text("utf-8").split()
     assert one == two
@@ -179,24 +193,31 @@ def test_each_worker_of_xdist_has_a_sandbox_of_its_own(run, pytester):
         in_process=False,
     )
     result.assert_outcomes(passed=8)
-    urls = {worker: {path.read_text("utf-8") for path in pytester.path.glob(f"{worker}-*")} for worker in ("gw0", "gw1")}
+    urls = {
+        worker: {path.read_text("utf-8") for path in pytester.path.glob(f"{worker}-*")}
+        for worker in ("gw0", "gw1")
+    }
     assert [len(of_worker) for of_worker in urls.values()] == [1, 1]
     assert urls["gw0"] != urls["gw1"]
     assert all(is_refused_within(5, url) for of_worker in urls.values() for url in of_worker)
 
 
 def test_what_goes_wrong_is_shown_at_the_line_of_the_test(run):
-    result = run(
-        """
+    result = run("""
         from flask import Flask
 
         def test_it(peeringdb):
             peeringdb.log_in(Flask("empty").test_client(), "member")
-        """
-    )
+        """)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        [">*peeringdb.log_in(*", "E*SandboxError: GET /login/peeringdb does not lead to the sandbox at *", "E*", "", "test_*"]
+        [
+            ">*peeringdb.log_in(*",
+            "E*SandboxError: GET /login/peeringdb does not lead to the sandbox at *",
+            "E*",
+            "",
+            "test_*",
+        ],
     )
     for file in ("walk.py", "pytest_plugin.py"):
         result.stdout.no_fnmatch_line(f"*{file}*")

@@ -34,19 +34,33 @@ class Answer:
 
 
 class Web:
-    """Requests over one kept connection, with exactly the headers that are given; every caller has an address of its own."""
+    """Requests over one kept connection, with exactly the headers that are given; every
+    caller has an address of its own.
+    """
 
     def __init__(self, pdb: Sandbox) -> None:
         self.pdb = pdb
         parts = urlsplit(pdb.url)
         if pdb.ca_file:
             context = ssl.create_default_context(cafile=pdb.ca_file)
-            self.connection: http.client.HTTPConnection = http.client.HTTPSConnection(parts.netloc, context=context, timeout=20)
+            self.connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                parts.netloc,
+                context=context,
+                timeout=20,
+            )
         else:
             self.connection = http.client.HTTPConnection(parts.netloc, timeout=20)
 
-    def send(self, method: str, target: str, headers: dict[str, str] | None = None, body: str | None = None) -> Answer:
-        given = {"Host": urlsplit(self.pdb.url).netloc, "X-Forwarded-For": new_address()} | (headers or {})
+    def send(
+        self,
+        method: str,
+        target: str,
+        headers: dict[str, str] | None = None,
+        body: str | None = None,
+    ) -> Answer:
+        given = {"Host": urlsplit(self.pdb.url).netloc, "X-Forwarded-For": new_address()} | (
+            headers or {}
+        )
         if body is not None:
             given |= {"Content-Length": str(len(body.encode()))}
         try:
@@ -60,26 +74,56 @@ class Web:
             self.connection.close()
             raise
 
-    def get(self, target: str, token: str | None = None, headers: dict[str, str] | None = None) -> Answer:
-        return self.send("GET", target, (headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {}))
+    def get(
+        self,
+        target: str,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        return self.send(
+            "GET",
+            target,
+            (headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {}),
+        )
 
-    def post(self, target: str, fields: dict[str, str], headers: dict[str, str] | None = None) -> Answer:
+    def post(
+        self,
+        target: str,
+        fields: dict[str, str],
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         return self.send("POST", target, form | (headers or {}), urlencode(fields))
 
     def authorization_url(self, app: Application, **parameters: str | None) -> str:
-        asked = {"response_type": "code", "client_id": app.client_id, "redirect_uri": app.redirect_uris[0], "state": "s"} | parameters
-        return f"{self.pdb.url}/oauth2/authorize/?" + urlencode({key: value for key, value in asked.items() if value is not None})
+        asked = {
+            "response_type": "code",
+            "client_id": app.client_id,
+            "redirect_uri": app.redirect_uris[0],
+            "state": "s",
+        } | parameters
+        return f"{self.pdb.url}/oauth2/authorize/?" + urlencode(
+            {key: value for key, value in asked.items() if value is not None},
+        )
 
     def code(self, app: Application, person: str = "orgadmin", **parameters: str | None) -> str:
         callback = self.pdb.log_in(person, self.authorization_url(app, **parameters))
         return parse_qs(urlsplit(callback).query)["code"][0]
 
     def exchange(self, app: Application, code: str, **fields: str) -> Answer:
-        grant = {"grant_type": "authorization_code", "code": code, "redirect_uri": app.redirect_uris[0]}
+        grant = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": app.redirect_uris[0],
+        }
         return self.post("/oauth2/token/", grant | self.credentials(app) | fields)
 
-    def tokens(self, app: Application, person: str = "orgadmin", **parameters: str | None) -> dict[str, Any]:
+    def tokens(
+        self,
+        app: Application,
+        person: str = "orgadmin",
+        **parameters: str | None,
+    ) -> dict[str, Any]:
         answer = self.exchange(app, self.code(app, person, **parameters))
         assert answer.status == 200, answer.text
         return answer.json()
@@ -89,7 +133,12 @@ class Web:
         return {"client_id": app.client_id, "client_secret": app.client_secret}
 
     def refresh(self, app: Application, refresh_token: str, **fields: str) -> Answer:
-        return self.post("/oauth2/token/", {"grant_type": "refresh_token", "refresh_token": refresh_token} | self.credentials(app) | fields)
+        return self.post(
+            "/oauth2/token/",
+            {"grant_type": "refresh_token", "refresh_token": refresh_token}
+            | self.credentials(app)
+            | fields,
+        )
 
 
 def new_address() -> str:
@@ -97,7 +146,9 @@ def new_address() -> str:
 
 
 class Visitor:
-    """A person's browser at the sandbox's pages, one step at a time; no redirect is followed by itself."""
+    """A person's browser at the sandbox's pages, one step at a time; no redirect is
+    followed by itself.
+    """
 
     def __init__(self, pdb: Sandbox) -> None:
         self.pdb = pdb
@@ -114,9 +165,20 @@ class Visitor:
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
         hidden = {name: unescape(value) for name, value in hidden.items()}
         headers = {"Referer": page.url}
-        return self.session.post(page.url, hidden | fields, headers=headers, allow_redirects=False, timeout=20)
+        return self.session.post(
+            page.url,
+            hidden | fields,
+            headers=headers,
+            allow_redirects=False,
+            timeout=20,
+        )
 
-    def log_in(self, person: str, start: requests.Response, factor: str | None = "otp") -> requests.Response:
+    def log_in(
+        self,
+        person: str,
+        start: requests.Response,
+        factor: str | None = "otp",
+    ) -> requests.Response:
         """From the redirect to the login page to the page after the login."""
         answer = self.press(self.get(start.headers["Location"]), person=person)
         if factor:

@@ -1,4 +1,6 @@
-"""The authorization endpoint: login, second factor, consent, automatic approval, errors that lead back and errors that do not."""
+"""The authorization endpoint: login, second factor, consent, automatic approval, errors
+that lead back and errors that do not.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ pytestmark = pytest.mark.server
 
 
 def query(url: str) -> dict[str, str]:
-    return {key: values[0] for key, values in parse_qs(urlsplit(url).query, keep_blank_values=True).items()}
+    return {
+        key: values[0]
+        for key, values in parse_qs(urlsplit(url).query, keep_blank_values=True).items()
+    }
 
 
 def amr(id_token: str) -> list[str]:
@@ -24,14 +29,24 @@ def amr(id_token: str) -> list[str]:
 
 
 def logged_in(visitor, web, app, person="orgadmin", factor="otp", **parameters):
-    """The page or redirect that the authorization URL leads to, after the login if there is need of one."""
+    """The page or redirect that the authorization URL leads to, after the login if
+    there is need of one.
+    """
     answer = visitor.get(web.authorization_url(app, **parameters))
-    return visitor.log_in(person, answer, factor) if answer.headers.get("Location", "").startswith("/account/login/") else answer
+    return (
+        visitor.log_in(person, answer, factor)
+        if answer.headers.get("Location", "").startswith("/account/login/")
+        else answer
+    )
 
 
 def approved(visitor, web, app, **parameters):
     """A browser whose person has a token of this application."""
-    code = query(visitor.press(logged_in(visitor, web, app, **parameters), allow="Authorize").headers["Location"])["code"]
+    code = query(
+        visitor.press(logged_in(visitor, web, app, **parameters), allow="Authorize").headers[
+            "Location"
+        ],
+    )["code"]
     assert web.exchange(app, code).status == 200
 
 
@@ -51,11 +66,16 @@ def test_leaves_out_a_state_that_was_not_sent(pdb, web, app, state):
 def test_a_long_state_comes_back_whole(visitor, web, app):
     logged_in(visitor, web, app)
     page = visitor.get(web.authorization_url(app, state="x" * 20_000))
-    assert query(visitor.press(page, allow="Authorize").headers["Location"])["state"] == "x" * 20_000
+    assert (
+        query(visitor.press(page, allow="Authorize").headers["Location"])["state"] == "x" * 20_000
+    )
 
 
 def test_denied_consent_leads_back_with_access_denied(pdb, web, app):
-    assert query(pdb.log_in("member", web.authorization_url(app), consent=False)) == {"error": "access_denied", "state": "s"}
+    assert query(pdb.log_in("member", web.authorization_url(app), consent=False)) == {
+        "error": "access_denied",
+        "state": "s",
+    }
 
 
 @pytest.mark.parametrize(
@@ -65,8 +85,14 @@ def test_denied_consent_leads_back_with_access_denied(pdb, web, app):
         ({"scope": ""}, ("invalid_scope", None)),
         ({"response_type": None}, ("invalid_request", "Missing response_type parameter.")),
         ({"response_type": "token"}, ("unauthorized_client", None)),
-        ({"code_challenge": "x" * 43, "code_challenge_method": "S512"}, ("invalid_request", "Transform algorithm not supported.")),
-        ({"scope": "openid", "prompt": "none login"}, ("invalid_request", "Prompt none is mutually exclusive with other values.")),
+        (
+            {"code_challenge": "x" * 43, "code_challenge_method": "S512"},
+            ("invalid_request", "Transform algorithm not supported."),
+        ),
+        (
+            {"scope": "openid", "prompt": "none login"},
+            ("invalid_request", "Prompt none is mutually exclusive with other values."),
+        ),
     ],
 )
 def test_errors_that_lead_back(pdb, web, app, parameters, expected):
@@ -91,17 +117,25 @@ def test_errors_that_are_pages(visitor, web, app, parameters, words):
 
 
 def test_an_error_page_is_told_to_who_drives_the_login(pdb, web, app):
-    with pytest.raises(SandboxError, match=r"did not lead back.*Invalid client_id parameter value\."):
+    with pytest.raises(
+        SandboxError,
+        match=r"did not lead back.*Invalid client_id parameter value\.",
+    ):
         pdb.log_in("member", web.authorization_url(app, client_id="nobody"))
 
 
 def test_a_redirect_uri_may_have_more_query_parameters(pdb, web, app):
-    callback = pdb.log_in("member", web.authorization_url(app, redirect_uri="https://APP.example.net/callback?next=1"))
+    callback = pdb.log_in(
+        "member",
+        web.authorization_url(app, redirect_uri="https://APP.example.net/callback?next=1"),
+    )
     assert query(callback)["next"] == "1"
 
 
 def test_without_redirect_uri_the_only_one_is_used_and_two_are_too_many(pdb, web, app, visitor):
-    assert pdb.log_in("member", web.authorization_url(app, redirect_uri=None)).startswith("https://app.example.net/callback?code=")
+    assert pdb.log_in("member", web.authorization_url(app, redirect_uri=None)).startswith(
+        "https://app.example.net/callback?code=",
+    )
     two = pdb.register("https://app.example.net/a", "https://app.example.net/b")
     page = logged_in(visitor, web, two, redirect_uri=None)
     assert (page.status_code, "Missing redirect URI." in page.text) == (400, True)
@@ -112,22 +146,38 @@ def test_malformed_claims_are_a_bare_400(visitor, web, app):
     assert (page.status_code, "Bad Request (400)" in page.text) == (400, True)
 
 
-@pytest.mark.parametrize("uri", ["http://127.0.0.1:5000/callback", "http://localhost:5000/callback", "http://[::1]:5000/callback"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://127.0.0.1:5000/callback",
+        "http://localhost:5000/callback",
+        "http://[::1]:5000/callback",
+    ],
+)
 def test_loopback_http_is_a_redirect_uri_here(pdb, web, uri):
     assert pdb.log_in("member", web.authorization_url(pdb.register(uri))).startswith(uri + "?code=")
 
 
 def test_other_http_is_a_bare_400_after_consent(pdb, web, visitor):
-    answer = visitor.press(logged_in(visitor, web, pdb.register("http://app.example.net/callback")), allow="Authorize")
+    answer = visitor.press(
+        logged_in(visitor, web, pdb.register("http://app.example.net/callback")),
+        allow="Authorize",
+    )
     assert (answer.status_code, "Bad Request (400)" in answer.text) == (400, True)
 
 
 def test_a_strict_sandbox_refuses_loopback_http_too(web_for, visitor_for):
     with Sandbox(tls=False, strict=True) as pdb:
         web, visitor = web_for(pdb), visitor_for(pdb)
-        answer = visitor.press(logged_in(visitor, web, pdb.register("http://127.0.0.1:5000/callback")), allow="Authorize")
+        answer = visitor.press(
+            logged_in(visitor, web, pdb.register("http://127.0.0.1:5000/callback")),
+            allow="Authorize",
+        )
         assert (answer.status_code, "Bad Request (400)" in answer.text) == (400, True)
-        assert pdb.log_in("member", web.authorization_url(pdb.register("https://localhost:5000/callback")))
+        assert pdb.log_in(
+            "member",
+            web.authorization_url(pdb.register("https://localhost:5000/callback")),
+        )
 
 
 def test_consent_is_asked_for_until_a_token_exists_that_covers_the_scopes(visitor, web, app):
@@ -173,7 +223,9 @@ def test_prompt_login_asks_for_a_login_in_a_live_session(visitor, web, app):
 
 
 def test_the_browser_of_log_in_logs_in_as_often_as_it_is_asked_to(pdb, web, app):
-    """Without a session that is twice: first because there is none, then because of the prompt."""
+    """Without a session that is twice: first because there is none, then because of the
+    prompt.
+    """
     assert query(pdb.log_in("member", web.authorization_url(app, prompt="login")))["code"]
 
 
@@ -183,44 +235,78 @@ def test_prompt_none_is_the_error_page_after_the_login(visitor, web, app):
 
 
 @pytest.mark.parametrize(("name", "most"), [("nonce", 255), ("code_challenge", 128)])
-def test_what_is_too_long_for_the_database_is_the_error_page_at_consent(visitor, web, app, name, most):
-    assert visitor.press(logged_in(visitor, web, app, **{name: "x" * most}), allow="Authorize").status_code == 302
+def test_what_is_too_long_for_the_database_is_the_error_page_at_consent(
+    visitor,
+    web,
+    app,
+    name,
+    most,
+):
+    assert (
+        visitor.press(
+            logged_in(visitor, web, app, **{name: "x" * most}),
+            allow="Authorize",
+        ).status_code
+        == 302
+    )
     page = visitor.get(web.authorization_url(app, **{name: "x" * (most + 1)}))
     assert visitor.press(page, allow="Authorize").status_code == 500
 
 
 def test_the_login_sets_the_cookie_that_authorization_needs(visitor, web, app):
-    answer = visitor.press(visitor.get(visitor.get(web.authorization_url(app)).headers["Location"]), person="emailunconf")
+    answer = visitor.press(
+        visitor.get(visitor.get(web.authorization_url(app)).headers["Location"]),
+        person="emailunconf",
+    )
     cookies = {cookie.split("=")[0]: cookie for cookie in answer.raw.headers.getlist("Set-Cookie")}
     assert cookies["oauth_session"].startswith("oauth_session=emailunconf:")
     assert "Max-Age=1800" in cookies["oauth_session"]
-    assert not {"Secure", "HttpOnly", "SameSite"} & {part.split("=")[0].strip() for part in cookies["oauth_session"].split(";")}
-    assert all(words in cookies["sandbox_session"] for words in ("Max-Age=1209600", "Secure", "HttpOnly", "SameSite=Lax"))
+    assert not {"Secure", "HttpOnly", "SameSite"} & {
+        part.split("=")[0].strip() for part in cookies["oauth_session"].split(";")
+    }
+    assert all(
+        words in cookies["sandbox_session"]
+        for words in ("Max-Age=1209600", "Secure", "HttpOnly", "SameSite=Lax")
+    )
 
 
 def test_being_logged_in_is_not_enough(visitor, web, app):
     visitor.press(visitor.get("/account/login/"), person="emailunconf")
     assert "Em Unconf" in visitor.get("/").text
-    assert visitor.get(web.authorization_url(app)).headers["Location"].startswith("/account/login/?next=")
+    assert (
+        visitor.get(web.authorization_url(app))
+        .headers["Location"]
+        .startswith("/account/login/?next=")
+    )
 
 
-def test_a_lapsed_cookie_sends_the_consent_form_back_to_the_login_and_the_flow_starts_again(visitor, web, app):
+def test_a_lapsed_cookie_sends_the_consent_form_back_to_the_login_and_the_flow_starts_again(
+    visitor,
+    web,
+    app,
+):
     page = logged_in(visitor, web, app, state="kept")
     visitor.session.cookies.set("oauth_session", None)
     again = visitor.press(page, allow="Authorize")
-    callback = visitor.press(visitor.log_in("orgadmin", again), allow="Authorize").headers["Location"]
+    callback = visitor.press(visitor.log_in("orgadmin", again), allow="Authorize").headers[
+        "Location"
+    ]
     assert query(callback)["state"] == "kept"
 
 
 def test_a_cookie_without_a_session_still_tells_a_wrong_scope_first(visitor, web, app):
     logged_in(visitor, web, app)
     visitor.session.cookies.set("sandbox_session", None)
-    assert query(visitor.get(web.authorization_url(app, scope="bogus")).headers["Location"])["error"] == "invalid_scope"
+    assert (
+        query(visitor.get(web.authorization_url(app, scope="bogus")).headers["Location"])["error"]
+        == "invalid_scope"
+    )
     assert visitor.get(web.authorization_url(app)).headers["Location"].startswith("/account/login/")
 
 
 @pytest.mark.parametrize(
-    ("factor", "expected"), [("otp", ["pwd", "otp", "mfa"]), ("backup", ["pwd"]), ("security-key", ["pwd", "swk", "mfa"])]
+    ("factor", "expected"),
+    [("otp", ["pwd", "otp", "mfa"]), ("backup", ["pwd"]), ("security-key", ["pwd", "swk", "mfa"])],
 )
 def test_amr_says_how_the_login_was_made(pdb, web, app, factor, expected):
     code = query(pdb.log_in("member", web.authorization_url(app), second_factor=factor))["code"]
@@ -229,7 +315,12 @@ def test_amr_says_how_the_login_was_made(pdb, web, app, factor, expected):
     assert web.get("/profile/v1", token["access_token"]).json()["amr"] == expected
 
 
-def test_a_person_without_second_factor_never_comes_back_until_it_is_switched_on(pdb, visitor, web, app):
+def test_a_person_without_second_factor_never_comes_back_until_it_is_switched_on(
+    pdb,
+    visitor,
+    web,
+    app,
+):
     start = logged_in(visitor, web, app, "nomfa", factor=None)
     assert start.headers["Location"] == "/account/two_factor/"
     page = visitor.get(start.headers["Location"])
@@ -253,12 +344,18 @@ def test_a_disabled_account_cannot_log_in(pdb, web, app):
 
 
 def test_says_who_there_is_if_the_person_is_unknown(pdb, web, app):
-    with pytest.raises(SandboxError, match=r"^nobody here is called 'nobody'; there are: orgadmin, member, "):
+    with pytest.raises(
+        SandboxError,
+        match=r"^nobody here is called 'nobody'; there are: orgadmin, member, ",
+    ):
         pdb.log_in("nobody", web.authorization_url(app))
 
 
 def test_says_which_second_factors_there_are_if_it_is_unknown(pdb, web, app):
-    with pytest.raises(SandboxError, match=r"^no second factor here is called 'sms'; there are: otp, backup, security-key$"):
+    with pytest.raises(
+        SandboxError,
+        match=r"^no second factor here is called 'sms'; there are: otp, backup, security-key$",
+    ):
         pdb.log_in("member", web.authorization_url(app), second_factor="sms")
 
 
@@ -269,7 +366,12 @@ def test_wants_an_authorization_url_of_its_own(pdb):
 
 def test_a_forged_consent_form_is_refused_in_json(visitor, web, app):
     page = logged_in(visitor, web, app)
-    forged = visitor.session.post(page.url, {"allow": "Authorize"}, allow_redirects=False, headers={"Referer": page.url})
+    forged = visitor.session.post(
+        page.url,
+        {"allow": "Authorize"},
+        allow_redirects=False,
+        headers={"Referer": page.url},
+    )
     assert (forged.status_code, list(forged.json())) == (403, ["non_field_errors"])
 
 
@@ -278,7 +380,10 @@ def test_a_login_does_not_lead_to_other_sites(visitor):
     assert visitor.press(page, person="emailunconf").headers["Location"] == "/"
 
 
-@pytest.mark.parametrize(("method", "challenge"), [("S256", None), ("plain", "v" * 50), (None, "v" * 50)])
+@pytest.mark.parametrize(
+    ("method", "challenge"),
+    [("S256", None), ("plain", "v" * 50), (None, "v" * 50)],
+)
 def test_pkce_is_checked_if_it_was_begun(pdb, web, app, method, challenge):
     s256 = base64.urlsafe_b64encode(hashlib.sha256(b"v" * 50).digest()).decode().rstrip("=")
     url = web.authorization_url(app, code_challenge=challenge or s256, code_challenge_method=method)

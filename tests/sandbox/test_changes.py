@@ -1,4 +1,6 @@
-"""People who are added to a running sandbox, and the reset that makes it as it was at first."""
+"""People who are added to a running sandbox, and the reset that makes it as it was at
+first.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +27,26 @@ def own_web(own, web_for):
 
 
 def profile(sandbox, web, person):
-    return web.get("/profile/v1", web.tokens(sandbox.register(CALLBACK), person)["access_token"]).json()
+    return web.get(
+        "/profile/v1",
+        web.tokens(sandbox.register(CALLBACK), person)["access_token"],
+    ).json()
 
 
 def rights(body):
-    return [(network["asn"], network["perms"], network["manage_peering_sessions"]) for network in body["networks"]]
+    return [
+        (network["asn"], network["perms"], network["manage_peering_sessions"])
+        for network in body["networks"]
+    ]
 
 
 def test_somebody_new_is_verified_and_has_no_networks(pdb, web):
     ada = pdb.add_person("Ada Maria Admin")
-    assert (ada.login, ada.name, ada.email) == ("ada-maria-admin", "Ada Maria Admin", "ada-maria-admin@example.net")
+    assert (ada.login, ada.name, ada.email) == (
+        "ada-maria-admin",
+        "Ada Maria Admin",
+        "ada-maria-admin@example.net",
+    )
     assert profile(pdb, web, ada.login) == {
         "id": ada.id,
         "given_name": "Ada",
@@ -59,7 +71,11 @@ def test_somebody_new_has_what_was_said(pdb, web):
         mfa=False,
     )
     body = profile(pdb, web, ed.login)
-    assert (body["name"], ed.name, body["email"], ed.email) == ("Ed ", "Ed", *["someone.else@example.net"] * 2)
+    assert (body["name"], ed.name, body["email"], ed.email) == (
+        "Ed ",
+        "Ed",
+        *["someone.else@example.net"] * 2,
+    )
     assert (body["verified_user"], body["verified_email"], body["amr"]) == (False, False, ["pwd"])
     assert rights(body) == [(64500, 1, 15), (65551, 3, 3)]
     assert body["networks"][1]["name"] == "Example Net AS65551"
@@ -83,7 +99,9 @@ def test_somebody_new_may_have_a_disabled_account(pdb, web, app):
 def test_everybody_new_has_a_login_name_and_an_id_of_their_own(own, own_web, name, logins):
     added = [own.add_person(name) for _ in logins]
     assert [one.login for one in added] == logins
-    assert {one.login: profile(own, own_web, one.login)["id"] for one in added} == {one.login: one.id for one in added}
+    assert {one.login: profile(own, own_web, one.login)["id"] for one in added} == {
+        one.login: one.id for one in added
+    }
     assert len({one.id for one in added}) == len(logins)
 
 
@@ -97,7 +115,10 @@ def test_everybody_new_has_a_login_name_and_an_id_of_their_own(own, own_web, nam
         ({"name": "Ada", "email": 7}, "one '@'"),
         ({"name": "Ada", "networks": {0: 15}}, "an ASN is between 1 and 4294967295, not 0"),
         ({"name": "Ada", "networks": {64500: 16}}, "0 to 15, not 16"),
-        ({"name": "Ada", "networks": [64500]}, r"object of ASN to bits, such as \{64500: 15\}, not \[64500\]"),
+        (
+            {"name": "Ada", "networks": [64500]},
+            r"object of ASN to bits, such as \{64500: 15\}, not \[64500\]",
+        ),
         ({"name": "Ada", "manage_peering_sessions": "all"}, "object of ASN to bits"),
         ({"name": "Ada", "mfa": "yes"}, "wrong: mfa"),
     ],
@@ -155,7 +176,10 @@ def test_a_reset_ends_faults_limits_and_time_that_was_added(own, own_web, addres
 
 def test_a_reset_takes_people_from_the_file_anew(tmp_path, web_for):
     path = tmp_path / "people.toml"
-    path.write_text('[[people]]\nlogin="ed"\nid=1\ngiven_name="Ed"\nfamily_name="It"\nemail="ed@example.net"\n', "utf-8")
+    path.write_text(
+        '[[people]]\nlogin="ed"\nid=1\ngiven_name="Ed"\nfamily_name="It"\nemail="ed@example.net"\n',
+        "utf-8",
+    )
     with Sandbox(tls=False, people=path) as sandbox:
         web = web_for(sandbox)
         sandbox.change("ed", verified_user=False)

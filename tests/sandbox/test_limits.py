@@ -1,4 +1,6 @@
-"""The three limits of a client address: remembered refusals, the block after too many, 120 requests a minute."""
+"""The three limits of a client address: remembered refusals, the block after too many,
+120 requests a minute.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,11 @@ from peeringdb_oauth.sandbox.limits import Limits, Question, Refusal
 ADDRESS = "192.0.2.1"
 
 
-def question(address: str = ADDRESS, identity: str = "anonymous", path: str = "/oauth2/token/") -> Question:
+def question(
+    address: str = ADDRESS,
+    identity: str = "anonymous",
+    path: str = "/oauth2/token/",
+) -> Question:
     return Question(address=address, identity=identity, method="POST", path=path, query="")
 
 
@@ -33,7 +39,10 @@ def test_repeating_a_refusal_renews_it():
     assert limits.remembered(question(), 1109.0) == refusal()
 
 
-@pytest.mark.parametrize("other", [question(address="192.0.2.2"), question(identity="bearer x"), question(path="/profile/v1")])
+@pytest.mark.parametrize(
+    "other",
+    [question(address="192.0.2.2"), question(identity="bearer x"), question(path="/profile/v1")],
+)
 def test_a_refusal_is_remembered_for_the_same_question_only(other):
     limits = Limits()
     limits.remember(question(), refusal(), 1000.0)
@@ -87,12 +96,24 @@ def test_reset_forgets_everything():
 
 
 @pytest.mark.server
-def test_one_wrong_secret_silences_the_token_endpoint_until_a_minute_of_silence(pdb, web, app, address):
-    good = {"grant_type": "refresh_token", "refresh_token": web.tokens(app)["refresh_token"]} | web.credentials(app)
+def test_one_wrong_secret_silences_the_token_endpoint_until_a_minute_of_silence(
+    pdb,
+    web,
+    app,
+    address,
+):
+    good = {
+        "grant_type": "refresh_token",
+        "refresh_token": web.tokens(app)["refresh_token"],
+    } | web.credentials(app)
     assert web.post("/oauth2/token/", good | {"client_secret": "wrong"}, address).status == 401
     pdb.advance(40)
     again = web.post("/oauth2/token/", good, address)
-    assert (again.status, again.headers["X-Cached-Response"], again.headers["WWW-Authenticate"]) == (401, "True", None)
+    assert (
+        again.status,
+        again.headers["X-Cached-Response"],
+        again.headers["WWW-Authenticate"],
+    ) == (401, "True", None)
     pdb.advance(40)
     assert web.post("/oauth2/token/", good, address).status == 401
     pdb.advance(60)

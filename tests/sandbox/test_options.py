@@ -10,18 +10,47 @@ from peeringdb_oauth import ClientConfig
 from peeringdb_oauth.sandbox import Options
 
 _PART = st.sampled_from(
-    ["http", "https", ":", "//", "/", "127.0.0.1", "localhost", "[::1]", "app.example.net", "[", "@", "#", "\\", ":5000", ":x"]
+    [
+        "http",
+        "https",
+        ":",
+        "//",
+        "/",
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "app.example.net",
+        "[",
+        "@",
+        "#",
+        "\\",
+        ":5000",
+        ":x",
+    ],
 )
 
 
-@pytest.mark.parametrize(("tls", "strict", "scheme"), [(False, False, "http"), (True, False, "https"), (False, True, "https")])
+@pytest.mark.parametrize(
+    ("tls", "strict", "scheme"),
+    [(False, False, "http"), (True, False, "https"), (False, True, "https")],
+)
 def test_default_redirect_uris_are_https_where_http_would_not_do(tls, strict, scheme):
     options = Options(tls=tls, strict=strict)
-    assert options.redirect_uris == tuple(f"{scheme}://{host}:5000/login/peeringdb/callback" for host in ("127.0.0.1", "localhost"))
+    assert options.redirect_uris == tuple(
+        f"{scheme}://{host}:5000/login/peeringdb/callback" for host in ("127.0.0.1", "localhost")
+    )
     assert options.problems() == []
 
 
-@pytest.mark.parametrize("uri", ["http://127.0.0.1/", "http://localhost:5000/callback", "http://[::1]:5000/", "https://app.example.net/"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://127.0.0.1/",
+        "http://localhost:5000/callback",
+        "http://[::1]:5000/",
+        "https://app.example.net/",
+    ],
+)
 def test_a_redirect_uri_is_https_or_stays_on_this_machine(uri):
     assert Options(redirect_uris=(uri,)).problems() == []
 
@@ -33,8 +62,15 @@ def test_http_never_leaves_this_machine(strict):
 
 
 def test_strict_wants_https_only():
-    (problem,) = Options(strict=True, redirect_uris=("https://localhost/", "http://localhost/")).problems()
-    assert problem == "redirect URI http://localhost/: strict refuses http as PeeringDB does; give one with https"
+    (problem,) = Options(
+        strict=True,
+        redirect_uris=("https://localhost/", "http://localhost/"),
+    ).problems()
+    assert (
+        problem
+        == "redirect URI http://localhost/: strict refuses http as PeeringDB does; give one with"
+        " https"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""The people file: everything that is right is read, everything that is wrong is named at once."""
+"""The people file: everything that is right is read, everything that is wrong is named
+at once.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ from peeringdb_oauth.sandbox.cast import default_people
 from peeringdb_oauth.sandbox.people import Network, People, Person, Right, load_people, parse_people
 
 EXAMPLES = Path(__file__).parent / "people"
-ADA = {"login": "ada", "id": 1, "given_name": "Ada", "family_name": "Admin", "email": "ada@example.net"}
+ADA = {
+    "login": "ada",
+    "id": 1,
+    "given_name": "Ada",
+    "family_name": "Admin",
+    "email": "ada@example.net",
+}
 DOCUMENT = {
     "networks": [{"id": 1, "asn": 64500, "name": "Example Net One"}],
     "people": [ADA | {"networks": [{"asn": 64500, "perms": 3}]}],
@@ -39,9 +47,25 @@ def changed(path: list[str | int], value: object) -> dict[str, object]:
 
 def test_reads_a_person_with_the_documented_defaults():
     right = Right(asn=64500, perms=3, manage_peering_sessions=3)
-    ada = Person(login="ada", id=1, given_name="Ada", family_name="Admin", email="ada@example.net", networks=(right,))
-    assert parse_people(DOCUMENT) == People(networks=(Network(id=1, asn=64500, name="Example Net One"),), people=(ada,))
-    assert (ada.verified_user, ada.verified_email, ada.mfa, ada.active, ada.about) == (True, True, True, True, "")
+    ada = Person(
+        login="ada",
+        id=1,
+        given_name="Ada",
+        family_name="Admin",
+        email="ada@example.net",
+        networks=(right,),
+    )
+    assert parse_people(DOCUMENT) == People(
+        networks=(Network(id=1, asn=64500, name="Example Net One"),),
+        people=(ada,),
+    )
+    assert (ada.verified_user, ada.verified_email, ada.mfa, ada.active, ada.about) == (
+        True,
+        True,
+        True,
+        True,
+        "",
+    )
 
 
 def test_reads_json_and_toml_alike():
@@ -51,29 +75,53 @@ def test_reads_json_and_toml_alike():
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
-        (["people", 0, "login"], "Ada Admin", "people[0]: login must be 1 to 64 small letters, digits, '_', '.' or '-'"),
+        (
+            ["people", 0, "login"],
+            "Ada Admin",
+            "people[0]: login must be 1 to 64 small letters, digits, '_', '.' or '-'",
+        ),
         (["people", 0, "id"], 0, "people[0]: id must be between 1 and 2147483647, not 0"),
         (["people", 0, "id"], True, "people[0]: id must be a whole number"),
         (["people", 0, "email"], "ada", "people[0]: email must be an address with one '@'"),
         (["people", 0, "mfa"], "yes", "people[0]: mfa must be true or false"),
         (["people", 0, "verified"], True, "people[0]: unknown key 'verified'"),
-        (["people", 0, "networks", 0, "perms"], 16, "people[0].networks[0]: perms must be between 0 and 15, not 16"),
+        (
+            ["people", 0, "networks", 0, "perms"],
+            16,
+            "people[0].networks[0]: perms must be between 0 and 15, not 16",
+        ),
         (
             ["people", 0, "networks", 0, "manage_peering_sessions"],
             -1,
             "people[0].networks[0]: manage_peering_sessions must be between 0 and 15, not -1",
         ),
         (["people", 0, "networks", 0, "asn"], 64501, "ada: AS64501 is not among the networks"),
-        (["people", 0, "networks"], [{"asn": 64500, "perms": 1}] * 2, "the networks of ada: asn 64500 occurs more than once"),
+        (
+            ["people", 0, "networks"],
+            [{"asn": 64500, "perms": 1}] * 2,
+            "the networks of ada: asn 64500 occurs more than once",
+        ),
         (["people"], [ADA, ADA | {"id": 2}], "people: login ada occurs more than once"),
         (["people"], [ADA, ADA | {"login": "bob"}], "people: id 1 occurs more than once"),
         (["people"], [], "people: at least one person is needed to log in as"),
         (["people"], ["ada"], "people[0]: a table (object) is expected"),
-        (["networks", 0, "asn"], 2**32, "networks[0]: asn must be between 1 and 4294967295, not 4294967296"),
+        (
+            ["networks", 0, "asn"],
+            2**32,
+            "networks[0]: asn must be between 1 and 4294967295, not 4294967296",
+        ),
         (["networks", 0, "id"], 0, "networks[0]: id must be between 1 and 2147483647, not 0"),
         (["networks", 0], {"id": 1, "asn": 64500}, "networks[0]: name is missing"),
-        (["networks"], [{"id": i, "asn": 64500, "name": ""} for i in (1, 2)], "networks: asn 64500 occurs more than once"),
-        (["networks"], [{"id": 1, "asn": 64500 + i, "name": ""} for i in (0, 1)], "networks: id 1 occurs more than once"),
+        (
+            ["networks"],
+            [{"id": i, "asn": 64500, "name": ""} for i in (1, 2)],
+            "networks: asn 64500 occurs more than once",
+        ),
+        (
+            ["networks"],
+            [{"id": 1, "asn": 64500 + i, "name": ""} for i in (0, 1)],
+            "networks: id 1 occurs more than once",
+        ),
         (["organisations"], [], "the document: unknown key 'organisations'"),
     ],
 )
@@ -92,19 +140,30 @@ def test_says_when_the_people_are_missing():
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from([64500, 1, 15]),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.text(max_size=5)
+        | st.sampled_from([64500, 1, 15]),
         lambda inner: (
-            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["networks", "people", *ADA, "asn", "perms", "name"]), inner)
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["networks", "people", *ADA, "asn", "perms", "name"]),
+                inner,
+            )
         ),
         max_leaves=20,
-    )
+    ),
 )
 def test_any_document_is_read_or_refused(document):
     with contextlib.suppress(ConfigurationError):
         assert isinstance(parse_people(document), People)
 
 
-@pytest.mark.parametrize(("name", "text"), [("people.json", "{"), ("people.toml", "people = ["), ("people.toml", "\xff")])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("people.json", "{"), ("people.toml", "people = ["), ("people.toml", "\xff")],
+)
 def test_says_which_file_cannot_be_read(tmp_path, name, text):
     path = tmp_path / name
     path.write_text(text, encoding="latin-1")
@@ -113,7 +172,10 @@ def test_says_which_file_cannot_be_read(tmp_path, name, text):
 
 
 def test_says_which_file_is_missing(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"nobody\.toml cannot be read: No such file or directory$"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"nobody\.toml cannot be read: No such file or directory$",
+    ):
         load_people(str(tmp_path / "nobody.toml"))
 
 
@@ -123,7 +185,10 @@ def test_the_default_people_cover_every_case():
     assert {right.perms for right in people["member"].networks} == {1}
     assert len({right.perms for right in people["limited"].networks}) == 3
     assert any(right.perms != right.manage_peering_sessions for right in people["limited"].networks)
-    assert (people["unverified"].verified_user, people["emailunconf"].verified_email) == (False, False)
+    assert (people["unverified"].verified_user, people["emailunconf"].verified_email) == (
+        False,
+        False,
+    )
     assert people["nonets"].networks == ()
     assert {right.perms for right in people["twoorgs"].networks} == {15, 1}
     assert len(people["manynets"].networks) == 300
@@ -134,4 +199,7 @@ def test_the_default_people_cover_every_case():
 
 def test_the_default_people_use_documentation_and_private_asns_only():
     asns = [network.asn for network in default_people().networks]
-    assert all(64496 <= asn <= 64511 or 65536 <= asn <= 65551 or 4_200_000_000 <= asn <= 4_294_967_294 for asn in asns)
+    assert all(
+        64496 <= asn <= 64511 or 65536 <= asn <= 65551 or 4_200_000_000 <= asn <= 4_294_967_294
+        for asn in asns
+    )

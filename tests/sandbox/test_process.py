@@ -1,4 +1,6 @@
-"""The sandbox's process: starts fast, says why it cannot, serves many at once, ends with its owner, keeps its database."""
+"""The sandbox's process: starts fast, says why it cannot, serves many at once, ends
+with its owner, keeps its database.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def refused(port: int) -> bool:
 
 
 def gone_within(seconds: float, check) -> bool:
-    """Whether the check comes true in time. Another process ends when it does: there is nothing to wait on but the clock."""
+    """Whether the check comes true in time. Another process ends when it does: there is
+    nothing to wait on but the clock.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if check():
@@ -48,15 +52,23 @@ def test_is_ready_within_three_seconds():
 
 
 def test_importing_it_imports_no_django():
-    code = "import sys, peeringdb_oauth.sandbox; sys.exit('django' in sys.modules or 'requests' in sys.modules)"
+    code = (
+        "import sys, peeringdb_oauth.sandbox; sys.exit('django' in sys.modules or 'requests' in"
+        " sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
 
 
 def test_has_an_application_for_newcomers(web_for):
     with Sandbox(tls=False) as pdb:
         app = pdb.application
-        assert (app.client_id, app.client_secret) == ("sandbox-client", "sandbox-secret-not-for-production")
-        assert app.redirect_uris == tuple(f"http://{host}:5000/login/peeringdb/callback" for host in ("127.0.0.1", "localhost"))
+        assert (app.client_id, app.client_secret) == (
+            "sandbox-client",
+            "sandbox-secret-not-for-production",
+        )
+        assert app.redirect_uris == tuple(
+            f"http://{host}:5000/login/peeringdb/callback" for host in ("127.0.0.1", "localhost")
+        )
         assert web_for(pdb).tokens(app, "member")["access_token"]
 
 
@@ -107,8 +119,15 @@ def test_can_be_started_and_closed_by_hand_and_again():
 
 
 def test_ends_when_its_owner_is_killed():
-    code = "import sys; from peeringdb_oauth.sandbox import Sandbox; print(Sandbox(tls=False).start().url, flush=True); sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:  # noqa: S603
+    code = (
+        "import sys; from peeringdb_oauth.sandbox import Sandbox;"
+        " print(Sandbox(tls=False).start().url, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as owner:
         port = urlsplit(owner.stdout.readline().decode().strip()).port
         assert not refused(port)
         owner.kill()
@@ -132,7 +151,10 @@ def http_status(pdb: Sandbox) -> int:
 
 
 def test_says_that_a_port_is_taken(pdb):
-    with pytest.raises(ConfigurationError, match=r"cannot listen on 127\.0\.0\.1 port"), Sandbox(port=urlsplit(pdb.url).port):
+    with (
+        pytest.raises(ConfigurationError, match=r"cannot listen on 127\.0\.0\.1 port"),
+        Sandbox(port=urlsplit(pdb.url).port),
+    ):
         pass
 
 
@@ -143,7 +165,10 @@ def test_binds_loopback_only(host):
 
 
 def test_names_every_problem_of_its_options_at_once():
-    with pytest.raises(ConfigurationError) as caught, Sandbox(host="192.0.2.1", port=70_000, redirect_uris=["callback"]):
+    with (
+        pytest.raises(ConfigurationError) as caught,
+        Sandbox(host="192.0.2.1", port=70_000, redirect_uris=["callback"]),
+    ):
         pass
     assert len(caught.value.problems) == 3
 
@@ -161,14 +186,33 @@ def test_a_file_replaces_the_people(web_for, name):
     with Sandbox(tls=False, people=PEOPLE / name) as pdb:
         web = web_for(pdb)
         app = pdb.register("https://app.example.net/callback")
-        assert [network["perms"] for network in web.get("/profile/v1", web.tokens(app, "ed")["access_token"]).json()["networks"]] == [3, 1]
-        assert {web.get(path).status for path in ("/sandbox/", "/sandbox/people/new.comer/")} == {200}
-        assert web.get("/profile/v1", web.tokens(app, "new.comer")["access_token"]).json()["verified_user"] is False
-        with pytest.raises(SandboxError, match=r"nobody here is called 'orgadmin'; there are: ed, new\.comer$"):
+        assert [
+            network["perms"]
+            for network in web.get("/profile/v1", web.tokens(app, "ed")["access_token"]).json()[
+                "networks"
+            ]
+        ] == [3, 1]
+        assert {web.get(path).status for path in ("/sandbox/", "/sandbox/people/new.comer/")} == {
+            200,
+        }
+        assert (
+            web.get("/profile/v1", web.tokens(app, "new.comer")["access_token"]).json()[
+                "verified_user"
+            ]
+            is False
+        )
+        with pytest.raises(
+            SandboxError,
+            match=r"nobody here is called 'orgadmin'; there are: ed, new\.comer$",
+        ):
             pdb.log_in("orgadmin", web.authorization_url(app))
 
 
-def test_a_database_file_survives_a_restart_with_people_tokens_sessions_and_keys(tmp_path, web_for, visitor_for):
+def test_a_database_file_survives_a_restart_with_people_tokens_sessions_and_keys(
+    tmp_path,
+    web_for,
+    visitor_for,
+):
     database = tmp_path / "sandbox.sqlite"
     with Sandbox(database=database) as pdb:
         web = web_for(pdb)
@@ -199,14 +243,19 @@ def test_nobody_else_can_read_the_database_and_no_link_is_followed(tmp_path):
     precious.write_text("precious", encoding="utf-8")
     (tmp_path / "sandbox.sqlite.ca.pem").symlink_to(precious)
     with Sandbox(database=tmp_path / "sandbox.sqlite"):
-        modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.glob("sandbox.sqlite*")}
+        modes = {
+            path.name: path.stat().st_mode & 0o077 for path in tmp_path.glob("sandbox.sqlite*")
+        }
     assert modes
     assert set(modes.values()) == {0}
     assert precious.read_text(encoding="utf-8") == "precious"
 
 
 def test_modules_in_the_working_directory_are_not_run(tmp_path, monkeypatch):
-    (tmp_path / "trustme.py").write_text("raise SystemExit('somebody else was run')", encoding="utf-8")
+    (tmp_path / "trustme.py").write_text(
+        "raise SystemExit('somebody else was run')",
+        encoding="utf-8",
+    )
     monkeypatch.chdir(tmp_path)
     with Sandbox() as pdb:
         assert pdb.url
@@ -215,14 +264,20 @@ def test_modules_in_the_working_directory_are_not_run(tmp_path, monkeypatch):
 def test_says_that_a_database_cannot_be_used(tmp_path):
     path = tmp_path / "text.sqlite"
     path.write_text("this is no database " * 100, encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="the database cannot be used"), Sandbox(database=path):
+    with (
+        pytest.raises(ConfigurationError, match="the database cannot be used"),
+        Sandbox(database=path),
+    ):
         pass
 
 
 def test_connections_are_kept(web):
     web.get(JWKS)
     before = web.connection.sock
-    assert all(web.get(path).status for path in (JWKS, "/profile/v1", "/", "/oauth2/token/", "/oauth2/token"))
+    assert all(
+        web.get(path).status
+        for path in (JWKS, "/profile/v1", "/", "/oauth2/token/", "/oauth2/token")
+    )
     assert web.connection.sock is before
 
 
@@ -234,7 +289,11 @@ def test_a_silent_handshake_holds_up_nobody(pdb, web_for):
 
 def test_a_client_that_does_not_trust_it_does_no_harm(pdb, web):
     parts = urlsplit(pdb.url)
-    connection = http.client.HTTPSConnection(parts.netloc, timeout=10, context=ssl.create_default_context())
+    connection = http.client.HTTPSConnection(
+        parts.netloc,
+        timeout=10,
+        context=ssl.create_default_context(),
+    )
     with pytest.raises(ssl.SSLCertVerificationError):
         connection.request("GET", "/")
     connection.close()
@@ -271,18 +330,40 @@ def test_runs_in_the_foreground_until_ended_and_logs_no_secrets():
         connection = http.client.HTTPConnection(urlsplit(told["url"]).netloc, timeout=10)
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         for method, path, body, headers in (
-            ("POST", "/oauth2/token/?code=in-the-query", "client_secret=in-the-body", form | {"Authorization": "Bearer in-a-header"}),
-            ("POST", "/oauth2/token/", "grant_type=password&username=in-the-body&client_id=sandbox-client", form),
-            ("GET", "/profile/v1?access_token=in-the-query", None, {"Cookie": "oauth_session=in-a-header"}),
+            (
+                "POST",
+                "/oauth2/token/?code=in-the-query",
+                "client_secret=in-the-body",
+                form | {"Authorization": "Bearer in-a-header"},
+            ),
+            (
+                "POST",
+                "/oauth2/token/",
+                "grant_type=password&username=in-the-body&client_id=sandbox-client",
+                form,
+            ),
+            (
+                "GET",
+                "/profile/v1?access_token=in-the-query",
+                None,
+                {"Cookie": "oauth_session=in-a-header"},
+            ),
         ):
             connection.request(method, path, body, headers)
             connection.getresponse().read()
         connection.close()
         process.terminate()
         _, log = process.communicate(timeout=10)
-    assert (told["client_id"], set(told)) == ("sandbox-client", {"url", "client_id", "client_secret", "control_token"})
+    assert (told["client_id"], set(told)) == (
+        "sandbox-client",
+        {"url", "client_id", "client_secret", "control_token"},
+    )
     assert log.decode().splitlines()[0] == "POST /oauth2/token/ 400"
-    assert not [word for word in (b"in-the-query", b"in-the-body", b"in-a-header", b"Traceback") if word in log]
+    assert not [
+        word
+        for word in (b"in-the-query", b"in-the-body", b"in-a-header", b"Traceback")
+        if word in log
+    ]
     assert process.returncode == 0
 
 
@@ -303,10 +384,18 @@ def test_the_foreground_says_why_it_cannot_start():
 
 def test_an_owner_without_the_extra_is_told_what_to_install(tmp_path):
     (tmp_path / "django").mkdir()
-    (tmp_path / "django" / "__init__.py").write_text("raise ModuleNotFoundError(name='django')", encoding="utf-8")
+    (tmp_path / "django" / "__init__.py").write_text(
+        "raise ModuleNotFoundError(name='django')",
+        encoding="utf-8",
+    )
     environ = os.environ | {"PYTHONPATH": str(tmp_path)}
     code = "from peeringdb_oauth.sandbox import Sandbox\nSandbox().start()"
-    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, check=False)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code],
+        env=environ,
+        capture_output=True,
+        check=False,
+    )
     assert b'pip install "peeringdb-oauth[sandbox]"' in done.stderr
 
 

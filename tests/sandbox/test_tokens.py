@@ -1,4 +1,6 @@
-"""Tokens after the recordings: how long they live, what becomes of them, who may use them, and keys."""
+"""Tokens after the recordings: how long they live, what becomes of them, who may use
+them, and keys.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,16 @@ def verify(id_token: str, jwks: dict[str, list[dict[str, str]]]) -> bool:
     kid = json.loads(decoded(head))["kid"]
     keys = [key for key in jwks["keys"] if key["kid"] == kid]
     for key in keys:
-        numbers = rsa.RSAPublicNumbers(int.from_bytes(decoded(key["e"])), int.from_bytes(decoded(key["n"])))
-        numbers.public_key().verify(decoded(signature), f"{head}.{payload}".encode(), padding.PKCS1v15(), SHA256())
+        numbers = rsa.RSAPublicNumbers(
+            int.from_bytes(decoded(key["e"])),
+            int.from_bytes(decoded(key["n"])),
+        )
+        numbers.public_key().verify(
+            decoded(signature),
+            f"{head}.{payload}".encode(),
+            padding.PKCS1v15(),
+            SHA256(),
+        )
     return bool(keys)
 
 
@@ -48,7 +58,10 @@ def test_an_id_token_verifies_with_the_published_key_until_that_is_rotated(pdb, 
 
 def test_the_key_id_is_the_thumbprint_of_rfc_7638(web):
     key = web.get("/oauth2/.well-known/jwks.json").json()["keys"][0]
-    canonical = json.dumps({name: key[name] for name in ("e", "kty", "n")}, separators=(",", ":")).encode()
+    canonical = json.dumps(
+        {name: key[name] for name in ("e", "kty", "n")},
+        separators=(",", ":"),
+    ).encode()
     assert decoded(key["kid"]) == hashlib.sha256(canonical).digest()
 
 
@@ -60,9 +73,17 @@ def test_hs256_tokens_are_signed_with_the_stored_hash_and_not_with_the_secret(pd
 
 
 def test_an_unhashed_hs256_secret_verifies(pdb, web):
-    app = pdb.register("https://app.example.net/callback", algorithm="HS256", hash_client_secret=False)
+    app = pdb.register(
+        "https://app.example.net/callback",
+        algorithm="HS256",
+        hash_client_secret=False,
+    )
     head, payload, signature = web.tokens(app)["id_token"].split(".")
-    assert decoded(signature) == hmac.digest(app.client_secret.encode(), f"{head}.{payload}".encode(), "sha256")
+    assert decoded(signature) == hmac.digest(
+        app.client_secret.encode(),
+        f"{head}.{payload}".encode(),
+        "sha256",
+    )
 
 
 def test_a_code_lives_for_a_minute(pdb, web, app):
@@ -102,7 +123,9 @@ def test_a_refresh_knows_nothing_of_the_login_even_if_it_is_told_the_code(web, a
     code = web.code(app)
     token = web.exchange(app, code).json()
     assert claims(token["id_token"])["amr"] == ["pwd", "otp", "mfa"]
-    assert claims(web.refresh(app, token["refresh_token"], code=code).json()["id_token"])["amr"] == []
+    assert (
+        claims(web.refresh(app, token["refresh_token"], code=code).json()["id_token"])["amr"] == []
+    )
 
 
 def test_a_long_user_name_is_cut_in_the_header_that_repeats_it(web):
@@ -124,7 +147,9 @@ def test_a_narrowed_scope_sticks(web, app):
     narrow = web.refresh(app, web.tokens(app)["refresh_token"], scope="profile").json()
     again = web.refresh(app, narrow["refresh_token"]).json()
     assert again["scope"] == "profile"
-    assert web.refresh(app, again["refresh_token"], scope="profile email").json() == {"error": "invalid_scope"}
+    assert web.refresh(app, again["refresh_token"], scope="profile email").json() == {
+        "error": "invalid_scope",
+    }
     assert web.refresh(app, again["refresh_token"]).status == 200
 
 
@@ -153,17 +178,26 @@ def test_of_several_exchanges_at_once_one_succeeds(pdb, web_for, web, app, _):
 def test_refreshes_at_once_get_the_same_tokens_or_come_too_late(pdb, web_for, web, app):
     token = web.tokens(app)
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda w: w.refresh(app, token["refresh_token"]), [web_for(pdb) for _ in range(6)]))
+        answers = list(
+            pool.map(
+                lambda w: w.refresh(app, token["refresh_token"]),
+                [web_for(pdb) for _ in range(6)],
+            ),
+        )
     good = [answer.json() for answer in answers if answer.status == 200]
     assert good
     assert len({(answer["access_token"], answer["refresh_token"]) for answer in good}) == 1
-    assert all(answer.json() == {"error": "invalid_grant"} for answer in answers if answer.status != 200)
+    assert all(
+        answer.json() == {"error": "invalid_grant"} for answer in answers if answer.status != 200
+    )
 
 
 def test_revoking_the_refresh_token_kills_the_access_token_but_not_the_other_way_round(web, app):
     one, two = web.tokens(app), web.tokens(app)
     for token in (one["refresh_token"], two["access_token"]):
-        assert web.post("/oauth2/revoke_token/", {"token": token} | web.credentials(app)).status == 200
+        assert (
+            web.post("/oauth2/revoke_token/", {"token": token} | web.credentials(app)).status == 200
+        )
     assert web.get("/profile/v1", one["access_token"]).status == 403
     assert web.refresh(app, one["refresh_token"]).status == 400
     assert web.get("/profile/v1", two["access_token"]).status == 403
@@ -173,7 +207,13 @@ def test_revoking_the_refresh_token_kills_the_access_token_but_not_the_other_way
 def test_any_client_can_revoke_any_token(pdb, web, app):
     token = web.tokens(app)
     other = pdb.register("https://other.example.net/callback")
-    assert web.post("/oauth2/revoke_token/", {"token": token["refresh_token"]} | web.credentials(other)).status == 200
+    assert (
+        web.post(
+            "/oauth2/revoke_token/",
+            {"token": token["refresh_token"]} | web.credentials(other),
+        ).status
+        == 200
+    )
     assert web.get("/profile/v1", token["access_token"]).status == 403
 
 
@@ -189,12 +229,23 @@ def test_tokens_of_one_person_are_revoked_from_outside(pdb, web, app):
 
 def test_a_change_shows_with_the_next_call(pdb, web, app):
     token = web.tokens(app, "member")
-    pdb.change("member", networks={64500: 15, 64502: 3}, manage_peering_sessions={64502: 1}, verified_email=False)
+    pdb.change(
+        "member",
+        networks={64500: 15, 64502: 3},
+        manage_peering_sessions={64502: 1},
+        verified_email=False,
+    )
     body = web.get("/profile/v1", token["access_token"]).json()
-    assert [(n["asn"], n["perms"], n["manage_peering_sessions"]) for n in body["networks"]] == [(64500, 15, 15), (64502, 3, 1)]
+    assert [(n["asn"], n["perms"], n["manage_peering_sessions"]) for n in body["networks"]] == [
+        (64500, 15, 15),
+        (64502, 3, 1),
+    ]
     assert (body["verified_user"], body["verified_email"]) == (True, False)
     pdb.change("member", networks={64500: 1, 64501: 1, 65550: 1}, verified_email=True)
-    assert claims(web.refresh(app, token["refresh_token"]).json()["id_token"])["networks"][0]["perms"] == 1
+    assert (
+        claims(web.refresh(app, token["refresh_token"]).json()["id_token"])["networks"][0]["perms"]
+        == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -224,7 +275,9 @@ def test_a_bearer_token_beside_a_login_session_is_refused(visitor, web, app):
     visitor.session.headers["Authorization"] = f"Bearer {token}"
     answer = visitor.get("/profile/v1")
     assert answer.status_code == 400
-    assert answer.json()["meta"]["error"].startswith("Cannot authenticate through Authorization header while logged in.")
+    assert answer.json()["meta"]["error"].startswith(
+        "Cannot authenticate through Authorization header while logged in.",
+    )
 
 
 def test_three_hundred_networks_are_listed_in_one_answer(web, app):
@@ -233,7 +286,10 @@ def test_three_hundred_networks_are_listed_in_one_answer(web, app):
     assert len(claims(token["id_token"])["networks"]) == 300
 
 
-@pytest.mark.parametrize("path", ["/oauth2/authorize", "/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke_token"])
+@pytest.mark.parametrize(
+    "path",
+    ["/oauth2/authorize", "/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke_token"],
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_missing_slash_is_a_redirect_for_every_method(web, path, method):
     answer = web.send(method, f"{path}?a=b")
@@ -257,13 +313,23 @@ def test_these_paths_do_not_exist(web, path):
 @pytest.mark.parametrize("document", ["openid-configuration", "oauth-authorization-server"])
 @pytest.mark.parametrize("place", ["/.well-known/", "/oauth2/.well-known/"])
 @pytest.mark.parametrize("end", ["", "/"])
-def test_each_document_is_found_in_two_places_with_and_without_slash(pdb, web, document, place, end):
+def test_each_document_is_found_in_two_places_with_and_without_slash(
+    pdb,
+    web,
+    document,
+    place,
+    end,
+):
     answer = web.get(place + document + end)
     assert (answer.status, answer.json()["issuer"]) == (200, f"{pdb.url}/oauth2")
 
 
 def test_the_issuer_follows_the_host_of_the_token_request(web, app):
     code = web.code(app)
-    fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": app.redirect_uris[0]} | web.credentials(app)
+    fields = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": app.redirect_uris[0],
+    } | web.credentials(app)
     token = web.post("/oauth2/token/", fields, {"Host": "www.peeringdb.com"}).json()["id_token"]
     assert claims(token)["iss"] == "https://www.peeringdb.com/oauth2"

@@ -1,6 +1,8 @@
-"""Every recording of PeeringDB's answers, replayed against the sandbox: status, the headers that matter, the body's shape and values.
+"""Every recording of PeeringDB's answers, replayed against the sandbox: status, the
+headers that matter, the body's shape and values.
 
-Codes and tokens in a recording stand for ones that the sandbox issues in the same steps; `PREPARATIONS` says which steps.
+Codes and tokens in a recording stand for ones that the sandbox issues in the same
+steps; `PREPARATIONS` says which steps.
 """
 
 from __future__ import annotations
@@ -23,26 +25,56 @@ pytestmark = pytest.mark.server
 
 WIRE = Path(__file__).parent.parent / "wire"
 RECORDINGS = sorted(path.stem for path in WIRE.glob("*.http"))
-CLAIMS = sorted(path.stem.removeprefix("idtoken-claims-") for path in WIRE.glob("idtoken-claims-*.json"))
+CLAIMS = sorted(
+    path.stem.removeprefix("idtoken-claims-") for path in WIRE.glob("idtoken-claims-*.json")
+)
 
 DIFFERENCES = {
-    "api-with-oauth-bearer": "the sandbox has no /api/: nothing of PeeringDB's database but people and their networks",
+    "api-with-oauth-bearer": (
+        "the sandbox has no /api/: nothing of PeeringDB's database but people and their networks"
+    ),
 }
 
-# Differ from one moment or address to the next, or belong to the connection; CSP belongs to pages.
-HEADERS_THAT_DO_NOT_MATTER = {"date", "content-length", "transfer-encoding", "connection", "content-security-policy", "set-cookie"}
-VOLATILE = {"access_token", "refresh_token", "iat", "exp", "auth_time", "jti", "at_hash", "kid", "n"}
-UNORDERED = {"claims_supported", "oidc_claims_supported"}  # PeeringDB makes them of a set
+# Differ from one moment or address to the next, or belong to the connection; CSP
+# belongs to pages.
+HEADERS_THAT_DO_NOT_MATTER = {
+    "date",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "content-security-policy",
+    "set-cookie",
+}
+VOLATILE = {
+    "access_token",
+    "refresh_token",
+    "iat",
+    "exp",
+    "auth_time",
+    "jti",
+    "at_hash",
+    "kid",
+    "n",
+}
+# PeeringDB makes them of a set
+UNORDERED = {"claims_supported", "oidc_claims_supported"}
 
 APPLICATIONS = {
     "conf-rs256": {
-        "redirect_uris": ["https://app.example.net/callback", "https://localhost:5000/login/callback"],
+        "redirect_uris": [
+            "https://app.example.net/callback",
+            "https://localhost:5000/login/callback",
+        ],
         "secret": "secret-rs256-",
     },
     "conf-rs256-single": {"secret": "secret-single-"},
     "conf-noalg": {"secret": "secret-noalg-", "algorithm": None},
     "conf-hs256": {"secret": "secret-hs256-", "algorithm": "HS256"},
-    "conf-hs256-plain": {"secret": "secret-hs256p-", "algorithm": "HS256", "hash_client_secret": False},
+    "conf-hs256-plain": {
+        "secret": "secret-hs256p-",
+        "algorithm": "HS256",
+        "hash_client_secret": False,
+    },
     "public-rs256": {"secret": "secret-public-", "confidential": False},
     "special-secret": {"client_secret": "s3:c/ret+with %25&=chars~0123456789"},
 }
@@ -58,7 +90,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepare:
-    """Log in, perhaps exchange the code, perhaps do more; then put what was got where the recording has its own."""
+    """Log in, perhaps exchange the code, perhaps do more; then put what was got where
+    the recording has its own.
+    """
 
     person: str = "orgadmin"
     client: str = "conf-rs256"
@@ -73,8 +107,19 @@ def scoped(scope: str | None, **more: Any) -> Prepare:
     return Prepare(asked={"scope": scope}, into={"Authorization": "access_token"}, **more)
 
 
-def code(client: str = "conf-rs256", scope: str | None = None, then: Any = None, **asked: str | None) -> Prepare:
-    return Prepare(client=client, asked={"scope": scope, **asked}, exchange=False, then=then, into={"code": "code"})
+def code(
+    client: str = "conf-rs256",
+    scope: str | None = None,
+    then: Any = None,
+    **asked: str | None,
+) -> Prepare:
+    return Prepare(
+        client=client,
+        asked={"scope": scope, **asked},
+        exchange=False,
+        then=then,
+        into={"code": "code"},
+    )
 
 
 def refreshing(scope: str | None = None, **more: Any) -> Prepare:
@@ -86,7 +131,9 @@ def token_in_body(which: str = "access_token", **more: Any) -> Prepare:
 
 
 def narrowed(world: World, got: dict[str, str]) -> None:
-    got["refresh_token"] = world.refresh(got["refresh_token"], scope="profile").json()["refresh_token"]
+    got["refresh_token"] = world.refresh(got["refresh_token"], scope="profile").json()[
+        "refresh_token"
+    ]
 
 
 def refreshed(world: World, got: dict[str, str]) -> None:
@@ -101,20 +148,35 @@ def exchanged(client: str = "conf-rs256") -> Callable[[World, dict[str, str]], N
 
 
 def wrong_redirect(world: World, got: dict[str, str]) -> None:
-    assert world.web.exchange(world.apps["conf-rs256"], got["code"], redirect_uri="https://app.example.net/other").status == 400
+    assert (
+        world.web.exchange(
+            world.apps["conf-rs256"],
+            got["code"],
+            redirect_uri="https://app.example.net/other",
+        ).status
+        == 400
+    )
 
 
 def basic_first(world: World, got: dict[str, str]) -> None:
     headers = read("token-client-secret-basic")[0].headers
     assert (
-        world.web.send("POST", "/oauth2/token/", {"Authorization": headers["Authorization"]}, urlencode({"code": got["code"]})).status
+        world.web.send(
+            "POST",
+            "/oauth2/token/",
+            {"Authorization": headers["Authorization"]},
+            urlencode({"code": got["code"]}),
+        ).status
         == 401
     )
 
 
 def revoked(world: World, got: dict[str, str]) -> None:
     client = {"client_id": "conf-rs256", "client_secret": world.apps["conf-rs256"].client_secret}
-    assert world.web.post("/oauth2/revoke_token/", {"token": got["access_token"], **client}).status == 200
+    assert (
+        world.web.post("/oauth2/revoke_token/", {"token": got["access_token"], **client}).status
+        == 200
+    )
 
 
 def wait(seconds: float) -> Callable[[World, dict[str, str]], None]:
@@ -137,15 +199,32 @@ def wrong_secret_first(world: World, got: dict[str, str]) -> None:
 
 def eleven_refusals(world: World, got: dict[str, str]) -> None:  # noqa: ARG001
     for i in range(11):
-        assert world.web.get("/profile/v1", f"bogus{i}", {"X-Forwarded-For": "192.0.2.40"}).status == 403
+        assert (
+            world.web.get("/profile/v1", f"bogus{i}", {"X-Forwarded-For": "192.0.2.40"}).status
+            == 403
+        )
 
 
 def full_minute(requests: int) -> Callable[[World, dict[str, str]], None]:
     def spend(world: World, got: dict[str, str]) -> None:
         for _ in range(120):
-            assert world.web.get("/oauth2/.well-known/jwks.json", None, {"X-Forwarded-For": "192.0.2.50"}).status == 200
+            assert (
+                world.web.get(
+                    "/oauth2/.well-known/jwks.json",
+                    None,
+                    {"X-Forwarded-For": "192.0.2.50"},
+                ).status
+                == 200
+            )
         for _ in range(requests - 120):
-            assert world.web.get("/profile/v1", got["access_token"], {"X-Forwarded-For": "192.0.2.50"}).status == 429
+            assert (
+                world.web.get(
+                    "/profile/v1",
+                    got["access_token"],
+                    {"X-Forwarded-For": "192.0.2.50"},
+                ).status
+                == 429
+            )
 
     return spend
 
@@ -192,7 +271,11 @@ PREPARATIONS: dict[str, Prepare] = {
     "token-noalg-default-scope": code("conf-noalg"),
     "token-noalg-openid-profile": code("conf-noalg", "openid profile"),
     "token-noalg-profile": code("conf-noalg", "profile"),
-    "token-noalg-retry-openid-profile": code("conf-noalg", "openid profile", exchanged("conf-noalg")),
+    "token-noalg-retry-openid-profile": code(
+        "conf-noalg",
+        "openid profile",
+        exchanged("conf-noalg"),
+    ),
     "token-noalg-retry-profile": code("conf-noalg", "profile", exchanged("conf-noalg")),
     "token-public-empty-secret": code("public-rs256", "openid profile"),
     "token-public-no-pkce": code("public-rs256", "openid profile"),
@@ -203,8 +286,17 @@ PREPARATIONS: dict[str, Prepare] = {
     "token-success-conf-hs256-plain": code("conf-hs256-plain", "openid profile"),
     "token-success-no-openid": code(scope="profile email networks amr"),
     "token-success-openid": code(nonce="n-123"),
-    "token-success-pkce-s256": code(scope="openid profile", code_challenge=S256, code_challenge_method="S256"),
-    "token-success-public-pkce": code("public-rs256", "openid profile", code_challenge=S256, code_challenge_method="S256"),
+    "token-success-pkce-s256": code(
+        scope="openid profile",
+        code_challenge=S256,
+        code_challenge_method="S256",
+    ),
+    "token-success-public-pkce": code(
+        "public-rs256",
+        "openid profile",
+        code_challenge=S256,
+        code_challenge_method="S256",
+    ),
     "token-error-pkce-missing-verifier": code(code_challenge=S256, code_challenge_method="S256"),
     "token-error-pkce-short-verifier": code(code_challenge=S256, code_challenge_method="S256"),
     "token-error-pkce-wrong-verifier": code(code_challenge=S256, code_challenge_method="S256"),
@@ -228,7 +320,10 @@ PATTERNS: list[tuple[str, Callable[[re.Match[str]], Prepare]]] = [
     (r"profile-.*|api-.*", lambda match: ALL),  # noqa: ARG005
     (r"refresh-.*", lambda match: refreshing()),  # noqa: ARG005
     (r"token-(?:error|basic|client-secret|ok|query).*", lambda match: code()),  # noqa: ARG005
-    (r"(?:discovery|jwks|logout|revoke|token|site|introspect|device).*", lambda match: NOTHING),  # noqa: ARG005
+    (
+        r"(?:discovery|jwks|logout|revoke|token|site|introspect|device).*",
+        lambda match: NOTHING,  # noqa: ARG005
+    ),
 ]
 
 
@@ -245,11 +340,18 @@ class World:
         method, target = request.start.split(" ", 1)
         headers = dict(request.headers)
         if "Authorization" in headers and "Authorization" in replacements:
-            headers["Authorization"] = f"{headers['Authorization'].split(' ')[0]} {replacements['Authorization']}"
+            headers["Authorization"] = (
+                f"{headers['Authorization'].split(' ')[0]} {replacements['Authorization']}"
+            )
         path, question, query = target.partition("?")
         target = path + question + replaced(query, replacements)
         form = "form" in headers.get("Content-Type", "")
-        return self.web.send(method, target, headers, (replaced(request.body, replacements) if form else request.body) or None)
+        return self.web.send(
+            method,
+            target,
+            headers,
+            (replaced(request.body, replacements) if form else request.body) or None,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -275,7 +377,10 @@ def read(name: str) -> tuple[Message, Message]:
     """The request and the answer of a recording."""
     text = (WIRE / f"{name}.http").read_text(encoding="utf-8")
     head, _, body = text.partition("\n\n")[2].partition("\n\n")
-    return message(text.partition("\n\n")[0], ">"), message(f"{head}\n<\n" + "\n".join(f"< {line}" for line in body.splitlines()), "<")
+    return message(text.partition("\n\n")[0], ">"), message(
+        f"{head}\n<\n" + "\n".join(f"< {line}" for line in body.splitlines()),
+        "<",
+    )
 
 
 def message(text: str, mark: str) -> Message:
@@ -289,7 +394,12 @@ def message(text: str, mark: str) -> Message:
 def replaced(form: str, replacements: dict[str, str]) -> str:
     if not any(f"{key}=" in form for key in replacements):
         return form
-    return urlencode([(key, replacements.get(key, value)) for key, value in parse_qsl(form, keep_blank_values=True)])
+    return urlencode(
+        [
+            (key, replacements.get(key, value))
+            for key, value in parse_qsl(form, keep_blank_values=True)
+        ],
+    )
 
 
 def preparation(name: str) -> Prepare:
@@ -307,7 +417,9 @@ def get_ready(world: World, how: Prepare) -> dict[str, str]:
     if not how.into and how.exchange is False:
         return {}
     app = world.apps[how.client]
-    got: dict[str, str] = {"code": world.web.code(app, how.person, approval_prompt="force", **how.asked)}
+    got: dict[str, str] = {
+        "code": world.web.code(app, how.person, approval_prompt="force", **how.asked),
+    }
     if how.exchange:
         answer = world.web.exchange(app, got["code"])
         assert answer.status == 200, answer.text
@@ -319,11 +431,16 @@ def get_ready(world: World, how: Prepare) -> dict[str, str]:
 
 def decoded(token: str) -> list[Any]:
     header, claims, _ = token.split(".")
-    return [json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in (header, claims)]
+    return [
+        json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        for part in (header, claims)
+    ]
 
 
 def differences(expected: Any, actual: Any, where: str = "") -> list[str]:
-    """What is not the same: types, keys, their order, and the values that do not depend on the moment."""
+    """What is not the same: types, keys, their order, and the values that do not depend
+    on the moment.
+    """
     if type(expected) is not type(actual):
         return [f"{where}: {type(expected).__name__} there, {type(actual).__name__} here"]
     if isinstance(expected, dict):
@@ -341,7 +458,11 @@ def differences(expected: Any, actual: Any, where: str = "") -> list[str]:
     if isinstance(expected, list):
         if len(expected) != len(actual):
             return [f"{where}: {expected} there, {actual} here"]
-        return [line for i, pair in enumerate(zip(expected, actual, strict=True)) for line in differences(*pair, f"{where}[{i}]")]
+        return [
+            line
+            for i, pair in enumerate(zip(expected, actual, strict=True))
+            for line in differences(*pair, f"{where}[{i}]")
+        ]
     return [] if expected == actual else [f"{where}: {expected!r} there, {actual!r} here"]
 
 
@@ -349,21 +470,37 @@ def compare(expected: Message, actual: Any, url: str) -> list[str]:
     found = []
     if int(expected.start.split()[1]) != actual.status:
         found.append(f"status: {expected.start} there, {actual.status} here")
-    there = {name.lower(): value for name, value in expected.headers.items() if name.lower() not in HEADERS_THAT_DO_NOT_MATTER}
-    here = {name.lower(): value for name, value in actual.headers.items() if name.lower() not in HEADERS_THAT_DO_NOT_MATTER}
+    there = {
+        name.lower(): value
+        for name, value in expected.headers.items()
+        if name.lower() not in HEADERS_THAT_DO_NOT_MATTER
+    }
+    here = {
+        name.lower(): value
+        for name, value in actual.headers.items()
+        if name.lower() not in HEADERS_THAT_DO_NOT_MATTER
+    }
     if "retry-after" in there and here.get("retry-after", "").isdigit():
         there["retry-after"] = here["retry-after"]  # how much of the minute is left
     found += [
-        f"{name}: {there.get(name)!r} there, {here.get(name)!r} here" for name in sorted(there | here) if there.get(name) != here.get(name)
+        f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"
+        for name in sorted(there | here)
+        if there.get(name) != here.get(name)
     ]
     body = expected.body.replace("https://127.0.0.1:8443", url)
     try:
         there, here = json.loads(body), actual.json()
         found += differences(there, here, "body")
-        if json.loads(body) == here and not UNORDERED & set(here):  # nothing volatile in it: the spaces count too
+        if json.loads(body) == here and not UNORDERED & set(
+            here,
+        ):  # nothing volatile in it: the spaces count too
             found += [] if body.strip() == actual.text.strip() else ["body: written differently"]
     except ValueError:
-        found += [] if body.strip() == actual.text.strip() else [f"body: {body!r} there, {actual.text!r} here"]
+        found += (
+            []
+            if body.strip() == actual.text.strip()
+            else [f"body: {body!r} there, {actual.text!r} here"]
+        )
     return found
 
 
@@ -376,7 +513,11 @@ def test_answers_as_recorded(world, name):
     request, expected = read(name)
     if "id_token" in expected.body and '"id_token"' in expected.body:
         expected = with_local_issuer(expected, world.pdb.url)
-    found = compare(expected, world.replay(request, get_ready(world, preparation(name))), world.pdb.url)
+    found = compare(
+        expected,
+        world.replay(request, get_ready(world, preparation(name))),
+        world.pdb.url,
+    )
     if name in DIFFERENCES:
         assert found, f"{name} no longer differs: take it off the list"
     else:
@@ -389,7 +530,10 @@ def with_local_issuer(expected: Message, url: str) -> Message:
     if "id_token" in body:
         header, claims = decoded(body["id_token"])
         claims["iss"] = claims["iss"].replace("https://127.0.0.1:8443", url)
-        parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in (header, claims)]
+        parts = [
+            base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+            for part in (header, claims)
+        ]
         body["id_token"] = ".".join([*parts, ""])
     return Message(start=expected.start, headers=expected.headers, body=json.dumps(body))
 
@@ -398,7 +542,11 @@ def with_local_issuer(expected: Message, url: str) -> Message:
 def test_puts_the_recorded_claims_into_the_id_token(world, name):
     expected = json.loads((WIRE / f"idtoken-claims-{name}.json").read_text(encoding="utf-8"))
     app = world.apps["conf-rs256"]
-    token = world.web.tokens(app, "orgadmin" if name == "refresh" else name, approval_prompt="force")
+    token = world.web.tokens(
+        app,
+        "orgadmin" if name == "refresh" else name,
+        approval_prompt="force",
+    )
     if name == "refresh":
         token = world.web.refresh(app, token["refresh_token"]).json()
     assert differences(local_issuer(expected, world.pdb.url), decoded(token["id_token"])[1]) == []

@@ -1,4 +1,6 @@
-"""A browser before the login flow, without any framework: its cookies, its session, and what the application was told."""
+"""A browser before the login flow, without any framework: its cookies, its session, and
+what the application was told.
+"""
 
 import json
 from dataclasses import dataclass, field
@@ -16,7 +18,9 @@ CALLBACK = "/login/peeringdb/callback"
 
 @dataclass
 class Browser:
-    """Keeps cookies as browsers do (deleted ones go), and the session as the framework would."""
+    """Keeps cookies as browsers do (deleted ones go), and the session as the framework
+    would.
+    """
 
     client: object
     flow: LoginFlow
@@ -34,8 +38,12 @@ class Browser:
             root=self.root,
             path=parts.path,
             query_string=parts.query,
-            query={name: values[0] if len(values) == 1 else values for name, values in parse_qs(parts.query).items()},
-            headers={"Accept": "text/html"} | {name.replace("_", "-"): value for name, value in headers.items()},
+            query={
+                name: values[0] if len(values) == 1 else values
+                for name, values in parse_qs(parts.query).items()
+            },
+            headers={"Accept": "text/html"}
+            | {name.replace("_", "-"): value for name, value in headers.items()},
             cookie_header="; ".join(f"{name}={value}" for name, value in self.cookies.items()),
             cookies=dict(self.cookies),
             session=self.session,
@@ -60,7 +68,14 @@ class Browser:
         return {name: value for name, [value] in parse_qs(urlsplit(answer.location).query).items()}
 
     def come_back(self, asked, *, admit=None, query="code=abc", **headers):
-        return self.take(self.client.run(self.flow.callback(self.visit(f"{CALLBACK}?{query}&state={asked['state']}", **headers), admit)))
+        return self.take(
+            self.client.run(
+                self.flow.callback(
+                    self.visit(f"{CALLBACK}?{query}&state={asked['state']}", **headers),
+                    admit,
+                ),
+            ),
+        )
 
     def log_in(self, query="", *, admit=None):
         return self.come_back(self.start(query), admit=admit)
@@ -69,10 +84,16 @@ class Browser:
         return self.client.run(self.flow.user(self.visit("/"), **arguments))
 
     def require(self, target, rule, *, asn=None, max_age=None, **visit):
-        return self.client.run(self.flow.require(self.visit(target, **visit), rule, asn=asn, max_age=max_age))
+        return self.client.run(
+            self.flow.require(self.visit(target, **visit), rule, asn=asn, max_age=max_age),
+        )
 
     def log_out(self, **visit):
-        return self.take(self.client.run(self.flow.log_out(self.visit("/logout", **({"method": "POST"} | visit)))))
+        return self.take(
+            self.client.run(
+                self.flow.log_out(self.visit("/logout", **({"method": "POST"} | visit))),
+            ),
+        )
 
     def kinds(self):
         return [event.kind for event in self.events]
@@ -80,7 +101,9 @@ class Browser:
 
 @pytest.fixture
 def profile(server, recording):
-    """``profile(verified_user=False)``: from now on PeeringDB answers so, with the token's scope as it was recorded."""
+    """``profile(verified_user=False)``: from now on PeeringDB answers so, with the
+    token's scope as it was recorded.
+    """
 
     def change(**fields):
         server.answer("/profile/v1", recording("profile-orgadmin").json | fields)
@@ -91,12 +114,20 @@ def profile(server, recording):
 
 @pytest.fixture
 def make_browser(server, make_client, clock, profile):  # noqa: ARG001 - PeeringDB answers from the start
-    """``make_browser(rule=..., store=...)``: somebody new before an application of its own."""
+    """``make_browser(rule=..., store=...)``: somebody new before an application of its
+    own.
+    """
 
     def make(*, rule=None, secrets=(SECRET,), store=None, paths=None, root="", **config):
         settings = {"redirect_uri": f"{PORTAL}{root}{CALLBACK}"} | config
         client = make_client(server, arguments={"clock": clock, "monotonic": clock}, **settings)
-        flow = LoginFlow(client.provider, rule=rule or AccessRule(), secrets=secrets, store=store, paths=paths)
+        flow = LoginFlow(
+            client.provider,
+            rule=rule or AccessRule(),
+            secrets=secrets,
+            store=store,
+            paths=paths,
+        )
         return Browser(client, flow, root=root)
 
     return make

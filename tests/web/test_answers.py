@@ -27,15 +27,25 @@ def visit(path="/networks/64500", **changes):
 
 @pytest.mark.parametrize(
     "redirect_uri",
-    [REDIRECT_URI, "https://portal.example.net/behind/a/prefix/login/peeringdb/callback", f"{REDIRECT_URI}?tenant=1"],
+    [
+        REDIRECT_URI,
+        "https://portal.example.net/behind/a/prefix/login/peeringdb/callback",
+        f"{REDIRECT_URI}?tenant=1",
+    ],
 )
 def test_takes_a_redirect_uri_that_leads_to_the_callback(redirect_uri):
     assert Answers(redirect_uri=redirect_uri).origin == "https://portal.example.net"
 
 
-@pytest.mark.parametrize("redirect_uri", ["https://portal.example.net/callback", f"{REDIRECT_URI}/", "https://portal.example.net"])
+@pytest.mark.parametrize(
+    "redirect_uri",
+    ["https://portal.example.net/callback", f"{REDIRECT_URI}/", "https://portal.example.net"],
+)
 def test_says_what_to_set_when_the_redirect_uri_leads_elsewhere(redirect_uri):
-    with pytest.raises(ConfigurationError, match=r"such as https://portal\.example\.net/login/peeringdb/callback; set it"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"such as https://portal\.example\.net/login/peeringdb/callback; set it",
+    ):
         Answers(redirect_uri=redirect_uri)
 
 
@@ -51,11 +61,22 @@ def test_redirects_are_not_stored():
 
 
 def test_a_person_gets_a_page_with_ways_on():
-    answer = ANSWERS.failure(visit(), FORGED, ("Because.",), logged_in=True, headers={"Retry-After": "3"})
+    answer = ANSWERS.failure(
+        visit(),
+        FORGED,
+        ("Because.",),
+        logged_in=True,
+        headers={"Retry-After": "3"},
+    )
     assert (answer.status, answer.json, answer.location) == (403, None, None)
     assert answer.headers == {"Cache-Control": "no-store", "Retry-After": "3"}
     page = answer.page
-    assert (page.status, page.title, page.reasons, page.advice) == (403, FORGED.title, ("Because.",), FORGED.advice)
+    assert (page.status, page.title, page.reasons, page.advice) == (
+        403,
+        FORGED.title,
+        ("Because.",),
+        FORGED.advice,
+    )
     assert page.login_url == "/login/peeringdb?next=/networks/64500"
     assert page.other_account_url == "/login/peeringdb?next=/networks/64500&prompt=login"
     assert page.home_url == "/"
@@ -76,7 +97,12 @@ def test_somebody_who_is_not_logged_in_has_no_way_home():
     ],
 )
 def test_a_program_gets_json(accept, is_page):
-    answer = ANSWERS.failure(visit(headers={"Accept": accept}), FORGED, ("Because.",), logged_in=False)
+    answer = ANSWERS.failure(
+        visit(headers={"Accept": accept}),
+        FORGED,
+        ("Because.",),
+        logged_in=False,
+    )
     assert (answer.page is not None) == is_page
     expected = {
         "title": FORGED.title,
@@ -93,10 +119,16 @@ def test_without_an_accept_header_it_is_a_page():
 
 def test_a_page_that_needs_a_login_leads_there_and_back():
     answer = ANSWERS.ask_to_log_in(visit(query_string="q=a%20b&page=2"))
-    assert (answer.status, answer.location) == (302, "/login/peeringdb?next=/networks/64500%3Fq%3Da%2520b%26page%3D2")
+    assert (answer.status, answer.location) == (
+        302,
+        "/login/peeringdb?next=/networks/64500%3Fq%3Da%2520b%26page%3D2",
+    )
 
 
-@pytest.mark.parametrize("changes", [{"method": "POST"}, {"headers": {"Accept": "application/json"}}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"method": "POST"}, {"headers": {"Accept": "application/json"}}],
+)
 def test_who_cannot_be_led_to_the_login_is_told(changes):
     answer = ANSWERS.ask_to_log_in(visit(**changes))
     assert (answer.status, answer.location) == (401, None)
@@ -130,7 +162,10 @@ def test_one_does_not_come_back_to_a_form():
 def test_a_mounted_application_stays_below_its_mount():
     mounted = visit("/x", root="/portal")
     assert ANSWERS.home(mounted) == "/portal/"
-    assert ANSWERS.login_url(mounted, ANSWERS.here(mounted)) == "/portal/login/peeringdb?next=/portal/x"
+    assert (
+        ANSWERS.login_url(mounted, ANSWERS.here(mounted))
+        == "/portal/login/peeringdb?next=/portal/x"
+    )
     assert ANSWERS.return_path(mounted, "/portal/logout") == "/portal/"
 
 
@@ -142,8 +177,14 @@ def test_paths_of_ones_own():
 
 
 def test_names_the_address_that_the_redirect_uri_disagrees_with():
-    why = ANSWERS.why_unknown(visit("/login/peeringdb/callback", origin="http://localhost:8000", root="/x"))
-    assert "asked for as http://localhost:8000/x/login/peeringdb/callback, and the redirect URI is " + REDIRECT_URI in why
+    why = ANSWERS.why_unknown(
+        visit("/login/peeringdb/callback", origin="http://localhost:8000", root="/x"),
+    )
+    assert (
+        "asked for as http://localhost:8000/x/login/peeringdb/callback, and the redirect URI is "
+        + REDIRECT_URI
+        in why
+    )
     assert "Set PEERINGDB_OAUTH_REDIRECT_URI" in why
 
 

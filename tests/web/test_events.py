@@ -19,15 +19,27 @@ ADA = User(
     [
         (Event(kind="login", user=ADA), logging.INFO, "login with PeeringDB: login, user 7"),
         (Event(kind="logout", user=ADA), logging.INFO, "login with PeeringDB: logout, user 7"),
-        (Event(kind="rights_changed", user=ADA, previous=ADA), logging.INFO, "login with PeeringDB: rights_changed, user 7"),
-        (Event(kind="refused", reasons=("No.", "Never.")), logging.WARNING, "login with PeeringDB: refused, nobody known: No.; Never."),
+        (
+            Event(kind="rights_changed", user=ADA, previous=ADA),
+            logging.INFO,
+            "login with PeeringDB: rights_changed, user 7",
+        ),
+        (
+            Event(kind="refused", reasons=("No.", "Never.")),
+            logging.WARNING,
+            "login with PeeringDB: refused, nobody known: No.; Never.",
+        ),
     ],
 )
 def test_is_one_record_of_the_audit_log(event, level, text, caplog):
     with caplog.at_level(logging.INFO, "peeringdb_oauth.audit"):
         event.record()
     [record] = caplog.records
-    assert (record.name, record.levelno, record.getMessage()) == ("peeringdb_oauth.audit", level, text)
+    assert (record.name, record.levelno, record.getMessage()) == (
+        "peeringdb_oauth.audit",
+        level,
+        text,
+    )
 
 
 def test_the_record_has_its_fields_and_no_personal_data(caplog):
@@ -50,4 +62,8 @@ def test_nobody_has_no_networks(caplog):
     with caplog.at_level(logging.INFO, "peeringdb_oauth.audit"):
         Event(kind="refused").record()
     [record] = caplog.records
-    assert (record.peeringdb_user_id, record.peeringdb_asns, record.peeringdb_amr) == (None, (), None)
+    assert (record.peeringdb_user_id, record.peeringdb_asns, record.peeringdb_amr) == (
+        None,
+        (),
+        None,
+    )

@@ -53,5 +53,7 @@ def test_an_empty_reason_stays_empty():
 
 def test_settings_are_not_told_to_visitors():
     assert reasons_of(ConfigurationError("client_secret: missing")) == ()
-    assert reasons_of(ProviderError("check client_secret", error="invalid_client", status=401)) == ()
+    assert (
+        reasons_of(ProviderError("check client_secret", error="invalid_client", status=401)) == ()
+    )
     assert reasons_of(ProviderError("invalid_scope", error="invalid_scope")) == ("Invalid_scope",)

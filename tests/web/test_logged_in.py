@@ -22,7 +22,7 @@ def sent(server, path):
     return [request for request in server.received if request.path == path]
 
 
-# --- who is logged in -----------------------------------------------------------------------------------------------------------------
+# --- who is logged in -----------------------------------------------------------------
 
 
 def test_nobody_is_logged_in_at_first(browser):
@@ -38,7 +38,8 @@ def test_a_login_ends_with_its_access_token(browser, clock, server):
     assert browser.flow.page_context(browser.visit("/")).user is None
     assert browser.user() is None
     assert browser.session == {}
-    assert paths(server)[-1] == "/oauth2/revoke_token/"  # refresh tokens never end by themselves
+    # refresh tokens never end by themselves
+    assert paths(server)[-1] == "/oauth2/revoke_token/"
 
 
 def test_a_stricter_rule_ends_the_login(browser, make_browser):
@@ -97,17 +98,37 @@ def test_an_outage_ends_no_login(browser, server):
 
 
 def test_three_hundred_networks_are_all_there(browser, profile):
-    networks = [{"id": n, "asn": 4_200_000_000 + n, "name": f"Net {n}", "perms": 15, "manage_peering_sessions": 15} for n in range(1, 301)]
+    networks = [
+        {
+            "id": n,
+            "asn": 4_200_000_000 + n,
+            "name": f"Net {n}",
+            "perms": 15,
+            "manage_peering_sessions": 15,
+        }
+        for n in range(1, 301)
+    ]
     profile(networks=networks)
     browser.log_in()
     assert len(browser.user().networks) == 300
-    assert browser.require("/", MAY_UPDATE, asn=4_200_000_300).network(4_200_000_300).name == "Net 300"
+    assert (
+        browser.require("/", MAY_UPDATE, asn=4_200_000_300).network(4_200_000_300).name == "Net 300"
+    )
 
 
 def test_what_the_store_has_lost_is_asked_of_peeringdb(make_browser, profile, clock, server):
     store = MemoryStore(monotonic=clock)
     browser = make_browser(store=store)
-    networks = [{"id": n, "asn": 4_200_000_000 + n, "name": f"Net {n}", "perms": 15, "manage_peering_sessions": 15} for n in range(1, 301)]
+    networks = [
+        {
+            "id": n,
+            "asn": 4_200_000_000 + n,
+            "name": f"Net {n}",
+            "perms": 15,
+            "manage_peering_sessions": 15,
+        }
+        for n in range(1, 301)
+    ]
     profile(networks=networks, amr=["pwd", "otp", "mfa"])
     browser.log_in()
     store.delete(browser.session[KEY]["rest"])
@@ -122,7 +143,16 @@ def test_what_the_store_has_lost_is_asked_of_peeringdb(make_browser, profile, cl
 def test_whom_the_store_has_lost_is_let_in_by_the_rule_only(make_browser, profile, clock):
     store = MemoryStore(monotonic=clock)
     browser = make_browser(store=store, rule=AccessRule(asn=4_200_000_001))
-    networks = [{"id": n, "asn": 4_200_000_000 + n, "name": f"Net {n}", "perms": 15, "manage_peering_sessions": 15} for n in range(1, 301)]
+    networks = [
+        {
+            "id": n,
+            "asn": 4_200_000_000 + n,
+            "name": f"Net {n}",
+            "perms": 15,
+            "manage_peering_sessions": 15,
+        }
+        for n in range(1, 301)
+    ]
     profile(networks=networks)
     browser.log_in()
     store.delete(browser.session[KEY]["rest"])
@@ -133,7 +163,16 @@ def test_whom_the_store_has_lost_is_let_in_by_the_rule_only(make_browser, profil
 
 
 def test_changes_in_a_long_list_are_told(browser, profile):
-    networks = [{"id": n, "asn": 4_200_000_000 + n, "name": f"Net {n}", "perms": 15, "manage_peering_sessions": 15} for n in range(1, 301)]
+    networks = [
+        {
+            "id": n,
+            "asn": 4_200_000_000 + n,
+            "name": f"Net {n}",
+            "perms": 15,
+            "manage_peering_sessions": 15,
+        }
+        for n in range(1, 301)
+    ]
     profile(networks=networks)
     browser.log_in()
     browser.user(max_age=0)
@@ -144,7 +183,7 @@ def test_changes_in_a_long_list_are_told(browser, profile):
     assert len(browser.events[-1].previous.networks) == 300
 
 
-# --- require --------------------------------------------------------------------------------------------------------------------------
+# --- require --------------------------------------------------------------------------
 
 
 def refused(call, *arguments, **more):
@@ -160,25 +199,60 @@ def test_whom_the_rule_lets_in_gets_on(browser):
 
 def test_who_is_not_logged_in_is_led_to_the_login_and_back(browser):
     answer = refused(browser.require, "/networks/64500?page=2", MAY_READ, asn=64500)
-    assert (answer.status, answer.location) == (302, "/login/peeringdb?next=/networks/64500%3Fpage%3D2")
-    assert browser.log_in("?" + urlsplit(answer.location).query).location == "/networks/64500?page=2"
+    assert (answer.status, answer.location) == (
+        302,
+        "/login/peeringdb?next=/networks/64500%3Fpage%3D2",
+    )
+    assert (
+        browser.log_in("?" + urlsplit(answer.location).query).location == "/networks/64500?page=2"
+    )
 
 
 def test_a_program_that_is_not_logged_in_gets_401(browser):
-    answer = refused(browser.require, "/networks/64500", MAY_READ, asn=64500, Accept="application/json")
+    answer = refused(
+        browser.require,
+        "/networks/64500",
+        MAY_READ,
+        asn=64500,
+        Accept="application/json",
+    )
     assert (answer.status, answer.json["title"]) == (401, "You are not logged in")
 
 
 def test_a_network_of_somebody_else_is_refused_with_the_reason(browser):
     browser.log_in()
     answer = refused(browser.require, "/networks/64511", MAY_READ, asn=64511)
-    assert (answer.status, answer.page.reasons) == (403, ("You are not affiliated with AS64511 at PeeringDB",))
+    assert (answer.status, answer.page.reasons) == (
+        403,
+        ("You are not affiliated with AS64511 at PeeringDB",),
+    )
     assert answer.page.home_url == "/"
     event = browser.events[-1]
-    assert (event.kind, event.user.id, event.asn, event.reasons) == ("refused", 1, 64511, answer.page.reasons)
+    assert (event.kind, event.user.id, event.asn, event.reasons) == (
+        "refused",
+        1,
+        64511,
+        answer.page.reasons,
+    )
 
 
-@pytest.mark.parametrize("asn", ["", "abc", "-1", "0", "064500", "64500 ", "٦٤٥٠٠", "99999999999", 1.5, True, object(), b"64500"])
+@pytest.mark.parametrize(
+    "asn",
+    [
+        "",
+        "abc",
+        "-1",
+        "0",
+        "064500",
+        "64500 ",
+        "٦٤٥٠٠",
+        "99999999999",
+        1.5,
+        True,
+        object(),
+        b"64500",
+    ],
+)
 def test_what_is_no_as_number_is_refused(browser, asn):
     browser.log_in()
     answer = refused(browser.require, "/networks/x", MAY_READ, asn=asn)
@@ -188,7 +262,14 @@ def test_what_is_no_as_number_is_refused(browser, asn):
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("64500", 64500), (64500, 64500), ("4294967295", 4294967295), (None, None), ("AS64500", "AS64500")]
+    ("text", "number"),
+    [
+        ("64500", 64500),
+        (64500, 64500),
+        ("4294967295", 4294967295),
+        (None, None),
+        ("AS64500", "AS64500"),
+    ],
 )
 def test_digits_are_read_as_an_as_number(text, number):
     assert parse_asn(text) == number
@@ -203,7 +284,10 @@ def test_rights_are_asked_for_at_that_moment(browser, profile, recording):
     assert answer.page.reasons == ("AS64500: you may read this network but not update it",)
 
 
-@pytest.mark.parametrize(("found", "allowed"), [("64500", True), (64500, True), (64511, False), (None, False), (0, False), ("", False)])
+@pytest.mark.parametrize(
+    ("found", "allowed"),
+    [("64500", True), (64500, True), (64511, False), (None, False), (0, False), ("", False)],
+)
 def test_a_function_finds_the_network(browser, found, allowed):
     browser.log_in()
     if allowed:
@@ -224,14 +308,20 @@ def test_a_function_may_refuse(browser):
         raise AccessDenied("this ticket is closed")
 
     browser.log_in()
-    assert refused(browser.require, "/x", MAY_READ, asn=find).page.reasons == ("This ticket is closed",)
+    assert refused(browser.require, "/x", MAY_READ, asn=find).page.reasons == (
+        "This ticket is closed",
+    )
 
 
 def test_an_ended_login_is_told(browser, server):
     browser.log_in()
     server.answer("/profile/v1", status=403, content_type="text/html")
     answer = refused(browser.require, "/", MAY_READ, max_age=0)
-    assert (answer.status, answer.page.title, answer.page.home_url) == (403, "Your login has ended", None)
+    assert (answer.status, answer.page.title, answer.page.home_url) == (
+        403,
+        "Your login has ended",
+        None,
+    )
 
 
 def test_an_outage_is_told(browser, server):
@@ -248,7 +338,7 @@ def test_a_login_that_is_not_let_in_any_more_is_told(browser, make_browser):
     assert (answer.status, stricter.events[-1].kind) == (403, "refused")
 
 
-# --- forms ----------------------------------------------------------------------------------------------------------------------------
+# --- forms ----------------------------------------------------------------------------
 
 
 def test_a_form_of_this_site_is_taken(browser):
@@ -275,7 +365,11 @@ def test_a_form_of_this_site_is_taken(browser):
 def test_a_form_of_another_site_is_refused(browser, method, forged):
     browser.log_in()
     answer = refused(browser.require, "/", MAY_READ, method=method, **forged)
-    assert (answer.status, answer.page.title, answer.page.home_url) == (403, "This form cannot be accepted", "/")
+    assert (answer.status, answer.page.title, answer.page.home_url) == (
+        403,
+        "This form cannot be accepted",
+        "/",
+    )
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
@@ -292,11 +386,15 @@ def test_the_form_is_read_only_where_it_decides(browser):
         return replace(browser.visit("/", **changes), csrf_token=read)
 
     flow = browser.flow
-    assert refused(browser.client.run, flow.require(unread(method="POST"), MAY_READ)).status == 403  # nobody is logged in
+    assert (
+        refused(browser.client.run, flow.require(unread(method="POST"), MAY_READ)).status == 403
+    )  # nobody is logged in
     browser.log_in()
     token = flow.page_context(unread()).csrf_token
     assert browser.client.run(flow.require(unread(), MAY_READ))
-    assert browser.client.run(flow.require(unread(method="POST", Sec_Fetch_Site="same-origin"), MAY_READ))
+    assert browser.client.run(
+        flow.require(unread(method="POST", Sec_Fetch_Site="same-origin"), MAY_READ),
+    )
     assert browser.client.run(flow.require(unread(method="POST", X_PeeringDB_CSRF=token), MAY_READ))
 
 
@@ -305,10 +403,13 @@ def test_an_empty_token_is_nobodys(browser):
 
 
 def test_a_form_of_this_site_without_a_login_is_told_so(browser):
-    assert refused(browser.require, "/", MAY_READ, method="POST", Sec_Fetch_Site="same-origin").status == 401
+    assert (
+        refused(browser.require, "/", MAY_READ, method="POST", Sec_Fetch_Site="same-origin").status
+        == 401
+    )
 
 
-# --- a second factor ------------------------------------------------------------------------------------------------------------------
+# --- a second factor ------------------------------------------------------------------
 
 MFA = AccessRule(mfa=True)
 
@@ -322,7 +423,10 @@ def test_whoever_did_not_is_asked_for_it_once(browser, profile):
     profile(amr=["pwd"])
     browser.log_in()
     answer = refused(browser.require, "/ports?x=1", MFA)
-    assert (answer.status, answer.location) == (302, "/login/peeringdb?next=/ports%3Fx%3D1&prompt=login")
+    assert (answer.status, answer.location) == (
+        302,
+        "/login/peeringdb?next=/ports%3Fx%3D1&prompt=login",
+    )
     profile(amr=["pwd", "otp", "mfa"])
     assert browser.log_in("?" + urlsplit(answer.location).query).location == "/ports?x=1"
     assert browser.require("/ports?x=1", MFA).amr == ("pwd", "otp", "mfa")
@@ -332,11 +436,17 @@ def test_whoever_has_none_is_told_so_instead_of_being_sent_in_circles(browser, p
     profile(amr=["pwd"])
     browser.log_in("?prompt=login")
     answer = refused(browser.require, "/ports", MFA)
-    assert (answer.status, answer.page.reasons[0].partition(":")[0]) == (403, "You logged in without a second factor")
+    assert (answer.status, answer.page.reasons[0].partition(":")[0]) == (
+        403,
+        "You logged in without a second factor",
+    )
     assert answer.page.other_account_url == "/login/peeringdb?next=/ports&prompt=login"
 
 
-@pytest.mark.parametrize("visit", [{"method": "POST", "Sec_Fetch_Site": "same-origin"}, {"Accept": "application/json"}])
+@pytest.mark.parametrize(
+    "visit",
+    [{"method": "POST", "Sec_Fetch_Site": "same-origin"}, {"Accept": "application/json"}],
+)
 def test_who_cannot_be_led_there_is_told(browser, profile, visit):
     profile(amr=["pwd"])
     browser.log_in()
@@ -353,7 +463,9 @@ def test_a_second_factor_is_not_asked_for_where_it_would_not_help(browser, profi
 def test_a_second_factor_for_a_network_is_asked_for(browser, profile):
     profile(amr=["pwd"])
     browser.log_in()
-    assert refused(browser.require, "/networks/64500/ports", MFA, asn="64500").location.endswith("&prompt=login")
+    assert refused(browser.require, "/networks/64500/ports", MFA, asn="64500").location.endswith(
+        "&prompt=login",
+    )
 
 
 def test_an_application_can_ask_everybody_for_a_second_factor(make_browser, profile, server):
@@ -365,12 +477,15 @@ def test_an_application_can_ask_everybody_for_a_second_factor(make_browser, prof
     assert browser.cookies == {}
     assert paths(server)[-1] == "/oauth2/revoke_token/"
     answer = browser.log_in("?next=/x&prompt=login")
-    assert (answer.status, answer.page.reasons[0].partition(":")[0]) == (403, "You logged in without a second factor")
+    assert (answer.status, answer.page.reasons[0].partition(":")[0]) == (
+        403,
+        "You logged in without a second factor",
+    )
     profile(amr=["pwd", "otp", "mfa"])
     assert browser.log_in("?next=/x&prompt=login").location == "/x"
 
 
-# --- logout ---------------------------------------------------------------------------------------------------------------------------
+# --- logout ---------------------------------------------------------------------------
 
 
 def test_logout_ends_the_login_here_and_at_peeringdb(browser, server, recording):
@@ -381,7 +496,10 @@ def test_logout_ends_the_login_here_and_at_peeringdb(browser, server, recording)
     assert (answer.status, answer.location) == (303, "/")
     assert browser.session == {}
     assert len(browser.rotated) == 2
-    assert sent(server, "/oauth2/revoke_token/")[0].form["token"] == recording("token-success-no-openid").json["refresh_token"]
+    assert (
+        sent(server, "/oauth2/revoke_token/")[0].form["token"]
+        == recording("token-success-no-openid").json["refresh_token"]
+    )
     assert browser.kinds() == ["login", "logout"]
     assert browser.events[-1].reasons == ()
 
@@ -404,7 +522,11 @@ def test_nothing_of_a_person_stays_in_the_session_after_the_login_has_expired(br
 def test_a_forged_logout_logs_nobody_out(browser):
     browser.log_in()
     answer = browser.log_out()
-    assert (answer.status, answer.page.title, answer.page.home_url) == (403, "This form cannot be accepted", "/")
+    assert (answer.status, answer.page.title, answer.page.home_url) == (
+        403,
+        "This form cannot be accepted",
+        "/",
+    )
     assert browser.user() is not None
     assert browser.kinds() == ["login"]
 

@@ -26,17 +26,24 @@ def sent(server, path):
     return [request for request in server.received if request.path == path]
 
 
-# --- start and callback ---------------------------------------------------------------------------------------------------------------
+# --- start and callback ---------------------------------------------------------------
 
 
 def test_a_login_leads_back_to_the_page_it_came_from(browser):
     answer = browser.log_in("?next=/networks/64500%3Fpage%3D2")
-    assert (answer.status, answer.location, answer.headers) == (302, "/networks/64500?page=2", {"Cache-Control": "no-store"})
+    assert (answer.status, answer.location, answer.headers) == (
+        302,
+        "/networks/64500?page=2",
+        {"Cache-Control": "no-store"},
+    )
     assert browser.user().name == "Ada Admin"
     assert browser.user().asns == (64500, 64501, 65550)
 
 
-@pytest.mark.parametrize("query", ["", "?next=", "?next=//evil.example", "?next=/logout", "?next=/a&next=/b"])
+@pytest.mark.parametrize(
+    "query",
+    ["", "?next=", "?next=//evil.example", "?next=/logout", "?next=/a&next=/b"],
+)
 def test_a_login_from_nowhere_leads_home(browser, query):
     assert browser.log_in(query).location == "/"
 
@@ -45,7 +52,10 @@ def test_the_verifier_that_is_sent_is_the_one_that_was_promised(browser, server)
     asked = browser.start()
     browser.come_back(asked)
     verifier = sent(server, "/oauth2/token/")[0].form["code_verifier"]
-    assert urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode() == asked["code_challenge"]
+    assert (
+        urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        == asked["code_challenge"]
+    )
 
 
 def test_who_is_asked_for_the_password_again_is_asked_for_it(browser):
@@ -72,7 +82,16 @@ def test_a_login_counts_once(browser, server):
     assert len(sent(server, "/oauth2/token/")) == 1
 
 
-@pytest.mark.parametrize("query", ["code=abc", "error=access_denied", "error=server_error", "code=", "code=abc&iss=https://evil.example"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "code=abc",
+        "error=access_denied",
+        "error=server_error",
+        "code=",
+        "code=abc&iss=https://evil.example",
+    ],
+)
 def test_whatever_the_answer_the_login_is_over(browser, query):
     asked = browser.start()
     browser.come_back(asked, query=query)
@@ -92,8 +111,14 @@ def test_ten_minutes_are_the_limit(browser, clock, server):
 def test_a_forged_callback_is_refused_and_disturbs_no_login(browser, server, state):
     asked = browser.start()
     cookies = dict(browser.cookies)
-    answer = browser.take(browser.client.run(browser.flow.callback(browser.visit(f"{CALLBACK}?code=abc{state}"))))
-    assert (answer.status, answer.page.title, answer.cookies) == (400, "This login was not started here", ())
+    answer = browser.take(
+        browser.client.run(browser.flow.callback(browser.visit(f"{CALLBACK}?code=abc{state}"))),
+    )
+    assert (answer.status, answer.page.title, answer.cookies) == (
+        400,
+        "This login was not started here",
+        (),
+    )
     assert browser.cookies == cookies
     assert server.received == []
     assert browser.come_back(asked).status == 302
@@ -120,7 +145,10 @@ def test_a_login_that_an_older_version_started_is_started_again(make_browser):
     asked = browser.start()
     [name] = browser.cookies
     pending = browser.flow._pending
-    browser.cookies[name] = pending._sealer.seal(pending._purpose, [0, "", "", None, "profile", "/", False])
+    browser.cookies[name] = pending._sealer.seal(
+        pending._purpose,
+        [0, "", "", None, "profile", "/", False],
+    )
     answer = browser.come_back(asked)
     assert (answer.status, answer.page.title) == (400, "This login cannot be completed")
 
@@ -149,13 +177,25 @@ def test_cancelling_ends_no_login_that_there_was(browser):
 
 
 def test_a_program_gets_json_from_the_callback(browser):
-    answer = browser.come_back(browser.start(), query="error=access_denied", Accept="application/json")
-    assert (answer.status, answer.page, answer.json["title"]) == (403, None, "You cancelled the login")
+    answer = browser.come_back(
+        browser.start(),
+        query="error=access_denied",
+        Accept="application/json",
+    )
+    assert (answer.status, answer.page, answer.json["title"]) == (
+        403,
+        None,
+        "You cancelled the login",
+    )
 
 
 @pytest.mark.parametrize(
     ("canned", "status"),
-    [({"status": 503}, 502), ({"status": 401, "body": {"error": "invalid_client"}}, 502), ({"status": 429, "Retry_After": "30"}, 503)],
+    [
+        ({"status": 503}, 502),
+        ({"status": 401, "body": {"error": "invalid_client"}}, 502),
+        ({"status": 429, "Retry_After": "30"}, 503),
+    ],
 )
 def test_when_peeringdb_fails_the_operator_hears_of_it(browser, server, canned, status, caplog):
     server.answer("/oauth2/token/", canned.pop("body", {}), **canned)
@@ -175,7 +215,9 @@ def test_a_redirect_uri_that_leads_elsewhere_is_found_at_the_start(make_browser)
 
 @pytest.mark.parametrize("disguise", ["\u2000", "\xa0", "\u3000"])
 def test_a_cookie_that_only_passes_for_one_of_this_host_is_none(browser, server, disguise):
-    """Another host of the domain can plant it: browsers see no ``__Host-`` in its name, but some frameworks do."""
+    """Another host of the domain can plant it: browsers see no ``__Host-`` in its name,
+    but some frameworks do.
+    """
     asked = browser.start()
     [(name, value)] = browser.cookies.items()
     visit = browser.visit(f"{CALLBACK}?code=abc&state={asked['state']}")
@@ -188,7 +230,11 @@ def test_a_cookie_that_only_passes_for_one_of_this_host_is_none(browser, server,
 
 def test_a_session_that_may_be_planted_is_nobodys(browser):
     browser.log_in()
-    visit = replace(browser.visit("/"), cookie_header="\u2000__Host-session=x", cookies={"__Host-session": "x"})
+    visit = replace(
+        browser.visit("/"),
+        cookie_header="\u2000__Host-session=x",
+        cookies={"__Host-session": "x"},
+    )
     assert browser.client.run(browser.flow.user(visit)) is None
     assert browser.flow.page_context(visit).user is None
     assert browser.client.run(browser.flow.user(browser.visit("/"))) is not None
@@ -229,7 +275,7 @@ def test_a_listener_that_ends_the_session_itself_is_no_harm(browser):
         browser.client.run(browser.flow.callback(visit))
 
 
-# --- who is let in --------------------------------------------------------------------------------------------------------------------
+# --- who is let in --------------------------------------------------------------------
 
 
 def test_the_session_gets_another_id_before_anything_is_written(browser):
@@ -256,7 +302,8 @@ def test_who_is_not_verified_is_refused_with_the_reason(browser, profile, server
     assert browser.rotated == []
     assert browser.kinds() == ["refused"]
     assert browser.events[0].user.id == 1
-    assert paths(server)[-1] == "/oauth2/revoke_token/"  # we have no use for their tokens
+    # we have no use for their tokens
+    assert paths(server)[-1] == "/oauth2/revoke_token/"
 
 
 def test_the_application_has_the_last_word(browser, server):
@@ -267,7 +314,10 @@ def test_the_application_has_the_last_word(browser, server):
         raise AccessDenied("none of your networks is a member here")
 
     answer = browser.log_in(admit=admit)
-    assert (answer.status, answer.page.reasons) == (403, ("None of your networks is a member here",))
+    assert (answer.status, answer.page.reasons) == (
+        403,
+        ("None of your networks is a member here",),
+    )
     assert [user.id for user in asked] == [1]
     assert browser.session == {}
     assert browser.kinds() == ["refused"]
@@ -333,32 +383,58 @@ def test_another_name_is_no_other_right(browser, profile):
     assert browser.kinds() == ["login", "login"]
 
 
-# --- what nobody may see ---------------------------------------------------------------------------------------------------------------
+# --- what nobody may see --------------------------------------------------------------
 
 
 def test_no_secret_is_where_it_can_be_read(browser, server, recording, caplog, profile):
     with caplog.at_level(logging.DEBUG):
         asked = browser.start()
         pages = [repr(browser.come_back(asked))]
-        pages += [repr(browser.visit(f"/?code=a-code&state={asked['state']}")), repr(browser.flow.start(browser.visit("/")))]
+        pages += [
+            repr(browser.visit(f"/?code=a-code&state={asked['state']}")),
+            repr(browser.flow.start(browser.visit("/"))),
+        ]
         pages.append(repr(browser.flow.page_context(browser.visit("/"))))
         csrf_token = browser.flow.page_context(browser.visit("/")).csrf_token
         profile(verified_user=False)
-        pages += [repr(browser.log_in()), repr(browser.log_out(Sec_Fetch_Site="same-origin")), repr(browser.events)]
+        pages += [
+            repr(browser.log_in()),
+            repr(browser.log_out(Sec_Fetch_Site="same-origin")),
+            repr(browser.events),
+        ]
     tokens = recording("token-success-no-openid").json
     verifiers = [request.form["code_verifier"] for request in sent(server, "/oauth2/token/")]
-    secrets = [tokens["access_token"], tokens["refresh_token"], browser.client.config.client_secret, SECRET, *verifiers]
-    assert not [secret for secret in ("a-code", asked["state"], csrf_token) if secret in "".join(pages)]
-    readable = "\n".join([*pages, str(browser.session), *(record.getMessage() + str(vars(record)) for record in caplog.records)])
+    secrets = [
+        tokens["access_token"],
+        tokens["refresh_token"],
+        browser.client.config.client_secret,
+        SECRET,
+        *verifiers,
+    ]
+    assert not [
+        secret for secret in ("a-code", asked["state"], csrf_token) if secret in "".join(pages)
+    ]
+    readable = "\n".join(
+        [
+            *pages,
+            str(browser.session),
+            *(record.getMessage() + str(vars(record)) for record in caplog.records),
+        ],
+    )
     assert not [secret for secret in secrets if secret in readable]
 
 
-# --- with asyncio ---------------------------------------------------------------------------------------------------------------------
+# --- with asyncio ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["function", "coroutine function", "function that gives a coroutine"])
+@pytest.mark.parametrize(
+    "kind",
+    ["function", "coroutine function", "function that gives a coroutine"],
+)
 def test_the_same_flow_runs_on_the_asynchronous_client(make_client, server, clock, kind):
-    """Also the application's own functions: one that waits, in a thread, so that nobody else does."""
+    """Also the application's own functions: one that waits, in a thread, so that nobody
+    else does.
+    """
     config = make_client(server, redirect_uri=f"{PORTAL}{CALLBACK}").config
     admitted = []
 
@@ -370,13 +446,20 @@ def test_the_same_flow_runs_on_the_asynchronous_client(make_client, server, cloc
             asyncio.get_running_loop()  # not in the thread of the loop
         admitted.append((user.id, True))
 
-    hooks = {"function": admit_blocking, "coroutine function": admit, "function that gives a coroutine": lambda user: admit(user)}  # noqa: PLW0108
+    hooks = {
+        "function": admit_blocking,
+        "coroutine function": admit,
+        "function that gives a coroutine": lambda user: admit(user),  # noqa: PLW0108
+    }
 
     async def log_in():
         from .conftest import Browser  # noqa: PLC0415
 
         async with AsyncClient(config, clock=clock) as client:
-            browser = Browser(client, LoginFlow(client.provider, rule=AccessRule(), secrets=(SECRET,)))
+            browser = Browser(
+                client,
+                LoginFlow(client.provider, rule=AccessRule(), secrets=(SECRET,)),
+            )
             asked = browser.start("?next=/x")
             visit = browser.visit(f"{CALLBACK}?code=abc&state={asked['state']}")
             answer = await client.run(browser.flow.callback(visit, hooks[kind]))

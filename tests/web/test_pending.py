@@ -14,16 +14,30 @@ from .conftest import SECRET
 
 
 def config(**changes):
-    return ClientConfig(**({"client_id": "id", "redirect_uri": "https://portal.example.net/login/peeringdb/callback"} | changes))
+    return ClientConfig(
+        **(
+            {
+                "client_id": "id",
+                "redirect_uri": "https://portal.example.net/login/peeringdb/callback",
+            }
+            | changes
+        ),
+    )
 
 
 @pytest.fixture
 def start(clock):
-    """``start(cookies)``: another login of the browser that has these; changes them as a browser does."""
+    """``start(cookies)``: another login of the browser that has these; changes them as
+    a browser does.
+    """
 
     def start(cookies, *, return_path="/", again=False, **changes):
         settings = config(**changes)
-        login = PendingLogin(request=create_authorization_request(settings, PEERINGDB, now=clock()), return_path=return_path, again=again)
+        login = PendingLogin(
+            request=create_authorization_request(settings, PEERINGDB, now=clock()),
+            return_path=return_path,
+            again=again,
+        )
         clock.now += 1
         sent = PendingLogins(settings, Sealer(SECRET)).start(login, cookies)
         for cookie in sent:
@@ -66,7 +80,13 @@ def test_the_nonce_of_an_openid_login_is_kept(start):
         ("http://127.0.0.1:5000/callback", True, "peeringdb-login-", False),
     ],
 )
-def test_its_cookie_is_bound_to_the_host_and_lives_ten_minutes(start, redirect_uri, allow_http, prefix, secure):
+def test_its_cookie_is_bound_to_the_host_and_lives_ten_minutes(
+    start,
+    redirect_uri,
+    allow_http,
+    prefix,
+    secure,
+):
     _, [cookie] = start({}, redirect_uri=redirect_uri, allow_http=allow_http)
     assert cookie.name.startswith(prefix)
     assert (cookie.max_age, cookie.secure) == (600, secure)
@@ -89,7 +109,14 @@ def test_five_logins_wait_side_by_side(start):
 def test_the_sixth_takes_the_place_of_the_oldest(start):
     cookies = {}
     logins = [start(cookies)[0] for _ in range(6)]
-    assert [bool(find(login.request.state, cookies)) for login in logins] == [False, True, True, True, True, True]
+    assert [bool(find(login.request.state, cookies)) for login in logins] == [
+        False,
+        True,
+        True,
+        True,
+        True,
+        True,
+    ]
 
 
 def test_long_return_paths_leave_room_for_fewer(start):
@@ -121,7 +148,10 @@ def test_an_unknown_state_is_nobodys(start, state):
 def test_a_cookie_of_another_secret_is_nobodys(start):
     cookies = {}
     login, _ = start(cookies)
-    assert PendingLogins(config(), Sealer("another-secret-0123")).find(login.request.state, cookies) is None
+    assert (
+        PendingLogins(config(), Sealer("another-secret-0123")).find(login.request.state, cookies)
+        is None
+    )
 
 
 def test_a_cookie_under_another_logins_name_has_another_state(start):
@@ -130,7 +160,8 @@ def test_a_cookie_under_another_logins_name_has_another_state(start):
     second, [second_cookie] = start(cookies)
     cookies[first_cookie.name] = cookies[second_cookie.name]
     _, found = find(first.request.state, cookies)
-    assert found.request.state == second.request.state  # so that the callback's check refuses it
+    # so that the callback's check refuses it
+    assert found.request.state == second.request.state
 
 
 def test_a_login_of_another_time_of_the_library_is_refused(start):

@@ -93,12 +93,24 @@ TRICKY = st.text(alphabet="/\\.:@?#%2fF5cCeE09aA \t\r\n\x00evil-\u3002\uff0f;", 
 
 
 def leads_to_another_site(path):
-    """What a browser makes of it, by the WHATWG's rules, also when something before it has decoded the path once."""
+    """What a browser makes of it, by the WHATWG's rules, also when something before it
+    has decoded the path once.
+    """
     portal = ada_url.URL(HERE).origin
-    return any(ada_url.URL(form, base=HERE).origin != portal for form in (path, path.replace("%2F", "/").replace("%2f", "/")))
+    return any(
+        ada_url.URL(form, base=HERE).origin != portal
+        for form in (path, path.replace("%2F", "/").replace("%2f", "/"))
+    )
 
 
-@given(st.one_of(st.text(), TRICKY, TRICKY.map("/{}".format), TRICKY.map(lambda text: quote(f"/{text}", safe="/?#"))))
+@given(
+    st.one_of(
+        st.text(),
+        TRICKY,
+        TRICKY.map("/{}".format),
+        TRICKY.map(lambda text: quote(f"/{text}", safe="/?#")),
+    ),
+)
 def test_no_browser_leaves_the_site_by_a_return_path(text):
     assert not leads_to_another_site(safe_return_path(text, default="/"))
 

@@ -31,7 +31,10 @@ def test_anything_else_is_nothing(text):
 
 def test_a_changed_character_opens_nothing():
     sealed = Sealer(NEW).seal("login", 1)
-    assert Sealer(NEW).open("login", sealed[:40] + ("A" if sealed[40] != "A" else "B") + sealed[41:]) is None
+    assert (
+        Sealer(NEW).open("login", sealed[:40] + ("A" if sealed[40] != "A" else "B") + sealed[41:])
+        is None
+    )
 
 
 def test_what_is_sealed_for_one_purpose_does_not_open_for_another():

@@ -17,7 +17,13 @@ ACCESS_TOKEN, REFRESH_TOKEN = "access-token-012345", "refresh-token-012345"
 
 def person(count=2, **changes):
     networks = tuple(
-        Network(id=n, asn=4_200_000_000 + n, name=f"Net {n}", perms=Permission.READ, manage_peering_sessions=Permission(15))
+        Network(
+            id=n,
+            asn=4_200_000_000 + n,
+            name=f"Net {n}",
+            perms=Permission.READ,
+            manage_peering_sessions=Permission(15),
+        )
         for n in range(1, count + 1)
     )
     fields = {
@@ -52,7 +58,13 @@ class Application:
             scope=("profile",),
             id_token=None,
         )
-        self.client.run(self.sessions.begin(self.session, Login(user=user, token=token, claims=None), again=again))
+        self.client.run(
+            self.sessions.begin(
+                self.session,
+                Login(user=user, token=token, claims=None),
+                again=again,
+            ),
+        )
         self.session = json.loads(json.dumps(self.session))  # as a framework does
         return self.kept
 
@@ -85,7 +97,12 @@ def application(make_application):
 def test_a_login_is_remembered(application, clock):
     kept = application.begin(person(), again=True)
     assert kept.user == person()
-    assert (kept.rest, kept.checked_at, kept.expires_at, kept.again) == (None, clock.now, int(clock.now) + 36000, True)
+    assert (kept.rest, kept.checked_at, kept.expires_at, kept.again) == (
+        None,
+        clock.now,
+        int(clock.now) + 36000,
+        True,
+    )
     assert len(kept.csrf_token) == 43
     assert application.session["own"] == "of the application"
     assert application.remembered_user() == person()
@@ -120,7 +137,10 @@ def test_a_session_that_cannot_be_read_is_nobodys(application, stored):
     assert application.kept is None
 
 
-@pytest.mark.parametrize("change", [{"unknown": 1}, {"user": [0, "", "", "", None, False, False, None, []]}])
+@pytest.mark.parametrize(
+    "change",
+    [{"unknown": 1}, {"user": [0, "", "", "", None, False, False, None, []]}],
+)
 def test_a_session_of_another_version_is_nobodys(application, change):
     application.begin(person())
     application.session[KEY] |= change
@@ -167,7 +187,12 @@ def test_whatever_is_long_stays_under_two_kilobytes(make_application, long):
     application = make_application(asns=(4_200_000_001,))
     kept = application.begin(person(300, **long))
     assert application.size <= 2000
-    assert (kept.user.id, kept.user.verified_user, kept.user.verified_email, kept.user.asns) == (7, True, True, (4_200_000_001,))
+    assert (kept.user.id, kept.user.verified_user, kept.user.verified_email, kept.user.asns) == (
+        7,
+        True,
+        True,
+        (4_200_000_001,),
+    )
     assert ("mfa" in (kept.user.amr or ())) == ("mfa" in (person(**long).amr or ()))
     assert application.remembered_user() == person(300, **long)
 
@@ -187,7 +212,10 @@ def test_what_the_store_has_lost_is_not_made_up(application):
     assert application.remembered_user() is None
 
 
-@pytest.mark.parametrize("stored", ["", "{}", "no json", '{"id": 7}', b"\xff", 7, json.dumps(person(300, id=8).to_dict())])
+@pytest.mark.parametrize(
+    "stored",
+    ["", "{}", "no json", '{"id": 7}', b"\xff", 7, json.dumps(person(300, id=8).to_dict())],
+)
 def test_what_the_store_has_spoilt_is_lost(application, stored):
     kept = application.begin(person(300))
     application.store.set(kept.rest, stored, timeout=60)
@@ -246,7 +274,9 @@ def test_an_update_leaves_nothing_old_in_the_store(application):
     application.client.run(application.sessions.update(application.session, before, person(301)))
     assert application.store.get(before.rest) is None
     assert application.remembered_user() == person(301)
-    application.client.run(application.sessions.update(application.session, application.kept, person(2)))
+    application.client.run(
+        application.sessions.update(application.session, application.kept, person(2)),
+    )
     assert (application.kept.rest, application.remembered_user()) == (None, person(2))
 
 
@@ -259,8 +289,16 @@ def test_what_another_process_remembers_is_not_believed_after_an_update(make_app
     assert here.remembered_user() is None
 
 
-@pytest.mark.parametrize("other", [{"client_id": "another"}, {"base_url": "https://auth.example.net"}])
-def test_a_login_counts_for_one_application_at_one_peeringdb(application, make_client, server, other):
+@pytest.mark.parametrize(
+    "other",
+    [{"client_id": "another"}, {"base_url": "https://auth.example.net"}],
+)
+def test_a_login_counts_for_one_application_at_one_peeringdb(
+    application,
+    make_client,
+    server,
+    other,
+):
     application.begin(person())
     elsewhere = Sessions(make_client(server, **other).provider, Sealer(SECRET), application.store)
     assert elsewhere.read(application.session) is None
@@ -277,7 +315,12 @@ def test_the_end_revokes_the_refresh_token_and_forgets_everything(application, s
 
 
 def test_without_a_refresh_token_the_access_token_is_revoked(application, server):
-    application.client.run(application.sessions.end(application.session, application.begin(person(), refresh_token=None)))
+    application.client.run(
+        application.sessions.end(
+            application.session,
+            application.begin(person(), refresh_token=None),
+        ),
+    )
     [request] = server.received
     assert request.form["token"] == ACCESS_TOKEN
 

@@ -9,17 +9,35 @@ PLAIN = {"perms": Permission.READ, "manage_sessions": False, "mfa": False}
 
 
 def test_who_must_be_verified_is_as_for_the_login():
-    login = AccessRule(verified_user=False, verified_email=False, asn=64500, mfa=True, perms=Permission.UPDATE)
+    login = AccessRule(
+        verified_user=False,
+        verified_email=False,
+        asn=64500,
+        mfa=True,
+        perms=Permission.UPDATE,
+    )
     assert view_rule(login, None, **PLAIN) == AccessRule(verified_user=False, verified_email=False)
     assert view_rule(AccessRule(), None, **PLAIN) == AccessRule()
 
 
 @pytest.mark.parametrize(
-    ("asn", "in_the_rule"), [(64500, (64500,)), ([64500, 64501], (64500, 64501)), ("asn", None), (lambda: 64500, None)]
+    ("asn", "in_the_rule"),
+    [(64500, (64500,)), ([64500, 64501], (64500, 64501)), ("asn", None), (lambda: 64500, None)],
 )
 def test_constants_are_part_of_the_rule(asn, in_the_rule):
-    rule = view_rule(AccessRule(asn=64511), asn, perms=Permission.UPDATE, manage_sessions=True, mfa=True)
-    assert rule == AccessRule(asn=in_the_rule, perms=Permission.UPDATE, manage_sessions=True, mfa=True)
+    rule = view_rule(
+        AccessRule(asn=64511),
+        asn,
+        perms=Permission.UPDATE,
+        manage_sessions=True,
+        mfa=True,
+    )
+    assert rule == AccessRule(
+        asn=in_the_rule,
+        perms=Permission.UPDATE,
+        manage_sessions=True,
+        mfa=True,
+    )
 
 
 @pytest.mark.parametrize("conditions", [{"perms": Permission.UPDATE}, {"manage_sessions": True}])

@@ -1,4 +1,6 @@
-"""The command ``peeringdb-oauth``: one file per command. This one only turns errors into sentences and an exit status."""
+"""The command ``peeringdb-oauth``: one file per command. This one only turns errors
+into sentences and an exit status.
+"""
 
 import sys
 from collections.abc import Callable
@@ -7,7 +9,9 @@ from peeringdb_oauth.errors import ConfigurationError
 
 
 def main() -> None:
-    """Run the command line. Exit status 2: there is something to correct, and it is said what."""
+    """Run the command line. Exit status 2: there is something to correct, and it is
+    said what.
+    """
     try:
         _program()()
     except ConfigurationError as error:
@@ -18,9 +22,13 @@ def main() -> None:
 
 def _program() -> Callable[[], None]:
     try:
-        from peeringdb_oauth.cli.program import program  # noqa: PLC0415 - click and rich come in here
+        from peeringdb_oauth.cli.program import (  # noqa: PLC0415
+            program,
+        )
     except ModuleNotFoundError as error:
-        raise ConfigurationError(  # the sandbox is the only command, and brings what the command line needs
-            f'the command line needs more packages ({error.name} is missing): pip install "peeringdb-oauth[sandbox]"'
+        # the sandbox is the only command, and brings what the command line needs
+        raise ConfigurationError(
+            f"the command line needs more packages ({error.name} is missing): pip install"
+            ' "peeringdb-oauth[sandbox]"',
         ) from error
     return program

@@ -11,22 +11,54 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--port", type=int, metavar="PORT", default=0, help="Port on 127.0.0.1; without it, a free one.")
+@click.option(
+    "--port",
+    type=int,
+    metavar="PORT",
+    default=0,
+    help="Port on 127.0.0.1; without it, a free one.",
+)
 @click.option("--tls", is_flag=True, help="Speak https, with a certificate made on the spot.")
 @click.option(
-    "--people", metavar="FILE", help="JSON or TOML file with the people to log in as. Format: python -m pydoc peeringdb_oauth.sandbox"
+    "--people",
+    metavar="FILE",
+    help=(
+        "JSON or TOML file with the people to log in as. Format: python -m pydoc"
+        " peeringdb_oauth.sandbox"
+    ),
 )
 @click.option("--strict", is_flag=True, help="Refuse http redirect URIs, as PeeringDB does.")
-@click.option("--no-limits", is_flag=True, help="Forget PeeringDB's rate limits and its memory for refusals.")
-@click.option("--database", metavar="FILE", help="SQLite file that survives a restart; without it, nothing does.")
-@click.option("--redirect-uri", "redirect_uris", multiple=True, metavar="URI", help="Where your application takes callbacks; repeatable.")
+@click.option(
+    "--no-limits",
+    is_flag=True,
+    help="Forget PeeringDB's rate limits and its memory for refusals.",
+)
+@click.option(
+    "--database",
+    metavar="FILE",
+    help="SQLite file that survives a restart; without it, nothing does.",
+)
+@click.option(
+    "--redirect-uri",
+    "redirect_uris",
+    multiple=True,
+    metavar="URI",
+    help="Where your application takes callbacks; repeatable.",
+)
 def sandbox(
-    *, port: int, tls: bool, people: str | None, strict: bool, no_limits: bool, database: str | None, redirect_uris: tuple[str, ...]
+    *,
+    port: int,
+    tls: bool,
+    people: str | None,
+    strict: bool,
+    no_limits: bool,
+    database: str | None,
+    redirect_uris: tuple[str, ...],
 ) -> None:
     """Run a PeeringDB of your own on this machine.
 
-    It behaves as the real one does, and has people to click on instead of accounts. It prints the settings for your application,
-    and ends with Ctrl-C.
+    It behaves as the real one does, and has people to click on instead of accounts. It
+    prints the settings for your application, and ends with Ctrl-C.
 
     \b
     Try:  peeringdb-oauth sandbox --port 8080

@@ -1,6 +1,8 @@
-"""PeeringDB for projects on python-social-auth: ``SOCIAL_AUTH_PEERINGDB_KEY`` and ``_SECRET``, and it is one more way to log in.
+"""PeeringDB for projects on python-social-auth: ``SOCIAL_AUTH_PEERINGDB_KEY`` and
+``_SECRET``, and it is one more way to log in.
 
-Knows social-core's settings, its exceptions and where it lets a backend in. See docs/social-core.md.
+Knows social-core's settings, its exceptions and where it lets a backend in. See
+docs/social-core.md.
 """
 
 import math
@@ -23,7 +25,14 @@ from social_core.utils import setting_name
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.authorization import code_challenge
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.errors import AccessDenied, ConfigurationError, PeeringDBOAuthError, ProviderError, RateLimited, TransportError
+from peeringdb_oauth.errors import (
+    AccessDenied,
+    ConfigurationError,
+    PeeringDBOAuthError,
+    ProviderError,
+    RateLimited,
+    TransportError,
+)
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
 
@@ -33,17 +42,20 @@ __all__ = ["LoginRefused", "PeeringDBOAuth2", "user_from_extra_data"]
 
 
 class LoginRefused(AuthPolicyError):
-    """The access rule says no. Its text is the reasons, where its parents have one sentence for all: the middleware shows it."""
+    """The access rule says no. Its text is the reasons, where its parents have one
+    sentence for all: the middleware shows it.
+    """
 
     def __str__(self) -> str:
         return self.detail
 
 
 class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
-    """The backend. Each login is asked for at the profile and must meet ``SOCIAL_AUTH_PEERINGDB_ACCESS_RULE`` (`AccessRule()`).
+    """The backend. Each login is asked for at the profile and must meet
+    ``SOCIAL_AUTH_PEERINGDB_ACCESS_RULE`` (`AccessRule()`).
 
-    The other settings are `ClientConfig`'s: ``SOCIAL_AUTH_PEERINGDB_BASE_URL``, ``_CA_FILE``, ``_TIMEOUT``, ``_ALLOW_HTTP``,
-    ``_REQUESTS_PER_MINUTE``.
+    The other settings are `ClientConfig`'s: ``SOCIAL_AUTH_PEERINGDB_BASE_URL``,
+    ``_CA_FILE``, ``_TIMEOUT``, ``_ALLOW_HTTP``, ``_REQUESTS_PER_MINUTE``.
     """
 
     name = "peeringdb"
@@ -51,11 +63,14 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
     DEFAULT_SCOPE = list(SCOPE)  # noqa: RUF012 - social-core's type
     REDIRECT_STATE = False
     ID_KEY = "id"
-    # For `user_from_extra_data`. There is no refresh token in the response, so None takes the place of what another backend once stored.
+    # For `user_from_extra_data`. There is no refresh token in the response, so None
+    # takes the place of what another backend once stored.
     EXTRA_DATA = [*(field.name for field in fields(User)), "refresh_token"]  # noqa: RUF012 - social-core's type
 
     def id_key(self) -> str:
-        """The number, also if a setting has something else: names and addresses change hands."""
+        """The number, also if a setting has something else: names and addresses change
+        hands.
+        """
         return self.ID_KEY
 
     def authorization_url(self) -> str:
@@ -65,26 +80,45 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
 
     def auth_params(self, state: str | None = None) -> dict[str, str]:
         """With PKCE always: a setting that switches it off is about another provider."""
-        challenge = {"code_challenge": code_challenge(self.create_code_verifier(state)), "code_challenge_method": "S256"}
+        challenge = {
+            "code_challenge": code_challenge(self.create_code_verifier(state)),
+            "code_challenge_method": "S256",
+        }
         return BaseOAuth2.auth_params(self, state) | challenge
 
     def auth_complete(self, *args: Any, **kwargs: Any) -> Any:
-        """The callback. Nothing of it is read before its state, for anybody can send an error."""
+        """The callback. Nothing of it is read before its state, for anybody can send an
+        error.
+        """
         state = self.validate_state()
         self.process_error(self.data)
         with self._translated("token_exchange"):
             rule = self._settings("access_rule").get("access_rule", AccessRule())
-            user = log_in(self._config(), rule, code=self.data.get("code"), code_verifier=self.get_code_verifier(state))
+            user = log_in(
+                self._config(),
+                rule,
+                code=self.data.get("code"),
+                code_verifier=self.get_code_verifier(state),
+            )
         return self.strategy.authenticate(self, *args, **kwargs | {"response": user.to_dict()})
 
     def do_auth(self, *_: Any, **__: Any) -> NoReturn:
-        """No login with a token that somebody brings: any application at PeeringDB could log in here as its own users."""
-        raise AuthPolicyError(self, "an access token from elsewhere proves nothing here", stage="token_validation")
+        """No login with a token that somebody brings: any application at PeeringDB
+        could log in here as its own users.
+        """
+        raise AuthPolicyError(
+            self,
+            "an access token from elsewhere proves nothing here",
+            stage="token_validation",
+        )
 
     def get_user_details(self, response: dict[str, Any]) -> dict[str, Any]:
-        """For the local account. An address that PeeringDB has not verified is nobody's: pipelines look accounts up by it."""
+        """For the local account. An address that PeeringDB has not verified is
+        nobody's: pipelines look accounts up by it.
+        """
         return {
-            "username": f"peeringdb-{response['id']}",  # PeeringDB tells no login name, and the names it tells anybody can have
+            # PeeringDB tells no login name, and the names it tells anybody can have
+            "username": f"peeringdb-{response['id']}",
             "email": response["email"] if response["verified_email"] else None,
             "fullname": response["name"],
             "first_name": response["given_name"],
@@ -102,10 +136,13 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
         )
 
     def _settings(self, *names: str) -> dict[str, Any]:
-        """Those set as ``SOCIAL_AUTH_PEERINGDB_...``. `setting` would also take a project's own ``BASE_URL`` or ``TIMEOUT`` for ours."""
+        """Those set as ``SOCIAL_AUTH_PEERINGDB_...``. `setting` would also take a
+        project's own ``BASE_URL`` or ``TIMEOUT`` for ours.
+        """
         found = {}
         for name in names:
-            with suppress(AttributeError, KeyError):  # Django's and Flask's words for "not set"
+            # Django's and Flask's words for "not set"
+            with suppress(AttributeError, KeyError):
                 found[name] = self.strategy.get_setting(setting_name(self.name, name))
         return found
 
@@ -124,10 +161,26 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
         if isinstance(error, ConfigurationError):
             return AuthConfigurationError(self, said, stage=stage)
         if isinstance(error, RateLimited):
-            return AuthProviderError(self, said, code="rate_limited", stage=stage, retry_after=str(math.ceil(error.retry_after)))
+            return AuthProviderError(
+                self,
+                said,
+                code="rate_limited",
+                stage=stage,
+                retry_after=str(math.ceil(error.retry_after)),
+            )
         if isinstance(error, TransportError):
-            return AuthProviderError(self, said, code="unavailable", stage=stage, status_code=error.status)
+            return AuthProviderError(
+                self,
+                said,
+                code="unavailable",
+                stage=stage,
+                status_code=error.status,
+            )
         if isinstance(error, ProviderError):
-            known = self.get_provider_error({"error": error.error, "error_description": said}, stage=stage, status_code=error.status)
+            known = self.get_provider_error(
+                {"error": error.error, "error_description": said},
+                stage=stage,
+                status_code=error.status,
+            )
             return known or AuthProviderError(self, said, stage=stage, status_code=error.status)
         return AuthResponseError(self, said, stage=stage)

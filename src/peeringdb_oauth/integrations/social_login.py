@@ -1,7 +1,9 @@
-"""What social-auth and allauth share: a login that they begin and whose state they check, completed by our client; and ``extra_data``.
+"""What social-auth and allauth share: a login that they begin and whose state they
+check, completed by our client; and ``extra_data``.
 
-No token leaves this module. These libraries would keep them in sessions, partial pipelines and database columns, in the clear, and each
-opens all of PeeringDB for its owner.
+No token leaves this module. These libraries would keep them in sessions, partial
+pipelines and database columns, in the clear, and each opens all of PeeringDB for its
+owner.
 """
 
 from collections.abc import Mapping
@@ -16,22 +18,41 @@ from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.exchange import Exchange
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.tokens import build_code_request, build_profile_request, parse_profile_response, parse_token_response
+from peeringdb_oauth.tokens import (
+    build_code_request,
+    build_profile_request,
+    parse_profile_response,
+    parse_token_response,
+)
 from peeringdb_oauth.web.events import Event
 
 SCOPE = ("profile", "email", "networks", "amr")
-OPTIONS = ("base_url", "ca_file", "timeout", "allow_http", "requests_per_minute")  # of `ClientConfig`, to be set in capital letters
+OPTIONS = (
+    "base_url",
+    "ca_file",
+    "timeout",
+    "allow_http",
+    "requests_per_minute",
+)  # of `ClientConfig`, to be set in capital letters
 
 
 def log_in(config: ClientConfig, rule: AccessRule, *, code: object, code_verifier: object) -> User:
-    """Who came back with ``code``, if ``rule`` lets them in. The callback's state must have been checked.
+    """Who came back with ``code``, if ``rule`` lets them in. The callback's state must
+    have been checked.
 
     Raises: what `Client.log_in` raises, and `AccessDenied`.
     """
     if not isinstance(rule, AccessRule):
         raise ConfigurationError("ACCESS_RULE must be an AccessRule")
     client = _client(replace(config, redirect_uri=config.base_url))
-    user = client.run(_log_in(client, config.redirect_uri, checked_code(code), checked_code_verifier(code_verifier)))
+    user = client.run(
+        _log_in(
+            client,
+            config.redirect_uri,
+            checked_code(code),
+            checked_code_verifier(code_verifier),
+        ),
+    )
     try:
         rule.require(user)
     except AccessDenied as error:
@@ -42,9 +63,11 @@ def log_in(config: ClientConfig, rule: AccessRule, *, code: object, code_verifie
 
 
 def user_from_extra_data(extra_data: Mapping[str, Any]) -> User:
-    """The user as of their last login, for `AccessRule.check`, from the ``extra_data`` of their social account.
+    """The user as of their last login, for `AccessRule.check`, from the ``extra_data``
+    of their social account.
 
-    Raises: `InvalidResponse` when something else is in it, such as what another backend stored.
+    Raises: `InvalidResponse` when something else is in it, such as what another backend
+    stored.
     """
     return User.from_profile(extra_data)
 
@@ -57,14 +80,22 @@ def _log_in(client: Client, redirect_uri: str, code: str, code_verifier: str) ->
         code=code,
         redirect_uri=redirect_uri,
         code_verifier=code_verifier,
-        booked=2,  # the profile is paid for in advance, or the login would be lost half-way
+        # the profile is paid for in advance, or the login would be lost half-way
+        booked=2,
     )
-    token = parse_token_response(token_request, (yield token_request), requested=client.config.scope, now=client.provider.clock())
+    token = parse_token_response(
+        token_request,
+        (yield token_request),
+        requested=client.config.scope,
+        now=client.provider.clock(),
+    )
     profile_request = build_profile_request(metadata, access_token=token.access_token, booked=0)
     return User.from_profile(parse_profile_response(profile_request, (yield profile_request)))
 
 
 @cache
 def _client(config: ClientConfig) -> Client:
-    """One for the process, whatever the redirect URI (each exchange names its own): PeeringDB's limits are about our address."""
+    """One for the process, whatever the redirect URI (each exchange names its own):
+    PeeringDB's limits are about our address.
+    """
     return Client(config)

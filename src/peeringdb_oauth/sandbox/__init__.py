@@ -1,19 +1,23 @@
-"""A PeeringDB of one's own: the engine that PeeringDB runs, on loopback, with people to click on instead of accounts.
+"""A PeeringDB of one's own: the engine that PeeringDB runs, on loopback, with people to
+click on instead of accounts.
 
 In tests::
 
     with Sandbox() as pdb:
         app = pdb.register("https://app.example.net/callback")
-        client = ...  # base URL pdb.url, certificate authority pdb.ca_file, app.client_id, app.client_secret
+        # base URL pdb.url, certificate authority pdb.ca_file, app.client_id, app.client_secret
+        client = ...
         callback_url = pdb.log_in("member", authorization_url)
         pdb.change("member", networks={64500: 15})
         ada = pdb.add_person("Ada Admin", networks={64500: 15})
         pdb.reset()  # everybody as at first, for the next test
 
-By hand: ``peeringdb-oauth sandbox``. What it does not have: passwords, /api/, anything of PeeringDB's database but people and the
-networks they belong to. It answers on loopback only, runs in a process of its own and ends with the one that started it.
+By hand: ``peeringdb-oauth sandbox``. What it does not have: passwords, /api/, anything
+of PeeringDB's database but people and the networks they belong to. It answers on
+loopback only, runs in a process of its own and ends with the one that started it.
 
-**A file of one's own people**, JSON (name ends in ``.json``) or TOML, takes the place of the ones it has:
+**A file of one's own people**, JSON (name ends in ``.json``) or TOML, takes the place
+of the ones it has:
 
 .. code-block:: toml
 
@@ -23,7 +27,7 @@ networks they belong to. It answers on loopback only, runs in a process of its o
     name = "Example Net One"
 
     [[people]]
-    login = "ada"                     # what log_in() and the login page call her: small letters, digits, "_", ".", "-"
+    login = "ada"                     # small letters, digits, "_", ".", "-"
     id = 1
     given_name = "Ada"
     family_name = "Admin"

@@ -1,4 +1,6 @@
-"""``python -m peeringdb_oauth.sandbox``: a sandbox in the foreground, or (``--child``) the process behind `Sandbox`."""
+"""``python -m peeringdb_oauth.sandbox``: a sandbox in the foreground, or (``--child``)
+the process behind `Sandbox`.
+"""
 
 from __future__ import annotations
 
@@ -40,16 +42,45 @@ def main() -> int:
 
 
 def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m peeringdb_oauth.sandbox", description="A PeeringDB of one's own, on loopback.")
+    parser = argparse.ArgumentParser(
+        prog="python -m peeringdb_oauth.sandbox",
+        description="A PeeringDB of one's own, on loopback.",
+    )
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default %(default)s)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="loopback address to listen on (default %(default)s)",
+    )
     parser.add_argument("--port", type=int, default=0, help="port (default: a free one)")
-    parser.add_argument("--tls", action="store_true", help="https, with a certificate made on the spot")
-    parser.add_argument("--strict", action="store_true", help="http redirect URIs fail, as at PeeringDB")
-    parser.add_argument("--no-limits", action="store_true", help="no rate limit, no remembered refusals")
-    parser.add_argument("--people", metavar="FILE", help="JSON or TOML file with the people to log in as (format: the package's docstring)")
+    parser.add_argument(
+        "--tls",
+        action="store_true",
+        help="https, with a certificate made on the spot",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="http redirect URIs fail, as at PeeringDB",
+    )
+    parser.add_argument(
+        "--no-limits",
+        action="store_true",
+        help="no rate limit, no remembered refusals",
+    )
+    parser.add_argument(
+        "--people",
+        metavar="FILE",
+        help="JSON or TOML file with the people to log in as (format: the package's docstring)",
+    )
     parser.add_argument("--database", metavar="FILE", help="SQLite file (default: in memory)")
-    parser.add_argument("--redirect-uri", action="append", default=[], metavar="URI", help="of the default application; may be repeated")
+    parser.add_argument(
+        "--redirect-uri",
+        action="append",
+        default=[],
+        metavar="URI",
+        help="of the default application; may be repeated",
+    )
     return parser
 
 

@@ -1,20 +1,25 @@
-"""The JSON control endpoint: POST /sandbox/api/<command>, header X-Sandbox-Token, the command's arguments as a JSON object.
+"""The JSON control endpoint: POST /sandbox/api/<command>, header X-Sandbox-Token, the
+command's arguments as a JSON object.
 
-Answers 200 with a JSON object, 400 with ``{"error": sentence}``, 403 without the right token. The commands:
+Answers 200 with a JSON object, 400 with ``{"error": sentence}``, 403 without the right
+token. The commands:
 
-=================  =====================================================================================================
-register           redirect_uris, client_id, client_secret, confidential, algorithm, hash_client_secret, name
-person             name of a new person; email, and anything that ``change`` takes; answers with login, id, name, email
-change             person; any of networks ({ASN: perms}), manage_peering_sessions (bits or {ASN: bits}), verified_user,
-                   verified_email, mfa, active
-fault              kind (error_500, slow, cut, outage); path, times, seconds
+=============  =========================================================================
+register       redirect_uris, client_id, client_secret, confidential, algorithm,
+               hash_client_secret, name
+person         name of a new person; email, and anything that ``change`` takes; answers
+               with login, id, name, email
+change         person; any of networks ({ASN: perms}), manage_peering_sessions (bits or
+               {ASN: bits}), verified_user, verified_email, mfa, active
+fault          kind (error_500, slow, cut, outage); path, times, seconds
 clear-faults
 rotate-key
-revoke-tokens      person (else everybody's)
+revoke-tokens  person (else everybody's)
 reset-limits
-advance            seconds
-reset              people, faults, limits and time as they were at first, and no tokens; applications and keys stay
-=================  =====================================================================================================
+advance        seconds
+reset          people, faults, limits and time as they were at first, and no tokens;
+               applications and keys stay
+=============  =========================================================================
 """
 
 from __future__ import annotations
@@ -45,16 +50,30 @@ if TYPE_CHECKING:
 @require_POST
 def command(request: HttpRequest, command: str) -> JsonResponse:
     """Carry out one command."""
-    if not secrets.compare_digest(request.headers.get("X-Sandbox-Token", "").encode(), settings.SANDBOX.control_token.encode()):
-        return JsonResponse({"error": "the header X-Sandbox-Token must hold this sandbox's control token"}, status=403)
+    if not secrets.compare_digest(
+        request.headers.get("X-Sandbox-Token", "").encode(),
+        settings.SANDBOX.control_token.encode(),
+    ):
+        return JsonResponse(
+            {"error": "the header X-Sandbox-Token must hold this sandbox's control token"},
+            status=403,
+        )
     action = _COMMANDS.get(command)
     if action is None:
-        return JsonResponse({"error": f"no command {command!r}; there are: {', '.join(_COMMANDS)}"}, status=400)
+        return JsonResponse(
+            {"error": f"no command {command!r}; there are: {', '.join(_COMMANDS)}"},
+            status=400,
+        )
     try:
         return JsonResponse(action(**json.loads(request.body or b"{}")) or {})
     except RecursionError:
         return JsonResponse({"error": "the JSON is nested too deeply"}, status=400)
-    except (CannotChange, ConfigurationError, TypeError, ValueError) as error:  # TypeError: an argument that the command does not have
+    except (
+        CannotChange,
+        ConfigurationError,
+        TypeError,
+        ValueError,
+    ) as error:  # TypeError: an argument that the command does not have
         return JsonResponse({"error": str(error)}, status=400)
 
 
@@ -62,34 +81,65 @@ def command(request: HttpRequest, command: str) -> JsonResponse:
 def _person(name: str, *, email: str | None = None, **changes: Any) -> dict[str, Any]:
     person = rights.add(name, email=email)
     _change(person.username, **changes)
-    return {"login": person.username, "id": person.id, "name": person.full_name.strip(), "email": person.email}
+    return {
+        "login": person.username,
+        "id": person.id,
+        "name": person.full_name.strip(),
+        "email": person.email,
+    }
 
 
 def _change(
-    person: str, *, networks: Any = None, manage_peering_sessions: Any = None, active: bool | None = None, **switches: bool
+    person: str,
+    *,
+    networks: Any = None,
+    manage_peering_sessions: Any = None,
+    active: bool | None = None,
+    **switches: bool,
 ) -> None:
     given = switches | ({} if active is None else {"is_active": active})
-    if wrong := [name for name, value in given.items() if name not in rights.SWITCHES or type(value) is not bool]:
-        raise CannotChange(f"these are true or false, and no others: {', '.join(rights.SWITCHES)}; wrong: {', '.join(wrong)}")
+    if wrong := [
+        name
+        for name, value in given.items()
+        if name not in rights.SWITCHES or type(value) is not bool
+    ]:
+        raise CannotChange(
+            f"these are true or false, and no others: {', '.join(rights.SWITCHES)}; wrong:"
+            f" {', '.join(wrong)}",
+        )
     sessions = manage_peering_sessions
     by_asn = sessions if isinstance(sessions, int | None) else _by_asn(sessions)
-    rights.change(person, networks=None if networks is None else _by_asn(networks), sessions=by_asn, switches=given)
+    rights.change(
+        person,
+        networks=None if networks is None else _by_asn(networks),
+        sessions=by_asn,
+        switches=given,
+    )
 
 
 def _by_asn(values: Any) -> dict[int, int]:
     """JSON has only text as keys."""
     if not isinstance(values, dict):
-        raise CannotChange(f"permissions for networks are an object of ASN to bits, such as {{64500: 15}}, not {values!r}")
+        raise CannotChange(
+            "permissions for networks are an object of ASN to bits, such as {64500: 15}, not"
+            f" {values!r}",
+        )
     return {int(asn): value for asn, value in values.items()}
 
 
-def add_fault(kind: str, *, path: str | None = None, times: int | None = None, seconds: float = 3.0) -> None:
+def add_fault(
+    kind: str,
+    *,
+    path: str | None = None,
+    times: int | None = None,
+    seconds: float = 3.0,
+) -> None:
     """Switch a fault on."""
     if kind not in KINDS:
         raise CannotChange(f"no fault {kind!r}; there are: {', '.join(KINDS)}")
     if times is not None and times < 1:
         raise CannotChange("times is at least 1, or absent: until cleared")
-    if not 0 < seconds <= 600:  # noqa: PLR2004
+    if not 0 < seconds <= 600:
         raise CannotChange("seconds is more than 0 and at most 600")
     settings.SANDBOX.faults.add(Fault(kind=kind, path=path, times=times, seconds=seconds))
 
@@ -100,7 +150,9 @@ def _advance(seconds: float) -> None:
 
 def _reset() -> None:
     sandbox = settings.SANDBOX
-    rights.replace_everyone(load_people(sandbox.options.people) if sandbox.options.people else default_people())
+    rights.replace_everyone(
+        load_people(sandbox.options.people) if sandbox.options.people else default_people(),
+    )
     rights.revoke_tokens(None)
     sandbox.faults.clear()
     sandbox.limits.reset()
@@ -116,7 +168,7 @@ _COMMANDS: dict[str, Callable[..., dict[str, Any] | None]] = {
     "person": _person,
     "change": _change,
     "fault": add_fault,
-    "clear-faults": lambda: settings.SANDBOX.faults.clear(),  # noqa: PLW0108 - settings are read when it is called
+    "clear-faults": (lambda: settings.SANDBOX.faults.clear()),  # noqa: PLW0108 - settings are read when it is called
     "rotate-key": keys.rotate,
     "revoke-tokens": _revoke_tokens,
     "reset-limits": lambda: settings.SANDBOX.limits.reset(),  # noqa: PLW0108

@@ -1,4 +1,6 @@
-"""Start the sandbox inside this process: Django's settings, the database, keys, people, the server. Once per process."""
+"""Start the sandbox inside this process: Django's settings, the database, keys, people,
+the server. Once per process.
+"""
 
 from __future__ import annotations
 
@@ -49,12 +51,16 @@ class Running:
 
 
 def boot(options: Options) -> Running:
-    """A sandbox with these options, its port already bound. `ConfigurationError` says everything that cannot work."""
+    """A sandbox with these options, its port already bound. `ConfigurationError` says
+    everything that cannot work.
+    """
     if problems := options.problems():
         raise ConfigurationError(*problems)
     os.umask(0o077)  # the database has the keys in it
     people = load_people(options.people) if options.people else None
-    logging.getLogger().addHandler(logging.NullHandler())  # else Python prints warnings that quote requests
+    logging.getLogger().addHandler(
+        logging.NullHandler(),
+    )  # else Python prints warnings that quote requests
     clock.install()
     state = State(options=options)
     settings.configure(**settings_for(options), SANDBOX=state)
@@ -86,7 +92,10 @@ def boot(options: Options) -> Running:
         client_id=registration.DEFAULT_CLIENT_ID,
         client_secret=registration.DEFAULT_CLIENT_SECRET,
         control_token=state.control_token,
-        people={person.username: person.about or person.full_name.strip() for person in Person.objects.all()},
+        people={
+            person.username: person.about or person.full_name.strip()
+            for person in Person.objects.all()
+        },
     )
     return Running(server=listening, started=started, temporary=temporary)
 
@@ -98,19 +107,28 @@ def _listen(options: Options) -> Server:
     try:
         return Server((options.host, options.port), log=options.log)
     except OSError as error:
-        raise ConfigurationError(f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror}") from error
+        raise ConfigurationError(
+            f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror}",
+        ) from error
 
 
 def _say_where(**_: Any) -> None:
-    """Which error a page of status 500 stands for, without its message, which may quote a request."""
+    """Which error a page of status 500 stands for, without its message, which may quote
+    a request.
+    """
     error = sys.exception()
     if error is not None and error.__traceback__ is not None:
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        print(f"sandbox: {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}", file=sys.stderr)  # noqa: T201
+        print(  # noqa: T201
+            f"sandbox: {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}",
+            file=sys.stderr,
+        )
 
 
 def _prepare_database(people: Any) -> None:
-    """The tables, if there are none. People come from the file; else from the database; else they are the default cast."""
+    """The tables, if there are none. People come from the file; else from the database;
+    else they are the default cast.
+    """
     from django.db import DatabaseError, connection  # noqa: PLC0415
 
     from peeringdb_oauth.sandbox.rights import replace_everyone  # noqa: PLC0415
@@ -133,7 +151,8 @@ def _ca_file(options: Options) -> tuple[str | None, bool]:
         return None, False
     if options.database:
         beside = Path(f"{Path(options.database).absolute()}.ca.pem")
-        beside.unlink(missing_ok=True)  # or a link there would have us overwrite what it points to
+        # or a link there would have us overwrite what it points to
+        beside.unlink(missing_ok=True)
         return str(beside), False
     handle, path = tempfile.mkstemp(prefix="peeringdb-sandbox-", suffix=".pem")
     os.close(handle)

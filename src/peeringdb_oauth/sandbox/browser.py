@@ -1,4 +1,6 @@
-"""A small browser that walks through PeeringDB's pages for one person: cookies, forms, redirects, nothing else."""
+"""A small browser that walks through PeeringDB's pages for one person: cookies, forms,
+redirects, nothing else.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 
 _MAX_STEPS = 20
 _NOTHING_TO_DENY = (
-    "there was no consent page to deny: PeeringDB approves by itself while the person has a valid token of the application; "
-    "approval_prompt=force in the authorization URL makes it ask"
+    "there was no consent page to deny: PeeringDB approves by itself while the person has a valid"
+    " token of the application; approval_prompt=force in the authorization URL makes it ask"
 )
 
 
@@ -27,7 +29,9 @@ class SandboxError(RuntimeError):
 
 @dataclass(slots=True)
 class _Page:
-    """What matters of a page: its heading, its paragraphs, its first form's fields and buttons."""
+    """What matters of a page: its heading, its paragraphs, its first form's fields and
+    buttons.
+    """
 
     heading: str = ""
     message: str = ""
@@ -44,9 +48,18 @@ class Browser:
         self._origin = base_url
         parts = urlsplit(base_url)
         if context is None:
-            self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+            self._connection = http.client.HTTPConnection(
+                parts.hostname or "",
+                parts.port,
+                timeout=30,
+            )
         else:
-            self._connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=30, context=context)
+            self._connection = http.client.HTTPSConnection(
+                parts.hostname or "",
+                parts.port,
+                timeout=30,
+                context=context,
+            )
         self._cookies: dict[str, str] = {}
         # People do not share the application's address, nor its limits.
         self._address = f"2001:db8::{secrets.token_hex(2)}:{secrets.token_hex(2)}"
@@ -54,22 +67,43 @@ class Browser:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self._connection.close()
 
-    def log_in(self, person: str, authorization_url: str, *, consent: bool, second_factor: str) -> str:
+    def log_in(
+        self,
+        person: str,
+        authorization_url: str,
+        *,
+        consent: bool,
+        second_factor: str,
+    ) -> str:
         """The first redirect that leads away from PeeringDB."""
         if not authorization_url.startswith(self._origin + "/"):
-            raise SandboxError(f"the authorization URL must start with {self._origin}/: give the client this sandbox's url as its base URL")
+            raise SandboxError(
+                f"the authorization URL must start with {self._origin}/: give the client this"
+                " sandbox's url as its base URL",
+            )
         answer = self._follow("GET", authorization_url)
-        for name, value in (("person", person), ("factor", second_factor)) * 2:  # prompt=login has them log in once more
+        for name, value in (
+            ("person", person),
+            ("factor", second_factor),
+        ) * 2:  # prompt=login has them log in once more
             if isinstance(answer, _Page) and any(button == name for button, _ in answer.buttons):
                 answer = self._press(answer, name, value)
         asked = isinstance(answer, _Page) and ("allow", "Authorize") in answer.buttons
         if isinstance(answer, _Page) and asked:
             answer = self._press(answer, "allow", "Authorize") if consent else self._press(answer)
         if isinstance(answer, _Page):
-            raise SandboxError(f"PeeringDB did not lead back to the application, but showed: {answer.heading}. {answer.message}".strip())
+            raise SandboxError(
+                f"PeeringDB did not lead back to the application, but showed: {answer.heading}."
+                f" {answer.message}".strip(),
+            )
         if not consent and not asked and "error=" not in answer:
             raise SandboxError(_NOTHING_TO_DENY)
         return answer
@@ -77,13 +111,23 @@ class Browser:
     def _press(self, page: _Page, name: str = "", value: str = "") -> _Page | str:
         if name and (name, value) not in page.buttons:
             there = ", ".join(other for button, other in page.buttons if button == name)
-            nothing = "nobody here is called" if name == "person" else "no second factor here is called"
+            nothing = (
+                "nobody here is called" if name == "person" else "no second factor here is called"
+            )
             raise SandboxError(f"{nothing} {value!r}; there are: {there}")
         fields = page.fields | ({name: value} if name else {})
         return self._follow("POST", urljoin(page.url, page.action), urlencode(fields), page.url)
 
-    def _follow(self, method: str, url: str, body: str | None = None, referrer: str = "") -> _Page | str:
-        """The page at the end of the redirects, or the URL of the first that leads elsewhere."""
+    def _follow(
+        self,
+        method: str,
+        url: str,
+        body: str | None = None,
+        referrer: str = "",
+    ) -> _Page | str:
+        """The page at the end of the redirects, or the URL of the first that leads
+        elsewhere.
+        """
         for _ in range(_MAX_STEPS):
             if not url.startswith(self._origin + "/"):
                 return url
@@ -93,8 +137,18 @@ class Browser:
             method, body, referrer, url = "GET", None, url, urljoin(url, location)
         raise SandboxError("PeeringDB redirects in circles")
 
-    def _request(self, method: str, url: str, body: str | None, referrer: str) -> tuple[int, str, str]:
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())} if self._cookies else {}
+    def _request(
+        self,
+        method: str,
+        url: str,
+        body: str | None,
+        referrer: str,
+    ) -> tuple[int, str, str]:
+        headers = (
+            {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+            if self._cookies
+            else {}
+        )
         headers["X-Forwarded-For"] = self._address
         if referrer:
             headers["Referer"] = referrer
@@ -121,7 +175,9 @@ class Browser:
 
 
 class _Parser(HTMLParser):
-    """Reads the sandbox's own pages; the first form of the main part is the one that counts."""
+    """Reads the sandbox's own pages; the first form of the main part is the one that
+    counts.
+    """
 
     def __init__(self) -> None:
         super().__init__()

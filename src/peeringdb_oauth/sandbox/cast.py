@@ -1,4 +1,6 @@
-"""The people a sandbox has unless a file replaces them: one for every case that matters to an application."""
+"""The people a sandbox has unless a file replaces them: one for every case that matters
+to an application.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,11 @@ _NETWORKS = (
     Network(id=3, asn=_FOUR_BYTE, name="Example Net Four Byte Ünïcode"),
     Network(id=6, asn=_SECOND, name="Second Net"),
 )
-# The ranges for documentation hold 32 ASNs; 300 need the range for private use (RFC 6996), for one person only.
-_MANY = tuple(Network(id=1000 + i, asn=4_200_000_000 + i, name=f"Example Net {i:03}") for i in range(1, 301))
+# The ranges for documentation hold 32 ASNs; 300 need the range for private use (RFC
+# 6996), for one person only.
+_MANY = tuple(
+    Network(id=1000 + i, asn=4_200_000_000 + i, name=f"Example Net {i:03}") for i in range(1, 301)
+)
 
 
 def default_people() -> People:
@@ -24,7 +29,15 @@ def _rights(perms: int, *asns: int) -> tuple[Right, ...]:
     return tuple(Right(asn=asn, perms=perms, manage_peering_sessions=perms) for asn in asns)
 
 
-def _person(login: str, id_: int, name: str, about: str, *networks: Right, proven: bool = True, mfa: bool = True) -> Person:
+def _person(
+    login: str,
+    id_: int,
+    name: str,
+    about: str,
+    *networks: Right,
+    proven: bool = True,
+    mfa: bool = True,
+) -> Person:
     given_name, _, family_name = name.partition(" ")
     return Person(
         login=login,
@@ -54,8 +67,20 @@ def _unverified() -> Person:
 
 
 _PEOPLE = (
-    _person("orgadmin", 1, "Ada Admin", "organisation admin: all rights on all its networks", *_rights(15, _ONE, _TWO, _FOUR_BYTE)),
-    _person("member", 2, "Mel Member", "plain member: may read, and nothing more", *_rights(1, _ONE, _TWO, _FOUR_BYTE)),
+    _person(
+        "orgadmin",
+        1,
+        "Ada Admin",
+        "organisation admin: all rights on all its networks",
+        *_rights(15, _ONE, _TWO, _FOUR_BYTE),
+    ),
+    _person(
+        "member",
+        2,
+        "Mel Member",
+        "plain member: may read, and nothing more",
+        *_rights(1, _ONE, _TWO, _FOUR_BYTE),
+    ),
     _person(
         "limited",
         3,
@@ -75,7 +100,14 @@ _PEOPLE = (
     ),
     _person("nonets", 5, "No Nets", "verified, but of an organisation without networks"),
     _unverified(),
-    _person("nomfa", 7, "Nora Nofactor", "has no second factor: PeeringDB does not let her go on", *_rights(15, _ONE), mfa=False),
+    _person(
+        "nomfa",
+        7,
+        "Nora Nofactor",
+        "has no second factor: PeeringDB does not let her go on",
+        *_rights(15, _ONE),
+        mfa=False,
+    ),
     _person(
         "emailunconf",
         8,
@@ -85,7 +117,24 @@ _PEOPLE = (
         proven=False,
         mfa=False,
     ),
-    _person("superuser", 9, "Su Per", "PeeringDB superuser: all rights there, and no network of one's own"),
-    _person("tobedisabled", 10, "To Disable", "plain member whose account is about to be disabled", *_rights(1, _ONE, _TWO, _FOUR_BYTE)),
-    _person("manynets", 11, "Many Nets", "admin of 300 networks", *_rights(15, *(network.asn for network in _MANY))),
+    _person(
+        "superuser",
+        9,
+        "Su Per",
+        "PeeringDB superuser: all rights there, and no network of one's own",
+    ),
+    _person(
+        "tobedisabled",
+        10,
+        "To Disable",
+        "plain member whose account is about to be disabled",
+        *_rights(1, _ONE, _TWO, _FOUR_BYTE),
+    ),
+    _person(
+        "manynets",
+        11,
+        "Many Nets",
+        "admin of 300 networks",
+        *_rights(15, *(network.asn for network in _MANY)),
+    ),
 )

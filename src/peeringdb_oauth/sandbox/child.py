@@ -1,4 +1,6 @@
-"""The beginning of a sandbox's process, seen from its parent: start it, tell it its options, hear how it went."""
+"""The beginning of a sandbox's process, seen from its parent: start it, tell it its
+options, hear how it went.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,14 @@ _START_SECONDS = 30
 
 
 def spawn() -> subprocess.Popen[bytes]:
-    """The child. It gets its options through the pipe, whose end tells it to end; so it goes even if this process is killed."""
-    environ = {key: value for key, value in os.environ.items() if key not in {"DJANGO_SETTINGS_MODULE", "PYTHONWARNINGS"}}
+    """The child. It gets its options through the pipe, whose end tells it to end; so it
+    goes even if this process is killed.
+    """
+    environ = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in {"DJANGO_SETTINGS_MODULE", "PYTHONWARNINGS"}
+    }
     # -P: a module in the working directory, which may be anybody's, is none of ours.
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "peeringdb_oauth.sandbox", "--child"],

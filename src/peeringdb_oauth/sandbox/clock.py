@@ -1,7 +1,7 @@
 """The sandbox's clock: the real one plus what `advance` has added.
 
-`install` puts it where Django, django-oauth-toolkit and oauthlib look for the time. The sandbox has a process of its own, so nobody
-else is told a wrong time.
+`install` puts it where Django, django-oauth-toolkit and oauthlib look for the time. The
+sandbox has a process of its own, so nobody else is told a wrong time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ def now() -> float:
 def advance(seconds: float) -> None:
     """Let `seconds` pass: codes, tokens, sessions and limits all see it."""
     if not 0 < seconds <= MOST:
-        raise ValueError(f"time only goes forward: seconds must be more than 0, and at most {MOST} (ten years)")
+        raise ValueError(
+            f"time only goes forward: seconds must be more than 0, and at most {MOST} (ten years)",
+        )
     global _ahead  # noqa: PLW0603 - one process has one clock
     _ahead += seconds
 

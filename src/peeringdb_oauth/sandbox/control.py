@@ -1,4 +1,6 @@
-"""The sandbox's own pages: change rights while an application runs, register applications, switch faults on."""
+"""The sandbox's own pages: change rights while an application runs, register
+applications, switch faults on.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +38,21 @@ _FORM = require_http_methods(["GET", "HEAD", "POST"])
 @require_safe
 def style(_request: HttpRequest) -> HttpResponse:
     """The one style sheet."""
-    return HttpResponse(_STYLE, content_type="text/css; charset=utf-8", headers={"Cache-Control": "max-age=60"})
+    return HttpResponse(
+        _STYLE,
+        content_type="text/css; charset=utf-8",
+        headers={"Cache-Control": "max-age=60"},
+    )
 
 
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
     """Everyone and everything at a glance."""
-    context = {"people": Person.objects.all(), "applications": Application.objects.all(), "active": settings.SANDBOX.faults.active()}
+    context = {
+        "people": Person.objects.all(),
+        "applications": Application.objects.all(),
+        "active": settings.SANDBOX.faults.active(),
+    }
     return _page(request, "overview", context)
 
 
@@ -52,14 +62,25 @@ def person(request: HttpRequest, login: str) -> HttpResponse:
     try:
         someone = rights.find(login)
     except CannotChange as error:
-        return _page(request, "overview", {"people": Person.objects.all(), "error": str(error)}, status=404)
+        return _page(
+            request,
+            "overview",
+            {"people": Person.objects.all(), "error": str(error)},
+            status=404,
+        )
     if request.method == "POST":
-        return _do(request, lambda: _save(request, someone), f"{someone.full_name.strip()} was changed. It shows with the next request.")
+        return _do(
+            request,
+            lambda: _save(request, someone),
+            f"{someone.full_name.strip()} was changed. It shows with the next request.",
+        )
     shown = list(someone.rights.select_related("network")[: _ROWS + 1])
     context = {
         "person": someone,
         "switches": [(name, label, getattr(someone, name)) for name, label in _SWITCH_LABELS],
-        "rows": [(r.network, _ticks(r.perms), _ticks(r.manage_peering_sessions)) for r in shown] if len(shown) <= _ROWS else [],
+        "rows": [(r.network, _ticks(r.perms), _ticks(r.manage_peering_sessions)) for r in shown]
+        if len(shown) <= _ROWS
+        else [],
         "too_many": someone.rights.count() if len(shown) > _ROWS else 0,
         "others": Network.objects.exclude(right__person=someone).filter(asn__lt=4_200_000_000),
     }
@@ -70,7 +91,11 @@ def person(request: HttpRequest, login: str) -> HttpResponse:
 def applications(request: HttpRequest) -> HttpResponse:
     """The registered applications, and a form for another."""
     if request.method != "POST":
-        return _page(request, "applications", {"applications": Application.objects.all(), "algorithms": ALGORITHMS})
+        return _page(
+            request,
+            "applications",
+            {"applications": Application.objects.all(), "algorithms": ALGORITHMS},
+        )
     context: dict[str, Any] = {"algorithms": ALGORITHMS, "given": request.POST}
     try:
         context["registered"] = register(
@@ -86,7 +111,9 @@ def applications(request: HttpRequest) -> HttpResponse:
 
 @_FORM
 def faults(request: HttpRequest) -> HttpResponse:
-    """Switch faults on and off, rotate the key, revoke tokens, forget limits, let time pass."""
+    """Switch faults on and off, rotate the key, revoke tokens, forget limits, let time
+    pass.
+    """
     if request.method == "POST":
         action, notice = _ACTIONS.get(request.POST.get("action", ""), (_no_action, ""))
         return _do(request, lambda: action(request), notice)
@@ -100,7 +127,12 @@ def faults(request: HttpRequest) -> HttpResponse:
     return _page(request, "faults", context)
 
 
-def _page(request: HttpRequest, name: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+def _page(
+    request: HttpRequest,
+    name: str,
+    context: dict[str, Any],
+    status: int = 200,
+) -> HttpResponse:
     notice = request.session.pop(_NOTICE, {})
     return render(request, f"sandbox/control_{name}.html", notice | context, status=status)
 
@@ -156,8 +188,14 @@ def _no_action(_request: HttpRequest) -> None:
 _ACTIONS: dict[str, tuple[Callable[[HttpRequest], object], str]] = {
     "fault": (_add_fault, "The fault is on."),
     "clear": (lambda _: settings.SANDBOX.faults.clear(), "All faults are off."),
-    "rotate-key": (lambda _: keys.rotate(), "ID tokens are now signed with a new key; the old one is gone from the key set."),
-    "revoke-tokens": (lambda request: rights.revoke_tokens(request.POST.get("person") or None), "The tokens are revoked."),
+    "rotate-key": (
+        lambda _: keys.rotate(),
+        "ID tokens are now signed with a new key; the old one is gone from the key set.",
+    ),
+    "revoke-tokens": (
+        lambda request: rights.revoke_tokens(request.POST.get("person") or None),
+        "The tokens are revoked.",
+    ),
     "reset-limits": (lambda _: settings.SANDBOX.limits.reset(), "All limits are forgotten."),
     "advance": (_advance, "Time has passed."),
 }

@@ -1,4 +1,5 @@
-"""Faults that can be switched on: what stands between the client and PeeringDB misbehaves, as a WSGI application around Django's.
+"""Faults that can be switched on: what stands between the client and PeeringDB
+misbehaves, as a WSGI application around Django's.
 
 Control pages keep working whatever is broken.
 """
@@ -30,7 +31,9 @@ _OUTAGE = b"<!doctype html>\n<title>503 Service Unavailable</title>\n<h1>Service
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """One fault: for one path or for all, until cleared or for the next `times` requests."""
+    """One fault: for one path or for all, until cleared or for the next `times`
+    requests.
+    """
 
     kind: str
     path: str | None = None
@@ -87,8 +90,15 @@ class Faults:
             if fault.kind == "cut":
                 environ["sandbox.cut"]()
                 raise ConnectionAbortedError
-            status, body = ("500 Internal Server Error", ERROR_500) if fault.kind == "error_500" else ("503 Service Unavailable", _OUTAGE)
-            start_response(status, [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))])
+            status, body = (
+                ("500 Internal Server Error", ERROR_500)
+                if fault.kind == "error_500"
+                else ("503 Service Unavailable", _OUTAGE)
+            )
+            start_response(
+                status,
+                [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))],
+            )
             return [body]
 
         return faulty

@@ -1,4 +1,6 @@
-"""A stored client secret that looks as PeeringDB's does, without argon2's 50 ms and without its package."""
+"""A stored client secret that looks as PeeringDB's does, without argon2's 50 ms and
+without its package.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from django.contrib.auth.hashers import BasePasswordHasher
 
 
 class LooksLikeArgon2(BasePasswordHasher):
-    """SHA-256 in argon2's notation. The secrets of a sandbox on loopback protect nothing; clients only see that they got a hash."""
+    """SHA-256 in argon2's notation. The secrets of a sandbox on loopback protect
+    nothing; clients only see that they got a hash.
+    """
 
     algorithm = "argon2"
 
@@ -22,7 +26,10 @@ class LooksLikeArgon2(BasePasswordHasher):
     def verify(self, password: str, encoded: str) -> bool:
         """Whether this is the secret that was stored."""
         salt = encoded.split("$")[-2]
-        return hmac.compare_digest(encoded, self.encode(password, base64.b64decode(salt + "=" * (-len(salt) % 4)).decode()))
+        return hmac.compare_digest(
+            encoded,
+            self.encode(password, base64.b64decode(salt + "=" * (-len(salt) % 4)).decode()),
+        )
 
     def must_update(self, encoded: str) -> bool:  # noqa: ARG002 - Django's signature
         """Never."""

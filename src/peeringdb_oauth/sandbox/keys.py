@@ -1,4 +1,6 @@
-"""The sandbox's keys: Django's secret, the ID token signing key, the TLS authority. They survive a restart with the database."""
+"""The sandbox's keys: Django's secret, the ID token signing key, the TLS authority.
+They survive a restart with the database.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +21,23 @@ _SIGNING_KEY = "signing_key"
 def load() -> None:
     """Put the kept keys in place, new ones where there are none."""
     settings.SECRET_KEY = _kept("secret_key") or _keep("secret_key", secrets.token_urlsafe(48))
-    oauth2_settings.OIDC_RSA_PRIVATE_KEY = _kept(_SIGNING_KEY) or _keep(_SIGNING_KEY, _new_signing_key())
+    oauth2_settings.OIDC_RSA_PRIVATE_KEY = _kept(_SIGNING_KEY) or _keep(
+        _SIGNING_KEY,
+        _new_signing_key(),
+    )
 
 
 def rotate() -> None:
-    """A new signing key. The old one disappears from the key set at once: PeeringDB has no way to list a retired one."""
+    """A new signing key. The old one disappears from the key set at once: PeeringDB has
+    no way to list a retired one.
+    """
     oauth2_settings.OIDC_RSA_PRIVATE_KEY = _keep(_SIGNING_KEY, _new_signing_key())
 
 
 def tls_context(names: tuple[str, ...], ca_file: str) -> ssl.SSLContext:
-    """A server's context for these names; the certificate of its authority is written to `ca_file`."""
+    """A server's context for these names; the certificate of its authority is written
+    to `ca_file`.
+    """
     if certificate := _kept("ca_certificate"):
         ca = trustme.CA.from_pem(certificate.encode(), _kept("ca_key").encode())
     else:
@@ -43,7 +52,11 @@ def tls_context(names: tuple[str, ...], ca_file: str) -> ssl.SSLContext:
 
 def _new_signing_key() -> str:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    pem = (
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
     return key.private_bytes(*pem).decode()
 
 

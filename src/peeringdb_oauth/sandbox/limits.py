@@ -1,6 +1,8 @@
-"""What PeeringDB remembers against a client address: refusals it repeats, the block after too many, and the requests of a minute.
+"""What PeeringDB remembers against a client address: refusals it repeats, the block
+after too many, and the requests of a minute.
 
-Values in, values out: the clock is an argument. Measured on PeeringDB 2.82.0; the three limits are independent of each other.
+Values in, values out: the clock is an argument. Measured on PeeringDB 2.82.0; the three
+limits are independent of each other.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 REFUSAL_SECONDS = {401: 60, 403: 10, 429: 10}
 """How long an answer is repeated for the same question; each repetition starts the time again."""
 REFUSALS_PER_MINUTE = 10
-"""More answers of 401 or 403 than this, and the address is refused everywhere until 60 s after the last one."""
+"""After more answers of 401 or 403 the address is refused, until 60 s after the last one."""
 REQUESTS_PER_MINUTE = 120
 
 
@@ -62,7 +64,9 @@ class Limits:
             return refusal if now < until else None
 
     def remember(self, question: Question, refusal: Refusal, now: float) -> None:
-        """Note an answer of 401, 403 or 429, be it new or repeated: repeating it starts its time again, and counts again."""
+        """Note an answer of 401, 403 or 429, be it new or repeated: repeating it starts
+        its time again, and counts again.
+        """
         with self._lock:
             self._refusals[question] = (now + REFUSAL_SECONDS[refusal.status], refusal)
             if refusal.status in {401, 403}:
@@ -70,7 +74,9 @@ class Limits:
                 self._counts[question.address] = (now + 60, count + 1 if now < until else 1)
 
     def seconds_to_wait(self, address: str, now: float) -> int:
-        """Count one request; 0 if it may pass, else the seconds until the window of a minute ends."""
+        """Count one request; 0 if it may pass, else the seconds until the window of a
+        minute ends.
+        """
         with self._lock:
             until, count = self._windows.get(address, (0.0, 0))
             until, count = (until, count + 1) if now < until else (now + 60, 1)

@@ -1,4 +1,6 @@
-"""What PeeringDB does around its views, in its order: the refusals it repeats, the rate, who is asking, and the headers of every answer."""
+"""What PeeringDB does around its views, in its order: the refusals it repeats, the
+rate, who is asking, and the headers of every answer.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,13 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponsePermanentRedirect, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseForbidden,
+    HttpResponsePermanentRedirect,
+    JsonResponse,
+)
 from django.http.request import split_domain_port, validate_host
 from django.middleware.common import CommonMiddleware
 from django.utils.cache import patch_vary_headers
@@ -26,21 +34,33 @@ if TYPE_CHECKING:
     View = Callable[[HttpRequest], HttpResponse]
 
 VERSION = "2.82.0"
-_BOTH = "Cannot authenticate through Authorization header while logged in. Please log out and try again."
+_BOTH = (
+    "Cannot authenticate through Authorization header while logged in. Please log out and try"
+    " again."
+)
 _TOO_MANY_REFUSALS = {"meta": {"error": "Too many requests that resulted in 401 or 403 responses"}}
 
 
 def pages(get_response: View) -> View:
-    """Pages get a content policy, control pages a check of the host name; HSTS must not reach 'localhost', where others speak http."""
+    """Pages get a content policy, control pages a check of the host name; HSTS must not
+    reach 'localhost', where others speak http.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         own_page = request.path.startswith(CONTROL_PREFIX)
-        if own_page and not validate_host(split_domain_port(request.META.get("HTTP_HOST", ""))[0], LOOPBACK_NAMES):
-            # A page of another site whose name was made to point here (DNS rebinding) must not switch faults.
-            return HttpResponseForbidden("The control pages answer on 127.0.0.1, [::1] and localhost only.")
+        if own_page and not validate_host(
+            split_domain_port(request.META.get("HTTP_HOST", ""))[0],
+            LOOPBACK_NAMES,
+        ):
+            # A page of another site whose name was made to point here (DNS rebinding)
+            # must not switch faults.
+            return HttpResponseForbidden(
+                "The control pages answer on 127.0.0.1, [::1] and localhost only.",
+            )
         response = get_response(request)
         if response.get("Content-Type", "").startswith("text/html") and response.content:
-            # No form-action in the login pages: browsers apply it to the redirect that leads back to the application.
+            # No form-action in the login pages: browsers apply it to the redirect that
+            # leads back to the application.
             response["Content-Security-Policy"] = CSP + ("; form-action 'self'" if own_page else "")
         if "localhost" in request.META.get("HTTP_HOST", ""):
             response.headers.pop("Strict-Transport-Security", None)
@@ -64,7 +84,9 @@ def cross_origin(get_response: View) -> View:
 
 
 class Common(CommonMiddleware):
-    """A missing slash is a 301 for every method, POST too. The Host header is checked here, before anything else looks at it."""
+    """A missing slash is a 301 for every method, POST too. The Host header is checked
+    here, before anything else looks at it.
+    """
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         """The redirect, or None."""
@@ -80,10 +102,19 @@ def refusals(get_response: View) -> View:
     def answer(request: HttpRequest, question: Question) -> HttpResponse:
         limits, now = _state().limits, clock.now()
         if limits.is_blocked(question.address, now):
-            return JsonResponse(_TOO_MANY_REFUSALS, status=429, headers={"X-Throttled-Response": "True"})
+            return JsonResponse(
+                _TOO_MANY_REFUSALS,
+                status=429,
+                headers={"X-Throttled-Response": "True"},
+            )
         if refusal := limits.remembered(question, now):
             headers = {"X-Cached-Response": "True"}
-            return HttpResponse(refusal.content, content_type=refusal.content_type, status=refusal.status, headers=headers)
+            return HttpResponse(
+                refusal.content,
+                content_type=refusal.content_type,
+                status=refusal.status,
+                headers=headers,
+            )
         return get_response(request)
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -98,7 +129,11 @@ def refusals(get_response: View) -> View:
         )
         response = answer(request, question)
         if response.status_code in REFUSAL_SECONDS:
-            refusal = Refusal(status=response.status_code, content=response.content, content_type=response["Content-Type"])
+            refusal = Refusal(
+                status=response.status_code,
+                content=response.content,
+                content_type=response["Content-Type"],
+            )
             _state().limits.remember(question, refusal, clock.now())
         return response
 
@@ -119,7 +154,9 @@ def language_and_frames(get_response: View) -> View:
 
 
 def rate(get_response: View) -> View:
-    """120 requests a minute for each address, bearer requests included, browsers with a login session excepted."""
+    """120 requests a minute for each address, bearer requests included, browsers with a
+    login session excepted.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if _limited(request) and settings.SESSION_COOKIE_NAME not in request.COOKIES:
@@ -144,7 +181,9 @@ class Session(SessionMiddleware):
 
 
 def identity(get_response: View) -> View:
-    """PeeringDB's own reading of the Authorization header, before the OAuth code runs, and the headers that tell of it."""
+    """PeeringDB's own reading of the Authorization header, before the OAuth code runs,
+    and the headers that tell of it.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         header = request.headers.get("Authorization")
@@ -154,13 +193,19 @@ def identity(get_response: View) -> View:
             if header:
                 refused = JsonResponse({"meta": {"error": _BOTH}}, status=400)
         elif header and header.startswith("Basic "):
-            # Taken for a PeeringDB user name and password, whatever the path. Nobody in a sandbox has a password.
+            # Taken for a PeeringDB user name and password, whatever the path. Nobody in
+            # a sandbox has a password.
             username, password = base64.b64decode(header[6:]).decode().split(":", 1)
             auth_id = username.replace(" ", "_")[:16]
             if authenticate(username=username, password=password) is None:
-                refused = JsonResponse({"meta": {"error": "Invalid username or password"}}, status=401)
+                refused = JsonResponse(
+                    {"meta": {"error": "Invalid username or password"}},
+                    status=401,
+                )
         response = refused or get_response(request)
-        response["X-Auth-Status"] = "authenticated" if request.user.is_authenticated else "unauthenticated"
+        response["X-Auth-Status"] = (
+            "authenticated" if request.user.is_authenticated else "unauthenticated"
+        )
         response["X-App-Version"] = VERSION
         if auth_id:
             response["X-Auth-ID"] = auth_id
@@ -180,7 +225,9 @@ def _limited(request: HttpRequest) -> bool:
 
 def _address(request: HttpRequest) -> str:
     """X-Forwarded-For as it was given, else the peer."""
-    return "".join(request.headers.get("X-Forwarded-For", "").split()) or request.META["REMOTE_ADDR"]
+    return (
+        "".join(request.headers.get("X-Forwarded-For", "").split()) or request.META["REMOTE_ADDR"]
+    )
 
 
 def _identity(request: HttpRequest) -> str:

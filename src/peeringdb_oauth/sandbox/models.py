@@ -7,7 +7,9 @@ from django.db import models
 
 
 class Person(AbstractBaseUser):
-    """Someone to log in as. The names of the fields are Django's where PeeringDB's user has them too."""
+    """Someone to log in as. The names of the fields are Django's where PeeringDB's user
+    has them too.
+    """
 
     username = models.CharField(max_length=64, unique=True)
     first_name = models.CharField(max_length=150, blank=True)
@@ -61,14 +63,18 @@ class Right(models.Model):
     class Meta:  # noqa: D106
         app_label = "sandbox"
         ordering = ("network_id",)
-        constraints = (models.UniqueConstraint(fields=("person", "network"), name="one_right_per_network"),)
+        constraints = (
+            models.UniqueConstraint(fields=("person", "network"), name="one_right_per_network"),
+        )
 
     def __str__(self) -> str:
         return f"{self.person} AS{self.network.asn}"
 
 
 class AuthenticationMethods(models.Model):
-    """The `amr` of the browser's login, kept with the code and then with the access token it buys; a refresh does not inherit it."""
+    """The `amr` of the browser's login, kept with the code and then with the access
+    token it buys; a refresh does not inherit it.
+    """
 
     key = models.CharField(max_length=255, primary_key=True)
     """``code:`` or ``token:`` and the value."""

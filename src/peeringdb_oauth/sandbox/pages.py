@@ -1,4 +1,6 @@
-"""PeeringDB's pages for people: home, login, second factor, logout. There are no passwords: one clicks on a person."""
+"""PeeringDB's pages for people: home, login, second factor, logout. There are no
+passwords: one clicks on a person.
+"""
 
 from __future__ import annotations
 
@@ -48,10 +50,16 @@ def login_page(request: HttpRequest) -> HttpResponse:
             error = f"The account of {person.full_name.strip()} is disabled."
         elif person.mfa:
             request.session[_HALFWAY] = person.pk
-            return HttpResponseRedirect(f"{reverse('second-factor')}?{urlencode({'next': next_url})}")
+            return HttpResponseRedirect(
+                f"{reverse('second-factor')}?{urlencode({'next': next_url})}",
+            )
         else:
             return _logged_in(request, person, PASSWORD_ONLY, next_url)
-    return render(request, "sandbox/login.html", {"people": Person.objects.all(), "next": next_url, "error": error})
+    return render(
+        request,
+        "sandbox/login.html",
+        {"people": Person.objects.all(), "next": next_url, "error": error},
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -65,12 +73,18 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     if amr:
         return _logged_in(request, person, amr, next_url)
     factors = [(key, label) for key, (label, _) in SECOND_FACTORS.items()]
-    return render(request, "sandbox/second_factor.html", {"person": person, "factors": factors, "next": next_url})
+    return render(
+        request,
+        "sandbox/second_factor.html",
+        {"person": person, "factors": factors, "next": next_url},
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def two_factor(request: HttpRequest) -> HttpResponse:
-    """Where PeeringDB keeps people who have no second factor: nothing leads back to the application."""
+    """Where PeeringDB keeps people who have no second factor: nothing leads back to the
+    application.
+    """
     if not request.user.is_authenticated:
         return HttpResponseRedirect(reverse("login"))
     if request.method == "POST":
@@ -89,7 +103,9 @@ def logout_page(request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - called by that name
-    """Django's own page. Its view needs a session, which a request with a wrong Host has not come to."""
+    """Django's own page. Its view needs a session, which a request with a wrong Host
+    has not come to.
+    """
     return HttpResponseBadRequest(ERROR_500.replace(b"Server Error (500)", b"Bad Request (400)"))
 
 
@@ -103,7 +119,12 @@ def csrf_failure(_request: HttpRequest, reason: str = "") -> HttpResponse:
     return JsonResponse({"non_field_errors": [reason]}, status=403)
 
 
-def _logged_in(request: HttpRequest, person: Person, amr: Sequence[str], next_url: str) -> HttpResponse:
+def _logged_in(
+    request: HttpRequest,
+    person: Person,
+    amr: Sequence[str],
+    next_url: str,
+) -> HttpResponse:
     request.session.pop(_HALFWAY, None)
     login(request, person, backend=_BACKEND)
     request.session[AMR_IN_SESSION] = list(amr)
@@ -115,4 +136,12 @@ def _logged_in(request: HttpRequest, person: Person, amr: Sequence[str], next_ur
 
 def _safe_next(request: HttpRequest) -> str:
     url = str(request.POST.get("next") or request.GET.get("next") or "/")
-    return url if url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure()) else "/"
+    return (
+        url
+        if url_has_allowed_host_and_scheme(
+            url,
+            {request.get_host()},
+            require_https=request.is_secure(),
+        )
+        else "/"
+    )

@@ -1,4 +1,5 @@
-"""The people of a sandbox: who they are, what they may do for which network; read from a JSON or TOML file.
+"""The people of a sandbox: who they are, what they may do for which network; read from
+a JSON or TOML file.
 
 Knows the file's format (described in the package's docstring) and nothing of Django.
 """
@@ -39,7 +40,9 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """What one person may do for one network: two sums of READ 1, UPDATE 2, CREATE 4, DELETE 8."""
+    """What one person may do for one network: two sums of READ 1, UPDATE 2, CREATE 4,
+    DELETE 8.
+    """
 
     asn: int
     perms: int
@@ -72,23 +75,38 @@ class People:
 
 
 def load_people(path: str) -> People:
-    """The people of a JSON (``.json``) or TOML (any other ending) file. `ConfigurationError` names every problem at once."""
+    """The people of a JSON (``.json``) or TOML (any other ending) file.
+    `ConfigurationError` names every problem at once.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
         document = json.loads(text) if path.endswith(".json") else tomllib.loads(text)
     except OSError as error:
-        raise ConfigurationError(f"the people file {path} cannot be read: {error.strerror}") from error
+        raise ConfigurationError(
+            f"the people file {path} cannot be read: {error.strerror}",
+        ) from error
     except ValueError as error:
         raise ConfigurationError(f"the people file {path} cannot be read: {error}") from error
     return parse_people(document)
 
 
 def parse_people(document: Any) -> People:
-    """The people described by a JSON or TOML document. `ConfigurationError` names every problem at once."""
+    """The people described by a JSON or TOML document. `ConfigurationError` names every
+    problem at once.
+    """
     reader = _Reader()
-    top = reader.table(document, "the document", {"networks": list, "people": list}, required={"people"})
-    networks = tuple(reader.network(item, f"networks[{i}]") for i, item in enumerate(top.get("networks", [])))
-    people = tuple(reader.person(item, f"people[{i}]") for i, item in enumerate(top.get("people", [])))
+    top = reader.table(
+        document,
+        "the document",
+        {"networks": list, "people": list},
+        required={"people"},
+    )
+    networks = tuple(
+        reader.network(item, f"networks[{i}]") for i, item in enumerate(top.get("networks", []))
+    )
+    people = tuple(
+        reader.person(item, f"people[{i}]") for i, item in enumerate(top.get("people", []))
+    )
     if isinstance(document, dict) and document.get("people") == []:
         reader.problems.append("people: at least one person is needed to log in as")
     reader.unique("networks", "id", [n.id for n in networks])
@@ -97,64 +115,118 @@ def parse_people(document: Any) -> People:
     reader.unique("people", "id", [p.id for p in people])
     known = {network.asn for network in networks}
     for person in people:
-        reader.unique(f"the networks of {person.login}", "asn", [right.asn for right in person.networks])
-        reader.problems += [f"{person.login}: AS{r.asn} is not among the networks" for r in person.networks if r.asn and r.asn not in known]
+        reader.unique(
+            f"the networks of {person.login}",
+            "asn",
+            [right.asn for right in person.networks],
+        )
+        reader.problems += [
+            f"{person.login}: AS{r.asn} is not among the networks"
+            for r in person.networks
+            if r.asn and r.asn not in known
+        ]
     if reader.problems:
         raise ConfigurationError(*reader.problems)
     return People(networks=networks, people=people)
 
 
 class _Reader:
-    """Collects problems and hands out harmless values in their place, so that all are found in one pass."""
+    """Collects problems and hands out harmless values in their place, so that all are
+    found in one pass.
+    """
 
     def __init__(self) -> None:
         self.problems: list[str] = []
 
-    def table(self, item: Any, where: str, keys: dict[str, type], *, required: set[str]) -> dict[str, Any]:
+    def table(
+        self,
+        item: Any,
+        where: str,
+        keys: dict[str, type],
+        *,
+        required: set[str],
+    ) -> dict[str, Any]:
         if not isinstance(item, dict):
             self.problems.append(f"{where}: a table (object) is expected")
             return {}
         self.problems += [f"{where}: unknown key {key!r}" for key in item if key not in keys]
-        self.problems += [f"{where}: {key} is missing" for key in keys if key in required and key not in item]
+        self.problems += [
+            f"{where}: {key} is missing" for key in keys if key in required and key not in item
+        ]
         good = {}
         for key, kind in keys.items():
-            if key in item and type(item[key]) is not kind:  # bool is an int, but not here
+            # bool is an int, but not here
+            if key in item and type(item[key]) is not kind:
                 self.problems.append(f"{where}: {key} must be {_KINDS[kind]}")
             elif key in item:
                 good[key] = item[key]
         return good
 
     def network(self, item: Any, where: str) -> Network:
-        values = self.table(item, where, {"id": int, "asn": int, "name": str}, required={"id", "asn", "name"})
+        values = self.table(
+            item,
+            where,
+            {"id": int, "asn": int, "name": str},
+            required={"id", "asn", "name"},
+        )
         self.within(values, "id", 1, 2**31 - 1, where)
         self.within(values, "asn", 1, MAX_ASN, where)
-        return Network(id=values.get("id", 0), asn=values.get("asn", 0), name=values.get("name", ""))
+        return Network(
+            id=values.get("id", 0),
+            asn=values.get("asn", 0),
+            name=values.get("name", ""),
+        )
 
     def right(self, item: Any, where: str) -> Right:
-        values = self.table(item, where, {"asn": int, "perms": int, "manage_peering_sessions": int}, required={"asn", "perms"})
+        values = self.table(
+            item,
+            where,
+            {"asn": int, "perms": int, "manage_peering_sessions": int},
+            required={"asn", "perms"},
+        )
         self.within(values, "asn", 1, MAX_ASN, where)
         self.within(values, "perms", 0, ALL_RIGHTS, where)
         self.within(values, "manage_peering_sessions", 0, ALL_RIGHTS, where)
         perms = values.get("perms", 0)
-        return Right(asn=values.get("asn", 0), perms=perms, manage_peering_sessions=values.get("manage_peering_sessions", perms))
+        return Right(
+            asn=values.get("asn", 0),
+            perms=perms,
+            manage_peering_sessions=values.get("manage_peering_sessions", perms),
+        )
 
     def person(self, item: Any, where: str) -> Person:
         texts = dict.fromkeys(("login", "given_name", "family_name", "email", "about"), str)
         switches = dict.fromkeys(("verified_user", "verified_email", "mfa", "active"), bool)
         required = {"login", "id", "given_name", "family_name", "email"}
-        values = self.table(item, where, {**texts, "id": int, **switches, "networks": list}, required=required)
+        values = self.table(
+            item,
+            where,
+            {**texts, "id": int, **switches, "networks": list},
+            required=required,
+        )
         self.within(values, "id", 1, 2**31 - 1, where)
         if "login" in values and not _LOGIN.fullmatch(values["login"]):
             self.problems.append(f"{where}: login must be {_LOGIN_RULE}")
         if "email" in values and not EMAIL.fullmatch(values["email"]):
             self.problems.append(f"{where}: email must be an address with one '@'")
-        rights = [self.right(right, f"{where}.networks[{i}]") for i, right in enumerate(values.pop("networks", []))]
-        missing: dict[str, Any] = {"login": where, "id": 0, "given_name": "", "family_name": "", "email": ""}
+        rights = [
+            self.right(right, f"{where}.networks[{i}]")
+            for i, right in enumerate(values.pop("networks", []))
+        ]
+        missing: dict[str, Any] = {
+            "login": where,
+            "id": 0,
+            "given_name": "",
+            "family_name": "",
+            "email": "",
+        }
         return Person(**(missing | values), networks=tuple(rights))
 
     def within(self, values: dict[str, Any], key: str, low: int, high: int, where: str) -> None:
         if key in values and not low <= values[key] <= high:
-            self.problems.append(f"{where}: {key} must be between {low} and {high}, not {values[key]}")
+            self.problems.append(
+                f"{where}: {key} must be between {low} and {high}, not {values[key]}",
+            )
 
     def unique(self, where: str, key: str, values: list[Any]) -> None:
         for value in sorted({value for value in values if value and values.count(value) > 1}):

@@ -1,4 +1,6 @@
-"""A sandbox in a process of its own, as its owner sees it: start, drive, stop. Needs neither Django nor anything else installed here."""
+"""A sandbox in a process of its own, as its owner sees it: start, drive, stop. Needs
+neither Django nor anything else installed here.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ class Application:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Somebody who was added: `login` is what `Sandbox.log_in` calls them, the rest is what applications are told."""
+    """Somebody who was added: `login` is what `Sandbox.log_in` calls them, the rest is
+    what applications are told.
+    """
 
     login: str
     id: int
@@ -46,7 +50,8 @@ class Account:
 
 
 class Sandbox:
-    """A PeeringDB of one's own, on loopback, in a process that ends with this one. Also a context manager.
+    """A PeeringDB of one's own, on loopback, in a process that ends with this one. Also
+    a context manager.
 
     ::
 
@@ -55,9 +60,11 @@ class Sandbox:
             ...  # send the person to PeeringDB: an authorization URL that starts with pdb.url
             callback_url = pdb.log_in("member", authorization_url)
 
-    `people` is the path of a JSON or TOML file (format: see the package), `database` that of an SQLite file that survives a restart
-    (None: in memory), `redirect_uris` are those of `application` (none: it gets loopback ones, by https if `tls` or `strict`), `hosts` are
-    further host names that the provider answers to. Raises `ConfigurationError` with every reason for which it cannot start.
+    `people` is the path of a JSON or TOML file (format: see the package), `database`
+    that of an SQLite file that survives a restart (None: in memory), `redirect_uris`
+    are those of `application` (none: it gets loopback ones, by https if `tls` or
+    `strict`), `hosts` are further host names that the provider answers to. Raises
+    `ConfigurationError` with every reason for which it cannot start.
     """
 
     def __init__(
@@ -125,7 +132,12 @@ class Sandbox:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
 
     @property
@@ -147,7 +159,11 @@ class Sandbox:
     def application(self) -> Application:
         """The application that is there from the start."""
         started = self._running
-        return Application(client_id=started.client_id, client_secret=started.client_secret, redirect_uris=self._options.redirect_uris)
+        return Application(
+            client_id=started.client_id,
+            client_secret=started.client_secret,
+            redirect_uris=self._options.redirect_uris,
+        )
 
     def register(
         self,
@@ -159,7 +175,9 @@ class Sandbox:
         hash_client_secret: bool = True,
         name: str = "",
     ) -> Application:
-        """A new application, `algorithm` "RS256", "HS256" or None as in PeeringDB's form. Client id and secret are made up if not given."""
+        """A new application, `algorithm` "RS256", "HS256" or None as in PeeringDB's
+        form. Client id and secret are made up if not given.
+        """
         answer = self._command(
             "register",
             redirect_uris=redirect_uris,
@@ -171,17 +189,34 @@ class Sandbox:
             name=name,
         )
         return Application(
-            client_id=answer["client_id"], client_secret=answer["client_secret"], redirect_uris=tuple(answer["redirect_uris"])
+            client_id=answer["client_id"],
+            client_secret=answer["client_secret"],
+            redirect_uris=tuple(answer["redirect_uris"]),
         )
 
-    def log_in(self, person: str, authorization_url: str, *, consent: bool = True, second_factor: str = "otp") -> str:
-        """The callback URL to which PeeringDB sends the browser of `person`; it is not fetched.
+    def log_in(
+        self,
+        person: str,
+        authorization_url: str,
+        *,
+        consent: bool = True,
+        second_factor: str = "otp",
+    ) -> str:
+        """The callback URL to which PeeringDB sends the browser of `person`; it is not
+        fetched.
 
-        A browser of its own walks through the pages: login, second factor ("otp", "backup" or "security-key"), consent (False: the
-        person denies it). Raises `SandboxError` with the page's words if PeeringDB shows an error instead, or keeps the person.
+        A browser of its own walks through the pages: login, second factor ("otp",
+        "backup" or "security-key"), consent (False: the person denies it). Raises
+        `SandboxError` with the page's words if PeeringDB shows an error instead, or
+        keeps the person.
         """
         with Browser(self.url, self._tls()) as browser:
-            return browser.log_in(person, authorization_url, consent=consent, second_factor=second_factor)
+            return browser.log_in(
+                person,
+                authorization_url,
+                consent=consent,
+                second_factor=second_factor,
+            )
 
     def add_person(
         self,
@@ -195,9 +230,23 @@ class Sandbox:
         mfa: bool | None = None,
         active: bool | None = None,
     ) -> Account:
-        """Somebody new: without networks, verified and with a second factor, unless it is said otherwise as for `change`."""
-        switches = {"verified_user": verified_user, "verified_email": verified_email, "mfa": mfa, "active": active}
-        return Account(**self._command("person", name=name, email=email, **_changes(networks, manage_peering_sessions, switches)))
+        """Somebody new: without networks, verified and with a second factor, unless it
+        is said otherwise as for `change`.
+        """
+        switches = {
+            "verified_user": verified_user,
+            "verified_email": verified_email,
+            "mfa": mfa,
+            "active": active,
+        }
+        return Account(
+            **self._command(
+                "person",
+                name=name,
+                email=email,
+                **_changes(networks, manage_peering_sessions, switches),
+            ),
+        )
 
     def change(
         self,
@@ -210,16 +259,36 @@ class Sandbox:
         mfa: bool | None = None,
         active: bool | None = None,
     ) -> None:
-        """Change a person while applications run; what is not given stays. It shows with the next request.
+        """Change a person while applications run; what is not given stays. It shows
+        with the next request.
 
-        `networks` (ASN to perms) takes the place of all the person had, `manage_peering_sessions` is for all of them or by ASN; without
-        it, it follows perms. A network that does not exist yet is made.
+        `networks` (ASN to perms) takes the place of all the person had,
+        `manage_peering_sessions` is for all of them or by ASN; without it, it follows
+        perms. A network that does not exist yet is made.
         """
-        switches = {"verified_user": verified_user, "verified_email": verified_email, "mfa": mfa, "active": active}
-        self._command("change", person=person, **_changes(networks, manage_peering_sessions, switches))
+        switches = {
+            "verified_user": verified_user,
+            "verified_email": verified_email,
+            "mfa": mfa,
+            "active": active,
+        }
+        self._command(
+            "change",
+            person=person,
+            **_changes(networks, manage_peering_sessions, switches),
+        )
 
-    def fault(self, kind: str, *, path: str | None = None, times: int | None = None, seconds: float = 3.0) -> None:
-        """Switch a fault on: "error_500", "slow" (by `seconds`), "cut" or "outage"; for one path or all, some times or until cleared."""
+    def fault(
+        self,
+        kind: str,
+        *,
+        path: str | None = None,
+        times: int | None = None,
+        seconds: float = 3.0,
+    ) -> None:
+        """Switch a fault on: "error_500", "slow" (by `seconds`), "cut" or "outage"; for
+        one path or all, some times or until cleared.
+        """
         self._command("fault", kind=kind, path=path, times=times, seconds=seconds)
 
     def clear_faults(self) -> None:
@@ -244,7 +313,8 @@ class Sandbox:
         self._command("advance", seconds=seconds)
 
     def reset(self) -> None:
-        """Begin anew: people (of the file, else the default ones), faults, limits and time as they were at first, and no tokens.
+        """Begin anew: people (of the file, else the default ones), faults, limits and
+        time as they were at first, and no tokens.
 
         Applications and keys stay, so that clients that know them keep working.
         """
@@ -253,7 +323,9 @@ class Sandbox:
     @property
     def _running(self) -> Started:
         if self._started is None or self._process is None:
-            raise SandboxError("this sandbox is not running: use it in a with statement, or call start()")
+            raise SandboxError(
+                "this sandbox is not running: use it in a with statement, or call start()",
+            )
         return self._started
 
     def _tls(self) -> ssl.SSLContext | None:
@@ -264,7 +336,10 @@ class Sandbox:
         body = json.dumps(arguments).encode()
         request = urllib.request.Request(f"{self.url}/sandbox/api/{command}", body, headers)  # noqa: S310 - our own URL
         # No proxy of the environment stands between this machine and itself.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self._tls()))
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),
+            urllib.request.HTTPSHandler(context=self._tls()),
+        )
         try:
             with opener.open(request, timeout=_ANSWER_SECONDS) as response:
                 answer: dict[str, Any] = json.load(response)
@@ -275,8 +350,14 @@ class Sandbox:
 
 
 def _changes(
-    networks: Mapping[int, int] | None, manage_peering_sessions: int | Mapping[int, int] | None, switches: Mapping[str, bool | None]
+    networks: Mapping[int, int] | None,
+    manage_peering_sessions: int | Mapping[int, int] | None,
+    switches: Mapping[str, bool | None],
 ) -> dict[str, Any]:
     """What is given, as JSON types."""
     changes = {"networks": networks, "manage_peering_sessions": manage_peering_sessions, **switches}
-    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in changes.items() if value is not None}
+    return {
+        name: dict(value) if isinstance(value, Mapping) else value
+        for name, value in changes.items()
+        if value is not None
+    }

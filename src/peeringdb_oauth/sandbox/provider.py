@@ -1,4 +1,6 @@
-"""PeeringDB's part of the OAuth engine: its claims, its amr, and the lengths its database allows."""
+"""PeeringDB's part of the OAuth engine: its claims, its amr, and the lengths its
+database allows.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _MAX_CODE_CHALLENGE = 128
 
 
 class Validator(OAuth2Validator):
-    """django-oauth-toolkit's, with PeeringDB's claims. What is not granted is null, not absent."""
+    """django-oauth-toolkit's, with PeeringDB's claims. What is not granted is null, not
+    absent.
+    """
 
     oidc_claim_scope = None
 
@@ -38,27 +42,55 @@ class Validator(OAuth2Validator):
         }
 
     def validate_user(self, *_args: Any, **_kwargs: Any) -> bool:
-        """The password grant. PeeringDB's login code fails on the request that django-oauth-toolkit makes up for it: 500."""
+        """The password grant. PeeringDB's login code fails on the request that
+        django-oauth-toolkit makes up for it: 500.
+        """
         raise NotImplementedError
 
-    def _create_authorization_code(self, request: Any, code: dict[str, str], expires: Any = None) -> Any:
-        if len(request.nonce or "") > _MAX_NONCE or len(request.code_challenge or "") > _MAX_CODE_CHALLENGE:
-            raise DataError("too long for its column")  # as PeeringDB's MariaDB says; SQLite does not mind
+    def _create_authorization_code(
+        self,
+        request: Any,
+        code: dict[str, str],
+        expires: Any = None,
+    ) -> Any:
+        if (
+            len(request.nonce or "") > _MAX_NONCE
+            or len(request.code_challenge or "") > _MAX_CODE_CHALLENGE
+        ):
+            raise DataError(
+                "too long for its column",
+            )  # as PeeringDB's MariaDB says; SQLite does not mind
         grant = super()._create_authorization_code(request, code, expires)
         AuthenticationMethods.objects.create(key=f"code:{grant.code}", amr=request.user.amr)
         return grant
 
-    def _create_access_token(self, expires: Any, request: Any, token: dict[str, Any], source_refresh_token: Any = None) -> Any:
+    def _create_access_token(
+        self,
+        expires: Any,
+        request: Any,
+        token: dict[str, Any],
+        source_refresh_token: Any = None,
+    ) -> Any:
         access_token = super()._create_access_token(expires, request, token, source_refresh_token)
-        AuthenticationMethods.objects.create(key=f"token:{access_token.token}", amr=_amr_of_code(request))
+        AuthenticationMethods.objects.create(
+            key=f"token:{access_token.token}",
+            amr=_amr_of_code(request),
+        )
         return access_token
 
 
 def networks(person: Person, *, sessions: bool) -> list[dict[str, Any]]:
-    """The person's networks as PeeringDB lists them; only the profile has `manage_peering_sessions`."""
+    """The person's networks as PeeringDB lists them; only the profile has
+    `manage_peering_sessions`.
+    """
     rows = []
     for right in person.rights.select_related("network"):
-        row = {"id": right.network.id, "name": right.network.name, "asn": right.network.asn, "perms": right.perms}
+        row = {
+            "id": right.network.id,
+            "name": right.network.name,
+            "asn": right.network.asn,
+            "perms": right.perms,
+        }
         if sessions:
             row["manage_peering_sessions"] = right.manage_peering_sessions
         rows.append(row)
@@ -88,7 +120,9 @@ def _with(scope: str, read: Callable[[Person], Any]) -> Callable[[Any], Any]:
 
 
 def _amr_of_code(request: Any) -> list[str]:
-    """Known where a code is exchanged; a refresh and userinfo know nothing of the login."""
+    """Known where a code is exchanged; a refresh and userinfo know nothing of the
+    login.
+    """
     return _kept_amr(f"code:{request.code}") if request.grant_type == "authorization_code" else []
 
 

@@ -28,7 +28,9 @@ def register(
     hash_client_secret: bool = True,
     name: str = "",
 ) -> dict[str, object]:
-    """A new application, or an existing one (same client id) anew. The secret is told here and never again: only its hash is stored."""
+    """A new application, or an existing one (same client id) anew. The secret is told
+    here and never again: only its hash is stored.
+    """
     problems = [problem for uri in redirect_uris for problem in redirect_uri_problems(uri)]
     if not redirect_uris:
         problems.append("an application needs at least one redirect URI")
@@ -44,10 +46,16 @@ def register(
             "name": name or "Unnamed application",
             "client_secret": client_secret,
             "hash_client_secret": hash_client_secret,
-            "client_type": Application.CLIENT_CONFIDENTIAL if confidential else Application.CLIENT_PUBLIC,
+            "client_type": Application.CLIENT_CONFIDENTIAL
+            if confidential
+            else Application.CLIENT_PUBLIC,
             "authorization_grant_type": Application.GRANT_AUTHORIZATION_CODE,
             "redirect_uris": " ".join(redirect_uris),
             "algorithm": algorithm or "",
         },
     )
-    return {"client_id": client_id, "client_secret": client_secret, "redirect_uris": list(redirect_uris)}
+    return {
+        "client_id": client_id,
+        "client_secret": client_secret,
+        "redirect_uris": list(redirect_uris),
+    }

@@ -1,4 +1,6 @@
-"""Changes to the people of a running sandbox: what the control pages and the JSON endpoint do, and how the first people come in."""
+"""Changes to the people of a running sandbox: what the control pages and the JSON
+endpoint do, and how the first people come in.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,14 @@ class CannotChange(ValueError):
 
 @transaction.atomic
 def replace_everyone(people: People) -> None:
-    """The people and networks of a file or of the default cast, instead of those in the database."""
-    staying = {(person.id, person.login) for person in people.people}  # those keep their tokens
-    Person.objects.filter(pk__in=[p.pk for p in Person.objects.all() if (p.pk, p.username) not in staying]).delete()
+    """The people and networks of a file or of the default cast, instead of those in the
+    database.
+    """
+    # those keep their tokens
+    staying = {(person.id, person.login) for person in people.people}
+    Person.objects.filter(
+        pk__in=[p.pk for p in Person.objects.all() if (p.pk, p.username) not in staying],
+    ).delete()
     Network.objects.all().delete()
     Network.objects.bulk_create(Network(id=n.id, asn=n.asn, name=n.name) for n in people.networks)
     ids = {network.asn: network.id for network in people.networks}
@@ -49,13 +56,20 @@ def replace_everyone(people: People) -> None:
             },
         )
         Right.objects.bulk_create(
-            Right(person_id=person.id, network_id=ids[r.asn], perms=r.perms, manage_peering_sessions=r.manage_peering_sessions)
+            Right(
+                person_id=person.id,
+                network_id=ids[r.asn],
+                perms=r.perms,
+                manage_peering_sessions=r.manage_peering_sessions,
+            )
             for r in person.networks
         )
 
 
 def add(name: Any, *, email: Any = None) -> Person:
-    """Somebody new, without networks. The login name is made of the name, the email address of the login name if none is given."""
+    """Somebody new, without networks. The login name is made of the name, the email
+    address of the login name if none is given.
+    """
     if not isinstance(name, str) or not name.strip():
         raise CannotChange("a person needs a name")
     if email is not None and not (isinstance(email, str) and EMAIL.fullmatch(email)):
@@ -63,16 +77,25 @@ def add(name: Any, *, email: Any = None) -> Person:
     given_name, _, family_name = name.strip().partition(" ")
     login = _free_login(name)
     person: Person = Person.objects.create(
-        username=login, first_name=given_name, last_name=family_name.strip(), email=email or f"{login}@example.net"
+        username=login,
+        first_name=given_name,
+        last_name=family_name.strip(),
+        email=email or f"{login}@example.net",
     )
     return person
 
 
 @transaction.atomic
 def change(
-    login: str, *, networks: Mapping[int, int] | None, sessions: int | Mapping[int, int] | None, switches: Mapping[str, bool]
+    login: str,
+    *,
+    networks: Mapping[int, int] | None,
+    sessions: int | Mapping[int, int] | None,
+    switches: Mapping[str, bool],
 ) -> None:
-    """Change what is given and leave the rest. `networks`: ASN to perms, instead of all the person has; `sessions`: for all, or by ASN."""
+    """Change what is given and leave the rest. `networks`: ASN to perms, instead of all
+    the person has; `sessions`: for all, or by ASN.
+    """
     person = find(login)
     for name, switch in switches.items():
         setattr(person, name, switch)
@@ -80,17 +103,28 @@ def change(
     if networks is not None:
         person.rights.all().delete()
         for asn, perms in networks.items():
-            Right.objects.create(person=person, network=_network(asn), perms=_bits(perms), manage_peering_sessions=_bits(perms))
+            Right.objects.create(
+                person=person,
+                network=_network(asn),
+                perms=_bits(perms),
+                manage_peering_sessions=_bits(perms),
+            )
     if sessions is not None:
         for right in person.rights.select_related("network"):
-            value = sessions if isinstance(sessions, int) else sessions.get(right.network.asn, right.manage_peering_sessions)
+            value = (
+                sessions
+                if isinstance(sessions, int)
+                else sessions.get(right.network.asn, right.manage_peering_sessions)
+            )
             right.manage_peering_sessions = _bits(value)
             right.save()
 
 
 @transaction.atomic
 def revoke_tokens(login: str | None) -> int:
-    """Delete the tokens of one person, or of all; how many access and refresh tokens that were."""
+    """Delete the tokens of one person, or of all; how many access and refresh tokens
+    that were.
+    """
     owner = {"user": find(login)} if login else {}
     refresh, _ = RefreshToken.objects.filter(**owner).delete()
     access, _ = AccessToken.objects.filter(**owner).delete()
@@ -101,7 +135,10 @@ def find(login: str) -> Person:
     """The person of that login name."""
     person: Person | None = Person.objects.filter(username=login).first()
     if person is None:
-        raise CannotChange(f"nobody here is called {login!r}; there are: {', '.join(Person.objects.values_list('username', flat=True))}")
+        raise CannotChange(
+            f"nobody here is called {login!r}; there are:"
+            f" {', '.join(Person.objects.values_list('username', flat=True))}",
+        )
     return person
 
 
@@ -109,18 +146,28 @@ def _free_login(name: str) -> str:
     """A login name that reads like the name, and that nobody has."""
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     login = re.sub("[^a-z0-9]+", "-", letters)[:50].strip("-") or "person"
-    return next(free for free in chain([login], (f"{login}-{n}" for n in count(2))) if not Person.objects.filter(username=free).exists())
+    return next(
+        free
+        for free in chain([login], (f"{login}-{n}" for n in count(2)))
+        if not Person.objects.filter(username=free).exists()
+    )
 
 
 def _network(asn: Any) -> Network:
     """A network that exists, or a new one."""
     if type(asn) is not int or not 1 <= asn <= MAX_ASN:
         raise CannotChange(f"an ASN is between 1 and {MAX_ASN}, not {asn!r}")
-    network: Network = Network.objects.get_or_create(asn=asn, defaults={"name": f"Example Net AS{asn}"})[0]
+    network: Network = Network.objects.get_or_create(
+        asn=asn,
+        defaults={"name": f"Example Net AS{asn}"},
+    )[0]
     return network
 
 
 def _bits(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= ALL_RIGHTS:
-        raise CannotChange(f"permissions are a sum of 1 (read), 2 (update), 4 (create) and 8 (delete), 0 to {ALL_RIGHTS}, not {value!r}")
+        raise CannotChange(
+            "permissions are a sum of 1 (read), 2 (update), 4 (create) and 8 (delete), 0 to"
+            f" {ALL_RIGHTS}, not {value!r}",
+        )
     return value

@@ -1,4 +1,6 @@
-"""The HTTP server: a thread for each kept connection, handshakes that hold up nobody, a log of methods, paths and statuses only."""
+"""The HTTP server: a thread for each kept connection, handshakes that hold up nobody, a
+log of methods, paths and statuses only.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ class Server(basehttp.ThreadedWSGIServer):
     def url(self) -> str:
         """Where it answers, without slash at the end."""
         host, port = self.server_address[:2]
-        return f"{'http' if self.context is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}"
+        scheme = "http" if self.context is None else "https"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def finish_request(self, request: socket.socket, client_address: Any) -> None:
         """In the connection's own thread: a slow handshake delays nobody else."""
@@ -42,7 +45,9 @@ class Server(basehttp.ThreadedWSGIServer):
             super().finish_request(connection, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the signature of socketserver
-        """A client that goes away, or that does not trust our certificate, is not worth a word."""
+        """A client that goes away, or that does not trust our certificate, is not worth
+        a word.
+        """
         error = sys.exception()
         if not isinstance(error, OSError) and self.log:
             print(f"sandbox: {type(error).__name__} in a connection", file=sys.stderr)  # noqa: T201
@@ -70,7 +75,7 @@ class Handler(basehttp.WSGIRequestHandler):
     def handle_one_request(self) -> None:
         """Django's, with a handler of our own."""
         self.raw_requestline = self.rfile.readline(65537)
-        if len(self.raw_requestline) > 65536:  # noqa: PLR2004
+        if len(self.raw_requestline) > 65536:
             self.requestline = self.request_version = self.command = ""
             self.send_error(414)
         elif self.parse_request():
@@ -81,12 +86,16 @@ class Handler(basehttp.WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ARG002 - the signature of http.server
         """Method, path and status; never a query, header or body."""
         if self.server.log and getattr(self, "command", None):
-            print(f"{self.command} {self.path.partition('?')[0]} {args[1] if len(args) > 1 else ''}", file=sys.stderr)  # noqa: T201
+            print(  # noqa: T201
+                f"{self.command} {self.path.partition('?')[0]} {args[1] if len(args) > 1 else ''}",
+                file=sys.stderr,
+            )
 
 
 class _Response(basehttp.ServerHandler):
     server_software = ""  # PeeringDB names none
-    os_environ: ClassVar[dict[str, str]] = {}  # a request is not made of this process's environment
+    # a request is not made of this process's environment
+    os_environ: ClassVar[dict[str, str]] = {}
 
     def log_exception(self, exc_info: Any) -> None:
         """Nothing: a traceback may quote a request."""

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
     from peeringdb_oauth.sandbox.boot import Running
 
-_INSTALL = 'the sandbox needs more packages ({name} is missing): pip install "peeringdb-oauth[sandbox]"'
+_INSTALL = (
+    'the sandbox needs more packages ({name} is missing): pip install "peeringdb-oauth[sandbox]"'
+)
 
 
 def serve(*, options: Options, ready: Callable[[Started], None]) -> None:
-    """Serve until interrupted (Ctrl-C); `ready` is called once, when it answers. `ConfigurationError` says everything that cannot work."""
+    """Serve until interrupted (Ctrl-C); `ready` is called once, when it answers.
+    `ConfigurationError` says everything that cannot work.
+    """
     running = _boot(options)
     try:
         ready(running.started)
@@ -34,19 +38,29 @@ def serve(*, options: Options, ready: Callable[[Started], None]) -> None:
 
 
 def end_in_order() -> None:
-    """Let `kill` and a closed terminal end this process as Ctrl-C does: everything is cleaned up."""
-    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has no SIGHUP
+    """Let `kill` and a closed terminal end this process as Ctrl-C does: everything is
+    cleaned up.
+    """
+    for number in (
+        signal.SIGTERM,
+        getattr(signal, "SIGHUP", signal.SIGTERM),
+    ):  # Windows has no SIGHUP
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup asks for that
             signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, _frame: object) -> None:
-    signal.signal(number, signal.SIG_IGN)  # shells pass a hangup on: the second must not interrupt the cleaning up
+    signal.signal(
+        number,
+        signal.SIG_IGN,
+    )  # shells pass a hangup on: the second must not interrupt the cleaning up
     raise KeyboardInterrupt
 
 
 def serve_child() -> int:
-    """The process behind `Sandbox`: options come as one JSON line on standard input, whose end is the end of this process."""
+    """The process behind `Sandbox`: options come as one JSON line on standard input,
+    whose end is the end of this process.
+    """
     options = Options.from_json(json.loads(sys.stdin.buffer.readline()))
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     sys.stdout = sys.stderr  # a stray print must not be taken for an answer

@@ -1,4 +1,6 @@
-"""Django's settings for a sandbox: PeeringDB's where clients can see them, small where they cannot."""
+"""Django's settings for a sandbox: PeeringDB's where clients can see them, small where
+they cannot.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,9 @@ SCOPES = {
     "amr": "How you logged in (password, second factor)",
 }
 OAUTH2_PROVIDER: dict[str, Any] = {
-    # As PeeringDB configures it; what is not named here is django-oauth-toolkit's default there and here: codes live 60 s,
-    # tokens 36000 s, refresh tokens rotate without grace and never expire, reuse revokes nothing.
+    # As PeeringDB configures it; what is not named here is django-oauth-toolkit's
+    # default there and here: codes live 60 s, tokens 36000 s, refresh tokens rotate
+    # without grace and never expire, reuse revokes nothing.
     "OIDC_ENABLED": True,
     "PKCE_REQUIRED": False,
     "SCOPES": SCOPES,
@@ -48,7 +51,10 @@ def settings_for(options: Options) -> dict[str, Any]:
     """The settings. The secret key is set later: it is kept in the database."""
     return {
         "ALLOWED_HOSTS": [*LOOPBACK_NAMES, *options.hosts],
-        "AUTHENTICATION_BACKENDS": ["oauth2_provider.backends.OAuth2Backend", "django.contrib.auth.backends.ModelBackend"],
+        "AUTHENTICATION_BACKENDS": [
+            "oauth2_provider.backends.OAuth2Backend",
+            "django.contrib.auth.backends.ModelBackend",
+        ],
         "AUTH_USER_MODEL": "sandbox.Person",
         "CSRF_FAILURE_VIEW": "peeringdb_oauth.sandbox.pages.csrf_failure",
         "CSRF_USE_SESSIONS": True,
@@ -71,7 +77,8 @@ def settings_for(options: Options) -> dict[str, Any]:
         "SECURE_HSTS_INCLUDE_SUBDOMAINS": True,
         "SECURE_HSTS_SECONDS": 47304000,
         "SECURE_REFERRER_POLICY": "strict-origin-when-cross-origin",
-        # Cookies know no ports: "sessionid" would be the cookie of the Django application under test as well.
+        # Cookies know no ports: "sessionid" would be the cookie of the Django
+        # application under test as well.
         "SESSION_COOKIE_NAME": "sandbox_session",
         "SESSION_COOKIE_SECURE": options.tls,
         "TEMPLATES": [
@@ -79,7 +86,7 @@ def settings_for(options: Options) -> dict[str, Any]:
                 "BACKEND": "django.template.backends.django.DjangoTemplates",
                 "DIRS": [str(Path(__file__).parent / "templates")],
                 "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
-            }
+            },
         ],
         "USE_I18N": False,
         "USE_TZ": True,
@@ -87,11 +94,19 @@ def settings_for(options: Options) -> dict[str, Any]:
 
 
 def _database(path: str | None) -> dict[str, Any]:
-    """SQLite, shared by threads. Transactions begin as writers, so that two of them wait for each other instead of failing."""
+    """SQLite, shared by threads. Transactions begin as writers, so that two of them
+    wait for each other instead of failing.
+    """
     options: dict[str, Any] = {"transaction_mode": "IMMEDIATE", "timeout": 20}
     if path is None:
-        name = "file:/sandbox?vfs=memdb"  # in memory, one for all connections of the process
+        # in memory, one for all connections of the process
+        name = "file:/sandbox?vfs=memdb"
     else:
         name = path
         options["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"
-    return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": options, "CONN_MAX_AGE": None}
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": name,
+        "OPTIONS": options,
+        "CONN_MAX_AGE": None,
+    }

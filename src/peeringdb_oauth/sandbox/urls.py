@@ -1,4 +1,6 @@
-"""PeeringDB's paths, with and without trailing slash as there, and the sandbox's own below /sandbox/."""
+"""PeeringDB's paths, with and without trailing slash as there, and the sandbox's own
+below /sandbox/.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +9,26 @@ from oauth2_provider import views
 
 from peeringdb_oauth.sandbox import api, control, oauth, pages
 
-_OIDC = re_path(r"^\.well-known/openid-configuration/?$", views.ConnectDiscoveryInfoView.as_view(), name="oidc-connect-discovery-info")
-_OAUTH = re_path(r"^\.well-known/oauth-authorization-server/?$", oauth.authorization_server_metadata)
+_OIDC = re_path(
+    r"^\.well-known/openid-configuration/?$",
+    views.ConnectDiscoveryInfoView.as_view(),
+    name="oidc-connect-discovery-info",
+)
+_OAUTH = re_path(
+    r"^\.well-known/oauth-authorization-server/?$",
+    oauth.authorization_server_metadata,
+)
 
 _oauth2 = [
     path("authorize/", oauth.Authorize.as_view(), name="authorize"),
     path("token/", oauth.Token.as_view(), name="token"),
     path("revoke_token/", views.RevokeTokenView.as_view(), name="revoke-token"),
     path("introspect/", views.IntrospectTokenView.as_view(), name="introspect"),
-    path("device-authorization/", views.DeviceAuthorizationView.as_view(), name="device-authorization"),
+    path(
+        "device-authorization/",
+        views.DeviceAuthorizationView.as_view(),
+        name="device-authorization",
+    ),
     path("userinfo/", views.UserInfoView.as_view(), name="user-info"),
     path("logout/", views.RPInitiatedLogoutView.as_view(), name="rp-initiated-logout"),
     path(".well-known/jwks.json", views.JwksInfoView.as_view(), name="jwks-info"),

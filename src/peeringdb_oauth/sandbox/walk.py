@@ -1,6 +1,8 @@
-"""A login through the test client of an application: from its login path to PeeringDB's pages, and back to where the application leads.
+"""A login through the test client of an application: from its login path to PeeringDB's
+pages, and back to where the application leads.
 
-Knows the test clients of Flask (Werkzeug's), Starlette and FastAPI (httpx's) and Django, and imports none of them.
+Knows the test clients of Flask (Werkzeug's), Starlette and FastAPI (httpx's) and
+Django, and imports none of them.
 """
 
 from __future__ import annotations
@@ -26,8 +28,17 @@ _WORDS = 12  # of an answer that are shown
 _LONGEST_WORD = 24  # characters; codes, tokens and states have more
 
 
-def log_in(client: Any, path: str, at_peeringdb: Callable[[str], str], *, method: str, sandbox_url: str) -> Any:
-    """The application's last response. `at_peeringdb` makes a callback URL of an authorization URL."""
+def log_in(
+    client: Any,
+    path: str,
+    at_peeringdb: Callable[[str], str],
+    *,
+    method: str,
+    sandbox_url: str,
+) -> Any:
+    """The application's last response. `at_peeringdb` makes a callback URL of an
+    authorization URL.
+    """
     kind = _kind_of(client, asynchronous=False)
     walk = _Walk(kind, method, path, at_peeringdb, sandbox_url)
     while walk.request:
@@ -35,7 +46,14 @@ def log_in(client: Any, path: str, at_peeringdb: Callable[[str], str], *, method
     return walk.response
 
 
-async def alog_in(client: Any, path: str, at_peeringdb: Callable[[str], str], *, method: str, sandbox_url: str) -> Any:
+async def alog_in(
+    client: Any,
+    path: str,
+    at_peeringdb: Callable[[str], str],
+    *,
+    method: str,
+    sandbox_url: str,
+) -> Any:
     """The same with a client whose requests are awaited."""
     kind = _kind_of(client, asynchronous=True)
     walk = _Walk(kind, method, path, at_peeringdb, sandbox_url)
@@ -50,13 +68,24 @@ def second_factor(amr: Sequence[str]) -> str:
         if sent == tuple(amr):
             return factor
     possible = ", ".join(f"{sent} ({label.lower()})" for label, sent in SECOND_FACTORS.values())
-    raise SandboxError(f"PeeringDB says amr {tuple(amr)} after no login; it says one of: {possible}")
+    raise SandboxError(
+        f"PeeringDB says amr {tuple(amr)} after no login; it says one of: {possible}",
+    )
 
 
 class _Walk:
-    """Which request the application gets next (`request`: method, path, scheme or None for the client's usual one; None at the end)."""
+    """Which request the application gets next (`request`: method, path, scheme or None
+    for the client's usual one; None at the end).
+    """
 
-    def __init__(self, kind: _Kind, method: str, path: str, at_peeringdb: Callable[[str], str], sandbox_url: str) -> None:
+    def __init__(
+        self,
+        kind: _Kind,
+        method: str,
+        path: str,
+        at_peeringdb: Callable[[str], str],
+        sandbox_url: str,
+    ) -> None:
         self._url_of = kind.url_of
         self._start = f"{method} {_without_query(path)}"
         self._at_peeringdb = at_peeringdb
@@ -77,23 +106,37 @@ class _Walk:
             self._redirect_host = urlsplit(target).hostname or ""
         parts = urlsplit(target)
         if parts.hostname in {urlsplit(here).hostname, self._redirect_host}:
-            self.request = "GET", f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", parts.scheme
+            self.request = (
+                "GET",
+                f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}",
+                parts.scheme,
+            )
         elif not self._redirect_host:
             raise self._astray(target)
         if self.request and not self._left:
-            raise SandboxError(f"the application still redirects after {_MOST_REQUESTS} requests, now to {_without_query(target)}")
+            raise SandboxError(
+                f"the application still redirects after {_MOST_REQUESTS} requests, now to"
+                f" {_without_query(target)}",
+            )
 
     def _astray(self, target: str) -> SandboxError:
-        answer = f"redirects to {_without_query(target)}" if target else f"answers {self.response.status_code}{_first_words(self.response)}"
+        answer = (
+            f"redirects to {_without_query(target)}"
+            if target
+            else f"answers {self.response.status_code}{_first_words(self.response)}"
+        )
         return SandboxError(
-            f"{self._start} does not lead to the sandbox at {self._sandbox_url}, but {answer}\n"
-            "Give the application peeringdb.client_config(), and log_in() the path where its login starts."
+            f"{self._start} does not lead to the sandbox at {self._sandbox_url}, but {answer}\nGive"
+            " the application peeringdb.client_config(), and log_in() the path where its login"
+            " starts.",
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
-    """A kind of client: how it sends a request (client, method, path, scheme), and the URL that a response of it answers."""
+    """A kind of client: how it sends a request (client, method, path, scheme), and the
+    URL that a response of it answers.
+    """
 
     send: Callable[[Any, str, str, str | None], Any]
     url_of: Callable[[Any], str]
@@ -101,12 +144,18 @@ class _Kind:
 
 def _over_httpx(client: Any, method: str, target: str, scheme: str | None) -> Any:
     if scheme:
-        client.base_url = client.base_url.copy_with(scheme=scheme)  # its cookie jar gives "Secure" ones back to https only
+        client.base_url = client.base_url.copy_with(
+            scheme=scheme,
+        )  # its cookie jar gives "Secure" ones back to https only
     return client.request(method, client.base_url.join(target), follow_redirects=False)
 
 
 def _over_werkzeug(client: Any, method: str, target: str, scheme: str | None) -> Any:
-    return client.open(target, method=method, environ_overrides={"wsgi.url_scheme": scheme} if scheme else {})
+    return client.open(
+        target,
+        method=method,
+        environ_overrides={"wsgi.url_scheme": scheme} if scheme else {},
+    )
 
 
 def _over_django(client: Any, method: str, target: str, scheme: str | None) -> Any:
@@ -133,7 +182,9 @@ def _kind_of(client: Any, *, asynchronous: bool) -> _Kind:
     packages = [base.__module__.partition(".")[0] for base in type(client).__mro__]
     kind = next((_KINDS[package] for package in packages if package in _KINDS), None)
     if kind is None:
-        raise TypeError(f"a login needs the test client of Flask, Starlette, FastAPI or Django, not {name!r}")
+        raise TypeError(
+            f"a login needs the test client of Flask, Starlette, FastAPI or Django, not {name!r}",
+        )
     if asynchronous and not _is_asynchronous(client):
         raise TypeError(f"for {name!r} write: peeringdb.log_in(...)")
     if _is_asynchronous(client) and not asynchronous:
@@ -142,7 +193,8 @@ def _kind_of(client: Any, *, asynchronous: bool) -> _Kind:
 
 
 def _is_asynchronous(client: Any) -> bool:
-    return inspect.iscoroutinefunction(getattr(client, "request", None))  # Werkzeug's has none
+    # Werkzeug's has none
+    return inspect.iscoroutinefunction(getattr(client, "request", None))
 
 
 def _without_query(url: str) -> str:
@@ -152,6 +204,8 @@ def _without_query(url: str) -> str:
 
 def _first_words(response: Any) -> str:
     """How an answer begins, without markup and without what may be a secret."""
-    text = unescape(re.sub(r"(?is)<(script|style|title)\b.*?</\1>|<[^>]*>", " ", getattr(response, "text", "")))
+    text = unescape(
+        re.sub(r"(?is)<(script|style|title)\b.*?</\1>|<[^>]*>", " ", getattr(response, "text", "")),
+    )
     words = [word if len(word) <= _LONGEST_WORD else "..." for word in text.split()[:_WORDS]]
     return f": {' '.join(words)}" if words else ""

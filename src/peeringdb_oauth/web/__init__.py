@@ -1,4 +1,6 @@
-"""The login in a browser, without a framework: `LoginFlow` and the values that go in and out of it. Integrations are adapters of it."""
+"""The login in a browser, without a framework: `LoginFlow` and the values that go in
+and out of it. Integrations are adapters of it.
+"""
 
 from pathlib import Path
 

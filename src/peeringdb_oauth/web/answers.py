@@ -1,4 +1,6 @@
-"""Every answer that a login has: redirects, failures as a page or as JSON, and the addresses in them."""
+"""Every answer that a login has: redirects, failures as a page or as JSON, and the
+addresses in them.
+"""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +17,9 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """Where an application has the pages of the login, below the path it is mounted at. ``home``: where to go when nothing else is said."""
+    """Where an application has the pages of the login, below the path it is mounted at.
+    ``home``: where to go when nothing else is said.
+    """
 
     login: str = "/login/peeringdb"
     callback: str = "/login/peeringdb/callback"
@@ -25,7 +29,9 @@ class Paths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """Builds the answers of one application. Raises: `ConfigurationError` when its redirect URI does not lead to its callback."""
+    """Builds the answers of one application. Raises: `ConfigurationError` when its
+    redirect URI does not lead to its callback.
+    """
 
     redirect_uri: str
     paths: Paths = field(default_factory=Paths)
@@ -33,8 +39,9 @@ class Answers:
     def __post_init__(self) -> None:
         if not urlsplit(self.redirect_uri).path.endswith(self.paths.callback):
             raise ConfigurationError(
-                f"redirect_uri: must end in {self.paths.callback}, where this application takes callbacks, such as "
-                f"{self.origin}{self.paths.callback}; set it (PEERINGDB_OAUTH_REDIRECT_URI), and register the same at PeeringDB"
+                f"redirect_uri: must end in {self.paths.callback}, where this application takes"
+                f" callbacks, such as {self.origin}{self.paths.callback}; set it"
+                " (PEERINGDB_OAUTH_REDIRECT_URI), and register the same at PeeringDB",
             )
 
     @property
@@ -43,7 +50,13 @@ class Answers:
         parts = urlsplit(self.redirect_uri)
         return f"{parts.scheme}://{parts.netloc}"
 
-    def redirect(self, location: str, *, cookies: tuple[Cookie, ...] = (), status: int = 302) -> Answer:
+    def redirect(
+        self,
+        location: str,
+        *,
+        cookies: tuple[Cookie, ...] = (),
+        status: int = 302,
+    ) -> Answer:
         """To another page."""
         return Answer(status=status, location=location, headers=_NO_STORE, cookies=cookies)
 
@@ -57,12 +70,19 @@ class Answers:
         return_path: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """A failure, with its ways on. ``return_path``: where the next login leads to; by itself, here."""
+        """A failure, with its ways on. ``return_path``: where the next login leads to;
+        by itself, here.
+        """
         return_path = return_path or self.here(visit)
         login_url = self.login_url(visit, return_path)
         headers = _NO_STORE | dict(headers or {})
         if not visit.wants_page:
-            body = {"title": failure.title, "reasons": reasons, "advice": failure.advice, "login_url": login_url}
+            body = {
+                "title": failure.title,
+                "reasons": reasons,
+                "advice": failure.advice,
+                "login_url": login_url,
+            }
             return Answer(status=failure.status, json=body, headers=headers)
         page = Page(
             status=failure.status,
@@ -82,15 +102,25 @@ class Answers:
         return self.failure(visit, LOGGED_OUT, logged_in=False)
 
     def login_url(self, visit: Visit, return_path: str, *, again: bool = False) -> str:
-        """Where a login starts that leads to ``return_path``. ``again``: PeeringDB is to ask for the password in any case."""
-        query = {"next": self.return_path(visit, return_path)} | ({"prompt": "login"} if again else {})
+        """Where a login starts that leads to ``return_path``. ``again``: PeeringDB is
+        to ask for the password in any case.
+        """
+        query = {"next": self.return_path(visit, return_path)} | (
+            {"prompt": "login"} if again else {}
+        )
         return f"{visit.root}{self.paths.login}?{urlencode(query, safe='/')}"
 
     def return_path(self, visit: Visit, text: object) -> str:
         """``text`` if it is a page to come back to; those of the login itself are none."""
         path = safe_return_path(text, default=self.home(visit))
-        of_the_login = {visit.root + own for own in (self.paths.login, self.paths.callback, self.paths.logout)}
-        return self.home(visit) if unquote(re.split("[?#]", path, maxsplit=1)[0]) in of_the_login else path
+        of_the_login = {
+            visit.root + own for own in (self.paths.login, self.paths.callback, self.paths.logout)
+        }
+        return (
+            self.home(visit)
+            if unquote(re.split("[?#]", path, maxsplit=1)[0]) in of_the_login
+            else path
+        )
 
     def home(self, visit: Visit) -> str:
         """Where to go when nothing else is said."""
@@ -101,16 +131,20 @@ class Answers:
         return self.return_path(visit, visit.address) if visit.is_safe else self.home(visit)
 
     def why_unknown(self, visit: Visit) -> str:
-        """Why there is no login for a callback, and what to set if its address is not the configured one."""
+        """Why there is no login for a callback, and what to set if its address is not
+        the configured one.
+        """
         why = (
-            "no login of this browser is waiting for this answer: it was used already, took longer than ten minutes, "
-            f"was started at another address than {self.origin}, or the browser keeps no cookies"
+            "no login of this browser is waiting for this answer: it was used already, took longer"
+            f" than ten minutes, was started at another address than {self.origin}, or the browser"
+            " keeps no cookies"
         )
         here = f"{visit.origin}{visit.root}{visit.path}"
         if here == self.redirect_uri.partition("?")[0]:
             return why
         return (
-            f"{why}. For the people who run this site: this page was asked for as {here}, and the redirect URI is {self.redirect_uri}. "
-            "Set PEERINGDB_OAUTH_REDIRECT_URI to the address that people use, and register the same at PeeringDB; "
-            "a proxy in between must pass on Host and X-Forwarded-Proto"
+            f"{why}. For the people who run this site: this page was asked for as {here}, and the"
+            f" redirect URI is {self.redirect_uri}. Set PEERINGDB_OAUTH_REDIRECT_URI to the address"
+            " that people use, and register the same at PeeringDB; a proxy in between must pass on"
+            " Host and X-Forwarded-Proto"
         )

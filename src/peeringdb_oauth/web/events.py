@@ -1,4 +1,6 @@
-"""What happened to whom, for an audit: one record of ``logging`` each, with its fields, and the framework's own signal."""
+"""What happened to whom, for an audit: one record of ``logging`` each, with its fields,
+and the framework's own signal.
+"""
 
 import logging
 from dataclasses import dataclass
@@ -13,9 +15,11 @@ Kind = Literal["login", "refused", "logout", "rights_changed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One of: ``login``, ``refused`` (with ``reasons``), ``logout``, ``rights_changed`` (with ``previous``, the user as they were).
+    """One of: ``login``, ``refused`` (with ``reasons``), ``logout``, ``rights_changed``
+    (with ``previous``, the user as they were).
 
-    ``user`` is None where nobody is known, as when a login is cancelled. ``asn``: the network that a refusal is about.
+    ``user`` is None where nobody is known, as when a login is cancelled. ``asn``: the
+    network that a refusal is about.
     """
 
     kind: Kind
@@ -25,7 +29,8 @@ class Event:
     previous: User | None = None
 
     def record(self) -> None:
-        """Write it to the logger ``peeringdb_oauth.audit``: its fields are attributes of the record, named ``peeringdb_...``.
+        """Write it to the logger ``peeringdb_oauth.audit``: its fields are attributes
+        of the record, named ``peeringdb_...``.
 
         Ids and AS numbers, no names and addresses: those are personal data, and change.
         """
@@ -41,5 +46,10 @@ class Event:
         said = f": {'; '.join(self.reasons)}" if self.reasons else ""
         level = logging.WARNING if self.kind == "refused" else logging.INFO
         log.log(
-            level, "login with PeeringDB: %s, %s%s", self.kind, "nobody known" if user_id is None else f"user {user_id}", said, extra=fields
+            level,
+            "login with PeeringDB: %s, %s%s",
+            self.kind,
+            "nobody known" if user_id is None else f"user {user_id}",
+            said,
+            extra=fields,
         )

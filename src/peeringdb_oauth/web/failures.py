@@ -1,4 +1,6 @@
-"""What people see when something does not work: for every error a status, a heading, and what to do now."""
+"""What people see when something does not work: for every error a status, a heading,
+and what to do now.
+"""
 
 from typing import NamedTuple
 
@@ -28,12 +30,27 @@ class Failure(NamedTuple):
 _LATER = "The fault is not yours. Try again in a few minutes."
 _OPERATOR = "The people who run this site have to look into it. Their log says why."
 _FAILURES = {
-    LoginDenied: Failure(403, "You cancelled the login", "Nothing was passed on to us. Log in whenever you like."),
-    StateMismatch: Failure(400, "This login was not started here", "It may belong to another window or browser. Start it again from here."),
+    LoginDenied: Failure(
+        403,
+        "You cancelled the login",
+        "Nothing was passed on to us. Log in whenever you like.",
+    ),
+    StateMismatch: Failure(
+        400,
+        "This login was not started here",
+        "It may belong to another window or browser. Start it again from here.",
+    ),
     AccessDenied: Failure(403, "You have no access here", "When that has changed, log in again."),
-    TokenRejected: Failure(403, "Your login has ended", "PeeringDB no longer accepts it. Log in again to go on."),
+    TokenRejected: Failure(
+        403,
+        "Your login has ended",
+        "PeeringDB no longer accepts it. Log in again to go on.",
+    ),
     RateLimited: Failure(
-        503, "PeeringDB asks us to wait", "It takes no requests from this site at the moment. The fault is not yours: try again later."
+        503,
+        "PeeringDB asks us to wait",
+        "It takes no requests from this site at the moment. The fault is not yours: try again"
+        " later.",
     ),
     TransportError: Failure(502, "PeeringDB is not available", _LATER),
     ProviderError: Failure(502, "PeeringDB refused this site", _OPERATOR),
@@ -41,11 +58,26 @@ _FAILURES = {
     ConfigurationError: Failure(500, "The login is not set up right", _OPERATOR),
     PeeringDBOAuthError: Failure(502, "PeeringDB's answer cannot be used", _LATER),
 }
-_CALLBACK = ("authorization_request", "callback", "code", "created_at", "error", "iss")  # the address is wrong, not PeeringDB
+_CALLBACK = (
+    "authorization_request",
+    "callback",
+    "code",
+    "created_at",
+    "error",
+    "iss",
+)  # the address is wrong, not PeeringDB
 
-UNFINISHED = Failure(400, "This login cannot be completed", "Start it again from here, and finish it within ten minutes.")
+UNFINISHED = Failure(
+    400,
+    "This login cannot be completed",
+    "Start it again from here, and finish it within ten minutes.",
+)
 LOGGED_OUT = Failure(401, "You are not logged in", "Log in with PeeringDB to go on.")
-FORGED = Failure(403, "This form cannot be accepted", "Perhaps you logged out in another window. Go back, reload the page, and try again.")
+FORGED = Failure(
+    403,
+    "This form cannot be accepted",
+    "Perhaps you logged out in another window. Go back, reload the page, and try again.",
+)
 
 
 def failure_of(error: PeeringDBOAuthError) -> Failure:
@@ -56,8 +88,12 @@ def failure_of(error: PeeringDBOAuthError) -> Failure:
 
 
 def reasons_of(error: PeeringDBOAuthError) -> tuple[str, ...]:
-    """Why, in sentences. The library's messages are written for people and hold no secrets; settings are nobody else's business."""
-    is_about_settings = isinstance(error, ConfigurationError) or (isinstance(error, ProviderError) and error.status == 401)  # noqa: PLR2004
+    """Why, in sentences. The library's messages are written for people and hold no
+    secrets; settings are nobody else's business.
+    """
+    is_about_settings = isinstance(error, ConfigurationError) or (
+        isinstance(error, ProviderError) and error.status == 401
+    )
     if is_about_settings:
         return ()
     reasons = error.reasons if isinstance(error, AccessDenied) else (str(error),)

@@ -1,7 +1,8 @@
-"""Logins on their way: each in a sealed cookie of its own, so that parallel tabs do not disturb each other.
+"""Logins on their way: each in a sealed cookie of its own, so that parallel tabs do not
+disturb each other.
 
-A cookie cannot be read by scripts or by the person (the PKCE verifier is in it), lives for as long as the login is valid, and goes with
-the login's answer, whatever that is.
+A cookie cannot be read by scripts or by the person (the PKCE verifier is in it), lives
+for as long as the login is valid, and goes with the login's answer, whatever that is.
 """
 
 from collections.abc import Mapping
@@ -15,12 +16,16 @@ from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.visit import Cookie
 
 MOST = 5  # logins at a time in one browser
-MOST_BYTES = 3072  # of all their cookies together: servers take about 8 KB of cookies, and the session needs up to 4
+# of all their cookies together: servers take about 8 KB of cookies, and the session
+# needs up to 4
+MOST_BYTES = 3072
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingLogin:
-    """A login that was started. ``again``: the person was asked for their password although they may have been logged in."""
+    """A login that was started. ``again``: the person was asked for their password
+    although they may have been logged in.
+    """
 
     request: AuthorizationRequest
     return_path: str
@@ -33,13 +38,16 @@ class PendingLogins:
     def __init__(self, config: ClientConfig, sealer: Sealer) -> None:
         self._config = config
         self._sealer = sealer
-        # Another application may share our secret and our host; and a later version of the library, what is sealed (then count up).
+        # Another application may share our secret and our host; and a later version of
+        # the library, what is sealed (then count up).
         self._purpose = f"login 1 of {config.client_id} at {config.base_url}"
         self._secure = config.redirect_uri.startswith("https:")
         self._prefix = "__Host-peeringdb-login-" if self._secure else "peeringdb-login-"
 
     def start(self, login: PendingLogin, cookies: Mapping[str, str]) -> tuple[Cookie, ...]:
-        """The cookie of a new login, and the end of those for which there is no room beside it: the oldest."""
+        """The cookie of a new login, and the end of those for which there is no room
+        beside it: the oldest.
+        """
         request = login.request
         value = self._sealer.seal(
             self._purpose,
@@ -57,9 +65,11 @@ class PendingLogins:
         return self._cookie(self._name(request.state), value, LIFETIME), *ended
 
     def find(self, state: object, cookies: Mapping[str, str]) -> tuple[str, PendingLogin] | None:
-        """The login that a callback's ``state`` belongs to, with the name of its cookie; None if this browser has none.
+        """The login that a callback's ``state`` belongs to, with the name of its
+        cookie; None if this browser has none.
 
-        Raises: `InvalidResponse` when the login is not one that this application can have started.
+        Raises: `InvalidResponse` when the login is not one that this application can
+        have started.
         """
         if not isinstance(state, str) or not state:
             return None
@@ -77,7 +87,7 @@ class PendingLogins:
                 "redirect_uri": self._config.redirect_uri,
                 "scope": scope.split(),
                 "created_at": created_at,
-            }
+            },
         )
         return name, PendingLogin(request=request, return_path=return_path, again=again)
 

@@ -1,7 +1,9 @@
-"""What a login leaves in the framework's session: who it is, compactly, and its tokens, sealed.
+"""What a login leaves in the framework's session: who it is, compactly, and its tokens,
+sealed.
 
-The session may be a cookie that can be read and holds 4 KB. So a user takes less than 2 KB of it; a longer list of networks goes
-into the store, and what the store has lost is asked of PeeringDB again. Nothing is left out without a word.
+The session may be a cookie that can be read and holds 4 KB. So a user takes less than 2
+KB of it; a longer list of networks goes into the store, and what the store has lost is
+asked of PeeringDB again. Nothing is left out without a word.
 """
 
 import json
@@ -20,7 +22,16 @@ from peeringdb_oauth.web.stores import Store
 
 KEY = "peeringdb"  # of everything that is ours in the framework's session
 MAX_SIZE = 2000  # bytes of a user, as JSON
-_FIELDS = ("id", "name", "given_name", "family_name", "email", "verified_email", "verified_user", "amr")
+_FIELDS = (
+    "id",
+    "name",
+    "given_name",
+    "family_name",
+    "email",
+    "verified_email",
+    "verified_user",
+    "amr",
+)
 _COLUMNS = ("id", "asn", "name", "perms", "manage_peering_sessions")
 
 
@@ -28,9 +39,11 @@ _COLUMNS = ("id", "asn", "name", "perms", "manage_peering_sessions")
 class Kept:
     """A login as its session remembers it. Times are Unix seconds.
 
-    ``user`` is as PeeringDB last said it, at ``checked_at``; not all of it, if there is a ``rest``, the key of the whole in the store.
-    ``again``: they were asked for their password at this login. The login counts until ``expires_at``. ``application``: at which
-    PeeringDB, and for whom: where anybody can be anybody, such as at a sandbox, nobody logs in for elsewhere.
+    ``user`` is as PeeringDB last said it, at ``checked_at``; not all of it, if there is
+    a ``rest``, the key of the whole in the store. ``again``: they were asked for their
+    password at this login. The login counts until ``expires_at``. ``application``: at
+    which PeeringDB, and for whom: where anybody can be anybody, such as at a sandbox,
+    nobody logs in for elsewhere.
     """
 
     application: list[str]
@@ -44,9 +57,18 @@ class Kept:
 
 
 class Sessions:
-    """Reads and writes the sessions of one application. ``asns``: the networks that its rule names; they never leave the session."""
+    """Reads and writes the sessions of one application. ``asns``: the networks that its
+    rule names; they never leave the session.
+    """
 
-    def __init__(self, provider: Provider, sealer: Sealer, store: Store, *, asns: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        sealer: Sealer,
+        store: Store,
+        *,
+        asns: tuple[int, ...] = (),
+    ) -> None:
         self._provider = provider
         self._application = [provider.config.base_url, provider.config.client_id]
         self._purpose = " ".join(["tokens", *self._application])
@@ -54,7 +76,13 @@ class Sessions:
         self._store = store
         self._asns = asns
 
-    def begin(self, session: MutableMapping[str, Any], login: Login, *, again: bool) -> Exchange[None]:
+    def begin(
+        self,
+        session: MutableMapping[str, Any],
+        login: Login,
+        *,
+        again: bool,
+    ) -> Exchange[None]:
         """Remember a login."""
         kept = Kept(
             application=self._application,
@@ -64,12 +92,17 @@ class Sessions:
             expires_at=login.token.expires_at,
             again=again,
             csrf_token=secrets.token_urlsafe(32),
-            tokens=self._sealer.seal(self._purpose, [login.token.access_token, login.token.refresh_token]),
+            tokens=self._sealer.seal(
+                self._purpose,
+                [login.token.access_token, login.token.refresh_token],
+            ),
         )
         yield from self._write(session, kept)
 
     def read(self, session: MutableMapping[str, Any]) -> Kept | None:
-        """The login of this session; None if there is none, or none of this application and this version of the library."""
+        """The login of this session; None if there is none, or none of this application
+        and this version of the library.
+        """
         stored = session.get(KEY)
         try:
             kept = None if stored is None else Kept(**stored | {"user": _expand(stored["user"])})
@@ -82,7 +115,9 @@ class Sessions:
         yield from self._write(session, replace(kept, user=user, checked_at=self._provider.clock()))
 
     def remembered_user(self, kept: Kept) -> Exchange[User | None]:
-        """The user with all their networks as they were; None if the store has lost them, or is another process's."""
+        """The user with all their networks as they were; None if the store has lost
+        them, or is another process's.
+        """
         if kept.rest is None:
             return kept.user
         stored = yield Call(function=partial(self._store.get, kept.rest))
@@ -93,7 +128,8 @@ class Sessions:
         return user if user.id == kept.user.id else None
 
     def fetch_user(self, kept: Kept) -> Exchange[User]:
-        """The user as PeeringDB sees them now. How they logged in is what the login proved, whatever PeeringDB remembers of it.
+        """The user as PeeringDB sees them now. How they logged in is what the login
+        proved, whatever PeeringDB remembers of it.
 
         Raises: `TokenRejected` when PeeringDB has ended the login.
         """
@@ -103,12 +139,16 @@ class Sessions:
         return replace(user, amr=kept.user.amr)
 
     def end(self, session: MutableMapping[str, Any], kept: Kept) -> Exchange[None]:
-        """Forget a login, and have PeeringDB end its tokens. Raises: what `exchange.revoke` raises, when it is forgotten."""
+        """Forget a login, and have PeeringDB end its tokens. Raises: what
+        `exchange.revoke` raises, when it is forgotten.
+        """
         session.pop(KEY, None)
         if kept.rest is not None:
             yield Call(function=partial(self._store.delete, kept.rest))
         access_token, refresh_token = self._tokens(kept)
-        if token := refresh_token or access_token:  # the refresh token takes the access token with it, not the other way round
+        if (
+            token := refresh_token or access_token
+        ):  # the refresh token takes the access token with it, not the other way round
             yield from exchange.revoke(self._provider, token)
 
     def _tokens(self, kept: Kept) -> tuple[str | None, str | None]:
@@ -116,7 +156,9 @@ class Sessions:
         return access_token, refresh_token
 
     def _write(self, session: MutableMapping[str, Any], kept: Kept) -> Exchange[None]:
-        """With a new key in the store each time: under the old one another process may have what was true before, and believe it."""
+        """With a new key in the store each time: under the old one another process may
+        have what was true before, and believe it.
+        """
         if kept.rest is not None:
             yield Call(function=partial(self._store.delete, kept.rest))
         short = self._shorten(kept.user)
@@ -124,14 +166,30 @@ class Sessions:
         if short is not kept.user:
             rest = f"peeringdb-{secrets.token_urlsafe(32)}"
             lifetime = max(1, int(kept.expires_at - self._provider.clock()))
-            yield Call(function=partial(self._store.set, rest, json.dumps(kept.user.to_dict()), timeout=lifetime))
-        fields = {name: getattr(kept, name) for name in ("application", "checked_at", "expires_at", "again", "csrf_token", "tokens")}
+            yield Call(
+                function=partial(
+                    self._store.set,
+                    rest,
+                    json.dumps(kept.user.to_dict()),
+                    timeout=lifetime,
+                ),
+            )
+        fields = {
+            name: getattr(kept, name)
+            for name in ("application", "checked_at", "expires_at", "again", "csrf_token", "tokens")
+        }
         session[KEY] = fields | {"user": _compact(short), "rest": rest}
 
     def _shorten(self, user: User) -> User:
-        """As much of the user as the session has room for: all, else the networks that the rule names, else no more than who it is."""
+        """As much of the user as the session has room for: all, else the networks that
+        the rule names, else no more than who it is.
+        """
         named = tuple(network for network in user.networks if network.asn in self._asns)
-        bare = User(id=user.id, verified_user=user.verified_user, verified_email=user.verified_email)
+        bare = User(
+            id=user.id,
+            verified_user=user.verified_user,
+            verified_email=user.verified_email,
+        )
         amr = tuple(word for word in user.amr or () if word == "mfa") or None
         for short in (user, replace(user, networks=named), replace(bare, networks=named, amr=amr)):
             if len(json.dumps(_compact(short))) <= MAX_SIZE:
@@ -142,7 +200,10 @@ class Sessions:
 def _compact(user: User) -> list[Any]:
     """A user as lists: half of what `User.to_dict` takes is names of fields."""
     fields = user.to_dict()
-    return [*(fields[name] for name in _FIELDS), [[network[name] for name in _COLUMNS] for network in fields["networks"]]]
+    return [
+        *(fields[name] for name in _FIELDS),
+        [[network[name] for name in _COLUMNS] for network in fields["networks"]],
+    ]
 
 
 def _expand(stored: Any) -> User:

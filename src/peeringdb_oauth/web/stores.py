@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 
 class Store(Protocol):
-    """What is needed of a store: the methods that every cache of ``cachelib`` and of Django has."""
+    """What is needed of a store: the methods that every cache of ``cachelib`` and of
+    Django has.
+    """
 
     def get(self, key: str, /) -> Any:
         """The value, None if there is none."""
@@ -25,7 +27,12 @@ class MemoryStore:
     ``monotonic``: a clock in seconds that only grows.
     """
 
-    def __init__(self, limit: int = 1000, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limit: int = 1000,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._limit = limit
         self._monotonic = monotonic
         self._values: dict[str, tuple[str, float]] = {}  # in the order of writing
@@ -37,7 +44,9 @@ class MemoryStore:
         return value if self._monotonic() < until else None
 
     def set(self, key: str, value: str, timeout: int) -> None:
-        """Keep a value for ``timeout`` seconds; the oldest goes when there are too many."""
+        """Keep a value for ``timeout`` seconds; the oldest goes when there are too
+        many.
+        """
         with self._lock:
             self._values.pop(key, None)
             while len(self._values) >= self._limit:

@@ -1,4 +1,6 @@
-"""A browser's request, and what to answer it, as plain values: what every framework has, under one name."""
+"""A browser's request, and what to answer it, as plain values: what every framework
+has, under one name.
+"""
 
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -14,10 +16,12 @@ _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # RFC 9110 section 9.2.1
 class Visit:
     """One request.
 
-    ``origin``: scheme and host as the application sees them. ``root``: the path that the application is mounted at, without slash at
-    the end. ``path``: decoded, below ``root``. ``headers``: looked up by their usual names. ``cookie_header``: as it was sent, several
-    joined with "; ". ``csrf_token`` gives what the form sent; it is called only if nothing else decides, for a form may be long.
-    ``rotate`` gives the session another id, where it has one. ``emit`` passes an event on to the framework.
+    ``origin``: scheme and host as the application sees them. ``root``: the path that
+    the application is mounted at, without slash at the end. ``path``: decoded, below
+    ``root``. ``headers``: looked up by their usual names. ``cookie_header``: as it was
+    sent, several joined with "; ". ``csrf_token`` gives what the form sent; it is
+    called only if nothing else decides, for a form may be long. ``rotate`` gives the
+    session another id, where it has one. ``emit`` passes an event on to the framework.
     """
 
     method: str
@@ -47,9 +51,11 @@ class Visit:
 
     @property
     def has_disguised_cookie(self) -> bool:
-        """Whether a cookie passes for one with ``__Host-`` or ``__Secure-`` in its name, and the browser did not take it for one.
+        """Whether a cookie passes for one with ``__Host-`` or ``__Secure-`` in its
+        name, and the browser did not take it for one.
 
-        Browsers let no other host of the domain set those. But some frameworks drop Unicode's spaces before a name, and then find one.
+        Browsers let no other host of the domain set those. But some frameworks drop
+        Unicode's spaces before a name, and then find one.
         """
         sent = {pair.partition("=")[0].strip(" \t") for pair in self.cookie_header.split(";")}
         return any(name.startswith("__") and name not in sent for name in self.cookies)
@@ -63,7 +69,9 @@ class Visit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cookie:
-    """A cookie to set, for the whole host, ``HttpOnly`` and ``SameSite=Lax``; to delete, if ``max_age`` (seconds) is 0."""
+    """A cookie to set, for the whole host, ``HttpOnly`` and ``SameSite=Lax``; to
+    delete, if ``max_age`` (seconds) is 0.
+    """
 
     name: str
     value: str = field(repr=False)
@@ -73,7 +81,9 @@ class Cookie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What the template ``peeringdb_oauth/failure.html`` shows. ``home_url`` is None for who has to log in first."""
+    """What the template ``peeringdb_oauth/failure.html`` shows. ``home_url`` is None
+    for who has to log in first.
+    """
 
     status: int
     title: str
@@ -86,7 +96,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What to send: a redirect (``location``), else a page, else JSON; with it headers and cookies."""
+    """What to send: a redirect (``location``), else a page, else JSON; with it headers
+    and cookies.
+    """
 
     status: int
     location: str | None = field(default=None, repr=False)  # the state is in it

@@ -1,4 +1,5 @@
-"""A Django project in this process (no other test configures Django here), a sandbox for all, and for each test its own settings.
+"""A Django project in this process (no other test configures Django here), a sandbox
+for all, and for each test its own settings.
 
 Its database is a file, since async views and threads have connections of their own.
 """
@@ -14,7 +15,18 @@ from peeringdb_oauth import Client, ClientConfig
 from peeringdb_oauth.sandbox import Sandbox
 
 HERE = Path(__file__).parent
-OURS = {"CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "RULE", "ON_LOGIN", "LINK_BY_EMAIL", "CREATE_USERS", "CACHE", "BASE_URL", "TIMEOUT"}
+OURS = {
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "REDIRECT_URI",
+    "RULE",
+    "ON_LOGIN",
+    "LINK_BY_EMAIL",
+    "CREATE_USERS",
+    "CACHE",
+    "BASE_URL",
+    "TIMEOUT",
+}
 REDIRECT_URI = "http://localhost/login/peeringdb/callback"
 
 
@@ -30,9 +42,15 @@ def project(tmp_path_factory):
     database = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": tmp_path_factory.mktemp("django") / "db.sqlite3",
-        "OPTIONS": {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL"},
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL",
+        },
     }
-    settings.configure(**{name: getattr(given, name) for name in dir(given) if name.isupper()}, DATABASES={"default": database})
+    settings.configure(
+        **{name: getattr(given, name) for name in dir(given) if name.isupper()},
+        DATABASES={"default": database},
+    )
     django.setup()
     from django.core.management import call_command
 
@@ -44,7 +62,10 @@ def project(tmp_path_factory):
 @pytest.fixture(scope="session")
 def pdb():
     with Sandbox(tls=False, limits=False) as sandbox:
-        sandbox.members_area = sandbox.register(REDIRECT_URI, "https://members.example.net/login/peeringdb/callback")
+        sandbox.members_area = sandbox.register(
+            REDIRECT_URI,
+            "https://members.example.net/login/peeringdb/callback",
+        )
         yield sandbox
 
 
@@ -81,7 +102,9 @@ def configured(pdb):
 
 @pytest.fixture
 def configure(configured, pdb):
-    """``configure(RULE=..., DEBUG=True)``: settings of ours and of Django's, for the rest of the test."""
+    """``configure(RULE=..., DEBUG=True)``: settings of ours and of Django's, for the
+    rest of the test.
+    """
     from django.conf import settings
     from django.test import override_settings
 
@@ -105,7 +128,12 @@ class Visitor:
     def __init__(self, pdb, **arguments):
         from django.test import Client
 
-        self.client = Client(SERVER_NAME="localhost", HTTP_ACCEPT="text/html", enforce_csrf_checks=True, **arguments)
+        self.client = Client(
+            SERVER_NAME="localhost",
+            HTTP_ACCEPT="text/html",
+            enforce_csrf_checks=True,
+            **arguments,
+        )
         self.pdb = pdb
 
     def get(self, path, **headers):

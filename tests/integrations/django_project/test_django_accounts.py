@@ -19,7 +19,13 @@ ADA = User(
     verified_email=True,
     verified_user=True,
     networks=(
-        Network(id=1, asn=64500, name="One", perms=Permission.READ, manage_peering_sessions=Permission(15)),
+        Network(
+            id=1,
+            asn=64500,
+            name="One",
+            perms=Permission.READ,
+            manage_peering_sessions=Permission(15),
+        ),
         Network(id=2, asn=64501, name="Two", perms=Permission(15)),
     ),
 )
@@ -48,7 +54,12 @@ def networks_of(account):
 def test_a_new_account_has_what_peeringdb_says_and_no_rights(authenticate):
     account = authenticate(ADA)
     account.refresh_from_db()
-    assert (account.username, account.first_name, account.last_name, account.email) == ("peeringdb-7", "Ada", "Admin", "ada@example.net")
+    assert (account.username, account.first_name, account.last_name, account.email) == (
+        "peeringdb-7",
+        "Ada",
+        "Admin",
+        "ada@example.net",
+    )
     assert (account.is_active, account.is_staff, account.is_superuser) == (True, False, False)
     assert not account.has_usable_password()
     assert str(account.peeringdb_identity) == "Ada Admin (7)"
@@ -58,7 +69,10 @@ def test_the_identity_has_the_person_and_their_networks(authenticate):
     account = authenticate(ADA)
     account.refresh_from_db()
     assert account.peeringdb_identity.to_user() == replace(ADA, given_name="", family_name="")
-    assert [str(row) for row in account.peeringdb_identity.networks.all()] == ["AS64500 One", "AS64501 Two"]
+    assert [str(row) for row in account.peeringdb_identity.networks.all()] == [
+        "AS64500 One",
+        "AS64501 Two",
+    ]
 
 
 def test_what_peeringdb_does_not_say_is_no_permission(authenticate):
@@ -74,18 +88,35 @@ def test_the_next_login_finds_the_account_by_its_number(authenticate, accounts):
 
 def test_name_and_address_are_those_of_the_last_login(authenticate, accounts):
     authenticate(ADA)
-    authenticate(replace(ADA, name="A. B", given_name="A.", family_name="B", email="a@example.net", verified_user=False))
+    authenticate(
+        replace(
+            ADA,
+            name="A. B",
+            given_name="A.",
+            family_name="B",
+            email="a@example.net",
+            verified_user=False,
+        ),
+    )
     account = accounts.get()
     assert (account.first_name, account.last_name, account.email) == ("A.", "B", "a@example.net")
     identity = account.peeringdb_identity
-    assert (identity.name, identity.email, identity.verified_user) == ("A. B", "a@example.net", False)
+    assert (identity.name, identity.email, identity.verified_user) == (
+        "A. B",
+        "a@example.net",
+        False,
+    )
 
 
 def test_what_peeringdb_does_not_say_stays_as_it_was(authenticate, accounts):
     authenticate(ADA)
     authenticate(User(id=7))
     account = accounts.get()
-    assert (account.first_name, account.last_name, account.email) == ("Ada", "Admin", "ada@example.net")
+    assert (account.first_name, account.last_name, account.email) == (
+        "Ada",
+        "Admin",
+        "ada@example.net",
+    )
 
 
 def test_an_address_that_is_not_confirmed_is_not_taken_over(authenticate, accounts):
@@ -95,7 +126,9 @@ def test_an_address_that_is_not_confirmed_is_not_taken_over(authenticate, accoun
 
 
 def test_what_has_no_room_is_not_taken_over(authenticate):
-    account = authenticate(replace(ADA, given_name="A" * 151, email="a" * 250 + "@example.net", name="A" * 1000))
+    account = authenticate(
+        replace(ADA, given_name="A" * 151, email="a" * 250 + "@example.net", name="A" * 1000),
+    )
     account.refresh_from_db()
     assert (account.first_name, account.last_name, account.email) == ("", "Admin", "")
     assert account.peeringdb_identity.name == "A" * 1000
@@ -113,7 +146,10 @@ def test_accounts_without_such_a_field_are_left_alone(accounts):
 
 
 @pytest.mark.usefixtures("authenticate")
-@pytest.mark.parametrize(("taken", "name"), [("somebody@example.net", "ada@example.net"), ("ADA@example.net", "ada")])
+@pytest.mark.parametrize(
+    ("taken", "name"),
+    [("somebody@example.net", "ada@example.net"), ("ADA@example.net", "ada")],
+)
 def test_what_only_one_account_may_have_stays_with_the_one_that_has_it(accounts, taken, name):
     """As for projects whose accounts log in by address."""
     from members_area.accounts import ByAddress
@@ -133,8 +169,12 @@ def test_nothing_is_written_where_nothing_changed(authenticate):
     authenticate(ADA)
     with CaptureQueriesContext(connection) as queries:
         authenticate(ADA)
-    written = [query["sql"] for query in queries if query["sql"].startswith(("UPDATE", "INSERT", "DELETE"))]
-    assert [sql.split('"')[1] for sql in written] == ["peeringdb_oauth_peeringdbidentity"], "when, and no more"
+    written = [
+        query["sql"] for query in queries if query["sql"].startswith(("UPDATE", "INSERT", "DELETE"))
+    ]
+    assert [sql.split('"')[1] for sql in written] == ["peeringdb_oauth_peeringdbidentity"], (
+        "when, and no more"
+    )
 
 
 def test_a_taken_name_stays_with_its_owner(authenticate, accounts):
@@ -148,8 +188,18 @@ def test_a_taken_name_stays_with_its_owner(authenticate, accounts):
 def test_networks_are_those_of_the_last_login(authenticate):
     account = authenticate(ADA)
     before = networks_of(account)
-    changed = replace(ADA.networks[0], perms=Permission(15), manage_peering_sessions=None, name="Uno")
-    authenticate(replace(ADA, networks=(changed, Network(id=3, asn=65550, name="Three", perms=Permission.READ))))
+    changed = replace(
+        ADA.networks[0],
+        perms=Permission(15),
+        manage_peering_sessions=None,
+        name="Uno",
+    )
+    authenticate(
+        replace(
+            ADA,
+            networks=(changed, Network(id=3, asn=65550, name="Three", perms=Permission.READ)),
+        ),
+    )
     after = networks_of(account)
     assert list(after) == [64500, 65550]
     assert after[64500].pk == before[64500].pk, "tables of the project's own may point to it"
@@ -171,7 +221,10 @@ def test_passwords_are_no_business_of_ours(accounts):
     from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
 
     accounts.create_user("local", password="password")
-    assert auth.authenticate(None, username="local", password="password").backend == "django.contrib.auth.backends.ModelBackend"
+    assert (
+        auth.authenticate(None, username="local", password="password").backend
+        == "django.contrib.auth.backends.ModelBackend"
+    )
     with pytest.raises(TypeError):
         PeeringDBBackend().authenticate(None, username="local", password="password")
 
@@ -201,7 +254,12 @@ def test_an_address_alone_links_nobody(authenticate, accounts):
 
 
 @pytest.mark.parametrize("address", ["ada@example.net", "Ada@Example.NET"])
-def test_with_link_by_email_somebody_new_gets_the_account_with_their_address(configure, authenticate, accounts, address):
+def test_with_link_by_email_somebody_new_gets_the_account_with_their_address(
+    configure,
+    authenticate,
+    accounts,
+    address,
+):
     local = accounts.create_user("ada", address, "password")
     configure(LINK_BY_EMAIL=True)
     assert authenticate(ADA) == local
@@ -220,11 +278,20 @@ def test_with_link_by_email_somebody_new_gets_the_account_with_their_address(con
         ({"is_superuser": True}, {}),
         ({"email": "other@example.net"}, {}),
         ({"email": ""}, {"email": None}),
-        ({"email": "\u212aate@example.net"}, {"email": "kate@example.net"}),  # a Kelvin sign, which is a small k for databases
+        (
+            {"email": "\u212aate@example.net"},
+            {"email": "kate@example.net"},
+        ),  # a Kelvin sign, which is a small k for databases
         ({"email": "kate@example.net"}, {"email": "\u212aate@example.net"}),
     ],
 )
-def test_with_link_by_email_nobody_gets_an_account_that_may_not_be_theirs(configure, authenticate, accounts, local, user):
+def test_with_link_by_email_nobody_gets_an_account_that_may_not_be_theirs(
+    configure,
+    authenticate,
+    accounts,
+    local,
+    user,
+):
     other = accounts.create(**{"username": "ada", "email": "ada@example.net"} | local)
     configure(LINK_BY_EMAIL=True)
     assert authenticate(replace(ADA, **user)) != other
@@ -253,7 +320,11 @@ def test_letters_outside_of_ascii_count_as_they_are(configure, authenticate, acc
     assert authenticate(replace(ADA, email="ädä@example.net")) == local
 
 
-def test_with_link_by_email_an_account_with_permissions_is_nobodys(configure, authenticate, accounts):
+def test_with_link_by_email_an_account_with_permissions_is_nobodys(
+    configure,
+    authenticate,
+    accounts,
+):
     from django.contrib.auth.models import Group, Permission
 
     group = Group.objects.create(name="staff in all but name")
@@ -329,7 +400,10 @@ def test_a_project_may_name_its_accounts(configure, authenticate):
     assert (account.username, account.backend) == ("ada.admin", "members_area.hooks.ByName")
 
 
-@pytest.mark.parametrize("backend", ["members_area.hooks.Nobody", "django.contrib.auth.backends.ModelBackend"])
+@pytest.mark.parametrize(
+    "backend",
+    ["members_area.hooks.Nobody", "django.contrib.auth.backends.ModelBackend"],
+)
 def test_where_no_backend_has_an_account_nobody_gets_in(configure, make_visitor, accounts, backend):
     configure(AUTHENTICATION_BACKENDS=[backend])
     visitor = make_visitor()
@@ -348,7 +422,12 @@ def test_the_project_hears_of_a_login_before_it_is_one(configure, make_visitor, 
     visitor = make_visitor()
     visitor.log_in("member")
     [(path, user, account, number)] = hooks.calls
-    assert (path, user.asns, account, number) == ("/login/peeringdb/callback", (64500, 64501, 65550), accounts.get(), 2)
+    assert (path, user.asns, account, number) == (
+        "/login/peeringdb/callback",
+        (64500, 64501, 65550),
+        accounts.get(),
+        2,
+    )
     visitor.log_in("member")
     assert len(hooks.calls) == 2
 
@@ -362,7 +441,12 @@ def test_a_hook_that_nobody_would_await_lets_nobody_in(configure, make_visitor, 
     assert not accounts.exists()
 
 
-def test_of_somebody_new_whom_the_project_refuses_nothing_stays(configure, make_visitor, accounts, watch):
+def test_of_somebody_new_whom_the_project_refuses_nothing_stays(
+    configure,
+    make_visitor,
+    accounts,
+    watch,
+):
     from django.contrib.auth.models import Group
 
     configure(ON_LOGIN="members_area.hooks.refuse")
@@ -376,8 +460,15 @@ def test_of_somebody_new_whom_the_project_refuses_nothing_stays(configure, make_
     assert [sent["event"].reasons for _, sent in watch.seen] == [("The area is closed today",)]
 
 
-def test_what_the_project_did_before_it_refused_stays_for_who_was_here_before(configure, make_visitor, accounts, pdb):
-    """A membership that is gone must be gone, also when none is left and the login is refused."""
+def test_what_the_project_did_before_it_refused_stays_for_who_was_here_before(
+    configure,
+    make_visitor,
+    accounts,
+    pdb,
+):
+    """A membership that is gone must be gone, also when none is left and the login is
+    refused.
+    """
     configure(ON_LOGIN="members_area.hooks.members_only")
     person = pdb.add_person("Mo Member", networks={64500: 1})
     visitor = make_visitor()

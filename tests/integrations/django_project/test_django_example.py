@@ -1,4 +1,6 @@
-"""The example of the package's docstring, as it stands there, in a project that Django made, served by real servers."""
+"""The example of the package's docstring, as it stands there, in a project that Django
+made, served by real servers.
+"""
 
 import inspect
 import os
@@ -21,7 +23,11 @@ GUIDE = Path(__file__).parents[3] / "docs" / "django.md"
 
 def block(name):
     """A code block of the docstring."""
-    text = re.search(rf"^{re.escape(name)}::\n\n((?:    .*\n|\n)+)", inspect.cleandoc(django.__doc__), re.MULTILINE)[1]
+    text = re.search(
+        rf"^{re.escape(name)}::\n\n((?:    .*\n|\n)+)",
+        inspect.cleandoc(django.__doc__),
+        re.MULTILINE,
+    )[1]
     return textwrap.dedent(text)
 
 
@@ -97,15 +103,26 @@ def site(request, example, pdb):
 
 
 def test_it_takes_less_than_fifteen_lines():
-    lines = [line for name in ("settings.py", "urls.py") for line in block(name).splitlines() if line.strip()]
+    lines = [
+        line
+        for name in ("settings.py", "urls.py")
+        for line in block(name).splitlines()
+        if line.strip()
+    ]
     assert len(lines) < 15
 
 
 def test_without_settings_the_check_says_what_is_missing(example):
     code, said = example.run("manage.py", "check")
     assert code == 0, "other commands must go on where there are no secrets"
-    assert "(peeringdb_oauth.W008) client_id (oauth_client_key in /etc/peeringdb_oauth.ini or PEERINGDB_OAUTH_CLIENT_ID): missing" in said
-    assert "(peeringdb_oauth.W008) redirect_uri (redirect_to in /etc/peeringdb_oauth.ini or PEERINGDB_OAUTH_REDIRECT_URI): missing" in said
+    assert (
+        "(peeringdb_oauth.W008) client_id (oauth_client_key in /etc/peeringdb_oauth.ini or"
+        " PEERINGDB_OAUTH_CLIENT_ID): missing" in said
+    )
+    assert (
+        "(peeringdb_oauth.W008) redirect_uri (redirect_to in /etc/peeringdb_oauth.ini or"
+        " PEERINGDB_OAUTH_REDIRECT_URI): missing" in said
+    )
 
 
 def test_it_works_on_real_servers(site, pdb):
@@ -120,7 +137,11 @@ def test_it_works_on_real_servers(site, pdb):
         assert (refused.status_code, "not affiliated with AS64511" in refused.text) == (403, True)
         assert browser.post(f"{site}/logout").status_code == 403
         token = browser.cookies["csrftoken"]
-        out = browser.post(f"{site}/logout", data={"csrfmiddlewaretoken": token}, allow_redirects=False)
+        out = browser.post(
+            f"{site}/logout",
+            data={"csrfmiddlewaretoken": token},
+            allow_redirects=False,
+        )
         assert (out.status_code, out.headers["Location"]) == (303, "/")
         assert browser.get(f"{site}/networks/64500", allow_redirects=False).status_code == 302
 
@@ -142,4 +163,8 @@ def test_the_guides_tests_pass(example):
 def test_every_check_is_in_the_guide():
     source = (Path(django.__file__).parent / "checks.py").read_text()
     guide = GUIDE.read_text()
-    assert [number for number in re.findall(r'"([EW]\d{3})"', source) if number not in guide and number != "W003"] == []
+    assert [
+        number
+        for number in re.findall(r'"([EW]\d{3})"', source)
+        if number not in guide and number != "W003"
+    ] == []

@@ -1,4 +1,6 @@
-"""Who may see a view: decorators, the mixin, the middleware, and that the two halves of a login end together."""
+"""Who may see a view: decorators, the mixin, the middleware, and that the two halves of
+a login end together.
+"""
 # ruff: noqa: PLC0415 - models can be imported when Django is set up
 
 import asyncio
@@ -23,7 +25,15 @@ def decorators():
     return decorators
 
 
-KINDS = ["/named/64500", "/async/64500", "/class-async/64500", "/constant", "/class-constant", "/found/1", "/class-found/1"]
+KINDS = [
+    "/named/64500",
+    "/async/64500",
+    "/class-async/64500",
+    "/constant",
+    "/class-constant",
+    "/found/1",
+    "/class-found/1",
+]
 
 
 @pytest.mark.parametrize("path", [*KINDS, "/text/64500", "/class/64500"])
@@ -33,7 +43,10 @@ def test_a_network_of_ones_own(visitor, person, path):
     assert visitor.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/named/64511", "/async/64511", "/class-async/64511", "/text/64511", "/class/64511"])
+@pytest.mark.parametrize(
+    "path",
+    ["/named/64511", "/async/64511", "/class-async/64511", "/text/64511", "/class/64511"],
+)
 def test_a_network_of_somebody_elses(visitor, person, path):
     visitor.log_in(person.login)
     answer = visitor.get(path)
@@ -50,7 +63,10 @@ def test_none_of_the_networks_that_a_view_names(visitor, path):
     assert b"ou are not affiliated with" in answer.content
 
 
-@pytest.mark.parametrize("path", ["/found/9", "/class-found/9", "/text/AS64500", "/text/064500", "/text/-1"])
+@pytest.mark.parametrize(
+    "path",
+    ["/found/9", "/class-found/9", "/text/AS64500", "/text/064500", "/text/-1"],
+)
 def test_what_is_no_number_is_nobodys(visitor, person, path):
     visitor.log_in(person.login)
     answer = visitor.get(path)
@@ -99,7 +115,9 @@ def test_changed_rights_are_remembered(visitor, person, pdb):
     pdb.change(person.login, networks={64510: 3})
     assert visitor.get("/fresh").json() == {"asns": [64510]}
     identity = PeeringDBIdentity.objects.get(peeringdb_id=person.id)
-    assert [(network.asn, int(network.perms)) for network in identity.to_user().networks] == [(64510, 3)]
+    assert [(network.asn, int(network.perms)) for network in identity.to_user().networks] == [
+        (64510, 3),
+    ]
 
 
 def test_an_unlinked_account_has_nothing_to_remember(visitor, person, pdb):
@@ -133,9 +151,13 @@ def test_who_is_not_let_in_any_more_is_out_everywhere(visitor, person, pdb):
 
 def test_who_is_out_is_out_on_the_page_that_says_so(configure, make_visitor, person, pdb, tmp_path):
     (tmp_path / "peeringdb_oauth").mkdir()
-    (tmp_path / "peeringdb_oauth" / "failure.html").write_text("{{ user.username|default:'nobody' }}: {{ page.title }}")
+    (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
+        "{{ user.username|default:'nobody' }}: {{ page.title }}",
+    )
     settings = configure()
-    configure(TEMPLATES=[settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}])
+    configure(
+        TEMPLATES=[settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}],
+    )
     for path in ("/checks-itself/64500", "/fresh"):
         visitor = make_visitor()
         visitor.log_in(person.login)
@@ -174,7 +196,9 @@ def test_without_the_middleware_it_ends_where_it_is_asked_for(clocked, make_visi
     from django.conf import settings
     from django.test import override_settings
 
-    with override_settings(MIDDLEWARE=[one for one in settings.MIDDLEWARE if "PeeringDB" not in one]):
+    with override_settings(
+        MIDDLEWARE=[one for one in settings.MIDDLEWARE if "PeeringDB" not in one],
+    ):
         visitor = make_visitor()
         visitor.log_in("member")
         clocked.ahead = 36_010
@@ -183,7 +207,10 @@ def test_without_the_middleware_it_ends_where_it_is_asked_for(clocked, make_visi
         assert visitor.get("/account").status_code == 302
 
 
-@pytest.mark.parametrize("path", ["/me", "/named/64500", "/async/64500", "/class/64500", "/account"])
+@pytest.mark.parametrize(
+    "path",
+    ["/me", "/named/64500", "/async/64500", "/class/64500", "/account"],
+)
 def test_a_disabled_account_is_out_at_once(visitor, path):
     from django.contrib.auth.models import User
 
@@ -211,7 +238,10 @@ def test_a_disabled_account_is_out_without_the_middleware_too(configure, make_vi
 def test_django_logins_of_other_backends_are_none_of_our_business(visitor):
     from django.contrib.auth.models import User
 
-    visitor.client.force_login(User.objects.create(username="local"), backend="django.contrib.auth.backends.ModelBackend")
+    visitor.client.force_login(
+        User.objects.create(username="local"),
+        backend="django.contrib.auth.backends.ModelBackend",
+    )
     assert visitor.get("/account").json() == {"username": "local"}
     assert visitor.get("/me").status_code == 302, "and none of PeeringDB's"
     assert visitor.get("/account").status_code == 200
@@ -277,10 +307,15 @@ def test_a_form_needs_djangos_token(visitor, person):
 
 def test_a_form_that_django_lets_pass_is_not_refused_by_us(visitor, person):
     visitor.log_in(person.login)
-    assert visitor.post("/edit/64500", **{"sec-fetch-site": "same-site"}).content == b"changed AS64500", "a trusted origin, say"
+    assert (
+        visitor.post("/edit/64500", **{"sec-fetch-site": "same-site"}).content == b"changed AS64500"
+    ), "a trusted origin, say"
 
 
-@pytest.mark.parametrize(("site", "status"), [("same-origin", 200), ("cross-site", 403), ("same-site", 403), ("none", 403)])
+@pytest.mark.parametrize(
+    ("site", "status"),
+    [("same-origin", 200), ("cross-site", 403), ("same-site", 403), ("none", 403)],
+)
 def test_what_django_does_not_check_we_do(visitor, person, site, status):
     visitor.log_in(person.login)
     answer = visitor.post("/exempt/64500", token="wrong" * 8, **{"sec-fetch-site": site})
@@ -315,7 +350,9 @@ def test_djangos_async_client(person, pdb):
         answer = await client.get("/login/peeringdb")
         parts = pdb.log_in(person.login, answer["Location"]).removeprefix("http://localhost")
         assert (await client.get(parts)).status_code == 302
-        return [(await client.get(path)).status_code for path in ("/async/64500", "/async/64511", "/me")]
+        return [
+            (await client.get(path)).status_code for path in ("/async/64500", "/async/64511", "/me")
+        ]
 
     assert asyncio.run(log_in_and_look()) == [200, 403, 200]
 
@@ -324,17 +361,32 @@ def test_a_view_without_the_argument_is_found_out_at_once(decorators):
     def view(request, network):
         """Never seen."""
 
-    with pytest.raises(ConfigurationError, match=r"view has no argument 'asn' that an AS number could be in"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"view has no argument 'asn' that an AS number could be in",
+    ):
         decorators.require_asn("asn")(view)
 
 
 def test_an_url_without_the_argument_is_found_out_by_the_first_visitor(visitor):
     visitor.log_in("member")
-    with pytest.raises(ConfigurationError, match="this view's URL has no 'asn' with an AS number in it"):
+    with pytest.raises(
+        ConfigurationError,
+        match="this view's URL has no 'asn' with an AS number in it",
+    ):
         visitor.get("/missing")
 
 
-@pytest.mark.parametrize("arguments", [{"asn": "asn", "perms": 2}, {"asn": 0}, {"asn": []}, {"asn": None}, {"asn": "asn", "mfa": "yes"}])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"asn": "asn", "perms": 2},
+        {"asn": 0},
+        {"asn": []},
+        {"asn": None},
+        {"asn": "asn", "mfa": "yes"},
+    ],
+)
 def test_a_wrong_argument_is_found_out_at_once(decorators, arguments):
     with pytest.raises(ConfigurationError):
         decorators.require_asn(**arguments)
@@ -380,7 +432,11 @@ def test_nothing_is_looked_for_on_behalf_of_strangers(configure, decorators):
     class OneOfOurs(Found):
         asn = (64500,)
 
-    views = [Found.as_view(), OneOfOurs.as_view(), Named.as_view(get_asn=lambda: looked.append("argument"))]
+    views = [
+        Found.as_view(),
+        OneOfOurs.as_view(),
+        Named.as_view(get_asn=lambda: looked.append("argument")),
+    ]
     for view in (*views, decorators.require_asn(looked.append)(lambda _: HttpResponse("open"))):
         request = RequestFactory().get("/x", headers={"Accept": "text/html"})
         request.session, request.user = SessionStore(), AnonymousUser()

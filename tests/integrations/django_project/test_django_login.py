@@ -22,7 +22,9 @@ def application():
 
 @pytest.fixture
 def tokens_of(application):
-    """``tokens_of(visitor)``: access and refresh token of a login, as only the application can read them."""
+    """``tokens_of(visitor)``: access and refresh token of a login, as only the
+    application can read them.
+    """
 
     def tokens_of(visitor):
         sessions = application().flow._sessions
@@ -51,9 +53,16 @@ def state_of(url):
 
 def test_a_login_comes_back_to_the_page_that_was_wanted(visitor):
     answer = visitor.get("/me?x=1&y=%C3%A4")
-    assert (answer.status_code, answer["Location"]) == (302, "/login/peeringdb?next=/me%3Fx%3D1%26y%3D%25C3%25A4")
+    assert (answer.status_code, answer["Location"]) == (
+        302,
+        "/login/peeringdb?next=/me%3Fx%3D1%26y%3D%25C3%25A4",
+    )
     answer = visitor.log_in("member", "?next=/me%3Fx%3D1%26y%3D%25C3%25A4")
-    assert (answer.status_code, answer["Location"], answer["Cache-Control"]) == (302, "/me?x=1&y=%C3%A4", "no-store")
+    assert (answer.status_code, answer["Location"], answer["Cache-Control"]) == (
+        302,
+        "/me?x=1&y=%C3%A4",
+        "no-store",
+    )
     assert visitor.get("/me").json() == {
         "id": 2,
         "name": "Mel Member",
@@ -89,7 +98,9 @@ def test_the_login_can_be_reached_where_every_page_needs_one(configure, make_vis
     assert visitor.get("/me").json()["id"] == 2
     token = visitor.client.cookies["csrftoken"].value
     assert visitor.post("/logout", token=token).status_code == 303
-    assert visitor.post("/logout", token=token).status_code == 303, "once more is not a page that needs a login"
+    assert visitor.post("/logout", token=token).status_code == 303, (
+        "once more is not a page that needs a login"
+    )
 
 
 def test_two_logins_at_a_time(visitor):
@@ -102,7 +113,10 @@ def test_two_logins_at_a_time(visitor):
 
 @pytest.mark.parametrize(
     ("secure", "name", "at"),
-    [(False, "peeringdb-login-", "http://localhost"), (True, "__Host-peeringdb-login-", "https://members.example.net")],
+    [
+        (False, "peeringdb-login-", "http://localhost"),
+        (True, "__Host-peeringdb-login-", "https://members.example.net"),
+    ],
     ids=["http", "https"],
 )
 def test_flags_of_the_cookie_of_a_login(configure, make_visitor, secure, name, at):
@@ -110,7 +124,14 @@ def test_flags_of_the_cookie_of_a_login(configure, make_visitor, secure, name, a
     visitor = make_visitor()
     [cookie] = visitor.client.get("/login/peeringdb", secure=secure).cookies.values()
     assert cookie.key.startswith(name)
-    flags = (cookie["path"], cookie["httponly"], cookie["samesite"], bool(cookie["secure"]), cookie["max-age"], cookie["domain"])
+    flags = (
+        cookie["path"],
+        cookie["httponly"],
+        cookie["samesite"],
+        bool(cookie["secure"]),
+        cookie["max-age"],
+        cookie["domain"],
+    )
     assert flags == ("/", True, "Lax", secure, 600, "")
 
 
@@ -122,7 +143,10 @@ def test_the_cookie_of_a_login_goes_with_its_answer(visitor):
 
 
 def test_a_login_on_https(configure, make_visitor, pdb):
-    configure(REDIRECT_URI="https://members.example.net/login/peeringdb/callback", SESSION_COOKIE_SECURE=True)
+    configure(
+        REDIRECT_URI="https://members.example.net/login/peeringdb/callback",
+        SESSION_COOKIE_SECURE=True,
+    )
     client = make_visitor().client
     at = {"secure": True, "headers": {"host": "members.example.net"}}
     url = client.get("/login/peeringdb", **at)["Location"]
@@ -130,7 +154,11 @@ def test_a_login_on_https(configure, make_visitor, pdb):
     assert parts.netloc == "members.example.net"
     answer = client.get(f"{parts.path}?{parts.query}", **at)
     session = answer.cookies["sessionid"]
-    assert (bool(session["secure"]), bool(session["httponly"]), session["samesite"]) == (True, True, "Lax")
+    assert (bool(session["secure"]), bool(session["httponly"]), session["samesite"]) == (
+        True,
+        True,
+        "Lax",
+    )
     assert client.get("/me", **at).json()["id"] == 2
 
 
@@ -141,9 +169,15 @@ def test_secrets_are_in_no_cookie_and_no_page(configure, make_visitor, tokens_of
     [cookie] = visitor.client.cookies.values()
     *_, verifier, _ = application().flow._pending._open(cookie.value)[:4]
     code = parse_qs(urlsplit(callback).query)["code"][0]
-    answers = [visitor.get(callback), visitor.get("/"), visitor.get("/me"), visitor.get("/edit/64500")]
+    answers = [
+        visitor.get(callback),
+        visitor.get("/"),
+        visitor.get("/me"),
+        visitor.get("/edit/64500"),
+    ]
     shown = "".join(f"{answer.headers} {answer.cookies} {answer.content}" for answer in answers)
-    readable = json.dumps(visitor.session)  # the cookie's content: `visitor.session` decodes it
+    # the cookie's content: `visitor.session` decodes it
+    readable = json.dumps(visitor.session)
     assert visitor.session["peeringdb"]["user"][0] == 2
     secrets = [verifier, code, *tokens_of(visitor), application().client.config.client_secret]
     assert all(len(secret) >= 20 for secret in secrets)
@@ -237,7 +271,10 @@ def test_repeated_parameters_are_seen(visitor):
 
 @pytest.mark.parametrize(
     ("person", "reason"),
-    [("unverified", b"PeeringDB has not verified your account"), ("emailunconf", b"your email address is not confirmed")],
+    [
+        ("unverified", b"PeeringDB has not verified your account"),
+        ("emailunconf", b"your email address is not confirmed"),
+    ],
 )
 def test_who_is_not_verified_reads_why_and_leaves_nothing(visitor, watch, person, reason):
     from django.contrib.auth.models import User
@@ -289,11 +326,20 @@ def test_logout_is_protected_without_djangos_middleware_too(configure, make_visi
     visitor.log_in("member")
     assert visitor.post("/logout", token="wrong" * 8).status_code == 403
     assert visitor.get("/me").status_code == 200
-    assert visitor.post("/logout", token="wrong" * 8, **{"sec-fetch-site": "same-origin"}).status_code == 403, "Django's word counts"
+    assert (
+        visitor.post("/logout", token="wrong" * 8, **{"sec-fetch-site": "same-origin"}).status_code
+        == 403
+    ), "Django's word counts"
 
 
 @pytest.mark.parametrize("path", ["/logout", "/django-logout", "/leave"])
-def test_a_logout_ends_both_halves_and_revokes_the_tokens_once(visitor, tokens_of, assert_dead, watch, path):
+def test_a_logout_ends_both_halves_and_revokes_the_tokens_once(
+    visitor,
+    tokens_of,
+    assert_dead,
+    watch,
+    path,
+):
     visitor.log_in("member")
     tokens = tokens_of(visitor)
     watch.seen.clear()
@@ -306,7 +352,12 @@ def test_a_logout_ends_both_halves_and_revokes_the_tokens_once(visitor, tokens_o
     assert visitor.session == {}
 
 
-def test_a_logout_by_the_projects_own_code_needs_nobodys_token(visitor, tokens_of, assert_dead, watch):
+def test_a_logout_by_the_projects_own_code_needs_nobodys_token(
+    visitor,
+    tokens_of,
+    assert_dead,
+    watch,
+):
     """As in a view that Django's protection does not stand before."""
     from django.contrib import auth
     from django.contrib.auth.models import User
@@ -324,7 +375,11 @@ def test_a_logout_by_the_projects_own_code_needs_nobodys_token(visitor, tokens_o
 def test_a_logout_leads_home_and_not_into_the_next_login(visitor):
     visitor.log_in("member")
     answer = visitor.post("/logout")
-    assert (answer.status_code, answer["Location"], answer["Cache-Control"]) == (303, "/", "no-store")
+    assert (answer.status_code, answer["Location"], answer["Cache-Control"]) == (
+        303,
+        "/",
+        "no-store",
+    )
 
 
 def test_a_logout_leads_to_djangos_logout_redirect_url(configure, make_visitor):
@@ -350,7 +405,10 @@ def test_a_logout_of_somebody_else_asks_nothing_of_us(configure, make_visitor, w
 
     configure(REDIRECT_URI="nonsense")
     visitor = make_visitor()
-    visitor.client.force_login(User.objects.create(username="local"), backend="django.contrib.auth.backends.ModelBackend")
+    visitor.client.force_login(
+        User.objects.create(username="local"),
+        backend="django.contrib.auth.backends.ModelBackend",
+    )
     assert visitor.post("/django-logout").status_code == 302
     assert watch.seen == []
 
@@ -365,12 +423,22 @@ def test_signals_say_who_and_what(visitor, watch):
     for _, sent in watch.seen:
         assert (sent["sender"], sent["user"].id, sent["event"].user.id) == (Event, 1, 1)
     (_, arrived), (_, refused), _ = watch.seen
-    assert (arrived["request"].path, arrived["request"].user.username) == ("/login/peeringdb/callback", "peeringdb-1")
-    assert (refused["event"].asn, refused["event"].reasons) == (64511, ("You are not affiliated with AS64511 at PeeringDB",))
+    assert (arrived["request"].path, arrived["request"].user.username) == (
+        "/login/peeringdb/callback",
+        "peeringdb-1",
+    )
+    assert (refused["event"].asn, refused["event"].reasons) == (
+        64511,
+        ("You are not affiliated with AS64511 at PeeringDB",),
+    )
 
 
 def test_many_networks_are_whole_again_with_every_kind_of_session(configure, make_visitor):
-    for engine in (SIGNED_COOKIES, "django.contrib.sessions.backends.db", "django.contrib.sessions.backends.cache"):
+    for engine in (
+        SIGNED_COOKIES,
+        "django.contrib.sessions.backends.db",
+        "django.contrib.sessions.backends.cache",
+    ):
         configure(SESSION_ENGINE=engine)
         visitor = make_visitor()
         visitor.log_in("manynets")
@@ -382,7 +450,10 @@ def test_long_lists_go_into_the_cache_that_is_named(configure, make_visitor):
     from django.core.cache import caches
 
     locmem = "django.core.cache.backends.locmem.LocMemCache"
-    configure(CACHE="logins", CACHES={name: {"BACKEND": locmem, "LOCATION": name} for name in ("default", "logins")})
+    configure(
+        CACHE="logins",
+        CACHES={name: {"BACKEND": locmem, "LOCATION": name} for name in ("default", "logins")},
+    )
     make_visitor().log_in("manynets")
     assert (len(caches["default"]._cache), len(caches["logins"]._cache)) == (0, 1)
 
@@ -390,7 +461,10 @@ def test_long_lists_go_into_the_cache_that_is_named(configure, make_visitor):
 def test_a_step_up_is_asked_for_once_and_then_told(visitor):
     visitor.log_in("member", second_factor="backup")
     answer = visitor.get("/mfa")
-    assert (answer.status_code, answer["Location"]) == (302, "/login/peeringdb?next=/mfa&prompt=login")
+    assert (answer.status_code, answer["Location"]) == (
+        302,
+        "/login/peeringdb?next=/mfa&prompt=login",
+    )
     visitor.log_in("member", "?next=/mfa&prompt=login", second_factor="backup")
     answer = visitor.get("/mfa")
     assert answer.status_code == 403
@@ -405,16 +479,31 @@ def test_a_login_rule_with_a_second_factor_asks_once_more(configure, make_visito
     visitor.log_in("member")
     answer = visitor.log_in("member", "?next=/me", second_factor="backup")
     assert answer["Location"] == "/login/peeringdb?next=/me&prompt=login"
-    assert visitor.get("/account").status_code == 302, "and until then nobody is logged in, also in Django's eyes"
-    assert visitor.log_in("member", "?next=/me&prompt=login", second_factor="backup").status_code == 403
+    assert visitor.get("/account").status_code == 302, (
+        "and until then nobody is logged in, also in Django's eyes"
+    )
+    assert (
+        visitor.log_in("member", "?next=/me&prompt=login", second_factor="backup").status_code
+        == 403
+    )
 
 
 @pytest.mark.parametrize("person", ["themselves", "somebody else"])
-def test_who_was_logged_in_before_is_not_on_the_page_of_who_is_refused(configure, make_visitor, pdb, person, tmp_path):
+def test_who_was_logged_in_before_is_not_on_the_page_of_who_is_refused(
+    configure,
+    make_visitor,
+    pdb,
+    person,
+    tmp_path,
+):
     (tmp_path / "peeringdb_oauth").mkdir()
-    (tmp_path / "peeringdb_oauth" / "failure.html").write_text("{{ user.username|default:'nobody' }}: {{ page.title }}")
+    (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
+        "{{ user.username|default:'nobody' }}: {{ page.title }}",
+    )
     settings = configure()
-    configure(TEMPLATES=[settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}])
+    configure(
+        TEMPLATES=[settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}],
+    )
     visitor = make_visitor()
     before = pdb.add_person("Once Verified").login
     visitor.log_in(before)
@@ -427,9 +516,13 @@ def test_who_was_logged_in_before_is_not_on_the_page_of_who_is_refused(configure
 
 def test_the_pages_are_the_projects_to_change(configure, make_visitor, tmp_path):
     (tmp_path / "peeringdb_oauth").mkdir()
-    (tmp_path / "peeringdb_oauth" / "failure.html").write_text("{{ page.status }} {{ page.title }} {{ peeringdb.login_url }}")
+    (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
+        "{{ page.status }} {{ page.title }} {{ peeringdb.login_url }}",
+    )
     settings = configure()
-    configure(TEMPLATES=[settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}])
+    configure(
+        TEMPLATES=[settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}],
+    )
     answer = make_visitor().get("/login/peeringdb/callback?state=forged")
     assert answer.content.startswith(b"400 This login was not started here /login/peeringdb?next=/")
 
@@ -451,7 +544,9 @@ def test_a_page_without_our_buttons_does_not_touch_the_session():
 
     from peeringdb_oauth.integrations.django.context_processors import peeringdb
 
-    assert set(peeringdb(RequestFactory().get("/"))) == {"peeringdb"}, "a request without a session, even"
+    assert set(peeringdb(RequestFactory().get("/"))) == {"peeringdb"}, (
+        "a request without a session, even"
+    )
 
 
 def test_below_a_path(configure, make_visitor, pdb):
@@ -460,7 +555,11 @@ def test_below_a_path(configure, make_visitor, pdb):
 
     redirect_uri = "http://localhost/members/login/peeringdb/callback"
     application = pdb.register(redirect_uri)
-    configure(REDIRECT_URI=redirect_uri, CLIENT_ID=application.client_id, CLIENT_SECRET=application.client_secret)
+    configure(
+        REDIRECT_URI=redirect_uri,
+        CLIENT_ID=application.client_id,
+        CLIENT_SECRET=application.client_secret,
+    )
     prefix = get_script_prefix()
     set_script_prefix("/members/")  # as the server does
     visitor = make_visitor(SCRIPT_NAME="/members")

@@ -34,8 +34,19 @@ def identity(models):
     from django.contrib.auth.models import User
 
     account = User.objects.create(username="ada")
-    identity = models.PeeringDBIdentity.objects.create(account=account, peeringdb_id=7, name="Ada Admin", email="ada@example.net")
-    identity.networks.create(network_id=1, asn=64500, name="Example Net One", perms=3, manage_peering_sessions=None)
+    identity = models.PeeringDBIdentity.objects.create(
+        account=account,
+        peeringdb_id=7,
+        name="Ada Admin",
+        email="ada@example.net",
+    )
+    identity.networks.create(
+        network_id=1,
+        asn=64500,
+        name="Example Net One",
+        perms=3,
+        manage_peering_sessions=None,
+    )
     return identity
 
 
@@ -43,7 +54,13 @@ def test_there_is_no_migration_missing(configure):
     from django.core.management import call_command
 
     configure()
-    call_command("makemigrations", "peeringdb_oauth", check=True, dry_run=True, stdout=io.StringIO())
+    call_command(
+        "makemigrations",
+        "peeringdb_oauth",
+        check=True,
+        dry_run=True,
+        stdout=io.StringIO(),
+    )
 
 
 def test_migrations_are_where_the_models_are():
@@ -58,21 +75,29 @@ def test_migrations_are_where_the_models_are():
 
 
 def test_the_tables_do_not_depend_on_the_projects_choices(models):
-    assert [type(model._meta.pk).__name__ for model in (models.PeeringDBIdentity, models.PeeringDBNetwork)] == ["BigAutoField"] * 2
+    assert [
+        type(model._meta.pk).__name__
+        for model in (models.PeeringDBIdentity, models.PeeringDBNetwork)
+    ] == ["BigAutoField"] * 2
 
 
 def test_templates_are_those_of_the_framework_free_flow():
     from django.template.loader import get_template
 
     for name in ("failure.html", "login_button.html", "logout_button.html", "style.html"):
-        assert Path(get_template(f"peeringdb_oauth/{name}").origin.name) == TEMPLATES / "peeringdb_oauth" / name
+        assert (
+            Path(get_template(f"peeringdb_oauth/{name}").origin.name)
+            == TEMPLATES / "peeringdb_oauth" / name
+        )
 
 
 def test_there_are_no_static_files_and_commands_by_accident():
     from django.apps import apps
 
     path = Path(apps.get_app_config("peeringdb_oauth").path)
-    assert sorted(item.name for item in path.iterdir() if item.is_dir() and item.name != "__pycache__") == ["templates"]
+    assert sorted(
+        item.name for item in path.iterdir() if item.is_dir() and item.name != "__pycache__"
+    ) == ["templates"]
 
 
 def test_a_network_is_there_once(identity):
@@ -99,7 +124,11 @@ def test_an_identity_goes_with_its_account(identity, models):
 
 
 def test_names_for_people(identity, models):
-    assert [str(identity), str(models.PeeringDBIdentity(peeringdb_id=8)), str(identity.networks.get())] == [
+    assert [
+        str(identity),
+        str(models.PeeringDBIdentity(peeringdb_id=8)),
+        str(identity.networks.get()),
+    ] == [
         "Ada Admin (7)",
         "PeeringDB user (8)",
         "AS64500 Example Net One",
@@ -119,7 +148,15 @@ def test_the_admin_shows_what_peeringdb_says_and_changes_none_of_it(admin, ident
     page = admin.get(url).content.decode()
     assert "Example Net One" in page
     assert [
-        name for name in ("peeringdb_id", "email", "verified_user", "networks-0-perms", "networks-0-DELETE") if f'name="{name}"' in page
+        name
+        for name in (
+            "peeringdb_id",
+            "email",
+            "verified_user",
+            "networks-0-perms",
+            "networks-0-DELETE",
+        )
+        if f'name="{name}"' in page
     ] == []
     form = {"account": identity.account.pk, "name": "Eve", "peeringdb_id": 9} | _inline(networks=0)
     assert admin.post(url, form).status_code == 302
@@ -133,9 +170,18 @@ def test_the_admin_links_and_unlinks_an_account(admin, identity, models):
     account = User.objects.create(username="bob")
     url = "/admin/peeringdb_oauth/peeringdbidentity/"
     assert b'name="peeringdb_id"' in admin.get(f"{url}add/").content
-    assert admin.post(f"{url}add/", {"account": account.pk, "peeringdb_id": 8} | _inline(networks=0)).status_code == 302
+    assert (
+        admin.post(
+            f"{url}add/",
+            {"account": account.pk, "peeringdb_id": 8} | _inline(networks=0),
+        ).status_code
+        == 302
+    )
     assert account.peeringdb_identity.peeringdb_id == 8
-    assert admin.post(f"{url}{account.peeringdb_identity.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert (
+        admin.post(f"{url}{account.peeringdb_identity.pk}/delete/", {"post": "yes"}).status_code
+        == 302
+    )
     assert models.PeeringDBIdentity.objects.get() == identity
 
 

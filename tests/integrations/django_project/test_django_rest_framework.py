@@ -19,7 +19,9 @@ def api(configure):
 
     def api(token=None, scheme="Bearer"):
         client = APIClient(SERVER_NAME="localhost")
-        client.credentials(**({"HTTP_AUTHORIZATION": f"{scheme} {token}"} if token is not None else {}))
+        client.credentials(
+            **({"HTTP_AUTHORIZATION": f"{scheme} {token}"} if token is not None else {}),
+        )
         return client
 
     return api
@@ -27,7 +29,9 @@ def api(configure):
 
 @pytest.fixture
 def login(configured, pdb):
-    """``login("member", scope=...)``: tokens of this application, which the person got in another of its programs."""
+    """``login("member", scope=...)``: tokens of this application, which the person got
+    in another of its programs.
+    """
 
     def login(person, **changes):
         settings = {name.lower(): value for name, value in configured().items()}
@@ -107,14 +111,21 @@ def test_a_disabled_account_is_a_403(api, access_token, visitor):
     visitor.log_in("member")
     User.objects.update(is_active=False)
     answer = api(access_token("member")).get("/api/me")
-    assert (answer.status_code, answer.json()["detail"]) == (403, "your account at this site is disabled: ask the people who run it")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        403,
+        "your account at this site is disabled: ask the people who run it",
+    )
 
 
 def test_an_outage_is_a_503_that_says_when(api, access_token, pdb):
     token = access_token("member")
     pdb.fault("error_500", times=1)
     answer = api(token).get("/api/me")
-    assert (answer.status_code, answer["Retry-After"], answer.json()) == (503, "30", {"detail": "PeeringDB cannot be asked now"})
+    assert (answer.status_code, answer["Retry-After"], answer.json()) == (
+        503,
+        "30",
+        {"detail": "PeeringDB cannot be asked now"},
+    )
 
 
 def test_a_flood_is_a_503_that_says_when(api):
@@ -125,7 +136,9 @@ def test_a_flood_is_a_503_that_says_when(api):
 
 def test_a_right_on_the_network(api, access_token):
     assert api(access_token("orgadmin")).get("/api/networks/64500").json() == {"asn": 64500}
-    assert api(access_token("orgadmin")).post("/api/networks/64500").json() == {"asn": 64500}, "a token needs no other protection"
+    assert api(access_token("orgadmin")).post("/api/networks/64500").json() == {"asn": 64500}, (
+        "a token needs no other protection"
+    )
     answer = api(access_token("member")).get("/api/networks/64500")
     assert answer.status_code == 403
     assert answer.json()["reasons"] == ["AS64500: you may read this network but not update it"]
@@ -147,14 +160,19 @@ def test_a_login_of_the_browser_opens_it_too(visitor):
     visitor.log_in("orgadmin")
     assert visitor.get("/api/networks/64500", accept="application/json").json() == {"asn": 64500}
     assert visitor.get("/api/networks/64511", accept="application/json").status_code == 403
-    assert visitor.get("/api/constant", accept="application/json").status_code == 401, "which has no such way to authenticate"
+    assert visitor.get("/api/constant", accept="application/json").status_code == 401, (
+        "which has no such way to authenticate"
+    )
     assert visitor.get("/me").status_code == 200, "and ends no login"
 
 
 def test_a_login_of_the_browser_that_is_none_of_peeringdbs(visitor):
     from django.contrib.auth.models import User
 
-    visitor.client.force_login(User.objects.create(username="local"), backend="django.contrib.auth.backends.ModelBackend")
+    visitor.client.force_login(
+        User.objects.create(username="local"),
+        backend="django.contrib.auth.backends.ModelBackend",
+    )
     answer = visitor.get("/api/networks/64500", accept="application/json")
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="PeeringDB"')
     assert answer.json()["detail"] == answer.json()["title"] == "You are not logged in"
@@ -182,7 +200,14 @@ def test_without_drfs_protection_a_form_needs_ours(visitor):
     visitor.log_in("member")
     refused = visitor.post("/api/exempt", accept="application/json")
     assert (refused.status_code, refused.json()["title"]) == (403, "This form cannot be accepted")
-    assert visitor.post("/api/exempt", accept="application/json", **{"sec-fetch-site": "same-origin"}).status_code == 200
+    assert (
+        visitor.post(
+            "/api/exempt",
+            accept="application/json",
+            **{"sec-fetch-site": "same-origin"},
+        ).status_code
+        == 200
+    )
 
 
 def test_an_outage_says_when_to_the_browser_too(visitor, pdb):
@@ -196,7 +221,10 @@ def test_an_outage_says_when_to_the_browser_too(visitor, pdb):
 def test_somebody_elses_token_does_not_open_what_a_cookie_beside_it_would(visitor):
     visitor.log_in("member")
     answer = visitor.get("/api/foreign", accept="application/json")
-    assert (answer.status_code, answer.json()["detail"]) == (403, "PeeringDB does not vouch for this request")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        403,
+        "PeeringDB does not vouch for this request",
+    )
 
 
 def test_where_the_view_knows_the_network(visitor):
@@ -218,8 +246,12 @@ def test_rights_are_asked_for_at_that_moment(api, access_token, pdb):
     client = api(access_token(person.login))
     assert client.get("/api/now").json() == [64500]
     pdb.change(person.login, networks={64500: 15, 64501: 1})
-    assert client.get("/api/constant").status_code == 200, "where PeeringDB's word counts for longer"
-    assert client.get("/api/now").json() == [64500, 64501], "and the view knows no more than the permission"
+    assert client.get("/api/constant").status_code == 200, (
+        "where PeeringDB's word counts for longer"
+    )
+    assert client.get("/api/now").json() == [64500, 64501], (
+        "and the view knows no more than the permission"
+    )
     pdb.change(person.login, networks={})
     assert client.get("/api/now").status_code == 403
 
@@ -245,7 +277,10 @@ def test_what_another_way_to_authenticate_vouches_for_is_not_peeringdbs_word(api
     """Be it a user of PeeringDB's; nor does PeeringDB see what such a caller sent."""
     for scheme in ("Bearer", "Api-Key"):
         answer = api(access_token("member"), scheme).get("/api/look-alike")
-        assert (answer.status_code, answer.json()["detail"]) == (403, "PeeringDB does not vouch for this request")
+        assert (answer.status_code, answer.json()["detail"]) == (
+            403,
+            "PeeringDB does not vouch for this request",
+        )
 
 
 def test_nothing_is_looked_for_on_behalf_of_strangers(api, visitor):
@@ -253,7 +288,10 @@ def test_nothing_is_looked_for_on_behalf_of_strangers(api, visitor):
     from members_area.api import looked_for
 
     looked_for.clear()
-    visitor.client.force_login(User.objects.create(username="local"), backend="django.contrib.auth.backends.ModelBackend")
+    visitor.client.force_login(
+        User.objects.create(username="local"),
+        backend="django.contrib.auth.backends.ModelBackend",
+    )
     for path in ("/api/found/1", "/api/found-ours/1"):
         assert visitor.get(path, accept="application/json").status_code == 403
         assert api().get(path).status_code == 403
@@ -265,7 +303,10 @@ def test_a_function_that_finds_no_network_refuses_the_token(api, access_token):
     from rest_framework.exceptions import PermissionDenied
     from rest_framework.request import Request
 
-    from peeringdb_oauth.integrations.django.rest_framework import PeeringDBAuthentication, RequireASN
+    from peeringdb_oauth.integrations.django.rest_framework import (
+        PeeringDBAuthentication,
+        RequireASN,
+    )
 
     api()
     found = []
@@ -278,7 +319,10 @@ def test_a_function_that_finds_no_network_refuses_the_token(api, access_token):
             return super().get_asn(request, view)
 
     headers = {"Authorization": f"Bearer {access_token('member')}"}
-    request = Request(RequestFactory().get("/x", headers=headers), authenticators=[PeeringDBAuthentication()])
+    request = Request(
+        RequestFactory().get("/x", headers=headers),
+        authenticators=[PeeringDBAuthentication()],
+    )
     for permission in (Found(), Same()):
         with pytest.raises(PermissionDenied, match="not an AS number"):
             permission.has_permission(request, SimpleNamespace(kwargs={}))

@@ -1,4 +1,7 @@
-"""The setting `PEERINGDB_OAUTH`, and what Django's system checks say about it and what stands beside it."""
+"""The setting `PEERINGDB_OAUTH`, and what Django's system checks say about it and what
+stands beside it.
+"""
+
 # ruff: noqa: PLC0415 - models can be imported when Django is set up
 
 import io
@@ -55,7 +58,9 @@ def messages():
 
 @pytest.fixture
 def problems(override, application):
-    """``problems({"RULE": ...})``: what is wrong with settings that are good but for that."""
+    """``problems({"RULE": ...})``: what is wrong with settings that are good but for
+    that.
+    """
 
     def problems(changes):
         override(PEERINGDB_OAUTH=GOOD | changes)
@@ -99,7 +104,15 @@ def test_the_rule_that_is_no_setting_asks_for_what_is_verified(override, applica
 
 
 @pytest.mark.parametrize(
-    "setting", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "CACHES", "ROOT_URLCONF", "LOGIN_REDIRECT_URL", "PEERINGDB_OAUTH"]
+    "setting",
+    [
+        "SECRET_KEY",
+        "SECRET_KEY_FALLBACKS",
+        "CACHES",
+        "ROOT_URLCONF",
+        "LOGIN_REDIRECT_URL",
+        "PEERINGDB_OAUTH",
+    ],
 )
 def test_a_test_that_overrides_a_setting_gets_what_it_set(override, application, setting):
     from django.conf import settings
@@ -140,7 +153,11 @@ def test_a_client_of_ones_own(override, application, monkeypatch, given):
 
     with Client(ClientConfig(**{name.lower(): value for name, value in GOOD.items()})) as client:
         monkeypatch.setattr(hooks, "client", client, raising=False)
-        override(PEERINGDB_OAUTH={"CLIENT": client if given == "itself" else "members_area.hooks.client"})
+        override(
+            PEERINGDB_OAUTH={
+                "CLIENT": client if given == "itself" else "members_area.hooks.client"
+            },
+        )
         assert application().client is client
 
 
@@ -155,7 +172,14 @@ def test_secrets_can_be_changed(override, application):
 
 
 def test_every_problem_is_told_at_once_by_the_settings_name(problems):
-    wrong = {"CLIENT_ID": "", "REDIRECT_URI": "http://members.example.net/", "TIMEOUT": 0, "RULE": "strict", "CLIENT_SECRETS": "x", "x": 1}
+    wrong = {
+        "CLIENT_ID": "",
+        "REDIRECT_URI": "http://members.example.net/",
+        "TIMEOUT": 0,
+        "RULE": "strict",
+        "CLIENT_SECRETS": "x",
+        "x": 1,
+    }
     starts = [problem.partition(":")[0] for problem in problems(wrong)]
     assert sorted(starts) == [
         "PEERINGDB_OAUTH",
@@ -170,21 +194,42 @@ def test_every_problem_is_told_at_once_by_the_settings_name(problems):
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"CLIENT_SECRETS": "x"}, "PEERINGDB_OAUTH: has a setting 'CLIENT_SECRETS' that does not exist; did you mean CLIENT_SECRET?"),
-        ({"client_id": "x"}, "PEERINGDB_OAUTH: has a setting 'client_id' that does not exist; did you mean CLIENT_ID?"),
+        (
+            {"CLIENT_SECRETS": "x"},
+            (
+                "PEERINGDB_OAUTH: has a setting 'CLIENT_SECRETS' that does not exist; did you mean"
+                " CLIENT_SECRET?"
+            ),
+        ),
+        (
+            {"client_id": "x"},
+            (
+                "PEERINGDB_OAUTH: has a setting 'client_id' that does not exist; did you mean"
+                " CLIENT_ID?"
+            ),
+        ),
         ({7: "x"}, "PEERINGDB_OAUTH: has a setting 7 that does not exist"),
         ({"RULE": None}, 'PEERINGDB_OAUTH["RULE"]: must be an AccessRule'),
         ({"CREATE_USERS": 0}, 'PEERINGDB_OAUTH["CREATE_USERS"]: must be True or False'),
         ({"LINK_BY_EMAIL": "no"}, 'PEERINGDB_OAUTH["LINK_BY_EMAIL"]: must be True or False'),
         ({"CACHE": "elsewhere"}, 'PEERINGDB_OAUTH["CACHE"]: must be a name in CACHES'),
-        ({"ON_LOGIN": "members_area.hooks.nothing"}, 'PEERINGDB_OAUTH["ON_LOGIN"]: Module "members_area.hooks" does not define'),
-        ({"ON_LOGIN": "members_area.hooks.calls"}, 'PEERINGDB_OAUTH["ON_LOGIN"]: must be the dotted path of a function'),
+        (
+            {"ON_LOGIN": "members_area.hooks.nothing"},
+            'PEERINGDB_OAUTH["ON_LOGIN"]: Module "members_area.hooks" does not define',
+        ),
+        (
+            {"ON_LOGIN": "members_area.hooks.calls"},
+            'PEERINGDB_OAUTH["ON_LOGIN"]: must be the dotted path of a function',
+        ),
         (
             {"ON_LOGIN": "members_area.hooks.asynchronous"},
             'PEERINGDB_OAUTH["ON_LOGIN"]: must not be async',
         ),
         ({"CLIENT": "members_area.hooks.calls"}, 'PEERINGDB_OAUTH["CLIENT"]: must be a Client'),
-        ({"CLIENT": "members_area.nothing.client"}, "PEERINGDB_OAUTH[\"CLIENT\"]: No module named 'members_area.nothing'"),
+        (
+            {"CLIENT": "members_area.nothing.client"},
+            "PEERINGDB_OAUTH[\"CLIENT\"]: No module named 'members_area.nothing'",
+        ),
         (
             {"REDIRECT_URI": "https://members.example.net/elsewhere"},
             'PEERINGDB_OAUTH["REDIRECT_URI"]: must end in /login/peeringdb/callback',
@@ -199,7 +244,10 @@ def test_each_problem_says_what_to_do(problems, changes, problem):
 def test_a_client_of_ones_own_leaves_nothing_to_configure(problems):
     [first, second] = problems({"CLIENT": "members_area.hooks.calls"})
     assert first == 'PEERINGDB_OAUTH["CLIENT"]: must be a Client, or the dotted path of one'
-    assert second == 'PEERINGDB_OAUTH["CLIENT"]: has its own configuration, so remove CLIENT_ID, REDIRECT_URI, CLIENT_SECRET'
+    assert (
+        second == 'PEERINGDB_OAUTH["CLIENT"]: has its own configuration, so remove CLIENT_ID,'
+        " REDIRECT_URI, CLIENT_SECRET"
+    )
 
 
 def test_problems_of_the_environment_have_its_names(override, application, monkeypatch):
@@ -216,7 +264,11 @@ def test_problems_of_the_environment_have_its_names(override, application, monke
 def test_problems_of_an_ini_file_have_its_names(override, application):
     override(PEERINGDB_OAUTH={})
     with pytest.raises(
-        ConfigurationError, match=r"client_id \(oauth_client_key in /etc/peeringdb_oauth.ini or PEERINGDB_OAUTH_CLIENT_ID\)"
+        ConfigurationError,
+        match=(
+            r"client_id \(oauth_client_key in /etc/peeringdb_oauth.ini or"
+            r" PEERINGDB_OAUTH_CLIENT_ID\)"
+        ),
     ):
         application()
 
@@ -233,7 +285,10 @@ def test_the_urls_must_be_there(override, application):
         application()
 
 
-@pytest.mark.parametrize("home", ["https://elsewhere.example.net/", "//elsewhere.example.net/", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "home",
+    ["https://elsewhere.example.net/", "//elsewhere.example.net/", "javascript:alert(1)"],
+)
 def test_the_home_must_be_a_page_of_the_site(override, application, home):
     override(PEERINGDB_OAUTH=GOOD, LOGIN_REDIRECT_URL=home)
     with pytest.raises(ConfigurationError, match="LOGIN_REDIRECT_URL: must be a page of this site"):
@@ -242,7 +297,10 @@ def test_the_home_must_be_a_page_of_the_site(override, application, home):
 
 def test_a_secret_key_must_be_one(override, application):
     override(PEERINGDB_OAUTH=GOOD, SECRET_KEY="short")
-    with pytest.raises(ConfigurationError, match="the secret key of the sessions is missing or has fewer than 16 characters"):
+    with pytest.raises(
+        ConfigurationError,
+        match="the secret key of the sessions is missing or has fewer than 16 characters",
+    ):
         application()
 
 
@@ -265,7 +323,10 @@ def test_where_nothing_is_set_at_all_other_commands_go_on(override, messages, mo
     override(PEERINGDB_OAUTH={"RULE": AccessRule()})
     found = messages()
     assert list(found) == ["W008"]
-    assert [message.msg.partition(" ")[0] for message in found["W008"]] == ["client_id", "redirect_uri"]
+    assert [message.msg.partition(" ")[0] for message in found["W008"]] == [
+        "client_id",
+        "redirect_uri",
+    ]
     monkeypatch.setenv("PEERINGDB_OAUTH_CLIENT_ID", "members-area")
     assert list(messages()) == ["E001"]
 
@@ -276,13 +337,19 @@ def test_a_wrong_client_of_ones_own_is_an_error(override, messages):
 
 
 def _without(setting, word):
-    return lambda settings: {setting: [one for one in getattr(settings, setting) if word not in one]}
+    return lambda settings: {
+        setting: [one for one in getattr(settings, setting) if word not in one],
+    }
 
 
 @pytest.mark.parametrize(
     ("number", "change", "message"),
     [
-        ("E002", _without("AUTHENTICATION_BACKENDS", "peeringdb"), "AUTHENTICATION_BACKENDS: nobody is let in"),
+        (
+            "E002",
+            _without("AUTHENTICATION_BACKENDS", "peeringdb"),
+            "AUTHENTICATION_BACKENDS: nobody is let in",
+        ),
         ("E003", _without("MIDDLEWARE", "SessionMiddleware"), "MIDDLEWARE: a login needs"),
         ("E003", _without("MIDDLEWARE", "AuthenticationMiddleware"), "MIDDLEWARE: a login needs"),
         (
@@ -290,14 +357,26 @@ def _without(setting, word):
             lambda settings: {"TEMPLATES": [settings.TEMPLATES[0] | {"APP_DIRS": False}]},
             "TEMPLATES: the pages of the login are not",
         ),
-        ("W001", _without("MIDDLEWARE", "PeeringDBMiddleware"), "MIDDLEWARE: Django's login goes on"),
+        (
+            "W001",
+            _without("MIDDLEWARE", "PeeringDBMiddleware"),
+            "MIDDLEWARE: Django's login goes on",
+        ),
         ("W002", lambda _: {"SESSION_COOKIE_SECURE": False}, "SESSION_COOKIE_SECURE"),
         ("W003", lambda _: {"SESSION_COOKIE_HTTPONLY": False}, "SESSION_COOKIE_HTTPONLY"),
         ("W004", lambda _: {"SESSION_COOKIE_SAMESITE": "Strict"}, "SESSION_COOKIE_SAMESITE"),
         ("W004", lambda _: {"SESSION_COOKIE_SAMESITE": "None"}, "SESSION_COOKIE_SAMESITE"),
         ("W004", lambda _: {"SESSION_COOKIE_SAMESITE": False}, "SESSION_COOKIE_SAMESITE"),
-        ("W005", lambda _: {"SESSION_SERIALIZER": "members_area.PickleSerializer"}, "SESSION_SERIALIZER"),
-        ("W006", lambda _: {"SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies"}, "SESSION_ENGINE"),
+        (
+            "W005",
+            lambda _: {"SESSION_SERIALIZER": "members_area.PickleSerializer"},
+            "SESSION_SERIALIZER",
+        ),
+        (
+            "W006",
+            lambda _: {"SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies"},
+            "SESSION_ENGINE",
+        ),
     ],
 )
 def test_the_checks_name_what_is_wrong_beside_it(override, messages, number, change, message):
@@ -314,17 +393,31 @@ def test_the_checks_name_what_is_wrong_beside_it(override, messages, number, cha
 def test_a_middleware_may_be_a_function_or_a_subclass(override, messages):
     from django.conf import settings
 
-    replaced = [one.replace("django.contrib.sessions.middleware", "members_area.middleware") for one in settings.MIDDLEWARE]
-    override(PEERINGDB_OAUTH=GOOD, SESSION_COOKIE_SECURE=True, MIDDLEWARE=[*replaced, "members_area.middleware.function"])
+    replaced = [
+        one.replace("django.contrib.sessions.middleware", "members_area.middleware")
+        for one in settings.MIDDLEWARE
+    ]
+    override(
+        PEERINGDB_OAUTH=GOOD,
+        SESSION_COOKIE_SECURE=True,
+        MIDDLEWARE=[*replaced, "members_area.middleware.function"],
+    )
     assert messages() == {}
 
 
 def test_a_backend_may_be_a_subclass(override, messages):
-    override(PEERINGDB_OAUTH=GOOD, SESSION_COOKIE_SECURE=True, AUTHENTICATION_BACKENDS=["members_area.hooks.ByName"])
+    override(
+        PEERINGDB_OAUTH=GOOD,
+        SESSION_COOKIE_SECURE=True,
+        AUTHENTICATION_BACKENDS=["members_area.hooks.ByName"],
+    )
     assert messages() == {}
 
 
-LOOPBACK = GOOD | {"REDIRECT_URI": "http://localhost:8000/login/peeringdb/callback", "ALLOW_HTTP": True}
+LOOPBACK = GOOD | {
+    "REDIRECT_URI": "http://localhost:8000/login/peeringdb/callback",
+    "ALLOW_HTTP": True,
+}
 
 
 def test_on_loopback_a_cookie_needs_no_https(override, messages):
@@ -343,5 +436,8 @@ def test_the_check_command_shows_them(override):
     from django.core.management import CommandError, call_command
 
     override(PEERINGDB_OAUTH={"CLIENT_ID": "x"})
-    with pytest.raises(CommandError, match=r'\(peeringdb_oauth.E001\) PEERINGDB_OAUTH\["REDIRECT_URI"\]: missing or empty'):
+    with pytest.raises(
+        CommandError,
+        match=r'\(peeringdb_oauth.E001\) PEERINGDB_OAUTH\["REDIRECT_URI"\]: missing or empty',
+    ):
         call_command("check", stdout=io.StringIO(), stderr=io.StringIO())

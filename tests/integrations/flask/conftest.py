@@ -12,7 +12,14 @@ from flask import Flask, render_template
 from flask.sessions import SecureCookieSessionInterface
 
 from peeringdb_oauth import Client, ClientConfig, Permission
-from peeringdb_oauth.integrations.flask import PeeringDB, current_user, logged_in, logged_out, login_refused, rights_changed
+from peeringdb_oauth.integrations.flask import (
+    PeeringDB,
+    current_user,
+    logged_in,
+    logged_out,
+    login_refused,
+    rights_changed,
+)
 from peeringdb_oauth.sandbox import Sandbox
 
 PORTAL = "https://portal.example.net"
@@ -66,7 +73,12 @@ class Browser:
 
     def request(self, path, *, accept="text/html", headers=None, **arguments):
         path = path.removeprefix(self.portal.base_url)
-        return self.client.open(path, headers={"Accept": accept} | (headers or {}), base_url=self.portal.base_url, **arguments)
+        return self.client.open(
+            path,
+            headers={"Accept": accept} | (headers or {}),
+            base_url=self.portal.base_url,
+            **arguments,
+        )
 
     def start(self, path="/login/peeringdb?next=/me"):
         """Where PeeringDB is asked to log somebody in."""
@@ -91,7 +103,10 @@ class Browser:
 
     def session(self):
         """What is in the session's cookie, as anybody can read it."""
-        cookie = self.client.get_cookie("session", domain=urlsplit(self.portal.base_url).hostname).value
+        cookie = self.client.get_cookie(
+            "session",
+            domain=urlsplit(self.portal.base_url).hostname,
+        ).value
         return SecureCookieSessionInterface().get_signing_serializer(self.portal.app).loads(cookie)
 
     def tokens(self):
@@ -101,9 +116,15 @@ class Browser:
 
     @staticmethod
     def failure(answer):
-        """What a page says that does not give what was wanted: its heading and its reasons, as the reader sees them."""
+        """What a page says that does not give what was wanted: its heading and its
+        reasons, as the reader sees them.
+        """
         heading = re.search("<h1>(.*?)</h1>", answer.text)[1]
-        return answer.status_code, unescape(heading), [unescape(reason) for reason in re.findall("<li>(.*?)</li>", answer.text)]
+        return (
+            answer.status_code,
+            unescape(heading),
+            [unescape(reason) for reason in re.findall("<li>(.*?)</li>", answer.text)],
+        )
 
 
 @pytest.fixture
@@ -115,7 +136,9 @@ def clock(clock):
 
 @pytest.fixture
 def make_client(sandbox, clock):
-    """``make_client(redirect_uri)``: of an application at the sandbox; closed with the test."""
+    """``make_client(redirect_uri)``: of an application at the sandbox; closed with the
+    test.
+    """
     clients = []
 
     def make(redirect_uri=PORTAL + CALLBACK, **changes):
@@ -141,11 +164,23 @@ def make_portal(sandbox, make_client):
     """``make_portal(rule=..., store=...)``: an application with a few pages of its own."""
     disconnect = []
 
-    def make(*, set_up=lambda _: None, base_url=PORTAL, secret_key=SECRET, path=CALLBACK, scope=None, **arguments):
+    def make(
+        *,
+        set_up=lambda _: None,
+        base_url=PORTAL,
+        secret_key=SECRET,
+        path=CALLBACK,
+        scope=None,
+        **arguments,
+    ):
         app = Flask("portal")
         app.secret_key = secret_key
         set_up(app)
-        pdb = PeeringDB(app, client=make_client(base_url + path, **({"scope": scope} if scope else {})), **arguments)
+        pdb = PeeringDB(
+            app,
+            client=make_client(base_url + path, **({"scope": scope} if scope else {})),
+            **arguments,
+        )
         add_pages(app, pdb)
         portal = Portal(app, pdb, sandbox, base_url)
         for signal in (logged_in, login_refused, logged_out, rights_changed):

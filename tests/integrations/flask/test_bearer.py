@@ -29,7 +29,9 @@ def portal(make_portal):
 
 @pytest.fixture
 def call(browser):
-    """``call(path, person)``: a program asks with that person's access token; or with ``authorization``, as it is."""
+    """``call(path, person)``: a program asks with that person's access token; or with
+    ``authorization``, as it is.
+    """
 
     def call(path, person=None, *, authorization=None):
         if person is not None:
@@ -37,7 +39,11 @@ def call(browser):
             call.tokens = browser.tokens()
             authorization = f"Bearer {call.tokens[0]}"
             browser.client.delete_cookie("session", domain="portal.example.net")
-        return browser.get(path, accept="*/*", headers={"Authorization": authorization} if authorization else {})
+        return browser.get(
+            path,
+            accept="*/*",
+            headers={"Authorization": authorization} if authorization else {},
+        )
 
     return call
 
@@ -53,7 +59,11 @@ def test_scheme_may_be_written_in_small_letters(call, browser):
 
 
 def test_rights_are_asked_for_at_that_moment(portal, call, sandbox):
-    portal.app.add_url_rule("/api/now", "now", portal.pdb.bearer(asn=64500, max_age=0)(lambda: "now"))
+    portal.app.add_url_rule(
+        "/api/now",
+        "now",
+        portal.pdb.bearer(asn=64500, max_age=0)(lambda: "now"),
+    )
     portal.app.add_url_rule("/api/lately", "lately", portal.pdb.bearer(asn=64500)(lambda: "lately"))
     assert call("/api/now", "tobedisabled").status_code == 200
     sandbox.change("tobedisabled", networks={})
@@ -72,27 +82,44 @@ def test_id_token_opens_the_view(make_portal):
         return current_user.name
 
     request = portal.client.authorization_request()
-    id_token = portal.client.log_in(request, portal.sandbox.log_in("orgadmin", request.url)).token.id_token
-    assert portal.browser().get("/api/as64500", headers={"Authorization": f"Bearer {id_token}"}).text == "Ada Admin"
+    id_token = portal.client.log_in(
+        request,
+        portal.sandbox.log_in("orgadmin", request.url),
+    ).token.id_token
+    assert (
+        portal.browser().get("/api/as64500", headers={"Authorization": f"Bearer {id_token}"}).text
+        == "Ada Admin"
+    )
 
 
 def test_token_of_somebody_who_may_not_is_told_why(call):
     answer = call("/api/as64500", "member")
-    assert (answer.status_code, answer.json) == (403, {"reasons": ["AS64500: you may read this network but not update it"]})
+    assert (answer.status_code, answer.json) == (
+        403,
+        {"reasons": ["AS64500: you may read this network but not update it"]},
+    )
     assert "WWW-Authenticate" not in answer.headers
 
 
 @pytest.mark.parametrize("authorization", [None, "Basic eDp5", "Bearer", "Bearer a=b"])
 def test_no_token_is_asked_for(call, authorization):
     answer = call("/api/as64500", authorization=authorization)
-    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="PeeringDB"')
-    assert (answer.json, answer.headers["Cache-Control"]) == ({"reasons": ["No token was sent"]}, "no-store")
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (
+        401,
+        'Bearer realm="PeeringDB"',
+    )
+    assert (answer.json, answer.headers["Cache-Control"]) == (
+        {"reasons": ["No token was sent"]},
+        "no-store",
+    )
 
 
 def test_made_up_token_is_refused(call):
     answer = call("/api/as64500", authorization="Bearer made-up")
     assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="PeeringDB", error="invalid_token", error_description="')
+    assert answer.headers["WWW-Authenticate"].startswith(
+        'Bearer realm="PeeringDB", error="invalid_token", error_description="',
+    )
 
 
 def test_session_of_a_browser_opens_no_api(browser):
@@ -105,7 +132,10 @@ def test_token_counts_in_the_api_whoever_is_logged_in(portal, browser):
     other.log_in("orgadmin")
     token, _ = other.tokens()
     browser.log_in("member")
-    assert browser.get("/api/as64500", headers={"Authorization": f"Bearer {token}"}).json["user"] == "Ada Admin"
+    assert (
+        browser.get("/api/as64500", headers={"Authorization": f"Bearer {token}"}).json["user"]
+        == "Ada Admin"
+    )
 
 
 def test_token_without_the_scope_that_the_login_needs_names_it(make_portal):
@@ -117,7 +147,10 @@ def test_token_without_the_scope_that_the_login_needs_names_it(make_portal):
         """Never reached."""
 
     request = portal.client.authorization_request()
-    token = portal.client.log_in(request, portal.sandbox.log_in("orgadmin", request.url)).token.access_token
+    token = portal.client.log_in(
+        request,
+        portal.sandbox.log_in("orgadmin", request.url),
+    ).token.access_token
     answer = portal.browser().get("/api", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 403
     assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
@@ -132,13 +165,18 @@ def test_peeringdb_out_of_order_is_a_503(portal, call, caplog):
 
 
 def test_too_many_made_up_tokens_are_asked_to_wait(call):
-    answers = [call("/api/as64500", authorization=f"Bearer made-up-{number}") for number in range(11)]
+    answers = [
+        call("/api/as64500", authorization=f"Bearer made-up-{number}") for number in range(11)
+    ]
     assert [answer.status_code for answer in answers] == [401] * 10 + [503]
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
 
 
 def test_error_in_a_view_is_json_for_whoever_sent_a_token(call):
     answer = call("/api/errors/rule", "member")
-    assert (answer.status_code, answer.json) == (403, {"reasons": ["You are not affiliated with AS64511 at PeeringDB"]})
+    assert (answer.status_code, answer.json) == (
+        403,
+        {"reasons": ["You are not affiliated with AS64511 at PeeringDB"]},
+    )
     answer = call("/api/errors/other", "member")
     assert (answer.status_code, answer.json) == (500, {"reasons": []})

@@ -19,7 +19,11 @@ pytestmark = pytest.mark.server
 
 
 def examples():
-    return re.findall(r"<!-- run by tests/integrations/flask/test_docs.py -->\n```python\n(.+?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    return re.findall(
+        r"<!-- run by tests/integrations/flask/test_docs.py -->\n```python\n(.+?)```",
+        DOCS.read_text("utf-8"),
+        re.DOTALL,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,9 @@ def docs_sandbox():
 
 @pytest.fixture
 def load(docs_sandbox, tmp_path, monkeypatch):
-    """``load(text)``: imported as the module of an application, with the settings that ``peeringdb-oauth sandbox`` prints."""
+    """``load(text)``: imported as the module of an application, with the settings that
+    ``peeringdb-oauth sandbox`` prints.
+    """
     registered = docs_sandbox.register(f"{ORIGIN}/login/peeringdb/callback")
     settings = {
         "SECRET_KEY": "0123456789abcdef0123456789abcdef",
@@ -61,7 +67,10 @@ def load(docs_sandbox, tmp_path, monkeypatch):
 def log_in(docs_sandbox):
     def log_in(app, person):
         browser = app.test_client()
-        callback = docs_sandbox.log_in(person, browser.get("/login/peeringdb", base_url=ORIGIN).location)
+        callback = docs_sandbox.log_in(
+            person,
+            browser.get("/login/peeringdb", base_url=ORIGIN).location,
+        )
         return browser, browser.get(callback.removeprefix(ORIGIN), base_url=ORIGIN)
 
     return log_in
@@ -72,7 +81,10 @@ def test_example_of_the_module_runs_and_is_short(load, log_in):
     assert len([line for line in text.splitlines() if line.strip()]) < 15
     app = load(text).app
     browser, _ = log_in(app, "orgadmin")
-    assert browser.get("/as64500", base_url=ORIGIN).text == "Ada Admin may change the peering of AS64500"
+    assert (
+        browser.get("/as64500", base_url=ORIGIN).text
+        == "Ada Admin may change the peering of AS64500"
+    )
     browser, _ = log_in(app, "member")
     assert browser.get("/as64500", base_url=ORIGIN).status_code == 403
 
@@ -97,8 +109,16 @@ def test_examples_of_the_docs_run(load, log_in):
     assert get("/admin/64510/ports")[0] == 403
     assert get("/account") == (200, "Account of Ada Admin")
     assert browser.get("/networks", base_url=ORIGIN).json[0] == {"asn": 64500, "delete": True}
-    assert [post("/sessions", asn=64500), post("/sessions", asn=64510), post("/sessions")] == [200, 403, 403]
-    assert [post("/delete", asn=64500), post("/delete", asn=64510), post("/delete")] == [200, 403, 403]
+    assert [post("/sessions", asn=64500), post("/sessions", asn=64510), post("/sessions")] == [
+        200,
+        403,
+        403,
+    ]
+    assert [post("/delete", asn=64500), post("/delete", asn=64510), post("/delete")] == [
+        200,
+        403,
+        403,
+    ]
     assert get("/api/as64500")[0] == 401
     assert portal.refusals[0] == "user 1, AS64510: You are not affiliated with AS64510 at PeeringDB"
 
@@ -109,7 +129,10 @@ def test_example_of_a_hook_keeps_the_members(load, log_in):
     log_in(portal.app, "twoorgs")
     assert {link.asn for link in portal.links[4]} == {64500, 64510}
     browser, answer = log_in(portal.app, "nonets")
-    assert (answer.status_code, "None of your networks is a member here" in answer.text) == (403, True)
+    assert (answer.status_code, "None of your networks is a member here" in answer.text) == (
+        403,
+        True,
+    )
     assert browser.get("/account", base_url=ORIGIN).location == "/login/peeringdb?next=%2Faccount"
 
 

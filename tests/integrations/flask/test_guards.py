@@ -1,4 +1,6 @@
-"""Views that only some may see: rules, where the AS number comes from, what is shown instead, and who is there."""
+"""Views that only some may see: rules, where the AS number comes from, what is shown
+instead, and who is there.
+"""
 
 from functools import wraps
 
@@ -22,7 +24,10 @@ def test_who_may_sees_the_view(browser):
 
 @pytest.mark.parametrize(
     ("asn", "reason"),
-    [(64500, "AS64500: you may read this network but not update it"), (64511, "You are not affiliated with AS64511 at PeeringDB")],
+    [
+        (64500, "AS64500: you may read this network but not update it"),
+        (64511, "You are not affiliated with AS64511 at PeeringDB"),
+    ],
 )
 def test_who_may_not_is_told_why(browser, asn, reason):
     browser.log_in("member")
@@ -34,7 +39,10 @@ def test_programs_get_json(browser):
     assert (answer.status_code, answer.json["login_url"]) == (401, "/login/peeringdb?next=/as64500")
     browser.log_in("member")
     answer = browser.get("/as64500", accept="application/json")
-    assert (answer.status_code, answer.json["reasons"]) == (403, ["AS64500: you may read this network but not update it"])
+    assert (answer.status_code, answer.json["reasons"]) == (
+        403,
+        ["AS64500: you may read this network but not update it"],
+    )
 
 
 def test_form_of_somebody_who_is_not_logged_in_leads_nowhere(browser):
@@ -45,7 +53,9 @@ def test_form_of_somebody_who_is_not_logged_in_leads_nowhere(browser):
 def test_form_from_elsewhere_is_refused(browser):
     browser.log_in("orgadmin")
     assert browser.failure(browser.post("/as64500"))[:2] == (403, "This form cannot be accepted")
-    assert browser.post("/as64500", data={"peeringdb_csrf": browser.csrf_token()}).status_code == 200
+    assert (
+        browser.post("/as64500", data={"peeringdb_csrf": browser.csrf_token()}).status_code == 200
+    )
 
 
 def test_second_factor_is_asked_for_once(portal, browser):
@@ -56,7 +66,10 @@ def test_second_factor_is_asked_for_once(portal, browser):
 
     browser.log_in("member", second_factor="backup")
     again = browser.get("/danger")
-    assert (again.status_code, again.location) == (302, "/login/peeringdb?next=/danger&prompt=login")
+    assert (again.status_code, again.location) == (
+        302,
+        "/login/peeringdb?next=/danger&prompt=login",
+    )
     assert browser.log_in("member", again.location, second_factor="backup").location == "/danger"
     assert browser.failure(browser.get("/danger"))[:2] == (403, "You have no access here")
     browser.log_in("member", again.location)
@@ -73,7 +86,9 @@ def test_rights_lost_at_peeringdb_are_seen_after_max_age(portal, browser, clock)
     portal.sandbox.change("member", networks={64501: 1})
     assert browser.get("/fresh/as64500").status_code == 200
     clock.now += 60
-    assert browser.failure(browser.get("/fresh/as64500"))[2] == ["You are not affiliated with AS64500 at PeeringDB"]
+    assert browser.failure(browser.get("/fresh/as64500"))[2] == [
+        "You are not affiliated with AS64500 at PeeringDB",
+    ]
     assert browser.page("/fresh/as64501") == (200, "(64501,)")
     assert [name for name, _ in portal.events] == ["logged-in", "rights-changed", "login-refused"]
 
@@ -100,7 +115,14 @@ def test_permission_to_manage_sessions(portal, browser):
 
 
 @pytest.mark.parametrize(
-    ("asn", "status"), [(64510, 403), ((64510, 64500), 200), ([64510, 64511], 403), (lambda: 64500, 200), (lambda: 64510, 403)]
+    ("asn", "status"),
+    [
+        (64510, 403),
+        ((64510, 64500), 200),
+        ([64510, 64511], 403),
+        (lambda: 64500, 200),
+        (lambda: 64510, 403),
+    ],
 )
 def test_network_is_a_constant_or_what_a_function_says(portal, browser, asn, status):
     @portal.app.get("/fixed")
@@ -112,7 +134,10 @@ def test_network_is_a_constant_or_what_a_function_says(portal, browser, asn, sta
     assert browser.get("/fixed").status_code == status
 
 
-@pytest.mark.parametrize(("path", "status"), [("64500", 200), ("64511", 403), ("064500", 403), ("AS64500", 403), ("none", 403)])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("64500", 200), ("64511", 403), ("064500", 403), ("AS64500", 403), ("none", 403)],
+)
 def test_network_in_the_url_may_be_text(portal, browser, path, status):
     @portal.app.get("/text/<asn>")
     @portal.pdb.require(asn="asn")
@@ -182,7 +207,13 @@ def test_network_may_be_among_further_arguments(portal, browser):
 
 
 def test_condition_that_nobody_can_meet_is_an_error_at_once(portal):
-    for conditions in ({"perms": Permission.UPDATE}, {"manage_sessions": True}, {"asn": ()}, {"asn": 0}, {"asn": "asn", "perms": 0}):
+    for conditions in (
+        {"perms": Permission.UPDATE},
+        {"manage_sessions": True},
+        {"asn": ()},
+        {"asn": 0},
+        {"asn": "asn", "perms": 0},
+    ):
         with pytest.raises(ConfigurationError):
             portal.pdb.require(**conditions)
         with pytest.raises(ConfigurationError):
@@ -208,7 +239,10 @@ def test_decorator_above_the_route_is_an_error_and_not_an_open_view(portal, brow
         """Never reached."""
 
     assert browser.get("/open").status_code == 500
-    assert "wide_open: @pdb.require and @pdb.bearer protect nothing above Flask's decorator: put them below" in caplog.text
+    assert (
+        "wide_open: @pdb.require and @pdb.bearer protect nothing above Flask's decorator: put them"
+        " below" in caplog.text
+    )
 
 
 @pytest.mark.parametrize("between", [1, 2])
@@ -310,7 +344,12 @@ def test_nothing_is_looked_for_on_behalf_of_strangers(portal, browser):
         looked.append(request.path)
         return 64500
 
-    portal.app.add_url_rule("/found", "found", portal.pdb.require(asn=find)(lambda: "found"), methods=["GET", "POST"])
+    portal.app.add_url_rule(
+        "/found",
+        "found",
+        portal.pdb.require(asn=find)(lambda: "found"),
+        methods=["GET", "POST"],
+    )
     portal.app.add_url_rule("/api/found", "api_found", portal.pdb.bearer(asn=find)(lambda: "found"))
     assert browser.get("/found").status_code == 302
     assert browser.post("/found").status_code == 403
@@ -318,7 +357,13 @@ def test_nothing_is_looked_for_on_behalf_of_strangers(portal, browser):
     assert looked == []
     browser.log_in("member")
     assert browser.page("/found") == (200, "found")
-    assert browser.get("/api/found", headers={"Authorization": f"Bearer {browser.tokens()[0]}"}).status_code == 200
+    assert (
+        browser.get(
+            "/api/found",
+            headers={"Authorization": f"Bearer {browser.tokens()[0]}"},
+        ).status_code
+        == 200
+    )
     assert looked == ["/found", "/api/found"]
 
 
@@ -344,6 +389,7 @@ def test_every_page_but_those_of_the_login(portal, browser, asynchronous):
         @portal.pdb.require(asn=64510)
         async def members_only():
             assert current_user.name == "Тест"
+
     else:
 
         @portal.app.before_request
@@ -367,7 +413,11 @@ def test_refusal_of_a_rule_in_a_view_is_the_same_page_and_event(portal, browser)
         AccessRule(perms=Permission.DELETE).require(current_user, asn=64500)
 
     browser.log_in("member")
-    expected = (403, "You have no access here", ["AS64500: you may read this network but not delete it"])
+    expected = (
+        403,
+        "You have no access here",
+        ["AS64500: you may read this network but not delete it"],
+    )
     assert browser.failure(browser.get("/own")) == expected
     assert [(name, event.user.id) for name, event in portal.events][1:] == [("login-refused", 2)]
 
@@ -403,7 +453,10 @@ def test_current_user_is_a_user_or_says_that_nobody_is_there(portal, browser):
         return current_user.name
 
     portal.app.testing = True
-    with pytest.raises(RuntimeError, match=r"nobody is logged in: protect this view with @pdb\.require"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"nobody is logged in: protect this view with @pdb\.require",
+    ):
         browser.get("/who")
     browser.log_in("member")
     assert browser.page("/who") == (200, "Mel Member")
@@ -433,7 +486,9 @@ def test_current_user_is_looked_up_once_in_a_request(make_portal):
 
 
 def test_nobody_is_another_requests_user(portal, browser):
-    """Tests and scripts have several requests in one application context, and so one `flask.g`."""
+    """Tests and scripts have several requests in one application context, and so one
+    `flask.g`.
+    """
     browser.log_in("member")
     with portal.app.app_context():
         assert browser.page() == (200, "Hello Mel Member")
@@ -443,9 +498,14 @@ def test_nobody_is_another_requests_user(portal, browser):
 def test_networks_that_cannot_be_found_out_are_not_nobody(make_portal, tmp_path):
     """The page that says so may itself want to know who is there."""
     (tmp_path / "peeringdb_oauth").mkdir()
-    (tmp_path / "peeringdb_oauth" / "failure.html").write_text("{{ page.title }}{% if user %}{{ user.name }}{% endif %}")
+    (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
+        "{{ page.title }}{% if user %}{{ user.name }}{% endif %}",
+    )
     store = MemoryStore()
-    portal = make_portal(store=store, set_up=lambda app: setattr(app, "template_folder", str(tmp_path)))
+    portal = make_portal(
+        store=store,
+        set_up=lambda app: setattr(app, "template_folder", str(tmp_path)),
+    )
     portal.app.context_processor(lambda: {"user": current_user})
     browser = portal.browser()
 
@@ -465,7 +525,10 @@ def test_networks_that_cannot_be_found_out_are_not_nobody(make_portal, tmp_path)
 def test_templates_know_the_login(portal, browser):
     @portal.app.get("/context")
     def context():
-        source = "{{ peeringdb.login_url }} {{ peeringdb.logout_url }} {{ peeringdb.user.name }} {{ peeringdb.csrf_token|length }}"
+        source = (
+            "{{ peeringdb.login_url }} {{ peeringdb.logout_url }} {{ peeringdb.user.name }} {{"
+            " peeringdb.csrf_token|length }}"
+        )
         return portal.app.jinja_env.from_string(source).render(peeringdb=_context(portal.app))
 
     assert browser.page("/context") == (200, "/login/peeringdb?next=/context /logout  0")
@@ -488,5 +551,8 @@ def test_application_that_was_not_set_up_says_so():
         """Never reached."""
 
     app.testing = True
-    with pytest.raises(ConfigurationError, match=r"the application 'other' does not know this login: call init_app\(app\)"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"the application 'other' does not know this login: call init_app\(app\)",
+    ):
         app.test_client().get("/")

@@ -1,4 +1,6 @@
-"""A login in a Flask application, from the first redirect to the logout, over the sandbox."""
+"""A login in a Flask application, from the first redirect to the logout, over the
+sandbox.
+"""
 
 from functools import wraps
 
@@ -12,12 +14,18 @@ pytestmark = pytest.mark.server
 
 PORTAL = "https://portal.example.net"
 SECRET = "0123456789abcdef0123456789abcdef"
-REPLAYED = "No login of this browser is waiting for this answer: it was used already, took longer than ten minutes"
+REPLAYED = (
+    "No login of this browser is waiting for this answer: it was used already, took longer than ten"
+    " minutes"
+)
 
 
 def test_login_leads_back_to_the_page_that_was_wanted(browser):
     wanted = browser.get("/as64500?tab=sessions")
-    assert (wanted.status_code, wanted.location) == (302, "/login/peeringdb?next=/as64500%3Ftab%3Dsessions")
+    assert (wanted.status_code, wanted.location) == (
+        302,
+        "/login/peeringdb?next=/as64500%3Ftab%3Dsessions",
+    )
     answer = browser.log_in("orgadmin", wanted.location)
     assert (answer.status_code, answer.location) == (302, "/as64500?tab=sessions")
     assert browser.page(answer.location) == (200, "Ada Admin changes AS64500")
@@ -28,21 +36,30 @@ def test_login_without_a_wanted_page_leads_home(browser):
 
 
 def test_two_logins_at_a_time_lead_to_their_own_pages(browser):
-    first, second = browser.start("/login/peeringdb?next=/first"), browser.start("/login/peeringdb?next=/second")
+    first, second = (
+        browser.start("/login/peeringdb?next=/first"),
+        browser.start("/login/peeringdb?next=/second"),
+    )
     assert browser.come_back("member", second).location == "/second"
     assert browser.come_back("member", first).location == "/first"
 
 
 def test_cancelled_login_says_so(browser):
     answer = browser.log_in("member", consent=False)
-    assert browser.failure(answer) == (403, "You cancelled the login", ["The login was cancelled at PeeringDB"])
+    assert browser.failure(answer) == (
+        403,
+        "You cancelled the login",
+        ["The login was cancelled at PeeringDB"],
+    )
     assert 'href="/login/peeringdb?next=/me"' in answer.text
     assert browser.page() == (200, "Hello whoever")
 
 
 def test_callback_in_another_browser_is_refused(portal, browser):
     victim = portal.browser()
-    status, heading, [reason] = victim.failure(victim.get(portal.sandbox.log_in("member", browser.start())))
+    status, heading, [reason] = victim.failure(
+        victim.get(portal.sandbox.log_in("member", browser.start())),
+    )
     assert (status, heading) == (400, "This login was not started here")
     assert reason.startswith(REPLAYED)
     assert victim.page() == (200, "Hello whoever")
@@ -64,7 +81,10 @@ def test_callback_with_a_state_twice_is_refused(portal, browser):
 def test_callback_after_ten_minutes_is_refused(browser, clock):
     asked = browser.start()
     clock.now += 601
-    assert browser.failure(browser.come_back("member", asked))[:2] == (400, "This login cannot be completed")
+    assert browser.failure(browser.come_back("member", asked))[:2] == (
+        400,
+        "This login cannot be completed",
+    )
     assert browser.page() == (200, "Hello whoever")
 
 
@@ -77,7 +97,10 @@ def test_login_ends_when_its_token_expires(browser, clock):
 
 @pytest.mark.parametrize(
     ("person", "reason"),
-    [("unverified", "PeeringDB has not verified your account"), ("emailunconf", "your email address is not confirmed")],
+    [
+        ("unverified", "PeeringDB has not verified your account"),
+        ("emailunconf", "your email address is not confirmed"),
+    ],
 )
 def test_whom_peeringdb_has_not_verified_is_not_let_in(browser, person, reason):
     answer = browser.log_in(person)
@@ -88,7 +111,9 @@ def test_whom_peeringdb_has_not_verified_is_not_let_in(browser, person, reason):
 
 def test_rule_says_who_may_log_in(make_portal):
     browser = make_portal(rule=AccessRule(asn=64510)).browser()
-    assert browser.failure(browser.log_in("member"))[2] == ["You are not affiliated with AS64510 at PeeringDB"]
+    assert browser.failure(browser.log_in("member"))[2] == [
+        "You are not affiliated with AS64510 at PeeringDB",
+    ]
     assert browser.log_in("twoorgs").location == "/me"
 
 
@@ -98,7 +123,11 @@ def test_hook_lets_nobody_in_whom_it_refuses(portal, browser):
         raise AccessDenied(f"user {user.id} is no member")
 
     assert admit is not None
-    assert browser.failure(browser.log_in("member")) == (403, "You have no access here", ["User 2 is no member"])
+    assert browser.failure(browser.log_in("member")) == (
+        403,
+        "You have no access here",
+        ["User 2 is no member"],
+    )
     assert browser.page() == (200, "Hello whoever")
 
 
@@ -174,7 +203,10 @@ def test_logout_is_possible_for_scripts_of_this_site(browser, header):
 @pytest.mark.parametrize("form", [{}, {"peeringdb_csrf": "x"}])
 def test_logout_from_elsewhere_is_refused(portal, browser, form):
     browser.log_in("member")
-    assert browser.failure(browser.post("/logout", data=form))[:2] == (403, "This form cannot be accepted")
+    assert browser.failure(browser.post("/logout", data=form))[:2] == (
+        403,
+        "This form cannot be accepted",
+    )
     assert browser.page() == (200, "Hello Mel Member")
     assert portal.client.fetch_user(browser.tokens()[0]).name == "Mel Member"
 
@@ -186,7 +218,9 @@ def test_logout_by_a_link_is_impossible(browser):
 def test_cookies_of_an_https_site_are_for_it_alone(browser):
     [pending] = browser.get("/login/peeringdb").headers.getlist("Set-Cookie")
     assert pending.startswith("__Host-peeringdb-login-")
-    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax", "Max-Age=600"} <= set(pending.split("; "))
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax", "Max-Age=600"} <= set(
+        pending.split("; "),
+    )
     ended, session = browser.log_in("member").headers.getlist("Set-Cookie")
     assert "Max-Age=0" in ended.split("; ")
     assert session.startswith("session=")
@@ -195,9 +229,16 @@ def test_cookies_of_an_https_site_are_for_it_alone(browser):
 
 def test_cookies_of_a_site_on_loopback_need_no_tls(make_portal):
     browser = make_portal(base_url="http://localhost").browser()
-    cookies = [*browser.get("/login/peeringdb").headers.getlist("Set-Cookie"), *browser.log_in("member").headers.getlist("Set-Cookie")]
+    cookies = [
+        *browser.get("/login/peeringdb").headers.getlist("Set-Cookie"),
+        *browser.log_in("member").headers.getlist("Set-Cookie"),
+    ]
     assert len(cookies) == 3
-    assert [cookie for cookie in cookies if "Secure" in cookie or "HttpOnly" not in cookie or "SameSite=Lax" not in cookie] == []
+    assert [
+        cookie
+        for cookie in cookies
+        if "Secure" in cookie or "HttpOnly" not in cookie or "SameSite=Lax" not in cookie
+    ] == []
 
 
 def test_cookie_flags_of_the_application_stay(make_portal):
@@ -216,7 +257,12 @@ def test_no_cookie_shows_a_token(browser):
 
 
 def test_answers_of_a_login_are_not_stored(browser):
-    answers = [browser.get("/login/peeringdb"), browser.log_in("member"), browser.log_in("unverified"), browser.post("/logout")]
+    answers = [
+        browser.get("/login/peeringdb"),
+        browser.log_in("member"),
+        browser.log_in("unverified"),
+        browser.post("/logout"),
+    ]
     assert {answer.headers["Cache-Control"] for answer in answers} == {"no-store"}
 
 
@@ -225,12 +271,18 @@ def test_secret_key_can_be_changed_while_people_are_logged_in(make_portal):
     old.log_in("member")
     _, refresh_token = old.tokens()
     new = make_portal(
-        secret_key=b"another-secret-of-32-characters!", set_up=lambda app: app.config.update(SECRET_KEY_FALLBACKS=[SECRET])
+        secret_key=b"another-secret-of-32-characters!",
+        set_up=lambda app: app.config.update(SECRET_KEY_FALLBACKS=[SECRET]),
     ).browser()
-    new.client.set_cookie("session", old.client.get_cookie("session", domain="portal.example.net").value, domain="portal.example.net")
+    new.client.set_cookie(
+        "session",
+        old.client.get_cookie("session", domain="portal.example.net").value,
+        domain="portal.example.net",
+    )
     assert new.page() == (200, "Hello Mel Member")
     assert new.post("/logout", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
-    with pytest.raises(ProviderError, match="invalid_grant"):  # it could be opened, and was revoked
+    # it could be opened, and was revoked
+    with pytest.raises(ProviderError, match="invalid_grant"):
         old.portal.client.refresh(refresh_token)
 
 
@@ -245,10 +297,17 @@ def test_operator_reads_that_the_site_is_used_at_another_address(make_portal):
 
 def test_own_template_takes_the_place_of_the_page(make_portal, tmp_path):
     (tmp_path / "peeringdb_oauth").mkdir()
-    (tmp_path / "peeringdb_oauth" / "failure.html").write_text("Sorry {{ page.status }} {{ page.reasons[0] }} {{ peeringdb.login_url }}")
-    browser = make_portal(set_up=lambda app: setattr(app, "template_folder", str(tmp_path))).browser()
+    (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
+        "Sorry {{ page.status }} {{ page.reasons[0] }} {{ peeringdb.login_url }}",
+    )
+    browser = make_portal(
+        set_up=lambda app: setattr(app, "template_folder", str(tmp_path)),
+    ).browser()
     answer = browser.log_in("member", consent=False)
-    assert (answer.status_code, answer.text) == (403, "Sorry 403 The login was cancelled at PeeringDB /login/peeringdb?next=/")
+    assert (answer.status_code, answer.text) == (
+        403,
+        "Sorry 403 The login was cancelled at PeeringDB /login/peeringdb?next=/",
+    )
 
 
 def test_peeringdb_out_of_order_is_nobody_elses_fault(portal, browser, caplog):
@@ -261,14 +320,21 @@ def test_peeringdb_out_of_order_is_nobody_elses_fault(portal, browser, caplog):
 
 
 def test_application_under_a_path_with_a_prefix_for_the_login(make_portal):
-    portal = make_portal(base_url=f"{PORTAL}/members", path="/auth/login/peeringdb/callback", url_prefix="auth/")
+    portal = make_portal(
+        base_url=f"{PORTAL}/members",
+        path="/auth/login/peeringdb/callback",
+        url_prefix="auth/",
+    )
     browser = portal.browser()
     wanted = browser.get("/me")
     assert wanted.location == "/members/auth/login/peeringdb?next=/members/me"
     answer = browser.log_in("member", "/auth/login/peeringdb?next=/members/me")
     assert answer.location == "/members/me"
     assert browser.page("/me")[0] == 200
-    assert browser.post("/auth/logout", headers={"Sec-Fetch-Site": "same-origin"}).location == "/members/"
+    assert (
+        browser.post("/auth/logout", headers={"Sec-Fetch-Site": "same-origin"}).location
+        == "/members/"
+    )
 
 
 def test_signals_tell_what_happened(portal, browser):
@@ -297,7 +363,10 @@ def test_receiver_of_a_signal_sees_who_is_there_now(portal, browser):
     def receiver(_, event):
         seen.append((event.kind, current_user.name if current_user else None))
 
-    with logged_in.connected_to(receiver, portal.app), logged_out.connected_to(receiver, portal.app):
+    with (
+        logged_in.connected_to(receiver, portal.app),
+        logged_out.connected_to(receiver, portal.app),
+    ):
         browser.log_in("member")
         asked = browser.start()
         seen.clear()

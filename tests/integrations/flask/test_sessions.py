@@ -54,8 +54,14 @@ def test_session_has_another_id_after_the_login(browser, cache):
 
 
 @pytest.mark.parametrize("person", ["member", "orgadmin"])
-def test_session_has_another_id_after_each_login_whoever_knew_the_one_before(browser, cache, person):
-    """Somebody logs in, and gives the cookie to another browser: who logs in there must not share the session with them."""
+def test_session_has_another_id_after_each_login_whoever_knew_the_one_before(
+    browser,
+    cache,
+    person,
+):
+    """Somebody logs in, and gives the cookie to another browser: who logs in there must
+    not share the session with them.
+    """
     browser.log_in("member")
     before = sid(browser)
     browser.log_in(person, "/login/peeringdb?prompt=login")
@@ -71,7 +77,9 @@ def test_sessions_on_the_server_that_cannot_be_given_another_id_are_refused(make
         def open_session(self, *_):
             return Known()
 
-    browser = make_portal(set_up=lambda app: setattr(app, "session_interface", Interface())).browser()
+    browser = make_portal(
+        set_up=lambda app: setattr(app, "session_interface", Interface()),
+    ).browser()
     assert browser.log_in("member").status_code == 500
 
 
@@ -99,7 +107,9 @@ def test_long_list_of_networks_goes_into_a_cache_of_cachelib(make_portal, tmp_pa
 
 
 class Account(UserMixin):
-    """What an application knows about people: a row of its database, found by PeeringDB's id."""
+    """What an application knows about people: a row of its database, found by
+    PeeringDB's id.
+    """
 
     def __init__(self, user):
         self.id = user.id
@@ -107,7 +117,9 @@ class Account(UserMixin):
 
 
 def test_flask_login_asks_this_login(make_portal):
-    """There is one truth, and so the logout and the end of the login are Flask-Login's, too."""
+    """There is one truth, and so the logout and the end of the login are Flask-Login's,
+    too.
+    """
     portal = make_portal()
     browser = portal.browser()
     login_manager = LoginManager(portal.app)

@@ -1,4 +1,6 @@
-"""How an application is set up: its settings, one object for several applications, and a real server at the end."""
+"""How an application is set up: its settings, one object for several applications, and
+a real server at the end.
+"""
 
 import http.client
 import threading
@@ -40,7 +42,8 @@ def test_settings_come_from_the_application():
         PEERINGDB_OAUTH_ALLOW_HTTP=True,
         PEERINGDB_OAUTH_REQUESTS_PER_MINUTE=None,
     )
-    with pytest.raises(ConfigurationError):  # there is no such file: the setting arrived
+    # there is no such file: the setting arrived
+    with pytest.raises(ConfigurationError):
         PeeringDB(app)
     del app.config["PEERINGDB_OAUTH_CA_FILE"]
     PeeringDB(app)
@@ -97,7 +100,11 @@ def test_all_problems_are_told_at_once():
 @pytest.mark.parametrize("secret_key", [None, "", "short", b"short"])
 def test_application_needs_a_secret_key(secret_key):
     with pytest.raises(
-        ConfigurationError, match=r"^SECRET_KEY: the secret key of the sessions is missing or has fewer than 16 characters$"
+        ConfigurationError,
+        match=(
+            r"^SECRET_KEY: the secret key of the sessions is missing or has fewer than 16"
+            r" characters$"
+        ),
     ):
         PeeringDB(new_app(**SETTINGS | {"SECRET_KEY": secret_key}))
 
@@ -108,13 +115,19 @@ def test_fallback_of_no_secret_key_is_none():
 
 
 def test_redirect_uri_must_lead_to_the_callback():
-    with pytest.raises(ConfigurationError, match=r"redirect_uri: must end in /members/login/peeringdb/callback"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"redirect_uri: must end in /members/login/peeringdb/callback",
+    ):
         PeeringDB(new_app(**SETTINGS), url_prefix="/members")
 
 
 def test_one_object_serves_several_applications():
     pdb = PeeringDB(rule=AccessRule(verified_email=False))
-    one, other = new_app(**SETTINGS), new_app(**SETTINGS | {"PEERINGDB_OAUTH_CLIENT_ID": "other-id"})
+    one, other = (
+        new_app(**SETTINGS),
+        new_app(**SETTINGS | {"PEERINGDB_OAUTH_CLIENT_ID": "other-id"}),
+    )
     for app in (one, other):
         pdb.init_app(app)
     asked = [app.test_client().get("/login/peeringdb").location for app in (one, other)]
@@ -123,7 +136,9 @@ def test_one_object_serves_several_applications():
 
 @pytest.mark.server
 def test_login_over_real_sockets_with_tls_to_peeringdb():
-    """An application factory, a person with a browser, and PeeringDB: each with its own sockets."""
+    """An application factory, a person with a browser, and PeeringDB: each with its own
+    sockets.
+    """
     pdb = PeeringDB()
 
     def make_app():
@@ -171,7 +186,11 @@ def _browser(port):
 
     def get(path):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("GET", path, headers={"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())})
+        connection.request(
+            "GET",
+            path,
+            headers={"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())},
+        )
         with connection.getresponse() as answer:
             for cookie in answer.headers.get_all("Set-Cookie", []):
                 name, _, value = cookie.partition(";")[0].partition("=")
@@ -193,4 +212,7 @@ def test_error_of_an_application_without_the_network_is_a_page():
         raise TransportError("PeeringDB did not answer within 10 s")
 
     answer = app.test_client().get("/", headers={"Accept": "application/json"})
-    assert (answer.status_code, answer.json["reasons"]) == (502, ["PeeringDB did not answer within 10 s"])
+    assert (answer.status_code, answer.json["reasons"]) == (
+        502,
+        ["PeeringDB did not answer within 10 s"],
+    )

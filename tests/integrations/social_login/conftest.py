@@ -1,4 +1,6 @@
-"""Django projects in processes of their own, since its settings are for the whole process, and browsers that visit them."""
+"""Django projects in processes of their own, since its settings are for the whole
+process, and browsers that visit them.
+"""
 
 import json
 import os
@@ -29,8 +31,16 @@ class Library:
 
 
 LIBRARIES = {
-    "social_core": Library(settings="social_core_settings", login="/login/peeringdb/", callback="/complete/peeringdb/"),
-    "allauth": Library(settings="allauth_settings", login="/accounts/peeringdb/login/", callback="/accounts/peeringdb/login/callback/"),
+    "social_core": Library(
+        settings="social_core_settings",
+        login="/login/peeringdb/",
+        callback="/complete/peeringdb/",
+    ),
+    "allauth": Library(
+        settings="allauth_settings",
+        login="/accounts/peeringdb/login/",
+        callback="/accounts/peeringdb/login/callback/",
+    ),
 }
 
 
@@ -42,8 +52,16 @@ class Project:
     def __init__(self, library, directory, *, base_url, options, **more):
         self.library, self.base_url, self.client_id = library, base_url, directory.name
         self.database, self._log = directory / "db.sqlite3", directory / "log"
-        fixed = {"client_id": self.client_id, "client_secret": self.client_secret, "database": str(self.database)}
-        project = json.dumps(fixed | {"options": {"base_url": base_url, "allow_http": True, "timeout": 60.0} | options} | more)
+        fixed = {
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "database": str(self.database),
+        }
+        project = json.dumps(
+            fixed
+            | {"options": {"base_url": base_url, "allow_http": True, "timeout": 60.0} | options}
+            | more,
+        )
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - ours
                 [sys.executable, str(HERE / "serve.py"), library.settings],
@@ -73,7 +91,9 @@ class Project:
 
 
 class Visitor:
-    """A person's browser, as far as the project sees it; at PeeringDB the sandbox's own goes on."""
+    """A person's browser, as far as the project sees it; at PeeringDB the sandbox's own
+    goes on.
+    """
 
     def __init__(self, project):
         self.project = project
@@ -85,7 +105,12 @@ class Visitor:
 
     def post(self, path, **fields):
         fields["csrfmiddlewaretoken"] = self.get("/form").json()["token"]
-        return self._session.post(self.project.url + path, data=fields, allow_redirects=False, timeout=60)
+        return self._session.post(
+            self.project.url + path,
+            data=fields,
+            allow_redirects=False,
+            timeout=60,
+        )
 
     def begin(self, query=""):
         """Press the login button: the URL at PeeringDB."""
@@ -99,9 +124,15 @@ class Visitor:
         return self.get(callback.removeprefix(self.project.url))
 
     def come_back_with(self, **parameters):
-        """As if PeeringDB had sent us back, to the login that is begun here, with these parameters of the callback."""
+        """As if PeeringDB had sent us back, to the login that is begun here, with these
+        parameters of the callback.
+        """
         state = parameters_of(self.begin())["state"]
-        return self._session.get(self.project.url + self.project.library.callback, params={"state": state} | parameters, timeout=60)
+        return self._session.get(
+            self.project.url + self.project.library.callback,
+            params={"state": state} | parameters,
+            timeout=60,
+        )
 
     def log_in(self, pdb, person, **choices):
         return self.come_back(pdb.log_in(person, self.begin(), **choices))
@@ -141,7 +172,15 @@ def at_sandbox(pdb, tmp_path_factory):
     @contextmanager
     def at_sandbox(library, **more):
         directory = tmp_path_factory.mktemp(library.replace("_", "-"))
-        with closing(Project(LIBRARIES[library], directory, base_url=pdb.url, options={"ca_file": pdb.ca_file}, **more)) as project:
+        with closing(
+            Project(
+                LIBRARIES[library],
+                directory,
+                base_url=pdb.url,
+                options={"ca_file": pdb.ca_file},
+                **more,
+            ),
+        ) as project:
             callback = project.url + project.library.callback
             pdb.register(callback, client_id=project.client_id, client_secret=project.client_secret)
             yield project
@@ -163,7 +202,9 @@ def allauth(at_sandbox):
 
 @pytest.fixture(scope="session", params=LIBRARIES)
 def lenient(request, at_sandbox):
-    """A project of either that takes people whose address is not confirmed, if they belong to AS64500."""
+    """A project of either that takes people whose address is not confirmed, if they
+    belong to AS64500.
+    """
     with at_sandbox(request.param, rule={"verified_email": False, "asn": 64500}) as project:
         yield project
 
@@ -182,11 +223,19 @@ def project(library, request):
 
 @pytest.fixture
 def start(server, tmp_path):
-    """``start("allauth", ...)``: a project whose PeeringDB is a server with canned answers, its ``answers``. Ends with the test."""
+    """``start("allauth", ...)``: a project whose PeeringDB is a server with canned
+    answers, its ``answers``. Ends with the test.
+    """
     with ExitStack() as projects:
 
         def start(library, *, base_url=server.url, options=None, **more):
-            project = Project(LIBRARIES[library], tmp_path, base_url=base_url, options=options or {}, **more)
+            project = Project(
+                LIBRARIES[library],
+                tmp_path,
+                base_url=base_url,
+                options=options or {},
+                **more,
+            )
             project.answers = server
             return projects.enter_context(closing(project))
 

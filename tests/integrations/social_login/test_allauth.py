@@ -1,4 +1,6 @@
-"""What is allauth's own: login links, the form for a new account, its email addresses, and several applications."""
+"""What is allauth's own: login links, the form for a new account, its email addresses,
+and several applications.
+"""
 
 import json
 
@@ -14,7 +16,13 @@ def canned(start):
     return start("allauth")
 
 
-@pytest.mark.parametrize("query", ["?scope=openid", "?auth_params=prompt%3Dnone%26redirect_uri%3Dhttps%3A%2F%2Fother.example.net"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?scope=openid",
+        "?auth_params=prompt%3Dnone%26redirect_uri%3Dhttps%3A%2F%2Fother.example.net",
+    ],
+)
 def test_login_link_cannot_change_what_peeringdb_is_asked(allauth, parameters, query):
     usual, linked = (parameters(allauth.visit().begin(extra)) for extra in ("", query))
     assert "openid" not in linked["scope"]
@@ -32,7 +40,10 @@ def test_confirmed_address_is_verified_here(allauth, pdb):
 
 
 def test_person_without_an_address_gets_an_account_without_one(canned):
-    canned.answers.answer("/profile/v1", {"id": 1, "name": "Ada", "verified_user": True, "verified_email": True})
+    canned.answers.answer(
+        "/profile/v1",
+        {"id": 1, "name": "Ada", "verified_user": True, "verified_email": True},
+    )
     visitor = canned.visit()
     visitor.come_back_with(code=CODE)
     assert (visitor.me["uid"], visitor.me["addresses"]) == ("1", [])

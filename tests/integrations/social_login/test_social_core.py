@@ -1,4 +1,6 @@
-"""What is social-core's own: its settings, its exceptions, its middleware, and accounts that are connected and disconnected."""
+"""What is social-core's own: its settings, its exceptions, its middleware, and accounts
+that are connected and disconnected.
+"""
 
 import pytest
 
@@ -18,7 +20,9 @@ def test_account_has_a_name_that_cannot_be_made_up_and_the_record_no_token(socia
     visitor.log_in(pdb, "member")
     me = visitor.me
     assert me["username"] == "peeringdb-2"
-    assert {name for name, value in me["extra_data"].items() if "token" in name and value is not None} == set()
+    assert {
+        name for name, value in me["extra_data"].items() if "token" in name and value is not None
+    } == set()
 
 
 def test_tokens_that_another_backend_stored_are_wiped_out(canned):
@@ -27,19 +31,55 @@ def test_tokens_that_another_backend_stored_are_wiped_out(canned):
     visitor.get("/store/access_token/refresh_token")
     assert visitor.me["extra_data"]["refresh_token"] == "stored"
     visitor.come_back_with(code=CODE)
-    assert (visitor.me["extra_data"]["access_token"], visitor.me["extra_data"]["refresh_token"]) == (None, None)
+    assert (
+        visitor.me["extra_data"]["access_token"],
+        visitor.me["extra_data"]["refresh_token"],
+    ) == (None, None)
 
 
-# Exceptions of social-core are what its middleware turns into pages: each has its status, and says whether to come again.
+# Exceptions of social-core are what its middleware turns into pages: each has its
+# status, and says whether to come again.
 ANSWERS = {
-    "used code": (lambda peeringdb: peeringdb.replay(TOKEN, "token-error-reused-code"), 403, "authorization code was rejected"),
-    "outage": (lambda peeringdb: peeringdb.answer(TOKEN, status=503), 503, "temporarily unavailable"),
-    "another page": (lambda peeringdb: peeringdb.answer(TOKEN, b"<html>", content_type="text/html"), 502, "invalid response"),
-    "a word of its own": (lambda peeringdb: peeringdb.answer(TOKEN, {"error": "no_idea"}, status=400), 502, "rejected the request"),
-    "a firewall": (lambda peeringdb: peeringdb.answer(TOKEN, status=403), 502, "rejected the request"),
-    "a profile without id": (lambda peeringdb: peeringdb.answer(PROFILE, {}), 502, "invalid response"),
-    "too many requests": (lambda peeringdb: peeringdb.answer(TOKEN, status=429), 503, "limiting requests"),
-    "wrong secret": (lambda peeringdb: peeringdb.replay(TOKEN, "token-error-wrong-secret"), 500, "configuration is invalid"),
+    "used code": (
+        lambda peeringdb: peeringdb.replay(TOKEN, "token-error-reused-code"),
+        403,
+        "authorization code was rejected",
+    ),
+    "outage": (
+        lambda peeringdb: peeringdb.answer(TOKEN, status=503),
+        503,
+        "temporarily unavailable",
+    ),
+    "another page": (
+        lambda peeringdb: peeringdb.answer(TOKEN, b"<html>", content_type="text/html"),
+        502,
+        "invalid response",
+    ),
+    "a word of its own": (
+        lambda peeringdb: peeringdb.answer(TOKEN, {"error": "no_idea"}, status=400),
+        502,
+        "rejected the request",
+    ),
+    "a firewall": (
+        lambda peeringdb: peeringdb.answer(TOKEN, status=403),
+        502,
+        "rejected the request",
+    ),
+    "a profile without id": (
+        lambda peeringdb: peeringdb.answer(PROFILE, {}),
+        502,
+        "invalid response",
+    ),
+    "too many requests": (
+        lambda peeringdb: peeringdb.answer(TOKEN, status=429),
+        503,
+        "limiting requests",
+    ),
+    "wrong secret": (
+        lambda peeringdb: peeringdb.replay(TOKEN, "token-error-wrong-secret"),
+        500,
+        "configuration is invalid",
+    ),
 }
 
 
@@ -56,7 +96,11 @@ def test_error_is_social_cores_own(canned, answer):
 def test_wrong_setting_is_named_in_the_log_and_not_to_the_visitor(start):
     project = start("social_core", options={"timeout": -1})
     page = project.visit().post(project.library.login)
-    assert (page.status_code, "configuration is invalid" in page.text, "seconds" in page.text) == (500, True, False)
+    assert (page.status_code, "configuration is invalid" in page.text, "seconds" in page.text) == (
+        500,
+        True,
+        False,
+    )
     assert "timeout: must be a number of seconds above 0" in project.log
 
 

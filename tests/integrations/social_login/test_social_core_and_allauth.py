@@ -1,4 +1,6 @@
-"""What holds with either library, in a real project whose sessions are cookies that anybody can read."""
+"""What holds with either library, in a real project whose sessions are cookies that
+anybody can read.
+"""
 
 import json
 from urllib.parse import urlsplit
@@ -28,9 +30,16 @@ def test_keeps_the_networks_with_their_permissions_and_what_is_verified(project,
     visitor = project.visit()
     visitor.log_in(pdb, "limited")
     user = user_from_extra_data(visitor.me["extra_data"])
-    rights = [(network.id, network.asn, int(network.perms), int(network.manage_peering_sessions)) for network in user.networks]
+    rights = [
+        (network.id, network.asn, int(network.perms), int(network.manage_peering_sessions))
+        for network in user.networks
+    ]
     assert rights == [(1, 64500, 15, 15), (2, 64501, 1, 15), (3, 65550, 3, 3)]
-    assert (user.verified_user, user.verified_email, user.amr) == (True, True, ("pwd", "otp", "mfa"))
+    assert (user.verified_user, user.verified_email, user.amr) == (
+        True,
+        True,
+        ("pwd", "otp", "mfa"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,7 +59,10 @@ def test_access_rule_reads_what_was_kept(project, pdb, person, asn, reasons):
 @pytest.mark.parametrize(
     ("person", "reasons"),
     [
-        ("unverified", ["PeeringDB has not verified your account", "your email address is not confirmed"]),
+        (
+            "unverified",
+            ["PeeringDB has not verified your account", "your email address is not confirmed"],
+        ),
         ("emailunconf", ["your email address is not confirmed"]),
     ],
 )
@@ -80,7 +92,10 @@ def test_callback_counts_only_in_the_browser_that_began_the_login(project, pdb):
     assert victim.me is None
 
 
-@pytest.mark.parametrize("parameters", [{"state": "forged"}, {"state": ""}, {"state": "forged", "code": "", "error": "access_denied"}])
+@pytest.mark.parametrize(
+    "parameters",
+    [{"state": "forged"}, {"state": ""}, {"state": "forged", "code": "", "error": "access_denied"}],
+)
 def test_forged_state_is_refused_before_peeringdb_is_asked(canned, parameters):
     visitor = canned.visit()
     page = visitor.come_back_with(**{"code": CODE} | parameters)
@@ -112,7 +127,10 @@ def test_asks_for_the_scope_with_s256_and_peeringdb_wants_the_verifier(project, 
         "client_secret": project.client_secret,
     }
     answer = requests.post(pdb.url + TOKEN, data=form, verify=pdb.ca_file, timeout=20)
-    assert (answer.status_code, answer.json()["error_description"]) == (400, "Code verifier required.")
+    assert (answer.status_code, answer.json()["error_description"]) == (
+        400,
+        "Code verifier required.",
+    )
 
 
 def test_existing_account_with_the_same_address_is_not_taken_over(project, pdb):
@@ -120,14 +138,25 @@ def test_existing_account_with_the_same_address_is_not_taken_over(project, pdb):
     visitor.log_in(pdb, "twoorgs")
     home = visitor.get("/").json()
     local = home["users"][0]
-    assert (local["username"], local["email"], local["uid"]) == ("local", "twoorgs@example.net", None)
+    assert (local["username"], local["email"], local["uid"]) == (
+        "local",
+        "twoorgs@example.net",
+        None,
+    )
     assert home["me"] is None or home["me"]["pk"] != local["pk"]
 
 
 def test_same_person_is_found_again_when_the_address_has_changed(canned):
     first = canned.visit()
     first.come_back_with(code=CODE)
-    changed = {"id": 1, "name": "Ada Again", "email": "ada@example.net", "verified_user": True, "verified_email": True, "networks": []}
+    changed = {
+        "id": 1,
+        "name": "Ada Again",
+        "email": "ada@example.net",
+        "verified_user": True,
+        "verified_email": True,
+        "networks": [],
+    }
     canned.answers.answer(PROFILE, changed)
     again = canned.visit()
     again.come_back_with(code=CODE)
@@ -140,7 +169,16 @@ def test_same_person_is_found_again_when_the_address_has_changed(canned):
 def test_somebody_else_with_the_same_address_is_somebody_else(canned):
     first = canned.visit()
     first.come_back_with(code=CODE)
-    canned.answers.answer(PROFILE, {"id": 2, "name": "Eve", "email": "orgadmin@example.net", "verified_user": True, "verified_email": True})
+    canned.answers.answer(
+        PROFILE,
+        {
+            "id": 2,
+            "name": "Eve",
+            "email": "orgadmin@example.net",
+            "verified_user": True,
+            "verified_email": True,
+        },
+    )
     other = canned.visit()
     other.come_back_with(code=CODE)
     assert other.me is None or (other.me["uid"], other.me["pk"] == first.me["pk"]) == ("2", False)
@@ -150,10 +188,17 @@ def test_login_is_two_requests_with_the_credentials_in_the_body(canned):
     visitor = canned.visit()
     visitor.come_back_with(code=CODE)
     token, profile = canned.answers.received
-    assert (token.path, token.form["client_secret"], token.form["code"]) == (TOKEN, canned.client_secret, CODE)
+    assert (token.path, token.form["client_secret"], token.form["code"]) == (
+        TOKEN,
+        canned.client_secret,
+        CODE,
+    )
     assert len(token.form["code_verifier"]) >= 43
     assert "authorization" not in token.headers
-    assert (profile.path, profile.headers["authorization"]) == (PROFILE, "Bearer HBtGOymu0bhBVxHZdBWixpOJT0dI7X")
+    assert (profile.path, profile.headers["authorization"]) == (
+        PROFILE,
+        "Bearer HBtGOymu0bhBVxHZdBWixpOJT0dI7X",
+    )
 
 
 def test_no_secret_is_in_a_log_a_cookie_a_page_or_the_database(canned, recording):
@@ -162,7 +207,13 @@ def test_no_secret_is_in_a_log_a_cookie_a_page_or_the_database(canned, recording
     page = visitor.come_back_with(code=CODE)
     assert visitor.me["uid"] == "1"
     verifier = canned.answers.received[0].form["code_verifier"]
-    for secret in (tokens["access_token"], tokens["refresh_token"], canned.client_secret, CODE, verifier):
+    for secret in (
+        tokens["access_token"],
+        tokens["refresh_token"],
+        canned.client_secret,
+        CODE,
+        verifier,
+    ):
         assert secret not in canned.log
         assert secret not in json.dumps(visitor.session) + page.text + visitor.get("/").text
         assert secret.encode() not in canned.database.read_bytes()
@@ -201,11 +252,17 @@ def test_rule_of_the_settings_takes_the_place_of_the_default(lenient, pdb):
 def test_address_that_is_not_confirmed_is_never_given_out_as_verified(lenient, pdb):
     visitor = lenient.visit()
     visitor.log_in(pdb, "emailunconf")
-    assert visitor.me["email"] == "" or visitor.me["addresses"] == [["emailunconf@example.net", False]]
+    assert visitor.me["email"] == "" or visitor.me["addresses"] == [
+        ["emailunconf@example.net", False],
+    ]
 
 
 def test_redirect_uri_without_https_is_found_before_peeringdb_is(start, library):
-    project = start(library, base_url="https://peeringdb.example.net", options={"allow_http": False})
+    project = start(
+        library,
+        base_url="https://peeringdb.example.net",
+        options={"allow_http": False},
+    )
     assert project.visit().post(project.library.login).status_code == 500
     assert "redirect_uri: must be https" in project.log
 
@@ -216,7 +273,10 @@ def test_rule_that_is_none_lets_nobody_in():
         log_in(config, {"verified_user": False}, code=CODE, code_verifier="v" * 43)
 
 
-@pytest.mark.parametrize("extra_data", [{}, {"access_token": "t"}, {"id": "1"}, {"id": 1, "networks": [{"asn": 64500}]}])
+@pytest.mark.parametrize(
+    "extra_data",
+    [{}, {"access_token": "t"}, {"id": "1"}, {"id": 1, "networks": [{"asn": 64500}]}],
+)
 def test_extra_data_of_another_backend_is_no_user(extra_data):
     with pytest.raises(InvalidResponse):
         user_from_extra_data(extra_data)

@@ -1,4 +1,6 @@
-"""The same portal in Starlette and in FastAPI before a real sandbox, and people with browsers."""
+"""The same portal in Starlette and in FastAPI before a real sandbox, and people with
+browsers.
+"""
 
 import json
 import re
@@ -34,7 +36,9 @@ def in_starlette(pdb):
     @pdb.require(asn="asn", perms=Permission.UPDATE).guard
     async def network(request, user):
         async with request.form() as form:
-            return JSONResponse(described(user) | {"asn": request.path_params["asn"], "note": form.get("note")})
+            return JSONResponse(
+                described(user) | {"asn": request.path_params["asn"], "note": form.get("note")},
+            )
 
     def answer(requirement):
         async def endpoint(request):
@@ -73,7 +77,11 @@ def in_fastapi(pdb):
         return described(user) | {"asn": str(asn), "note": None}
 
     @app.post("/networks/{asn}")
-    async def change(asn: int, note: Annotated[str, Form()], user: Annotated[User, Depends(may_update)]):
+    async def change(
+        asn: int,
+        note: Annotated[str, Form()],
+        user: Annotated[User, Depends(may_update)],
+    ):
         return described(user) | {"asn": str(asn), "note": note}
 
     def answer(path, requirement):
@@ -144,7 +152,10 @@ class Portal:
     browsers: list = field(default_factory=list)
 
     def browser(self, **arguments):
-        browser = Browser(self.sandbox, TestClient(self.app, base_url=self.base_url, follow_redirects=False, **arguments))
+        browser = Browser(
+            self.sandbox,
+            TestClient(self.app, base_url=self.base_url, follow_redirects=False, **arguments),
+        )
         self.browsers.append(browser)
         return browser
 
@@ -163,7 +174,11 @@ class Browser:
         return self.client.get(path, headers={"Accept": accept} | _headers(headers))
 
     def post(self, path, fields=None, *, accept="text/html", **headers):
-        return self.client.post(path, data=fields or {}, headers={"Accept": accept} | _headers(headers))
+        return self.client.post(
+            path,
+            data=fields or {},
+            headers={"Accept": accept} | _headers(headers),
+        )
 
     def json(self, path, **headers):
         answer = self.get(path, accept="application/json", **headers)
@@ -198,14 +213,22 @@ def _headers(names):
 
 
 def failure(answer):
-    """What a page says that does not give what was wanted: its status, its heading and its reasons, as the reader sees them."""
+    """What a page says that does not give what was wanted: its status, its heading and
+    its reasons, as the reader sees them.
+    """
     heading = re.search("<h1>(.*?)</h1>", answer.text)[1]
-    return answer.status_code, unescape(heading), [unescape(reason) for reason in re.findall("<li>(.*?)</li>", answer.text)]
+    return (
+        answer.status_code,
+        unescape(heading),
+        [unescape(reason) for reason in re.findall("<li>(.*?)</li>", answer.text)],
+    )
 
 
 @pytest.fixture
 def make_portal(sandbox, make_config):
-    """``make_portal(rule=...)``: an application of its own, in the framework ``make_app`` makes one of."""
+    """``make_portal(rule=...)``: an application of its own, in the framework
+    ``make_app`` makes one of.
+    """
 
     def make(make_app=in_starlette, *, config=None, base_url=PORTAL, **arguments):
         events = []
@@ -229,7 +252,9 @@ def browser(portal):
 
 @pytest.fixture
 def with_clock(make_portal, make_config, clock):
-    """A browser before a portal whose clock is ours. Its client is the application's own, so all is in one event loop."""
+    """A browser before a portal whose clock is ours. Its client is the application's
+    own, so all is in one event loop.
+    """
     client = AsyncClient(make_config(), clock=clock, monotonic=clock)
     portal = make_portal(client=client)
     browser = portal.browser()

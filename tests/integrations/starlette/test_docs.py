@@ -15,7 +15,9 @@ pytestmark = pytest.mark.server
 
 
 def examples(alone=""):
-    mark = re.escape(f"<!-- run by tests/integrations/starlette/test_docs.py{alone} -->\n```python\n")
+    mark = re.escape(
+        f"<!-- run by tests/integrations/starlette/test_docs.py{alone} -->\n```python\n",
+    )
     return re.findall(mark + "(.+?)```", DOCS.read_text("utf-8"), re.DOTALL)
 
 
@@ -30,7 +32,9 @@ def docs_sandbox():
 
 @pytest.fixture
 def load(docs_sandbox, monkeypatch):
-    """``load(code)``: what it defines, run with the settings that ``peeringdb-oauth sandbox`` prints."""
+    """``load(code)``: what it defines, run with the settings that ``peeringdb-oauth
+    sandbox`` prints.
+    """
     registered = docs_sandbox.register(f"{ORIGIN}/login/peeringdb/callback")
     settings = {
         "BASE_URL": docs_sandbox.url,
@@ -54,7 +58,12 @@ def load(docs_sandbox, monkeypatch):
 @pytest.fixture
 def log_in(docs_sandbox):
     def log_in(app, person):
-        browser = TestClient(app, base_url=ORIGIN, headers={"Sec-Fetch-Site": "same-origin"}, follow_redirects=False)
+        browser = TestClient(
+            app,
+            base_url=ORIGIN,
+            headers={"Sec-Fetch-Site": "same-origin"},
+            follow_redirects=False,
+        )
         callback = docs_sandbox.log_in(person, browser.get("/login/peeringdb").headers["Location"])
         return browser, browser.get(callback)
 
@@ -82,7 +91,11 @@ def test_the_examples_run(load, log_in):
     assert get("/hello") == "Hello Ada Admin"
     assert (get("/admin/64501/ports"), get("/admin/64510/ports")) == ("Ports of AS64501", 403)
     assert get("/networks")["64500"] is True
-    assert [post("/sessions", asn=64500), post("/sessions", asn=64510), post("/sessions")] == [200, 403, 403]
+    assert [post("/sessions", asn=64500), post("/sessions", asn=64510), post("/sessions")] == [
+        200,
+        403,
+        403,
+    ]
     assert [post("/delete", asn=64500), post("/delete", asn=64510)] == [200, 403]
     assert get("/api/networks/64500") == 401
 
@@ -92,14 +105,21 @@ def test_the_hook_keeps_the_members(load, log_in):
     assert log_in(names["app"], "twoorgs")[1].status_code == 302
     assert {link.asn for link in names["links"][4]} == {64500, 64510}
     _, answer = log_in(names["app"], "nonets")
-    assert (answer.status_code, "None of your networks is a member here" in answer.text) == (403, True)
+    assert (answer.status_code, "None of your networks is a member here" in answer.text) == (
+        403,
+        True,
+    )
 
 
 def test_the_example_for_starlette_runs(load, log_in):
     browser, _ = log_in(load(STARLETTE)["app"], "limited")
     assert browser.get("/networks/64500").text == "Lim Ited may change the peering of AS64500"
     assert browser.get("/networks/64500/ports").text == "Ports for Lim Ited"
-    assert browser.get("/networks/64501").status_code == browser.get("/networks/64501/ports").status_code == 403
+    assert (
+        browser.get("/networks/64501").status_code
+        == browser.get("/networks/64501/ports").status_code
+        == 403
+    )
 
 
 def test_the_example_of_a_test_passes(load, docs_sandbox):

@@ -1,4 +1,6 @@
-"""What FastAPI alone has: dependencies, the OpenAPI document, routers with a prefix, typed parameters."""
+"""What FastAPI alone has: dependencies, the OpenAPI document, routers with a prefix,
+typed parameters.
+"""
 
 from typing import Annotated
 
@@ -31,10 +33,14 @@ def test_the_document_says_who_needs_which_login(document):
         "PeeringDBToken": {
             "type": "http",
             "scheme": "bearer",
-            "description": "An access token or ID token of PeeringDB that was issued to this application.",
+            "description": (
+                "An access token or ID token of PeeringDB that was issued to this application."
+            ),
         },
     }
-    needed = {path: operations["get"].get("security") for path, operations in document["paths"].items()}
+    needed = {
+        path: operations["get"].get("security") for path, operations in document["paths"].items()
+    }
     assert needed["/networks/{asn}"] == needed["/mfa"] == [{"PeeringDBLogin": []}]
     assert needed["/api/{asn}"] == [{"PeeringDBToken": []}]
     assert needed["/me"] is None
@@ -45,7 +51,9 @@ def test_the_pages_of_the_login_are_not_in_the_document(document):
 
 
 def test_the_parameters_are_the_endpoints_alone(document):
-    assert [parameter["name"] for parameter in document["paths"]["/networks/{asn}"]["get"]["parameters"]] == ["asn"]
+    assert [
+        parameter["name"] for parameter in document["paths"]["/networks/{asn}"]["get"]["parameters"]
+    ] == ["asn"]
     assert "parameters" not in document["paths"]["/mfa"]["get"]
 
 
@@ -66,13 +74,19 @@ def test_the_router_takes_a_prefix(make_portal, make_config):
     assert browser.log_in("member", start).headers["Location"] == "/me"
     assert browser.json("/me") == (200, "Mel Member")
     for page in ("/auth/login/peeringdb", "/auth/login/peeringdb/callback", "/auth/logout"):
-        assert browser.log_in("member", f"/auth/login/peeringdb?next={page}").headers["Location"] == "/"
+        assert (
+            browser.log_in("member", f"/auth/login/peeringdb?next={page}").headers["Location"]
+            == "/"
+        )
     assert browser.post("/auth/logout", Sec_Fetch_Site="same-origin").headers["Location"] == "/"
 
 
 def test_a_whole_router_may_ask_for_something(make_portal):
     def make_app(pdb):
-        admin = APIRouter(prefix="/admin", dependencies=[Depends(pdb.require(asn=64500, perms=Permission.UPDATE))])
+        admin = APIRouter(
+            prefix="/admin",
+            dependencies=[Depends(pdb.require(asn=64500, perms=Permission.UPDATE))],
+        )
 
         @admin.get("/page")
         async def page() -> str:
@@ -84,7 +98,10 @@ def test_a_whole_router_may_ask_for_something(make_portal):
         return app
 
     browser = make_portal(make_app).browser()
-    assert browser.log_in("member", browser.get("/admin/page").headers["Location"]).headers["Location"] == "/admin/page"
+    assert (
+        browser.log_in("member", browser.get("/admin/page").headers["Location"]).headers["Location"]
+        == "/admin/page"
+    )
     assert failure(browser.get("/admin/page"))[0] == 403
     browser.log_in("orgadmin")
     assert browser.json("/admin/page") == (200, "page")
@@ -117,8 +134,13 @@ def test_json_needs_the_header(make_portal):
     browser = make_portal(make_app).browser()
     browser.log_in("member")
     token = browser.json("/csrf")[1]
-    assert browser.client.put("/notes", json={"note": "n", "peeringdb_csrf": token}).status_code == 403
-    assert browser.client.put("/notes", json={"note": "n"}, headers={"X-PeeringDB-CSRF": token}).json() == "n"
+    assert (
+        browser.client.put("/notes", json={"note": "n", "peeringdb_csrf": token}).status_code == 403
+    )
+    assert (
+        browser.client.put("/notes", json={"note": "n"}, headers={"X-PeeringDB-CSRF": token}).json()
+        == "n"
+    )
 
 
 def test_forms_with_fields_and_files_come_through(make_portal):
@@ -126,7 +148,11 @@ def test_forms_with_fields_and_files_come_through(make_portal):
         app = in_fastapi(pdb)
 
         @app.post("/two-fields")
-        async def two(a: Annotated[str, Form()], b: Annotated[list[int], Form()], user: Annotated[User, Depends(pdb.require())]) -> list:
+        async def two(
+            a: Annotated[str, Form()],
+            b: Annotated[list[int], Form()],
+            user: Annotated[User, Depends(pdb.require())],
+        ) -> list:
             return [a, b, user.id]
 
         return app
@@ -135,7 +161,11 @@ def test_forms_with_fields_and_files_come_through(make_portal):
     browser.log_in("member")
     fields = {"a": "x", "b": ["1", "2"], "peeringdb_csrf": browser.csrf_token()}
     assert browser.post("/two-fields", fields).json() == ["x", [1, 2], 2]
-    assert browser.client.post("/two-fields", data=fields, files={"file": b"x"}).json() == ["x", [1, 2], 2]
+    assert browser.client.post("/two-fields", data=fields, files={"file": b"x"}).json() == [
+        "x",
+        [1, 2],
+        2,
+    ]
 
 
 def test_a_web_socket_is_not_let_through(make_portal):
@@ -174,7 +204,10 @@ def test_both_frameworks_share_a_portal(make_portal):
     assert browser.json("/inner/me")[1]["id"] == 2
     assert failure(browser.get("/inner/networks/64500"))[0] == 403
     browser.log_out()
-    assert browser.get("/inner/networks/64500").headers["Location"] == "/login/peeringdb?next=/inner/networks/64500"
+    assert (
+        browser.get("/inner/networks/64500").headers["Location"]
+        == "/login/peeringdb?next=/inner/networks/64500"
+    )
 
 
 @pytest.mark.parametrize("name", ["require", "bearer"])
@@ -194,7 +227,10 @@ def test_a_condition_without_its_name_is_not_taken_for_none(make_portal, name):
         getattr(make_portal().pdb, name)(64500)
 
 
-@pytest.mark.parametrize("annotation", [User, User | None, list[User], Annotated[User, Depends()], Network])
+@pytest.mark.parametrize(
+    "annotation",
+    [User, User | None, list[User], Annotated[User, Depends()], Network],
+)
 def test_a_user_is_never_read_from_a_request(annotation):
     def endpoint(user: annotation) -> str:
         return repr(user)
@@ -305,7 +341,9 @@ def test_an_api_may_ask_peeringdb_about_each_token_again(make_portal):
             return user.asns
 
         @app.get("/asked-again")
-        async def asked_again(user: Annotated[User, Depends(pdb.bearer(max_age=0))]) -> tuple[int, ...]:
+        async def asked_again(
+            user: Annotated[User, Depends(pdb.bearer(max_age=0))],
+        ) -> tuple[int, ...]:
             return user.asns
 
         return app
@@ -321,13 +359,28 @@ def test_an_api_may_ask_peeringdb_about_each_token_again(make_portal):
 
 
 def test_a_cookie_that_only_passes_for_one_of_this_host_is_none(make_portal, sandbox):
-    """Another host of the domain can plant it: Starlette drops Unicode's spaces before a name, browsers do not."""
+    """Another host of the domain can plant it: Starlette drops Unicode's spaces before
+    a name, browsers do not.
+    """
 
     def make_app(pdb):
         app = in_fastapi(pdb)
 
-        async def as_bytes(scope, receive, send):  # as servers pass them on; the test client has UTF-8 alone
-            await app(scope | {"headers": [(name, value.decode().encode("latin-1")) for name, value in scope["headers"]]}, receive, send)
+        async def as_bytes(
+            scope,
+            receive,
+            send,
+        ):  # as servers pass them on; the test client has UTF-8 alone
+            await app(
+                scope
+                | {
+                    "headers": [
+                        (name, value.decode().encode("latin-1")) for name, value in scope["headers"]
+                    ],
+                },
+                receive,
+                send,
+            )
 
         return as_bytes
 
@@ -337,7 +390,10 @@ def test_a_cookie_that_only_passes_for_one_of_this_host_is_none(make_portal, san
     assert cookie.startswith("__Host-peeringdb-login-")
     callback = sandbox.log_in("orgadmin", started.headers["Location"])
     for planted in (f"\xa0{cookie}", f"a=b;\x85{cookie}"):
-        assert failure(portal.browser().get(callback, Cookie=planted.encode()))[:2] == (400, "This login was not started here")
+        assert failure(portal.browser().get(callback, Cookie=planted.encode()))[:2] == (
+            400,
+            "This login was not started here",
+        )
     assert portal.browser().get(callback, Cookie=cookie).status_code == 302
 
 

@@ -21,14 +21,20 @@ def set_cookies(answer):
     return [cookie.split("; ") for cookie in answer.headers.get_list("Set-Cookie")]
 
 
-# --- login ------------------------------------------------------------------------------------------------------------------------------
+# --- login ----------------------------------------------------------------------------
 
 
 def test_a_login_leads_back_to_the_page_that_was_wanted(browser):
     asked = browser.get("/networks/64500?page=2&q=%C3%BC")
-    assert (asked.status_code, asked.headers["Location"]) == (302, "/login/peeringdb?next=/networks/64500%3Fpage%3D2%26q%3D%25C3%25BC")
+    assert (asked.status_code, asked.headers["Location"]) == (
+        302,
+        "/login/peeringdb?next=/networks/64500%3Fpage%3D2%26q%3D%25C3%25BC",
+    )
     answer = browser.log_in("orgadmin", asked.headers["Location"])
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/networks/64500?page=2&q=%C3%BC")
+    assert (answer.status_code, answer.headers["Location"]) == (
+        302,
+        "/networks/64500?page=2&q=%C3%BC",
+    )
     assert browser.json("/networks/64500")[1] == {
         "id": 1,
         "asns": [64500, 64501, 65550],
@@ -48,7 +54,10 @@ def test_a_login_leads_nowhere_else(browser, target):
 
 
 def test_logins_in_two_tabs_finish_in_any_order(browser):
-    first, second = browser.start("/login/peeringdb?next=/first"), browser.start("/login/peeringdb?next=/second")
+    first, second = (
+        browser.start("/login/peeringdb?next=/first"),
+        browser.start("/login/peeringdb?next=/second"),
+    )
     assert browser.come_back("member", second).headers["Location"] == "/second"
     assert browser.come_back("member", first).headers["Location"] == "/first"
 
@@ -82,7 +91,10 @@ def test_parameters_that_are_sent_twice_are_no_login(browser):
 def test_another_address_than_the_configured_one_is_named(make_portal, make_config):
     portal = make_portal(config=make_config(f"https://portal.example.net{CALLBACK}"))
     _, _, [reason] = failure(portal.browser().get(f"{CALLBACK}?code=abc&state=abc"))
-    assert f"{PORTAL}{CALLBACK}, and the redirect URI is https://portal.example.net{CALLBACK}" in reason
+    assert (
+        f"{PORTAL}{CALLBACK}, and the redirect URI is https://portal.example.net{CALLBACK}"
+        in reason
+    )
 
 
 def test_a_login_expires_with_its_token(with_clock, clock):
@@ -108,15 +120,24 @@ def test_who_is_not_verified_is_not_let_in(portal, browser, person):
     assert portal.kinds() == ["refused"]
 
 
-# --- rules ------------------------------------------------------------------------------------------------------------------------------
+# --- rules ----------------------------------------------------------------------------
 
 
 def test_who_may_not_is_told_why(portal, browser):
     browser.log_in("member")
     answer = browser.get("/networks/64500")
-    assert failure(answer) == (403, "You have no access here", ["AS64500: you may read this network but not update it"])
+    assert failure(answer) == (
+        403,
+        "You have no access here",
+        ["AS64500: you may read this network but not update it"],
+    )
     event = portal.events[-1]
-    assert (event.kind, event.user.id, event.asn, event.reasons) == ("refused", 2, 64500, tuple(failure(answer)[2]))
+    assert (event.kind, event.user.id, event.asn, event.reasons) == (
+        "refused",
+        2,
+        64500,
+        tuple(failure(answer)[2]),
+    )
 
 
 def test_programs_are_told_in_json(browser):
@@ -131,10 +152,16 @@ def test_programs_are_told_in_json(browser):
     )
     browser.log_in("member")
     status, body = browser.json("/networks/64500")
-    assert (status, body["reasons"]) == (403, ["AS64500: you may read this network but not update it"])
+    assert (status, body["reasons"]) == (
+        403,
+        ["AS64500: you may read this network but not update it"],
+    )
 
 
-@pytest.mark.parametrize("asn", ["064500", "+64500", "64500.0", "0", "99999999999", "AS64500", "64_500"])
+@pytest.mark.parametrize(
+    "asn",
+    ["064500", "+64500", "64500.0", "0", "99999999999", "AS64500", "64_500"],
+)
 def test_what_is_no_asn_is_refused(browser, asn):
     browser.log_in("orgadmin")
     assert browser.get(f"/networks/{asn}").status_code == 403
@@ -148,7 +175,9 @@ def test_one_of_several_networks_is_enough(browser):
 def test_the_network_may_come_from_a_function_of_the_request(browser):
     browser.log_in("member")
     assert browser.json("/asked?asn=64501")[0] == 200
-    assert browser.json("/asked?asn=64499")[1]["reasons"] == ["You are not affiliated with AS64499 at PeeringDB"]
+    assert browser.json("/asked?asn=64499")[1]["reasons"] == [
+        "You are not affiliated with AS64499 at PeeringDB",
+    ]
 
 
 def test_a_function_that_finds_no_network_lets_nobody_through(browser):
@@ -166,15 +195,27 @@ def test_a_network_that_the_path_does_not_have_is_a_mistake_of_ours(browser):
 def test_the_rule_of_an_endpoint_of_ones_own_is_answered_alike(portal, browser):
     browser.log_in("member")
     answer = browser.get("/own-rule")
-    assert failure(answer) == (403, "You have no access here", ["AS64501: you may read this network but not delete it"])
+    assert failure(answer) == (
+        403,
+        "You have no access here",
+        ["AS64501: you may read this network but not delete it"],
+    )
     assert (portal.events[-1].kind, portal.events[-1].user.id) == ("refused", 2)
 
 
 def test_a_second_factor_is_asked_for_once_and_then_told(browser):
     browser.log_in("member", second_factor="backup")
     step_up = browser.get("/mfa")
-    assert (step_up.status_code, step_up.headers["Location"]) == (302, "/login/peeringdb?next=/mfa&prompt=login")
-    assert browser.log_in("member", step_up.headers["Location"], second_factor="backup").headers["Location"] == "/mfa"
+    assert (step_up.status_code, step_up.headers["Location"]) == (
+        302,
+        "/login/peeringdb?next=/mfa&prompt=login",
+    )
+    assert (
+        browser.log_in("member", step_up.headers["Location"], second_factor="backup").headers[
+            "Location"
+        ]
+        == "/mfa"
+    )
     status, _, [reason] = failure(browser.get("/mfa"))
     assert status == 403
     assert "second factor" in reason
@@ -229,7 +270,7 @@ def test_the_store_may_be_asynchronous(make_portal):
     assert store.values == {}
 
 
-# --- logout and forged forms ------------------------------------------------------------------------------------------------------------
+# --- logout and forged forms ----------------------------------------------------------
 
 
 def tokens_of(portal, browser):
@@ -240,8 +281,15 @@ def tokens_of(portal, browser):
 def refused_at_peeringdb(portal, token):
     """Whether a refresh token is dead there."""
     config = portal.pdb._config
-    form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": config.client_id, "client_secret": config.client_secret}
-    return requests.post(f"{config.base_url}/oauth2/token/", data=form, timeout=5).json() == {"error": "invalid_grant"}
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": token,
+        "client_id": config.client_id,
+        "client_secret": config.client_secret,
+    }
+    return requests.post(f"{config.base_url}/oauth2/token/", data=form, timeout=5).json() == {
+        "error": "invalid_grant",
+    }
 
 
 def test_a_logout_ends_the_login_here_and_at_peeringdb(portal, browser):
@@ -254,11 +302,17 @@ def test_a_logout_ends_the_login_here_and_at_peeringdb(portal, browser):
     assert portal.kinds() == ["login", "logout"]
 
 
-@pytest.mark.parametrize("headers", [{}, {"Sec_Fetch_Site": "cross-site"}, {"X_PeeringDB_CSRF": "wrong"}])
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Sec_Fetch_Site": "cross-site"}, {"X_PeeringDB_CSRF": "wrong"}],
+)
 def test_a_logout_that_somebody_else_sent_is_refused(browser, headers):
     browser.log_in("member")
     for fields in ({}, {"peeringdb_csrf": "wrong"}):
-        assert failure(browser.post("/logout", fields, **headers))[:2] == (403, "This form cannot be accepted")
+        assert failure(browser.post("/logout", fields, **headers))[:2] == (
+            403,
+            "This form cannot be accepted",
+        )
     assert browser.json("/me")[1]["id"] == 2
 
 
@@ -270,32 +324,47 @@ def test_a_logout_is_no_link(browser):
 def test_a_form_needs_the_token_or_the_browsers_word(browser):
     browser.log_in("orgadmin")
     token = browser.csrf_token()
-    assert failure(browser.post("/networks/64500", {"note": "n"}))[:2] == (403, "This form cannot be accepted")
+    assert failure(browser.post("/networks/64500", {"note": "n"}))[:2] == (
+        403,
+        "This form cannot be accepted",
+    )
     for fields, headers in [
         ({"peeringdb_csrf": token}, {}),
         ({}, {"X_PeeringDB_CSRF": token}),
         ({}, {"Sec_Fetch_Site": "same-origin"}),
     ]:
-        assert browser.post("/networks/64500", {"note": "n"} | fields, **headers).json()["note"] == "n"
+        assert (
+            browser.post("/networks/64500", {"note": "n"} | fields, **headers).json()["note"] == "n"
+        )
 
 
 def test_a_form_with_a_file_is_a_form(browser):
     browser.log_in("orgadmin")
     fields = {"note": "n", "peeringdb_csrf": browser.csrf_token()}
-    assert browser.client.post("/networks/64500", data=fields, files={"file": b"x"}).json()["note"] == "n"
+    assert (
+        browser.client.post("/networks/64500", data=fields, files={"file": b"x"}).json()["note"]
+        == "n"
+    )
     as_file = {"peeringdb_csrf": browser.csrf_token().encode()}
-    assert browser.client.post("/networks/64500", data={"note": "n"}, files=as_file).status_code == 403
+    assert (
+        browser.client.post("/networks/64500", data={"note": "n"}, files=as_file).status_code == 403
+    )
 
 
 @pytest.mark.parametrize("length", ["1048577", "-1", "many", None])
-def test_no_token_is_looked_for_in_a_form_that_is_too_long_or_does_not_say_how_long_it_is(browser, length):
+def test_no_token_is_looked_for_in_a_form_that_is_too_long_or_does_not_say_how_long_it_is(
+    browser,
+    length,
+):
     browser.log_in("member")
     form = f"peeringdb_csrf={browser.csrf_token()}".encode()
-    headers = {"Content-Type": "application/x-www-form-urlencoded"} | ({} if length is None else {"Content-Length": length})
+    headers = {"Content-Type": "application/x-www-form-urlencoded"} | (
+        {} if length is None else {"Content-Length": length}
+    )
     assert browser.client.post("/logout", content=iter([form]), headers=headers).status_code == 403
 
 
-# --- sessions and cookies ---------------------------------------------------------------------------------------------------------------
+# --- sessions and cookies -------------------------------------------------------------
 
 
 def test_cookies_have_their_flags_and_go_when_they_are_no_longer_needed(browser):
@@ -358,7 +427,7 @@ def test_of_whoever_was_logged_in_before_nothing_stays(portal, browser):
     assert refused_at_peeringdb(portal, refresh_token)
 
 
-# --- hooks and events -------------------------------------------------------------------------------------------------------------------
+# --- hooks and events -----------------------------------------------------------------
 
 
 def refuse(user):
@@ -382,9 +451,15 @@ class Refuser:
 def test_a_hook_may_refuse_a_login_be_it_a_coroutine_or_not(make_portal, on_login):
     portal = make_portal(on_login=on_login)
     browser = portal.browser()
-    assert failure(browser.log_in("member")) == (403, "You have no access here", ["Mel Member owes us a beer"])
+    assert failure(browser.log_in("member")) == (
+        403,
+        "You have no access here",
+        ["Mel Member owes us a beer"],
+    )
     assert browser.json("/me") == (200, None)
-    assert [(event.kind, event.reasons) for event in portal.events] == [("refused", ("Mel Member owes us a beer",))]
+    assert [(event.kind, event.reasons) for event in portal.events] == [
+        ("refused", ("Mel Member owes us a beer",)),
+    ]
 
 
 def test_a_hook_is_asked_about_those_alone_whom_the_rule_lets_in(make_portal):
@@ -406,7 +481,12 @@ def test_events_are_told_with_their_request(make_portal):
     browser.get("/networks/64500")
     browser.get("/own-rule")
     browser.log_out()
-    assert told == [(CALLBACK, "login", 2), ("/networks/64500", "refused", 2), ("/own-rule", "refused", 2), ("/logout", "logout", 2)]
+    assert told == [
+        (CALLBACK, "login", 2),
+        ("/networks/64500", "refused", 2),
+        ("/own-rule", "refused", 2),
+        ("/logout", "logout", 2),
+    ]
 
 
 def test_nobody_has_to_listen(make_portal):
@@ -415,7 +495,7 @@ def test_nobody_has_to_listen(make_portal):
     assert browser.get("/networks/64500").status_code == 403
 
 
-# --- bearer tokens ----------------------------------------------------------------------------------------------------------------------
+# --- bearer tokens --------------------------------------------------------------------
 
 
 def bearer(browser, token, path="/api/64500", **headers):
@@ -436,10 +516,17 @@ def test_a_bearer_token_opens_what_its_user_may(portal, browser):
     [
         ({}, 'Bearer realm="PeeringDB"'),
         ({"Authorization": "Basic dTpw"}, 'Bearer realm="PeeringDB"'),
-        ({"Authorization": "Bearer " + "x" * 30}, 'Bearer realm="PeeringDB", error="invalid_token"'),
+        (
+            {"Authorization": "Bearer " + "x" * 30},
+            'Bearer realm="PeeringDB", error="invalid_token"',
+        ),
     ],
 )
-def test_no_token_or_a_bad_one_is_a_401_for_programs_whatever_they_accept(browser, authorization, challenge):
+def test_no_token_or_a_bad_one_is_a_401_for_programs_whatever_they_accept(
+    browser,
+    authorization,
+    challenge,
+):
     answer = browser.get("/api/64500", **authorization)
     assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/json")
     assert answer.headers["WWW-Authenticate"].startswith(challenge)
@@ -453,7 +540,10 @@ def test_a_session_is_no_bearer_token(browser):
 def test_a_token_of_who_may_not_is_a_403_with_the_reasons(portal, browser):
     browser.log_in("member")
     answer = bearer(browser, tokens_of(portal, browser)[0])
-    assert (answer.status_code, answer.json()) == (403, {"reasons": ["AS64500: you may read this network but not update it"]})
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {"reasons": ["AS64500: you may read this network but not update it"]},
+    )
 
 
 def test_an_outage_is_a_503_that_says_when_to_try_again(portal, browser):
@@ -464,7 +554,7 @@ def test_an_outage_is_a_503_that_says_when_to_try_again(portal, browser):
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
 
 
-# --- setting up -------------------------------------------------------------------------------------------------------------------------
+# --- setting up -----------------------------------------------------------------------
 
 
 def test_settings_come_from_the_environment(make_config, monkeypatch):
@@ -523,7 +613,9 @@ def test_who_is_let_in_unverified_is_let_through_unverified(make_portal):
 def test_several_applications_know_nothing_of_each_other(make_portal, make_config, sandbox):
     first = make_portal()
     other = sandbox.register(PORTAL + CALLBACK)
-    second = make_portal(config=make_config(client_id=other.client_id, client_secret=other.client_secret))
+    second = make_portal(
+        config=make_config(client_id=other.client_id, client_secret=other.client_secret),
+    )
     browser, stranger = first.browser(), second.browser()
     browser.log_in("orgadmin")
     stranger.client.cookies.update(browser.client.cookies)

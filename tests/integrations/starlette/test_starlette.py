@@ -1,4 +1,6 @@
-"""What Starlette alone has: routes and mounts, plain endpoints, sessions, templates, event loops."""
+"""What Starlette alone has: routes and mounts, plain endpoints, sessions, templates,
+event loops.
+"""
 
 import asyncio
 import secrets
@@ -21,7 +23,14 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.templating import Jinja2Templates
 
-from peeringdb_oauth import AccessDenied, AsyncClient, ConfigurationError, Permission, TransportError, exchange
+from peeringdb_oauth import (
+    AccessDenied,
+    AsyncClient,
+    ConfigurationError,
+    Permission,
+    TransportError,
+    exchange,
+)
 from peeringdb_oauth.integrations import starlette
 from peeringdb_oauth.integrations.starlette import PeeringDB
 
@@ -39,12 +48,20 @@ def example(heading):
     """The code below a heading of the module's docstring."""
     _, _, rest = starlette.__doc__.partition(f"\n{heading}::\n\n")
     lines = rest.splitlines()
-    end = next((number for number, line in enumerate(lines) if line and not line.startswith(" ")), len(lines))
+    end = next(
+        (number for number, line in enumerate(lines) if line and not line.startswith(" ")),
+        len(lines),
+    )
     return textwrap.dedent("\n".join(lines[:end]))
 
 
 @pytest.mark.parametrize("heading", ["Starlette", "FastAPI"])
-def test_the_example_is_short_and_works_as_it_stands(make_portal, make_config, monkeypatch, heading):
+def test_the_example_is_short_and_works_as_it_stands(
+    make_portal,
+    make_config,
+    monkeypatch,
+    heading,
+):
     config = make_config()
     for name in ("client_id", "client_secret", "redirect_uri", "base_url"):
         monkeypatch.setenv(f"PEERINGDB_OAUTH_{name.upper()}", getattr(config, name))
@@ -54,13 +71,19 @@ def test_the_example_is_short_and_works_as_it_stands(make_portal, make_config, m
     names = {}
     exec(compile(code, heading, "exec"), names)  # noqa: S102 - ours
     browser = make_portal(lambda _: names["app"]).browser()
-    assert browser.log_in("limited", "/login/peeringdb?next=/networks/64500").headers["Location"] == "/networks/64500"
+    assert (
+        browser.log_in("limited", "/login/peeringdb?next=/networks/64500").headers["Location"]
+        == "/networks/64500"
+    )
     answer = browser.get("/networks/64500")
-    assert (answer.status_code, "Lim Ited may change the peering of AS64500" in answer.text) == (200, True)
+    assert (answer.status_code, "Lim Ited may change the peering of AS64500" in answer.text) == (
+        200,
+        True,
+    )
     assert browser.get("/networks/64501").status_code == 403
 
 
-# --- routes -----------------------------------------------------------------------------------------------------------------------------
+# --- routes ---------------------------------------------------------------------------
 
 
 def test_starlette_does_without_fastapi():
@@ -76,7 +99,10 @@ def test_starlette_does_without_fastapi():
 
 
 def in_root_mount(pdb):
-    app = Starlette(routes=[Route("/me", pdb.require().guard(me))], middleware=[pdb.session_middleware])
+    app = Starlette(
+        routes=[Route("/me", pdb.require().guard(me))],
+        middleware=[pdb.session_middleware],
+    )
     app.mount("/", pdb.router)
     return app
 
@@ -111,16 +137,25 @@ def test_the_router_can_be_mounted_anywhere(make_portal, make_config, make_app, 
     assert answer.headers["Location"] == f"{root_path}/"
 
 
-@pytest.mark.parametrize(("path", "address"), [("/me", "/portal/me"), ("/portal", "/portal"), ("/portals/me", "/portal/portals/me")])
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [("/me", "/portal/me"), ("/portal", "/portal"), ("/portals/me", "/portal/portals/me")],
+)
 def test_a_proxy_that_strips_its_prefix_is_understood(make_portal, make_config, path, address):
     """Servers differ in whether the path that they pass on has the prefix."""
 
     def make_app(pdb):
         guarded = pdb.require().guard(me)
-        return Starlette(routes=[*pdb.routes, Route("/{rest:path}", guarded)], middleware=[pdb.session_middleware])
+        return Starlette(
+            routes=[*pdb.routes, Route("/{rest:path}", guarded)],
+            middleware=[pdb.session_middleware],
+        )
 
     portal = make_portal(make_app, config=make_config(f"{PORTAL}/portal{CALLBACK}"))
-    assert portal.browser(root_path="/portal/").get(path).headers["Location"] == f"/portal/login/peeringdb?next={address}"
+    assert (
+        portal.browser(root_path="/portal/").get(path).headers["Location"]
+        == f"/portal/login/peeringdb?next={address}"
+    )
 
 
 def test_a_mounted_application_is_refused_as_a_whole(make_portal):
@@ -135,7 +170,11 @@ def test_a_mounted_application_is_refused_as_a_whole(make_portal):
                 await require(Request(scope, receive))
                 await self.app(scope, receive, send)
 
-        inner = Mount("/inner", routes=[Route("/{rest:path}", home)], middleware=[Middleware(Guard)])
+        inner = Mount(
+            "/inner",
+            routes=[Route("/{rest:path}", home)],
+            middleware=[Middleware(Guard)],
+        )
         return Starlette(routes=[*pdb.routes, inner], middleware=[pdb.session_middleware])
 
     browser = make_portal(make_app).browser()
@@ -149,14 +188,22 @@ def test_a_mounted_application_is_refused_as_a_whole(make_portal):
 def test_the_pages_have_names(make_portal):
     def make_app(pdb):
         async def addresses(request):
-            return PlainTextResponse(" ".join(request.url_for(f"peeringdb_{name}").path for name in ("login", "callback", "logout")))
+            return PlainTextResponse(
+                " ".join(
+                    request.url_for(f"peeringdb_{name}").path
+                    for name in ("login", "callback", "logout")
+                ),
+            )
 
         return Starlette(routes=[*pdb.routes, Route("/addresses", addresses)])
 
-    assert make_portal(make_app).browser().get("/addresses").text == f"/login/peeringdb {CALLBACK} /logout"
+    assert (
+        make_portal(make_app).browser().get("/addresses").text
+        == f"/login/peeringdb {CALLBACK} /logout"
+    )
 
 
-# --- endpoints --------------------------------------------------------------------------------------------------------------------------
+# --- endpoints ------------------------------------------------------------------------
 
 
 def test_endpoints_may_be_functions_and_classes(make_portal):
@@ -180,7 +227,10 @@ def test_endpoints_may_be_functions_and_classes(make_portal):
 
     browser = make_portal(make_app).browser()
     browser.log_in("limited")
-    assert [browser.get(f"/{kind}/64500").text for kind in ("thread", "class")] == ["Lim Ited in a thread", "Lim Ited in a class"]
+    assert [browser.get(f"/{kind}/64500").text for kind in ("thread", "class")] == [
+        "Lim Ited in a thread",
+        "Lim Ited in a class",
+    ]
     assert [browser.get(f"/{kind}/64501").status_code for kind in ("thread", "class")] == [403, 403]
 
 
@@ -191,11 +241,18 @@ def test_the_network_may_come_from_a_coroutine(make_portal):
 
     def make_app(pdb):
         endpoint = pdb.require(asn=of_member).guard(me)
-        return Starlette(routes=[*pdb.routes, Route("/members/{name}", endpoint)], middleware=[pdb.session_middleware])
+        return Starlette(
+            routes=[*pdb.routes, Route("/members/{name}", endpoint)],
+            middleware=[pdb.session_middleware],
+        )
 
     browser = make_portal(make_app).browser()
     browser.log_in("member")
-    assert [browser.get(f"/members/{name}").status_code for name in ("one", "two", "three")] == [200, 403, 403]
+    assert [browser.get(f"/members/{name}").status_code for name in ("one", "two", "three")] == [
+        200,
+        403,
+        403,
+    ]
 
 
 def read_body(request):
@@ -213,7 +270,11 @@ async def read_field(request):
 
 @pytest.mark.parametrize(
     ("read", "content"),
-    [(read_body, b"note=n&peeringdb_csrf="), (read_stream, b"note=n&peeringdb_csrf="), (read_field, b"n")],
+    [
+        (read_body, b"note=n&peeringdb_csrf="),
+        (read_stream, b"note=n&peeringdb_csrf="),
+        (read_field, b"n"),
+    ],
 )
 def test_whatever_an_endpoint_reads_of_a_form_is_still_there(make_portal, read, content):
     def make_app(pdb):
@@ -228,7 +289,10 @@ def test_whatever_an_endpoint_reads_of_a_form_is_still_there(make_portal, read, 
     browser = make_portal(make_app).browser()
     browser.log_in("member")
     token = browser.csrf_token()
-    assert browser.post("/read", {"note": "n", "peeringdb_csrf": token}).content in (content, content + token.encode())
+    assert browser.post("/read", {"note": "n", "peeringdb_csrf": token}).content in (
+        content,
+        content + token.encode(),
+    )
 
 
 def test_handlers_of_the_applications_own_come_first(make_portal):
@@ -242,7 +306,9 @@ def test_handlers_of_the_applications_own_come_first(make_portal):
 
     browser = make_portal(make_app).browser()
     browser.log_in("member")
-    assert browser.get("/own-rule").text == "no: AS64501: you may read this network but not delete it"
+    assert (
+        browser.get("/own-rule").text == "no: AS64501: you may read this network but not delete it"
+    )
     assert failure(browser.get("/networks/64500"))[0] == 403
 
 
@@ -252,18 +318,27 @@ def test_other_errors_of_ours_are_pages_too(make_portal):
             await pdb.current_user(request)
             raise TransportError("PeeringDB is gone")
 
-        return Starlette(routes=[*pdb.routes, Route("/broken", broken)], middleware=[pdb.session_middleware])
+        return Starlette(
+            routes=[*pdb.routes, Route("/broken", broken)],
+            middleware=[pdb.session_middleware],
+        )
 
     portal = make_portal(make_app)
-    assert failure(portal.browser().get("/broken")) == (502, "PeeringDB is not available", ["PeeringDB is gone"])
+    assert failure(portal.browser().get("/broken")) == (
+        502,
+        "PeeringDB is not available",
+        ["PeeringDB is gone"],
+    )
     assert portal.events == []
 
 
-# --- sessions ---------------------------------------------------------------------------------------------------------------------------
+# --- sessions -------------------------------------------------------------------------
 
 
 def test_an_application_without_sessions_is_told_what_it_lacks(make_portal):
-    app = make_portal(lambda pdb: Starlette(routes=[*pdb.routes, Route("/me", pdb.require().guard(me))]))
+    app = make_portal(
+        lambda pdb: Starlette(routes=[*pdb.routes, Route("/me", pdb.require().guard(me))]),
+    )
     for path in ("/login/peeringdb", CALLBACK, "/me"):
         with pytest.raises(ConfigurationError, match=r"middleware=\[pdb.session_middleware\]"):
             app.browser().get(path)
@@ -310,11 +385,19 @@ class ServerSideSessions:
 
 def test_a_session_that_is_kept_here_gets_another_id_at_login_and_logout(make_portal):
     def make_app(pdb):
-        return Starlette(routes=in_starlette(pdb).routes, middleware=[Middleware(ServerSideSessions)])
+        return Starlette(
+            routes=in_starlette(pdb).routes,
+            middleware=[Middleware(ServerSideSessions)],
+        )
 
     browser = make_portal(make_app).browser()
     ids = []
-    for step in (browser.start, lambda: browser.log_in("member"), lambda: browser.get("/me"), browser.log_out):
+    for step in (
+        browser.start,
+        lambda: browser.log_in("member"),
+        lambda: browser.get("/me"),
+        browser.log_out,
+    ):
         step()
         ids.append(browser.client.cookies["id"])
     before, logged_in, later, after = ids
@@ -323,7 +406,7 @@ def test_a_session_that_is_kept_here_gets_another_id_at_login_and_logout(make_po
     assert logged_in not in ServerSideSessions.sessions
 
 
-# --- templates --------------------------------------------------------------------------------------------------------------------------
+# --- templates ------------------------------------------------------------------------
 
 OWN_PAGE = "<h1>{{ page.title }}!</h1>{{ peeringdb.user.name }} at {{ request.url.path }}"
 REFUSED = "<h1>You have no access here!</h1>Mel Member at /networks/64500"
@@ -344,7 +427,10 @@ def directory(tmp_path):
 
 def test_a_page_is_not_to_be_kept(make_portal):
     answer = refused_page(make_portal())
-    assert (answer.headers["Cache-Control"], answer.headers["Content-Type"]) == ("no-store", "text/html; charset=utf-8")
+    assert (answer.headers["Cache-Control"], answer.headers["Content-Type"]) == (
+        "no-store",
+        "text/html; charset=utf-8",
+    )
 
 
 def test_templates_in_a_directory_come_before_ours(make_portal, directory):
@@ -374,14 +460,17 @@ def test_templates_that_do_not_escape_are_a_mistake(make_portal, directory):
 def test_the_buttons_work_in_pages_of_the_applications_own(make_portal, tmp_path):
     (tmp_path / "home.html").write_text(
         "{% if peeringdb.user %}{% include 'peeringdb_oauth/logout_button.html' %}"
-        "{% else %}{% include 'peeringdb_oauth/login_button.html' %}{% endif %}"
+        "{% else %}{% include 'peeringdb_oauth/login_button.html' %}{% endif %}",
     )
 
     def make_app(pdb):
         async def page(request):
             return pdb.templates.TemplateResponse(request, "home.html")
 
-        return Starlette(routes=[*pdb.routes, Route("/", page), Route("/page", page)], middleware=[pdb.session_middleware])
+        return Starlette(
+            routes=[*pdb.routes, Route("/", page), Route("/page", page)],
+            middleware=[pdb.session_middleware],
+        )
 
     browser = make_portal(make_app, templates=tmp_path).browser()
     assert 'href="/login/peeringdb?next=/"' in browser.get("/").text
@@ -390,7 +479,7 @@ def test_the_buttons_work_in_pages_of_the_applications_own(make_portal, tmp_path
     assert 'href="/login/peeringdb?next=/"' in browser.get("/").text
 
 
-# --- event loops ------------------------------------------------------------------------------------------------------------------------
+# --- event loops ----------------------------------------------------------------------
 
 
 def ask(pdb):
@@ -456,12 +545,20 @@ def test_over_real_sockets(make_portal):
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     portal = make_portal(base_url=url)
     with served(portal.app, listening), requests.Session() as session:
-        asked = session.get(f"{url}/networks/64500?a=b", headers={"Accept": "text/html"}, allow_redirects=False)
+        asked = session.get(
+            f"{url}/networks/64500?a=b",
+            headers={"Accept": "text/html"},
+            allow_redirects=False,
+        )
         start = session.get(url + asked.headers["Location"], allow_redirects=False)
         page = session.get(portal.sandbox.log_in("orgadmin", start.headers["Location"]))
         assert (page.url, page.json()["id"]) == (f"{url}/networks/64500?a=b", 1)
         assert session.post(f"{url}/logout", allow_redirects=False).status_code == 403
-        out = session.post(f"{url}/logout", headers={"Sec-Fetch-Site": "same-origin"}, allow_redirects=False)
+        out = session.post(
+            f"{url}/logout",
+            headers={"Sec-Fetch-Site": "same-origin"},
+            allow_redirects=False,
+        )
         assert (out.status_code, session.get(f"{url}/me").json()) == (303, None)
         [(_, client)] = portal.pdb._client._kept.values()
     assert client._session is None

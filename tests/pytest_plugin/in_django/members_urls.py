@@ -12,4 +12,7 @@ def edit(request, asn):
     return HttpResponse(f"{request.peeringdb.name} may change AS{asn}")
 
 
-urlpatterns = [path("", include("peeringdb_oauth.integrations.django.urls")), path("networks/<int:asn>", edit)]
+urlpatterns = [
+    path("", include("peeringdb_oauth.integrations.django.urls")),
+    path("networks/<int:asn>", edit),
+]

@@ -17,7 +17,9 @@ from .views import PeeringDBOAuth2Adapter
 
 
 class PeeringDBProvider(OAuth2Provider):
-    """PeeringDB. Where allauth's other providers read a JSON response, this one reads the `User` that `PeeringDBOAuth2Adapter` fetched."""
+    """PeeringDB. Where allauth's other providers read a JSON response, this one reads
+    the `User` that `PeeringDBOAuth2Adapter` fetched.
+    """
 
     id = "peeringdb"
     name = "PeeringDB"
@@ -37,8 +39,12 @@ class PeeringDBProvider(OAuth2Provider):
         return self.get_scope()
 
     def get_auth_params_from_request(self, request: HttpRequest, action: str) -> dict[str, str]:
-        """The configured ones, for the same reason: a link with ``prompt=none`` would lead to PeeringDB's error page."""
-        return self.get_auth_params() | ({"prompt": "login"} if action == AuthAction.REAUTHENTICATE else {})
+        """The configured ones, for the same reason: a link with ``prompt=none`` would
+        lead to PeeringDB's error page.
+        """
+        return self.get_auth_params() | (
+            {"prompt": "login"} if action == AuthAction.REAUTHENTICATE else {}
+        )
 
     def extract_uid(self, user: User) -> str:
         """The number: names and addresses change hands."""
@@ -50,10 +56,17 @@ class PeeringDBProvider(OAuth2Provider):
 
     def extract_common_fields(self, user: User) -> dict[str, Any]:
         """For a new local account."""
-        return {"email": user.email, "name": user.name, "first_name": user.given_name, "last_name": user.family_name}
+        return {
+            "email": user.email,
+            "name": user.name,
+            "first_name": user.given_name,
+            "last_name": user.family_name,
+        }
 
     def extract_email_addresses(self, user: User) -> list[EmailAddress]:
-        """Verified only when PeeringDB says so: allauth may be set to log people in by a verified address. It drops one that is None."""
+        """Verified only when PeeringDB says so: allauth may be set to log people in by
+        a verified address. It drops one that is None.
+        """
         return [EmailAddress(email=user.email, verified=user.verified_email, primary=True)]
 
 

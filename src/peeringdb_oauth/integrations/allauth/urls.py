@@ -1,4 +1,6 @@
-"""``peeringdb/login/`` and ``peeringdb/login/callback/``, below wherever the project has put allauth."""
+"""``peeringdb/login/`` and ``peeringdb/login/callback/``, below wherever the project
+has put allauth.
+"""
 
 from allauth.socialaccount.providers.oauth2.urls import default_urlpatterns
 

@@ -1,4 +1,6 @@
-"""The views that a login begins with and comes back to, and the adapter that asks PeeringDB in between."""
+"""The views that a login begins with and comes back to, and the adapter that asks
+PeeringDB in between.
+"""
 # ruff: noqa: ARG002 - allauth says what its hooks are given
 
 import logging
@@ -7,7 +9,11 @@ from typing import Any
 from allauth.account.adapter import get_adapter as get_account_adapter
 from allauth.socialaccount.models import SocialApp, SocialLogin, SocialToken
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
-from allauth.socialaccount.providers.oauth2.views import OAuth2Adapter, OAuth2CallbackView, OAuth2LoginView
+from allauth.socialaccount.providers.oauth2.views import (
+    OAuth2Adapter,
+    OAuth2CallbackView,
+    OAuth2LoginView,
+)
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -23,10 +29,12 @@ logger = logging.getLogger("peeringdb_oauth")
 
 
 class PeeringDBOAuth2Adapter(OAuth2Adapter):
-    """Asks PeeringDB by our own client, not by allauth's: with its limits, and with the errors that it knows.
+    """Asks PeeringDB by our own client, not by allauth's: with its limits, and with the
+    errors that it knows.
 
-    Reads ``SOCIALACCOUNT_PROVIDERS["peeringdb"]``: ``ACCESS_RULE`` (an `AccessRule`), and of `ClientConfig` ``BASE_URL``, ``CA_FILE``,
-    ``TIMEOUT``, ``ALLOW_HTTP``, ``REQUESTS_PER_MINUTE``.
+    Reads ``SOCIALACCOUNT_PROVIDERS["peeringdb"]``: ``ACCESS_RULE`` (an `AccessRule`),
+    and of `ClientConfig` ``BASE_URL``, ``CA_FILE``, ``TIMEOUT``, ``ALLOW_HTTP``,
+    ``REQUESTS_PER_MINUTE``.
     """
 
     provider_id = "peeringdb"
@@ -38,24 +46,54 @@ class PeeringDBOAuth2Adapter(OAuth2Adapter):
         config = self._config(self.request, self.get_provider().app)
         return ProviderMetadata.at(config.base_url).authorization_endpoint
 
-    def get_access_token_data(self, request: HttpRequest, app: SocialApp, client: object, pkce_code_verifier: str | None = None) -> User:
-        """Who came back: by now allauth has checked the state. The token is used and forgotten in here."""
+    def get_access_token_data(
+        self,
+        request: HttpRequest,
+        app: SocialApp,
+        client: object,
+        pkce_code_verifier: str | None = None,
+    ) -> User:
+        """Who came back: by now allauth has checked the state. The token is used and
+        forgotten in here.
+        """
         rule = self.get_provider().get_settings().get("ACCESS_RULE", AccessRule())
         try:
-            return log_in(self._config(request, app), rule, code=request.GET["code"], code_verifier=pkce_code_verifier)
+            return log_in(
+                self._config(request, app),
+                rule,
+                code=request.GET["code"],
+                code_verifier=pkce_code_verifier,
+            )
         except AccessDenied as error:
             for reason in error.reasons:
-                get_account_adapter(request).add_message(request, messages.ERROR, message=reason)  # for allauth's error page
+                get_account_adapter(request).add_message(
+                    request,
+                    messages.ERROR,
+                    message=reason,
+                )  # for allauth's error page
             raise PermissionDenied(str(error)) from error
         except PeeringDBOAuthError as error:
-            logger.warning("PeeringDB login failed: %s", error)  # allauth's page has the same sentence for all
+            logger.warning(
+                "PeeringDB login failed: %s",
+                error,
+            )  # allauth's page has the same sentence for all
             raise OAuth2Error(str(error)) from error
 
     def parse_token(self, data: User) -> SocialToken:
-        """An empty one: allauth would keep it in the session while a new account waits for its form, and in the database if told to."""
+        """An empty one: allauth would keep it in the session while a new account waits
+        for its form, and in the database if told to.
+        """
         return SocialToken(token="")
 
-    def complete_login(self, request: HttpRequest, app: SocialApp, token: SocialToken, *, response: User, **kwargs: Any) -> SocialLogin:
+    def complete_login(
+        self,
+        request: HttpRequest,
+        app: SocialApp,
+        token: SocialToken,
+        *,
+        response: User,
+        **kwargs: Any,
+    ) -> SocialLogin:
         """The user as allauth's."""
         return self.get_provider().sociallogin_from_response(request, response)
 

@@ -1,4 +1,5 @@
-"""PeeringDB for Django projects: ``INSTALLED_APPS``, a backend, a middleware, one line of URLs, and a decorator that names an ASN.
+"""PeeringDB for Django projects: ``INSTALLED_APPS``, a backend, a middleware, one line
+of URLs, and a decorator that names an ASN.
 
 settings.py::
 
@@ -20,10 +21,12 @@ urls.py::
         return HttpResponse(f"{request.peeringdb.name} may change AS{asn}")
 
 
-    urlpatterns = [path("", include("peeringdb_oauth.integrations.django.urls")), path("networks/<int:asn>", edit)]
+    ours = include("peeringdb_oauth.integrations.django.urls")
+    urlpatterns = [path("", ours), path("networks/<int:asn>", edit)]
 
-Then ``manage.py migrate`` and ``manage.py check``, which says what is missing. The application's client id, secret and redirect URI come
-from the environment or from the setting ``PEERINGDB_OAUTH``. See docs/django.md.
+Then ``manage.py migrate`` and ``manage.py check``, which says what is missing. The
+application's client id, secret and redirect URI come from the environment or from the
+setting ``PEERINGDB_OAUTH``. See docs/django.md.
 """
 
 from importlib import import_module
@@ -35,7 +38,12 @@ if TYPE_CHECKING:
     from .mixins import RequireASNMixin
 
 # Loaded when first used: Django imports this package before it has any models.
-_MODULE_OF = {"RequireASNMixin": "mixins", "peeringdb_user": "access", "require_asn": "decorators", "require_peeringdb": "decorators"}
+_MODULE_OF = {
+    "RequireASNMixin": "mixins",
+    "peeringdb_user": "access",
+    "require_asn": "decorators",
+    "require_peeringdb": "decorators",
+}
 
 __all__ = ["RequireASNMixin", "peeringdb_user", "require_asn", "require_peeringdb"]
 

@@ -1,4 +1,6 @@
-"""Who is logged in, and may they. Knows Django's half of a login and PeeringDB's: where one of them has ended, the other ends too."""
+"""Who is logged in, and may they. Knows Django's half of a login and PeeringDB's: where
+one of them has ended, the other ends too.
+"""
 
 from dataclasses import replace
 from typing import TypeVar
@@ -22,30 +24,48 @@ T = TypeVar("T")
 
 
 def peeringdb_user(request: HttpRequest, *, max_age: float | None = None) -> User | None:
-    """Who is logged in with PeeringDB, None for nobody. ``max_age``: for how many seconds PeeringDB's word counts; None: for the login.
+    """Who is logged in with PeeringDB, None for nobody. ``max_age``: for how many
+    seconds PeeringDB's word counts; None: for the login.
 
-    Raises: `TokenRejected` when PeeringDB has ended the login, `AccessDenied` when they are not let in any more; with ``max_age`` also
-    `TransportError` and its like. `PeeringDBMiddleware` makes a page of each.
+    Raises: `TokenRejected` when PeeringDB has ended the login, `AccessDenied` when they
+    are not let in any more; with ``max_age`` also `TransportError` and its like.
+    `PeeringDBMiddleware` makes a page of each.
     """
     return _run(request, application().flow.user(visit_of(request), max_age=max_age))
 
 
 def require(
-    request: HttpRequest, rule: AccessRule, *, asn: object = None, max_age: float | None = None, visit: Visit | None = None
+    request: HttpRequest,
+    rule: AccessRule,
+    *,
+    asn: object = None,
+    max_age: float | None = None,
+    visit: Visit | None = None,
 ) -> User:
-    """Who is logged in, if ``rule`` lets them do this; ``asn`` may be a function, called for them only. Raises: `Refused`."""
+    """Who is logged in, if ``rule`` lets them do this; ``asn`` may be a function,
+    called for them only. Raises: `Refused`.
+    """
     flow = application().flow
-    return _run(request, flow.require(visit or visit_of(request), rule_here(rule), asn=asn, max_age=max_age))
+    return _run(
+        request,
+        flow.require(visit or visit_of(request), rule_here(rule), asn=asn, max_age=max_age),
+    )
 
 
 def rule_here(rule: AccessRule) -> AccessRule:
     """A view's rule. What an account must have to log in, the login's rule alone says."""
     login_rule = application().settings.rule
-    return replace(rule, verified_user=login_rule.verified_user, verified_email=login_rule.verified_email)
+    return replace(
+        rule,
+        verified_user=login_rule.verified_user,
+        verified_email=login_rule.verified_email,
+    )
 
 
 def end_half_login(request: HttpRequest) -> None:
-    """End what is left of a login: it has expired, the account was disabled or its password changed, or PeeringDB's word is against it."""
+    """End what is left of a login: it has expired, the account was disabled or its
+    password changed, or PeeringDB's word is against it.
+    """
     if KEY not in request.session and not _is_by_peeringdb(request):
         return
     user = application().flow.page_context(visit_of(request)).user
@@ -54,7 +74,9 @@ def end_half_login(request: HttpRequest) -> None:
 
 
 def _run(request: HttpRequest, flow: Exchange[T]) -> T:
-    """Where the flow ends the login and clears the session, Django's user is none any more either, on this very page."""
+    """Where the flow ends the login and clears the session, Django's user is none any
+    more either, on this very page.
+    """
     end_half_login(request)
     was_logged_in = KEY in request.session
     try:
@@ -66,4 +88,7 @@ def _run(request: HttpRequest, flow: Exchange[T]) -> T:
 
 def _is_by_peeringdb(request: HttpRequest) -> bool:
     path = request.session.get(auth.BACKEND_SESSION_KEY)
-    return path in settings.AUTHENTICATION_BACKENDS and issubclass(import_string(path), PeeringDBBackend)
+    return path in settings.AUTHENTICATION_BACKENDS and issubclass(
+        import_string(path),
+        PeeringDBBackend,
+    )

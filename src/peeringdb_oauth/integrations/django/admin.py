@@ -1,4 +1,6 @@
-"""Django's admin: whom an account belongs to at PeeringDB. What PeeringDB says can be read, the link can be made and undone."""
+"""Django's admin: whom an account belongs to at PeeringDB. What PeeringDB says can be
+read, the link can be made and undone.
+"""
 
 from typing import Any
 
@@ -22,13 +24,31 @@ class _Networks(admin.TabularInline):
 
 @admin.register(PeeringDBIdentity)
 class PeeringDBIdentityAdmin(admin.ModelAdmin):
-    """An account is linked by adding an identity with its person's PeeringDB id, and unlinked by deleting it."""
+    """An account is linked by adding an identity with its person's PeeringDB id, and
+    unlinked by deleting it.
+    """
 
-    list_display = ("peeringdb_id", "name", "email", "account", "verified_user", "verified_email", "updated_at")
+    list_display = (
+        "peeringdb_id",
+        "name",
+        "email",
+        "account",
+        "verified_user",
+        "verified_email",
+        "updated_at",
+    )
     list_select_related = ("account",)
     search_fields = ("=peeringdb_id", "name", "email", "=networks__asn")
     raw_id_fields = ("account",)
-    fields = ("account", "peeringdb_id", "name", "email", "verified_user", "verified_email", "updated_at")
+    fields = (
+        "account",
+        "peeringdb_id",
+        "name",
+        "email",
+        "verified_user",
+        "verified_email",
+        "updated_at",
+    )
     inlines = (_Networks,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002

@@ -1,4 +1,6 @@
-"""The project's one `Client` and all that hangs on it, made when it is first needed, and anew when a test overrides a setting."""
+"""The project's one `Client` and all that hangs on it, made when it is first needed,
+and anew when a test overrides a setting.
+"""
 
 from functools import cache
 from threading import RLock
@@ -20,12 +22,22 @@ from peeringdb_oauth.web.return_path import safe_return_path
 
 from .conf import NAME, named, read_settings
 
-_OURS = {NAME, "SECRET_KEY", "SECRET_KEY_FALLBACKS", "CACHES", "ROOT_URLCONF", "LOGIN_REDIRECT_URL", "FORCE_SCRIPT_NAME"}
+_OURS = {
+    NAME,
+    "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
+    "CACHES",
+    "ROOT_URLCONF",
+    "LOGIN_REDIRECT_URL",
+    "FORCE_SCRIPT_NAME",
+}
 _lock = RLock()
 
 
 class Application:
-    """One project's login. Raises: `ConfigurationError` with every problem of its settings."""
+    """One project's login. Raises: `ConfigurationError` with every problem of its
+    settings.
+    """
 
     def __init__(self) -> None:
         self.settings = read_settings()
@@ -35,7 +47,10 @@ class Application:
                 self.client.provider,
                 rule=self.settings.rule,
                 secrets=(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS),
-                store=ConnectionProxy(caches, self.settings.cache),  # a cache by itself is for one thread
+                store=ConnectionProxy(
+                    caches,
+                    self.settings.cache,
+                ),  # a cache by itself is for one thread
                 paths=_paths(),
             )
         except ConfigurationError as error:
@@ -61,9 +76,13 @@ def _forget(*, setting: str, **_: Any) -> None:
 
 def _paths() -> Paths:
     try:
-        login, callback, logout = (_below_root(reverse(f"peeringdb:{name}")) for name in ("login", "callback", "logout"))
+        login, callback, logout = (
+            _below_root(reverse(f"peeringdb:{name}")) for name in ("login", "callback", "logout")
+        )
     except NoReverseMatch:
-        raise ConfigurationError('ROOT_URLCONF: has no path("", include("peeringdb_oauth.integrations.django.urls"))') from None
+        raise ConfigurationError(
+            'ROOT_URLCONF: has no path("", include("peeringdb_oauth.integrations.django.urls"))',
+        ) from None
     return Paths(login=login, callback=callback, logout=logout, home=_home())
 
 

@@ -11,8 +11,13 @@ class PeeringDBConfig(AppConfig):
     name = "peeringdb_oauth.integrations.django"
     label = "peeringdb_oauth"
     verbose_name = "PeeringDB login"
-    default_auto_field = "django.db.models.BigAutoField"  # whatever the project has, or it would have to migrate us
-    path = str(TEMPLATES.parent)  # where Django looks for an application's templates; Python's modules it finds by their names
+    default_auto_field = (
+        # whatever the project has, or it would have to migrate us
+        "django.db.models.BigAutoField"
+    )
+    path = str(
+        TEMPLATES.parent,
+    )  # where Django looks for an application's templates; Python's modules it finds by their names
 
     def ready(self) -> None:
         """Connect what listens, register what checks."""

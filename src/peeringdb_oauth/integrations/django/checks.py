@@ -1,4 +1,6 @@
-"""Django's system checks: what is missing or wrong in the settings, and what to do about it."""
+"""Django's system checks: what is missing or wrong in the settings, and what to do
+about it.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +9,13 @@ from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's name
+from django.core.checks import (
+    CheckMessage,
+    Error,
+    Tags,
+    Warning,  # noqa: A004
+    register,
+)
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from django.utils.module_loading import import_string
@@ -29,7 +37,8 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     try:
         application()
     except ConfigurationError as error:
-        # Where nothing is set at all (a build, a test run without secrets) other commands must go on.
+        # Where nothing is set at all (a build, a test run without secrets) other
+        # commands must go on.
         kind, number = (Error, "E001") if is_configured() else (Warning, "W008")
         return [kind(problem, id=f"peeringdb_oauth.{number}") for problem in error.problems]
     return []
@@ -52,14 +61,16 @@ def check_installation(**_: Any) -> list[CheckMessage]:
             Error,
             "E003",
             "MIDDLEWARE: a login needs Django's sessions and authentication.",
-            'Add "django.contrib.sessions.middleware.SessionMiddleware" and "django.contrib.auth.middleware.AuthenticationMiddleware".',
+            'Add "django.contrib.sessions.middleware.SessionMiddleware" and'
+            ' "django.contrib.auth.middleware.AuthenticationMiddleware".',
         ),
         *_unless(
             _finds_templates(),
             Error,
             "E004",
             "TEMPLATES: the pages of the login are not found.",
-            'Set "APP_DIRS": True, or add the loader "django.template.loaders.app_directories.Loader".',
+            'Set "APP_DIRS": True, or add the loader'
+            ' "django.template.loaders.app_directories.Loader".',
         ),
         *_unless(
             _has(PeeringDBMiddleware),
@@ -81,7 +92,8 @@ def check_sessions(**_: Any) -> list[CheckMessage]:
             settings.SESSION_COOKIE_SECURE or not on_https,
             Warning,
             "W002",
-            "SESSION_COOKIE_SECURE: False, although the site is on https: whoever listens on http gets the login.",
+            "SESSION_COOKIE_SECURE: False, although the site is on https: whoever listens on http"
+            " gets the login.",
             "Set it to True.",
         ),
         *_unless(
@@ -95,7 +107,8 @@ def check_sessions(**_: Any) -> list[CheckMessage]:
             settings.SESSION_COOKIE_SAMESITE == "Lax",
             Warning,
             "W004",
-            "SESSION_COOKIE_SAMESITE: not Lax. With Strict people look logged out when they come back, with None other sites may use it.",
+            "SESSION_COOKIE_SAMESITE: not Lax. With Strict people look logged out when they come"
+            " back, with None other sites may use it.",
             'Set it to "Lax".',
         ),
         *_unless(
@@ -109,7 +122,8 @@ def check_sessions(**_: Any) -> list[CheckMessage]:
             not settings.SESSION_ENGINE.endswith(".signed_cookies"),
             Warning,
             "W006",
-            "SESSION_ENGINE: sessions are in cookies, and a stolen copy of one goes on after a logout, until the login expires.",
+            "SESSION_ENGINE: sessions are in cookies, and a stolen copy of one goes on after a"
+            " logout, until the login expires.",
             "Keep sessions on the server, or silence this.",
         ),
     ]
@@ -120,10 +134,22 @@ def check_deployment(**_: Any) -> list[CheckMessage]:
     """What is for development only."""
     config = _config()
     allows_http = config is not None and config.allow_http
-    return _unless(not allows_http, Warning, "W007", "ALLOW_HTTP is for development.", "Remove it, and use https.")
+    return _unless(
+        not allows_http,
+        Warning,
+        "W007",
+        "ALLOW_HTTP is for development.",
+        "Remove it, and use https.",
+    )
 
 
-def _unless(fine: bool, kind: Callable[..., CheckMessage], number: str, message: str, hint: str) -> list[CheckMessage]:  # noqa: FBT001
+def _unless(
+    fine: bool,  # noqa: FBT001
+    kind: Callable[..., CheckMessage],
+    number: str,
+    message: str,
+    hint: str,
+) -> list[CheckMessage]:
     return [] if fine else [kind(message, hint=hint, id=f"peeringdb_oauth.{number}")]
 
 

@@ -1,4 +1,6 @@
-"""The setting ``PEERINGDB_OAUTH``, read and checked; every problem at once, under the name that it has there."""
+"""The setting ``PEERINGDB_OAUTH``, read and checked; every problem at once, under the
+name that it has there.
+"""
 
 import os
 from collections.abc import Callable, Mapping
@@ -26,15 +28,19 @@ _CONFIG = {one.name.upper(): one.name for one in fields(ClientConfig)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """``PEERINGDB_OAUTH`` in settings.py; the names there are in capital letters, those of `ClientConfig` among them.
+    """``PEERINGDB_OAUTH`` in settings.py; the names there are in capital letters, those
+    of `ClientConfig` among them.
 
-    Without ``CLIENT_ID`` and its like, `ClientConfig.load` finds them in the environment or an ini file.
+    Without ``CLIENT_ID`` and its like, `ClientConfig.load` finds them in the
+    environment or an ini file.
 
-    ``rule``: who may log in. ``on_login``: the dotted path of a function that is called with the request, PeeringDB's `User` and the
-    account, and raises `AccessDenied` to refuse them. ``create_users``: make an account for somebody new. ``link_by_email``: or give them
-    the one with their address; only for sites that confirm the addresses of their accounts, or somebody may be waiting in one.
-    ``cache``: of ``CACHES``, for long lists of networks. ``client``: a `Client` of one's own (or its dotted path), instead of all that
-    `ClientConfig` has.
+    ``rule``: who may log in. ``on_login``: the dotted path of a function that is called
+    with the request, PeeringDB's `User` and the account, and raises `AccessDenied` to
+    refuse them. ``create_users``: make an account for somebody new. ``link_by_email``:
+    or give them the one with their address; only for sites that confirm the addresses
+    of their accounts, or somebody may be waiting in one. ``cache``: of ``CACHES``, for
+    long lists of networks. ``client``: a `Client` of one's own (or its dotted path),
+    instead of all that `ClientConfig` has.
     """
 
     client: Client = field(repr=False)
@@ -49,7 +55,10 @@ _KNOWN = {one.name.upper(): one.name for one in fields(Settings)}
 _KINDS: dict[str, tuple[Any, str]] = {
     "client": (Client, "must be a Client, or the dotted path of one"),
     "rule": (AccessRule, "must be an AccessRule"),
-    "on_login": (Callable, "must be the dotted path of a function of the request, PeeringDB's user, and the account"),
+    "on_login": (
+        Callable,
+        "must be the dotted path of a function of the request, PeeringDB's user, and the account",
+    ),
     "create_users": (bool, "must be True or False"),
     "link_by_email": (bool, "must be True or False"),
     "cache": (str, "must be a name in CACHES"),
@@ -72,7 +81,10 @@ def read_settings() -> Settings:
     if "CLIENT" not in given:
         values["client"] = _client(arguments, problems)
     elif arguments:
-        problems.append(f"{_shown('CLIENT')}: has its own configuration, so remove {', '.join(map(str.upper, arguments))}")
+        problems.append(
+            f"{_shown('CLIENT')}: has its own configuration, so remove"
+            f" {', '.join(map(str.upper, arguments))}",
+        )
     if problems:
         raise ConfigurationError(*problems)
     return Settings(**values)
@@ -92,7 +104,9 @@ def _read(name: str, value: Any) -> Any:
 
 def is_configured() -> bool:
     """Whether there are any settings of a client, here or elsewhere."""
-    is_set_elsewhere = any(name.startswith(f"{NAME}_") for name in os.environ) or Path(DEFAULT_INI).exists()
+    is_set_elsewhere = (
+        any(name.startswith(f"{NAME}_") for name in os.environ) or Path(DEFAULT_INI).exists()
+    )
     return _is_set_here() or is_set_elsewhere
 
 
@@ -109,7 +123,11 @@ def _is_set_here() -> bool:
 
 def _client(arguments: dict[str, Any], problems: list[str]) -> Client | None:
     try:
-        config = ClientConfig(**{"client_id": "", "redirect_uri": ""} | arguments) if arguments else ClientConfig.load()
+        config = (
+            ClientConfig(**{"client_id": "", "redirect_uri": ""} | arguments)
+            if arguments
+            else ClientConfig.load()
+        )
     except ConfigurationError as error:
         problems.extend(map(named, error.problems))
         return None
@@ -118,7 +136,9 @@ def _client(arguments: dict[str, Any], problems: list[str]) -> Client | None:
 
 def _unknown(key: object) -> str:
     meant = get_close_matches(str(key).upper(), [*_KNOWN, *_CONFIG], 1)
-    return f"{NAME}: has a setting {key!r} that does not exist" + (f"; did you mean {meant[0]}?" if meant else "")
+    return f"{NAME}: has a setting {key!r} that does not exist" + (
+        f"; did you mean {meant[0]}?" if meant else ""
+    )
 
 
 def _shown(key: str) -> str:

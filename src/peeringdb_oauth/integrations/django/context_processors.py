@@ -7,5 +7,7 @@ from .visits import page_context
 
 
 def peeringdb(request: HttpRequest) -> dict[str, object]:
-    """A `PageContext`: ``peeringdb.user``, ``peeringdb.login_url``; the two buttons use it too."""
+    """A `PageContext`: ``peeringdb.user``, ``peeringdb.login_url``; the two buttons use
+    it too.
+    """
     return {"peeringdb": SimpleLazyObject(lambda: page_context(request))}

@@ -17,7 +17,8 @@ from peeringdb_oauth.web import Refused
 from .access import require
 from .visits import response_of
 
-# The name of a view's argument, one number, several of which one suffices, or a function of the request that finds it.
+# The name of a view's argument, one number, several of which one suffices, or a
+# function of the request that finds it.
 ASN = str | int | Iterable[int] | Callable[[HttpRequest], object]
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -30,22 +31,39 @@ def require_asn(
     mfa: bool = False,
     max_age: float | None = None,
 ) -> Callable[[View], View]:
-    """Only for who may do this with that network; the rest are sent to log in, or told why not. ``request.peeringdb`` is who it is.
+    """Only for who may do this with that network; the rest are sent to log in, or told
+    why not. ``request.peeringdb`` is who it is.
 
-    ``asn``: the name of the view's argument, one number or several of which one suffices, or a function of the request, which is called
-    for nobody who is not logged in.
-    ``max_age``: for how many seconds PeeringDB's word counts.
+    ``asn``: the name of the view's argument, one number or several of which one
+    suffices, or a function of the request, which is called for nobody who is not logged
+    in. ``max_age``: for how many seconds PeeringDB's word counts.
     """
-    return Guard.of(asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa, max_age=max_age).protect
+    return Guard.of(
+        asn,
+        perms=perms,
+        manage_sessions=manage_sessions,
+        mfa=mfa,
+        max_age=max_age,
+    ).protect
 
 
 @overload
 def require_peeringdb(view: View) -> View: ...
 @overload
-def require_peeringdb(*, mfa: bool = False, max_age: float | None = None) -> Callable[[View], View]: ...
+def require_peeringdb(
+    *,
+    mfa: bool = False,
+    max_age: float | None = None,
+) -> Callable[[View], View]: ...
 def require_peeringdb(view: Any = None, *, mfa: bool = False, max_age: float | None = None) -> Any:
-    """Only for who is logged in with PeeringDB, whatever their networks. With or without arguments, as Django's ``login_required``."""
-    protect = Guard(rule=AccessRule(mfa=mfa), find_asn=lambda _request, _kwargs: None, max_age=max_age).protect
+    """Only for who is logged in with PeeringDB, whatever their networks. With or
+    without arguments, as Django's ``login_required``.
+    """
+    protect = Guard(
+        rule=AccessRule(mfa=mfa),
+        find_asn=lambda _request, _kwargs: None,
+        max_age=max_age,
+    ).protect
     return protect if view is None else protect(view)
 
 
@@ -53,8 +71,9 @@ def require_peeringdb(view: Any = None, *, mfa: bool = False, max_age: float | N
 class Guard:
     """What a view asks of its visitors.
 
-    ``find_asn``: the network that a request is about, from the request and the view's arguments; or a function that finds it, to be
-    called for nobody who is not logged in.
+    ``find_asn``: the network that a request is about, from the request and the view's
+    arguments; or a function that finds it, to be called for nobody who is not logged
+    in.
     """
 
     rule: AccessRule
@@ -63,10 +82,20 @@ class Guard:
     name: str | None = None  # of the view's argument
 
     @classmethod
-    def of(cls, asn: ASN, *, perms: Permission, manage_sessions: bool, mfa: bool, max_age: float | None) -> "Guard":
+    def of(
+        cls,
+        asn: ASN,
+        *,
+        perms: Permission,
+        manage_sessions: bool,
+        mfa: bool,
+        max_age: float | None,
+    ) -> "Guard":
         """One that asks for a network. Raises: `ConfigurationError`."""
         if asn is None:
-            raise ConfigurationError("asn: missing; where no network is asked for, use require_peeringdb")
+            raise ConfigurationError(
+                "asn: missing; where no network is asked for, use require_peeringdb",
+            )
         constant = None if isinstance(asn, str) or callable(asn) else asn
         rule = AccessRule(asn=constant, perms=perms, manage_sessions=manage_sessions, mfa=mfa)
         name = asn if isinstance(asn, str) else None
@@ -75,7 +104,10 @@ class Guard:
     def protect(self, view: View) -> View:
         """The view, behind this guard."""
         if self.name is not None and not _takes(view, self.name):
-            raise ConfigurationError(f"{getattr(view, '__qualname__', view)} has no argument {self.name!r} that an AS number could be in")
+            raise ConfigurationError(
+                f"{getattr(view, '__qualname__', view)} has no argument {self.name!r} that an AS"
+                " number could be in",
+            )
         if iscoroutinefunction(view):
             protected: Callable[..., Any] = self._protect_async(view)
         else:
@@ -93,7 +125,10 @@ class Guard:
     def _protect_async(self, view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
         async def protected(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            refusal = await sync_to_async(self._refuse)(request, kwargs)  # sessions and accounts are in the database
+            refusal = await sync_to_async(self._refuse)(
+                request,
+                kwargs,
+            )  # sessions and accounts are in the database
             return await view(request, *args, **kwargs) if refusal is None else refusal
 
         return protected
@@ -101,14 +136,21 @@ class Guard:
     def _refuse(self, request: HttpRequest, kwargs: dict[str, Any]) -> HttpResponse | None:
         """The answer for who may not. For who may: None, and it is known who."""
         try:
-            request.peeringdb = require(request, self.rule, asn=self.find_asn(request, kwargs), max_age=self.max_age)
+            request.peeringdb = require(
+                request,
+                self.rule,
+                asn=self.find_asn(request, kwargs),
+                max_age=self.max_age,
+            )
         except Refused as refused:
             return response_of(request, refused.answer)
         return None
 
 
 def found(asn: object) -> object:
-    """What `Guard.find_asn` gave, or finds now. Nothing is no AS number: None would mean that no network is asked for."""
+    """What `Guard.find_asn` gave, or finds now. Nothing is no AS number: None would
+    mean that no network is asked for.
+    """
     return asn() or "" if callable(asn) else asn
 
 
@@ -116,7 +158,8 @@ def _finder(asn: ASN) -> Callable[[HttpRequest, dict[str, Any]], object]:
     if isinstance(asn, str):
         return lambda _, kwargs: _argument(kwargs, asn)
     if callable(asn):
-        return lambda request, _: partial(asn, request)  # to be called when it is known who asks
+        # to be called when it is known who asks
+        return lambda request, _: partial(asn, request)
     return lambda _request, _kwargs: None  # the rule names it
 
 
@@ -127,5 +170,11 @@ def _argument(kwargs: dict[str, Any], name: str) -> object:
 
 
 def _takes(view: Callable[..., Any], name: str) -> bool:
-    parameters = inspect.signature(view, follow_wrapped=False).parameters.values()  # what a wrapper hides is found out by its first call
-    return any(parameter.name == name or parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    parameters = inspect.signature(
+        view,
+        follow_wrapped=False,
+    ).parameters.values()  # what a wrapper hides is found out by its first call
+    return any(
+        parameter.name == name or parameter.kind is parameter.VAR_KEYWORD
+        for parameter in parameters
+    )

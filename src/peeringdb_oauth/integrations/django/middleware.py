@@ -12,7 +12,8 @@ from .visits import response_of, visit_of
 
 
 class PeeringDBMiddleware(MiddlewareMixin):
-    """Ends Django's login when PeeringDB's has ended, on every page; and makes a page of this library's errors.
+    """Ends Django's login when PeeringDB's has ended, on every page; and makes a page
+    of this library's errors.
 
     So a view may say ``rule.require(user, asn=...)``, and who is refused reads why.
     """
@@ -24,7 +25,10 @@ class PeeringDBMiddleware(MiddlewareMixin):
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """A wrong setting is for the project's own error report."""
-        if not isinstance(exception, PeeringDBOAuthError) or isinstance(exception, ConfigurationError):
+        if not isinstance(exception, PeeringDBOAuthError) or isinstance(
+            exception,
+            ConfigurationError,
+        ):
             return None
         flow, visit = application().flow, visit_of(request)
         return response_of(request, flow.fail(visit, exception, user=flow.page_context(visit).user))

@@ -13,9 +13,11 @@ from .decorators import ASN, Guard, found
 
 
 class RequireASNMixin:
-    """Before a view class, sync or async: ``class Edit(RequireASNMixin, UpdateView)``. The attributes are `require_asn`'s arguments.
+    """Before a view class, sync or async: ``class Edit(RequireASNMixin, UpdateView)``.
+    The attributes are `require_asn`'s arguments.
 
-    ``asn`` is the name of the URL's argument, a number or several. Where the view itself knows the network, override `get_asn`.
+    ``asn`` is the name of the URL's argument, a number or several. Where the view
+    itself knows the network, override `get_asn`.
     """
 
     asn: ASN = "asn"
@@ -29,7 +31,10 @@ class RequireASNMixin:
         _guard_of(cls)  # a wrong attribute is found now, and not by the first visitor
         order = cls.__mro__
         if View in order and order.index(View) < order.index(RequireASNMixin):
-            raise ConfigurationError(f"{cls.__qualname__}: RequireASNMixin must come before the view's class, or it protects nothing")
+            raise ConfigurationError(
+                f"{cls.__qualname__}: RequireASNMixin must come before the view's class, or it"
+                " protects nothing",
+            )
 
     def get_asn(self) -> object:
         """The network that this request is about."""
@@ -39,7 +44,9 @@ class RequireASNMixin:
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """The view, for who may see it."""
         guard = replace(_guard_of(self), name=None)
-        if getattr(self.get_asn, "__func__", None) is not RequireASNMixin.get_asn:  # then it looks for nothing on behalf of strangers
+        if (
+            getattr(self.get_asn, "__func__", None) is not RequireASNMixin.get_asn
+        ):  # then it looks for nothing on behalf of strangers
             guard = replace(guard, find_asn=lambda _request, _kwargs: self.get_asn)
         view: Any = super()
         if not getattr(self, "view_is_async", False):
@@ -52,4 +59,10 @@ class RequireASNMixin:
 
 
 def _guard_of(view: RequireASNMixin | type[RequireASNMixin]) -> Guard:
-    return Guard.of(view.asn, perms=view.perms, manage_sessions=view.manage_sessions, mfa=view.mfa, max_age=view.max_age)
+    return Guard.of(
+        view.asn,
+        perms=view.perms,
+        manage_sessions=view.manage_sessions,
+        mfa=view.mfa,
+        max_age=view.max_age,
+    )

@@ -1,4 +1,6 @@
-"""Who of the project's accounts is whom at PeeringDB, and which networks they had at their last login."""
+"""Who of the project's accounts is whom at PeeringDB, and which networks they had at
+their last login.
+"""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar, Self
@@ -10,12 +12,21 @@ from peeringdb_oauth.profile import MAX_TEXT, Network, Permission, User
 
 
 class PeeringDBIdentity(models.Model):
-    """A person at PeeringDB with their account here. ``peeringdb_id`` is the key: names and addresses change."""
+    """A person at PeeringDB with their account here. ``peeringdb_id`` is the key: names
+    and addresses change.
+    """
 
-    account = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="peeringdb_identity")
+    account = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="peeringdb_identity",
+    )
     peeringdb_id = models.BigIntegerField("PeeringDB id", unique=True)
     name = models.CharField(max_length=MAX_TEXT, blank=True)
-    email = models.CharField(max_length=MAX_TEXT, blank=True)  # as PeeringDB says it; not all of those fit an EmailField
+    email = models.CharField(
+        max_length=MAX_TEXT,
+        blank=True,
+    )  # as PeeringDB says it; not all of those fit an EmailField
     verified_user = models.BooleanField(default=False)
     verified_email = models.BooleanField(default=False)
     updated_at = models.DateTimeField(auto_now=True)
@@ -38,7 +49,9 @@ class PeeringDBIdentity(models.Model):
         self._refresh_networks(user.networks)
 
     def to_user(self) -> User:
-        """The person as of their last login, for `AccessRule.check`. How they logged in is unknown."""
+        """The person as of their last login, for `AccessRule.check`. How they logged in
+        is unknown.
+        """
         return User(
             id=self.peeringdb_id,
             name=self.name,
@@ -49,7 +62,9 @@ class PeeringDBIdentity(models.Model):
         )
 
     def _refresh_networks(self, networks: Iterable[Network]) -> None:
-        """Rows of networks that stay stay the same rows: the project's own tables may point to them."""
+        """Rows of networks that stay stay the same rows: the project's own tables may
+        point to them.
+        """
         gone = {row.asn: row for row in self.networks.all()}
         new, changed = [], []
         for network in networks:
@@ -59,14 +74,23 @@ class PeeringDBIdentity(models.Model):
             elif row.to_network() != network:
                 changed.append(row.take(network))
         self.networks.filter(pk__in=[row.pk for row in gone.values()]).delete()
-        PeeringDBNetwork.objects.bulk_update(changed, ["network_id", "name", "perms", "manage_peering_sessions"])
+        PeeringDBNetwork.objects.bulk_update(
+            changed,
+            ["network_id", "name", "perms", "manage_peering_sessions"],
+        )
         PeeringDBNetwork.objects.bulk_create(new)
 
 
 class PeeringDBNetwork(models.Model):
-    """A network of a person's, and what they may do there: bits of `Permission`. ``network_id`` is PeeringDB's id of it."""
+    """A network of a person's, and what they may do there: bits of `Permission`.
+    ``network_id`` is PeeringDB's id of it.
+    """
 
-    identity = models.ForeignKey(PeeringDBIdentity, on_delete=models.CASCADE, related_name="networks")
+    identity = models.ForeignKey(
+        PeeringDBIdentity,
+        on_delete=models.CASCADE,
+        related_name="networks",
+    )
     network_id = models.BigIntegerField("PeeringDB id")
     asn = models.BigIntegerField("ASN")
     name = models.CharField(max_length=MAX_TEXT, blank=True)
@@ -78,7 +102,11 @@ class PeeringDBNetwork(models.Model):
 
         verbose_name = "PeeringDB network"
         ordering: ClassVar[list[str]] = ["asn"]
-        constraints: ClassVar[list[Any]] = [models.UniqueConstraint(fields=["identity", "asn"], name="peeringdb_oauth_identity_asn")]
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(
+                fields=["identity", "asn"], name="peeringdb_oauth_identity_asn"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"AS{self.asn} {self.name}".strip()

@@ -1,4 +1,6 @@
-"""What happens by itself: a logout of Django's is one of PeeringDB's, and changed rights are remembered."""
+"""What happens by itself: a logout of Django's is one of PeeringDB's, and changed
+rights are remembered.
+"""
 
 from typing import Any
 
@@ -17,7 +19,9 @@ from .visits import visit_of
 
 @receiver(user_logged_out)
 def end_peeringdb_login(request: HttpRequest, **_: Any) -> None:
-    """Forget the login and revoke its tokens, whichever way the logout came: whether it may was Django's to say."""
+    """Forget the login and revoke its tokens, whichever way the logout came: whether it
+    may was Django's to say.
+    """
     if KEY in getattr(request, "session", ()):
         flow = application().flow
         application().client.run(flow.log_out(visit_of(request, own=True)))

@@ -1,6 +1,7 @@
 """Django REST framework: PeeringDB's bearer tokens, and a permission that names an ASN.
 
-With ``authentication_classes = [PeeringDBAuthentication]``, ``request.auth`` is PeeringDB's `User`, and ``request.user`` their account.
+With ``authentication_classes = [PeeringDBAuthentication]``, ``request.auth`` is
+PeeringDB's `User`, and ``request.user`` their account.
 """
 
 import math
@@ -8,8 +9,17 @@ from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
-from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, PermissionDenied
+from rest_framework.authentication import (
+    BaseAuthentication,
+    SessionAuthentication,
+    get_authorization_header,
+)
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    NotAuthenticated,
+    PermissionDenied,
+)
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -29,14 +39,18 @@ _RETRY_AFTER = 30  # s, when PeeringDB did not answer
 
 
 class PeeringDBAuthentication(BaseAuthentication):
-    """Bearer tokens that PeeringDB issued to this application: access tokens and ID tokens, of whom the login's rule lets in.
+    """Bearer tokens that PeeringDB issued to this application: access tokens and ID
+    tokens, of whom the login's rule lets in.
 
-    ``request.user`` is anonymous for somebody without an account here: then ask for `RequireASN` and not for ``IsAuthenticated``.
-    As the first of a view's authentication classes it says in a 401 how to authenticate.
+    ``request.user`` is anonymous for somebody without an account here: then ask for
+    `RequireASN` and not for ``IsAuthenticated``. As the first of a view's
+    authentication classes it says in a 401 how to authenticate.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, User] | None:
-        """Account and user; None if there is no such token. Raises: DRF's errors, for 401, 403 and 503."""
+        """Account and user; None if there is no such token. Raises: DRF's errors, for
+        401, 403 and 503.
+        """
         token = _bearer_token(request)
         if token is None:
             return None
@@ -51,8 +65,9 @@ class PeeringDBAuthentication(BaseAuthentication):
 class RequireASN(BasePermission):
     """Subclass it, with attributes as `RequireASNMixin` has them.
 
-    It takes a bearer token's user, and with DRF's ``SessionAuthentication`` also who is logged in with PeeringDB in the browser.
-    With ``max_age`` an ID token that is older is refused, and ``request.auth`` is what PeeringDB says now.
+    It takes a bearer token's user, and with DRF's ``SessionAuthentication`` also who is
+    logged in with PeeringDB in the browser. With ``max_age`` an ID token that is older
+    is refused, and ``request.auth`` is what PeeringDB says now.
     """
 
     message = "PeeringDB does not vouch for this request"
@@ -72,10 +87,16 @@ class RequireASN(BasePermission):
         return found(_guard_of(self).find_asn(request, view.kwargs))
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Whether this was a token or a login of PeeringDB's. Raises: DRF's errors, with the reasons, when it does not suffice."""
+        """Whether this was a token or a login of PeeringDB's. Raises: DRF's errors,
+        with the reasons, when it does not suffice.
+        """
         guard, authenticator = _guard_of(self), request.successful_authenticator
-        is_own = getattr(self.get_asn, "__func__", None) is not RequireASN.get_asn  # then it looks for nothing on behalf of strangers
-        asn = partial(self.get_asn, request, view) if is_own else guard.find_asn(request, view.kwargs)
+        is_own = (
+            getattr(self.get_asn, "__func__", None) is not RequireASN.get_asn
+        )  # then it looks for nothing on behalf of strangers
+        asn = (
+            partial(self.get_asn, request, view) if is_own else guard.find_asn(request, view.kwargs)
+        )
         if isinstance(authenticator, PeeringDBAuthentication):
             _check_token(guard, request, found(asn))
         elif isinstance(authenticator, SessionAuthentication):
@@ -97,10 +118,23 @@ def _guard_of(permission: RequireASN | type[RequireASN]) -> Guard:
 
 def _check_token(guard: Guard, request: Request, asn: object) -> None:
     token = _bearer_token(request) or ""
-    request.auth = _verify(request, token, asn=parse_asn(asn), rule=rule_here(guard.rule), max_age=guard.max_age)
+    request.auth = _verify(
+        request,
+        token,
+        asn=parse_asn(asn),
+        rule=rule_here(guard.rule),
+        max_age=guard.max_age,
+    )
 
 
-def _verify(request: Request, token: str, *, asn: int | None = None, rule: AccessRule | None = None, max_age: float | None = None) -> User:
+def _verify(
+    request: Request,
+    token: str,
+    *,
+    asn: int | None = None,
+    rule: AccessRule | None = None,
+    max_age: float | None = None,
+) -> User:
     """As `BearerVerifier.verify`. Raises: DRF's errors."""
     try:
         return application().verifier.verify(token, asn=asn, rule=rule, max_age=max_age)
@@ -120,7 +154,11 @@ def _bearer_token(request: Request) -> str | None:
 
 
 def _check_session(guard: Guard, request: Request, asn: object) -> None:
-    own = getattr(request, "csrf_processing_done", False)  # SessionAuthentication sets it here, and not on Django's request
+    own = getattr(
+        request,
+        "csrf_processing_done",
+        False,
+    )  # SessionAuthentication sets it here, and not on Django's request
     visit = visit_of(request._request, own=own, headers={"Accept": "application/json"})  # noqa: SLF001
     try:
         require(request._request, guard.rule, asn=asn, max_age=guard.max_age, visit=visit)  # noqa: SLF001
@@ -129,7 +167,9 @@ def _check_session(guard: Guard, request: Request, asn: object) -> None:
 
 
 def _account_of(user: User) -> Any:
-    identity = PeeringDBIdentity.objects.select_related("account").filter(peeringdb_id=user.id).first()
+    identity = (
+        PeeringDBIdentity.objects.select_related("account").filter(peeringdb_id=user.id).first()
+    )
     if identity is None:
         return AnonymousUser()
     if not identity.account.is_active:
@@ -145,14 +185,17 @@ def _denied(error: AccessDenied) -> APIException:
 
 def _unavailable(error: TransportError) -> APIException:
     unavailable = APIException("PeeringDB cannot be asked now")
-    unavailable.status_code, unavailable.wait = 503, math.ceil(getattr(error, "retry_after", _RETRY_AFTER))
+    unavailable.status_code, unavailable.wait = (
+        503,
+        math.ceil(getattr(error, "retry_after", _RETRY_AFTER)),
+    )
     return unavailable
 
 
 def _refusal(answer: Answer) -> APIException:
     body = dict(answer.json or {})
     body["detail"] = body["title"]
-    if answer.status == 401:  # noqa: PLR2004
+    if answer.status == 401:
         return NotAuthenticated(body)
     error = APIException(body)
     error.status_code, error.wait = answer.status, int(answer.headers.get("Retry-After", 0))

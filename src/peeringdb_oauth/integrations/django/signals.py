@@ -1,6 +1,7 @@
 """What happened to whom, for a project's own receivers.
 
-Each is sent with ``request``, ``event`` (`peeringdb_oauth.web.Event`) and ``user``, PeeringDB's `User` or None; the sender is `Event`.
+Each is sent with ``request``, ``event`` (`peeringdb_oauth.web.Event`) and ``user``,
+PeeringDB's `User` or None; the sender is `Event`.
 """
 
 from django.dispatch import Signal
@@ -13,7 +14,12 @@ login_refused = Signal()
 logged_out = Signal()
 rights_changed = Signal()
 
-_OF_KIND = {"login": logged_in, "refused": login_refused, "logout": logged_out, "rights_changed": rights_changed}
+_OF_KIND = {
+    "login": logged_in,
+    "refused": login_refused,
+    "logout": logged_out,
+    "rights_changed": rights_changed,
+}
 
 
 def send(request: HttpRequest, event: Event) -> None:

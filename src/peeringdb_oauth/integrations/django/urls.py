@@ -1,4 +1,6 @@
-"""``path("", include("peeringdb_oauth.integrations.django.urls"))``: the login's pages, under the namespace ``peeringdb``."""
+"""``path("", include("peeringdb_oauth.integrations.django.urls"))``: the login's pages,
+under the namespace ``peeringdb``.
+"""
 
 from django.urls import path
 

@@ -36,9 +36,13 @@ def callback(request: HttpRequest) -> HttpResponse:
     """Back from PeeringDB."""
     arrival = _Arrival(request)
     flow = application().flow
-    answer = application().client.run(flow.callback(visit_of(request, rotate=arrival.log_in), arrival.admit))
+    answer = application().client.run(
+        flow.callback(visit_of(request, rotate=arrival.log_in), arrival.admit),
+    )
     end_half_login(request)
-    if auth.SESSION_KEY not in request.session:  # of who was logged in before, nothing stays on the page for who is refused
+    if (
+        auth.SESSION_KEY not in request.session
+    ):  # of who was logged in before, nothing stays on the page for who is refused
         request.user = AnonymousUser()
     return response_of(request, answer)
 
@@ -49,7 +53,11 @@ def callback(request: HttpRequest) -> HttpResponse:
 def logout(request: HttpRequest) -> HttpResponse:
     """End the login, here and at PeeringDB."""
     auth.logout(request)
-    location = resolve_url(settings.LOGOUT_REDIRECT_URL) if settings.LOGOUT_REDIRECT_URL else f"{visit_of(request).root}/"
+    location = (
+        resolve_url(settings.LOGOUT_REDIRECT_URL)
+        if settings.LOGOUT_REDIRECT_URL
+        else f"{visit_of(request).root}/"
+    )
     return HttpResponse(status=303, headers={"Location": location, "Cache-Control": "no-store"})
 
 
@@ -62,18 +70,31 @@ class _Arrival:
         self._request = request
 
     def admit(self, user: User) -> None:
-        """Find their account, and ask the project. Where that refuses somebody new, nothing of them stays."""
+        """Find their account, and ask the project. Where that refuses somebody new,
+        nothing of them stays.
+        """
         on_login = application().settings.on_login
-        is_new = on_login is not None and not PeeringDBIdentity.objects.filter(peeringdb_id=user.id).exists()
+        is_new = (
+            on_login is not None
+            and not PeeringDBIdentity.objects.filter(peeringdb_id=user.id).exists()
+        )
         with transaction.atomic() if is_new else nullcontext():
             self._account = auth.authenticate(self._request, peeringdb_user=user)
             if self._account is None:
-                raise AccessDenied("this site lets nobody in with PeeringDB: ask the people who run it")
-            if on_login is not None and inspect.isawaitable(result := on_login(self._request, user, self._account)):
+                raise AccessDenied(
+                    "this site lets nobody in with PeeringDB: ask the people who run it",
+                )
+            if on_login is not None and inspect.isawaitable(
+                result := on_login(self._request, user, self._account),
+            ):
                 getattr(result, "close", lambda: None)()
-                raise ConfigurationError("ON_LOGIN: must not be async: nobody would wait for what it refuses")
+                raise ConfigurationError(
+                    "ON_LOGIN: must not be async: nobody would wait for what it refuses",
+                )
 
     def log_in(self) -> None:
-        """Django's half of the login. The session gets another id in any case: Django keeps it for who was logged in already."""
+        """Django's half of the login. The session gets another id in any case: Django
+        keeps it for who was logged in already.
+        """
         self._request.session.cycle_key()
         auth.login(self._request, self._account)

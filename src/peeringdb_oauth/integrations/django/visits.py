@@ -1,4 +1,6 @@
-"""Django's request as a `Visit`, an `Answer` as Django's response, and what templates need."""
+"""Django's request as a `Visit`, an `Answer` as Django's response, and what templates
+need.
+"""
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping
@@ -27,9 +29,11 @@ def visit_of(
     headers: Mapping[str, str] = MappingProxyType({}),
     rotate: Callable[[], object] = lambda: None,
 ) -> Visit:
-    """The request. ``own``: whether it is known to come from this very site; by itself, when Django's CSRF protection let it pass.
+    """The request. ``own``: whether it is known to come from this very site; by itself,
+    when Django's CSRF protection let it pass.
 
-    Where that does not stand in front of the view, the flow's own check is not switched off. ``headers`` are to count instead.
+    Where that does not stand in front of the view, the flow's own check is not switched
+    off. ``headers`` are to count instead.
     """
     own = getattr(request, "csrf_processing_done", False) if own is None else own
     return Visit(
@@ -49,7 +53,9 @@ def visit_of(
 
 
 def page_context(request: HttpRequest) -> PageContext:
-    """What templates need, with Django's own CSRF token; its cookie is set by who uses it."""
+    """What templates need, with Django's own CSRF token; its cookie is set by who uses
+    it.
+    """
     context = application().flow.page_context(visit_of(request))
     token: Any = SimpleLazyObject(lambda: get_token(request))
     return replace(context, csrf_field="csrfmiddlewaretoken", csrf_token=token)
@@ -75,4 +81,11 @@ def _body_of(request: HttpRequest, answer: Answer) -> HttpResponse:
 
 
 def _set_cookie(response: HttpResponse, cookie: Cookie) -> None:
-    response.set_cookie(cookie.name, cookie.value, max_age=cookie.max_age, secure=cookie.secure, httponly=True, samesite="Lax")
+    response.set_cookie(
+        cookie.name,
+        cookie.value,
+        max_age=cookie.max_age,
+        secure=cookie.secure,
+        httponly=True,
+        samesite="Lax",
+    )

@@ -1,4 +1,5 @@
-"""PeeringDB's login in Flask: an adapter of `peeringdb_oauth.web`, which has all of its logic.
+"""PeeringDB's login in Flask: an adapter of `peeringdb_oauth.web`, which has all of its
+logic.
 
 ::
 
@@ -9,18 +10,35 @@
 
     app = Flask(__name__)
     app.secret_key = os.environ["SECRET_KEY"]
-    pdb = PeeringDB(app)  # /login/peeringdb, its callback, and /logout; settings as for ClientConfig.load()
+    # Adds /login/peeringdb, its callback, and /logout; settings as for ClientConfig.load()
+    pdb = PeeringDB(app)
 
     @app.get("/as<int:asn>")
     @pdb.require(asn="asn", perms=Permission.UPDATE)
     def peering(asn: int) -> str:
         return f"{current_user.name} may change the peering of AS{asn}"
 
-`current_user` is the `User` of this request. Where nobody need be logged in, ask ``if current_user:`` first (never ``is None``: it stands
-for the user, and is itself never None), or call ``pdb.user()``.
+`current_user` is the `User` of this request. Where nobody need be logged in, ask ``if
+current_user:`` first (never ``is None``: it stands for the user, and is itself never
+None), or call ``pdb.user()``.
 """
 
-from peeringdb_oauth.integrations.flask.current import Extension, current_user, logged_in, logged_out, login_refused, rights_changed
+from peeringdb_oauth.integrations.flask.current import (
+    Extension,
+    current_user,
+    logged_in,
+    logged_out,
+    login_refused,
+    rights_changed,
+)
 from peeringdb_oauth.integrations.flask.extension import PeeringDB
 
-__all__ = ["Extension", "PeeringDB", "current_user", "logged_in", "logged_out", "login_refused", "rights_changed"]
+__all__ = [
+    "Extension",
+    "PeeringDB",
+    "current_user",
+    "logged_in",
+    "logged_out",
+    "login_refused",
+    "rights_changed",
+]

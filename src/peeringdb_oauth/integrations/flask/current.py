@@ -1,4 +1,6 @@
-"""The request that is being answered, as the login sees it: who is there, what was asked, how to answer. Knows nothing of setting up."""
+"""The request that is being answered, as the login sees it: who is there, what was
+asked, how to answer. Knows nothing of setting up.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +26,12 @@ logged_in = _signals.signal("logged-in")
 login_refused = _signals.signal("login-refused")
 logged_out = _signals.signal("logged-out")
 rights_changed = _signals.signal("rights-changed")
-_SIGNALS = {"login": logged_in, "refused": login_refused, "logout": logged_out, "rights_changed": rights_changed}
+_SIGNALS = {
+    "login": logged_in,
+    "refused": login_refused,
+    "logout": logged_out,
+    "rights_changed": rights_changed,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +45,9 @@ class Extension:
 
 
 class _Caller(NamedTuple):
-    """Who is there, if anybody. ``environ`` is of the request that this is about: tests and scripts have several under one `flask.g`."""
+    """Who is there, if anybody. ``environ`` is of the request that this is about: tests
+    and scripts have several under one `flask.g`.
+    """
 
     environ: object
     user: User | None
@@ -46,10 +55,15 @@ class _Caller(NamedTuple):
 
 
 def extension() -> Extension:
-    """What there is for the current application. Raises: `ConfigurationError` when it was not set up."""
+    """What there is for the current application. Raises: `ConfigurationError` when it
+    was not set up.
+    """
     its: Extension | None = current_app.extensions.get(NAME)
     if its is None:
-        raise ConfigurationError(f"the application {current_app.name!r} does not know this login: call init_app(app) when you set it up")
+        raise ConfigurationError(
+            f"the application {current_app.name!r} does not know this login: call init_app(app)"
+            " when you set it up",
+        )
     return its
 
 
@@ -61,7 +75,9 @@ def visit() -> Visit:
         root=request.root_path,
         path=request.path,
         query_string=request.query_string.decode("latin-1"),
-        query={name: values[0] if len(values) == 1 else values for name, values in request.args.lists()},
+        query={
+            name: values[0] if len(values) == 1 else values for name, values in request.args.lists()
+        },
         headers=cast("Mapping[str, str]", request.headers),
         cookie_header=request.headers.get("Cookie", ""),
         cookies=request.cookies,
@@ -79,13 +95,21 @@ def respond(answer: Answer) -> Response:
     response.headers.update(answer.headers)
     for cookie in answer.cookies:
         response.set_cookie(
-            cookie.name, cookie.value, max_age=cookie.max_age, path="/", secure=cookie.secure, httponly=True, samesite="Lax"
+            cookie.name,
+            cookie.value,
+            max_age=cookie.max_age,
+            path="/",
+            secure=cookie.secure,
+            httponly=True,
+            samesite="Lax",
         )
     return response
 
 
 def send(answer: Answer) -> NoReturn:
-    """End the request with an answer, which no error handler of the application's is to change."""
+    """End the request with an answer, which no error handler of the application's is to
+    change.
+    """
     raise HTTPException(response=respond(answer))
 
 
@@ -94,7 +118,9 @@ def fail(error: PeeringDBOAuthError) -> Response:
     caller = _caller()
     if caller is not None and caller.by_token:
         return respond(refuse_token(error))
-    return respond(extension().flow.fail(visit(), error, user=None if caller is None else caller.user))
+    return respond(
+        extension().flow.fail(visit(), error, user=None if caller is None else caller.user),
+    )
 
 
 def remember(user: User | None, *, by_token: bool = False) -> None:
@@ -134,10 +160,17 @@ def _body(answer: Answer) -> Response:
 def _rotate() -> None:
     regenerate = getattr(current_app.session_interface, "regenerate", None)
     if regenerate is None:
-        if hasattr(session, "sid"):  # whoever knew it before the login would share what comes after
-            raise ConfigurationError("sessions on the server need an interface that has regenerate(), as Flask-Session's")
+        # whoever knew it before the login would share what comes after
+        if hasattr(session, "sid"):
+            raise ConfigurationError(
+                "sessions on the server need an interface that has regenerate(), as"
+                " Flask-Session's",
+            )
         return  # the session is a cookie, and has no id
-    session[NAME] = True  # Flask-Session leaves an empty session its id, and somebody else may know that
+    session[NAME] = (
+        # Flask-Session leaves an empty session its id, and somebody else may know that
+        True
+    )
     regenerate(session)
     del session[NAME]
 
@@ -157,9 +190,14 @@ def _current_user() -> User:
     try:
         user = find_user()
     except PeeringDBOAuthError as error:
-        raise HTTPException(response=fail(error)) from None  # as it is, ``if current_user:`` would take it for "nobody"
+        raise HTTPException(
+            response=fail(error),
+        ) from None  # as it is, ``if current_user:`` would take it for "nobody"
     if user is None:
-        raise RuntimeError('nobody is logged in: protect this view with @pdb.require(), or ask "if current_user:" first')
+        raise RuntimeError(
+            'nobody is logged in: protect this view with @pdb.require(), or ask "if current_user:"'
+            " first",
+        )
     return user
 
 

@@ -41,12 +41,15 @@ Hook = TypeVar("Hook", bound=Callable[[User], Any])
 class PeeringDB:
     """Logs people in with PeeringDB, in one application or several.
 
-    Settings: ``config``, else those of ``client`` (one that is shared with others), else ``app.config["PEERINGDB_OAUTH_..."]`` (the names
-    of `ClientConfig`'s arguments in capitals), else `ClientConfig.load`. ``rule``: who may log in at all; None for `AccessRule()`.
-    ``store``: for what is too long for a session, such as a cache of ``cachelib``; without one, this process remembers it.
-    ``url_prefix``: stands before the paths of the login.
+    Settings: ``config``, else those of ``client`` (one that is shared with others),
+    else ``app.config["PEERINGDB_OAUTH_..."]`` (the names of `ClientConfig`'s arguments
+    in capitals), else `ClientConfig.load`. ``rule``: who may log in at all; None for
+    `AccessRule()`. ``store``: for what is too long for a session, such as a cache of
+    ``cachelib``; without one, this process remembers it. ``url_prefix``: stands before
+    the paths of the login.
 
-    Raises: `ConfigurationError` with every problem at once, from here or from `init_app`.
+    Raises: `ConfigurationError` with every problem at once, from here or from
+    `init_app`.
     """
 
     def __init__(
@@ -66,21 +69,45 @@ class PeeringDB:
         self._hooks: list[Callable[[User], Any]] = []
         prefix = f"/{url_prefix.strip('/')}" if url_prefix else ""
         paths = Paths()
-        self.blueprint = Blueprint(BLUEPRINT, __name__, url_prefix=prefix, template_folder=str(TEMPLATES))
+        self.blueprint = Blueprint(
+            BLUEPRINT,
+            __name__,
+            url_prefix=prefix,
+            template_folder=str(TEMPLATES),
+        )
         self.blueprint.add_url_rule(paths.login, "login", _start)
         self.blueprint.add_url_rule(paths.callback, "callback", self._callback)
         self.blueprint.add_url_rule(paths.logout, "logout", _log_out, methods=["POST"])
-        self._paths = Paths(login=prefix + paths.login, callback=prefix + paths.callback, logout=prefix + paths.logout)
+        self._paths = Paths(
+            login=prefix + paths.login,
+            callback=prefix + paths.callback,
+            logout=prefix + paths.logout,
+        )
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Set up one application, whose ``config`` has its secret key and its settings by now."""
+        """Set up one application, whose ``config`` has its secret key and its settings
+        by now.
+        """
         client, secrets = self._parts(app)
-        flow = LoginFlow(client.provider, rule=self.rule, secrets=secrets, store=self._store, paths=self._paths)
-        app.extensions[NAME] = Extension(app=app, client=client, flow=flow, verifier=BearerVerifier(client, rule=self.rule))
+        flow = LoginFlow(
+            client.provider,
+            rule=self.rule,
+            secrets=secrets,
+            store=self._store,
+            paths=self._paths,
+        )
+        app.extensions[NAME] = Extension(
+            app=app,
+            client=client,
+            flow=flow,
+            verifier=BearerVerifier(client, rule=self.rule),
+        )
         app.config["SESSION_COOKIE_SAMESITE"] = app.config["SESSION_COOKIE_SAMESITE"] or "Lax"
-        app.config["SESSION_COOKIE_SECURE"] = app.config["SESSION_COOKIE_SECURE"] or client.config.redirect_uri.startswith("https:")
+        app.config["SESSION_COOKIE_SECURE"] = app.config[
+            "SESSION_COOKIE_SECURE"
+        ] or client.config.redirect_uri.startswith("https:")
         app.register_blueprint(self.blueprint)
         app.before_request(check_order)
         app.register_error_handler(PeeringDBOAuthError, fail)
@@ -95,11 +122,14 @@ class PeeringDB:
         mfa: bool = False,
         max_age: float | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Decorator: a view, or a function before requests, for those only who are logged in and may.
+        """Decorator: a view, or a function before requests, for those only who are
+        logged in and may.
 
-        ``asn``: the name of the argument that has it, a constant (or several of which one suffices), or a function without arguments.
-        The other conditions are those of `AccessRule`. ``max_age``: for how many seconds PeeringDB's word counts; None: for as long as
-        the login. Before every request of an application, the pages of the login themselves are left out.
+        ``asn``: the name of the argument that has it, a constant (or several of which
+        one suffices), or a function without arguments. The other conditions are those
+        of `AccessRule`. ``max_age``: for how many seconds PeeringDB's word counts;
+        None: for as long as the login. Before every request of an application, the
+        pages of the login themselves are left out.
 
         Raises: `ConfigurationError`, at once, for conditions that nobody can meet.
         """
@@ -108,7 +138,9 @@ class PeeringDB:
         def check(number: object) -> None:
             its = extension()
             try:
-                remember(its.client.run(its.flow.require(visit(), rule, asn=number, max_age=max_age)))
+                remember(
+                    its.client.run(its.flow.require(visit(), rule, asn=number, max_age=max_age)),
+                )
             except Refused as refused:
                 send(refused.answer)
 
@@ -123,9 +155,11 @@ class PeeringDB:
         mfa: bool = False,
         max_age: float | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Decorator: a view of an API, for those only whose bearer token says that they may. The conditions are those of `require`.
+        """Decorator: a view of an API, for those only whose bearer token says that they
+        may. The conditions are those of `require`.
 
-        An ID token says what was true when it was issued, up to ten hours ago: with ``max_age`` an older one is refused.
+        An ID token says what was true when it was issued, up to ten hours ago: with
+        ``max_age`` an older one is refused.
         """
         rule = view_rule(self.rule, asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa)
 
@@ -143,7 +177,8 @@ class PeeringDB:
         return partial(guard, asn, check)
 
     def on_login(self, hook: Hook) -> Hook:
-        """Decorator: the application's own word about a `User` whom the rule lets in, before the login counts.
+        """Decorator: the application's own word about a `User` whom the rule lets in,
+        before the login counts.
 
         It raises `AccessDenied`, with reasons, to refuse them.
         """
@@ -153,7 +188,8 @@ class PeeringDB:
     def user(self) -> User | None:
         """Who is logged in, None for nobody; in a view of an API, who sent the token.
 
-        Raises: an error of this library when the login has just ended, or when their networks had to be asked for and PeeringDB gave none.
+        Raises: an error of this library when the login has just ended, or when their
+        networks had to be asked for and PeeringDB gave none.
         """
         return find_user()
 
@@ -173,7 +209,9 @@ class PeeringDB:
         return respond(its.client.run(its.flow.callback(visit(), self._admit)))
 
     def _admit(self, user: User) -> object:
-        """Asks the hooks. One that a decorator hides from Flask may give something to await: that is the client's to refuse."""
+        """Asks the hooks. One that a decorator hides from Flask may give something to
+        await: that is the client's to refuse.
+        """
         results = (current_app.ensure_sync(hook)(user) for hook in self._hooks)
         return next(filter(inspect.isawaitable, results), None)
 

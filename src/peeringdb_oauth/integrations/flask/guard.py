@@ -1,4 +1,6 @@
-"""Views behind a check: which network is this about, then may they, then the view itself, be it a function or a coroutine function."""
+"""Views behind a check: which network is this about, then may they, then the view
+itself, be it a function or a coroutine function.
+"""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
@@ -14,22 +16,28 @@ from peeringdb_oauth.errors import ConfigurationError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# The name of the view's argument, a constant, several of which one suffices, or a function without arguments.
+# The name of the view's argument, a constant, several of which one suffices, or a
+# function without arguments.
 ASN = str | int | Iterable[int] | Callable[[], object] | None
 
 BLUEPRINT = "peeringdb"  # of the pages of the login
 _OF_THE_LOGIN = tuple(f"{BLUEPRINT}.{name}" for name in ("login", "callback", "logout"))
 _guarded: WeakSet[Callable[..., object]] = WeakSet()  # what is behind a check
-NO_ASN = ""  # no rule takes this for an AS number, and none for the wish not to have one named
+# no rule takes this for an AS number, and none for the wish not to have one named
+NO_ASN = ""
 
 
 def guard(asn: ASN, check: Callable[[object], None], view: Callable[P, R]) -> Callable[P, R]:
-    """``view`` behind ``check``, which is given the AS number, None where none is asked for."""
+    """``view`` behind ``check``, which is given the AS number, None where none is asked
+    for.
+    """
     find = _asn_finder(asn, view)
     _guarded.update(_unwrapped(view))
 
     def go_on(*args: P.args, **kwargs: P.kwargs) -> bool:
-        if request.endpoint in _OF_THE_LOGIN:  # before every request: but these pages are the way in
+        if (
+            request.endpoint in _OF_THE_LOGIN
+        ):  # before every request: but these pages are the way in
             return False
         check(find(*args, **kwargs))
         return True
@@ -50,12 +58,17 @@ def guard(asn: ASN, check: Callable[[object], None], view: Callable[P, R]) -> Ca
 
 
 def check_order() -> None:
-    """Before each request: raise `ConfigurationError` for a decorator above that of Flask, which then knows only what is behind it."""
-    before = (current_app.before_request_funcs.get(name, ()) for name in (None, *request.blueprints))
+    """Before each request: raise `ConfigurationError` for a decorator above that of
+    Flask, which then knows only what is behind it.
+    """
+    before = (
+        current_app.before_request_funcs.get(name, ()) for name in (None, *request.blueprints)
+    )
     called = (current_app.view_functions.get(request.endpoint or ""), *chain.from_iterable(before))
     if any(function in _guarded for function in called):
         raise ConfigurationError(
-            f"{request.endpoint}: @pdb.require and @pdb.bearer protect nothing above Flask's decorator: put them below"
+            f"{request.endpoint}: @pdb.require and @pdb.bearer protect nothing above Flask's"
+            " decorator: put them below",
         )
 
 
@@ -75,10 +88,18 @@ def _asn_finder(asn: ASN, view: Callable[..., object]) -> Callable[..., object]:
 
 
 def _argument(name: str, signature: inspect.Signature, /, *args: Any, **kwargs: Any) -> object:
-    """What the view itself will see; a function before requests has no arguments, and the URL's count."""
+    """What the view itself will see; a function before requests has no arguments, and
+    the URL's count.
+    """
     given = signature.bind_partial(*args, **kwargs).arguments
-    defaults = {each.name: each.default for each in signature.parameters.values() if each.default is not each.empty}
+    defaults = {
+        each.name: each.default
+        for each in signature.parameters.values()
+        if each.default is not each.empty
+    }
     arguments = {**defaults, **(request.view_args or {}), **kwargs, **given}
     if name not in arguments:
-        raise ConfigurationError(f"asn: neither the function nor the URL of {request.endpoint} has an argument {name!r}")
+        raise ConfigurationError(
+            f"asn: neither the function nor the URL of {request.endpoint} has an argument {name!r}",
+        )
     return NO_ASN if arguments[name] is None else arguments[name]

@@ -10,13 +10,16 @@ from flask import Flask
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError
 
-PREFIX = "PEERINGDB_OAUTH_"  # then the name of an argument of `ClientConfig`, in capitals
+# then the name of an argument of `ClientConfig`, in capitals
+PREFIX = "PEERINGDB_OAUTH_"
 _NAMES = tuple(field.name for field in fields(ClientConfig))
 
 
 @contextmanager
 def collected(problems: list[str], where: str = "") -> Iterator[None]:
-    """Add the problems of a `ConfigurationError` to the others, instead of raising it. ``where`` goes before each."""
+    """Add the problems of a `ConfigurationError` to the others, instead of raising it.
+    ``where`` goes before each.
+    """
     try:
         yield
     except ConfigurationError as error:
@@ -24,12 +27,22 @@ def collected(problems: list[str], where: str = "") -> Iterator[None]:
 
 
 def read_config(settings: Mapping[str, Any]) -> ClientConfig:
-    """The configuration in ``app.config``; if it has none, that of `ClientConfig.load`. Raises: `ConfigurationError`."""
-    given = {key.removeprefix(PREFIX).lower(): value for key, value in settings.items() if key.startswith(PREFIX)}
+    """The configuration in ``app.config``; if it has none, that of `ClientConfig.load`.
+    Raises: `ConfigurationError`.
+    """
+    given = {
+        key.removeprefix(PREFIX).lower(): value
+        for key, value in settings.items()
+        if key.startswith(PREFIX)
+    }
     if not given:
         return ClientConfig.load()
-    problems = [f"{PREFIX}{name.upper()}: there is no such setting" for name in given if name not in _NAMES]
-    arguments = {"client_id": "", "redirect_uri": ""} | {name: value for name, value in given.items() if name in _NAMES}
+    problems = [
+        f"{PREFIX}{name.upper()}: there is no such setting" for name in given if name not in _NAMES
+    ]
+    arguments = {"client_id": "", "redirect_uri": ""} | {
+        name: value for name, value in given.items() if name in _NAMES
+    }
     with collected(problems):
         config = ClientConfig(**arguments)
     if problems:
@@ -38,6 +51,12 @@ def read_config(settings: Mapping[str, Any]) -> ClientConfig:
 
 
 def read_secrets(app: Flask) -> tuple[str, ...]:
-    """The application's secret keys as text, the one for new sessions first; none if it has none."""
+    """The application's secret keys as text, the one for new sessions first; none if it
+    has none.
+    """
     keys = (app.secret_key, *(app.config["SECRET_KEY_FALLBACKS"] or ()))
-    return tuple(key.decode("latin-1") if isinstance(key, bytes) else str(key) for key in keys) if app.secret_key else ()
+    return (
+        tuple(key.decode("latin-1") if isinstance(key, bytes) else str(key) for key in keys)
+        if app.secret_key
+        else ()
+    )

@@ -1,4 +1,5 @@
-"""PeeringDB's login in FastAPI and Starlette: an adapter of `peeringdb_oauth.web`, which has all of its logic.
+"""PeeringDB's login in FastAPI and Starlette: an adapter of `peeringdb_oauth.web`,
+which has all of its logic.
 
 FastAPI::
 
@@ -13,7 +14,10 @@ FastAPI::
     app.include_router(pdb.router)  # /login/peeringdb, /login/peeringdb/callback and /logout
 
     @app.get("/networks/{asn}")
-    async def peering(asn: int, user: Annotated[User, Depends(pdb.require(asn="asn", perms=Permission.UPDATE))]) -> str:
+    async def peering(
+        asn: int,
+        user: Annotated[User, Depends(pdb.require(asn="asn", perms=Permission.UPDATE))],
+    ) -> str:
         return f"{user.name} may change the peering of AS{asn}"
 
 Starlette::
@@ -29,9 +33,11 @@ Starlette::
 
     @pdb.require(asn="asn", perms=Permission.UPDATE).guard
     async def peering(request: Request, user: User) -> PlainTextResponse:
-        return PlainTextResponse(f"{user.name} may change the peering of AS{request.path_params['asn']}")
+        asn = request.path_params["asn"]
+        return PlainTextResponse(f"{user.name} may change the peering of AS{asn}")
 
-    app = Starlette(routes=[*pdb.routes, Route("/networks/{asn}", peering)], middleware=[pdb.session_middleware])
+    routes = [*pdb.routes, Route("/networks/{asn}", peering)]
+    app = Starlette(routes=routes, middleware=[pdb.session_middleware])
 """
 
 from peeringdb_oauth.integrations.starlette.application import PeeringDB

@@ -1,4 +1,6 @@
-"""`PeeringDB`: the login of one application, its routes, and what its endpoints may ask for."""
+"""`PeeringDB`: the login of one application, its routes, and what its endpoints may ask
+for.
+"""
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,10 +24,31 @@ from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.integrations.starlette.clients import Clients
-from peeringdb_oauth.integrations.starlette.requirement import ASN, Requirement, call, make_requirement
-from peeringdb_oauth.integrations.starlette.visits import FAILURE, read_form, read_visit, to_response
+from peeringdb_oauth.integrations.starlette.requirement import (
+    ASN,
+    Requirement,
+    call,
+    make_requirement,
+)
+from peeringdb_oauth.integrations.starlette.visits import (
+    FAILURE,
+    read_form,
+    read_visit,
+    to_response,
+)
 from peeringdb_oauth.profile import Permission, User
-from peeringdb_oauth.web import TEMPLATES, Event, LoginFlow, MemoryStore, PageContext, Paths, Refused, Store, Visit, parse_asn
+from peeringdb_oauth.web import (
+    TEMPLATES,
+    Event,
+    LoginFlow,
+    MemoryStore,
+    PageContext,
+    Paths,
+    Refused,
+    Store,
+    Visit,
+    parse_asn,
+)
 from peeringdb_oauth.web.token_refusal import refuse_token
 from peeringdb_oauth.web.view_rule import view_rule
 
@@ -33,18 +56,23 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
 _PATHS = Paths()
-_API = "peeringdb_oauth.api"  # in the scope of requests with a bearer token: they get JSON whatever they accept
+# in the scope of requests with a bearer token: they get JSON whatever they accept
+_API = "peeringdb_oauth.api"
 
 
 class PeeringDB:
     """Logs people in with PeeringDB.
 
-    Settings: ``config``, else ``client`` (shared with others; it belongs to one event loop, and its owner closes it) and what it was made
-    with, else `ClientConfig.load`. ``rule``: who may log in at all; None for `AccessRule()`. ``store``: for what is too long for a
-    session; its methods may be coroutines; needed with several processes. ``secret_key``: what cookies are sealed and signed with; None
-    for the client secret. ``on_login``, called with the `User` before they are logged in, raises `AccessDenied` to refuse them.
-    ``on_event`` is called with the request and an `Event`; both may be coroutine functions. ``templates``: a directory that is looked at
-    before our own templates, or `Jinja2Templates`, which get ours and ``peeringdb``. ``home``: where to go after a logout.
+    Settings: ``config``, else ``client`` (shared with others; it belongs to one event
+    loop, and its owner closes it) and what it was made with, else `ClientConfig.load`.
+    ``rule``: who may log in at all; None for `AccessRule()`. ``store``: for what is too
+    long for a session; its methods may be coroutines; needed with several processes.
+    ``secret_key``: what cookies are sealed and signed with; None for the client secret.
+    ``on_login``, called with the `User` before they are logged in, raises
+    `AccessDenied` to refuse them. ``on_event`` is called with the request and an
+    `Event`; both may be coroutine functions. ``templates``: a directory that is looked
+    at before our own templates, or `Jinja2Templates`, which get ours and ``peeringdb``.
+    ``home``: where to go after a logout.
 
     Raises: `ConfigurationError`.
     """
@@ -70,7 +98,10 @@ class PeeringDB:
         self._secret_key = str(secret_key or self._config.client_secret or "")
         self._on_login, self._on_event = on_login, on_event
         self._store = MemoryStore() if store is None else store
-        self._verifier: BearerVerifier[Awaitable[User]] = BearerVerifier(self._client, rule=self.rule)
+        self._verifier: BearerVerifier[Awaitable[User]] = BearerVerifier(
+            self._client,
+            rule=self.rule,
+        )
         self._home = home
         self._flows: dict[str, LoginFlow] = {}
         self._flow("")  # so that what is wrong shows at once
@@ -84,7 +115,9 @@ class PeeringDB:
 
     @property
     def router(self) -> "APIRouter":
-        """`routes`, for ``include_router`` of FastAPI or to be mounted. Mounted at "/" it takes every path, so it must come last."""
+        """`routes`, for ``include_router`` of FastAPI or to be mounted. Mounted at "/"
+        it takes every path, so it must come last.
+        """
         if "fastapi" not in sys.modules:
             return cast("APIRouter", Router(self.routes))
         from fastapi import APIRouter  # noqa: PLC0415 - Starlette does without
@@ -93,12 +126,16 @@ class PeeringDB:
 
     @property
     def session_cookie(self) -> str:
-        """The name of `session_middleware`'s cookie: where this application has https, browsers let no other host of the domain set it."""
+        """The name of `session_middleware`'s cookie: where this application has https,
+        browsers let no other host of the domain set it.
+        """
         return "__Host-session" if self._is_secure else "session"
 
     @property
     def session_middleware(self) -> Middleware:
-        """Starlette's own sessions, with the flags that a login needs. The cookie can be read, not written: nothing secret is in it."""
+        """Starlette's own sessions, with the flags that a login needs. The cookie can
+        be read, not written: nothing secret is in it.
+        """
         return Middleware(
             SessionMiddleware,
             secret_key=self._secret_key,
@@ -116,11 +153,13 @@ class PeeringDB:
         mfa: bool = False,
         max_age: float | None = None,
     ) -> Requirement:
-        """Only who is logged in and may: for ``Depends``, as the decorator ``.guard``, or to be awaited with a request.
+        """Only who is logged in and may: for ``Depends``, as the decorator ``.guard``,
+        or to be awaited with a request.
 
-        ``asn``: the name of the path parameter that has it, a constant (or several of which one suffices), or a function of the request,
-        which may be a coroutine. The other conditions are those of `AccessRule`. ``max_age``: for how many seconds what PeeringDB said
-        about them counts.
+        ``asn``: the name of the path parameter that has it, a constant (or several of
+        which one suffices), or a function of the request, which may be a coroutine. The
+        other conditions are those of `AccessRule`. ``max_age``: for how many seconds
+        what PeeringDB said about them counts.
 
         Raises: `ConfigurationError`, at once, for conditions that nobody can meet.
         """
@@ -128,7 +167,9 @@ class PeeringDB:
 
         async def check(request: Request, number: object) -> User:
             async with self._visit(request) as (flow, visit):
-                return await self._client.run(flow.require(visit, rule, asn=number, max_age=max_age))
+                return await self._client.run(
+                    flow.require(visit, rule, asn=number, max_age=max_age),
+                )
 
         return make_requirement(check, asn, cookie=self.session_cookie)
 
@@ -141,9 +182,11 @@ class PeeringDB:
         mfa: bool = False,
         max_age: float | None = None,
     ) -> Requirement:
-        """Only who sends a bearer token of somebody who may: as `require`, for APIs. Needs no session.
+        """Only who sends a bearer token of somebody who may: as `require`, for APIs.
+        Needs no session.
 
-        An ID token says what was true when it was issued, up to ten hours ago: with ``max_age`` an older one is refused.
+        An ID token says what was true when it was issued, up to ten hours ago: with
+        ``max_age`` an older one is refused.
         """
         rule = view_rule(self.rule, asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa)
 
@@ -154,9 +197,16 @@ class PeeringDB:
             try:
                 token = token.strip() if scheme.lower() == "bearer" else ""
                 if callable(number):
-                    await self._verifier.verify(token)  # nothing is looked for on behalf of strangers
+                    await self._verifier.verify(
+                        token,
+                    )  # nothing is looked for on behalf of strangers
                     number = await call(number) or ""
-                return await self._verifier.verify(token, asn=parse_asn(number), rule=rule, max_age=max_age)
+                return await self._verifier.verify(
+                    token,
+                    asn=parse_asn(number),
+                    rule=rule,
+                    max_age=max_age,
+                )
             except PeeringDBOAuthError as error:
                 raise Refused(refuse_token(error)) from None
 
@@ -168,12 +218,16 @@ class PeeringDB:
             return await self._client.run(flow.user(visit))
 
     def template_context(self, request: Request) -> dict[str, PageContext]:
-        """A context processor for templates: ``peeringdb``, which the login and logout buttons need as well."""
+        """A context processor for templates: ``peeringdb``, which the login and logout
+        buttons need as well.
+        """
         visit = read_visit(request)
         return {"peeringdb": self._flow(visit.root).page_context(visit)}
 
     async def close(self) -> None:
-        """Close the connections of this event loop now rather than when it ends. A ``client`` that was given stays open."""
+        """Close the connections of this event loop now rather than when it ends. A
+        ``client`` that was given stays open.
+        """
         if isinstance(self._client, Clients):
             await self._client.close()
 
@@ -182,20 +236,41 @@ class PeeringDB:
         return self._config.redirect_uri.startswith("https:")
 
     def _flow(self, root: str) -> LoginFlow:
-        """The login of the application at ``root``. What the redirect URI has beyond that is where our routes are mounted in it."""
-        at = urlsplit(self._config.redirect_uri).path.rpartition(_PATHS.callback)[0].removeprefix(root)
+        """The login of the application at ``root``. What the redirect URI has beyond
+        that is where our routes are mounted in it.
+        """
+        at = (
+            urlsplit(self._config.redirect_uri)
+            .path.rpartition(_PATHS.callback)[0]
+            .removeprefix(root)
+        )
         if at not in self._flows:
-            paths = Paths(login=at + _PATHS.login, callback=at + _PATHS.callback, logout=at + _PATHS.logout, home=self._home)
+            paths = Paths(
+                login=at + _PATHS.login,
+                callback=at + _PATHS.callback,
+                logout=at + _PATHS.logout,
+                home=self._home,
+            )
             secrets = (self._secret_key,)
-            self._flows[at] = LoginFlow(self._client.provider, rule=self.rule, secrets=secrets, store=self._store, paths=paths)
+            self._flows[at] = LoginFlow(
+                self._client.provider,
+                rule=self.rule,
+                secrets=secrets,
+                store=self._store,
+                paths=paths,
+            )
         return self._flows[at]
 
     @asynccontextmanager
     async def _visit(self, request: Request) -> AsyncIterator[tuple[LoginFlow, Visit]]:
-        """A request, as the login knows it. What happened in it is told at the end: the flows themselves await nobody."""
+        """A request, as the login knows it. What happened in it is told at the end: the
+        flows themselves await nobody.
+        """
         self._answer_errors(request)
         if "session" not in request.scope:
-            raise ConfigurationError("there is no session: give the application middleware=[pdb.session_middleware]")
+            raise ConfigurationError(
+                "there is no session: give the application middleware=[pdb.session_middleware]",
+            )
         events: list[Event] = []
         visit = read_visit(request, events.append)
         flow = self._flow(visit.root)
@@ -215,7 +290,9 @@ class PeeringDB:
             raise
 
     def _answer_errors(self, request: Request) -> None:
-        """Have the application answer our errors in this request, without being told to when it was set up; its own handlers go first."""
+        """Have the application answer our errors in this request, without being told to
+        when it was set up; its own handlers go first.
+        """
         handlers, _ = request.scope.get("starlette.exception_handlers", ({}, {}))
         handlers.setdefault(Refused, self._refuse)
         handlers.setdefault(PeeringDBOAuthError, self._fail)
@@ -255,7 +332,9 @@ class PeeringDB:
 
 
 def _with_ours(templates: Jinja2Templates | str | PathLike[str] | None) -> Jinja2Templates:
-    """Templates that have ours, too. Raises: `ConfigurationError` if they would let what people wrote pass as HTML."""
+    """Templates that have ours, too. Raises: `ConfigurationError` if they would let
+    what people wrote pass as HTML.
+    """
     if not isinstance(templates, Jinja2Templates):
         return Jinja2Templates([TEMPLATES] if templates is None else [templates, TEMPLATES])
     env: Any = templates.env

@@ -1,4 +1,6 @@
-"""Who asks PeeringDB: a client for each event loop, since connections belong to the loop that they were made in."""
+"""Who asks PeeringDB: a client for each event loop, since connections belong to the
+loop that they were made in.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -14,7 +16,8 @@ Keeper = AsyncGenerator[AsyncClient, None]
 
 
 class Clients:
-    """As one `AsyncClient`, in any number of event loops: a server has one, test clients may make one for each request.
+    """As one `AsyncClient`, in any number of event loops: a server has one, test
+    clients may make one for each request.
 
     Each client is closed with its loop, or before by `close`.
     """
@@ -22,7 +25,9 @@ class Clients:
     def __init__(self, config: ClientConfig) -> None:
         self.provider = AsyncClient(config).provider
         self._config = config
-        self._kept: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Keeper, AsyncClient]] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Keeper, AsyncClient]] = (
+            WeakKeyDictionary()
+        )
 
     async def run(self, flow: Exchange[T]) -> T:
         """As `AsyncClient.run`."""
@@ -40,6 +45,8 @@ class Clients:
 
 
 async def _keep(config: ClientConfig) -> Keeper:
-    """A client that lives as long as the event loop: that closes the generators begun in it when it ends (PEP 525)."""
+    """A client that lives as long as the event loop: that closes the generators begun
+    in it when it ends (PEP 525).
+    """
     async with AsyncClient(config) as client:
         yield client

@@ -1,4 +1,6 @@
-"""What FastAPI's OpenAPI document says about a requirement. The only file that imports FastAPI at its start."""
+"""What FastAPI's OpenAPI document says about a requirement. The only file that imports
+FastAPI at its start.
+"""
 
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.base import SecurityBase
@@ -10,11 +12,16 @@ _TOKEN = "An access token or ID token of PeeringDB that was issued to this appli
 
 
 class DocumentedRequirement(Requirement, SecurityBase):
-    """A requirement that FastAPI takes for one of its security schemes: a session's cookie, or without that a bearer token."""
+    """A requirement that FastAPI takes for one of its security schemes: a session's
+    cookie, or without that a bearer token.
+    """
 
     def __init__(self, check: Check, asn: ASN, *, cookie: str | None) -> None:
         super().__init__(check, asn)
-        scheme: APIKeyCookie | HTTPBearer = HTTPBearer(scheme_name="PeeringDBToken", description=_TOKEN)
+        scheme: APIKeyCookie | HTTPBearer = HTTPBearer(
+            scheme_name="PeeringDBToken",
+            description=_TOKEN,
+        )
         if cookie is not None:
             scheme = APIKeyCookie(name=cookie, scheme_name="PeeringDBLogin", description=_LOGIN)
         self.model, self.scheme_name = scheme.model, scheme.scheme_name

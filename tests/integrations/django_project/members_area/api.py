@@ -38,7 +38,9 @@ class Me(APIView):
     permission_classes = ()
 
     def get(self, request):
-        return Response({"account": request.user.get_username(), "asns": getattr(request.auth, "asns", None)})
+        return Response(
+            {"account": request.user.get_username(), "asns": getattr(request.auth, "asns", None)},
+        )
 
 
 class Network(APIView):

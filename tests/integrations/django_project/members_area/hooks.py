@@ -21,7 +21,9 @@ def refuse(request, user, account):
 
 def members_only(request, user, account):
     """An account's groups, named after AS numbers, are its memberships."""
-    current = [Membership(asn=int(group.name), origin="peeringdb") for group in account.groups.all()]
+    current = [
+        Membership(asn=int(group.name), origin="peeringdb") for group in account.groups.all()
+    ]
     plan = plan_memberships(user, MEMBERS, current, AccessRule())
     account.groups.remove(*Group.objects.filter(name__in=[link.asn for link in plan.remove]))
     account.groups.add(*(Group.objects.get_or_create(name=link.asn)[0] for link in plan.add))

@@ -1,4 +1,6 @@
-"""Everything but ``PEERINGDB_OAUTH`` and the database, which each test process has of its own."""
+"""Everything but ``PEERINGDB_OAUTH`` and the database, which each test process has of
+its own.
+"""
 
 from pathlib import Path
 

@@ -9,7 +9,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 
 from peeringdb_oauth import AccessRule, Permission
-from peeringdb_oauth.integrations.django import RequireASNMixin, peeringdb_user, require_asn, require_peeringdb
+from peeringdb_oauth.integrations.django import (
+    RequireASNMixin,
+    peeringdb_user,
+    require_asn,
+    require_peeringdb,
+)
 
 OF_SESSION = {1: 64500, 2: 64499}  # the project's own table of peering sessions
 
@@ -30,7 +35,15 @@ def form(request):
 def me(request):
     user = peeringdb_user(request)
     assert user == request.peeringdb
-    return JsonResponse({"id": user.id, "name": user.name, "asns": user.asns, "amr": user.amr, "account": request.user.username})
+    return JsonResponse(
+        {
+            "id": user.id,
+            "name": user.name,
+            "asns": user.asns,
+            "amr": user.amr,
+            "account": request.user.username,
+        },
+    )
 
 
 @login_required
@@ -135,5 +148,9 @@ def leave(request):
 
 def become(request, username):
     """What impersonation does."""
-    auth.login(request, auth.get_user_model().objects.get(username=username), backend="django.contrib.auth.backends.ModelBackend")
+    auth.login(
+        request,
+        auth.get_user_model().objects.get(username=username),
+        backend="django.contrib.auth.backends.ModelBackend",
+    )
     return HttpResponse(username)

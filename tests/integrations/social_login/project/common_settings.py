@@ -1,4 +1,6 @@
-"""What both projects have in common: everything at the most telling, so that a token that is anywhere is found."""
+"""What both projects have in common: everything at the most telling, so that a token
+that is anywhere is found.
+"""
 
 import json
 import os
@@ -10,7 +12,12 @@ PROJECT = json.loads(os.environ["PROJECT"])
 SECRET_KEY = "only-for-tests"
 ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "urls"
-INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.messages"]
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -20,7 +27,7 @@ MIDDLEWARE = [
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": PROJECT["database"]}}
 MIGRATION_MODULES = dict.fromkeys(
-    ("auth", "contenttypes", "sessions", "social_django", "account", "socialaccount")
+    ("auth", "contenttypes", "sessions", "social_django", "account", "socialaccount"),
 )  # tables at once: quick
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick
@@ -35,9 +42,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
         },
-    }
+    },
 ]
 LOGGING = {
     "version": 1,

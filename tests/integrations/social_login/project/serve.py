@@ -1,6 +1,8 @@
-"""Serves one of the projects here on a free port of loopback, until standard input ends: ``serve.py social_core_settings``.
+"""Serves one of the projects here on a free port of loopback, until standard input
+ends: ``serve.py social_core_settings``.
 
-Its settings are in the variable PROJECT, as JSON. The first line of standard output is where it answers; its log is on standard error.
+Its settings are in the variable PROJECT, as JSON. The first line of standard output is
+where it answers; its log is on standard error.
 """
 
 import os
@@ -15,7 +17,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 
 class Quiet(WSGIRequestHandler):
-    """The server's own log would have the callback's URL in it, as any access log; what is tested here is ours."""
+    """The server's own log would have the callback's URL in it, as any access log; what
+    is tested here is ours.
+    """
 
     def log_request(self, *_):
         pass

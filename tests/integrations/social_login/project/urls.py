@@ -44,7 +44,11 @@ def social_accounts(user):
 
 def describe(user):
     account = social_accounts(user).first()
-    addresses = [(address.email, address.verified) for address in user.emailaddress_set.all()] if hasattr(user, "emailaddress_set") else []
+    addresses = (
+        [(address.email, address.verified) for address in user.emailaddress_set.all()]
+        if hasattr(user, "emailaddress_set")
+        else []
+    )
     return {
         "pk": user.pk,
         "username": user.username,
@@ -59,7 +63,9 @@ def describe(user):
 def home(request):
     """Who is logged in, and everybody there is."""
     found = {"users": [describe(user) for user in User.objects.order_by("pk")]}
-    return JsonResponse(found | {"me": describe(request.user) if request.user.is_authenticated else None})
+    return JsonResponse(
+        found | {"me": describe(request.user) if request.user.is_authenticated else None},
+    )
 
 
 def may_update(request, asn):
@@ -71,7 +77,9 @@ def may_update(request, asn):
 
 def form(request):
     """A page with the token that protects forms."""
-    return JsonResponse({"token": engines["django"].from_string("{{ csrf_token }}").render({}, request)})
+    return JsonResponse(
+        {"token": engines["django"].from_string("{{ csrf_token }}").render({}, request)},
+    )
 
 
 def enter(request):
@@ -85,5 +93,11 @@ def leave(request):
     return JsonResponse({})
 
 
-urlpatterns = [path("", home), path("may-update/<int:asn>", may_update), path("form", form), path("enter", enter), path("leave", leave)]
+urlpatterns = [
+    path("", home),
+    path("may-update/<int:asn>", may_update),
+    path("form", form),
+    path("enter", enter),
+    path("leave", leave),
+]
 urlpatterns += LIBRARY

@@ -20,7 +20,15 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="PeeringDBIdentity",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
                 ("peeringdb_id", models.BigIntegerField(unique=True, verbose_name="PeeringDB id")),
                 ("name", models.CharField(blank=True, max_length=1000)),
                 ("email", models.CharField(blank=True, max_length=1000)),
@@ -30,7 +38,9 @@ class Migration(migrations.Migration):
                 (
                     "account",
                     models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="peeringdb_identity", to=settings.AUTH_USER_MODEL
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="peeringdb_identity",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
             ],
@@ -42,23 +52,41 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="PeeringDBNetwork",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
                 ("network_id", models.BigIntegerField(verbose_name="PeeringDB id")),
                 ("asn", models.BigIntegerField(verbose_name="ASN")),
                 ("name", models.CharField(blank=True, max_length=1000)),
                 ("perms", models.PositiveSmallIntegerField()),
-                ("manage_peering_sessions", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "manage_peering_sessions",
+                    models.PositiveSmallIntegerField(blank=True, null=True),
+                ),
                 (
                     "identity",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="networks", to="peeringdb_oauth.peeringdbidentity"
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="networks",
+                        to="peeringdb_oauth.peeringdbidentity",
                     ),
                 ),
             ],
             options={
                 "verbose_name": "PeeringDB network",
                 "ordering": ["asn"],
-                "constraints": [models.UniqueConstraint(fields=("identity", "asn"), name="peeringdb_oauth_identity_asn")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("identity", "asn"),
+                        name="peeringdb_oauth_identity_asn",
+                    ),
+                ],
             },
         ),
     ]
