@@ -1,6 +1,6 @@
 """The members that the demo has: one for every case, for the people of the sandbox."""
 
-from .members import Member
+from exchange.members import Member
 
 # the sandbox's person with 300 networks has those after this one
 MANY_NETS = 4_200_000_000

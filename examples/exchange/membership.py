@@ -7,9 +7,8 @@ is active and has opted in; only links that PeeringDB made are undone; without a
 login.
 """
 
+from exchange.members import Member, Members
 from peeringdb_oauth import AccessDenied, AccessRule, User, plan_memberships
-
-from .members import Member, Members
 
 # verified, and affiliated with the network: that suffices for a link
 LINK = AccessRule()

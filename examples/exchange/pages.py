@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from exchange.members import Member, Members
+from exchange.membership import choices
 from peeringdb_oauth import AccessRule, Network, Permission, User
-
-from .members import Member, Members
-from .membership import choices
 
 MAY_MANAGE_SESSIONS = AccessRule(manage_sessions=True)
 WORDS = {

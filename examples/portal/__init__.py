@@ -2,6 +2,6 @@
 Everything that is Flask's is in `app`.
 """
 
-from .app import create_app
+from portal.app import create_app
 
 __all__ = ["create_app"]

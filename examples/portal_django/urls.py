@@ -4,7 +4,7 @@ from django.urls import include, path
 from django.views.static import serve
 from exchange import STATIC
 
-from . import views
+from portal_django import views
 
 urlpatterns = [
     path("", include("peeringdb_oauth.integrations.django.urls")),

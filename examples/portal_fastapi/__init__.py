@@ -2,6 +2,6 @@
 Everything that is FastAPI's is in `app`.
 """
 
-from .app import app
+from portal_fastapi.app import app
 
 __all__ = ["app"]

@@ -8,16 +8,16 @@ original library's class.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from peeringdb_oauth._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from .access import AccessRule, Decision
-    from .async_client import AsyncClient
-    from .authorization import AuthorizationRequest
-    from .bearer import BearerVerifier
-    from .client import Client
-    from .config import ClientConfig
-    from .errors import (
+    from peeringdb_oauth.access import AccessRule, Decision
+    from peeringdb_oauth.async_client import AsyncClient
+    from peeringdb_oauth.authorization import AuthorizationRequest
+    from peeringdb_oauth.bearer import BearerVerifier
+    from peeringdb_oauth.client import Client
+    from peeringdb_oauth.config import ClientConfig
+    from peeringdb_oauth.errors import (
         AccessDenied,
         ConfigurationError,
         InvalidIDToken,
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
         TokenRejected,
         TransportError,
     )
-    from .exchange import Login
-    from .id_token import IDTokenClaims
-    from .legacy import PeeringdbAuth
-    from .memberships import Membership, MembershipPlan, plan_memberships
-    from .profile import Network, Permission, User
-    from .tokens import Introspection, TokenResponse
+    from peeringdb_oauth.exchange import Login
+    from peeringdb_oauth.id_token import IDTokenClaims
+    from peeringdb_oauth.legacy import PeeringdbAuth
+    from peeringdb_oauth.memberships import Membership, MembershipPlan, plan_memberships
+    from peeringdb_oauth.profile import Network, Permission, User
+    from peeringdb_oauth.tokens import Introspection, TokenResponse
 
 # Each name is loaded when it is first used, so that importing the package costs
 # nothing.

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
-from .errors import AccessDenied, ConfigurationError
-from .profile import EVERY_PERMISSION, MAX_ASN, Network, Permission, User, is_asn
+from peeringdb_oauth.errors import AccessDenied, ConfigurationError
+from peeringdb_oauth.profile import EVERY_PERMISSION, MAX_ASN, Network, Permission, User, is_asn
 
 # A plain member of an organisation has READ in manage_peering_sessions of every
 # network: only a write bit was ever granted to anyone.

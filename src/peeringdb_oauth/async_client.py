@@ -2,8 +2,6 @@
 does over requests. It knows no OAuth either.
 """
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import ssl
@@ -18,23 +16,23 @@ from weakref import WeakValueDictionary
 
 from requests.utils import get_environ_proxies, select_proxy
 
-from . import exchange
-from .authorization import AuthorizationRequest, Callback
-from .budget import Booking, Budget
-from .config import ClientConfig
-from .errors import (
+from peeringdb_oauth import exchange
+from peeringdb_oauth.authorization import AuthorizationRequest, Callback
+from peeringdb_oauth.budget import Booking, Budget
+from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.errors import (
     ConfigurationError,
     InvalidResponse,
     PeeringDBOAuthError,
     RateLimited,
     TransportError,
 )
-from .exchange import Alone, Call, Clock, Exchange, Login, Provider, Step
-from .id_token import IDTokenClaims
-from .messages import MAX_BODY, HTTPRequest, HTTPResponse
-from .profile import User
-from .tls import tls_context
-from .tokens import Introspection, TokenResponse
+from peeringdb_oauth.exchange import Alone, Call, Clock, Exchange, Login, Provider, Step
+from peeringdb_oauth.id_token import IDTokenClaims
+from peeringdb_oauth.messages import MAX_BODY, HTTPRequest, HTTPResponse
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.tls import tls_context
+from peeringdb_oauth.tokens import Introspection, TokenResponse
 
 try:
     import aiohttp
@@ -65,7 +63,7 @@ class AsyncClient:
         self,
         config: ClientConfig,
         *,
-        session: aiohttp.ClientSession | None = None,
+        session: "aiohttp.ClientSession | None" = None,
         clock: Clock = time.time,
         monotonic: Clock = time.monotonic,
     ) -> None:
@@ -247,7 +245,7 @@ class AsyncClient:
     def _transmit(
         self,
         request: HTTPRequest,
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    ) -> "AbstractAsyncContextManager[aiohttp.ClientResponse]":
         session = self._open_session()
         return session.request(
             request.method,
@@ -263,7 +261,7 @@ class AsyncClient:
             ),  # ours would replace the session's
         )
 
-    async def _read_body(self, answer: aiohttp.ClientResponse) -> bytes:
+    async def _read_body(self, answer: "aiohttp.ClientResponse") -> bytes:
         """The whole body, bounded in size, and in time however slowly it drips."""
         deadline = self._monotonic() + self.config.timeout
         body = bytearray()
@@ -280,7 +278,7 @@ class AsyncClient:
                 )
         return bytes(body)
 
-    def _open_session(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> "aiohttp.ClientSession":
         if self._session is None:  # it can only be made where a loop is running
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -293,7 +291,7 @@ class AsyncClient:
         return self._session
 
 
-def _join_headers(received: CIMultiDictProxy[str]) -> dict[str, str]:
+def _join_headers(received: "CIMultiDictProxy[str]") -> dict[str, str]:
     """Each name once, with all its values (RFC 9110 section 5.3)."""
     headers: dict[str, str] = {}
     for name, value in received.items():
@@ -304,9 +302,9 @@ def _join_headers(received: CIMultiDictProxy[str]) -> dict[str, str]:
 
 async def _send_once(
     request: HTTPRequest,
-    prepared: aiohttp.ClientRequest,
-    send: aiohttp.ClientHandlerType,
-) -> aiohttp.ClientResponse:
+    prepared: "aiohttp.ClientRequest",
+    send: "aiohttp.ClientHandlerType",
+) -> "aiohttp.ClientResponse":
     """Send the request with our headers, and one time only. The last middleware, so
     nothing changes them after it.
     """

@@ -16,9 +16,15 @@ from hmac import compare_digest
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from .config import ClientConfig, parse_scope, scope_problems
-from .errors import ConfigurationError, InvalidResponse, LoginDenied, ProviderError, StateMismatch
-from .metadata import ProviderMetadata
+from peeringdb_oauth.config import ClientConfig, parse_scope, scope_problems
+from peeringdb_oauth.errors import (
+    ConfigurationError,
+    InvalidResponse,
+    LoginDenied,
+    ProviderError,
+    StateMismatch,
+)
+from peeringdb_oauth.metadata import ProviderMetadata
 
 # seconds from the click on "log in" to the callback: a second factor may have to be set
 # up in between

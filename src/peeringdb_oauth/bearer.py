@@ -15,13 +15,19 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Generic, Protocol, TypeVar, cast
 
-from . import exchange
-from .access import AccessRule
-from .errors import AccessDenied, InvalidIDToken, RateLimited, TokenRejected, TransportError
-from .exchange import Alone, Exchange, Provider
-from .look_ups import GRACE, MAX_AGE, LookUps
-from .profile import User
-from .tokens import Introspection, checked_token
+from peeringdb_oauth import exchange
+from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.errors import (
+    AccessDenied,
+    InvalidIDToken,
+    RateLimited,
+    TokenRejected,
+    TransportError,
+)
+from peeringdb_oauth.exchange import Alone, Exchange, Provider
+from peeringdb_oauth.look_ups import GRACE, MAX_AGE, LookUps
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.tokens import Introspection, checked_token
 
 LANES = 4  # tokens never seen before that are looked up at the same time
 GENERATION = 1000  # tokens; two generations are remembered

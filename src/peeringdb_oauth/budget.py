@@ -10,9 +10,9 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-from .errors import RateLimited
-from .messages import HTTPRequest, HTTPResponse
-from .tokens import SILENCE, retry_after
+from peeringdb_oauth.errors import RateLimited
+from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
+from peeringdb_oauth.tokens import SILENCE, retry_after
 
 WINDOW = 60.0  # seconds
 # answers of 401 or 403; PeeringDB blocks the whole address at the eleventh

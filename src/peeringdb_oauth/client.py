@@ -20,23 +20,23 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
-from . import exchange
-from .authorization import AuthorizationRequest, Callback
-from .budget import REFUSALS, Budget
-from .config import ClientConfig
-from .errors import (
+from peeringdb_oauth import exchange
+from peeringdb_oauth.authorization import AuthorizationRequest, Callback
+from peeringdb_oauth.budget import REFUSALS, Budget
+from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.errors import (
     ConfigurationError,
     InvalidResponse,
     PeeringDBOAuthError,
     RateLimited,
     TransportError,
 )
-from .exchange import Alone, Call, Clock, Exchange, Login, Provider, Step
-from .id_token import IDTokenClaims
-from .messages import MAX_BODY, HTTPRequest, HTTPResponse
-from .profile import User
-from .tls import tls_context
-from .tokens import Introspection, TokenResponse
+from peeringdb_oauth.exchange import Alone, Call, Clock, Exchange, Login, Provider, Step
+from peeringdb_oauth.id_token import IDTokenClaims
+from peeringdb_oauth.messages import MAX_BODY, HTTPRequest, HTTPResponse
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.tls import tls_context
+from peeringdb_oauth.tokens import Introspection, TokenResponse
 
 T = TypeVar("T")
 Send = Callable[[HTTPRequest, float], requests.Response]

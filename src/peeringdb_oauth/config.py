@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from .errors import ConfigurationError
+from peeringdb_oauth.errors import ConfigurationError
 
 SCOPES = ("openid", "profile", "email", "networks", "amr")
 DEFAULT_INI = "/etc/peeringdb_oauth.ini"

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from .authorization import (
+from peeringdb_oauth.authorization import (
     AuthorizationRequest,
     Callback,
     UsedStates,
     create_authorization_request,
     read_callback,
 )
-from .config import ClientConfig
-from .errors import (
+from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.errors import (
     ConfigurationError,
     InvalidIDToken,
     InvalidResponse,
@@ -26,13 +26,13 @@ from .errors import (
     StateMismatch,
     TokenRejected,
 )
-from .id_token import IDTokenClaims, UnknownKey, read_subject
-from .id_token import verify_id_token as verify
-from .key_set import KeyCache, KeySet, require_cryptography
-from .messages import HTTPRequest, HTTPResponse
-from .metadata import PEERINGDB, ProviderMetadata
-from .profile import User
-from .tokens import (
+from peeringdb_oauth.id_token import IDTokenClaims, UnknownKey, read_subject
+from peeringdb_oauth.id_token import verify_id_token as verify
+from peeringdb_oauth.key_set import KeyCache, KeySet, require_cryptography
+from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
+from peeringdb_oauth.metadata import PEERINGDB, ProviderMetadata
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.tokens import (
     Introspection,
     RefusedTokens,
     TokenResponse,

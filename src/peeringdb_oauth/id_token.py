@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from .errors import InvalidIDToken
-from .key_set import KeySet, decode_base64url
+from peeringdb_oauth.errors import InvalidIDToken
+from peeringdb_oauth.key_set import KeySet, decode_base64url
 
 MAX_SIZE = 256 * 1024  # characters; somebody with 200 networks has 22,000
 MAX_HEADER = 4096  # characters; PeeringDB's has 115

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from .errors import ConfigurationError, InvalidResponse
+from peeringdb_oauth.errors import ConfigurationError, InvalidResponse
 
 MAX_KEYS = 32  # PeeringDB publishes one
 MIN_BITS = 2048  # RFC 7518 section 3.3

@@ -5,15 +5,20 @@ as they always did.
 from functools import cache
 from typing import Any
 
-from .access import AccessRule
-from .authorization import build_authorization_url, checked_code, checked_code_verifier, new_secret
-from .client import Client
-from .config import ClientConfig
-from .exchange import Exchange
-from .messages import HTTPResponse
-from .metadata import ProviderMetadata
-from .profile import User
-from .tokens import (
+from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.authorization import (
+    build_authorization_url,
+    checked_code,
+    checked_code_verifier,
+    new_secret,
+)
+from peeringdb_oauth.client import Client
+from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.exchange import Exchange
+from peeringdb_oauth.messages import HTTPResponse
+from peeringdb_oauth.metadata import ProviderMetadata
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.tokens import (
     build_code_request,
     build_profile_request,
     parse_profile_response,

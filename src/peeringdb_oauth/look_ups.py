@@ -8,7 +8,7 @@ import math
 import threading
 from collections import deque
 
-from .errors import RateLimited
+from peeringdb_oauth.errors import RateLimited
 
 MAX_AGE = 60  # s that an answer about a token counts, good or bad
 # s after PeeringDB last confirmed an access token that it still counts while PeeringDB

@@ -5,9 +5,9 @@ member table or a portal's accounts.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .access import AccessRule
-from .errors import ConfigurationError
-from .profile import User, is_asn
+from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.profile import User, is_asn
 
 ORIGIN = "peeringdb"
 

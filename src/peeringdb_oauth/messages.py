@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
-from . import __version__
-from .errors import InvalidResponse
+from peeringdb_oauth._version import __version__
+from peeringdb_oauth.errors import InvalidResponse
 
 USER_AGENT = f"peeringdb-oauth/{__version__}"
 MAX_BODY = 1024 * 1024  # bytes; the profile of somebody with 300 networks has 30 KB

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from .errors import InvalidResponse
+from peeringdb_oauth.errors import InvalidResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

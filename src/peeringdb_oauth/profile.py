@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntFlag
 from typing import Any, NoReturn, Self, TypeGuard
 
-from .errors import InvalidResponse
+from peeringdb_oauth.errors import InvalidResponse
 
 MAX_ASN = 2**32 - 1  # RFC 6793; 0 is reserved (RFC 7607) and names no network
 MAX_ID = 2**63 - 1  # fits every database's integer key

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import certifi
 
-from .errors import ConfigurationError
+from peeringdb_oauth.errors import ConfigurationError
 
 
 @cache

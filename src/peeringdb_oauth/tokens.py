@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .config import ClientConfig
-from .errors import (
+from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.errors import (
     InvalidResponse,
     PeeringDBOAuthError,
     ProviderError,
@@ -19,8 +19,8 @@ from .errors import (
     TokenRejected,
     TransportError,
 )
-from .messages import HTTPRequest, HTTPResponse
-from .metadata import ProviderMetadata
+from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
+from peeringdb_oauth.metadata import ProviderMetadata
 
 SILENCE = (
     # seconds; PeeringDB forgets a refusal after 60 without a request (measured on

@@ -2,7 +2,7 @@
 
 import click
 
-from peeringdb_oauth import __version__
+from peeringdb_oauth._version import __version__
 from peeringdb_oauth.cli.sandbox import sandbox
 
 

@@ -33,10 +33,9 @@ from peeringdb_oauth.errors import (
     RateLimited,
     TransportError,
 )
+from peeringdb_oauth.integrations.social_login import OPTIONS, SCOPE, log_in, user_from_extra_data
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
-
-from .social_login import OPTIONS, SCOPE, log_in, user_from_extra_data
 
 __all__ = ["LoginRefused", "PeeringDBOAuth2", "user_from_extra_data"]
 

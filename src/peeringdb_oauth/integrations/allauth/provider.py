@@ -10,10 +10,9 @@ from allauth.socialaccount.providers.oauth2.provider import OAuth2Provider
 from allauth.socialaccount.providers.oauth2.utils import generate_code_challenge
 from django.http import HttpRequest
 
+from peeringdb_oauth.integrations.allauth.views import PeeringDBOAuth2Adapter
 from peeringdb_oauth.integrations.social_login import SCOPE
 from peeringdb_oauth.profile import User
-
-from .views import PeeringDBOAuth2Adapter
 
 
 class PeeringDBProvider(OAuth2Provider):

@@ -4,6 +4,6 @@ has put allauth.
 
 from allauth.socialaccount.providers.oauth2.urls import default_urlpatterns
 
-from .provider import PeeringDBProvider
+from peeringdb_oauth.integrations.allauth.provider import PeeringDBProvider
 
 urlpatterns = default_urlpatterns(PeeringDBProvider)

@@ -33,9 +33,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .access import peeringdb_user
-    from .decorators import require_asn, require_peeringdb
-    from .mixins import RequireASNMixin
+    from peeringdb_oauth.integrations.django.access import peeringdb_user
+    from peeringdb_oauth.integrations.django.decorators import require_asn, require_peeringdb
+    from peeringdb_oauth.integrations.django.mixins import RequireASNMixin
 
 # Loaded when first used: Django imports this package before it has any models.
 _MODULE_OF = {

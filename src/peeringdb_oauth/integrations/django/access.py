@@ -12,13 +12,12 @@ from django.utils.module_loading import import_string
 
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.exchange import Exchange
+from peeringdb_oauth.integrations.django.application import application
+from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
+from peeringdb_oauth.integrations.django.visits import visit_of
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import Visit
 from peeringdb_oauth.web.session import KEY
-
-from .application import application
-from .backends import PeeringDBBackend
-from .visits import visit_of
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from .models import PeeringDBIdentity, PeeringDBNetwork
+from peeringdb_oauth.integrations.django.models import PeeringDBIdentity, PeeringDBNetwork
 
 
 class _Networks(admin.TabularInline):

@@ -21,4 +21,4 @@ class PeeringDBConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what listens, register what checks."""
-        from . import checks, receivers  # noqa: F401, PLC0415 - receivers needs the models
+        from peeringdb_oauth.integrations.django import checks, receivers  # noqa: F401, PLC0415 - receivers needs the models

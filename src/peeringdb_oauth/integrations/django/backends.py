@@ -9,10 +9,9 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from peeringdb_oauth.errors import AccessDenied
+from peeringdb_oauth.integrations.django.application import application
+from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.profile import User
-
-from .application import application
-from .models import PeeringDBIdentity
 
 
 class PeeringDBBackend(ModelBackend):

@@ -22,11 +22,10 @@ from django.utils.module_loading import import_string
 
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError
-
-from .application import application
-from .backends import PeeringDBBackend
-from .conf import is_configured
-from .middleware import PeeringDBMiddleware
+from peeringdb_oauth.integrations.django.application import application
+from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
+from peeringdb_oauth.integrations.django.conf import is_configured
+from peeringdb_oauth.integrations.django.middleware import PeeringDBMiddleware
 
 _HERE = "peeringdb_oauth.integrations.django"
 

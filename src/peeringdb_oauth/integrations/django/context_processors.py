@@ -3,7 +3,7 @@
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from .visits import page_context
+from peeringdb_oauth.integrations.django.visits import page_context
 
 
 def peeringdb(request: HttpRequest) -> dict[str, object]:

@@ -11,11 +11,10 @@ from django.http import HttpRequest, HttpResponse
 
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.integrations.django.access import require
+from peeringdb_oauth.integrations.django.visits import response_of
 from peeringdb_oauth.profile import Permission
 from peeringdb_oauth.web import Refused
-
-from .access import require
-from .visits import response_of
 
 # The name of a view's argument, one number, several of which one suffices, or a
 # function of the request that finds it.

@@ -5,10 +5,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
-
-from .access import end_half_login
-from .application import application
-from .visits import response_of, visit_of
+from peeringdb_oauth.integrations.django.access import end_half_login
+from peeringdb_oauth.integrations.django.application import application
+from peeringdb_oauth.integrations.django.visits import response_of, visit_of
 
 
 class PeeringDBMiddleware(MiddlewareMixin):

@@ -8,13 +8,12 @@ from django.contrib.auth.signals import user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from peeringdb_oauth.integrations.django.application import application
+from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
+from peeringdb_oauth.integrations.django.signals import rights_changed
+from peeringdb_oauth.integrations.django.visits import visit_of
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web.session import KEY
-
-from .application import application
-from .models import PeeringDBIdentity
-from .signals import rights_changed
-from .visits import visit_of
 
 
 @receiver(user_logged_out)

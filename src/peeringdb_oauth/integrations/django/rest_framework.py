@@ -26,14 +26,13 @@ from rest_framework.request import Request
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.bearer import REALM
 from peeringdb_oauth.errors import AccessDenied, TokenRejected, TransportError
+from peeringdb_oauth.integrations.django.access import require, rule_here
+from peeringdb_oauth.integrations.django.application import application
+from peeringdb_oauth.integrations.django.decorators import ASN, Guard, found
+from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
+from peeringdb_oauth.integrations.django.visits import visit_of
 from peeringdb_oauth.profile import Permission, User
 from peeringdb_oauth.web import Answer, Refused, parse_asn
-
-from .access import require, rule_here
-from .application import application
-from .decorators import ASN, Guard, found
-from .models import PeeringDBIdentity
-from .visits import visit_of
 
 _RETRY_AFTER = 30  # s, when PeeringDB did not answer
 

@@ -4,7 +4,7 @@ under the namespace ``peeringdb``.
 
 from django.urls import path
 
-from . import views
+from peeringdb_oauth.integrations.django import views
 
 app_name = "peeringdb"
 

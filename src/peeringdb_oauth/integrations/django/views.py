@@ -15,12 +15,11 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_GET, require_POST
 
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
+from peeringdb_oauth.integrations.django.access import end_half_login
+from peeringdb_oauth.integrations.django.application import application
+from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
+from peeringdb_oauth.integrations.django.visits import response_of, visit_of
 from peeringdb_oauth.profile import User
-
-from .access import end_half_login
-from .application import application
-from .models import PeeringDBIdentity
-from .visits import response_of, visit_of
 
 
 @login_not_required

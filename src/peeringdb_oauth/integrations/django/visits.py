@@ -14,10 +14,9 @@ from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
+from peeringdb_oauth.integrations.django import signals
+from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.web import Answer, Cookie, PageContext, Visit
-
-from . import signals
-from .application import application
 
 _OWN = {"Sec-Fetch-Site": "same-origin"}
 
