@@ -23,7 +23,7 @@ import pytest
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, ProviderError, RateLimited, TransportError
-from peeringdb_oauth.exchange import Alone
+from peeringdb_oauth.flows import Locked
 from peeringdb_oauth.messages import HTTPRequest
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
@@ -460,7 +460,7 @@ def alone(server, path=PROFILE):
         return (yield HTTPRequest(url=f"{server.url}{path}")).status
 
     def outer():
-        return (yield Alone(name="one at a time", flow=flow()))
+        return (yield Locked(name="one at a time", flow=flow()))
 
     return outer()
 
@@ -507,7 +507,7 @@ def test_a_cancelled_flow_has_ended_before_the_next_one_begins(server, hold):
             story.append(f"{name} ends")
 
     def flow(name):
-        yield Alone(name="a", flow=inner(name))
+        yield Locked(name="a", flow=inner(name))
 
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:

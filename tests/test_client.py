@@ -31,7 +31,7 @@ from peeringdb_oauth.errors import (
     TokenRejected,
     TransportError,
 )
-from peeringdb_oauth.exchange import Alone
+from peeringdb_oauth.flows import Locked
 from peeringdb_oauth.messages import MAX_BODY, HTTPRequest
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
@@ -45,7 +45,7 @@ def log_in(client, code="a-code"):
 
 
 def run_all(function, times):
-    """Call a function in so many threads at once; the results and errors."""
+    """ApplicationCall a function in so many threads at once; the results and errors."""
     outcomes, barrier = [], threading.Barrier(times)
 
     def call():
@@ -623,7 +623,7 @@ def test_a_flow_that_goes_alone_goes_alone(client, server):
         return status
 
     def flow():
-        return (yield Alone(name="one at a time", flow=alone()))
+        return (yield Locked(name="one at a time", flow=alone()))
 
     assert run_all(lambda: client.run(flow()), 5) == [200] * 5
     assert most == [1] * 5
@@ -632,7 +632,7 @@ def test_a_flow_that_goes_alone_goes_alone(client, server):
 
 def test_a_flow_that_goes_alone_lets_others_in_after_an_error(client, server):
     def flow():
-        return (yield Alone(name="a", flow=iter_request("/cut")))
+        return (yield Locked(name="a", flow=iter_request("/cut")))
 
     def iter_request(path):
         yield HTTPRequest(url=f"{server.url}{path}")

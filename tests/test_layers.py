@@ -17,7 +17,7 @@ LAYERS = [
     {"_version", "errors"},
     {"metadata", "config", "messages", "key_set"},
     {"authorization", "tokens", "id_token", "profile", "access", "memberships"},
-    {"exchange", "budget", "look_ups"},
+    {"flows", "budget", "look_ups"},
     {"client", "async_client", "legacy", "tls"},
     {"web", "bearer"},
     {"integrations"},

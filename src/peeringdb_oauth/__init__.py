@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         TokenRejected,
         TransportError,
     )
-    from peeringdb_oauth.exchange import Login
+    from peeringdb_oauth.flows import Login
     from peeringdb_oauth.id_token import IDTokenClaims
     from peeringdb_oauth.legacy import PeeringdbAuth
     from peeringdb_oauth.memberships import Membership, MembershipPlan, plan_memberships
@@ -59,7 +59,7 @@ _MODULES = {
         "TokenRejected",
         "TransportError",
     ),
-    "exchange": ("Login",),
+    "flows": ("Login",),
     "id_token": ("IDTokenClaims",),
     "legacy": ("PeeringdbAuth",),
     "memberships": ("Membership", "MembershipPlan", "plan_memberships"),

@@ -1,4 +1,4 @@
-"""The asynchronous client: drives the flows of `exchange` over aiohttp, as `client`
+"""The asynchronous client: drives the flows of `flows` over aiohttp, as `client`
 does over requests. It knows no OAuth either.
 """
 
@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from requests.utils import get_environ_proxies, select_proxy
 
-from peeringdb_oauth import exchange
+from peeringdb_oauth import flows
 from peeringdb_oauth.authorization import AuthorizationRequest, Callback
 from peeringdb_oauth.budget import Booking, Budget
 from peeringdb_oauth.config import ClientConfig
@@ -27,7 +27,7 @@ from peeringdb_oauth.errors import (
     RateLimited,
     TransportError,
 )
-from peeringdb_oauth.exchange import Alone, Call, Clock, Exchange, Login, Provider, Step
+from peeringdb_oauth.flows import ApplicationCall, Clock, Flow, Locked, Login, Provider, Step
 from peeringdb_oauth.id_token import IDTokenClaims
 from peeringdb_oauth.messages import MAX_BODY, HTTPRequest, HTTPResponse
 from peeringdb_oauth.profile import User
@@ -107,23 +107,23 @@ class AsyncClient:
 
     async def log_in(self, request: AuthorizationRequest, callback: Callback) -> Login:
         """As `Client.log_in`."""
-        return await self.run(exchange.log_in(self.provider, request, callback))
+        return await self.run(flows.log_in(self.provider, request, callback))
 
     async def fetch_user(self, access_token: str) -> User:
         """As `Client.fetch_user`."""
-        return await self.run(exchange.fetch_user(self.provider, access_token))
+        return await self.run(flows.fetch_user(self.provider, access_token))
 
     async def refresh(self, token: TokenResponse | str) -> TokenResponse:
         """As `Client.refresh`."""
-        return await self.run(exchange.refresh(self.provider, token))
+        return await self.run(flows.refresh(self.provider, token))
 
     async def revoke(self, token: TokenResponse | str) -> None:
         """As `Client.revoke`."""
-        await self.run(exchange.revoke(self.provider, token))
+        await self.run(flows.revoke(self.provider, token))
 
     async def introspect(self, access_token: str) -> Introspection:
         """As `Client.introspect`."""
-        return await self.run(exchange.introspect(self.provider, access_token))
+        return await self.run(flows.introspect(self.provider, access_token))
 
     async def verify_id_token(
         self,
@@ -134,7 +134,7 @@ class AsyncClient:
     ) -> IDTokenClaims:
         """As `Client.verify_id_token`."""
         return await self.run(
-            exchange.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age),
+            flows.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age),
         )
 
     async def close(self) -> None:
@@ -157,7 +157,7 @@ class AsyncClient:
     def __repr__(self) -> str:
         return f"AsyncClient({self.config!r})"
 
-    async def run(self, flow: Exchange[T]) -> T:
+    async def run(self, flow: Flow[T]) -> T:
         """As `Client.run`."""
         proceed: Callable[[], Step] = partial(next, flow)
         # cancelled, it ends here and now: before the lock around it is free
@@ -174,16 +174,16 @@ class AsyncClient:
                     proceed = partial(flow.throw, error)
 
     async def _take(self, step: Step) -> Any:
-        if isinstance(step, Alone):
-            return await self._run_alone(step)
-        if isinstance(step, Call):
+        if isinstance(step, Locked):
+            return await self._run_locked(step)
+        if isinstance(step, ApplicationCall):
             is_async = inspect.iscoroutinefunction(step.function)
             result = step.function() if is_async else await asyncio.to_thread(step.function)
             return await result if inspect.isawaitable(result) else result
         return await self._send(step)
 
-    async def _run_alone(self, alone: Alone) -> Any:
-        lock = self._locks.setdefault(alone.name, asyncio.Lock())
+    async def _run_locked(self, locked: Locked) -> Any:
+        lock = self._locks.setdefault(locked.name, asyncio.Lock())
         try:
             async with asyncio.timeout(self.config.timeout):
                 await lock.acquire()
@@ -193,7 +193,7 @@ class AsyncClient:
                 f" {self.config.timeout:g} s",
             ) from None
         try:
-            return await self.run(alone.flow)
+            return await self.run(locked.flow)
         finally:
             lock.release()
 

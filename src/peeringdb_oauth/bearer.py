@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Generic, Protocol, TypeVar, cast
 
-from peeringdb_oauth import exchange
+from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.errors import (
     AccessDenied,
@@ -24,7 +24,7 @@ from peeringdb_oauth.errors import (
     TokenRejected,
     TransportError,
 )
-from peeringdb_oauth.exchange import Alone, Exchange, Provider
+from peeringdb_oauth.flows import Flow, Locked, Provider
 from peeringdb_oauth.look_ups import GRACE, MAX_AGE, LookUps
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.tokens import Introspection, checked_token
@@ -49,7 +49,7 @@ class _Client(Protocol[R_co]):
     @property
     def provider(self) -> Provider: ...
 
-    def run(self, flow: Exchange[User], /) -> R_co: ...
+    def run(self, flow: Flow[User], /) -> R_co: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +159,7 @@ class BearerVerifier(Generic[R]):
         asn: int | None,
         rule: AccessRule | None,
         max_age: float | None,
-    ) -> Exchange[User]:
+    ) -> Flow[User]:
         if not token:
             raise TokenRejected(
                 "no token was sent",
@@ -195,7 +195,7 @@ class BearerVerifier(Generic[R]):
         (rule or self._rule).require(verdict.outcome, asn=asn)
         return verdict.outcome
 
-    def _check(self, token: str, key: bytes, max_age: float | None) -> Exchange[_Verdict]:
+    def _check(self, token: str, key: bytes, max_age: float | None) -> Flow[_Verdict]:
         if (
             key and token.startswith("ey") and token.count(".") == 2
         ):  # '{"' in base64url, three parts: RFC 7515
@@ -206,18 +206,18 @@ class BearerVerifier(Generic[R]):
                 "only ID tokens are accepted here: PeeringDB tells a public client nothing about an"
                 " access token",
             )
-        verdict: _Verdict = yield Alone(
+        verdict: _Verdict = yield Locked(
             name=f"bearer token {key.hex()}",
             flow=self._check_access_token(token, key, max_age),
         )
         return verdict
 
-    def _check_id_token(self, token: str, key: bytes) -> Exchange[_Verdict]:
+    def _check_id_token(self, token: str, key: bytes) -> Flow[_Verdict]:
         """Refusals are not remembered: they cost nobody anything, and a flood of them
         would drive out what is worth remembering.
         """
         now = self._clock()
-        claims = yield from exchange.verify_id_token(self._provider, token)
+        claims = yield from flows.verify_id_token(self._provider, token)
         networks = claims.get("networks") is not None  # null: not granted
         verdict = self._good(
             User.from_id_token(claims),
@@ -234,13 +234,13 @@ class BearerVerifier(Generic[R]):
         token: str,
         key: bytes,
         max_age: float | None,
-    ) -> Exchange[_Verdict]:
+    ) -> Flow[_Verdict]:
         now = self._clock()
         known = self._memory.recall(key)
         if known is not None and known.is_fresh(now, max_age):
             return known  # found out by whom we waited for
         if known is None or not known.is_good:
-            verdict: _Verdict = yield Alone(
+            verdict: _Verdict = yield Locked(
                 name=f"bearer lane {key[0] % LANES}",
                 flow=self._look_up(token, key, known=None),
             )
@@ -254,7 +254,7 @@ class BearerVerifier(Generic[R]):
                 return known
             raise
 
-    def _look_up(self, token: str, key: bytes, *, known: _Verdict | None) -> Exchange[_Verdict]:
+    def _look_up(self, token: str, key: bytes, *, known: _Verdict | None) -> Flow[_Verdict]:
         now = self._clock()
         self._look_ups.start(now, age=None if known is None else now - known.since)
         try:
@@ -271,14 +271,14 @@ class BearerVerifier(Generic[R]):
         self._memory.remember(key, verdict)
         return verdict
 
-    def _ask(self, token: str, now: float) -> Exchange[_Verdict]:
+    def _ask(self, token: str, now: float) -> Flow[_Verdict]:
         try:
             introspection = yield from self._introspect(token, now)
             expires_at = introspection.expires_at or 0
             missing = [word for word in self._scope if word not in introspection.scope]
             if missing:
                 return self._good(_insufficient_scope(*missing), now=now, expires_at=expires_at)
-            user = yield from exchange.fetch_user(self._provider, token)
+            user = yield from flows.fetch_user(self._provider, token)
         except TokenRejected as error:
             return _Verdict(outcome=_rejected(str(error)), since=now, until=now + MAX_AGE)
         return self._good(
@@ -288,11 +288,11 @@ class BearerVerifier(Generic[R]):
             sees_networks="networks" in introspection.scope,
         )
 
-    def _introspect(self, token: str, now: float) -> Exchange[Introspection]:
+    def _introspect(self, token: str, now: float) -> Flow[Introspection]:
         """Always before the profile: a bad token counts against nobody here, and there
         against everybody at this address.
         """
-        introspection = yield from exchange.introspect(self._provider, token)
+        introspection = yield from flows.introspect(self._provider, token)
         if not introspection.active or (introspection.expires_at or 0) <= now:
             raise TokenRejected(
                 "PeeringDB does not know this access token: it is expired, revoked, replaced by a"

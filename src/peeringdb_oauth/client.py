@@ -1,4 +1,4 @@
-"""The blocking client: drives the flows of `exchange` over requests. Knows connections,
+"""The blocking client: drives the flows of `flows` over requests. Knows connections,
 timeouts and limits; knows no OAuth.
 """
 
@@ -20,7 +20,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
-from peeringdb_oauth import exchange
+from peeringdb_oauth import flows
 from peeringdb_oauth.authorization import AuthorizationRequest, Callback
 from peeringdb_oauth.budget import REFUSALS, Budget
 from peeringdb_oauth.config import ClientConfig
@@ -31,7 +31,7 @@ from peeringdb_oauth.errors import (
     RateLimited,
     TransportError,
 )
-from peeringdb_oauth.exchange import Alone, Call, Clock, Exchange, Login, Provider, Step
+from peeringdb_oauth.flows import ApplicationCall, Clock, Flow, Locked, Login, Provider, Step
 from peeringdb_oauth.id_token import IDTokenClaims
 from peeringdb_oauth.messages import MAX_BODY, HTTPRequest, HTTPResponse
 from peeringdb_oauth.profile import User
@@ -114,29 +114,29 @@ class Client:
         Raises: `StateMismatch` when the callback belongs to another login,
         `LoginDenied` when the person cancelled.
         """
-        return self.run(exchange.log_in(self.provider, request, callback))
+        return self.run(flows.log_in(self.provider, request, callback))
 
     def fetch_user(self, access_token: str) -> User:
         """Who an access token speaks for, and for which networks, as of now. Raises:
         `TokenRejected` when PeeringDB refuses it.
         """
-        return self.run(exchange.fetch_user(self.provider, access_token))
+        return self.run(flows.fetch_user(self.provider, access_token))
 
     def refresh(self, token: TokenResponse | str) -> TokenResponse:
         """New tokens for a token response or a refresh token. The old ones die at once,
         so store the new ones before anything else.
         """
-        return self.run(exchange.refresh(self.provider, token))
+        return self.run(flows.refresh(self.provider, token))
 
     def revoke(self, token: TokenResponse | str) -> None:
         """End a token, for logout. Of a token response both end; so give that, or the
         refresh token (it takes the access token with it).
         """
-        self.run(exchange.revoke(self.provider, token))
+        self.run(flows.revoke(self.provider, token))
 
     def introspect(self, access_token: str) -> Introspection:
         """Whether an access token is alive, and which application it was issued to."""
-        return self.run(exchange.introspect(self.provider, access_token))
+        return self.run(flows.introspect(self.provider, access_token))
 
     def verify_id_token(
         self,
@@ -151,7 +151,7 @@ class Client:
         Raises: `InvalidIDToken`.
         """
         return self.run(
-            exchange.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age),
+            flows.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age),
         )
 
     def close(self) -> None:
@@ -172,8 +172,8 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self.config!r})"
 
-    def run(self, flow: Exchange[T]) -> T:
-        """Drive a flow of `exchange` to its end."""
+    def run(self, flow: Flow[T]) -> T:
+        """Drive a flow of `flows` to its end."""
         proceed: Callable[[], Step] = partial(next, flow)
         while True:
             try:
@@ -187,9 +187,9 @@ class Client:
                 proceed = partial(flow.throw, error)
 
     def _take(self, step: Step) -> Any:
-        if isinstance(step, Alone):
-            return self._run_alone(step)
-        if not isinstance(step, Call):
+        if isinstance(step, Locked):
+            return self._run_locked(step)
+        if not isinstance(step, ApplicationCall):
             return self._send(step)
         result = step.function()
         if inspect.isawaitable(
@@ -199,9 +199,9 @@ class Client:
             raise ConfigurationError("a function that is to be awaited needs an AsyncClient")
         return result
 
-    def _run_alone(self, alone: Alone) -> Any:
+    def _run_locked(self, locked: Locked) -> Any:
         with self._locks_lock:
-            lock = self._locks.setdefault(alone.name, threading.Lock())
+            lock = self._locks.setdefault(locked.name, threading.Lock())
         if not lock.acquire(
             timeout=self.config.timeout,
         ):  # or everybody would wait out everybody's timeout, one after the other
@@ -210,7 +210,7 @@ class Client:
                 f" {self.config.timeout:g} s",
             )
         try:
-            return self.run(alone.flow)
+            return self.run(locked.flow)
         finally:
             lock.release()
 

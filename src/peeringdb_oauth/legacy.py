@@ -14,7 +14,7 @@ from peeringdb_oauth.authorization import (
 )
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.exchange import Exchange
+from peeringdb_oauth.flows import Flow
 from peeringdb_oauth.messages import HTTPResponse
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
@@ -95,7 +95,7 @@ class PeeringdbAuth:
             AccessRule().require(User.from_profile(profile))
         return profile
 
-    def _exchange_code(self, auth_code: str, code_verifier: str | None) -> Exchange[dict[str, Any]]:
+    def _exchange_code(self, auth_code: str, code_verifier: str | None) -> Flow[dict[str, Any]]:
         request = build_code_request(
             self._config,
             self._metadata,
@@ -107,7 +107,7 @@ class PeeringdbAuth:
         parse_token_response(request, response, requested=_SCOPE, now=0)
         return response.json_object()
 
-    def _fetch_profile(self, token: str) -> Exchange[dict[str, Any]]:
+    def _fetch_profile(self, token: str) -> Flow[dict[str, Any]]:
         request = build_profile_request(self._metadata, access_token=token)
         return parse_profile_response(request, (yield request))
 

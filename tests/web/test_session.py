@@ -3,7 +3,7 @@ import json
 import pytest
 
 from peeringdb_oauth.errors import InvalidResponse, TokenRejected
-from peeringdb_oauth.exchange import Login
+from peeringdb_oauth.flows import Login
 from peeringdb_oauth.profile import Network, Permission, User
 from peeringdb_oauth.tokens import TokenResponse
 from peeringdb_oauth.web.seal import Sealer

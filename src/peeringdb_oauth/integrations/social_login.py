@@ -16,7 +16,7 @@ from peeringdb_oauth.authorization import checked_code, checked_code_verifier
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
-from peeringdb_oauth.exchange import Exchange
+from peeringdb_oauth.flows import Flow
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.tokens import (
     build_code_request,
@@ -72,7 +72,7 @@ def user_from_extra_data(extra_data: Mapping[str, Any]) -> User:
     return User.from_profile(extra_data)
 
 
-def _log_in(client: Client, redirect_uri: str, code: str, code_verifier: str) -> Exchange[User]:
+def _log_in(client: Client, redirect_uri: str, code: str, code_verifier: str) -> Flow[User]:
     metadata = client.provider.metadata
     token_request = build_code_request(
         client.config,

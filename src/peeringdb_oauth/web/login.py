@@ -15,7 +15,7 @@ from functools import partial
 from hmac import compare_digest
 from typing import Any
 
-from peeringdb_oauth import exchange
+from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.errors import (
     AccessDenied,
@@ -24,7 +24,7 @@ from peeringdb_oauth.errors import (
     StateMismatch,
     TokenRejected,
 )
-from peeringdb_oauth.exchange import Call, Exchange, Login, Provider
+from peeringdb_oauth.flows import ApplicationCall, Flow, Login, Provider
 from peeringdb_oauth.profile import User, is_asn
 from peeringdb_oauth.web.answers import Answers, Paths
 from peeringdb_oauth.web.events import Event
@@ -105,7 +105,7 @@ class LoginFlow:
         )
         return self._answers.redirect(request.url, cookies=cookies)
 
-    def callback(self, visit: Visit, admit: Admit | None = None) -> Exchange[Answer]:
+    def callback(self, visit: Visit, admit: Admit | None = None) -> Flow[Answer]:
         """PeeringDB sends the browser back: to the page that it wanted, or to one that
         says why not.
 
@@ -126,7 +126,7 @@ class LoginFlow:
         answer = yield from self._finish(visit, pending, admit)
         return replace(answer, cookies=(self._pending.end(name),))
 
-    def log_out(self, visit: Visit) -> Exchange[Answer]:
+    def log_out(self, visit: Visit) -> Flow[Answer]:
         """End the login here and at PeeringDB. If PeeringDB could not be told, the
         event says so.
         """
@@ -146,7 +146,7 @@ class LoginFlow:
         visit.rotate()
         return self._answers.redirect(self._answers.home(visit), status=303)
 
-    def user(self, visit: Visit, *, max_age: float | None = None) -> Exchange[User | None]:
+    def user(self, visit: Visit, *, max_age: float | None = None) -> Flow[User | None]:
         """Who is logged in, None for nobody. ``max_age``: for how many seconds
         PeeringDB's word counts; None: for as long as the login.
 
@@ -178,7 +178,7 @@ class LoginFlow:
         *,
         asn: object = None,
         max_age: float | None = None,
-    ) -> Exchange[User]:
+    ) -> Flow[User]:
         """Who is logged in, if ``rule`` lets them do this.
 
         ``asn`` as for `AccessRule.check`; text is read as `parse_asn` does. Or a
@@ -195,7 +195,9 @@ class LoginFlow:
             user = yield from self.user(visit, max_age=max_age)
             if user is None:
                 raise Refused(self._answers.ask_to_log_in(visit))
-            number = parse_asn((yield Call(function=asn)) or "" if callable(asn) else asn)
+            number = parse_asn(
+                (yield ApplicationCall(function=asn)) or "" if callable(asn) else asn
+            )
             rule.require(user, asn=number)
         except AccessDenied as error:
             if (
@@ -271,10 +273,10 @@ class LoginFlow:
             headers=headers,
         )
 
-    def _finish(self, visit: Visit, pending: PendingLogin, admit: Admit | None) -> Exchange[Answer]:
+    def _finish(self, visit: Visit, pending: PendingLogin, admit: Admit | None) -> Flow[Answer]:
         login = None
         try:
-            login = yield from exchange.log_in(self._provider, pending.request, visit.query)
+            login = yield from flows.log_in(self._provider, pending.request, visit.query)
             previous = yield from self._leave(visit, login.user)
             if _lacks_second_factor(self.rule, login.user) and not pending.again:
                 yield from self._give_back(login)
@@ -293,7 +295,7 @@ class LoginFlow:
             )
         return self._answers.redirect(pending.return_path)
 
-    def _tell_login(self, visit: Visit, user: User, previous: User | None) -> Exchange[None]:
+    def _tell_login(self, visit: Visit, user: User, previous: User | None) -> Flow[None]:
         try:
             _tell(visit, Event(kind="login", user=user))
             _tell_change(visit, previous, user)
@@ -305,16 +307,16 @@ class LoginFlow:
                 yield from self._end(visit, kept)
             raise
 
-    def _admit(self, login: Login, admit: Admit | None) -> Exchange[None]:
+    def _admit(self, login: Login, admit: Admit | None) -> Flow[None]:
         try:
             self.rule.require(login.user)
             if admit is not None:
-                yield Call(function=partial(admit, login.user))
+                yield ApplicationCall(function=partial(admit, login.user))
         except PeeringDBOAuthError:
             yield from self._give_back(login)
             raise
 
-    def _check_again(self, visit: Visit, kept: Kept) -> Exchange[User]:
+    def _check_again(self, visit: Visit, kept: Kept) -> Flow[User]:
         previous = yield from self._sessions.remembered_user(kept)
         try:
             user = yield from self._sessions.fetch_user(kept)
@@ -326,7 +328,7 @@ class LoginFlow:
         _tell_change(visit, previous, user)
         return user
 
-    def _leave(self, visit: Visit, successor: User) -> Exchange[User | None]:
+    def _leave(self, visit: Visit, successor: User) -> Flow[User | None]:
         """End the login there was before. Returns its user, if they are the one who
         comes now; of anybody else nothing stays.
         """
@@ -344,7 +346,7 @@ class LoginFlow:
         kept: Kept,
         *,
         stays: bool = False,
-    ) -> Exchange[PeeringDBOAuthError | None]:
+    ) -> Flow[PeeringDBOAuthError | None]:
         """End a login, and with it all of the session, unless its person ``stays``.
         Returns why PeeringDB could not be told, if so.
         """
@@ -357,9 +359,9 @@ class LoginFlow:
             visit.session.clear()
         return problem
 
-    def _give_back(self, login: Login) -> Exchange[None]:
+    def _give_back(self, login: Login) -> Flow[None]:
         with suppress(PeeringDBOAuthError):
-            yield from exchange.revoke(self._provider, login.token)
+            yield from flows.revoke(self._provider, login.token)
 
     def _step_up(self, visit: Visit, return_path: str) -> Answer:
         return self._answers.redirect(self._answers.login_url(visit, return_path, again=True))

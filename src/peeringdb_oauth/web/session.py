@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from peeringdb_oauth import exchange
+from peeringdb_oauth import flows
 from peeringdb_oauth.errors import InvalidResponse
-from peeringdb_oauth.exchange import Call, Exchange, Login, Provider
+from peeringdb_oauth.flows import ApplicationCall, Flow, Login, Provider
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.stores import Store
@@ -82,7 +82,7 @@ class Sessions:
         login: Login,
         *,
         again: bool,
-    ) -> Exchange[None]:
+    ) -> Flow[None]:
         """Remember a login."""
         kept = Kept(
             application=self._application,
@@ -110,63 +110,63 @@ class Sessions:
             return None
         return kept if kept and kept.application == self._application else None
 
-    def update(self, session: MutableMapping[str, Any], kept: Kept, user: User) -> Exchange[None]:
+    def update(self, session: MutableMapping[str, Any], kept: Kept, user: User) -> Flow[None]:
         """Remember what PeeringDB has just said about the user of a login."""
         yield from self._write(session, replace(kept, user=user, checked_at=self._provider.clock()))
 
-    def remembered_user(self, kept: Kept) -> Exchange[User | None]:
+    def remembered_user(self, kept: Kept) -> Flow[User | None]:
         """The user with all their networks as they were; None if the store has lost
         them, or is another process's.
         """
         if kept.rest is None:
             return kept.user
-        stored = yield Call(function=partial(self._store.get, kept.rest))
+        stored = yield ApplicationCall(function=partial(self._store.get, kept.rest))
         try:
             user = User.from_dict(json.loads(stored))
         except (InvalidResponse, TypeError, ValueError):
             return None
         return user if user.id == kept.user.id else None
 
-    def fetch_user(self, kept: Kept) -> Exchange[User]:
+    def fetch_user(self, kept: Kept) -> Flow[User]:
         """The user as PeeringDB sees them now. How they logged in is what the login
         proved, whatever PeeringDB remembers of it.
 
         Raises: `TokenRejected` when PeeringDB has ended the login.
         """
-        user = yield from exchange.fetch_user(self._provider, self._tokens(kept)[0] or "")
+        user = yield from flows.fetch_user(self._provider, self._tokens(kept)[0] or "")
         if user.id != kept.user.id:
             raise InvalidResponse("PeeringDB answered with somebody else's profile", check="id")
         return replace(user, amr=kept.user.amr)
 
-    def end(self, session: MutableMapping[str, Any], kept: Kept) -> Exchange[None]:
+    def end(self, session: MutableMapping[str, Any], kept: Kept) -> Flow[None]:
         """Forget a login, and have PeeringDB end its tokens. Raises: what
-        `exchange.revoke` raises, when it is forgotten.
+        `flows.revoke` raises, when it is forgotten.
         """
         session.pop(KEY, None)
         if kept.rest is not None:
-            yield Call(function=partial(self._store.delete, kept.rest))
+            yield ApplicationCall(function=partial(self._store.delete, kept.rest))
         access_token, refresh_token = self._tokens(kept)
         if (
             token := refresh_token or access_token
         ):  # the refresh token takes the access token with it, not the other way round
-            yield from exchange.revoke(self._provider, token)
+            yield from flows.revoke(self._provider, token)
 
     def _tokens(self, kept: Kept) -> tuple[str | None, str | None]:
         access_token, refresh_token = self._sealer.open(self._purpose, kept.tokens) or (None, None)
         return access_token, refresh_token
 
-    def _write(self, session: MutableMapping[str, Any], kept: Kept) -> Exchange[None]:
+    def _write(self, session: MutableMapping[str, Any], kept: Kept) -> Flow[None]:
         """With a new key in the store each time: under the old one another process may
         have what was true before, and believe it.
         """
         if kept.rest is not None:
-            yield Call(function=partial(self._store.delete, kept.rest))
+            yield ApplicationCall(function=partial(self._store.delete, kept.rest))
         short = self._shorten(kept.user)
         rest = None
         if short is not kept.user:
             rest = f"peeringdb-{secrets.token_urlsafe(32)}"
             lifetime = max(1, int(kept.expires_at - self._provider.clock()))
-            yield Call(
+            yield ApplicationCall(
                 function=partial(
                     self._store.set,
                     rest,

@@ -29,7 +29,7 @@ from peeringdb_oauth import (
     ConfigurationError,
     Permission,
     TransportError,
-    exchange,
+    flows,
 )
 from peeringdb_oauth.integrations import starlette
 from peeringdb_oauth.integrations.starlette import PeeringDB
@@ -484,7 +484,7 @@ def test_the_buttons_work_in_pages_of_the_applications_own(make_portal, tmp_path
 
 def ask(pdb):
     """Something that takes one request to PeeringDB."""
-    return pdb._client.run(exchange.introspect(pdb._client.provider, "x" * 30))
+    return pdb._client.run(flows.introspect(pdb._client.provider, "x" * 30))
 
 
 def test_each_event_loop_has_connections_of_its_own_which_end_with_it(make_config):

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from peeringdb_oauth.access import AccessRule
-from peeringdb_oauth.exchange import Exchange
+from peeringdb_oauth.flows import Flow
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
 from peeringdb_oauth.integrations.django.visits import visit_of
@@ -72,7 +72,7 @@ def end_half_login(request: HttpRequest) -> None:
         auth.logout(request)
 
 
-def _run(request: HttpRequest, flow: Exchange[T]) -> T:
+def _run(request: HttpRequest, flow: Flow[T]) -> T:
     """Where the flow ends the login and clears the session, Django's user is none any
     more either, on this very page.
     """

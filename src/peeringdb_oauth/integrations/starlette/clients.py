@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.exchange import Exchange
+from peeringdb_oauth.flows import Flow
 
 T = TypeVar("T")
 Keeper = AsyncGenerator[AsyncClient, None]
@@ -29,7 +29,7 @@ class Clients:
             WeakKeyDictionary()
         )
 
-    async def run(self, flow: Exchange[T]) -> T:
+    async def run(self, flow: Flow[T]) -> T:
         """As `AsyncClient.run`."""
         loop = asyncio.get_running_loop()
         if loop not in self._kept:

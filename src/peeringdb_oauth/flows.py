@@ -52,17 +52,17 @@ Clock = Callable[[], float]  # Unix seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alone:
+class Locked:
     """A flow that only one may be in at a time: its driver holds the lock called
     ``name`` around it.
     """
 
     name: str
-    flow: "Exchange[Any]"
+    flow: "Flow[Any]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class ApplicationCall:
     """A function of the application's that may take time, such as a look into its
     store. `AsyncClient` awaits it, or gives it a thread.
     """
@@ -70,11 +70,11 @@ class Call:
     function: Callable[[], Any]
 
 
-Step = HTTPRequest | Alone | Call
+Step = HTTPRequest | Locked | ApplicationCall
 
 # Yields what to send, go through alone, or call; is sent the response or the result, or
 # is thrown the error instead.
-Exchange = Generator[Step, Any, T]
+Flow = Generator[Step, Any, T]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ def log_in(
     provider: Provider,
     request: AuthorizationRequest,
     callback: Callback,
-) -> Exchange[Login]:
+) -> Flow[Login]:
     """The callback of a login: two requests, one for the tokens and one for the
     profile.
     """
@@ -182,7 +182,7 @@ def _verify_login(
     provider: Provider,
     request: AuthorizationRequest,
     token: TokenResponse,
-) -> Exchange[IDTokenClaims]:
+) -> Flow[IDTokenClaims]:
     if token.id_token is None:  # OpenID Connect Core 3.1.3.3
         raise InvalidIDToken(
             "PeeringDB sent no ID token, though the login asked for one",
@@ -205,7 +205,7 @@ def verify_id_token(
     nonce: str | None = None,
     max_age: int | None = None,
     access_token: str | None = None,
-) -> Exchange[IDTokenClaims]:
+) -> Flow[IDTokenClaims]:
     """The claims of an ID token for this application; its key is fetched when it is not
     known yet.
     """
@@ -228,7 +228,7 @@ def verify_id_token(
         return claims((yield from _keys(provider, unknown_key=True)))
 
 
-def discover(provider: Provider) -> Exchange[ProviderMetadata]:
+def discover(provider: Provider) -> Flow[ProviderMetadata]:
     """The provider's endpoints in its own words: both documents, of which one may be
     missing, merged and checked against the issuer.
     """
@@ -248,7 +248,7 @@ def discover(provider: Provider) -> Exchange[ProviderMetadata]:
     return provider.metadata
 
 
-def _keys(provider: Provider, *, unknown_key: bool = False) -> Exchange[KeySet]:
+def _keys(provider: Provider, *, unknown_key: bool = False) -> Flow[KeySet]:
     """The provider's keys, fetched if it is time to. A fetch that fails leaves the ones
     there are.
     """
@@ -257,7 +257,7 @@ def _keys(provider: Provider, *, unknown_key: bool = False) -> Exchange[KeySet]:
         return fresh
     failure = None
     try:
-        yield Alone(name="keys", flow=_fetch_keys(provider, unknown_key=unknown_key))
+        yield Locked(name="keys", flow=_fetch_keys(provider, unknown_key=unknown_key))
     except PeeringDBOAuthError as error:
         failure = error
     now = provider.clock()
@@ -271,7 +271,7 @@ def _keys(provider: Provider, *, unknown_key: bool = False) -> Exchange[KeySet]:
     return keys
 
 
-def _fetch_keys(provider: Provider, *, unknown_key: bool) -> Exchange[None]:
+def _fetch_keys(provider: Provider, *, unknown_key: bool) -> Flow[None]:
     if not provider.key_cache.start_fetch(provider.clock(), unknown_key=unknown_key):
         return
     try:
@@ -290,7 +290,7 @@ def _fetch_keys(provider: Provider, *, unknown_key: bool) -> Exchange[None]:
     )
 
 
-def fetch_user(provider: Provider, access_token: str) -> Exchange[User]:
+def fetch_user(provider: Provider, access_token: str) -> Flow[User]:
     """Who an access token speaks for, as PeeringDB sees it now.
 
     A token that was refused is not tried again for a minute, and each is tried once at
@@ -298,14 +298,14 @@ def fetch_user(provider: Provider, access_token: str) -> Exchange[User]:
     refusals, after which PeeringDB may be asked nothing for everybody's sake.
     """
     key = sha256(checked_token(access_token).encode("ascii")).hexdigest()
-    user: User = yield Alone(
+    user: User = yield Locked(
         name=f"profile {key}",
         flow=_fetch_user_once(provider, access_token, key),
     )
     return user
 
 
-def _fetch_user_once(provider: Provider, access_token: str, key: str) -> Exchange[User]:
+def _fetch_user_once(provider: Provider, access_token: str, key: str) -> Flow[User]:
     provider.refused_tokens.check(key, provider.clock())
     try:
         return (yield from _fetch_profile(provider, access_token))
@@ -314,13 +314,13 @@ def _fetch_user_once(provider: Provider, access_token: str, key: str) -> Exchang
         raise
 
 
-def _fetch_profile(provider: Provider, access_token: str, *, booked: int = 1) -> Exchange[User]:
+def _fetch_profile(provider: Provider, access_token: str, *, booked: int = 1) -> Flow[User]:
     request = build_profile_request(provider.metadata, access_token=access_token, booked=booked)
     response: HTTPResponse = yield request
     return User.from_profile(parse_profile_response(request, response))
 
 
-def refresh(provider: Provider, token: TokenResponse | str) -> Exchange[TokenResponse]:
+def refresh(provider: Provider, token: TokenResponse | str) -> Flow[TokenResponse]:
     """New tokens for a refresh token; the old ones are dead."""
     refresh_token = token.refresh_token if isinstance(token, TokenResponse) else token
     if refresh_token is None:
@@ -358,7 +358,7 @@ def refresh(provider: Provider, token: TokenResponse | str) -> Exchange[TokenRes
     return refreshed
 
 
-def revoke(provider: Provider, token: TokenResponse | str) -> Exchange[None]:
+def revoke(provider: Provider, token: TokenResponse | str) -> Flow[None]:
     """End a token. Of a token response the refresh token is revoked, which ends the
     access token too.
     """
@@ -377,7 +377,7 @@ def revoke(provider: Provider, token: TokenResponse | str) -> Exchange[None]:
     successful(request, (yield request))
 
 
-def introspect(provider: Provider, access_token: str) -> Exchange[Introspection]:
+def introspect(provider: Provider, access_token: str) -> Flow[Introspection]:
     """Whether an access token is alive, and whom it was issued to."""
     if provider.config.client_secret is None:
         raise ConfigurationError(

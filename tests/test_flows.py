@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from peeringdb_oauth import exchange
+from peeringdb_oauth import flows
 from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import (
@@ -24,7 +24,7 @@ from peeringdb_oauth.errors import (
     TokenRejected,
     TransportError,
 )
-from peeringdb_oauth.exchange import Alone, Provider
+from peeringdb_oauth.flows import Locked, Provider
 from peeringdb_oauth.messages import HTTPResponse
 from peeringdb_oauth.tokens import TokenResponse
 
@@ -105,7 +105,7 @@ class Walk:
             try:
                 step, value = (
                     flow.send,
-                    self(request.flow) if isinstance(request, Alone) else self.answer(request),
+                    self(request.flow) if isinstance(request, Locked) else self.answer(request),
                 )
             except Exception as error:  # noqa: BLE001 - whatever it is, the flow is told
                 step, value = flow.throw, error
@@ -147,7 +147,7 @@ def walk(recording):
 
 def test_login_takes_two_requests_that_are_booked_together(provider, walk):
     walk = walk()
-    login = walk(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
+    login = walk(flows.log_in(provider, LOGIN_REQUEST, CALLBACK))
     assert [(request.method, request.url, request.booked) for request in walk.sent] == [
         ("POST", f"{BASE_URL}/oauth2/token/", 2),
         ("GET", f"{BASE_URL}/profile/v1", 0),
@@ -159,7 +159,7 @@ def test_login_takes_two_requests_that_are_booked_together(provider, walk):
 
 
 def test_tokens_live_from_before_the_request(provider, clock, recording):
-    flow = exchange.log_in(provider, LOGIN_REQUEST, CALLBACK)
+    flow = flows.log_in(provider, LOGIN_REQUEST, CALLBACK)
     next(flow)
     clock.now += 9
     recorded = recording("token-success-no-openid")
@@ -178,29 +178,29 @@ def test_bad_callbacks_are_refused_before_anything_is_asked(provider, walk):
         ({"state": "the-state"}, InvalidResponse),
     ):
         with pytest.raises(error):
-            walk(exchange.log_in(provider, LOGIN_REQUEST, callback))
+            walk(flows.log_in(provider, LOGIN_REQUEST, callback))
     assert walk.sent == []
 
 
 def test_a_login_is_answered_once(provider, walk):
     walk = walk()
-    walk(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
+    walk(flows.log_in(provider, LOGIN_REQUEST, CALLBACK))
     with pytest.raises(StateMismatch) as caught:
-        walk(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
+        walk(flows.log_in(provider, LOGIN_REQUEST, CALLBACK))
     assert (caught.value.check, len(walk.sent)) == ("used", 2)
 
 
 def test_a_refused_code_ends_the_login_before_the_profile(provider, walk):
     walk = walk({"/oauth2/token/": "token-error-reused-code"})
     with pytest.raises(ProviderError) as caught:
-        walk(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
+        walk(flows.log_in(provider, LOGIN_REQUEST, CALLBACK))
     assert (caught.value.error, walk.paths()) == ("invalid_grant", ["/oauth2/token/"])
 
 
 def test_a_refused_profile_is_no_login(provider, walk):
     with pytest.raises(TokenRejected):
         walk(ANSWERS | {"/profile/v1": "profile-error-revoked-token"})(
-            exchange.log_in(provider, LOGIN_REQUEST, CALLBACK),
+            flows.log_in(provider, LOGIN_REQUEST, CALLBACK),
         )
 
 
@@ -209,7 +209,7 @@ def test_a_refused_profile_is_no_login(provider, walk):
 
 def test_openid_login_has_verified_claims(provider, walk):
     walk = walk(OPENID)
-    login = walk(exchange.log_in(provider, OPENID_REQUEST, CALLBACK))
+    login = walk(flows.log_in(provider, OPENID_REQUEST, CALLBACK))
     assert (login.claims.subject, login.claims.nonce, login.user.id) == ("1", "n-123", 1)
     # The keys come first: without them the code is not spent.
     assert walk.paths() == [
@@ -223,22 +223,22 @@ def test_openid_login_has_verified_claims(provider, walk):
 def test_openid_login_without_id_token_fails(provider, walk):
     walk = walk()
     with pytest.raises(InvalidIDToken) as caught:
-        walk(exchange.log_in(provider, OPENID_REQUEST, CALLBACK))
+        walk(flows.log_in(provider, OPENID_REQUEST, CALLBACK))
     assert (caught.value.check, walk.paths()[-1]) == ("id_token", "/oauth2/token/")
 
 
 def test_openid_login_without_keys_can_be_tried_again(provider, clock, walk):
     down = walk(OPENID | {"/oauth2/.well-known/jwks.json": TransportError("down")})
     with pytest.raises(TransportError, match="down"):
-        down(exchange.log_in(provider, OPENID_REQUEST, CALLBACK))
+        down(flows.log_in(provider, OPENID_REQUEST, CALLBACK))
     assert "/oauth2/token/" not in down.paths()
     clock.now += 10
-    assert walk(OPENID)(exchange.log_in(provider, OPENID_REQUEST, CALLBACK)).user.id == 1
+    assert walk(OPENID)(flows.log_in(provider, OPENID_REQUEST, CALLBACK)).user.id == 1
 
 
 def test_openid_login_of_another_nonce_fails(provider, walk):
     with pytest.raises(InvalidIDToken) as caught:
-        walk(OPENID)(exchange.log_in(provider, replace(OPENID_REQUEST, nonce="n-456"), CALLBACK))
+        walk(OPENID)(flows.log_in(provider, replace(OPENID_REQUEST, nonce="n-456"), CALLBACK))
     assert caught.value.check == "nonce"
 
 
@@ -246,7 +246,7 @@ def test_openid_login_with_another_access_token_fails(provider, recording, walk)
     swapped = recording("token-success-openid").json | {"access_token": "somebody-elses"}
     with pytest.raises(InvalidIDToken) as caught:
         walk(OPENID | {"/oauth2/token/": swapped})(
-            exchange.log_in(provider, OPENID_REQUEST, CALLBACK),
+            flows.log_in(provider, OPENID_REQUEST, CALLBACK),
         )
     assert caught.value.check == "at_hash"
 
@@ -254,7 +254,7 @@ def test_openid_login_with_another_access_token_fails(provider, recording, walk)
 def test_profile_of_somebody_else_is_no_login(provider, walk):
     with pytest.raises(InvalidIDToken) as caught:
         walk(OPENID | {"/profile/v1": "profile-member"})(
-            exchange.log_in(provider, OPENID_REQUEST, CALLBACK),
+            flows.log_in(provider, OPENID_REQUEST, CALLBACK),
         )
     assert caught.value.check == "sub"
 
@@ -265,19 +265,19 @@ def test_profile_of_somebody_else_is_no_login(provider, walk):
 def test_keys_are_fetched_once(provider, walk, id_token):
     walk = walk()
     for _ in range(3):
-        assert walk(exchange.verify_id_token(provider, id_token)).subject == "1"
+        assert walk(flows.verify_id_token(provider, id_token)).subject == "1"
     assert walk.paths().count("/oauth2/.well-known/jwks.json") == 1
 
 
 def test_keys_are_fetched_by_one_at_a_time(provider, id_token):
-    assert next(exchange.verify_id_token(provider, id_token)).name == "keys"
+    assert next(flows.verify_id_token(provider, id_token)).name == "keys"
 
 
 def test_max_age_and_nonce_are_checked(provider, clock, walk, id_token):
     clock.now += 1000
     for arguments, check in (({"max_age": 500}, "auth_time"), ({"nonce": "other"}, "nonce")):
         with pytest.raises(InvalidIDToken) as caught:
-            walk()(exchange.verify_id_token(provider, id_token, **arguments))
+            walk()(flows.verify_id_token(provider, id_token, **arguments))
         assert caught.value.check == check
 
 
@@ -286,52 +286,50 @@ def test_an_unknown_key_is_looked_up_once_more(provider, recording, clock, walk,
     other = {"keys": [jwks["keys"][0] | {"kid": "an older one"}]}
     with pytest.raises(InvalidIDToken) as caught:
         walk(ANSWERS | {"/oauth2/.well-known/jwks.json": other})(
-            exchange.verify_id_token(provider, id_token),
+            flows.verify_id_token(provider, id_token),
         )
     assert caught.value.check == "kid"
     clock.now += 61
     walk = walk()
-    assert walk(exchange.verify_id_token(provider, id_token)).subject == "1"
+    assert walk(flows.verify_id_token(provider, id_token)).subject == "1"
     assert walk.paths() == ["/oauth2/.well-known/jwks.json"]
 
 
 def test_a_failed_fetch_says_why_and_then_when_to_come_back(provider, walk, id_token):
     walk = walk(ANSWERS | {"/oauth2/.well-known/jwks.json": TransportError("down")})
     with pytest.raises(TransportError, match="down"):
-        walk(exchange.verify_id_token(provider, id_token))
+        walk(flows.verify_id_token(provider, id_token))
     asked = len(walk.sent)
     with pytest.raises(RateLimited) as caught:
-        walk(exchange.verify_id_token(provider, id_token))
+        walk(flows.verify_id_token(provider, id_token))
     assert (caught.value.retry_after, len(walk.sent)) == (10, asked)
 
 
 def test_a_failed_fetch_leaves_the_keys_there_are(provider, clock, walk, id_token):
-    walk()(exchange.verify_id_token(provider, id_token))
+    walk()(flows.verify_id_token(provider, id_token))
     clock.now += 3601
     broken = walk(ANSWERS | {"/oauth2/.well-known/jwks.json": "token-noalg-openid-profile"})
-    assert broken(exchange.verify_id_token(provider, id_token)).subject == "1"
+    assert broken(flows.verify_id_token(provider, id_token)).subject == "1"
     assert broken.paths() == ["/oauth2/.well-known/jwks.json"]
 
 
 @pytest.mark.parametrize("missing", METADATA)
 def test_one_metadata_document_is_enough(provider, walk, id_token, missing):
-    assert (
-        walk(ANSWERS | {missing: 404})(exchange.verify_id_token(provider, id_token)).subject == "1"
-    )
+    assert walk(ANSWERS | {missing: 404})(flows.verify_id_token(provider, id_token)).subject == "1"
 
 
 def test_discovered_endpoints_are_used(provider, walk, id_token):
     elsewhere = {"issuer": f"{BASE_URL}/oauth2", "jwks_uri": f"{BASE_URL}/keys"}
     walk = walk(ANSWERS | dict.fromkeys(METADATA, elsewhere) | {"/keys": "jwks"})
-    assert walk(exchange.discover(provider)).jwks_uri == f"{BASE_URL}/keys"
-    assert walk(exchange.verify_id_token(provider, id_token)).subject == "1"
+    assert walk(flows.discover(provider)).jwks_uri == f"{BASE_URL}/keys"
+    assert walk(flows.verify_id_token(provider, id_token)).subject == "1"
     assert walk.paths() == [*METADATA, "/keys"]
 
 
 def test_without_metadata_it_is_no_peeringdb(provider, walk, id_token):
     walk = walk(ANSWERS | dict.fromkeys(METADATA, 404))
     with pytest.raises(InvalidResponse, match="is no PeeringDB") as caught:
-        walk(exchange.verify_id_token(provider, id_token))
+        walk(flows.verify_id_token(provider, id_token))
     assert (caught.value.check, walk.paths()) == ("issuer", list(METADATA))
 
 
@@ -342,7 +340,7 @@ def test_peeringdb_itself_needs_no_discovery(clock, recording):
     )
     walk = Walk(recording, {"/oauth2/.well-known/jwks.json": "jwks"})
     with pytest.raises(InvalidIDToken):
-        walk(exchange.verify_id_token(provider, "a.b.c"))
+        walk(flows.verify_id_token(provider, "a.b.c"))
     assert walk.paths() == ["/oauth2/.well-known/jwks.json"]
 
 
@@ -351,13 +349,13 @@ def test_peeringdb_itself_needs_no_discovery(clock, recording):
 
 def test_fetches_a_user(provider, walk):
     walk = walk()
-    assert walk(exchange.fetch_user(provider, "an-access-token")).name == "Ada Admin"
+    assert walk(flows.fetch_user(provider, "an-access-token")).name == "Ada Admin"
     assert [(request.bearer, request.booked) for request in walk.sent] == [("an-access-token", 1)]
 
 
 def test_refreshes_a_token_response(provider, walk):
     walk = walk({"/oauth2/token/": "refresh-no-openid"})
-    token = walk(exchange.refresh(provider, TOKEN))
+    token = walk(flows.refresh(provider, TOKEN))
     assert {"grant_type": "refresh_token", "refresh_token": "old-refresh"}.items() <= walk.sent[
         0
     ].form.items()
@@ -370,7 +368,7 @@ def test_refreshes_a_token_response(provider, walk):
 
 def test_refreshes_a_bare_refresh_token(provider, walk):
     walk = walk({"/oauth2/token/": "refresh-no-openid"})
-    walk(exchange.refresh(provider, "bare-refresh"))
+    walk(flows.refresh(provider, "bare-refresh"))
     assert walk.sent[0].form["refresh_token"] == "bare-refresh"
 
 
@@ -382,7 +380,7 @@ REFRESH = OPENID | {"/oauth2/token/": "refresh-success"}
 def test_a_refreshed_id_token_is_verified(provider, clock, walk, id_token, with_previous):
     clock.now = REFRESHED_AT + 1
     token = walk(REFRESH)(
-        exchange.refresh(
+        flows.refresh(
             provider,
             replace(TOKEN, id_token=id_token) if with_previous else "bare-refresh",
         ),
@@ -390,7 +388,7 @@ def test_a_refreshed_id_token_is_verified(provider, clock, walk, id_token, with_
     assert token.id_token is not None
     clock.now = REFRESHED_AT - 100
     with pytest.raises(InvalidIDToken) as caught:
-        walk(REFRESH)(exchange.refresh(provider, "bare-refresh"))
+        walk(REFRESH)(flows.refresh(provider, "bare-refresh"))
     assert caught.value.check == "iat"
 
 
@@ -400,7 +398,7 @@ def test_a_refreshed_id_token_about_somebody_else_is_refused(provider, clock, wa
     payload = urlsafe_b64encode(b'{"sub": "2"}').rstrip(b"=").decode()
     somebody_else = f"{header}.{payload}.{signature}"
     with pytest.raises(InvalidIDToken) as caught:
-        walk(REFRESH)(exchange.refresh(provider, replace(TOKEN, id_token=somebody_else)))
+        walk(REFRESH)(flows.refresh(provider, replace(TOKEN, id_token=somebody_else)))
     assert caught.value.check == "sub"
 
 
@@ -423,32 +421,32 @@ OTHER_KEY = {
 )
 def test_a_refresh_without_its_key_keeps_the_new_tokens(provider, walk, keys):
     token = walk(REFRESH | {"/oauth2/.well-known/jwks.json": keys})(
-        exchange.refresh(provider, TOKEN),
+        flows.refresh(provider, TOKEN),
     )
     assert (token.access_token == TOKEN.access_token, token.id_token) == (False, None)
 
 
 def test_what_a_refresh_leaves_out_stays_as_it_was(provider, walk):
     answer = {"access_token": "new", "token_type": "Bearer", "expires_in": 10}
-    token = walk({"/oauth2/token/": answer})(exchange.refresh(provider, TOKEN))
+    token = walk({"/oauth2/token/": answer})(flows.refresh(provider, TOKEN))
     assert (token.access_token, token.refresh_token, token.scope) == (
         "new",
         "old-refresh",
         ("profile", "email"),
     )
-    assert walk({"/oauth2/token/": answer})(exchange.refresh(provider, "bare-refresh")).scope == ()
+    assert walk({"/oauth2/token/": answer})(flows.refresh(provider, "bare-refresh")).scope == ()
 
 
 def test_a_token_response_without_a_refresh_token_says_so(provider, walk):
     with pytest.raises(TokenRejected, match="there is no refresh token"):
-        walk()(exchange.refresh(provider, replace(TOKEN, refresh_token=None)))
+        walk()(flows.refresh(provider, replace(TOKEN, refresh_token=None)))
 
 
 @pytest.mark.parametrize("token", ["", "two words", None, 7])
 def test_without_a_refresh_token_nothing_is_asked(provider, walk, token):
     walk = walk()
     with pytest.raises(TokenRejected):
-        walk(exchange.refresh(provider, token))
+        walk(flows.refresh(provider, token))
     assert walk.sent == []
 
 
@@ -465,20 +463,20 @@ def test_without_a_refresh_token_nothing_is_asked(provider, walk, token):
 )
 def test_revokes_what_ends_most(provider, walk, token, sent):
     walk = walk()
-    assert walk(exchange.revoke(provider, token)) is None
+    assert walk(flows.revoke(provider, token)) is None
     assert sent.items() <= walk.sent[0].form.items()
 
 
 def test_a_revocation_that_failed_says_so(provider, walk):
     with pytest.raises(ProviderError):
         walk({"/oauth2/revoke_token/": "revoke-error-wrong-secret"})(
-            exchange.revoke(provider, TOKEN),
+            flows.revoke(provider, TOKEN),
         )
 
 
 def test_introspects(provider, walk):
     walk = walk()
-    assert walk(exchange.introspect(provider, "an-access-token")).client_id == "conf-rs256"
+    assert walk(flows.introspect(provider, "an-access-token")).client_id == "conf-rs256"
     assert walk.sent[0].form["token"] == "an-access-token"
 
 
@@ -486,11 +484,11 @@ def test_a_public_client_cannot_introspect(provider, walk):
     provider.config = replace(provider.config, client_secret=None)
     walk = walk()
     with pytest.raises(ConfigurationError, match="client_secret"):
-        walk(exchange.introspect(provider, "an-access-token"))
+        walk(flows.introspect(provider, "an-access-token"))
     assert walk.sent == []
 
 
-@pytest.mark.parametrize("flow", [exchange.revoke, exchange.introspect, exchange.fetch_user])
+@pytest.mark.parametrize("flow", [flows.revoke, flows.introspect, flows.fetch_user])
 def test_what_is_no_token_is_not_sent(provider, walk, flow):
     walk = walk()
     with pytest.raises(TokenRejected):
@@ -499,37 +497,37 @@ def test_what_is_no_token_is_not_sent(provider, walk, flow):
 
 
 def test_fresh_keys_are_had_without_waiting_for_anybody(provider, walk, id_token):
-    walk()(exchange.verify_id_token(provider, id_token))
+    walk()(flows.verify_id_token(provider, id_token))
     with pytest.raises(StopIteration):  # not even a lock is asked for
-        next(exchange.verify_id_token(provider, id_token))
+        next(flows.verify_id_token(provider, id_token))
 
 
 def test_a_cancelled_key_fetch_is_no_attempt(provider, walk, id_token):
-    flow = exchange.verify_id_token(provider, id_token)
+    flow = flows.verify_id_token(provider, id_token)
     fetch = next(flow).flow
     next(fetch)
     fetch.close()  # what becomes of it when its task is cancelled
-    assert walk()(exchange.verify_id_token(provider, id_token)).subject == "1"
+    assert walk()(flows.verify_id_token(provider, id_token)).subject == "1"
 
 
 def test_cancelling_does_not_shorten_the_wait_for_unknown_keys(provider, walk, id_token):
-    walk()(exchange.verify_id_token(provider, id_token))
+    walk()(flows.verify_id_token(provider, id_token))
     header = urlsafe_b64encode(b'{"alg": "RS256", "kid": "invented"}').rstrip(b"=").decode()
     invented = ".".join([header, *id_token.split(".")[1:]])
-    flow = exchange.verify_id_token(provider, invented)
+    flow = flows.verify_id_token(provider, invented)
     fetch = next(flow).flow
     next(fetch)
     fetch.close()
     walk = walk()
     with pytest.raises(InvalidIDToken):
-        walk(exchange.verify_id_token(provider, invented))
+        walk(flows.verify_id_token(provider, invented))
     assert walk.sent == []
 
 
 def test_a_cancelled_login_is_used_up(provider, walk):
     with pytest.raises(LoginDenied):
         walk()(
-            exchange.log_in(
+            flows.log_in(
                 provider,
                 LOGIN_REQUEST,
                 {"state": "the-state", "error": "access_denied"},
@@ -537,16 +535,16 @@ def test_a_cancelled_login_is_used_up(provider, walk):
         )
     walk = walk()
     with pytest.raises(StateMismatch) as caught:
-        walk(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
+        walk(flows.log_in(provider, LOGIN_REQUEST, CALLBACK))
     assert (caught.value.check, walk.sent) == ("used", [])
 
 
 def test_a_forged_callback_does_not_use_up_the_login(provider, walk):
     with pytest.raises(StateMismatch):
         walk()(
-            exchange.log_in(provider, LOGIN_REQUEST, {"state": "forged", "error": "access_denied"}),
+            flows.log_in(provider, LOGIN_REQUEST, {"state": "forged", "error": "access_denied"}),
         )
-    assert walk()(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK)).user.id == 1
+    assert walk()(flows.log_in(provider, LOGIN_REQUEST, CALLBACK)).user.id == 1
 
 
 @pytest.mark.parametrize(
@@ -559,25 +557,25 @@ def test_a_forged_callback_does_not_use_up_the_login(provider, walk):
 def test_a_login_of_another_application_is_not_completed_here(provider, walk, changed):
     walk = walk()
     with pytest.raises(InvalidResponse) as caught:
-        walk(exchange.log_in(provider, replace(LOGIN_REQUEST, **changed), CALLBACK))
+        walk(flows.log_in(provider, replace(LOGIN_REQUEST, **changed), CALLBACK))
     assert (caught.value.check, walk.sent) == ("authorization_request", [])
 
 
 def test_a_login_that_was_not_sent_can_be_repeated(provider, walk):
     with pytest.raises(RateLimited):
         walk({"/oauth2/token/": RateLimited("wait", retry_after=1)})(
-            exchange.log_in(provider, LOGIN_REQUEST, CALLBACK),
+            flows.log_in(provider, LOGIN_REQUEST, CALLBACK),
         )
-    assert walk()(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK)).user.id == 1
+    assert walk()(flows.log_in(provider, LOGIN_REQUEST, CALLBACK)).user.id == 1
 
 
 def test_a_login_that_was_lost_on_its_way_is_used_up(provider, walk):
     with pytest.raises(TransportError):
         walk({"/oauth2/token/": TransportError("cut")})(
-            exchange.log_in(provider, LOGIN_REQUEST, CALLBACK),
+            flows.log_in(provider, LOGIN_REQUEST, CALLBACK),
         )
     with pytest.raises(StateMismatch):
-        walk()(exchange.log_in(provider, LOGIN_REQUEST, CALLBACK))
+        walk()(flows.log_in(provider, LOGIN_REQUEST, CALLBACK))
 
 
 @pytest.mark.parametrize("configured", [True, False])
