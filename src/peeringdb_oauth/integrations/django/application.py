@@ -16,7 +16,7 @@ from django.utils.connection import ConnectionProxy
 
 from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.integrations.django.conf import NAME, named, read_settings
+from peeringdb_oauth.integrations.django.settings import NAME, named, read_settings
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import LoginFlow, Paths
 from peeringdb_oauth.web.return_path import safe_return_path

@@ -24,8 +24,8 @@ from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
-from peeringdb_oauth.integrations.django.conf import is_configured
 from peeringdb_oauth.integrations.django.middleware import PeeringDBMiddleware
+from peeringdb_oauth.integrations.django.settings import is_configured
 
 _HERE = "peeringdb_oauth.integrations.django"
 
