@@ -3,9 +3,10 @@ of URLs, and a decorator that names an ASN.
 
 settings.py::
 
-    INSTALLED_APPS += ["peeringdb_oauth.integrations.django"]
-    MIDDLEWARE += ["peeringdb_oauth.integrations.django.middleware.PeeringDBMiddleware"]
-    AUTHENTICATION_BACKENDS = ["peeringdb_oauth.integrations.django.backends.PeeringDBBackend"]
+    PEERINGDB = "peeringdb_oauth.integrations.django"
+    INSTALLED_APPS += [PEERINGDB]
+    MIDDLEWARE += [f"{PEERINGDB}.middleware.PeeringDBMiddleware"]
+    AUTHENTICATION_BACKENDS = [f"{PEERINGDB}.backends.PeeringDBBackend"]
     LOGIN_URL, LOGIN_REDIRECT_URL = "peeringdb:login", "/"
 
 urls.py::
@@ -21,8 +22,8 @@ urls.py::
         return HttpResponse(f"{request.peeringdb.name} may change AS{asn}")
 
 
-    ours = include("peeringdb_oauth.integrations.django.urls")
-    urlpatterns = [path("", ours), path("networks/<int:asn>", edit)]
+    urlpatterns = [path("", include("peeringdb_oauth.integrations.django.urls"))]
+    urlpatterns += [path("networks/<int:asn>", edit)]
 
 Then ``manage.py migrate`` and ``manage.py check``, which says what is missing. The
 application's client id, secret and redirect URI come from the environment or from the
