@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from peeringdb_oauth.budget import REFUSALS, WINDOW, Budget
 from peeringdb_oauth.errors import RateLimited
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
-from peeringdb_oauth.tokens import SILENCE
+from peeringdb_oauth.responses import SILENCE
 
 POST = HTTPRequest(
     url="https://auth.peeringdb.com/oauth2/token/",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from peeringdb_oauth.errors import RateLimited
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
-from peeringdb_oauth.tokens import SILENCE, retry_after
+from peeringdb_oauth.responses import SILENCE, retry_after
 
 WINDOW = 60.0  # seconds
 # answers of 401 or 403; PeeringDB blocks the whole address at the eleventh

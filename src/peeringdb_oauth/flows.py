@@ -32,6 +32,7 @@ from peeringdb_oauth.key_set import KeyCache, KeySet, require_cryptography
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.metadata import PEERINGDB, ProviderMetadata
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.responses import successful
 from peeringdb_oauth.tokens import (
     Introspection,
     RefusedTokens,
@@ -44,7 +45,6 @@ from peeringdb_oauth.tokens import (
     checked_token,
     parse_profile_response,
     parse_token_response,
-    successful,
 )
 
 T = TypeVar("T")

@@ -1,0 +1,149 @@
+"""What an answer's status means: a success, or the error that a caller acts on, and for
+how long to wait.
+
+Measured on PeeringDB 2.82.0. Knows no endpoint.
+"""
+
+import re
+
+from peeringdb_oauth.errors import (
+    InvalidResponse,
+    PeeringDBOAuthError,
+    ProviderError,
+    RateLimited,
+    TransportError,
+)
+from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
+
+SILENCE = (
+    # seconds; PeeringDB forgets a refusal after 60 without a request (measured on
+    # 2.82.0)
+    61.0
+)
+# seconds; PeeringDB repeats a 429 for 10 from its cache, whatever its Retry-After said,
+# and anew when asked meanwhile
+_MIN_PAUSE = 11.0
+_MAX_PAUSE = 3600.0  # seconds; nobody's Retry-After keeps us away for longer
+_SECRETS = (
+    "code",
+    "code_verifier",
+    "client_secret",
+    "refresh_token",
+    "token",
+)  # the form fields that no message may repeat
+_ERROR = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,64}")  # RFC 6749 appendix A.7
+
+
+def successful(request: HTTPRequest, response: HTTPResponse) -> HTTPResponse:
+    """The response, if its status is 200. Raises: the error that a caller can act on."""
+    if response.status == 200:  # the only success PeeringDB's endpoints have
+        return response
+    raise _failure(request, response)
+
+
+def retry_after(response: HTTPResponse) -> float:
+    """How many seconds to wait after a 429. PeeringDB says it only sometimes; else it
+    is as long as PeeringDB's longest memory.
+    """
+    text = response.headers.get("retry-after", "").strip()
+    return (
+        min(max(float(text), _MIN_PAUSE), _MAX_PAUSE)
+        if re.fullmatch(r"[0-9]{1,9}", text)
+        else SILENCE
+    )
+
+
+def _failure(request: HTTPRequest, response: HTTPResponse) -> PeeringDBOAuthError:
+    status, error = response.status, _error_word(request, response)
+    said = f": {error}" if error else ""
+    if status == 429:
+        wait = retry_after(response)
+        return RateLimited(
+            f"PeeringDB has had too many requests from this address: wait {wait:.0f} s",
+            retry_after=wait,
+            status=status,
+        )
+    if status >= 500:
+        return TransportError(
+            f"PeeringDB is out of order (it answered {status}){_hint(request, status)}",
+            status=status,
+        )
+    if status == 401 and "x-cached-response" in response.headers:
+        return RateLimited(
+            "PeeringDB repeats a refusal that something at this address earned less than a minute"
+            " ago, perhaps with a wrong client secret, and goes on until it has heard nothing for"
+            f" {SILENCE:.0f} s",
+            retry_after=SILENCE,
+            status=status,
+        )
+    if status == 401:
+        return ProviderError(
+            f"PeeringDB refused this application (it answered 401{said}): check client_id and"
+            " client_secret (the secret can be copied only before the application is saved);"
+            f" PeeringDB now refuses this address for {SILENCE:.0f} s",
+            error=error,
+            status=status,
+        )
+    if status < 400:
+        return InvalidResponse(
+            f"PeeringDB answered {status}, which this endpoint never does: check base_url",
+            check="status",
+        )
+    return ProviderError(
+        f"PeeringDB refused the request (it answered {status}{said}){_meaning(error, status)}",
+        error=error,
+        status=status,
+    )
+
+
+def _meaning(error: str, status: int) -> str:
+    if status == 403:  # of the introspection endpoint
+        return ": this needs the client_secret, or a firewall between here and PeeringDB says no"
+    if error == "invalid_grant":
+        return (
+            ": this code or refresh token is used, expired, or was issued to another application;"
+            " log in again"
+        )
+    return ""
+
+
+def _hint(request: HTTPRequest, status: int) -> str:
+    if status == 500 and "code" in (request.form or {}):
+        return (
+            "; if it does so at every login with the scope 'openid', choose the algorithm RS256 on"
+            " the application's page at PeeringDB"
+        )
+    return ""
+
+
+def _error_word(request: HTTPRequest, response: HTTPResponse) -> str:
+    """PeeringDB's word for what is wrong: OAuth's ``error``, or the ``meta.error`` of
+    the layers before it; or nothing (HTML, text).
+    """
+    try:
+        value = response.json_object()
+    except InvalidResponse:
+        return ""
+    meta = value.get("meta")
+    error = value.get("error", meta.get("error") if isinstance(meta, dict) else None)
+    return (
+        error
+        if isinstance(error, str)
+        and _ERROR.fullmatch(error)
+        and not _repeats_secret(request, error)
+        else ""
+    )
+
+
+def _repeats_secret(request: HTTPRequest, error: str) -> bool:
+    """Whether an error has in it what we sent, or eight characters of it: whole, cut
+    off, or encoded in some way.
+    """
+    form = request.form or {}
+    secrets = [form.get(name) for name in _SECRETS] + [request.bearer]
+    return any(
+        secret[start : start + 8] in error
+        for secret in secrets
+        if secret
+        for start in range(max(1, len(secret) - 7))
+    )
