@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.async_client import AsyncClient
-from peeringdb_oauth.bearer import GENERATION, BearerVerifier, _challenge, _Memory
+from peeringdb_oauth.bearer import BearerVerifier
+from peeringdb_oauth.bearer.cache import CACHE_SIZE, ResultCache
+from peeringdb_oauth.bearer.challenge import challenge
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.errors import (
     AccessDenied,
@@ -282,7 +284,7 @@ def test_challenge_is_a_header_whatever_the_reason(reason):
     quoted = r'"[\x20\x21\x23-\x5b\x5d-\x7e]*"'  # RFC 6750 section 3
     assert re.fullmatch(
         f"Bearer realm={quoted}, error={quoted}, error_description={quoted}",
-        _challenge("invalid_token", reason),
+        challenge("invalid_token", reason),
     )
 
 
@@ -534,7 +536,7 @@ def test_each_refusal_is_an_error_of_its_own_that_keeps_nothing(verifier, pdb):
     first, second = refusal(verifier, token()), refusal(verifier, token())
     assert first is not second
     assert (str(first), first.www_authenticate) == (str(second), second.www_authenticate)
-    (remembered,) = verifier._memory.young.values()
+    (remembered,) = verifier._cache.recent.values()
     assert remembered.outcome.__traceback__ is remembered.outcome.__context__ is None
 
 
@@ -555,28 +557,28 @@ def test_what_is_odd_about_a_profile_is_no_verdict_about_the_token(verifier, pdb
 
 def test_tokens_are_not_kept(verifier):
     verifier.verify(token())
-    assert list(verifier._memory.young) == [hashlib.sha256(token().encode()).digest()]
-    assert token() not in repr(verifier._memory.young)
+    assert list(verifier._cache.recent) == [hashlib.sha256(token().encode()).digest()]
+    assert token() not in repr(verifier._cache.recent)
 
 
-def test_memory_is_bounded_and_keeps_what_is_asked_for():
-    memory = _Memory()
-    memory.remember(b"asked for", "good")
-    for number in range(10 * GENERATION):
-        memory.remember(number.to_bytes(4), "bad")
-        assert memory.recall(b"asked for") == "good"
-        assert len(memory.young) + len(memory._old) <= 2 * GENERATION
-    assert memory.recall(b"\0\0\0\0") is None
-    assert memory.recall((10 * GENERATION - 1).to_bytes(4)) == "bad"
+def test_cache_is_bounded_and_keeps_what_is_asked_for():
+    cache = ResultCache()
+    cache.put(b"asked for", "good")
+    for number in range(10 * CACHE_SIZE):
+        cache.put(number.to_bytes(4), "bad")
+        assert cache.get(b"asked for") == "good"
+        assert len(cache.recent) + len(cache._older) <= 2 * CACHE_SIZE
+    assert cache.get(b"\0\0\0\0") is None
+    assert cache.get((10 * CACHE_SIZE - 1).to_bytes(4)) == "bad"
 
 
 def test_what_is_remembered_anew_drives_out_nothing():
-    memory = _Memory()
-    for number in range(GENERATION):
-        memory.remember(number.to_bytes(4), "good")
+    cache = ResultCache()
+    for number in range(CACHE_SIZE):
+        cache.put(number.to_bytes(4), "good")
     for _ in range(3):
-        memory.remember(b"\0\0\0\0", "better")
-    assert len(memory.young) == GENERATION
+        cache.put(b"\0\0\0\0", "better")
+    assert len(cache.recent) == CACHE_SIZE
 
 
 # --- ID tokens ------------------------------------------------------------------------
@@ -631,7 +633,7 @@ def test_made_up_id_tokens_drive_nothing_out(verifier, pdb):
     verifier.verify(id_token)
     for number in range(100):
         refusal(verifier, f"{id_token}{number}")
-    assert len(verifier._memory.young) == 1
+    assert len(verifier._cache.recent) == 1
 
 
 def test_rule_holds_for_id_tokens(make_verifier, pdb):
@@ -728,7 +730,7 @@ def test_flood_of_bad_tokens_costs_ten_requests_a_minute_and_known_tokens_go_on(
         assert {type(error) for error in errors[BAD_LOOK_UPS:]} == {RateLimited}
         assert verifier.verify(token()).id == 1
         assert pdb.asked() == LOOK_UP
-    assert len(verifier._memory.young) == 3 * BAD_LOOK_UPS + 1
+    assert len(verifier._cache.recent) == 3 * BAD_LOOK_UPS + 1
 
 
 def test_whoever_is_told_to_wait_may_come_then(make_verifier, pdb, clock):
@@ -854,7 +856,7 @@ def test_within_any_minute_there_are_no_more_look_ups_than_half_of_the_requests(
             continue
         started.append(now)
         if outcome == "good":
-            look_ups.acquit(now)
+            look_ups.mark_good(now)
         elif age is None:
             bad.append(now)
     assert all(0 < wait <= 60 for wait in waits)

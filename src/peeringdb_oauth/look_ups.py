@@ -36,7 +36,7 @@ class LookUps:
         )  # nor may a flood take them all
         self._started: deque[float] = deque()
         # those of strangers that are not known to be good
-        self._suspect: deque[float] = deque()
+        self._unproven: deque[float] = deque()
         self._paused_at = -math.inf
         self._lock = threading.Lock()
 
@@ -58,24 +58,24 @@ class LookUps:
                     wait,
                 )
             if age is None:
-                if (wait := _wait(self._suspect, self._most_bad, now)) > 0:
+                if (wait := _wait(self._unproven, self._most_bad, now)) > 0:
                     raise _limited(
                         f"{self._most_bad} bad access tokens came within a minute, so no other new"
                         " one is looked up",
                         wait,
                     )
-                self._suspect.append(now)
+                self._unproven.append(now)
             self._started.append(now)
 
-    def acquit(self, started: float) -> None:
+    def mark_good(self, started: float) -> None:
         """The token that was looked up then is a good one."""
         with self._lock:
-            _discard(self._suspect, started)
+            _discard(self._unproven, started)
 
     def cancel(self, started: float) -> None:
         """Nothing was asked."""
         with self._lock:
-            _discard(self._suspect, started)
+            _discard(self._unproven, started)
             _discard(self._started, started)
 
     def pause(self, now: float) -> None:
