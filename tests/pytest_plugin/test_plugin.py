@@ -58,7 +58,8 @@ def test_loading_it_loads_nothing_else():
         print(*sorted(new))
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
-    assert done.stdout.split() == ["peeringdb_oauth", "peeringdb_oauth.pytest_plugin"]
+    ours = ["peeringdb_oauth", "peeringdb_oauth._version", "peeringdb_oauth.pytest_plugin"]
+    assert done.stdout.split() == ours
 
 
 def test_without_the_extra_only_tests_that_use_it_are_told_what_to_install(
