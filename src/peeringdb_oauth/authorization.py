@@ -24,18 +24,13 @@ from peeringdb_oauth.errors import (
     ProviderError,
     StateMismatch,
 )
+from peeringdb_oauth.grammar import CALLBACK_ERROR, CODE, CODE_VERIFIER, URI_REFERENCE
 from peeringdb_oauth.metadata import ProviderMetadata
 
 # seconds from the click on "log in" to the callback: a second factor may have to be set
 # up in between
 LIFETIME = 600
 MAX_CALLBACK = 8192  # characters; PeeringDB's codes have 30 and our states 43
-_CODE = re.compile(
-    r"[A-Za-z0-9._~+/=-]{1,512}",
-)  # narrower than RFC 6749 appendix A.11: markup would wake up a firewall in between
-_ERROR = re.compile(
-    r"[a-z0-9_]{1,64}",
-)  # narrower than RFC 6749 appendix A.7, for all registered words: it is repeated in messages
 _REGISTERED = (  # RFC 6749 section 4.1.2.1, OpenID Connect Core 3.1.2.6
     *(
         "invalid_request",
@@ -47,8 +42,6 @@ _REGISTERED = (  # RFC 6749 section 4.1.2.1, OpenID Connect Core 3.1.2.6
     ),
     *("interaction_required", "login_required", "account_selection_required", "consent_required"),
 )
-_SECRET = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 section 4.1
-_URL = re.compile(r"[\x21-\x7e]+")
 _KNOWN = ("code", "error", "error_description", "error_uri", "iss")
 
 Callback = str | Mapping[str, Any]
@@ -93,13 +86,13 @@ class AuthorizationRequest:
         if isinstance(created_at, bool) or not isinstance(created_at, int | float):
             raise _malformed("has no created_at")
         return cls(
-            url=_stored(value, "url", _URL),
-            state=_stored(value, "state", _SECRET),
+            url=_stored(value, "url", URI_REFERENCE),
+            state=_stored(value, "state", CODE_VERIFIER),
             nonce=(
-                _stored(value, "nonce", _SECRET) if "openid" in scope else None
+                _stored(value, "nonce", CODE_VERIFIER) if "openid" in scope else None
             ),  # a lost nonce must not switch its check off
-            code_verifier=_stored(value, "code_verifier", _SECRET),
-            redirect_uri=_stored(value, "redirect_uri", _URL),
+            code_verifier=_stored(value, "code_verifier", CODE_VERIFIER),
+            redirect_uri=_stored(value, "redirect_uri", URI_REFERENCE),
             scope=tuple(scope),
             created_at=created_at,
         )
@@ -246,7 +239,7 @@ def read_callback(
 
 def checked_code(code: Any) -> str:
     """A code, if it can be one. Raises: `InvalidResponse`."""
-    if not isinstance(code, str) or not _CODE.fullmatch(code):
+    if not isinstance(code, str) or not CODE.fullmatch(code):
         raise InvalidResponse("the callback's code is missing or is not one", check="code")
     return code
 
@@ -255,7 +248,7 @@ def checked_code_verifier(code_verifier: Any) -> str:
     """A PKCE verifier, if it can be one (RFC 7636 section 4.1). Raises:
     `InvalidResponse`.
     """
-    if not isinstance(code_verifier, str) or not _SECRET.fullmatch(code_verifier):
+    if not isinstance(code_verifier, str) or not CODE_VERIFIER.fullmatch(code_verifier):
         raise InvalidResponse(
             "the code_verifier is not one that this library made",
             check="code_verifier",
@@ -333,7 +326,7 @@ def _refusal(error: str, code: str | None) -> ProviderError | InvalidResponse:
     """
     if code is not None:
         return InvalidResponse("the callback has both a code and an error", check="error")
-    if not _ERROR.fullmatch(error):
+    if not CALLBACK_ERROR.fullmatch(error):
         return InvalidResponse("the callback's error is not one", check="error")
     if error == "access_denied":
         return LoginDenied("the login was cancelled at PeeringDB", error=error)

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.grammar import CLIENT_CREDENTIAL, URI_REFERENCE
 
 SCOPES = ("openid", "profile", "email", "networks", "amr")
 DEFAULT_INI = "/etc/peeringdb_oauth.ini"
@@ -39,10 +40,6 @@ _SAMPLES = {
 _STORED_HASH = re.compile(
     r"(pbkdf2_sha(1|256)|\$?argon2(id)?|bcrypt(_sha256)?|scrypt|(unsalted_)?(md5|sha1)|\$2[aby])\$",
 )
-_VSCHAR = re.compile(
-    r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?",
-)  # RFC 6749 appendices A.1 and A.2; an outer space is a slip in pasting
-_URL = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +167,7 @@ def _client_problems(client_id: Any, client_secret: Any) -> list[str]:
             )
         elif value[0] == value[-1] and value[0] in "'\"":
             problems.append(f"{name}: has quotes around it; write it without them")
-        elif not _VSCHAR.fullmatch(value):
+        elif not CLIENT_CREDENTIAL.fullmatch(value):
             problems.append(
                 f"{name}: has a character that none has, or a space at an end (RFC 6749 appendix A"
                 " allows printable ASCII)",
@@ -187,7 +184,7 @@ def _split(url: Any) -> SplitResult | None:
     """A URL's parts, or None when it is none. A wrong port shows only when it is asked
     for.
     """
-    if not isinstance(url, str) or not _URL.fullmatch(url) or "\\" in url:
+    if not isinstance(url, str) or not URI_REFERENCE.fullmatch(url) or "\\" in url:
         return None
     try:
         parts = urlsplit(url)

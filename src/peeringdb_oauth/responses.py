@@ -13,6 +13,7 @@ from peeringdb_oauth.errors import (
     RateLimited,
     TransportError,
 )
+from peeringdb_oauth.grammar import ENDPOINT_ERROR
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 
 SILENCE = (
@@ -31,7 +32,6 @@ _SECRETS = (
     "refresh_token",
     "token",
 )  # the form fields that no message may repeat
-_ERROR = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,64}")  # RFC 6749 appendix A.7
 
 
 def successful(request: HTTPRequest, response: HTTPResponse) -> HTTPResponse:
@@ -129,7 +129,7 @@ def _error_word(request: HTTPRequest, response: HTTPResponse) -> str:
     return (
         error
         if isinstance(error, str)
-        and _ERROR.fullmatch(error)
+        and ENDPOINT_ERROR.fullmatch(error)
         and not _repeats_secret(request, error)
         else ""
     )

@@ -5,7 +5,6 @@ RFC 6749 sections 4.1.3, 5 and 6, RFC 7009, RFC 7662. Credentials go into the bo
 because PeeringDB answers HTTP Basic with a 401.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,15 +15,13 @@ from peeringdb_oauth.errors import (
     TokenRejected,
     TransportError,
 )
+from peeringdb_oauth.grammar import TOKEN
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.responses import successful
 
 REFUSAL_MEMORY = 60.0  # seconds
 _MAX_EXPIRES_IN = 10 * 365 * 86400  # seconds
-_TOKEN = re.compile(
-    r"[\x21-\x7e]{1,4096}",
-)  # RFC 6749 appendices A.12 and A.17, without spaces: it must fit into a header
 _ID_TOKEN_LIMIT = 256 * 1024  # characters
 
 
@@ -264,7 +261,7 @@ def checked_token(token: Any) -> str:
     """A caller's token, if it can be one. Raises: `TokenRejected`, before anything else
     could be made of it.
     """
-    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+    if not isinstance(token, str) or not TOKEN.fullmatch(token):
         raise TokenRejected(
             "this is not a token: it is empty, too long, or has characters that no token has",
         )
@@ -283,7 +280,7 @@ def _credentials(config: ClientConfig) -> dict[str, str]:
 
 def _token(value: Mapping[str, Any], name: str) -> str:
     token = value.get(name)
-    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+    if not isinstance(token, str) or not TOKEN.fullmatch(token):
         raise _invalid(name, "is missing or is not a token")
     return token
 
