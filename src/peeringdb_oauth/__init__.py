@@ -1,8 +1,7 @@
-"""Log network operators in with PeeringDB, and know which ASNs each of them may speak
-for.
+"""Log network operators in with PeeringDB, and know which ASNs each may speak for.
 
-Start with `ClientConfig.load`, `Client` and `AccessRule`. `PeeringdbAuth` is the
-original library's class.
+Start with `ClientConfig.load`, `Client` and `AccessRule`. `PeeringdbAuth` is the class
+of the original library.
 """
 
 from importlib import import_module
@@ -37,8 +36,8 @@ if TYPE_CHECKING:
     from peeringdb_oauth.profile import Network, Permission, User
     from peeringdb_oauth.tokens import Introspection, TokenResponse
 
-# Each name is loaded when it is first used, so that importing the package costs
-# nothing.
+# A module is imported when one of its names is first used. So the package itself is
+# imported fast.
 _MODULES = {
     "access": ("AccessRule", "Decision"),
     "async_client": ("AsyncClient",),

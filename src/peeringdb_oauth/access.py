@@ -1,7 +1,6 @@
-"""What is enough: a rule, a user, and a decision that says in plain English everything
-that is missing.
+"""Access rules: what a user must have, and why a user is refused.
 
-Whatever the source did not say counts as missing.
+What PeeringDB did not say about a user counts as missing, never as given.
 """
 
 from collections.abc import Iterable
@@ -11,10 +10,15 @@ from typing import cast
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.profile import EVERY_PERMISSION, MAX_ASN, Network, Permission, User, is_asn
 
-# A plain member of an organisation has READ in manage_peering_sessions of every
-# network: only a write bit was ever granted to anyone.
+# Every member of an organisation has READ in manage_peering_sessions of all its
+# networks. Only the write bits show that somebody granted the right.
 _SESSION_WRITE = Permission.UPDATE | Permission.CREATE | Permission.DELETE
 
+_ASN_RANGE = f"an int from 1 to {MAX_ASN}"
+_NO_NETWORK = (
+    "this rule asks for permissions on a network, but neither the rule nor the request names an AS"
+    " number"
+)
 _WORDS = {
     Permission.READ: "read",
     Permission.UPDATE: "update",
@@ -25,8 +29,10 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Whether the user may, and one plain sentence for each condition that is not met.
-    True in an ``if`` only when allowed.
+    """The result of `AccessRule.check`. It is true in an ``if`` when access is allowed.
+
+    ``allowed``: whether the user meets the rule. ``reasons``: one sentence for each
+    condition that is not met; empty if access is allowed.
     """
 
     allowed: bool
@@ -38,20 +44,36 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRule:
-    """What a user must have, all of it. The defaults: account and email address
-    verified by PeeringDB.
+    """The conditions that a user must meet, all of them.
 
-    ``mfa``: they logged in with a second factor. ``asn``: one AS number, or several of
-    which one suffices (kept as a tuple); they must be affiliated with it, have all of
-    ``perms`` there, and with ``manage_sessions`` the right to change its peering
-    sessions. With no ASN here and none in `check`, no network is asked for: then a rule
-    with ``manage_sessions`` or ``perms`` above READ refuses everybody, for it cannot be
-    met.
+    By default PeeringDB must have verified the account and the email address.
+
+    ``verified_user``: PeeringDB must have verified the account. ``verified_email``:
+    PeeringDB must have confirmed the email address. ``mfa``: the user must have logged
+    in with a second factor. ``asn``: one AS number, or several of which one suffices;
+    the user must be affiliated with that network. It is kept as a tuple. ``perms``: the
+    permissions that the user must have on the network, all of them.
+    ``manage_sessions``: the user must have the right to change the peering sessions of
+    the network.
+
+    If neither the rule nor the call of `check` names an ASN, no network is required. A
+    rule with ``manage_sessions`` or with ``perms`` other than READ then refuses every
+    user, because nobody can meet it.
+
+    >>> from peeringdb_oauth import AccessRule, Network, Permission, User
+    >>> network = Network(id=7, asn=64500, name="Example Net", perms=Permission.READ)
+    >>> ada = User(id=1, verified_user=True, verified_email=True, networks=(network,))
+    >>> AccessRule().check(ada).allowed
+    True
+    >>> decision = AccessRule(perms=Permission.UPDATE).check(ada, asn=64500)
+    >>> decision.allowed
+    False
+    >>> print(*decision.reasons)
+    AS64500: you may read this network but not update it
 
     Raises:
-        ConfigurationError: an argument is not of its type or range; every problem at
-            once.
-
+        ConfigurationError: an argument has the wrong type or is out of range; all
+            problems are reported at once.
     """
 
     verified_user: bool = True
@@ -62,7 +84,7 @@ class AccessRule:
     manage_sessions: bool = False
 
     def __post_init__(self) -> None:
-        # 0, None or "" would switch a check off without anybody having said False.
+        # Only True and False: 0, None or "" would switch a check off by mistake.
         switches = ("verified_user", "verified_email", "mfa", "manage_sessions")
         problems = [
             f"{name} must be True or False"
@@ -80,33 +102,30 @@ class AccessRule:
             )
         if self.asn is not None:
             asns = _to_tuple(self.asn)
-            if not asns or not all(
-                map(is_asn, asns),
-            ):  # an empty list must not read as "no network is asked for"
-                problems.append(f"asn must be an int from 1 to {MAX_ASN}, several of them, or None")
-            else:
+            # An empty list is refused: it must not mean that no network is required.
+            if asns and all(map(is_asn, asns)):
                 object.__setattr__(self, "asn", tuple(dict.fromkeys(asns)))
+            else:
+                problems.append(f"asn must be {_ASN_RANGE}, several of them, or None")
         if problems:
             raise ConfigurationError(*problems)
 
     def check(self, user: User, *, asn: int | None = None) -> Decision:
-        """Whether ``user`` meets this rule, and every reason why not.
+        """Decide whether ``user`` meets this rule, and list every reason why not.
 
-        ``asn`` is the network that this call is about, such as the one named in the
-        URL. If the rule names networks as well it must be one of those. An ``asn`` that
-        is not an int from 1 to 4294967295 (text from a URL, say) is a refusal and not
-        an exception: it comes from outside, and a refusal cannot be caught and
-        forgotten.
+        ``asn``: the network that this call is about, such as the one in the URL. If the
+        rule names networks too, ``asn`` must be one of them. The value may come from a
+        visitor. If it is not an int from 1 to 4294967295 (text from a URL, for
+        example), the decision is a refusal; no exception is raised.
         """
         reasons = (*self._user_reasons(user), *self._network_reasons(user, asn))
         return Decision(allowed=not reasons, reasons=reasons)
 
     def require(self, user: User, *, asn: int | None = None) -> None:
-        """Nothing, if `check` allows it.
+        """Raise an exception unless `check` allows access.
 
         Raises:
-            AccessDenied: it does not; with the same reasons.
-
+            AccessDenied: access is refused; it carries the reasons of `check`.
         """
         decision = self.check(user, asn=asn)
         if not decision:
@@ -142,14 +161,11 @@ class AccessRule:
         return reasons
 
     def _network_reasons(self, user: User, asn: object) -> list[str]:
-        allowed = cast("tuple[int, ...]", self.asn or ())  # made a tuple at the start
+        allowed = cast("tuple[int, ...]", self.asn or ())  # __post_init__ made it a tuple
         if asn is None:
-            return self._one_of(user, allowed) if allowed else self._no_network()
+            return self._reasons_at_any(user, allowed) if allowed else self._no_network_reasons()
         if not is_asn(asn):
-            return [
-                "this request names something that is not an AS number (an int from 1 to"  # noqa: ISC004
-                f" {MAX_ASN})",
-            ]
+            return [f"this request names something that is not an AS number ({_ASN_RANGE})"]
         reasons = (
             [f"AS{asn} is not one of the networks that this rule allows"]
             if allowed and asn not in allowed
@@ -157,23 +173,20 @@ class AccessRule:
         )
         return reasons + self._reasons_at(user.network(asn), asn)
 
-    def _no_network(self) -> list[str]:
+    def _no_network_reasons(self) -> list[str]:
         if self.perms == Permission.READ and not self.manage_sessions:
             return []
-        return [
-            "this rule asks for permissions on a network, but neither the rule nor the request"  # noqa: ISC004
-            " names an AS number",
-        ]
+        return [_NO_NETWORK]
 
-    def _one_of(self, user: User, asns: tuple[int, ...]) -> list[str]:
+    def _reasons_at_any(self, user: User, asns: tuple[int, ...]) -> list[str]:
         networks = {network.asn: network for network in user.networks}
-        unmet = [self._reasons_at(networks[asn], asn) for asn in asns if asn in networks]
-        if not all(unmet):
+        for_each = [self._reasons_at(networks[asn], asn) for asn in asns if asn in networks]
+        if not all(for_each):  # one network has no reasons against it
             return []
-        reasons = [reason for at_one in unmet for reason in at_one]
-        strangers = [asn for asn in asns if asn not in networks]
-        if strangers:
-            reasons.append(_not_affiliated(strangers))
+        reasons = [reason for for_one in for_each for reason in for_one]
+        others = [asn for asn in asns if asn not in networks]
+        if others:
+            reasons.append(_not_affiliated(others))
         return (
             reasons if len(asns) == 1 else [f"one network is enough, but {', and '.join(reasons)}"]
         )
@@ -205,8 +218,8 @@ class AccessRule:
 
 
 def _to_tuple(asn: object) -> tuple[object, ...]:
-    # Bytes and text are iterable too, but they are not lists of AS numbers: b"ab" would
-    # be AS97 and AS98.
+    # Text and bytes are iterable too, but they must not be read as lists of AS numbers:
+    # b"ab" would be AS97 and AS98.
     if isinstance(asn, Iterable) and not isinstance(asn, str | bytes | bytearray):
         return tuple(asn)
     return (asn,)

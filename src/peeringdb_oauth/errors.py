@@ -1,40 +1,41 @@
-"""Every exception of this library: one class per decision the caller makes.
+"""All exceptions of this library: one class for each decision that a caller makes.
 
 ::
 
     PeeringDBOAuthError (RuntimeError)
-    ├── ConfigurationError      the operator changes a setting; ``problems``
-    ├── TransportError          PeeringDB was not reached or is broken: try later; ``status``
-    │   └── RateLimited         not before ``retry_after`` seconds
-    ├── ProviderError           PeeringDB refused, in OAuth's words: ``error``, ``status``
-    │   └── LoginDenied         the person said no
-    ├── InvalidResponse         an answer that is not what it should be; ``check`` names what failed
-    │   ├── StateMismatch       this callback does not belong to this browser's login
-    │   └── InvalidIDToken      the ID token proves nothing
-    ├── TokenRejected           401: this token opens nothing (any more); ``www_authenticate``
-    └── AccessDenied            403: known, but not allowed; ``reasons``
+    ├── ConfigurationError  correct the settings: ``problems``
+    ├── TransportError      PeeringDB is unreachable or broken, try later: ``status``
+    │   └── RateLimited     wait for ``retry_after`` seconds, then try again
+    ├── ProviderError       PeeringDB sent an OAuth error: ``error``, ``status``
+    │   └── LoginDenied     the person cancelled the login: offer a new one
+    ├── InvalidResponse     a response failed a check: ``check`` is its name
+    │   ├── StateMismatch   the callback belongs to another login
+    │   └── InvalidIDToken  the ID token is not valid
+    ├── TokenRejected       answer with HTTP 401: ``www_authenticate``
+    └── AccessDenied        answer with HTTP 403: ``reasons``, ``www_authenticate``
 
-Messages are written for the person who reads them and never hold a token, a code, a
-secret or a verifier.
+No message contains a token, an authorization code, a client_secret or a code_verifier.
 """
 
 from typing import Any
 
 
 class PeeringDBOAuthError(RuntimeError):
-    """The base of all. A `RuntimeError`, because that is what callers of the original
-    library catch.
+    """The base class of all errors of this library.
+
+    It is a ``RuntimeError`` because callers of the original library catch that.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The default calls the class with the message alone, and keyword-only arguments
-        # have no default: no copy, no way back from a worker process.
+        # For copy and pickle. The inherited method calls the class with the message
+        # only, which fails where a keyword-only argument has no default.
         return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class ConfigurationError(PeeringDBOAuthError):
-    """A setting is missing or wrong. ``problems`` has one sentence for each, all of
-    them at once.
+    """Settings are missing or wrong.
+
+    ``problems``: one sentence for each wrong setting; all of them are reported at once.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -43,8 +44,9 @@ class ConfigurationError(PeeringDBOAuthError):
 
 
 class TransportError(PeeringDBOAuthError):
-    """PeeringDB was not reached, did not answer in time, or answered 5xx (``status``,
-    else None). Try again later.
+    """PeeringDB could not be reached, was too slow, or is broken: try again later.
+
+    ``status``: the HTTP status; None if PeeringDB sent no complete response.
     """
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
@@ -53,8 +55,11 @@ class TransportError(PeeringDBOAuthError):
 
 
 class RateLimited(TransportError):
-    """Not now: ``retry_after`` is how many seconds to wait. Asking earlier makes it
-    longer, so nothing was sent or nothing should be.
+    """PeeringDB must not be asked now.
+
+    ``retry_after``: how many seconds to wait. Do not ask before that: it would prolong
+    the wait. ``status``: the HTTP status of PeeringDB's refusal; None if this library
+    did not send the request.
     """
 
     def __init__(self, message: str, *, retry_after: float, status: int | None = None) -> None:
@@ -63,10 +68,11 @@ class RateLimited(TransportError):
 
 
 class ProviderError(PeeringDBOAuthError):
-    """PeeringDB refused. ``error`` is its word (RFC 6749 sections 4.1.2.1 and 5.2;
-    empty if it gave none), ``status`` the HTTP status.
+    """PeeringDB answered with an OAuth error.
 
-    ``status`` is None when the word came through the browser, with the callback.
+    ``error``: the error code (RFC 6749 sections 4.1.2.1 and 5.2); empty if PeeringDB
+    sent none. ``status``: the HTTP status; None if the error came with the callback,
+    through the browser.
     """
 
     def __init__(self, message: str, *, error: str = "", status: int | None = None) -> None:
@@ -80,8 +86,9 @@ class LoginDenied(ProviderError):
 
 
 class InvalidResponse(PeeringDBOAuthError):
-    """An answer is not what the protocol or PeeringDB's format says. ``check`` names
-    the field or the check that failed.
+    """A response or stored value does not have the form that it must have.
+
+    ``check``: the name of the field or of the check that failed.
     """
 
     def __init__(self, message: str, *, check: str) -> None:
@@ -90,8 +97,9 @@ class InvalidResponse(PeeringDBOAuthError):
 
 
 class StateMismatch(InvalidResponse):
-    """The callback does not belong to the login that this browser started: forged,
-    replayed, or from another tab's session.
+    """The callback does not belong to a login that this browser started.
+
+    It may be forged, or a repetition, or belong to another login.
     """
 
     def __init__(self, message: str, *, check: str = "state") -> None:
@@ -99,16 +107,17 @@ class StateMismatch(InvalidResponse):
 
 
 class InvalidIDToken(InvalidResponse):
-    """The ID token is not acceptable; ``check`` is the claim or the step of OpenID
-    Connect Core 3.1.3.7 that failed.
+    """The ID token is not valid.
+
+    ``check``: the claim or the step that failed (OpenID Connect Core 3.1.3.7).
     """
 
 
 class TokenRejected(PeeringDBOAuthError):
-    """The token is unknown, expired, revoked or not ours: HTTP 401.
+    """The token is unknown, expired, revoked or another application's: HTTP 401.
 
-    ``www_authenticate`` is the ready value of the header that goes with it (RFC 6750
-    section 3).
+    ``www_authenticate``: the value of the header ``WWW-Authenticate`` that belongs into
+    the response (RFC 6750 section 3).
     """
 
     def __init__(
@@ -122,11 +131,11 @@ class TokenRejected(PeeringDBOAuthError):
 
 
 class AccessDenied(PeeringDBOAuthError):
-    """We know who it is, and the rule says no: HTTP 403. ``reasons`` has one plain
-    sentence for each unmet condition.
+    """The person is known, but is not allowed to do this: HTTP 403.
 
-    ``www_authenticate`` is the ready value of the header where the token was not
-    granted a scope (RFC 6750 section 3.1), else None.
+    ``reasons``: one sentence for each condition that is not met. ``www_authenticate``:
+    the value of the header ``WWW-Authenticate`` where the token lacks a scope (RFC 6750
+    section 3.1), else None.
     """
 
     def __init__(self, *reasons: str, www_authenticate: str | None = None) -> None:

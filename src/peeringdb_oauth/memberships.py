@@ -1,5 +1,7 @@
-"""Which of the application's own tenants a login links, keeps and unlinks: for an IXP's
-member table or a portal's accounts.
+"""Links between a user and the application's tenants, such as the members of an IXP.
+
+`plan_memberships` says which links a login makes, keeps and removes. It changes nothing
+itself: the application carries out the plan.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,38 +11,44 @@ from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.profile import User, is_asn
 
-ORIGIN = "peeringdb"
+ORIGIN = "peeringdb"  # of the links that a plan makes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Membership:
-    """A link of one user to the application's tenant with this ASN.
+    """A link between a user and the application's tenant with this AS number.
 
-    ``origin`` is ``"peeringdb"`` for a link that a plan made; anything else was made by
-    hand and is the application's own affair.
+    ``asn``: the AS number of the tenant. ``origin``: who made the link: "peeringdb" if
+    a plan did, any other text if the application did. Plans never remove the links that
+    the application made.
+
+    >>> from peeringdb_oauth import Membership
+    >>> Membership(asn=64500, origin="staff")
+    Membership(asn=64500, origin='staff')
 
     Raises:
         ConfigurationError: ``asn`` is not an int from 1 to 4294967295, or ``origin`` is
             not text.
-
     """
 
     asn: int
-    # no default: a link made by hand must not become PeeringDB's by an omission
+    # No default: a link made by the application must not become PeeringDB's by mistake.
     origin: str
 
     def __post_init__(self) -> None:
         if not is_asn(self.asn) or not isinstance(self.origin, str):
-            raise ConfigurationError("a Membership needs an AS number as asn and text as origin")
+            raise ConfigurationError("a Membership needs an AS number as asn, and text as origin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MembershipPlan:
-    """What to do with a user's links: no link is in two of the three, each is in order
-    of ASN.
+    """What to do with the links of a user. No link is in two of the three tuples.
 
-    False in an ``if`` when no link is left: then refuse the login. Carry out ``remove``
-    in either case.
+    ``add``: the links to make. ``keep``: the links that stay. ``remove``: the links to
+    delete. Each is in order of AS number.
+
+    A plan is false in an ``if`` when it leaves the user without any link. Carry it out
+    then too, and refuse the login.
     """
 
     add: tuple[Membership, ...]
@@ -57,16 +65,28 @@ def plan_memberships(
     current: Iterable[Membership],
     rule: AccessRule,
 ) -> MembershipPlan:
-    """The links to make, keep and undo so that ``user`` has one to every tenant that
-    ``rule`` allows them, and to no other.
+    """Plan the links of ``user``: one for each tenant that ``rule`` allows, no others.
 
-    ``tenants`` are those open to this kind of login, by ASN (an IXP: current members
-    that opted in). ``current`` are the user's links. A link made by hand is always
-    kept; one that PeeringDB made goes when its ASN is no longer allowed or its tenant
-    is no longer there. Every ASN of the user is treated alike, wherever it stands in
-    the list.
+    ``tenants``: the tenants whose people may log in with PeeringDB, by AS number; at an
+    IXP the current members that opted in. ``current``: the links that the user has now.
+    ``rule``: what the user needs for a link; it is checked for each AS number.
 
-    A member table with the columns asn, user and origin::
+    A link that the application made is always kept. A link that PeeringDB made is
+    removed when the rule no longer allows its AS number, or when its tenant is gone.
+
+    >>> from peeringdb_oauth import AccessRule, Membership, Network, Permission, User
+    >>> from peeringdb_oauth import plan_memberships
+    >>> network = Network(id=7, asn=64500, name="Example Net", perms=Permission.READ)
+    >>> ada = User(id=1, verified_user=True, verified_email=True, networks=(network,))
+    >>> tenants = {64500: "Example Net", 64501: "Second Net"}
+    >>> current = [Membership(asn=64501, origin="peeringdb")]
+    >>> plan = plan_memberships(ada, tenants, current, AccessRule())
+    >>> plan.add
+    (Membership(asn=64500, origin='peeringdb'),)
+    >>> plan.remove
+    (Membership(asn=64501, origin='peeringdb'),)
+
+    With a table of links that has the columns user, asn and origin::
 
         tenants = {member.asn: member for member in members if member.peeringdb_login}
         links = table.rows(user=login.user.id)
@@ -80,9 +100,8 @@ def plan_memberships(
             raise AccessDenied("none of your networks is a member here")
 
     Raises:
-        ConfigurationError: ``tenants`` or ``current`` is not of its type; both problems
-            at once.
-
+        ConfigurationError: ``tenants`` or ``current`` has the wrong type; all problems
+            are reported at once.
     """
     links = list(current) if isinstance(current, Iterable) else None
     problems = []

@@ -1,18 +1,23 @@
-"""Where PeeringDB's endpoints are: their paths as measured on PeeringDB 2.82.0, or what
-a provider says itself. Fetches nothing.
+"""The issuer and the endpoints of PeeringDB. Nothing here opens a connection.
+
+The paths are those of PeeringDB 2.82.0. A provider's metadata documents can replace
+them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Self
 
 from peeringdb_oauth.errors import InvalidResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderMetadata:
-    """A provider's issuer and endpoints, named as in RFC 8414 and OpenID Connect
-    Discovery 1.0.
+    """The issuer and the endpoints of a provider.
+
+    The names are those of RFC 8414 and OpenID Connect Discovery 1.0. Only
+    ``profile_endpoint`` is PeeringDB's own: the profile is always up to date, and it
+    has ``manage_peering_sessions``, which ID tokens lack.
     """
 
     issuer: str
@@ -21,16 +26,17 @@ class ProviderMetadata:
     revocation_endpoint: str
     introspection_endpoint: str
     jwks_uri: str
-    # PeeringDB's own: only /profile/v1 tells manage_peering_sessions, and only it is
-    # never stale
     profile_endpoint: str
 
     @classmethod
-    def at(cls, base_url: str) -> "ProviderMetadata":
-        """The endpoints of a PeeringDB at ``base_url`` (no slash at its end).
+    def at(cls, base_url: str) -> Self:
+        """Return the endpoints of the PeeringDB at ``base_url``.
 
-        The slashes at the ends matter: without one PeeringDB redirects, which turns a
-        POST into a GET; ``/profile/v1/`` is a 404.
+        ``base_url``: the address of PeeringDB, without a slash at its end.
+
+        The URLs of the OAuth endpoints end in a slash: PeeringDB redirects a request
+        without it, and a redirected POST is lost. The URL of the profile ends in none:
+        ``/profile/v1/`` is a 404.
         """
         issuer = f"{base_url}/oauth2"
         return cls(
@@ -44,33 +50,35 @@ class ProviderMetadata:
         )
 
     @classmethod
-    def from_documents(cls, base_url: str, *documents: Mapping[str, Any]) -> "ProviderMetadata":
-        """What the provider at ``base_url`` says of itself in its metadata documents,
-        each of which has what the other lacks.
+    def from_documents(cls, base_url: str, *documents: Mapping[str, Any]) -> Self:
+        """Read the metadata documents of the provider at ``base_url``.
 
-        Where they say nothing it is as `at` says. Raises: `InvalidResponse` when a
-        document belongs to another issuer (RFC 8414 section 3.3, OpenID Connect
-        Discovery 4.3), when they disagree, or when an endpoint is elsewhere: it would
-        be sent secrets.
+        Each document may lack what another one has. What all of them lack is as `at`
+        returns it.
+
+        Raises:
+            InvalidResponse: a document names another issuer (RFC 8414 section 3.3,
+                OpenID Connect Discovery 4.3), the documents contradict each other, or
+                an endpoint is outside ``base_url``: secrets would be sent there.
         """
         known = cls.at(base_url)
         found: dict[str, str] = {}
         for document in documents:
             if document.get("issuer") != known.issuer:
                 raise InvalidResponse(
-                    f"the metadata of {base_url} belongs to another issuer than {known.issuer}",
+                    f"the metadata of {base_url} does not name {known.issuer} as the issuer",
                     check="issuer",
                 )
             for name in (field.name for field in fields(cls) if field.name in document):
                 endpoint = document[name]
                 if not isinstance(endpoint, str) or not endpoint.startswith(f"{base_url}/"):
                     raise InvalidResponse(
-                        f"the metadata of {base_url} has a {name} that is elsewhere",
+                        f"the metadata of {base_url} has a {name} that is not at {base_url}",
                         check=name,
                     )
                 if found.setdefault(name, endpoint) != endpoint:
                     raise InvalidResponse(
-                        f"the two metadata documents of {base_url} disagree about {name}",
+                        f"the metadata documents of {base_url} contradict each other about {name}",
                         check=name,
                     )
         return replace(known, **found)

@@ -1,7 +1,6 @@
-"""Who logged in, and for which networks: PeeringDB's shapes of a user, checked field by
-field and read into values.
+"""A PeeringDB user and their networks, read from the profile or from an ID token.
 
-Which of it is enough to be let in is not known here: that is `access`.
+Each field is checked while it is read. Who may do what is decided in ``access.py``.
 """
 
 import re
@@ -14,21 +13,31 @@ from peeringdb_oauth.errors import InvalidResponse
 
 MAX_ASN = 2**32 - 1  # RFC 6793; 0 is reserved (RFC 7607) and names no network
 MAX_ID = 2**63 - 1  # fits every database's integer key
-MAX_NETWORKS = 10_000  # PeeringDB does not page the list, so something else must end it
+MAX_NETWORKS = 10_000  # PeeringDB sends the whole list, without pages and without a limit
 MAX_AMR = 100
 MAX_TEXT = 1_000  # characters
 
-# What could forge a line in a log, turn a page's text around, or not be written as
-# UTF-8 at all: control characters, line and paragraph separators, directional overrides
-# and isolates, lone surrogates. Joiners stay: Persian and Indic names need them.
+# Characters that could forge a line in a log, reverse the text of a page, or not be
+# encoded in UTF-8: control characters, line and paragraph separators, directional
+# overrides and isolates, lone surrogates. Joiners are allowed: Persian and Indic names
+# need them.
 _UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\U000e0000-\U000e007f]",
 )
 
 
 class Permission(IntFlag):
-    """What somebody may do with a network, as measured on PeeringDB 2.82.0; its
-    documentation has the bits in another order.
+    """What a user may do with a network: a set of flags.
+
+    The values are those that PeeringDB 2.82.0 sends. PeeringDB's documentation has them
+    in another order.
+
+    >>> from peeringdb_oauth import Permission
+    >>> perms = Permission.READ | Permission.UPDATE
+    >>> Permission.UPDATE in perms
+    True
+    >>> Permission.DELETE in perms
+    False
     """
 
     READ = 1
@@ -38,21 +47,20 @@ class Permission(IntFlag):
 
 
 EVERY_PERMISSION = Permission.READ | Permission.UPDATE | Permission.CREATE | Permission.DELETE
-_PERMISSIONS = tuple(
-    Permission(bits) for bits in range(int(EVERY_PERMISSION) + 1)
-)  # by their bits: combining flags takes long
+# Every combination, by its value: looking one up is much faster than combining flags.
+_PERMISSIONS = tuple(Permission(bits) for bits in range(int(EVERY_PERMISSION) + 1))
 
 
 def is_asn(value: object) -> TypeGuard[int]:
-    """Whether this is the number of an autonomous system: an int from 1 to 4294967295,
-    not a bool, not text.
-    """
+    """Whether ``value`` is an AS number: an int from 1 to 4294967295, not a bool."""
     return type(value) is int and 1 <= value <= MAX_ASN
 
 
-class _NotOfRequest:
-    """Stops pydantic, and so FastAPI: where an endpoint forgets to depend on a login,
-    it would make a `User` of what a visitor sends.
+class _NeverFromRequest:
+    """Keeps FastAPI from reading a `User` from the body of a request.
+
+    FastAPI and pydantic would do so for an endpoint with a parameter ``user: User``
+    whose ``Depends`` was forgotten. Every visitor could then claim to be any user.
     """
 
     __slots__ = ()
@@ -66,13 +74,19 @@ class _NotOfRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Network(_NotOfRequest):
-    """A network that the user is affiliated with at PeeringDB, and what they may do
-    there.
+class Network(_NeverFromRequest):
+    """A network that the user is affiliated with, and what the user may do with it.
 
-    ``manage_peering_sessions`` is None where the source cannot say (ID tokens never
-    do). A plain member has ``Permission.READ`` in it: ask for the other bits, never for
-    its truth.
+    ``id``: PeeringDB's number of the network. ``asn``: its AS number. ``name``: its
+    name. ``perms``: what the user may do with the network. ``manage_peering_sessions``:
+    what the user may do with its peering sessions; None if the source cannot say, as
+    with every ID token. Plain members have ``Permission.READ`` there, so look at the
+    other flags, as `AccessRule` does with ``manage_sessions``.
+
+    >>> from peeringdb_oauth import Network, Permission
+    >>> network = Network(id=7, asn=64500, name="Example Net", perms=Permission.READ)
+    >>> Permission.UPDATE in network.perms
+    False
     """
 
     id: int
@@ -83,12 +97,28 @@ class Network(_NotOfRequest):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class User(_NotOfRequest):
-    """A person at PeeringDB, as of the moment PeeringDB was asked.
+class User(_NeverFromRequest):
+    """A person at PeeringDB, as PeeringDB described them when it was asked.
 
-    ``id`` is the key to store: name and email change. ``networks`` are in PeeringDB's
-    order. ``amr`` (RFC 8176) is how they logged in, None if unknown, which it is after
-    every refresh. What PeeringDB did not say is empty, None or False.
+    A field that PeeringDB did not send is empty, None or False.
+
+    ``id``: PeeringDB's number of the person; store this one, since names and email
+    addresses change. ``name``, ``given_name``, ``family_name``: the person's names.
+    ``email``: the email address. ``verified_email``: whether PeeringDB has confirmed
+    it. ``verified_user``: whether PeeringDB has verified the account. ``networks``: the
+    networks that the person is affiliated with, in PeeringDB's order. ``amr``: how the
+    person logged in (RFC 8176), such as ``("pwd", "otp", "mfa")``; None if unknown,
+    which it is after every refresh.
+
+    >>> from peeringdb_oauth import Network, Permission, User
+    >>> network = Network(id=7, asn=64500, name="Example Net", perms=Permission.READ)
+    >>> ada = User(id=1, name="Ada Admin", networks=(network,))
+    >>> ada.asns
+    (64500,)
+    >>> ada.network(64500).name
+    'Example Net'
+    >>> User.from_dict(ada.to_dict()) == ada
+    True
     """
 
     id: int
@@ -103,26 +133,26 @@ class User(_NotOfRequest):
 
     @classmethod
     def from_profile(cls, json: object) -> Self:
-        """The user in the body of ``/profile/v1``, decoded from JSON. Unknown fields
-        are ignored.
+        """Read a user from the body of ``/profile/v1``, decoded from JSON.
+
+        Unknown fields are ignored.
 
         Raises:
-            InvalidResponse: ``check`` is the path of the offending field, such as
+            InvalidResponse: a field is missing or wrong; ``check`` is its path, such as
                 ``networks[2].asn``.
-
         """
         fields = _object(json, "profile")
         return cls._read(fields, user_id=_identifier(fields, "id"), verified_email="verified_email")
 
     @classmethod
     def from_id_token(cls, claims: Mapping[str, Any]) -> Self:
-        """The user in the claims of a verified ID token, where null means "not
-        granted".
+        """Read a user from the claims of a verified ID token.
+
+        PeeringDB sends null for each claim whose scope was not granted.
 
         Raises:
-            InvalidResponse: ``check`` is the path of the offending claim, such as
+            InvalidResponse: a claim is missing or wrong; ``check`` is its path, such as
                 ``networks[2].asn``.
-
         """
         fields = _object(claims, "claims")
         user_id = _subject(fields)
@@ -132,25 +162,26 @@ class User(_NotOfRequest):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The user that `to_dict` wrote.
+        """Read a user from what `to_dict` returned.
 
         Raises:
-            InvalidResponse: it is not exactly what `to_dict` writes; ``check`` is the
-                path of the offending field.
-
+            InvalidResponse: this is not exactly what `to_dict` returns; ``check`` is
+                the path of the wrong field.
         """
         user = cls.from_profile(data)
         written = user.to_dict()
-        if written != data:
-            wrong = next(
-                (key for key in written if key not in data or data[key] != written[key]),
-                "unknown field",
-            )
-            raise _invalid(wrong, "as it was written")
+        for key, value in written.items():
+            if key not in data or data[key] != value:
+                raise _invalid(key, "exactly what to_dict writes")
+        if len(data) > len(written):
+            raise _invalid("unknown field", "absent")
         return user
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as JSON types, for a session store. Holds personal data."""
+        """Return all fields as JSON types, for a session store.
+
+        The dict contains personal data: names and the email address.
+        """
         return {
             "id": self.id,
             "name": self.name,
@@ -165,16 +196,15 @@ class User(_NotOfRequest):
 
     @property
     def asns(self) -> tuple[int, ...]:
-        """The ASNs of ``networks``, in the same order."""
+        """The AS numbers of ``networks``, in the same order."""
         return tuple(network.asn for network in self.networks)
 
     def network(self, asn: int) -> Network | None:
-        """The user's network with this ASN, None if they are not affiliated with it."""
+        """Return the user's network with this AS number, or None if there is none."""
         return next((network for network in self.networks if network.asn == asn), None)
 
     def __repr__(self) -> str:
-        # Names and email are personal data: a log that says which user, and which
-        # networks, does not need them.
+        # Names and the email address are personal data and stay out of logs.
         shown = [str(asn) for asn in self.asns[:5]]
         if len(self.networks) > len(shown):
             shown.append(f"{len(self.networks) - len(shown)} more")
@@ -191,8 +221,7 @@ class User(_NotOfRequest):
             verified_email=_flag(fields, verified_email),
             verified_user=_flag(fields, "verified_user"),
             networks=_networks(fields),
-            # PeeringDB sends an empty list where it no longer knows, so that is
-            # "unknown" and not "by no method".
+            # PeeringDB sends an empty list when it does not know: that becomes None.
             amr=tuple(
                 _word(word, f"amr[{at}]") for at, word in enumerate(_list(fields, "amr", MAX_AMR))
             )
@@ -201,10 +230,8 @@ class User(_NotOfRequest):
 
 
 def _invalid(check: str, must_be: str) -> InvalidResponse:
-    return InvalidResponse(
-        f"this is not a PeeringDB user: {check} must be {must_be}",
-        check=check,
-    )  # never the value: it is personal
+    # The message leaves the value out: it may be personal data.
+    return InvalidResponse(f"this is not a PeeringDB user: {check} must be {must_be}", check=check)
 
 
 def _object(value: object, check: str) -> Mapping[str, object]:
@@ -230,8 +257,9 @@ def _identifier(fields: Mapping[str, object], key: str, path: str = "") -> int:
 
 
 def _subject(fields: Mapping[str, object]) -> int:
-    """``sub`` is the id in decimal digits (measured); any other spelling of the number
-    is somebody else's.
+    """The user's id from ``sub``, where PeeringDB writes it in decimal digits.
+
+    Other spellings of the same number, such as "01", are refused.
     """
     value = fields.get("sub")
     if (
@@ -253,15 +281,14 @@ def _flag(fields: Mapping[str, object], key: str) -> bool:
 
 
 def _name(value: object, check: str) -> str:
-    """A name as people may see it: unprintable characters become spaces, since an odd
-    name is no reason to refuse its owner.
+    """A name, with its unprintable characters replaced by spaces.
+
+    A user with an unprintable character in their name can still log in.
     """
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise _invalid(check, f"text of at most {MAX_TEXT} characters")
-    return _UNPRINTABLE.sub(
-        " ",
-        value,
-    ).strip()  # "given family" ends in a space where there is no family name
+    # PeeringDB's ``name`` ends in a space if there is no family name.
+    return _UNPRINTABLE.sub(" ", value).strip()
 
 
 def _granted_name(fields: Mapping[str, object], key: str) -> str:
@@ -270,9 +297,7 @@ def _granted_name(fields: Mapping[str, object], key: str) -> str:
 
 
 def _word(value: object, check: str) -> str:
-    """Text that something is decided or sent by (an address, a login method): exactly
-    as it came, or not at all.
-    """
+    """Text that is compared or used as an address: accepted unchanged, or refused."""
     if not isinstance(value, str) or len(value) > MAX_TEXT or _UNPRINTABLE.search(value):
         raise _invalid(check, f"printable text of at most {MAX_TEXT} characters")
     return value
@@ -287,7 +312,7 @@ def _networks(fields: Mapping[str, object]) -> tuple[Network, ...]:
     networks: dict[int, Network] = {}
     for at, item in enumerate(_list(fields, "networks", MAX_NETWORKS)):
         network = _network(_object(item, f"networks[{at}]"), f"networks[{at}].")
-        if network.asn in networks:  # which of the two permissions would count?
+        if network.asn in networks:  # it would be unclear whose permissions count
             raise _invalid(f"networks[{at}].asn", "an ASN that is not in the list already")
         networks[network.asn] = network
     return tuple(networks.values())
@@ -312,9 +337,9 @@ def _network(fields: Mapping[str, object], path: str) -> Network:
 def _permission(value: object, check: str) -> Permission:
     if type(value) is not int or value < 0:
         raise _invalid(check, "permission bits: a whole number, 0 or above")
-    return _PERMISSIONS[
-        value % len(_PERMISSIONS)
-    ]  # a bit that is new to us grants nothing we know, and must not lock people out
+    # Unknown bits are ignored: they grant nothing here, and must not keep anybody from
+    # logging in.
+    return _PERMISSIONS[value % len(_PERMISSIONS)]
 
 
 def _network_to_dict(network: Network) -> dict[str, Any]:

@@ -1,5 +1,7 @@
-"""The TLS context: one for the process and certificate bundle, because loading the
-bundle costs more than the rest of a login.
+"""The TLS context of the clients.
+
+A process makes one for each certificate bundle and keeps it: to load a bundle takes
+longer than all the rest of a login.
 """
 
 import os
@@ -14,8 +16,13 @@ from peeringdb_oauth.errors import ConfigurationError
 
 @cache
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """A context that trusts ``ca_file``, else the bundle that requests would trust.
-    Raises: `ConfigurationError`.
+    """Return a context that trusts the certificate authorities in ``ca_file``.
+
+    ``ca_file``: a PEM file, or None for the bundle that requests uses: the one named by
+    ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``, else that of certifi.
+
+    Raises:
+        ConfigurationError: the bundle cannot be read, or has no certificates.
     """
     bundle = (
         ca_file
@@ -29,7 +36,7 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
             if Path(bundle).is_dir()
             else ssl.create_default_context(cafile=bundle)
         )
-    except OSError as error:  # ssl.SSLError is one
+    except OSError as error:  # including ssl.SSLError
         reason = (
             "has no certificates in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
         )
