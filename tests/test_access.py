@@ -1,6 +1,4 @@
-"""A rule lets in only those who prove everything it asks for, and tells the others what
-is missing.
-"""
+"""Access rules: whom they allow, whom they refuse, and the reasons they give."""
 
 import dataclasses
 
@@ -46,12 +44,12 @@ def reasons(rule, who, **call):
     return decision.reasons
 
 
-def test_a_verified_person_meets_the_default_rule_without_any_network():
+def test_a_verified_user_without_networks_meets_the_default_rule():
     assert AccessRule().check(user()) == Decision(allowed=True, reasons=())
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_a_decision_is_as_true_as_it_is_allowed(allowed):
+def test_a_decision_is_true_if_access_is_allowed(allowed):
     assert bool(Decision(allowed=allowed, reasons=())) is allowed
 
 
@@ -87,13 +85,13 @@ AMR_UNKNOWN = (
         ("mfa", {"amr": None}, AMR_UNKNOWN),
     ],
 )
-def test_each_switch_asks_for_its_evidence_and_for_nothing_else(switch, change, reason):
+def test_each_switch_requires_its_evidence_and_nothing_else(switch, change, reason):
     off = {"verified_user": False, "verified_email": False, "mfa": False}
     assert reasons(AccessRule(**(off | {switch: True})), user(**change)) == (reason,)
     assert reasons(AccessRule(**off), user(**change)) == ()
 
 
-def test_a_second_factor_meets_a_rule_that_asks_for_one():
+def test_a_second_factor_meets_a_rule_that_requires_one():
     assert AccessRule(mfa=True).check(user())
 
 
@@ -112,7 +110,7 @@ def test_a_second_factor_meets_a_rule_that_asks_for_one():
         (READ, UPDATE, "AS64500: you may update this network but not read it"),
     ],
 )
-def test_missing_permissions_are_told_in_words(perms, has, reason):
+def test_a_reason_names_missing_permissions_in_words(perms, has, reason):
     assert reasons(AccessRule(asn=64500, perms=perms), user(net(perms=has))) == (reason,)
 
 
@@ -121,7 +119,7 @@ def test_all_permissions_meet_every_rule(perms):
     assert AccessRule(asn=64500, perms=perms).check(user(net(perms=15)))
 
 
-def test_a_network_of_somebody_else_is_refused():
+def test_a_network_of_other_people_is_refused():
     assert reasons(AccessRule(asn=64500), user(net(64501, 15))) == (
         "you are not affiliated with AS64500 at PeeringDB",
     )
@@ -131,7 +129,7 @@ def test_a_network_of_somebody_else_is_refused():
 
 
 @pytest.mark.parametrize("bits", [UPDATE, CREATE, DELETE, READ | UPDATE, Permission(15)])
-def test_any_write_bit_manages_sessions_even_with_permission_to_read_only(bits):
+def test_any_write_bit_is_enough_to_manage_sessions(bits):
     assert AccessRule(asn=64500, manage_sessions=True).check(user(net(sessions=bits)))
 
 
@@ -149,7 +147,7 @@ def test_a_plain_member_does_not_manage_sessions(bits):
     )
 
 
-def test_unknown_session_rights_are_a_refusal_that_says_so():
+def test_unknown_session_rights_are_refused_and_the_reason_says_so():
     assert reasons(
         AccessRule(manage_sessions=True),
         user(net(perms=15, sessions=None)),
@@ -162,11 +160,11 @@ def test_unknown_session_rights_are_a_refusal_that_says_so():
     )
 
 
-def test_session_rights_are_not_looked_at_unless_asked_for():
+def test_session_rights_do_not_count_unless_the_rule_requires_them():
     assert AccessRule(asn=64500).check(user(net(sessions=None)))
 
 
-def test_one_of_several_networks_suffices_wherever_it_stands():
+def test_one_of_several_networks_suffices_whatever_its_position():
     rule = AccessRule(asn=[64500, 64501, 64502], perms=UPDATE)
     assert rule.check(user(net(64501), net(64502, 15)))
     assert rule.check(user(net(64500, 15), net(64501)))
@@ -177,7 +175,7 @@ def test_permissions_are_not_added_up_over_networks():
     assert not rule.check(user(net(64500, UPDATE), net(64501, DELETE)))
 
 
-def test_why_none_of_several_networks_suffices_is_one_reason():
+def test_one_reason_says_why_none_of_several_networks_suffices():
     (reason,) = reasons(AccessRule(asn=[64500, 64501, 64502], perms=UPDATE), user(net(64501)))
     assert (
         reason
@@ -186,7 +184,7 @@ def test_why_none_of_several_networks_suffices_is_one_reason():
     )
 
 
-def test_a_network_that_is_his_but_not_enough_is_the_whole_reason():
+def test_that_reason_names_every_network_of_the_user():
     assert reasons(
         AccessRule(asn=[64500, 64501], perms=UPDATE),
         user(net(64500), net(64501, 0)),
@@ -198,7 +196,7 @@ def test_a_network_that_is_his_but_not_enough_is_the_whole_reason():
     )
 
 
-def test_a_long_list_of_networks_makes_a_short_reason():
+def test_a_reason_names_at_most_five_networks():
     assert reasons(AccessRule(asn=range(64496, 64512)), user()) == (
         (
             "one network is enough, but you are not affiliated with AS64496, AS64497, AS64498,"
@@ -207,7 +205,7 @@ def test_a_long_list_of_networks_makes_a_short_reason():
     )
 
 
-def test_the_network_of_the_call_must_be_one_of_the_rules():
+def test_the_network_of_the_call_must_be_one_of_the_rule():
     rule = AccessRule(asn=(64500, 64501))
     mine = user(net(64500), net(64502))
     assert rule.check(mine, asn=64500)
@@ -217,14 +215,14 @@ def test_the_network_of_the_call_must_be_one_of_the_rules():
     assert reasons(rule, mine, asn=64501) == ("you are not affiliated with AS64501 at PeeringDB",)
 
 
-def test_the_call_is_about_its_own_network_even_if_another_of_the_rule_would_do():
+def test_only_the_network_of_the_call_counts_if_the_rule_names_several():
     rule = AccessRule(asn=(64500, 64501), perms=UPDATE)
     assert not rule.check(user(net(64500), net(64501, 15)), asn=64500)
 
 
 @pytest.mark.parametrize("rule", [AccessRule(), AccessRule(asn=64500)])
 @pytest.mark.parametrize("asn", ["64500", "", True, False, 0, -1, 2**32, 64500.0, (64500,), [], {}])
-def test_a_call_about_no_as_number_is_refused(rule, asn):
+def test_a_call_with_an_invalid_as_number_is_refused(rule, asn):
     assert reasons(rule, user(net(64500, 15), net(1, 15)), asn=asn) == (NOT_AN_ASN,)
 
 
@@ -232,11 +230,11 @@ def test_a_call_about_no_as_number_is_refused(rule, asn):
     "rule",
     [AccessRule(perms=UPDATE), AccessRule(perms=READ | UPDATE), AccessRule(manage_sessions=True)],
 )
-def test_permissions_on_no_network_are_refused(rule):
+def test_permissions_without_a_network_are_refused(rule):
     assert reasons(rule, user(net(perms=15, sessions=Permission(15)))) == (NO_ASN,)
 
 
-def test_every_unmet_condition_is_told_at_once():
+def test_all_unmet_conditions_are_reported_at_once():
     rule = AccessRule(mfa=True, asn=64501, perms=DELETE, manage_sessions=True)
     nobody = user(net(perms=READ), verified_user=False, verified_email=False, amr=None)
     assert reasons(rule, nobody, asn=64500) == (
@@ -260,7 +258,7 @@ def test_require_raises_the_reasons_of_check():
     assert denied.value.reasons == rule.check(stranger).reasons
 
 
-def test_require_is_about_the_network_of_the_call():
+def test_require_checks_the_network_of_the_call():
     AccessRule(perms=UPDATE).require(user(net(perms=15)), asn=64500)
     with pytest.raises(AccessDenied):
         AccessRule(perms=UPDATE).require(user(net(perms=15)), asn=64501)
@@ -282,7 +280,7 @@ def test_one_network_is_kept_as_a_tuple_and_none_as_none():
     "rule",
     [AccessRule(), AccessRule(asn=64500), AccessRule(asn=[64500, 64501])],
 )
-def test_a_rule_can_be_changed_into_another(rule):
+def test_a_rule_can_be_copied_with_dataclasses_replace(rule):
     assert dataclasses.replace(dataclasses.replace(rule, mfa=True), mfa=False) == rule
 
 
@@ -305,7 +303,7 @@ def test_a_rule_can_be_changed_into_another(rule):
         [[64500]],
     ],
 )
-def test_a_rule_about_no_as_number_is_refused(asn):
+def test_a_rule_with_an_invalid_as_number_is_refused(asn):
     with pytest.raises(ConfigurationError) as error:
         AccessRule(asn=asn)
     assert error.value.problems == (
@@ -317,7 +315,7 @@ def test_a_rule_about_no_as_number_is_refused(asn):
     "perms",
     [2, 0, True, None, "READ", Permission(0), Permission(16), UPDATE | Permission(16)],
 )
-def test_a_rule_about_no_known_permission_is_refused(perms):
+def test_a_rule_with_unknown_permissions_is_refused(perms):
     with pytest.raises(ConfigurationError) as error:
         AccessRule(perms=perms)
     assert error.value.problems == (
@@ -327,13 +325,13 @@ def test_a_rule_about_no_known_permission_is_refused(perms):
 
 @pytest.mark.parametrize("switch", ["verified_user", "verified_email", "mfa", "manage_sessions"])
 @pytest.mark.parametrize("value", [None, 0, 1, "", "false"])
-def test_a_switch_that_is_neither_on_nor_off_is_refused(switch, value):
+def test_a_switch_that_is_not_true_or_false_is_refused(switch, value):
     with pytest.raises(ConfigurationError) as error:
         AccessRule(**{switch: value})
     assert error.value.problems == (f"{switch} must be True or False",)
 
 
-def test_every_bad_argument_is_told_at_once():
+def test_all_wrong_arguments_are_reported_at_once():
     with pytest.raises(ConfigurationError) as error:
         AccessRule(verified_user=None, perms=0, asn=[])
     assert [problem.split()[0] for problem in error.value.problems] == [
@@ -369,7 +367,7 @@ RULES = st.builds(
 
 
 def weaker(who, draw):
-    """The same person with one piece of evidence less."""
+    """The same user with one piece of evidence less."""
     at = draw(st.integers(min_value=0, max_value=max(0, len(who.networks) - 1)))
     one, others = who.networks[at : at + 1], who.networks[:at] + who.networks[at + 1 :]
     less = [dataclasses.replace(n, perms=n.perms & draw(BITS)) for n in one]
@@ -407,7 +405,7 @@ def test_allowed_means_no_reason_and_refused_means_reasons(who, rule, asn):
 
 @given(USERS, RULES, ASNS)
 def test_an_allowed_call_means_what_the_rule_says(who, rule, asn):
-    """An independent, slower reading of the rule."""
+    """`AccessRule.check` agrees with a second, simpler implementation."""
     network = who.network(asn)
     met = (
         network is not None

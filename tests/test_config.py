@@ -1,6 +1,4 @@
-"""A configuration is right, or it is refused with every reason at once, and none of
-them shows the secret.
-"""
+"""A wrong configuration is refused with all problems at once; none shows the secret."""
 
 import logging
 import os
@@ -48,7 +46,7 @@ def load_problems(path=None):
 
 @pytest.fixture(autouse=True)
 def nothing_configured(monkeypatch, tmp_path):
-    """Neither this machine's file nor its environment counts."""
+    """Hide the settings of this machine, in its file and its environment."""
     for name in os.environ:
         if name.startswith("PEERINGDB_OAUTH_"):
             monkeypatch.delenv(name)
@@ -57,7 +55,7 @@ def nothing_configured(monkeypatch, tmp_path):
 
 @pytest.fixture
 def ini(tmp_path):
-    """Writes an ini file and gives its path."""
+    """``ini(text)`` writes an ini file and returns its path."""
 
     def write(text):
         path = tmp_path / "some.ini"
@@ -70,7 +68,7 @@ def ini(tmp_path):
 # What is accepted
 
 
-def test_the_defaults_are_those_of_the_contract():
+def test_the_defaults():
     config = ClientConfig(client_id="portal", redirect_uri="https://portal.example.net/callback")
     assert (config.client_secret, config.base_url) == (None, "https://auth.peeringdb.com")
     assert config.scope == ("profile", "email", "networks", "amr")
@@ -114,7 +112,7 @@ def test_accepts(change):
 
 
 @pytest.mark.parametrize("base_url", ["https://auth.peeringdb.com/", "HTTPS://Auth.PeeringDB.com"])
-def test_a_base_url_is_brought_into_the_one_form_that_issuers_have(base_url):
+def test_a_base_url_is_normalized_to_the_form_of_the_issuer(base_url):
     assert ClientConfig(**GOOD, base_url=base_url).base_url == "https://auth.peeringdb.com"
 
 
@@ -131,11 +129,11 @@ def test_a_scope_may_be_a_string_or_any_iterable(scope):
     assert ClientConfig(**GOOD, scope=scope).scope == ("profile", "email")
 
 
-def test_equal_configurations_are_one_key():
+def test_equal_configurations_have_equal_hashes():
     assert len({ClientConfig(**GOOD), ClientConfig(**GOOD), ClientConfig(**GOOD, timeout=1)}) == 2
 
 
-def test_a_configuration_does_not_change():
+def test_a_configuration_is_immutable():
     with pytest.raises(AttributeError):
         ClientConfig(**GOOD).client_id = "other"
 
@@ -153,7 +151,7 @@ def test_refuses_missing_credentials(name, value):
     )
 
 
-def test_refuses_no_client_id():
+def test_refuses_a_client_id_that_is_none():
     assert problems(client_id=None)[0].startswith("client_id: missing or empty")
 
 
@@ -188,7 +186,7 @@ def test_refuses_the_sample_values_of_the_original_ini(name, value):
         "a\xa0b",
     ],
 )
-def test_refuses_credentials_with_characters_that_none_has(name, value):
+def test_refuses_credentials_with_characters_outside_printable_ascii(name, value):
     (problem,) = problems(**{name: value})
     assert problem.startswith(f"{name}: has a character that none has, or a space at an end")
     assert value.strip() not in problem
@@ -261,7 +259,7 @@ def test_refuses_the_stored_hash_of_a_secret(stored):
         ("https://@portal.example.net", "must not have a user name or password in it"),
     ],
 )
-def test_refuses_a_url_that_peeringdb_or_safety_would_refuse(name, url, reason):
+def test_refuses_a_url_that_is_malformed_or_unsafe(name, url, reason):
     assert problems(**{name: url}) == (f"{name}: {reason}",)
 
 
@@ -358,7 +356,7 @@ def test_refuses_a_base_url_with_a_path_or_a_query(end):
         ),
     ],
 )
-def test_refuses_a_scope_that_peeringdb_does_not_have_or_that_lacks_the_profile(scope, reasons):
+def test_refuses_an_unknown_scope_and_a_scope_without_profile(scope, reasons):
     assert problems(scope=scope) == reasons
 
 
@@ -366,26 +364,26 @@ def test_refuses_a_scope_that_peeringdb_does_not_have_or_that_lacks_the_profile(
     "timeout",
     [0, -1, 300.5, float("nan"), float("inf"), True, None, "10", 10**400],
 )
-def test_refuses_a_timeout_that_is_none(timeout):
+def test_refuses_a_timeout_that_is_not_a_number_of_seconds(timeout):
     assert problems(timeout=timeout) == (
         "timeout: must be a number of seconds above 0 and at most 300",
     )
 
 
 @pytest.mark.parametrize("number", [1, 0, -100, True, 100.0, "100", float("inf")])
-def test_refuses_a_budget_that_one_login_exceeds(number):
+def test_refuses_a_budget_that_is_too_small_for_one_login(number):
     assert problems(requests_per_minute=number) == (
         "requests_per_minute: must be a whole number of at least 2 (one login takes 2), or none",
     )
 
 
 @pytest.mark.parametrize("ca_file", ["", 5, b"/x.pem"])
-def test_refuses_a_ca_file_that_is_no_path(ca_file):
+def test_refuses_a_ca_file_that_is_not_a_path(ca_file):
     assert problems(ca_file=ca_file) == ("ca_file: must be a str, the path of a PEM file",)
 
 
 @pytest.mark.parametrize("allow_http", ["no", 1, None])
-def test_refuses_an_allow_http_that_only_looks_true_or_false(allow_http):
+def test_refuses_an_allow_http_that_is_not_a_bool(allow_http):
     assert problems(allow_http=allow_http) == ("allow_http: must be True or False",)
 
 
@@ -424,7 +422,7 @@ def test_every_problem_is_reported_at_once():
         st.none() | st.text() | st.integers() | st.lists(st.text()),
     ),
 )
-def test_any_arguments_are_a_configuration_or_refused(arguments):
+def test_any_arguments_make_a_configuration_or_are_refused(arguments):
     try:
         ClientConfig(**GOOD | arguments)
     except ConfigurationError as error:
@@ -448,7 +446,7 @@ def test_any_redirect_uri_that_is_accepted_is_printable_https_with_a_host(text):
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.255.255.254", "::1"])
-def test_is_this_machine(host):
+def test_is_loopback(host):
     assert is_loopback(host)
 
 
@@ -468,19 +466,19 @@ def test_is_this_machine(host):
         *("0.0.0.0", "::"),  # noqa: S104
     ],
 )
-def test_may_be_another_machine(host):
+def test_is_not_loopback(host):
     assert not is_loopback(host)
 
 
 @slow_machines_too
 @given(st.text())
-def test_any_text_can_be_asked_about(host):
+def test_is_loopback_takes_any_text(host):
     assert is_loopback(host) in (True, False)
 
 
 @slow_machines_too
 @given(st.lists(st.sampled_from(SCOPES)))
-def test_a_scope_is_the_same_from_its_string_and_from_its_words(words):
+def test_a_scope_as_a_string_equals_the_same_scope_as_a_list(words):
     assert parse_scope(words) == parse_scope(" ".join(words)) == tuple(dict.fromkeys(words))
 
 
@@ -527,7 +525,7 @@ def test_the_secret_of_a_malformed_ini_is_in_no_message_traceback_or_log(ini, te
     assert caught.value.__context__ is None
 
 
-def test_a_secret_that_stands_where_its_file_should_be_named_is_not_shown(monkeypatch):
+def test_a_secret_in_the_variable_for_its_file_is_not_shown(monkeypatch):
     monkeypatch.setenv("PEERINGDB_OAUTH_CLIENT_SECRET_FILE", SECRET)
     found = load_problems()
     assert "PEERINGDB_OAUTH_CLIENT_SECRET_FILE: No such file or directory" in found
@@ -541,7 +539,7 @@ def test_an_ini_of_the_original_library_is_read(ini):
     assert ClientConfig.load(ini(INI % SECRET)) == ClientConfig(**GOOD)
 
 
-def test_every_setting_of_the_ini_counts(ini):
+def test_every_setting_of_the_ini_is_read(ini):
     more = """base_url = http://127.0.0.1:8000
 scope = profile email
 timeout = 2.5
@@ -572,7 +570,7 @@ CREDENTIALS = {
 }
 
 
-def test_the_environment_alone_is_enough(monkeypatch):
+def test_the_environment_is_enough_without_a_file(monkeypatch):
     set_environment(monkeypatch, **CREDENTIALS)
     assert ClientConfig.load() == ClientConfig(**GOOD)
 
@@ -599,7 +597,7 @@ def test_the_environment_alone_is_enough(monkeypatch):
         ("REQUESTS_PER_MINUTE", "None", "requests_per_minute", None),
     ],
 )
-def test_the_environment_wins_over_the_file(ini, monkeypatch, variable, text, name, value):  # noqa: PLR0917 - a table and two fixtures
+def test_the_environment_overrides_the_file(ini, monkeypatch, variable, text, name, value):  # noqa: PLR0917 - a table and two fixtures
     in_file = (
         "base_url = https://www.peeringdb.com\nscope = profile\ntimeout = 1\nca_file ="
         " /x.pem\nallow_http = 1\nrequests_per_minute = 5"
@@ -618,7 +616,7 @@ def test_the_environment_wins_over_the_file(ini, monkeypatch, variable, text, na
     ] == [name]
 
 
-def test_the_file_is_the_argument_else_the_variable_else_the_default(tmp_path, monkeypatch):
+def test_the_path_is_the_argument_else_the_variable_else_the_default(tmp_path, monkeypatch):
     for name in ("default", "variable", "argument"):
         (tmp_path / f"{name}.ini").write_text((INI % SECRET).replace("= portal", f"= {name}"))
     assert ClientConfig.load().client_id == "default"
@@ -627,7 +625,7 @@ def test_the_file_is_the_argument_else_the_variable_else_the_default(tmp_path, m
     assert ClientConfig.load(str(tmp_path / "argument.ini")).client_id == "argument"
 
 
-def test_the_default_file_is_that_of_the_original(monkeypatch):
+def test_the_default_file_is_that_of_the_original_library(monkeypatch):
     monkeypatch.undo()
     assert config_module.DEFAULT_INI == "/etc/peeringdb_oauth.ini"
 
@@ -667,7 +665,7 @@ def test_a_file_that_cannot_be_read_is_reported_even_if_the_environment_has_all(
     [CREDENTIALS, {}],
     ids=["all in the environment", "nothing in the environment"],
 )
-def test_a_file_that_is_no_ini_is_reported_by_its_line_alone(
+def test_a_malformed_ini_is_reported_with_its_line_number_only(
     ini,
     monkeypatch,
     text,
@@ -679,7 +677,7 @@ def test_a_file_that_is_no_ini_is_reported_by_its_line_alone(
     assert load_problems(path) == (f"{path}: {reason}",)
 
 
-def test_a_byte_order_mark_is_no_matter(ini):
+def test_a_byte_order_mark_is_ignored(ini):
     assert (
         ClientConfig.load(ini(b"\xef\xbb\xbf" + (INI % SECRET).strip().encode())).client_secret
         == SECRET
@@ -694,7 +692,7 @@ def test_a_value_in_quotes_is_refused(name, quote):
     )
 
 
-def test_a_mistyped_setting_is_named_as_it_should_be(ini):
+def test_the_error_suggests_the_name_of_a_mistyped_setting(ini):
     path = ini(INI % SECRET + "oauth_client_kye = abc")
     assert load_problems(path) == (
         f"{path}: has a setting that does not exist; did you mean oauth_client_key?",
@@ -711,7 +709,7 @@ def test_a_file_without_our_section_is_reported(ini, monkeypatch, text):
     assert load_problems(path) == (f"{path}: has no section [peeringdb_oauth]",)
 
 
-def test_a_setting_that_does_not_exist_is_reported_with_those_that_do(ini):
+def test_an_unknown_setting_is_reported_with_the_known_ones(ini):
     path = ini(INI % SECRET + "client_id = portal")
     (problem,) = load_problems(path)
     assert (
@@ -721,7 +719,7 @@ def test_a_setting_that_does_not_exist_is_reported_with_those_that_do(ini):
     )
 
 
-def test_nothing_at_all_is_reported_as_what_is_missing():
+def test_without_any_settings_the_missing_ones_are_reported():
     assert [problem.partition(";")[0] for problem in load_problems()] == [
         (
             f"client_id (oauth_client_key in {config_module.DEFAULT_INI} or"
@@ -734,7 +732,7 @@ def test_nothing_at_all_is_reported_as_what_is_missing():
     ]
 
 
-def test_problems_of_file_and_environment_and_values_come_together(ini, monkeypatch):
+def test_problems_of_file_environment_and_values_are_reported_together(ini, monkeypatch):
     path = ini(
         "[peeringdb_oauth]\nclient = x\nallow_http = perhaps\nrequests_per_minute = many\ntimeout ="
         " soon",
@@ -759,11 +757,11 @@ def test_problems_of_file_and_environment_and_values_come_together(ini, monkeypa
     "secret",
     ["100%", "%(home)s", "${x}", "a;b#c", "a = b : c", '"half quoted', "\\n", "[x]"],
 )
-def test_a_secret_with_special_characters_comes_out_of_an_ini_unchanged(ini, secret):
+def test_a_secret_with_special_characters_is_read_unchanged_from_an_ini(ini, secret):
     assert ClientConfig.load(ini(INI % secret)).client_secret == secret
 
 
-def test_a_secret_comes_from_a_file_without_the_line_break_at_its_end(tmp_path, monkeypatch):
+def test_a_secret_is_read_from_a_file_without_the_line_break_at_its_end(tmp_path, monkeypatch):
     (tmp_path / "secret").write_text(f"{SECRET}\n")
     set_environment(
         monkeypatch,
@@ -774,7 +772,7 @@ def test_a_secret_comes_from_a_file_without_the_line_break_at_its_end(tmp_path, 
     assert ClientConfig.load() == ClientConfig(**GOOD)
 
 
-def test_the_secret_file_wins_over_the_ini(ini, tmp_path, monkeypatch):
+def test_the_secret_file_overrides_the_ini(ini, tmp_path, monkeypatch):
     (tmp_path / "secret").write_text("0ther")
     set_environment(monkeypatch, CLIENT_SECRET_FILE=str(tmp_path / "secret"))
     assert ClientConfig.load(ini(INI % SECRET)).client_secret == "0ther"
@@ -802,7 +800,7 @@ def test_a_secret_file_without_a_secret_is_reported(tmp_path, monkeypatch, conte
     assert problem.startswith(reason)
 
 
-def test_two_sources_of_the_secret_are_one_too_many(tmp_path, monkeypatch):
+def test_two_sources_of_the_secret_are_refused(tmp_path, monkeypatch):
     (tmp_path / "secret").write_text(SECRET)
     set_environment(monkeypatch, **CREDENTIALS, CLIENT_SECRET_FILE=str(tmp_path / "secret"))
     assert load_problems() == (
@@ -813,7 +811,7 @@ def test_two_sources_of_the_secret_are_one_too_many(tmp_path, monkeypatch):
     )
 
 
-def test_the_word_none_means_nothing_but_for_the_budget(monkeypatch):
+def test_the_word_none_has_a_meaning_only_for_the_budget(monkeypatch):
     set_environment(
         monkeypatch,
         **CREDENTIALS | {"CLIENT_ID": "none", "CLIENT_SECRET": "none", "CA_FILE": "none"},
@@ -825,7 +823,7 @@ def test_the_word_none_means_nothing_but_for_the_budget(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["CLIENT_SECRET", "CLIENT_ID", "REDIRECT_URI"])
-def test_an_empty_variable_is_no_value(monkeypatch, name):
+def test_an_empty_variable_counts_as_missing(monkeypatch, name):
     set_environment(monkeypatch, **CREDENTIALS | {name: ""})
     (problem,) = load_problems()
     assert f" or PEERINGDB_OAUTH_{name}): missing or empty" in problem
@@ -838,7 +836,7 @@ def test_an_empty_variable_is_no_value(monkeypatch, name):
         "".join,
     ),
 )
-def test_any_file_is_a_configuration_or_refused(tmp_path_factory, text):
+def test_any_file_makes_a_configuration_or_is_refused(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "any.ini"
     path.write_text(text, "utf-8")
     assert load_problems(path)

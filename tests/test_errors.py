@@ -1,6 +1,4 @@
-"""One class per decision, with its data; every one survives a copy and a trip to
-another process.
-"""
+"""Each error has its parent class and its data, and can be copied and pickled."""
 
 import copy
 import pickle
@@ -99,10 +97,10 @@ def test_an_error_has_its_parent_its_message_and_its_data(error, parent, message
     "duplicate",
     [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))],  # noqa: S301
 )
-def test_an_error_survives_being_copied(duplicate, error, parent, message, data):
-    again = duplicate(error)
-    assert (type(again), type(again).__bases__) == (type(error), (parent,))
-    assert (str(again), vars(again)) == (message, data)
+def test_an_error_can_be_copied_and_pickled(duplicate, error, parent, message, data):
+    copied = duplicate(error)
+    assert (type(copied), type(copied).__bases__) == (type(error), (parent,))
+    assert (str(copied), vars(copied)) == (message, data)
 
 
 def test_every_error_has_an_example_here():
@@ -114,6 +112,6 @@ def test_every_error_has_an_example_here():
     assert classes == {type(error) for error, *_ in EXAMPLES}
 
 
-def test_the_drawing_in_the_docstring_has_every_error():
+def test_the_tree_in_the_docstring_names_every_error():
     for error, *_ in EXAMPLES:
         assert type(error).__name__ in errors.__doc__

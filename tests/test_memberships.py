@@ -1,6 +1,4 @@
-"""A login links, keeps and unlinks exactly what its rule allows, and never touches what
-was made by hand.
-"""
+"""Plans make, keep and remove the right links, and never remove those made by hand."""
 
 import pytest
 from hypothesis import given
@@ -47,7 +45,7 @@ def test_a_later_login_keeps_its_links():
     )
 
 
-def test_a_link_goes_with_the_affiliation():
+def test_a_link_is_removed_with_the_affiliation():
     assert plan(user(64501), current=links(64500, 64501)) == MembershipPlan(
         add=(),
         keep=links(64501),
@@ -55,7 +53,7 @@ def test_a_link_goes_with_the_affiliation():
     )
 
 
-def test_a_link_goes_with_the_tenant():
+def test_a_link_is_removed_with_the_tenant():
     assert plan(user(64510), current=links(64510)) == MembershipPlan(
         add=(),
         keep=(),
@@ -64,17 +62,17 @@ def test_a_link_goes_with_the_tenant():
 
 
 @pytest.mark.parametrize("asns", [(64510, 64500), (64500, 64510)])
-def test_the_first_network_of_the_list_is_treated_like_every_other(asns):
+def test_the_position_of_a_network_in_the_list_does_not_matter(asns):
     assert plan(user(*asns)).add == links(64500)
 
 
-def test_a_link_goes_when_the_rule_no_longer_allows_it():
+def test_a_link_is_removed_when_the_rule_no_longer_allows_it():
     rule = AccessRule(perms=Permission.UPDATE)
     assert plan(user(64500, perms=1), current=links(64500), rule=rule).remove == links(64500)
     assert plan(user(64500, perms=3), current=links(64500), rule=rule).keep == links(64500)
 
 
-def test_an_unverified_person_loses_peeringdbs_links_only():
+def test_an_unverified_user_loses_only_the_links_that_peeringdb_made():
     current = links(64500) + links(64501, origin="manual")
     outcome = plan(user(64500, 64501, 64502, verified_user=False), current=current)
     assert outcome == MembershipPlan(
@@ -85,22 +83,22 @@ def test_an_unverified_person_loses_peeringdbs_links_only():
 
 
 @pytest.mark.parametrize("origin", ["manual", "", "PeeringDB", "ldap"])
-def test_a_link_of_any_other_origin_is_kept_whatever_happens(origin):
+def test_a_link_of_another_origin_is_always_kept(origin):
     current = links(64500, 64511, origin=origin)
     assert plan(user(), current=current) == MembershipPlan(add=(), keep=current, remove=())
 
 
-def test_a_link_made_by_hand_is_not_made_again():
+def test_a_link_made_by_hand_is_not_made_a_second_time():
     assert plan(user(64500), current=links(64500, origin="manual")).add == ()
 
 
-def test_a_tenant_linked_both_by_hand_and_by_peeringdb_loses_only_the_latter():
+def test_a_link_by_peeringdb_beside_one_by_hand_is_removed_without_it():
     both = links(64500, origin="manual") + links(64500)
     assert plan(user(64500), current=both) == MembershipPlan(add=(), keep=both, remove=())
     assert plan(user(), current=both) == MembershipPlan(add=(), keep=both[:1], remove=both[1:])
 
 
-def test_a_link_named_twice_is_one_link():
+def test_a_repeated_link_counts_once():
     assert plan(user(64500), current=links(64501, 64500, 64500, 64501)) == MembershipPlan(
         add=(),
         keep=links(64500),
@@ -127,7 +125,7 @@ def test_the_links_may_come_from_a_generator():
     "tenants",
     [None, [64500], {"64500": "x"}, {64500: "x", None: "y"}, {0: "x"}, {True: "x"}],
 )
-def test_tenants_that_are_not_by_asn_are_refused(tenants):
+def test_tenants_that_are_not_a_mapping_by_asn_are_refused(tenants):
     with pytest.raises(ConfigurationError) as error:
         plan(user(64500), tenants=tenants)
     assert error.value.problems == (
@@ -154,7 +152,7 @@ def test_links_that_are_not_memberships_are_refused(current):
     assert error.value.problems == ("current must be the user's links, each a Membership",)
 
 
-def test_both_problems_are_told_at_once():
+def test_both_problems_are_reported_at_once():
     with pytest.raises(ConfigurationError) as error:
         plan(user(64500), tenants=None, current=None)
     assert len(error.value.problems) == 2
@@ -171,12 +169,12 @@ def test_both_problems_are_told_at_once():
         (64500, 1),
     ],
 )
-def test_a_membership_of_no_asn_or_no_origin_is_refused(asn, origin):
+def test_a_membership_without_an_asn_or_an_origin_is_refused(asn, origin):
     with pytest.raises(ConfigurationError):
         Membership(asn=asn, origin=origin)
 
 
-def test_a_membership_never_becomes_peeringdbs_by_an_omission():
+def test_the_origin_of_a_membership_has_no_default():
     with pytest.raises(TypeError):
         Membership(asn=64500)
 
@@ -197,7 +195,7 @@ RULES = st.builds(
 
 
 @given(USERS, SETTINGS, CURRENT, RULES)
-def test_every_link_is_in_exactly_one_place_in_order(who, tenants, current, rule):
+def test_every_link_is_in_exactly_one_tuple_and_each_tuple_is_sorted(who, tenants, current, rule):
     made = plan_memberships(who, tenants, current, rule)
     planned = [*made.add, *made.keep, *made.remove]
     assert len(planned) == len(set(planned))
@@ -206,7 +204,7 @@ def test_every_link_is_in_exactly_one_place_in_order(who, tenants, current, rule
 
 
 @given(USERS, SETTINGS, CURRENT, RULES)
-def test_what_was_made_by_hand_is_kept_and_never_made_again(who, tenants, current, rule):
+def test_links_made_by_hand_are_kept_and_never_added(who, tenants, current, rule):
     made = plan_memberships(who, tenants, current, rule)
     by_hand = {link for link in current if link.origin == "manual"}
     assert by_hand <= set(made.keep)
@@ -214,7 +212,7 @@ def test_what_was_made_by_hand_is_kept_and_never_made_again(who, tenants, curren
 
 
 @given(USERS, SETTINGS, CURRENT, RULES)
-def test_after_the_plan_peeringdb_links_exactly_what_the_rule_allows(who, tenants, current, rule):
+def test_a_plan_leaves_the_links_that_the_rule_allows(who, tenants, current, rule):
     made = plan_memberships(who, tenants, current, rule)
     allowed = {asn for asn in tenants if rule.check(who, asn=asn)}
     left = {*made.add, *made.keep}
@@ -226,7 +224,7 @@ def test_after_the_plan_peeringdb_links_exactly_what_the_rule_allows(who, tenant
 
 
 @given(USERS, SETTINGS, CURRENT, RULES)
-def test_planning_again_changes_nothing(who, tenants, current, rule):
+def test_a_second_plan_changes_nothing(who, tenants, current, rule):
     made = plan_memberships(who, tenants, current, rule)
-    again = plan_memberships(who, tenants, [*made.keep, *made.add], rule)
-    assert (again.add, again.remove) == ((), ())
+    second = plan_memberships(who, tenants, [*made.keep, *made.add], rule)
+    assert (second.add, second.remove) == ((), ())

@@ -1,4 +1,4 @@
-"""The endpoints are PeeringDB's own, as its two recorded metadata documents name them."""
+"""The endpoints are those in PeeringDB's two recorded metadata documents."""
 
 import json
 from dataclasses import asdict
@@ -13,7 +13,7 @@ WIRE = Path(__file__).parent / "wire"
 
 
 @pytest.mark.parametrize("document", ["discovery-oauth-oauth2@auth", "discovery-oidc-oauth2@auth"])
-def test_the_constant_says_what_the_recorded_document_says(document):
+def test_the_constant_agrees_with_the_recorded_document(document):
     recorded = json.loads((WIRE / f"{document}.json").read_text())
     ours = {name: url for name, url in asdict(PEERINGDB).items() if name in recorded}
     assert len(ours) >= 4
@@ -42,7 +42,7 @@ def test_every_endpoint_is_at_the_base_url_that_was_given():
     }
 
 
-# What a provider says of itself
+# Endpoints from metadata documents
 
 BASE = "https://auth.peeringdb.com"
 
@@ -61,11 +61,11 @@ def check_of(*found, base_url=BASE):
     return caught.value.check
 
 
-def test_peeringdb_says_of_itself_what_the_constant_says():
+def test_the_recorded_documents_together_are_the_constant():
     assert ProviderMetadata.from_documents(BASE, *documents()) == PEERINGDB
 
 
-def test_one_document_and_even_none_leaves_what_was_measured():
+def test_missing_documents_leave_the_measured_endpoints():
     for some in ([], documents()[:1], documents()[1:]):
         assert ProviderMetadata.from_documents(BASE, *some) == PEERINGDB
 
@@ -116,7 +116,7 @@ def test_refuses_a_document_without_an_issuer():
     assert check_of({}) == "issuer"
 
 
-def test_refuses_the_documents_that_peeringdb_serves_under_its_other_name():
+def test_refuses_the_documents_that_peeringdb_serves_at_www():
     assert check_of(*documents("www")) == "issuer"
 
 
@@ -144,11 +144,11 @@ def test_refuses_the_documents_that_peeringdb_serves_under_its_other_name():
         5,
     ],
 )
-def test_refuses_an_endpoint_that_is_elsewhere(name, endpoint):
+def test_refuses_an_endpoint_at_another_address(name, endpoint):
     assert check_of({"issuer": f"{BASE}/oauth2", name: endpoint}) == name
 
 
-def test_refuses_documents_that_disagree():
+def test_refuses_documents_that_contradict_each_other():
     found = documents()
     found[1]["token_endpoint"] = f"{BASE}/other/"
     assert check_of(*found) == "token_endpoint"

@@ -1,6 +1,4 @@
-"""PeeringDB's recorded answers become users; everything else becomes the one expected
-error.
-"""
+"""Users are read from PeeringDB's recorded responses; anything else is refused."""
 
 import json
 import logging
@@ -52,8 +50,8 @@ def rights(user):
 
 THREE = (64500, 64501, 65550)
 
-# person -> id, name, verified_user, verified_email, amr, {asn: (perms,
-# manage_peering_sessions)}
+# For each person: id, name, verified_user, verified_email, amr and networks, where
+# networks is {asn: (perms, manage_peering_sessions)}.
 PEOPLE = {
     "orgadmin": (1, "Ada Admin", True, True, MFA, dict.fromkeys(THREE, (ALL, ALL))),
     "member": (2, "Mel Member", True, True, MFA, dict.fromkeys(THREE, (READ, READ))),
@@ -110,7 +108,7 @@ def test_reads_the_recorded_id_token_as_the_same_person_without_session_rights(p
 
 
 @pytest.mark.parametrize("name", ["profile-after-refresh", "profile-scope-profile-networks"])
-def test_amr_is_unknown_after_a_refresh_and_without_its_scope(name):
+def test_amr_is_unknown_after_a_refresh_or_without_its_scope(name):
     assert User.from_profile(wire(name)).amr is None
 
 
@@ -118,7 +116,7 @@ def test_amr_is_unknown_in_a_refreshed_id_token():
     assert User.from_id_token(wire("idtoken-claims-refresh")).amr is None
 
 
-def test_a_profile_with_the_scope_profile_alone_proves_nothing_else():
+def test_a_profile_with_only_the_scope_profile_has_names_and_verified_user():
     user = User.from_profile(wire("profile-scope-profile"))
     assert user == User(
         id=1,
@@ -129,13 +127,13 @@ def test_a_profile_with_the_scope_profile_alone_proves_nothing_else():
     )
 
 
-def test_session_rights_are_read_apart_from_permissions():
+def test_session_rights_are_separate_from_permissions():
     user = User.from_profile(wire("profile-sessions-any-network"))
     assert rights(user) == dict.fromkeys(THREE, (READ, READ | UPDATE))
 
 
-def test_an_id_token_with_the_scope_openid_alone_proves_only_who_it_is():
-    # measured: what was not granted is null, and amr comes with openid
+def test_an_id_token_with_only_the_scope_openid_has_the_id_and_amr():
+    # Measured on PeeringDB: claims that were not granted are null; openid includes amr.
     claims = dict.fromkeys(
         (
             "name",
@@ -207,7 +205,7 @@ def test_letters_of_every_script_and_joiners_stay_in_names():
     assert User.from_profile(profile(name="क्\u200dष Žofie 京")).name == "क्\u200dष Žofie 京"
 
 
-def test_permission_bits_unknown_to_us_are_dropped():
+def test_unknown_permission_bits_are_dropped():
     user = User.from_profile(
         profile(networks=[network(perms=16, manage_peering_sessions=2**70 + 2)]),
     )
@@ -242,7 +240,7 @@ def test_the_largest_accepted_value_is_read(field):
     )
 
 
-def test_the_ends_of_the_asn_range_are_read():
+def test_the_smallest_and_the_largest_asn_are_read():
     assert User.from_profile(profile(networks=[network(asn=4294967295), network(asn=1)])).asns == (
         4294967295,
         1,
@@ -318,7 +316,7 @@ MALFORMED = [
     MALFORMED,
     ids=[f"{at}-{check}" for at, (check, _) in enumerate(MALFORMED)],
 )
-def test_a_malformed_profile_is_refused_by_the_name_of_the_field(check, body):
+def test_a_malformed_profile_is_refused_and_the_error_names_the_field(check, body):
     with pytest.raises(InvalidResponse) as error:
         User.from_profile(body)
     assert error.value.check == check
@@ -360,24 +358,24 @@ def test_an_id_that_is_not_the_subject_is_refused(user_id):
 
 
 @pytest.mark.parametrize("claims", [None, [], "x"])
-def test_claims_that_are_no_mapping_are_refused(claims):
+def test_claims_that_are_not_a_mapping_are_refused(claims):
     with pytest.raises(InvalidResponse) as error:
         User.from_id_token(claims)
     assert error.value.check == "claims"
 
 
-def test_the_two_shapes_do_not_borrow_each_others_email_flag():
+def test_profile_and_id_token_each_read_only_their_own_email_flag():
     assert not User.from_profile(profile(email_verified=True)).verified_email
     assert not User.from_id_token({"sub": "1", "verified_email": True}).verified_email
 
 
-def test_errors_never_hold_personal_data():
+def test_an_error_contains_no_personal_data():
     with pytest.raises(InvalidResponse) as error:
         User.from_profile(profile(email="ada@example.net\n"))
     assert "ada" not in str(error.value)
 
 
-def test_asns_keep_peeringdbs_order_and_network_finds_each():
+def test_asns_keep_the_order_of_peeringdb_and_network_finds_each():
     user = User.from_profile(wire("profile-twoorgs"))
     assert user.asns == (64500, 64501, 65550, 64510)
     assert [user.network(asn) for asn in user.asns] == list(user.networks)
@@ -395,7 +393,7 @@ def test_repr_is_short_with_many_networks():
     assert repr(User(id=1, networks=many)) == "User(id=1, asns=[1, 2, 3, 4, 5, 295 more])"
 
 
-def test_users_are_values():
+def test_users_are_immutable_and_equal_if_their_fields_are():
     user = User.from_profile(wire("profile-orgadmin"))
     assert {user, User.from_profile(wire("profile-orgadmin"))} == {user}
     with pytest.raises(AttributeError):
@@ -411,13 +409,13 @@ def test_a_user_survives_a_json_session_store(person):
         assert User.from_dict(json.loads(json.dumps(user.to_dict()))) == user
 
 
-def test_the_dict_holds_plain_json_types_only():
+def test_the_dict_contains_only_json_types():
     permissions = User.from_profile(profile(networks=[network()])).to_dict()["networks"][0]
     assert [type(value) for value in permissions.values()] == [int, int, str, int, int]
 
 
 @pytest.mark.parametrize("missing", User(id=1).to_dict())
-def test_a_stored_user_without_a_field_is_refused_by_its_name(missing):
+def test_a_stored_user_without_a_field_is_refused(missing):
     stored = {key: value for key, value in User(id=1).to_dict().items() if key != missing}
     with pytest.raises(InvalidResponse) as error:
         User.from_dict(stored)
@@ -436,7 +434,7 @@ def test_a_stored_user_without_a_field_is_refused_by_its_name(missing):
         ("networks[0].asn", {"networks": [network(asn=0)]}),
     ],
 )
-def test_a_stored_user_that_was_not_written_so_is_refused(check, change):
+def test_a_stored_user_that_to_dict_did_not_write_is_refused(check, change):
     with pytest.raises(InvalidResponse) as error:
         User.from_dict(User(id=1).to_dict() | change)
     assert error.value.check == check
@@ -497,7 +495,7 @@ def test_every_well_formed_profile_survives_a_round_trip(body):
 
 @pytest.mark.parametrize("read", READERS)
 @given(body=ANY_JSON | NEAR | st.builds(lambda good, near: good | {"sub": "1"} | near, GOOD, NEAR))
-def test_any_json_is_a_user_or_the_one_error(read, body):
+def test_any_json_is_a_user_or_an_invalid_response(read, body):
     try:
         user = read(body)
     except InvalidResponse as error:
@@ -507,10 +505,8 @@ def test_any_json_is_a_user_or_the_one_error(read, body):
 
 
 @pytest.mark.parametrize("type_", [User, Network])
-def test_no_framework_makes_a_user_of_what_a_visitor_sends(type_):
-    """FastAPI asks for this where an endpoint has a parameter of this type and no
-    Depends.
-    """
+def test_fastapi_cannot_read_a_user_from_a_request(type_):
+    """FastAPI calls this method if a parameter of an endpoint lacks its ``Depends``."""
     with pytest.raises(
         TypeError,
         match=f"a {type_.__name__} is never read from a request: write .*Depends",
