@@ -348,7 +348,7 @@ def _without(setting, word):
         (
             "E002",
             _without("AUTHENTICATION_BACKENDS", "peeringdb"),
-            "AUTHENTICATION_BACKENDS: nobody is let in",
+            "AUTHENTICATION_BACKENDS: nobody can log in",
         ),
         ("E003", _without("MIDDLEWARE", "SessionMiddleware"), "MIDDLEWARE: a login needs"),
         ("E003", _without("MIDDLEWARE", "AuthenticationMiddleware"), "MIDDLEWARE: a login needs"),

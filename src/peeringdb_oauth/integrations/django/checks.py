@@ -1,8 +1,9 @@
-"""Django's system checks: what is missing or wrong in the settings, and what to do
-about it.
+"""Django's system checks: what is missing or wrong in the settings, and the remedy.
+
+As in Django's own checks, each message is a constant, and each check is a function that
+returns nothing or its message.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -27,146 +28,160 @@ from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
 from peeringdb_oauth.integrations.django.middleware import PeeringDBMiddleware
 from peeringdb_oauth.integrations.django.settings import is_configured
 
-_HERE = "peeringdb_oauth.integrations.django"
+E002 = Error(
+    "AUTHENTICATION_BACKENDS: nobody can log in with PeeringDB.",
+    hint='Add "peeringdb_oauth.integrations.django.backends.PeeringDBBackend".',
+    id="peeringdb_oauth.E002",
+)
+E003 = Error(
+    "MIDDLEWARE: a login needs Django's sessions and authentication.",
+    hint=(
+        'Add "django.contrib.sessions.middleware.SessionMiddleware" and'
+        ' "django.contrib.auth.middleware.AuthenticationMiddleware".'
+    ),
+    id="peeringdb_oauth.E003",
+)
+E004 = Error(
+    "TEMPLATES: the pages of the login are not found.",
+    hint=(
+        'Set "APP_DIRS": True, or add the loader "django.template.loaders.app_directories.Loader".'
+    ),
+    id="peeringdb_oauth.E004",
+)
+W001 = Warning(
+    "MIDDLEWARE: Django's login goes on when PeeringDB's has ended.",
+    hint=(
+        'Add "peeringdb_oauth.integrations.django.middleware.PeeringDBMiddleware" below'
+        " AuthenticationMiddleware."
+    ),
+    id="peeringdb_oauth.W001",
+)
+W002 = Warning(
+    "SESSION_COOKIE_SECURE: False, although the site is on https. Browsers send the session"
+    " cookie over http, too, where others can read it.",
+    hint="Set it to True.",
+    id="peeringdb_oauth.W002",
+)
+W003 = Warning(
+    "SESSION_COOKIE_HTTPONLY: False, so any script in a page can read the session cookie.",
+    hint="Set it to True.",
+    id="peeringdb_oauth.W003",
+)
+W004 = Warning(
+    "SESSION_COOKIE_SAMESITE: not Lax. With Strict, people look logged out when they come back"
+    " from PeeringDB. With None, other sites can use their login.",
+    hint='Set it to "Lax".',
+    id="peeringdb_oauth.W004",
+)
+W005 = Warning(
+    "SESSION_SERIALIZER: sessions are pickled, so anybody who can write a session can run code"
+    " here.",
+    hint="Remove it: Django's default writes JSON.",
+    id="peeringdb_oauth.W005",
+)
+W006 = Warning(
+    "SESSION_ENGINE: sessions are in cookies. A stolen copy still works after a logout, until"
+    " the login expires.",
+    hint='Keep sessions on the server, or add "peeringdb_oauth.W006" to SILENCED_SYSTEM_CHECKS.',
+    id="peeringdb_oauth.W006",
+)
+W007 = Warning(
+    "ALLOW_HTTP is for development.",
+    hint="Remove it, and use https.",
+    id="peeringdb_oauth.W007",
+)
 
 
 @register(Tags.security)
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """``PEERINGDB_OAUTH``, the URLs, and whether PeeringDB leads back to them."""
+    """E001 or W008 for each problem of ``PEERINGDB_OAUTH``, the URLs and the caches."""
     try:
         application()
     except ConfigurationError as error:
-        # Where nothing is set at all (a build, a test run without secrets) other
-        # commands must go on.
-        kind, number = (Error, "E001") if is_configured() else (Warning, "W008")
-        return [kind(problem, id=f"peeringdb_oauth.{number}") for problem in error.problems]
+        if is_configured():
+            return [Error(problem, id="peeringdb_oauth.E001") for problem in error.problems]
+        # An error would stop every command, also a build or a test run without secrets.
+        return [Warning(problem, id="peeringdb_oauth.W008") for problem in error.problems]
     return []
 
 
 @register(Tags.security)
-def check_installation(**_: Any) -> list[CheckMessage]:
-    """What must stand in settings.py beside it."""
-    has_backend = any(isinstance(backend, PeeringDBBackend) for backend in auth.get_backends())
-    return [
-        *_unless(
-            has_backend,
-            Error,
-            "E002",
-            "AUTHENTICATION_BACKENDS: nobody is let in with PeeringDB.",
-            f'Add "{_HERE}.backends.PeeringDBBackend".',
-        ),
-        *_unless(
-            _has(SessionMiddleware) and _has(AuthenticationMiddleware),
-            Error,
-            "E003",
-            "MIDDLEWARE: a login needs Django's sessions and authentication.",
-            'Add "django.contrib.sessions.middleware.SessionMiddleware" and'
-            ' "django.contrib.auth.middleware.AuthenticationMiddleware".',
-        ),
-        *_unless(
-            _finds_templates(),
-            Error,
-            "E004",
-            "TEMPLATES: the pages of the login are not found.",
-            'Set "APP_DIRS": True, or add the loader'
-            ' "django.template.loaders.app_directories.Loader".',
-        ),
-        *_unless(
-            _has(PeeringDBMiddleware),
-            Warning,
-            "W001",
-            "MIDDLEWARE: Django's login goes on when PeeringDB's has ended.",
-            f'Add "{_HERE}.middleware.PeeringDBMiddleware" below AuthenticationMiddleware.',
-        ),
-    ]
+def check_backend(**_: Any) -> list[CheckMessage]:
+    """``AUTHENTICATION_BACKENDS`` has `PeeringDBBackend` or a subclass of it."""
+    passed = any(isinstance(backend, PeeringDBBackend) for backend in auth.get_backends())
+    return [] if passed else [E002]
 
 
 @register(Tags.security)
-def check_sessions(**_: Any) -> list[CheckMessage]:
-    """Whether the session is kept as well as what it opens."""
-    config = _config()
-    on_https = config is not None and config.redirect_uri.startswith("https:")
-    return [
-        *_unless(
-            settings.SESSION_COOKIE_SECURE or not on_https,
-            Warning,
-            "W002",
-            "SESSION_COOKIE_SECURE: False, although the site is on https: whoever listens on http"
-            " gets the login.",
-            "Set it to True.",
-        ),
-        *_unless(
-            settings.SESSION_COOKIE_HTTPONLY,
-            Warning,
-            "W003",
-            "SESSION_COOKIE_HTTPONLY: False, so any script in a page gets the login.",
-            "Set it to True.",
-        ),
-        *_unless(
-            settings.SESSION_COOKIE_SAMESITE == "Lax",
-            Warning,
-            "W004",
-            "SESSION_COOKIE_SAMESITE: not Lax. With Strict people look logged out when they come"
-            " back, with None other sites may use it.",
-            'Set it to "Lax".',
-        ),
-        *_unless(
-            "pickle" not in settings.SESSION_SERIALIZER.lower(),
-            Warning,
-            "W005",
-            "SESSION_SERIALIZER: whoever can write a session can run code here.",
-            "Remove it: Django's own writes JSON.",
-        ),
-        *_unless(
-            not settings.SESSION_ENGINE.endswith(".signed_cookies"),
-            Warning,
-            "W006",
-            "SESSION_ENGINE: sessions are in cookies, and a stolen copy of one goes on after a"
-            " logout, until the login expires.",
-            "Keep sessions on the server, or silence this.",
-        ),
-    ]
+def check_django_middleware(**_: Any) -> list[CheckMessage]:
+    """``MIDDLEWARE`` has Django's sessions and authentication."""
+    passed = _has_middleware(SessionMiddleware) and _has_middleware(AuthenticationMiddleware)
+    return [] if passed else [E003]
 
 
-@register(Tags.security, deploy=True)
-def check_deployment(**_: Any) -> list[CheckMessage]:
-    """What is for development only."""
-    config = _config()
-    allows_http = config is not None and config.allow_http
-    return _unless(
-        not allows_http,
-        Warning,
-        "W007",
-        "ALLOW_HTTP is for development.",
-        "Remove it, and use https.",
-    )
-
-
-def _unless(
-    fine: bool,  # noqa: FBT001
-    kind: Callable[..., CheckMessage],
-    number: str,
-    message: str,
-    hint: str,
-) -> list[CheckMessage]:
-    return [] if fine else [kind(message, hint=hint, id=f"peeringdb_oauth.{number}")]
-
-
-def _has(middleware: type) -> bool:
-    classes = [import_string(path) for path in settings.MIDDLEWARE]
-    return any(isinstance(one, type) and issubclass(one, middleware) for one in classes)
-
-
-def _finds_templates() -> bool:
+@register(Tags.security)
+def check_templates(**_: Any) -> list[CheckMessage]:
+    """``TEMPLATES`` finds the templates of this package."""
     try:
         get_template("peeringdb_oauth/failure.html")
     except TemplateDoesNotExist:
-        return False
-    return True
+        return [E004]
+    return []
 
 
-def _config() -> ClientConfig | None:
-    """The client's; None if it is wrong, which `check_settings` tells."""
+@register(Tags.security)
+def check_middleware(**_: Any) -> list[CheckMessage]:
+    """``MIDDLEWARE`` has `PeeringDBMiddleware`."""
+    return [] if _has_middleware(PeeringDBMiddleware) else [W001]
+
+
+@register(Tags.security)
+def check_session_cookie_secure(**_: Any) -> list[CheckMessage]:
+    """On https, the session cookie is ``Secure``."""
+    config = _client_config()
+    is_on_https = config is not None and config.redirect_uri.startswith("https:")
+    return [W002] if is_on_https and not settings.SESSION_COOKIE_SECURE else []
+
+
+@register(Tags.security)
+def check_session_cookie_httponly(**_: Any) -> list[CheckMessage]:
+    """The session cookie is ``HttpOnly``."""
+    return [] if settings.SESSION_COOKIE_HTTPONLY else [W003]
+
+
+@register(Tags.security)
+def check_session_cookie_samesite(**_: Any) -> list[CheckMessage]:
+    """The session cookie is ``SameSite=Lax``."""
+    return [] if settings.SESSION_COOKIE_SAMESITE == "Lax" else [W004]
+
+
+@register(Tags.security)
+def check_session_serializer(**_: Any) -> list[CheckMessage]:
+    """Sessions are not pickled."""
+    return [W005] if "pickle" in settings.SESSION_SERIALIZER.lower() else []
+
+
+@register(Tags.security)
+def check_session_engine(**_: Any) -> list[CheckMessage]:
+    """Sessions are not in cookies."""
+    return [W006] if settings.SESSION_ENGINE.endswith(".signed_cookies") else []
+
+
+@register(Tags.security, deploy=True)
+def check_allow_http(**_: Any) -> list[CheckMessage]:
+    """``ALLOW_HTTP`` is not set in production."""
+    config = _client_config()
+    return [W007] if config is not None and config.allow_http else []
+
+
+def _has_middleware(middleware: type) -> bool:
+    """Whether ``MIDDLEWARE`` has this class or a subclass; it may have functions, too."""
+    found = [import_string(path) for path in settings.MIDDLEWARE]
+    return any(isinstance(item, type) and issubclass(item, middleware) for item in found)
+
+
+def _client_config() -> ClientConfig | None:
+    """The client's configuration, None if it is wrong: `check_settings` reports that."""
     try:
         return application().client.config
     except ConfigurationError:
