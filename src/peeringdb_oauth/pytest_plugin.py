@@ -107,7 +107,7 @@ class PeeringDBFixture:
         ``amr``: after a backup code PeeringDB says ``("pwd",)`` only. Raises
         `SandboxError` for one that PeeringDB does not send.
         """
-        from peeringdb_oauth.sandbox.walk import second_factor  # noqa: PLC0415
+        from peeringdb_oauth.sandbox.application_login import second_factor  # noqa: PLC0415
 
         second_factor(amr)  # or a mistake in it would show only at the login
         account = self.sandbox.add_person(
@@ -163,9 +163,9 @@ class PeeringDBFixture:
         application does not send the person to this sandbox, or PeeringDB does not send
         them back.
         """
-        from peeringdb_oauth.sandbox import walk  # noqa: PLC0415
+        from peeringdb_oauth.sandbox import application_login  # noqa: PLC0415
 
-        return walk.log_in(
+        return application_login.log_in(
             client,
             path,
             self._at_peeringdb(person, consent=consent),
@@ -185,9 +185,9 @@ class PeeringDBFixture:
         """`log_in` with a client whose requests are awaited: ``httpx.AsyncClient`` or
         Django's ``AsyncClient``.
         """
-        from peeringdb_oauth.sandbox import walk  # noqa: PLC0415
+        from peeringdb_oauth.sandbox import application_login  # noqa: PLC0415
 
-        return await walk.alog_in(
+        return await application_login.alog_in(
             client,
             path,
             self._at_peeringdb(person, consent=consent),
@@ -239,7 +239,7 @@ class PeeringDBFixture:
 
     def _at_peeringdb(self, person: Person | str, *, consent: bool) -> Callable[[str], str]:
         """What happens to an authorization URL there: it becomes a callback URL."""
-        from peeringdb_oauth.sandbox.walk import second_factor  # noqa: PLC0415
+        from peeringdb_oauth.sandbox.application_login import second_factor  # noqa: PLC0415
 
         factor = second_factor(person.amr if isinstance(person, Person) else _WITH_SECOND_FACTOR)
         return partial(

@@ -220,7 +220,7 @@ def test_what_goes_wrong_is_shown_at_the_line_of_the_test(run):
             "test_*",
         ],
     )
-    for file in ("walk.py", "pytest_plugin.py"):
+    for file in ("application_login.py", "pytest_plugin.py"):
         result.stdout.no_fnmatch_line(f"*{file}*")
 
 

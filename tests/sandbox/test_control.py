@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from peeringdb_oauth.sandbox import SandboxError
-from peeringdb_oauth.sandbox.faults import Fault, Faults
+from peeringdb_oauth.sandbox.server.faults import Fault, Faults
 
 JWKS = "/oauth2/.well-known/jwks.json"
 CONTROL_PAGES = [

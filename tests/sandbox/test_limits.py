@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from peeringdb_oauth.sandbox import Sandbox
-from peeringdb_oauth.sandbox.limits import Limits, Question, Refusal
+from peeringdb_oauth.sandbox.server.limits import Limits, Question, Refusal
 
 ADDRESS = "192.0.2.1"
 

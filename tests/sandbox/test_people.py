@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.sandbox.cast import default_people
 from peeringdb_oauth.sandbox.people import Network, People, Person, Right, load_people, parse_people
+from peeringdb_oauth.sandbox.server.default_people import default_people
 
 EXAMPLES = Path(__file__).parent / "people"
 ADA = {

@@ -47,8 +47,8 @@ of the ones it has:
 from __future__ import annotations
 
 from peeringdb_oauth.sandbox.browser import SandboxError
+from peeringdb_oauth.sandbox.handle import Account, Application, Sandbox
 from peeringdb_oauth.sandbox.options import Options, Started
-from peeringdb_oauth.sandbox.process import Account, Application, Sandbox
 from peeringdb_oauth.sandbox.serving import serve
 
 __all__ = ["Account", "Application", "Options", "Sandbox", "SandboxError", "Started", "serve"]

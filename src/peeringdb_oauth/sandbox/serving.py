@@ -17,7 +17,7 @@ from peeringdb_oauth.sandbox.options import Options, Started
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from peeringdb_oauth.sandbox.boot import Running
+    from peeringdb_oauth.sandbox.server.startup import Running
 
 _INSTALL = (
     'the sandbox needs more packages ({name} is missing): pip install "peeringdb-oauth[sandbox]"'
@@ -80,7 +80,7 @@ def serve_child() -> int:
 
 def _boot(options: Options) -> Running:
     try:
-        from peeringdb_oauth.sandbox.boot import boot  # noqa: PLC0415 - Django comes in here
+        from peeringdb_oauth.sandbox.server.startup import boot  # noqa: PLC0415 - Django comes in here
 
         return boot(options)  # and the applications that its settings name
     except ModuleNotFoundError as error:

@@ -19,15 +19,15 @@ from django.conf import settings
 from django.core.signals import got_request_exception
 
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.sandbox import clock
-from peeringdb_oauth.sandbox.cast import default_people
 from peeringdb_oauth.sandbox.options import Options, Started
 from peeringdb_oauth.sandbox.people import load_people
-from peeringdb_oauth.sandbox.settings import settings_for
-from peeringdb_oauth.sandbox.state import State
+from peeringdb_oauth.sandbox.server import clock
+from peeringdb_oauth.sandbox.server.default_people import default_people
+from peeringdb_oauth.sandbox.server.in_memory import State
+from peeringdb_oauth.sandbox.server.settings import settings_for
 
 if TYPE_CHECKING:
-    from peeringdb_oauth.sandbox.server import Server
+    from peeringdb_oauth.sandbox.server.http_server import Server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +68,8 @@ def boot(options: Options) -> Running:
     # Their modules need the settings.
     from django.core.handlers.wsgi import WSGIHandler  # noqa: PLC0415
 
-    from peeringdb_oauth.sandbox import keys, registration  # noqa: PLC0415
-    from peeringdb_oauth.sandbox.models import Person  # noqa: PLC0415
+    from peeringdb_oauth.sandbox.server import keys, registration  # noqa: PLC0415
+    from peeringdb_oauth.sandbox.server.models import Person  # noqa: PLC0415
 
     listening = _listen(options)
     _prepare_database(people)
@@ -102,7 +102,7 @@ def boot(options: Options) -> Running:
 
 def _listen(options: Options) -> Server:
     """A server that has its port."""
-    from peeringdb_oauth.sandbox.server import Server  # noqa: PLC0415 - as above
+    from peeringdb_oauth.sandbox.server.http_server import Server  # noqa: PLC0415 - as above
 
     try:
         return Server((options.host, options.port), log=options.log)
@@ -131,7 +131,7 @@ def _prepare_database(people: Any) -> None:
     """
     from django.db import DatabaseError, connection  # noqa: PLC0415
 
-    from peeringdb_oauth.sandbox.rights import replace_everyone  # noqa: PLC0415
+    from peeringdb_oauth.sandbox.server.edit_people import replace_everyone  # noqa: PLC0415
 
     try:
         fresh = not connection.introspection.table_names()

@@ -13,11 +13,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 from oauth2_provider.models import Application
 
-from peeringdb_oauth.sandbox import api, clock, keys, rights
-from peeringdb_oauth.sandbox.faults import KINDS
-from peeringdb_oauth.sandbox.models import Network, Person
-from peeringdb_oauth.sandbox.registration import ALGORITHMS, register
-from peeringdb_oauth.sandbox.rights import CannotChange
+from peeringdb_oauth.sandbox.server import clock, control_endpoint, edit_people, keys
+from peeringdb_oauth.sandbox.server.edit_people import CannotChange
+from peeringdb_oauth.sandbox.server.faults import KINDS
+from peeringdb_oauth.sandbox.server.models import Network, Person
+from peeringdb_oauth.sandbox.server.registration import ALGORITHMS, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 def person(request: HttpRequest, login: str) -> HttpResponse:
     """One person's switches and rights."""
     try:
-        someone = rights.find(login)
+        someone = edit_people.find(login)
     except CannotChange as error:
         return _page(
             request,
@@ -155,20 +155,20 @@ def _save(request: HttpRequest, someone: Person) -> None:
     form = request.POST
     switches = {name: name in form for name, _ in _SWITCH_LABELS}
     if "rows" not in form:  # too many to show: only the switches are on the page
-        rights.change(someone.username, networks=None, sessions=None, switches=switches)
+        edit_people.change(someone.username, networks=None, sessions=None, switches=switches)
         return
     kept = [int(asn) for asn in form.getlist("keep")]
     perms = {asn: sum(int(bit) for bit in form.getlist(f"perms-{asn}")) for asn in kept}
     sessions = {asn: sum(int(bit) for bit in form.getlist(f"sessions-{asn}")) for asn in kept}
     if added := form.get("add", ""):
         perms[int(added)] = sessions[int(added)] = 1
-    rights.change(someone.username, networks=perms, sessions=sessions, switches=switches)
+    edit_people.change(someone.username, networks=perms, sessions=sessions, switches=switches)
 
 
 def _add_fault(request: HttpRequest) -> None:
     form = request.POST
     times = form.get("times", "").strip()
-    api.add_fault(
+    control_endpoint.add_fault(
         form.get("kind", ""),
         path=form.get("path", "").strip() or None,
         times=int(times) if times else None,
@@ -193,7 +193,7 @@ _ACTIONS: dict[str, tuple[Callable[[HttpRequest], object], str]] = {
         "ID tokens are now signed with a new key; the old one is gone from the key set.",
     ),
     "revoke-tokens": (
-        lambda request: rights.revoke_tokens(request.POST.get("person") or None),
+        lambda request: edit_people.revoke_tokens(request.POST.get("person") or None),
         "The tokens are revoked.",
     ),
     "reset-limits": (lambda _: settings.SANDBOX.limits.reset(), "All limits are forgotten."),

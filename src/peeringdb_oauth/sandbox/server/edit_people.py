@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from oauth2_provider.models import AccessToken, RefreshToken
 
-from peeringdb_oauth.sandbox.models import Network, Person, Right
 from peeringdb_oauth.sandbox.people import ALL_RIGHTS, EMAIL, MAX_ASN
+from peeringdb_oauth.sandbox.server.models import Network, Person, Right
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -35,12 +35,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.sandbox import clock, keys, rights
-from peeringdb_oauth.sandbox.cast import default_people
-from peeringdb_oauth.sandbox.faults import KINDS, Fault
 from peeringdb_oauth.sandbox.people import load_people
-from peeringdb_oauth.sandbox.registration import register
-from peeringdb_oauth.sandbox.rights import CannotChange
+from peeringdb_oauth.sandbox.server import clock, edit_people, keys
+from peeringdb_oauth.sandbox.server.default_people import default_people
+from peeringdb_oauth.sandbox.server.edit_people import CannotChange
+from peeringdb_oauth.sandbox.server.faults import KINDS, Fault
+from peeringdb_oauth.sandbox.server.registration import register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ def command(request: HttpRequest, command: str) -> JsonResponse:
 
 @transaction.atomic
 def _person(name: str, *, email: str | None = None, **changes: Any) -> dict[str, Any]:
-    person = rights.add(name, email=email)
+    person = edit_people.add(name, email=email)
     _change(person.username, **changes)
     return {
         "login": person.username,
@@ -101,15 +101,15 @@ def _change(
     if wrong := [
         name
         for name, value in given.items()
-        if name not in rights.SWITCHES or type(value) is not bool
+        if name not in edit_people.SWITCHES or type(value) is not bool
     ]:
         raise CannotChange(
-            f"these are true or false, and no others: {', '.join(rights.SWITCHES)}; wrong:"
+            f"these are true or false, and no others: {', '.join(edit_people.SWITCHES)}; wrong:"
             f" {', '.join(wrong)}",
         )
     sessions = manage_peering_sessions
     by_asn = sessions if isinstance(sessions, int | None) else _by_asn(sessions)
-    rights.change(
+    edit_people.change(
         person,
         networks=None if networks is None else _by_asn(networks),
         sessions=by_asn,
@@ -150,17 +150,17 @@ def _advance(seconds: float) -> None:
 
 def _reset() -> None:
     sandbox = settings.SANDBOX
-    rights.replace_everyone(
+    edit_people.replace_everyone(
         load_people(sandbox.options.people) if sandbox.options.people else default_people(),
     )
-    rights.revoke_tokens(None)
+    edit_people.revoke_tokens(None)
     sandbox.faults.clear()
     sandbox.limits.reset()
     clock.reset()
 
 
 def _revoke_tokens(person: str | None = None) -> dict[str, int]:
-    return {"revoked": rights.revoke_tokens(person)}
+    return {"revoked": edit_people.revoke_tokens(person)}
 
 
 _COMMANDS: dict[str, Callable[..., dict[str, Any] | None]] = {

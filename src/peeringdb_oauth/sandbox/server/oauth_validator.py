@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from django.db import DataError
 from oauth2_provider.oauth2_validators import OAuth2Validator
 
-from peeringdb_oauth.sandbox.models import AuthenticationMethods
+from peeringdb_oauth.sandbox.server.models import AuthenticationMethods
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from peeringdb_oauth.sandbox.models import Person
+    from peeringdb_oauth.sandbox.server.models import Person
 
 _MAX_NONCE = 255
 _MAX_CODE_CHALLENGE = 128

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
 from oauth2_provider.settings import oauth2_settings
 
-from peeringdb_oauth.sandbox.models import Kept
+from peeringdb_oauth.sandbox.server.models import Kept
 
 _SIGNING_KEY = "signing_key"
 

@@ -20,10 +20,10 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
-from peeringdb_oauth.sandbox.faults import ERROR_500
-from peeringdb_oauth.sandbox.models import Person
-from peeringdb_oauth.sandbox.oauth import AMR_IN_SESSION, OAUTH_COOKIE
 from peeringdb_oauth.sandbox.people import PASSWORD_ONLY, SECOND_FACTORS
+from peeringdb_oauth.sandbox.server.faults import ERROR_500
+from peeringdb_oauth.sandbox.server.models import Person
+from peeringdb_oauth.sandbox.server.oauth_endpoints import AMR_IN_SESSION, OAUTH_COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.error import HTTPError
 
-from peeringdb_oauth.sandbox import child
+from peeringdb_oauth.sandbox import server_process
 from peeringdb_oauth.sandbox.browser import Browser, SandboxError
 from peeringdb_oauth.sandbox.options import Options, Started
 
@@ -100,9 +100,9 @@ class Sandbox:
         """Start it and wait until it answers. Not needed with ``with``."""
         if self._process is not None:
             raise SandboxError("this sandbox is running already")
-        self._process = child.spawn()
+        self._process = server_process.spawn()
         try:
-            self._started = child.greet(self._process, self._options)
+            self._started = server_process.greet(self._process, self._options)
         except BaseException:
             self.close()
             raise

@@ -8,7 +8,7 @@ from oauth2_provider.generators import generate_client_id, generate_client_secre
 from oauth2_provider.models import Application
 
 from peeringdb_oauth.sandbox.options import redirect_uri_problems
-from peeringdb_oauth.sandbox.rights import CannotChange
+from peeringdb_oauth.sandbox.server.edit_people import CannotChange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from peeringdb_oauth.sandbox.faults import Faults
-from peeringdb_oauth.sandbox.limits import Limits
+from peeringdb_oauth.sandbox.server.faults import Faults
+from peeringdb_oauth.sandbox.server.limits import Limits
 
 if TYPE_CHECKING:
     from peeringdb_oauth.sandbox.options import Options

@@ -28,8 +28,8 @@ from oauth2_provider.settings import oauth2_settings
 from oauth2_provider.views import AuthorizationView, TokenView
 
 from peeringdb_oauth.sandbox.options import is_loopback
-from peeringdb_oauth.sandbox.provider import Validator, profile
-from peeringdb_oauth.sandbox.settings import SCOPES
+from peeringdb_oauth.sandbox.server.oauth_validator import Validator, profile
+from peeringdb_oauth.sandbox.server.settings import SCOPES
 
 OAUTH_COOKIE = "oauth_session"
 AMR_IN_SESSION = "amr"

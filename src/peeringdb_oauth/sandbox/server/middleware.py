@@ -21,15 +21,20 @@ from django.http.request import split_domain_port, validate_host
 from django.middleware.common import CommonMiddleware
 from django.utils.cache import patch_vary_headers
 
-from peeringdb_oauth.sandbox import clock
-from peeringdb_oauth.sandbox.faults import CONTROL_PREFIX
-from peeringdb_oauth.sandbox.limits import REFUSAL_SECONDS, REQUESTS_PER_MINUTE, Question, Refusal
-from peeringdb_oauth.sandbox.settings import CSP, LOOPBACK_NAMES
+from peeringdb_oauth.sandbox.server import clock
+from peeringdb_oauth.sandbox.server.faults import CONTROL_PREFIX
+from peeringdb_oauth.sandbox.server.limits import (
+    REFUSAL_SECONDS,
+    REQUESTS_PER_MINUTE,
+    Question,
+    Refusal,
+)
+from peeringdb_oauth.sandbox.server.settings import CSP, LOOPBACK_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from peeringdb_oauth.sandbox.state import State
+    from peeringdb_oauth.sandbox.server.in_memory import State
 
     View = Callable[[HttpRequest], HttpResponse]
 

@@ -1,0 +1,66 @@
+"""PeeringDB's paths, with and without trailing slash as there, and the sandbox's own
+below /sandbox/.
+"""
+
+from __future__ import annotations
+
+from django.urls import include, path, re_path
+from oauth2_provider import views
+
+from peeringdb_oauth.sandbox.server import (
+    control_endpoint,
+    control_pages,
+    login_pages,
+    oauth_endpoints,
+)
+
+_OIDC = re_path(
+    r"^\.well-known/openid-configuration/?$",
+    views.ConnectDiscoveryInfoView.as_view(),
+    name="oidc-connect-discovery-info",
+)
+_OAUTH = re_path(
+    r"^\.well-known/oauth-authorization-server/?$",
+    oauth_endpoints.authorization_server_metadata,
+)
+
+_oauth2 = [
+    path("authorize/", oauth_endpoints.Authorize.as_view(), name="authorize"),
+    path("token/", oauth_endpoints.Token.as_view(), name="token"),
+    path("revoke_token/", views.RevokeTokenView.as_view(), name="revoke-token"),
+    path("introspect/", views.IntrospectTokenView.as_view(), name="introspect"),
+    path(
+        "device-authorization/",
+        views.DeviceAuthorizationView.as_view(),
+        name="device-authorization",
+    ),
+    path("userinfo/", views.UserInfoView.as_view(), name="user-info"),
+    path("logout/", views.RPInitiatedLogoutView.as_view(), name="rp-initiated-logout"),
+    path(".well-known/jwks.json", views.JwksInfoView.as_view(), name="jwks-info"),
+    _OIDC,
+    _OAUTH,
+]
+
+_control = [
+    path("", control_pages.overview, name="control"),
+    path("people/<str:login>/", control_pages.person, name="control-person"),
+    path("applications/", control_pages.applications, name="control-applications"),
+    path("faults/", control_pages.faults, name="control-faults"),
+    path("api/<slug:command>", control_endpoint.command, name="control-api"),
+    path("style.css", control_pages.style, name="style"),
+]
+
+handler400 = login_pages.bad_request
+handler500 = login_pages.server_error
+urlpatterns = [
+    path("", login_pages.home, name="home"),
+    path("account/login/", login_pages.login_page, name="login"),
+    path("account/login/second-factor/", login_pages.second_factor, name="second-factor"),
+    path("account/two_factor/", login_pages.two_factor, name="two-factor"),
+    path("logout", login_pages.logout_page, name="logout"),
+    path("profile/v1", oauth_endpoints.profile_v1, name="profile"),
+    path("oauth2/", include((_oauth2, "oauth2_provider"))),
+    path("sandbox/", include(_control)),
+    _OIDC,
+    _OAUTH,
+]
