@@ -120,6 +120,14 @@ def test_refresh_revoke_introspect_and_fetch(client, server):
     assert server.paths() == [TOKEN, "/oauth2/revoke_token/", "/oauth2/introspect/", PROFILE]
 
 
+@pytest.mark.parametrize("name", ["fetch_user", "introspect", "refresh", "revoke"])
+@pytest.mark.parametrize("token", ["", "two words", "a\r\nX-Evil: 1", None, 7])
+def test_what_is_no_token_is_not_sent(client, server, name, token):
+    with pytest.raises(TokenRejected):
+        getattr(client, name)(token)
+    assert server.connections == 0
+
+
 def test_verifies_id_tokens(client, server, recording):
     server.answer("/oauth2/.well-known/openid-configuration", {"issuer": f"{server.url}/oauth2"})
     server.replay("/oauth2/.well-known/jwks.json", "jwks")

@@ -488,11 +488,12 @@ def test_a_public_client_cannot_introspect(provider, walk):
     assert walk.sent == []
 
 
-@pytest.mark.parametrize("flow", [flows.revoke, flows.introspect, flows.fetch_user])
-def test_what_is_no_token_is_not_sent(provider, walk, flow):
+@pytest.mark.parametrize("token", ["two words", replace(TOKEN, refresh_token="two words")])
+@pytest.mark.parametrize("flow", [flows.refresh, flows.revoke])
+def test_what_is_no_token_is_not_sent(provider, walk, flow, token):
     walk = walk()
     with pytest.raises(TokenRejected):
-        walk(flow(provider, "two words"))
+        walk(flow(provider, token))
     assert walk.sent == []
 
 

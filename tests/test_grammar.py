@@ -1,6 +1,8 @@
 """Which texts fit each pattern, and that none takes more than its ABNF allows."""
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -81,3 +83,26 @@ def test_accepts(name, text):
 )
 def test_refuses(name, text):
     assert not fits(name, text)
+
+
+# --- texts that were checked ----------------------------------------------------------
+
+SOURCE = Path(grammar.__file__).parent
+CHECKED = {"AuthorizationCode": "checked_code", "BearerToken": "checked_token"}
+
+
+def functions_that_call(name):
+    """The functions of the package in which ``name`` is called."""
+    return [
+        function.name
+        for path in SOURCE.rglob("*.py")
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == name
+    ]
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_only_the_check_makes_a_checked_text(name):
+    assert functions_that_call(name) == [CHECKED[name]]

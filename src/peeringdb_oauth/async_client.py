@@ -32,7 +32,7 @@ from peeringdb_oauth.id_token import IDTokenClaims
 from peeringdb_oauth.messages import MAX_BODY, HTTPRequest, HTTPResponse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.tls import tls_context
-from peeringdb_oauth.tokens import Introspection, TokenResponse
+from peeringdb_oauth.tokens import Introspection, TokenResponse, checked_token
 
 try:
     import aiohttp
@@ -111,7 +111,7 @@ class AsyncClient:
 
     async def fetch_user(self, access_token: str) -> User:
         """As `Client.fetch_user`."""
-        return await self.run(flows.fetch_user(self.provider, access_token))
+        return await self.run(flows.fetch_user(self.provider, checked_token(access_token)))
 
     async def refresh(self, token: TokenResponse | str) -> TokenResponse:
         """As `Client.refresh`."""
@@ -123,7 +123,7 @@ class AsyncClient:
 
     async def introspect(self, access_token: str) -> Introspection:
         """As `Client.introspect`."""
-        return await self.run(flows.introspect(self.provider, access_token))
+        return await self.run(flows.introspect(self.provider, checked_token(access_token)))
 
     async def verify_id_token(
         self,

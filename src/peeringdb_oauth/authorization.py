@@ -24,7 +24,13 @@ from peeringdb_oauth.errors import (
     ProviderError,
     StateMismatch,
 )
-from peeringdb_oauth.grammar import CALLBACK_ERROR, CODE, CODE_VERIFIER, URI_REFERENCE
+from peeringdb_oauth.grammar import (
+    CALLBACK_ERROR,
+    CODE,
+    CODE_VERIFIER,
+    URI_REFERENCE,
+    AuthorizationCode,
+)
 from peeringdb_oauth.metadata import ProviderMetadata
 
 # seconds from the click on "log in" to the callback: a second factor may have to be set
@@ -206,7 +212,7 @@ def read_callback(
     *,
     issuer: str,
     now: float,
-) -> str:
+) -> AuthorizationCode:
     """The authorization code that a callback carries (RFC 6749 section 4.1.2).
 
     Raises: `StateMismatch` first of all; then `InvalidResponse`, `LoginDenied` (the
@@ -237,11 +243,11 @@ def read_callback(
     return checked_code(code)
 
 
-def checked_code(code: Any) -> str:
+def checked_code(code: Any) -> AuthorizationCode:
     """A code, if it can be one. Raises: `InvalidResponse`."""
     if not isinstance(code, str) or not CODE.fullmatch(code):
         raise InvalidResponse("the callback's code is missing or is not one", check="code")
-    return code
+    return AuthorizationCode(code)
 
 
 def checked_code_verifier(code_verifier: Any) -> str:

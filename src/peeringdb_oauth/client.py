@@ -36,7 +36,7 @@ from peeringdb_oauth.id_token import IDTokenClaims
 from peeringdb_oauth.messages import MAX_BODY, HTTPRequest, HTTPResponse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.tls import tls_context
-from peeringdb_oauth.tokens import Introspection, TokenResponse
+from peeringdb_oauth.tokens import Introspection, TokenResponse, checked_token
 
 T = TypeVar("T")
 Send = Callable[[HTTPRequest, float], requests.Response]
@@ -120,7 +120,7 @@ class Client:
         """Who an access token speaks for, and for which networks, as of now. Raises:
         `TokenRejected` when PeeringDB refuses it.
         """
-        return self.run(flows.fetch_user(self.provider, access_token))
+        return self.run(flows.fetch_user(self.provider, checked_token(access_token)))
 
     def refresh(self, token: TokenResponse | str) -> TokenResponse:
         """New tokens for a token response or a refresh token. The old ones die at once,
@@ -136,7 +136,7 @@ class Client:
 
     def introspect(self, access_token: str) -> Introspection:
         """Whether an access token is alive, and which application it was issued to."""
-        return self.run(flows.introspect(self.provider, access_token))
+        return self.run(flows.introspect(self.provider, checked_token(access_token)))
 
     def verify_id_token(
         self,

@@ -26,6 +26,7 @@ from peeringdb_oauth.errors import (
     StateMismatch,
     TokenRejected,
 )
+from peeringdb_oauth.grammar import BearerToken
 from peeringdb_oauth.id_token import IDTokenClaims, UnknownKey, read_subject
 from peeringdb_oauth.id_token import verify_id_token as verify
 from peeringdb_oauth.key_set import KeyCache, KeySet, require_cryptography
@@ -170,7 +171,7 @@ def log_in(
     claims = (
         (yield from _verify_login(provider, request, token)) if "openid" in request.scope else None
     )
-    user = yield from _fetch_profile(provider, token.access_token, booked=0)
+    user = yield from _fetch_profile(provider, checked_token(token.access_token), booked=0)
     if claims is not None and claims.subject != str(
         user.id,
     ):  # OpenID Connect Core 5.3.2, for PeeringDB's profile
@@ -290,14 +291,14 @@ def _fetch_keys(provider: Provider, *, unknown_key: bool) -> Flow[None]:
     )
 
 
-def fetch_user(provider: Provider, access_token: str) -> Flow[User]:
+def fetch_user(provider: Provider, access_token: BearerToken) -> Flow[User]:
     """Who an access token speaks for, as PeeringDB sees it now.
 
     A token that was refused is not tried again for a minute, and each is tried once at
     a time: ten pages that a browser restores with a dead session would otherwise be ten
     refusals, after which PeeringDB may be asked nothing for everybody's sake.
     """
-    key = sha256(checked_token(access_token).encode("ascii")).hexdigest()
+    key = sha256(access_token.encode("ascii")).hexdigest()
     user: User = yield Locked(
         name=f"profile {key}",
         flow=_fetch_user_once(provider, access_token, key),
@@ -305,7 +306,7 @@ def fetch_user(provider: Provider, access_token: str) -> Flow[User]:
     return user
 
 
-def _fetch_user_once(provider: Provider, access_token: str, key: str) -> Flow[User]:
+def _fetch_user_once(provider: Provider, access_token: BearerToken, key: str) -> Flow[User]:
     provider.refused_tokens.check(key, provider.clock())
     try:
         return (yield from _fetch_profile(provider, access_token))
@@ -314,7 +315,7 @@ def _fetch_user_once(provider: Provider, access_token: str, key: str) -> Flow[Us
         raise
 
 
-def _fetch_profile(provider: Provider, access_token: str, *, booked: int = 1) -> Flow[User]:
+def _fetch_profile(provider: Provider, access_token: BearerToken, *, booked: int = 1) -> Flow[User]:
     request = build_profile_request(provider.metadata, access_token=access_token, booked=booked)
     response: HTTPResponse = yield request
     return User.from_profile(parse_profile_response(request, response))
@@ -377,7 +378,7 @@ def revoke(provider: Provider, token: TokenResponse | str) -> Flow[None]:
     successful(request, (yield request))
 
 
-def introspect(provider: Provider, access_token: str) -> Flow[Introspection]:
+def introspect(provider: Provider, access_token: BearerToken) -> Flow[Introspection]:
     """Whether an access token is alive, and whom it was issued to."""
     if provider.config.client_secret is None:
         raise ConfigurationError(
@@ -387,6 +388,6 @@ def introspect(provider: Provider, access_token: str) -> Flow[Introspection]:
     request = build_introspection_request(
         provider.config,
         provider.metadata,
-        token=checked_token(access_token),
+        token=access_token,
     )
     return Introspection.from_json(successful(request, (yield request)).json_object())

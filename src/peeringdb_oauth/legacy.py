@@ -15,12 +15,14 @@ from peeringdb_oauth.authorization import (
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.flows import Flow
+from peeringdb_oauth.grammar import BearerToken
 from peeringdb_oauth.messages import HTTPResponse
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.tokens import (
     build_code_request,
     build_profile_request,
+    checked_token,
     parse_profile_response,
     parse_token_response,
 )
@@ -90,7 +92,7 @@ class PeeringdbAuth:
 
         Unless ``require_verified`` is False, both must be true, or it raises.
         """
-        profile = self._client.run(self._fetch_profile(token))
+        profile = self._client.run(self._fetch_profile(checked_token(token)))
         if require_verified:
             AccessRule().require(User.from_profile(profile))
         return profile
@@ -107,7 +109,7 @@ class PeeringdbAuth:
         parse_token_response(request, response, requested=_SCOPE, now=0)
         return response.json_object()
 
-    def _fetch_profile(self, token: str) -> Flow[dict[str, Any]]:
+    def _fetch_profile(self, token: BearerToken) -> Flow[dict[str, Any]]:
         request = build_profile_request(self._metadata, access_token=token)
         return parse_profile_response(request, (yield request))
 

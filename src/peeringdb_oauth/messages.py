@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from peeringdb_oauth._version import __version__
 from peeringdb_oauth.errors import InvalidResponse
+from peeringdb_oauth.grammar import BearerToken
 
 USER_AGENT = f"peeringdb-oauth/{__version__}"
 MAX_BODY = 1024 * 1024  # bytes; the profile of somebody with 300 networks has 30 KB
@@ -26,7 +27,7 @@ class HTTPRequest:
 
     url: str
     form: Mapping[str, str] | None = field(default=None, repr=False)
-    bearer: str | None = field(default=None, repr=False)
+    bearer: BearerToken | None = field(default=None, repr=False)
     booked: int = 1
 
     @property

@@ -15,7 +15,7 @@ from peeringdb_oauth.errors import (
     TokenRejected,
     TransportError,
 )
-from peeringdb_oauth.grammar import TOKEN
+from peeringdb_oauth.grammar import TOKEN, AuthorizationCode, BearerToken
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.responses import successful
@@ -150,7 +150,7 @@ def build_code_request(
     config: ClientConfig,
     metadata: ProviderMetadata,
     *,
-    code: str,
+    code: AuthorizationCode,
     redirect_uri: str,
     code_verifier: str | None,
     booked: int = 1,
@@ -166,7 +166,7 @@ def build_refresh_request(
     config: ClientConfig,
     metadata: ProviderMetadata,
     *,
-    refresh_token: str,
+    refresh_token: BearerToken,
 ) -> HTTPRequest:
     """Refresh (RFC 6749 section 6). At PeeringDB the old refresh token and the old
     access token die with it at once.
@@ -198,7 +198,7 @@ def build_revocation_request(
     config: ClientConfig,
     metadata: ProviderMetadata,
     *,
-    token: str,
+    token: BearerToken,
     token_type_hint: str,
 ) -> HTTPRequest:
     """Revoke a token (RFC 7009 section 2.1). At PeeringDB a refresh token takes its
@@ -214,7 +214,7 @@ def build_introspection_request(
     config: ClientConfig,
     metadata: ProviderMetadata,
     *,
-    token: str,
+    token: BearerToken,
 ) -> HTTPRequest:
     """Ask about a token (RFC 7662 section 2.1). Unlike at the profile, an unknown token
     counts against nobody here.
@@ -228,13 +228,13 @@ def build_introspection_request(
 def build_profile_request(
     metadata: ProviderMetadata,
     *,
-    access_token: str,
+    access_token: BearerToken,
     booked: int = 1,
 ) -> HTTPRequest:
     """Ask who somebody is (RFC 6750 section 2.1)."""
     return HTTPRequest(
         url=metadata.profile_endpoint,
-        bearer=checked_token(access_token),
+        bearer=access_token,
         booked=booked,
     )
 
@@ -257,7 +257,7 @@ def parse_profile_response(request: HTTPRequest, response: HTTPResponse) -> dict
     return successful(request, response).json_object()
 
 
-def checked_token(token: Any) -> str:
+def checked_token(token: Any) -> BearerToken:
     """A caller's token, if it can be one. Raises: `TokenRejected`, before anything else
     could be made of it.
     """
@@ -265,7 +265,7 @@ def checked_token(token: Any) -> str:
         raise TokenRejected(
             "this is not a token: it is empty, too long, or has characters that no token has",
         )
-    return token
+    return BearerToken(token)
 
 
 def _credentials(config: ClientConfig) -> dict[str, str]:

@@ -24,6 +24,7 @@ from peeringdb_oauth.errors import (
     TransportError,
 )
 from peeringdb_oauth.flows import Flow, Locked, Provider
+from peeringdb_oauth.grammar import BearerToken
 from peeringdb_oauth.look_ups import GRACE, MAX_AGE, LookUps
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.tokens import Introspection, checked_token
@@ -169,7 +170,7 @@ class BearerVerifier(Generic[R]):
             key and token.startswith("ey") and token.count(".") == 2
         ):  # '{"' in base64url, three parts: RFC 7515
             return (yield from self._check_id_token(token, key))
-        checked_token(token)
+        access_token = checked_token(token)
         if self._provider.config.client_secret is None:
             raise TokenRejected(
                 "only ID tokens are accepted here: PeeringDB tells a public client nothing about an"
@@ -177,7 +178,7 @@ class BearerVerifier(Generic[R]):
             )
         result: CachedResult = yield Locked(
             name=f"bearer token {key.hex()}",
-            flow=self._check_access_token(token, key, max_age),
+            flow=self._check_access_token(access_token, key, max_age),
         )
         return result
 
@@ -200,7 +201,7 @@ class BearerVerifier(Generic[R]):
 
     def _check_access_token(
         self,
-        token: str,
+        token: BearerToken,
         key: bytes,
         max_age: float | None,
     ) -> Flow[CachedResult]:
@@ -223,7 +224,9 @@ class BearerVerifier(Generic[R]):
                 return known
             raise
 
-    def _look_up(self, token: str, key: bytes, *, known: CachedResult | None) -> Flow[CachedResult]:
+    def _look_up(
+        self, token: BearerToken, key: bytes, *, known: CachedResult | None
+    ) -> Flow[CachedResult]:
         now = self._clock()
         self._look_ups.start(now, age=None if known is None else now - known.since)
         try:
@@ -240,7 +243,7 @@ class BearerVerifier(Generic[R]):
         self._cache.put(key, result)
         return result
 
-    def _ask(self, token: str, now: float) -> Flow[CachedResult]:
+    def _ask(self, token: BearerToken, now: float) -> Flow[CachedResult]:
         try:
             introspection = yield from self._introspect(token, now)
             expires_at = introspection.expires_at or 0
@@ -257,7 +260,7 @@ class BearerVerifier(Generic[R]):
             sees_networks="networks" in introspection.scope,
         )
 
-    def _introspect(self, token: str, now: float) -> Flow[Introspection]:
+    def _introspect(self, token: BearerToken, now: float) -> Flow[Introspection]:
         """Always before the profile: a bad token counts against nobody here, and there
         against everybody at this address.
         """

@@ -17,10 +17,12 @@ from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.flows import Flow
+from peeringdb_oauth.grammar import AuthorizationCode
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.tokens import (
     build_code_request,
     build_profile_request,
+    checked_token,
     parse_profile_response,
     parse_token_response,
 )
@@ -72,7 +74,9 @@ def user_from_extra_data(extra_data: Mapping[str, Any]) -> User:
     return User.from_profile(extra_data)
 
 
-def _log_in(client: Client, redirect_uri: str, code: str, code_verifier: str) -> Flow[User]:
+def _log_in(
+    client: Client, redirect_uri: str, code: AuthorizationCode, code_verifier: str
+) -> Flow[User]:
     metadata = client.provider.metadata
     token_request = build_code_request(
         client.config,
@@ -89,7 +93,9 @@ def _log_in(client: Client, redirect_uri: str, code: str, code_verifier: str) ->
         requested=client.config.scope,
         now=client.provider.clock(),
     )
-    profile_request = build_profile_request(metadata, access_token=token.access_token, booked=0)
+    profile_request = build_profile_request(
+        metadata, access_token=checked_token(token.access_token), booked=0
+    )
     return User.from_profile(parse_profile_response(profile_request, (yield profile_request)))
 
 

@@ -17,6 +17,7 @@ from peeringdb_oauth import flows
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.flows import ApplicationCall, Flow, Login, Provider
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.tokens import checked_token
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.stores import Store
 
@@ -133,7 +134,7 @@ class Sessions:
 
         Raises: `TokenRejected` when PeeringDB has ended the login.
         """
-        user = yield from flows.fetch_user(self._provider, self._tokens(kept)[0] or "")
+        user = yield from flows.fetch_user(self._provider, checked_token(self._tokens(kept)[0]))
         if user.id != kept.user.id:
             raise InvalidResponse("PeeringDB answered with somebody else's profile", check="id")
         return replace(user, amr=kept.user.amr)
