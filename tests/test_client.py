@@ -364,7 +364,6 @@ def test_garbage_and_cut_answers_are_transport_errors(client, server, answer):
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

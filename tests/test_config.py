@@ -5,7 +5,7 @@ import os
 import traceback
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from peeringdb_oauth import config as config_module
@@ -19,7 +19,6 @@ GOOD = {
     "redirect_uri": "https://portal.example.net/callback",
 }
 NOT_A_URL = "not a URL with a host, such as https://portal.example.net/"
-slow_machines_too = settings(deadline=None)
 MISSING_PROFILE = (
     "scope: 'profile' is missing, and without it PeeringDB does not tell who logged in"
 )
@@ -415,7 +414,6 @@ def test_every_problem_is_reported_at_once():
     assert str(caught.value) == "; ".join(caught.value.problems)
 
 
-@slow_machines_too
 @given(
     st.dictionaries(
         st.sampled_from(sorted(ClientConfig.__dataclass_fields__)),
@@ -429,7 +427,6 @@ def test_any_arguments_make_a_configuration_or_are_refused(arguments):
         assert error.problems  # noqa: PT017 - either may happen
 
 
-@slow_machines_too
 @given(st.text() | st.from_regex(r"https://[\x00-\x7f]*"))
 def test_any_redirect_uri_that_is_accepted_is_printable_https_with_a_host(text):
     try:
@@ -470,13 +467,11 @@ def test_is_not_loopback(host):
     assert not is_loopback(host)
 
 
-@slow_machines_too
 @given(st.text())
 def test_is_loopback_takes_any_text(host):
     assert is_loopback(host) in (True, False)
 
 
-@slow_machines_too
 @given(st.lists(st.sampled_from(SCOPES)))
 def test_a_scope_as_a_string_equals_the_same_scope_as_a_list(words):
     assert parse_scope(words) == parse_scope(" ".join(words)) == tuple(dict.fromkeys(words))
@@ -829,7 +824,6 @@ def test_an_empty_variable_counts_as_missing(monkeypatch, name):
     assert f" or PEERINGDB_OAUTH_{name}): missing or empty" in problem
 
 
-@slow_machines_too
 @given(
     text=st.text(st.characters(codec="utf-8"))
     | st.lists(st.sampled_from(["[", "]", "peeringdb_oauth", "=", "\n", " ", "%", "scope"])).map(

@@ -157,19 +157,19 @@ def test_all_three_accept_a_good_token_with_the_same_claims():
     assert accepted(GOOD) == accepted_by_joserfc(GOOD) == accepted_by_pyjwt(GOOD) == CLAIMS
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(CLAIM_CHANGES)
 def test_what_we_accept_of_any_claims_the_others_accept(changes):
     assert_peers_agree(sign(json.dumps(CLAIMS | changes), HEADER))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(HEADER_CHANGES)
 def test_what_we_accept_of_any_header_the_others_accept(changes):
     assert_peers_agree(sign(json.dumps(CLAIMS), json.dumps(json.loads(HEADER) | changes)))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.text('{}[]":,\\u0123 \n\t\r\ud800\x00eE+-.NaInfitrue/', max_size=12), st.integers(0, 400))
 def test_what_we_accept_of_any_text_the_others_read_alike(inserted, position):
     payload = json.dumps(CLAIMS)
@@ -212,20 +212,20 @@ def test_no_other_last_character_of_a_part_is_accepted(part):
         assert accepted(".".join(parts)) == (CLAIMS if ".".join(parts) == GOOD else None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=200) | st.text(string.ascii_letters + string.digits + "-_.", max_size=400))
 def test_no_text_whatever_raises_anything_but_a_refusal(text):
     assert accepted(text) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=60) | JSON.map(json.dumps))
 def test_no_signed_text_whatever_raises_anything_but_a_refusal(text):
     assert accepted(sign(text, HEADER)) is None
     assert accepted(sign(json.dumps(CLAIMS), text)) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(JSON, JSON)
 def test_no_nonce_but_the_expected_one_is_accepted(nonce, at_hash):
     token = sign(json.dumps(CLAIMS | {"nonce": nonce, "at_hash": at_hash}), HEADER)

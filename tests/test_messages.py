@@ -6,7 +6,7 @@ import json
 from urllib.parse import parse_qs
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from peeringdb_oauth import __version__
@@ -23,7 +23,6 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
-slow_machines_too = settings(deadline=None)
 
 
 def answer(body, content_type="application/json"):
@@ -65,7 +64,6 @@ def test_a_request_takes_one_from_the_budget_unless_it_says_otherwise():
     assert HTTPRequest(url=URL).booked == 1
 
 
-@slow_machines_too
 @given(
     st.dictionaries(
         st.text(st.characters(codec="utf-8"), min_size=1),
@@ -155,7 +153,6 @@ def test_anything_but_a_json_object_is_refused(body):
     assert caught.value.__cause__ is None
 
 
-@slow_machines_too
 @given(st.binary())
 def test_any_bytes_are_an_object_or_refused(body):
     try:
@@ -164,7 +161,6 @@ def test_any_bytes_are_an_object_or_refused(body):
         assert error.check == "json"  # noqa: PT017 - either may happen
 
 
-@slow_machines_too
 @given(JSON)
 def test_json_is_read_as_it_was_written(value):
     assert parse_json(json.dumps(value).encode()) == value
