@@ -1,5 +1,7 @@
-"""What an application must know about itself: arguments, ini file, environment. Reports
-every problem at once.
+"""The settings of an application, from arguments, an ini file and the environment.
+
+All wrong settings are reported at once. No message contains the value of a setting that
+may be a secret.
 """
 
 import configparser
@@ -11,7 +13,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
 
 from peeringdb_oauth.errors import ConfigurationError
@@ -21,8 +23,8 @@ SCOPES = ("openid", "profile", "email", "networks", "amr")
 DEFAULT_INI = "/etc/peeringdb_oauth.ini"
 _SECTION = "peeringdb_oauth"
 
-# The original library's names for what RFC 6749 calls client_id, client_secret and
-# redirect_uri.
+# The first three are the original library's names for client_id, client_secret and
+# redirect_uri (RFC 6749).
 _INI_KEYS = {
     "oauth_client_key": "client_id",
     "oauth_client_sec": "client_secret",
@@ -33,10 +35,8 @@ _INI_KEYS = {
 }
 _ENVIRONMENT_KEYS = {f"PEERINGDB_OAUTH_{name.upper()}": name for name in _INI_KEYS.values()}
 _SECRET_FILE = "PEERINGDB_OAUTH_CLIENT_SECRET_FILE"  # noqa: S105 - the name of a variable
-_SAMPLES = {
-    "client_id": {"client-id"},
-    "client_secret": {"megasecret!"},
-}  # as shipped in the original's ini
+# The values in the sample ini file of the original library.
+_SAMPLES = {"client_id": "client-id", "client_secret": "megasecret!"}
 _STORED_HASH = re.compile(
     r"(pbkdf2_sha(1|256)|\$?argon2(id)?|bcrypt(_sha256)?|scrypt|(unsalted_)?(md5|sha1)|\$2[aby])\$",
 )
@@ -44,15 +44,34 @@ _STORED_HASH = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConfig:
-    """One application as registered at PeeringDB
-    (https://www.peeringdb.com/oauth2/applications/).
+    """The settings of one application.
 
-    ``client_secret``: None for a public client. ``base_url``: where PeeringDB is.
-    ``scope``: what is asked of the person; ``profile`` is always needed. ``timeout``:
-    seconds, for connecting and for reading. ``allow_http``: for loopback hosts only.
-    ``ca_file``: a PEM file instead of the usual certificate authorities.
-    ``requests_per_minute``: this client's share of the 120 that PeeringDB grants to one
-    address; None for no limit. Raises: `ConfigurationError` with every problem at once.
+    Register it at https://www.peeringdb.com/oauth2/applications/.
+
+    ``client_id``: the id that PeeringDB gave to the application. ``redirect_uri``: the
+    URL of the application's callback, as registered. ``client_secret``: the secret, or
+    None for a public client. ``base_url``: the address of PeeringDB. ``scope``: what
+    the application wants to know, as an iterable or a string with spaces; it must
+    contain ``profile``. ``timeout``: how many seconds a connection may take, and each
+    wait for data. ``allow_http``: whether URLs of loopback hosts may be http instead of
+    https. ``ca_file``: a PEM file with certificate authorities that replace the usual
+    ones. ``requests_per_minute``: this client's share of the 120 requests that
+    PeeringDB allows to one address in a minute; None for no limit.
+
+    >>> from peeringdb_oauth import ClientConfig
+    >>> config = ClientConfig(
+    ...     client_id="portal",
+    ...     client_secret="correct-horse-battery",
+    ...     redirect_uri="https://portal.example.net/callback",
+    ... )
+    >>> config.scope
+    ('profile', 'email', 'networks', 'amr')
+    >>> config.base_url
+    'https://auth.peeringdb.com'
+
+    Raises:
+        ConfigurationError: settings are missing or wrong; all problems are reported at
+            once.
     """
 
     client_id: str
@@ -67,11 +86,8 @@ class ClientConfig:
 
     def __post_init__(self) -> None:
         if isinstance(self.base_url, str):
-            object.__setattr__(
-                self,
-                "base_url",
-                self.base_url.lower().removesuffix("/"),
-            )  # the issuer is compared letter for letter
+            # The issuer is made from it, and is compared letter for letter.
+            object.__setattr__(self, "base_url", self.base_url.lower().removesuffix("/"))
         object.__setattr__(self, "scope", parse_scope(self.scope))
         problems = [
             *_client_problems(self.client_id, self.client_secret),
@@ -85,24 +101,30 @@ class ClientConfig:
             raise ConfigurationError(*problems)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str] | None = None) -> "ClientConfig":
-        """The configuration from an ini file and the environment, the later winning.
+    def load(cls, path: str | os.PathLike[str] | None = None) -> Self:
+        """Read the settings from an ini file and from the environment.
 
-        The file is ``path``, else ``$PEERINGDB_OAUTH_CONFIG``, else
-        ``/etc/peeringdb_oauth.ini`` (the only one that may be missing); the variables
-        are ``PEERINGDB_OAUTH_CLIENT_ID``, ``_CLIENT_SECRET`` or
+        A variable in the environment overrides the same setting in the file.
+
+        ``path``: the ini file. If it is None, ``$PEERINGDB_OAUTH_CONFIG`` names the
+        file; without that variable it is ``/etc/peeringdb_oauth.ini``, the only file
+        that may be missing.
+
+        The variables are ``PEERINGDB_OAUTH_CLIENT_ID``, ``_CLIENT_SECRET`` or
         ``_CLIENT_SECRET_FILE``, ``_REDIRECT_URI``, ``_BASE_URL``, ``_SCOPE``,
         ``_TIMEOUT``, ``_CA_FILE``, ``_ALLOW_HTTP`` and ``_REQUESTS_PER_MINUTE`` ("none"
         for no limit).
+
+        Raises:
+            ConfigurationError: settings are missing or wrong, or the file cannot be
+                read; all problems are reported at once.
         """
         problems: list[str] = []
         named = path or os.environ.get("PEERINGDB_OAUTH_CONFIG")
         ini = Path(named or DEFAULT_INI)
-        in_file, in_environment = (
-            _read_ini(ini, problems, required=bool(named)),
-            _read_environment(os.environ, problems),
-        )
-        if in_file is None:  # what it would have said is not missing
+        in_file = _read_ini(ini, problems, required=bool(named))
+        in_environment = _read_environment(os.environ, problems)
+        if in_file is None:  # the missing settings may stand in that file
             raise ConfigurationError(*problems)
         settings = {"client_id": "", "redirect_uri": ""} | in_file | in_environment
         arguments = {name: _convert(name, text, problems) for name, text in settings.items()}
@@ -116,33 +138,35 @@ class ClientConfig:
 
 
 def parse_scope(scope: Any) -> tuple[str, ...]:
-    """Scope words without repetition, from an iterable or from RFC 6749's
-    space-separated string.
+    """Return the scope as a tuple without repetitions.
+
+    ``scope``: an iterable of words, or a string of words separated by spaces (RFC 6749
+    section 3.3).
     """
     words = scope.split() if isinstance(scope, str) else scope
     try:
         return tuple(dict.fromkeys(words))
     except TypeError:
-        return (repr(words),)  # no scope word: reported as unknown
+        return (repr(words),)  # `scope_problems` reports it as unknown
 
 
 def scope_problems(scope: tuple[str, ...]) -> list[str]:
-    """What is wrong with a scope, if anything, in sentences."""
+    """Return one sentence for each problem of a scope."""
     problems = [
-        f"scope: PeeringDB has no {word!r} (it has: {' '.join(SCOPES)})"
+        f"scope: PeeringDB has no scope {word!r}; its scopes are {' '.join(SCOPES)}"
         for word in scope
         if word not in SCOPES
     ]
     if "profile" not in scope:
         problems.append(
-            "scope: 'profile' is missing, and without it PeeringDB does not tell who logged in",
+            "scope: 'profile' is missing; without it PeeringDB does not say who logged in",
         )
     return problems
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only mean this machine."""
-    if host == "localhost":  # not its subdomains: some resolvers ask the world for them
+    """Whether ``host`` is a name or an address of this machine only."""
+    if host == "localhost":  # its subdomains are refused: DNS may resolve them elsewhere
         return True
     try:
         return ip_address(host).is_loopback
@@ -160,7 +184,7 @@ def _client_problems(client_id: Any, client_secret: Any) -> list[str]:
                 f"{name}: missing or empty; copy it from your application's page at"
                 " www.peeringdb.com/oauth2/applications/",
             )
-        elif value in _SAMPLES[name]:
+        elif value == _SAMPLES[name]:
             problems.append(
                 f"{name}: still the sample value; copy the real one from your application's page at"
                 " PeeringDB",
@@ -169,26 +193,24 @@ def _client_problems(client_id: Any, client_secret: Any) -> list[str]:
             problems.append(f"{name}: has quotes around it; write it without them")
         elif not CLIENT_CREDENTIAL.fullmatch(value):
             problems.append(
-                f"{name}: has a character that none has, or a space at an end (RFC 6749 appendix A"
-                " allows printable ASCII)",
+                f"{name}: contains a character outside printable ASCII (RFC 6749 appendix A), or"
+                " begins or ends with a space",
             )
         elif name == "client_secret" and _STORED_HASH.match(value):
             problems.append(
                 "client_secret: this is the hash that PeeringDB shows after saving, not the secret;"
-                " make a new secret and copy it before you save the application",
+                " create a new secret, and copy it before you save the application",
             )
     return problems
 
 
 def _split(url: Any) -> SplitResult | None:
-    """A URL's parts, or None when it is none. A wrong port shows only when it is asked
-    for.
-    """
+    """The parts of a URL, or None if ``url`` is not a URL."""
     if not isinstance(url, str) or not URI_REFERENCE.fullmatch(url) or "\\" in url:
         return None
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        _ = parts.port  # raises ValueError for a wrong port
     except ValueError:
         return None
     return parts
@@ -199,18 +221,18 @@ def _url_problems(name: str, url: Any, *, allow_http: bool) -> tuple[SplitResult
     if not url:
         return None, [f"{name}: missing or empty"]
     if parts is None or not parts.hostname:
-        return None, [f"{name}: not a URL with a host, such as https://portal.example.net/"]
+        return None, [f"{name}: must be a URL with a host, such as https://portal.example.net/"]
     problems = []
     loopback = is_loopback(parts.hostname)
     if parts.scheme == "http" and allow_http and not loopback:
         problems.append(
-            f"{name}: must be https (allow_http covers loopback hosts only, and {parts.hostname} is"
-            " none)",
+            f"{name}: must be https; allow_http is for loopback hosts only, and {parts.hostname} is"
+            " not one",
         )
     elif parts.scheme != "https" and not (parts.scheme == "http" and allow_http):
         problems.append(
             f"{name}: must be https"
-            + (" (or set allow_http, since this is a loopback host)" if loopback else ""),
+            + (" (or set allow_http, because this is a loopback host)" if loopback else ""),
         )
     if "@" in parts.netloc:
         problems.append(f"{name}: must not have a user name or password in it")
@@ -234,16 +256,15 @@ def _base_url_problems(base_url: Any, *, allow_http: bool) -> list[str]:
 
 def _number_problems(timeout: Any, requests_per_minute: Any) -> list[str]:
     problems = []
-    if (
-        isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= 300
-    ):  # five minutes
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not is_number or not 0 < timeout <= 300:  # five minutes
         problems.append("timeout: must be a number of seconds above 0 and at most 300")
     if requests_per_minute is not None and (
         not isinstance(requests_per_minute, int) or requests_per_minute < 2
     ):
         problems.append(
             "requests_per_minute: must be a whole number of at least 2 (one login takes 2), or"
-            " none",
+            " none for no limit",
         )
     return problems
 
@@ -253,20 +274,20 @@ def _other_problems(allow_http: Any, ca_file: Any) -> list[str]:
     if not isinstance(allow_http, bool):
         problems.append("allow_http: must be True or False")
     if ca_file is not None and not (isinstance(ca_file, str) and ca_file):
-        problems.append("ca_file: must be a str, the path of a PEM file")
+        problems.append("ca_file: must be the path of a PEM file, as a str")
     return problems
 
 
 def _located(problem: str, ini: Path) -> str:
-    """A problem of a setting, with the places where it can be set."""
-    name, colon, rest = problem.partition(":")
+    """The problem, with the names of the setting in the file and in the environment."""
+    name, colon, text = problem.partition(":")
     key = next(key for key, argument in _INI_KEYS.items() if argument == name)
-    return f"{name} ({key} in {ini} or PEERINGDB_OAUTH_{name.upper()}){colon}{rest}"
+    return f"{name} ({key} in {ini} or PEERINGDB_OAUTH_{name.upper()}){colon}{text}"
 
 
 def _read_ini(path: Path, problems: list[str], *, required: bool) -> dict[str, str] | None:
-    """The file's settings, or None when it is there and cannot be read."""
-    # a secret may have a % in it
+    """The settings of the file, or None if it exists and cannot be read."""
+    # Without interpolation: a secret may contain a %.
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string(path.read_text("utf-8-sig"), str(path))
@@ -277,21 +298,20 @@ def _read_ini(path: Path, problems: list[str], *, required: bool) -> dict[str, s
     except OSError as error:
         problems.append(f"{path}: {error.strerror}")
         return None
-    except (
-        configparser.Error,
-        UnicodeDecodeError,
-    ) as error:  # whose messages quote the file's lines, and one of them is the secret
+    except (configparser.Error, UnicodeDecodeError) as error:
+        # Their own messages quote lines of the file, which may contain the secret.
         problems.append(f"{path}: {_what_is_wrong(error)}")
         return None
     if not parser.has_section(_SECTION):
         problems.append(f"{path}: has no section [{_SECTION}]")
         return None
-    for key in set(parser[_SECTION]) - set(
-        _INI_KEYS,
-    ):  # not quoted: it may be the rest of a secret that was broken into two lines
-        meant = get_close_matches(key, _INI_KEYS, 1)
-        advice = f"; did you mean {meant[0]}?" if meant else f" (there are: {', '.join(_INI_KEYS)})"
-        problems.append(f"{path}: has a setting that does not exist{advice}")
+    for key in set(parser[_SECTION]) - set(_INI_KEYS):
+        # The message leaves the key out: it may be the second line of a secret.
+        similar = get_close_matches(key, _INI_KEYS, 1)
+        advice = (
+            f"did you mean {similar[0]}?" if similar else f"the settings are {', '.join(_INI_KEYS)}"
+        )
+        problems.append(f"{path}: has an unknown setting; {advice}")
     return {_INI_KEYS[key]: text for key, text in parser[_SECTION].items() if key in _INI_KEYS}
 
 
@@ -316,21 +336,23 @@ def _read_environment(environ: Mapping[str, str], problems: list[str]) -> dict[s
     if secret_file is None:
         return settings
     if "client_secret" in settings:
-        problems.append(f"{_SECRET_FILE} and PEERINGDB_OAUTH_CLIENT_SECRET are both set: keep one")
+        problems.append(
+            f"{_SECRET_FILE} and PEERINGDB_OAUTH_CLIENT_SECRET are both set: remove one"
+        )
     try:
         settings["client_secret"] = Path(secret_file).read_text("utf-8").strip()
-    except (
-        OSError
-    ) as error:  # the path is not quoted: it may be the secret itself, put into the wrong variable
+    except OSError as error:
+        # The message leaves the path out: it may be the secret, in the wrong variable.
         problems.append(f"{_SECRET_FILE}: {error.strerror}")
     except UnicodeDecodeError:
-        problems.append(f"{_SECRET_FILE}: not text")
+        problems.append(f"{_SECRET_FILE}: not text in UTF-8")
     return settings
 
 
 def _convert(name: str, text: str, problems: list[str]) -> Any:
-    """A setting's text as the type of its argument; text that does not fit is left for
-    `ClientConfig` to refuse.
+    """The value of a setting, converted to the type of its argument.
+
+    Text that cannot be converted stays as it is, and `ClientConfig` refuses it.
     """
     word = text.strip().lower()
     if name == "allow_http":
