@@ -23,8 +23,8 @@ import pytest
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, ProviderError, RateLimited, TransportError
-from peeringdb_oauth.flows import Locked
 from peeringdb_oauth.messages import HTTPRequest
+from peeringdb_oauth.steps import Locked
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
 PATIENCE = 10  # seconds until a test gives up on another thread

@@ -31,8 +31,8 @@ from peeringdb_oauth.errors import (
     TokenRejected,
     TransportError,
 )
-from peeringdb_oauth.flows import Locked
 from peeringdb_oauth.messages import MAX_BODY, HTTPRequest
+from peeringdb_oauth.steps import Locked
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
 # seconds until a test gives up on another thread; none of them takes so long

@@ -24,8 +24,9 @@ from peeringdb_oauth.errors import (
     TokenRejected,
     TransportError,
 )
-from peeringdb_oauth.flows import Locked, Provider
 from peeringdb_oauth.messages import HTTPResponse
+from peeringdb_oauth.provider import Provider
+from peeringdb_oauth.steps import Locked
 from peeringdb_oauth.tokens import TokenResponse
 
 ISSUED_AT = 1795432419  # token-success-openid

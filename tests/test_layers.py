@@ -15,9 +15,9 @@ SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 # From the ground up. A part may import from its own layer and from those below.
 LAYERS = [
     {"_version", "errors", "grammar"},
-    {"metadata", "config", "messages", "key_set", "responses"},
+    {"metadata", "config", "messages", "key_set", "responses", "steps"},
     {"authorization", "tokens", "id_token", "profile", "access", "memberships"},
-    {"flows", "budget", "look_ups"},
+    {"flows", "provider", "budget", "look_ups"},
     {"client", "async_client", "legacy", "tls"},
     {"web", "bearer"},
     {"integrations"},

@@ -31,10 +31,12 @@ from peeringdb_oauth.errors import (
     RateLimited,
     TransportError,
 )
-from peeringdb_oauth.flows import ApplicationCall, Clock, Flow, Locked, Login, Provider, Step
+from peeringdb_oauth.flows import Login
 from peeringdb_oauth.id_token import IDTokenClaims
 from peeringdb_oauth.messages import MAX_BODY, HTTPRequest, HTTPResponse
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.provider import Clock, Provider
+from peeringdb_oauth.steps import ApplicationCall, Flow, Locked, Step
 from peeringdb_oauth.tls import tls_context
 from peeringdb_oauth.tokens import Introspection, TokenResponse, checked_token
 

@@ -4,19 +4,10 @@ and returns the result.
 No network in here: `Client` and `AsyncClient` each drive these with one small loop.
 """
 
-from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any, TypeVar
 
-from peeringdb_oauth.authorization import (
-    AuthorizationRequest,
-    Callback,
-    UsedStates,
-    create_authorization_request,
-    read_callback,
-)
-from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.authorization import AuthorizationRequest, Callback, read_callback
 from peeringdb_oauth.errors import (
     ConfigurationError,
     InvalidIDToken,
@@ -29,14 +20,15 @@ from peeringdb_oauth.errors import (
 from peeringdb_oauth.grammar import BearerToken
 from peeringdb_oauth.id_token import IDTokenClaims, UnknownKey, read_subject
 from peeringdb_oauth.id_token import verify_id_token as verify
-from peeringdb_oauth.key_set import KeyCache, KeySet, require_cryptography
+from peeringdb_oauth.key_set import KeySet
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
-from peeringdb_oauth.metadata import PEERINGDB, ProviderMetadata
+from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.responses import successful
+from peeringdb_oauth.steps import Flow, Locked
 from peeringdb_oauth.tokens import (
     Introspection,
-    RefusedTokens,
     TokenResponse,
     build_code_request,
     build_introspection_request,
@@ -48,35 +40,6 @@ from peeringdb_oauth.tokens import (
     parse_token_response,
 )
 
-T = TypeVar("T")
-Clock = Callable[[], float]  # Unix seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Locked:
-    """A flow that only one may be in at a time: its driver holds the lock called
-    ``name`` around it.
-    """
-
-    name: str
-    flow: "Flow[Any]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplicationCall:
-    """A function of the application's that may take time, such as a look into its
-    store. `AsyncClient` awaits it, or gives it a thread.
-    """
-
-    function: Callable[[], Any]
-
-
-Step = HTTPRequest | Locked | ApplicationCall
-
-# Yields what to send, go through alone, or call; is sent the response or the result, or
-# is thrown the error instead.
-Flow = Generator[Step, Any, T]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
@@ -87,43 +50,6 @@ class Login:
     user: User
     token: TokenResponse
     claims: IDTokenClaims | None
-
-
-class Provider:
-    """PeeringDB as one client sees it: where it is, which keys it signs with, and which
-    logins have already been answered.
-    """
-
-    def __init__(self, config: ClientConfig, clock: Clock) -> None:
-        self.config = config
-        self.clock = clock
-        self.metadata = ProviderMetadata.at(
-            config.base_url,
-        )  # right for PeeringDB; others are asked before their ID tokens are trusted
-        self.discovered = self.metadata == PEERINGDB
-        self.used_states = UsedStates()
-        self.refused_tokens = RefusedTokens()
-        if "openid" in config.scope:
-            require_cryptography()
-        self.key_cache = KeyCache()
-
-    def authorization_request(
-        self,
-        *,
-        scope: Iterable[str] | None,
-        prompt: str | None,
-    ) -> AuthorizationRequest:
-        """A new login, as of now."""
-        request = create_authorization_request(
-            self.config,
-            self.metadata,
-            now=self.clock(),
-            scope=scope,
-            prompt=prompt,
-        )
-        if "openid" in request.scope:
-            require_cryptography()  # rather than find out when the person comes back
-        return request
 
 
 def log_in(

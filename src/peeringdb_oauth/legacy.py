@@ -14,11 +14,11 @@ from peeringdb_oauth.authorization import (
 )
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.flows import Flow
 from peeringdb_oauth.grammar import BearerToken
 from peeringdb_oauth.messages import HTTPResponse
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.steps import Flow
 from peeringdb_oauth.tokens import (
     build_code_request,
     build_profile_request,

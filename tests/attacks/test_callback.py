@@ -12,7 +12,8 @@ import pytest
 from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import InvalidResponse, LoginDenied, ProviderError, StateMismatch
-from peeringdb_oauth.flows import Provider, log_in
+from peeringdb_oauth.flows import log_in
+from peeringdb_oauth.provider import Provider
 
 SECRET = "s3cret-of-portal"
 CODE = "c0de0fTheVictim"

@@ -23,10 +23,11 @@ from peeringdb_oauth.errors import (
     TokenRejected,
     TransportError,
 )
-from peeringdb_oauth.flows import Flow, Locked, Provider
 from peeringdb_oauth.grammar import BearerToken
 from peeringdb_oauth.look_ups import GRACE, MAX_AGE, LookUps
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.provider import Provider
+from peeringdb_oauth.steps import Flow, Locked
 from peeringdb_oauth.tokens import Introspection, checked_token
 
 CONCURRENT_LOOK_UPS = 4  # tokens never seen before that are looked up at the same time

@@ -16,9 +16,9 @@ from peeringdb_oauth.authorization import checked_code, checked_code_verifier
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
-from peeringdb_oauth.flows import Flow
 from peeringdb_oauth.grammar import AuthorizationCode
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.steps import Flow
 from peeringdb_oauth.tokens import (
     build_code_request,
     build_profile_request,

@@ -24,8 +24,10 @@ from peeringdb_oauth.errors import (
     StateMismatch,
     TokenRejected,
 )
-from peeringdb_oauth.flows import ApplicationCall, Flow, Login, Provider
+from peeringdb_oauth.flows import Login
 from peeringdb_oauth.profile import User, is_asn
+from peeringdb_oauth.provider import Provider
+from peeringdb_oauth.steps import ApplicationCall, Flow
 from peeringdb_oauth.web.answers import Answers, Paths
 from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.failures import FORGED, failure_of, reasons_of

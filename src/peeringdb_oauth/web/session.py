@@ -15,8 +15,10 @@ from typing import Any
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.errors import InvalidResponse
-from peeringdb_oauth.flows import ApplicationCall, Flow, Login, Provider
+from peeringdb_oauth.flows import Login
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.provider import Provider
+from peeringdb_oauth.steps import ApplicationCall, Flow
 from peeringdb_oauth.tokens import checked_token
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.stores import Store

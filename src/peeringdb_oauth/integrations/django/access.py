@@ -11,11 +11,11 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from peeringdb_oauth.access import AccessRule
-from peeringdb_oauth.flows import Flow
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
 from peeringdb_oauth.integrations.django.visits import visit_of
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.steps import Flow
 from peeringdb_oauth.web import Visit
 from peeringdb_oauth.web.session import KEY
 

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.flows import Flow
+from peeringdb_oauth.steps import Flow
 
 T = TypeVar("T")
 Keeper = AsyncGenerator[AsyncClient, None]
