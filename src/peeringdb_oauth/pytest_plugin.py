@@ -107,9 +107,9 @@ class PeeringDBFixture:
         ``amr``: after a backup code PeeringDB says ``("pwd",)`` only. Raises
         `SandboxError` for one that PeeringDB does not send.
         """
-        from peeringdb_oauth.sandbox.application_login import second_factor  # noqa: PLC0415
+        from peeringdb_oauth.sandbox.application_login import second_factor_for  # noqa: PLC0415
 
-        second_factor(amr)  # or a mistake in it would show only at the login
+        second_factor_for(amr)  # or a mistake in it would show only at the login
         account = self.sandbox.add_person(
             name,
             email=email,
@@ -168,7 +168,7 @@ class PeeringDBFixture:
         return application_login.log_in(
             client,
             path,
-            self._at_peeringdb(person, consent=consent),
+            self._visit_peeringdb(person, consent=consent),
             method=method,
             sandbox_url=self.url,
         )
@@ -190,7 +190,7 @@ class PeeringDBFixture:
         return await application_login.alog_in(
             client,
             path,
-            self._at_peeringdb(person, consent=consent),
+            self._visit_peeringdb(person, consent=consent),
             method=method,
             sandbox_url=self.url,
         )
@@ -237,16 +237,16 @@ class PeeringDBFixture:
         """End the tokens of somebody, or everybody's; how many that were."""
         return self.sandbox.revoke_tokens(None if person is None else _login_of(person))
 
-    def _at_peeringdb(self, person: Person | str, *, consent: bool) -> Callable[[str], str]:
+    def _visit_peeringdb(self, person: Person | str, *, consent: bool) -> Callable[[str], str]:
         """What happens to an authorization URL there: it becomes a callback URL."""
-        from peeringdb_oauth.sandbox.application_login import second_factor  # noqa: PLC0415
+        from peeringdb_oauth.sandbox.application_login import second_factor_for  # noqa: PLC0415
 
-        factor = second_factor(person.amr if isinstance(person, Person) else _WITH_SECOND_FACTOR)
+        amr = person.amr if isinstance(person, Person) else _WITH_SECOND_FACTOR
         return partial(
             self.sandbox.log_in,
             _login_of(person),
             consent=consent,
-            second_factor=factor,
+            second_factor=second_factor_for(amr),
         )
 
 

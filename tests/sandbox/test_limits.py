@@ -7,17 +7,17 @@ from __future__ import annotations
 import pytest
 
 from peeringdb_oauth.sandbox import Sandbox
-from peeringdb_oauth.sandbox.server.limits import Limits, Question, Refusal
+from peeringdb_oauth.sandbox.server.limits import Limits, Refusal, RequestKey
 
 ADDRESS = "192.0.2.1"
 
 
-def question(
+def request_key(
     address: str = ADDRESS,
     identity: str = "anonymous",
     path: str = "/oauth2/token/",
-) -> Question:
-    return Question(address=address, identity=identity, method="POST", path=path, query="")
+) -> RequestKey:
+    return RequestKey(address=address, identity=identity, method="POST", path=path, query="")
 
 
 def refusal(status: int = 401) -> Refusal:
@@ -27,34 +27,38 @@ def refusal(status: int = 401) -> Refusal:
 @pytest.mark.parametrize(("status", "seconds"), [(401, 60), (403, 10), (429, 10)])
 def test_a_refusal_is_remembered_for_its_time(status, seconds):
     limits = Limits()
-    limits.remember(question(), refusal(status), 1000.0)
-    assert limits.remembered(question(), 1000.0 + seconds - 0.001) == refusal(status)
-    assert limits.remembered(question(), 1000.0 + seconds) is None
+    limits.remember_refusal(request_key(), refusal(status), 1000.0)
+    assert limits.find_refusal(request_key(), 1000.0 + seconds - 0.001) == refusal(status)
+    assert limits.find_refusal(request_key(), 1000.0 + seconds) is None
 
 
 def test_repeating_a_refusal_renews_it():
     limits = Limits()
-    limits.remember(question(), refusal(), 1000.0)
-    limits.remember(question(), refusal(), 1050.0)
-    assert limits.remembered(question(), 1109.0) == refusal()
+    limits.remember_refusal(request_key(), refusal(), 1000.0)
+    limits.remember_refusal(request_key(), refusal(), 1050.0)
+    assert limits.find_refusal(request_key(), 1109.0) == refusal()
 
 
 @pytest.mark.parametrize(
     "other",
-    [question(address="192.0.2.2"), question(identity="bearer x"), question(path="/profile/v1")],
+    [
+        request_key(address="192.0.2.2"),
+        request_key(identity="bearer x"),
+        request_key(path="/profile/v1"),
+    ],
 )
 def test_a_refusal_is_remembered_for_the_same_question_only(other):
     limits = Limits()
-    limits.remember(question(), refusal(), 1000.0)
-    assert limits.remembered(other, 1000.0) is None
+    limits.remember_refusal(request_key(), refusal(), 1000.0)
+    assert limits.find_refusal(other, 1000.0) is None
 
 
 def test_the_eleventh_refusal_blocks_until_a_minute_after_the_last():
     limits = Limits()
     for i in range(10):
-        limits.remember(question(), refusal(403), 1000.0 + i)
+        limits.remember_refusal(request_key(), refusal(403), 1000.0 + i)
     assert not limits.is_blocked(ADDRESS, 1009.0)
-    limits.remember(question(), refusal(401), 1030.0)
+    limits.remember_refusal(request_key(), refusal(401), 1030.0)
     assert limits.is_blocked(ADDRESS, 1089.9)
     assert not limits.is_blocked("192.0.2.2", 1089.9)
     assert not limits.is_blocked(ADDRESS, 1090.0)
@@ -63,36 +67,36 @@ def test_the_eleventh_refusal_blocks_until_a_minute_after_the_last():
 def test_a_minute_without_refusals_starts_the_count_again():
     limits = Limits()
     for _ in range(10):
-        limits.remember(question(), refusal(), 1000.0)
-    limits.remember(question(), refusal(), 1060.0)
+        limits.remember_refusal(request_key(), refusal(), 1000.0)
+    limits.remember_refusal(request_key(), refusal(), 1060.0)
     assert not limits.is_blocked(ADDRESS, 1060.0)
 
 
 def test_answers_of_429_do_not_count_as_refusals():
     limits = Limits()
     for _ in range(20):
-        limits.remember(question(), refusal(429), 1000.0)
+        limits.remember_refusal(request_key(), refusal(429), 1000.0)
     assert not limits.is_blocked(ADDRESS, 1000.0)
 
 
 def test_the_request_after_120_waits_for_the_end_of_the_minute():
     limits = Limits()
-    assert {limits.seconds_to_wait(ADDRESS, 1000.0 + i / 10) for i in range(120)} == {0}
-    assert limits.seconds_to_wait(ADDRESS, 1012.5) == 48
-    assert limits.seconds_to_wait(ADDRESS, 1059.9) == 1
-    assert limits.seconds_to_wait("192.0.2.2", 1012.5) == 0
-    assert limits.seconds_to_wait(ADDRESS, 1060.0) == 0
+    assert {limits.count_request(ADDRESS, 1000.0 + i / 10) for i in range(120)} == {0}
+    assert limits.count_request(ADDRESS, 1012.5) == 48
+    assert limits.count_request(ADDRESS, 1059.9) == 1
+    assert limits.count_request("192.0.2.2", 1012.5) == 0
+    assert limits.count_request(ADDRESS, 1060.0) == 0
 
 
 def test_reset_forgets_everything():
     limits = Limits()
     for _ in range(121):
-        limits.remember(question(), refusal(), 1000.0)
-        limits.seconds_to_wait(ADDRESS, 1000.0)
+        limits.remember_refusal(request_key(), refusal(), 1000.0)
+        limits.count_request(ADDRESS, 1000.0)
     limits.reset()
-    assert limits.remembered(question(), 1000.0) is None
+    assert limits.find_refusal(request_key(), 1000.0) is None
     assert not limits.is_blocked(ADDRESS, 1000.0)
-    assert limits.seconds_to_wait(ADDRESS, 1000.0) == 0
+    assert limits.count_request(ADDRESS, 1000.0) == 0
 
 
 @pytest.mark.server

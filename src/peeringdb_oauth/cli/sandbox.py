@@ -65,7 +65,7 @@ def sandbox(
           peeringdb-oauth sandbox --redirect-uri http://127.0.0.1:3000/callback
     """  # noqa: D301 - \b is click's sign for lines to leave alone
     from peeringdb_oauth.sandbox import Options, serve  # noqa: PLC0415 - only this command needs it
-    from peeringdb_oauth.sandbox.serving import end_in_order  # noqa: PLC0415
+    from peeringdb_oauth.sandbox.serving import stop_on_signals  # noqa: PLC0415
 
     options = Options(
         port=port,
@@ -77,7 +77,7 @@ def sandbox(
         redirect_uris=redirect_uris,
         log=True,
     )
-    end_in_order()
+    stop_on_signals()
     try:
         serve(options=options, ready=lambda started: _announce(options, started))
     except KeyboardInterrupt:  # before it served

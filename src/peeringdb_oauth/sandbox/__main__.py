@@ -10,15 +10,15 @@ from dataclasses import asdict
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.sandbox.options import Options, Started
-from peeringdb_oauth.sandbox.serving import end_in_order, serve, serve_child
+from peeringdb_oauth.sandbox.serving import serve, serve_for_parent, stop_on_signals
 
 
 def main() -> int:
     """Run it; the exit status."""
     options = _arguments().parse_args()
     if options.child:
-        return serve_child()
-    end_in_order()
+        return serve_for_parent()
+    stop_on_signals()
     try:
         serve(
             ready=_say,

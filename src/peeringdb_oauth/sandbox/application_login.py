@@ -23,46 +23,46 @@ if TYPE_CHECKING:
 __tracebackhide__ = True  # pytest shows the line of the test, not ours
 
 _REDIRECTS = (301, 302, 303, 307, 308)
-_MOST_REQUESTS = 20  # of one login
-_WORDS = 12  # of an answer that are shown
-_LONGEST_WORD = 24  # characters; codes, tokens and states have more
+_MAX_REQUESTS = 20  # of one login
+_MAX_WORDS = 12  # of an answer that are shown
+_MAX_WORD_LENGTH = 24  # characters; codes, tokens and states have more
 
 
 def log_in(
     client: Any,
     path: str,
-    at_peeringdb: Callable[[str], str],
+    visit_peeringdb: Callable[[str], str],
     *,
     method: str,
     sandbox_url: str,
 ) -> Any:
-    """The application's last response. `at_peeringdb` makes a callback URL of an
+    """The application's last response. `visit_peeringdb` makes a callback URL of an
     authorization URL.
     """
-    kind = _kind_of(client, asynchronous=False)
-    walk = _Walk(kind, method, path, at_peeringdb, sandbox_url)
-    while walk.request:
-        walk.take(kind.send(client, *walk.request))
-    return walk.response
+    adapter = _adapter_for(client, asynchronous=False)
+    login = _Login(adapter, method, path, visit_peeringdb, sandbox_url)
+    while login.request:
+        login.follow(adapter.send(client, *login.request))
+    return login.response
 
 
 async def alog_in(
     client: Any,
     path: str,
-    at_peeringdb: Callable[[str], str],
+    visit_peeringdb: Callable[[str], str],
     *,
     method: str,
     sandbox_url: str,
 ) -> Any:
     """The same with a client whose requests are awaited."""
-    kind = _kind_of(client, asynchronous=True)
-    walk = _Walk(kind, method, path, at_peeringdb, sandbox_url)
-    while walk.request:
-        walk.take(await kind.send(client, *walk.request))
-    return walk.response
+    adapter = _adapter_for(client, asynchronous=True)
+    login = _Login(adapter, method, path, visit_peeringdb, sandbox_url)
+    while login.request:
+        login.follow(await adapter.send(client, *login.request))
+    return login.response
 
 
-def second_factor(amr: Sequence[str]) -> str:
+def second_factor_for(amr: Sequence[str]) -> str:
     """What somebody logs in with, so that PeeringDB says this `amr`."""
     for factor, (_, sent) in SECOND_FACTORS.items():
         if sent == tuple(amr):
@@ -73,36 +73,36 @@ def second_factor(amr: Sequence[str]) -> str:
     )
 
 
-class _Walk:
+class _Login:
     """Which request the application gets next (`request`: method, path, scheme or None
     for the client's usual one; None at the end).
     """
 
     def __init__(
         self,
-        kind: _Kind,
+        adapter: _ClientAdapter,
         method: str,
         path: str,
-        at_peeringdb: Callable[[str], str],
+        visit_peeringdb: Callable[[str], str],
         sandbox_url: str,
     ) -> None:
-        self._url_of = kind.url_of
+        self._url_of = adapter.url_of
         self._start = f"{method} {_without_query(path)}"
-        self._at_peeringdb = at_peeringdb
+        self._visit_peeringdb = visit_peeringdb
         self._sandbox_url = sandbox_url
         self._redirect_host = ""
-        self._left = _MOST_REQUESTS
+        self._requests_left = _MAX_REQUESTS
         self.request: tuple[str, str, str | None] | None = (method, path, None)
 
-    def take(self, response: Any) -> None:
+    def follow(self, response: Any) -> None:
         """Go on from the answer to `request`."""
         self.response, self.request = response, None
-        self._left -= 1
+        self._requests_left -= 1
         here = self._url_of(response)
         location = response.headers.get("Location") if response.status_code in _REDIRECTS else None
         target = urljoin(here, location) if location else ""
         if target.startswith(f"{self._sandbox_url}/"):
-            target = self._at_peeringdb(target)
+            target = self._visit_peeringdb(target)
             self._redirect_host = urlsplit(target).hostname or ""
         parts = urlsplit(target)
         if parts.hostname in {urlsplit(here).hostname, self._redirect_host}:
@@ -112,14 +112,14 @@ class _Walk:
                 parts.scheme,
             )
         elif not self._redirect_host:
-            raise self._astray(target)
-        if self.request and not self._left:
+            raise self._astray_error(target)
+        if self.request and not self._requests_left:
             raise SandboxError(
-                f"the application still redirects after {_MOST_REQUESTS} requests, now to"
+                f"the application still redirects after {_MAX_REQUESTS} requests, now to"
                 f" {_without_query(target)}",
             )
 
-    def _astray(self, target: str) -> SandboxError:
+    def _astray_error(self, target: str) -> SandboxError:
         answer = (
             f"redirects to {_without_query(target)}"
             if target
@@ -133,7 +133,7 @@ class _Walk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kind:
+class _ClientAdapter:
     """A kind of client: how it sends a request (client, method, path, scheme), and the
     URL that a response of it answers.
     """
@@ -167,21 +167,23 @@ def _django_url(response: Any) -> str:
     return str(request.build_absolute_uri())
 
 
-_HTTPX = _Kind(send=_over_httpx, url_of=lambda response: str(response.url))
-_KINDS = {
+_HTTPX = _ClientAdapter(send=_over_httpx, url_of=lambda response: str(response.url))
+_ADAPTERS = {
     "httpx": _HTTPX,
     "httpx2": _HTTPX,
-    "werkzeug": _Kind(send=_over_werkzeug, url_of=lambda response: str(response.request.url)),
-    "django": _Kind(send=_over_django, url_of=_django_url),
+    "werkzeug": _ClientAdapter(
+        send=_over_werkzeug, url_of=lambda response: str(response.request.url)
+    ),
+    "django": _ClientAdapter(send=_over_django, url_of=_django_url),
 }
 
 
-def _kind_of(client: Any, *, asynchronous: bool) -> _Kind:
+def _adapter_for(client: Any, *, asynchronous: bool) -> _ClientAdapter:
     """Told by the package that the client's class comes from."""
     name = type(client).__qualname__
     packages = [base.__module__.partition(".")[0] for base in type(client).__mro__]
-    kind = next((_KINDS[package] for package in packages if package in _KINDS), None)
-    if kind is None:
+    adapter = next((_ADAPTERS[package] for package in packages if package in _ADAPTERS), None)
+    if adapter is None:
         raise TypeError(
             f"a login needs the test client of Flask, Starlette, FastAPI or Django, not {name!r}",
         )
@@ -189,7 +191,7 @@ def _kind_of(client: Any, *, asynchronous: bool) -> _Kind:
         raise TypeError(f"for {name!r} write: peeringdb.log_in(...)")
     if _is_asynchronous(client) and not asynchronous:
         raise TypeError(f"for {name!r} write: await peeringdb.alog_in(...)")
-    return kind
+    return adapter
 
 
 def _is_asynchronous(client: Any) -> bool:
@@ -207,5 +209,5 @@ def _first_words(response: Any) -> str:
     text = unescape(
         re.sub(r"(?is)<(script|style|title)\b.*?</\1>|<[^>]*>", " ", getattr(response, "text", "")),
     )
-    words = [word if len(word) <= _LONGEST_WORD else "..." for word in text.split()[:_WORDS]]
+    words = [word if len(word) <= _MAX_WORD_LENGTH else "..." for word in text.split()[:_MAX_WORDS]]
     return f": {' '.join(words)}" if words else ""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
-_MAX_STEPS = 20
+_MAX_REDIRECTS = 20
 _NOTHING_TO_DENY = (
     "there was no consent page to deny: PeeringDB approves by itself while the person has a valid"
     " token of the application; approval_prompt=force in the authorization URL makes it ask"
@@ -95,10 +95,10 @@ class Browser:
             ("factor", second_factor),
         ) * 2:  # prompt=login has them log in once more
             if isinstance(answer, _Page) and any(button == name for button, _ in answer.buttons):
-                answer = self._press(answer, name, value)
+                answer = self._submit(answer, name, value)
         asked = isinstance(answer, _Page) and ("allow", "Authorize") in answer.buttons
         if isinstance(answer, _Page) and asked:
-            answer = self._press(answer, "allow", "Authorize") if consent else self._press(answer)
+            answer = self._submit(answer, "allow", "Authorize") if consent else self._submit(answer)
         if isinstance(answer, _Page):
             raise SandboxError(
                 f"PeeringDB did not lead back to the application, but showed: {answer.heading}."
@@ -108,7 +108,7 @@ class Browser:
             raise SandboxError(_NOTHING_TO_DENY)
         return answer
 
-    def _press(self, page: _Page, name: str = "", value: str = "") -> _Page | str:
+    def _submit(self, page: _Page, name: str = "", value: str = "") -> _Page | str:
         if name and (name, value) not in page.buttons:
             there = ", ".join(other for button, other in page.buttons if button == name)
             nothing = (
@@ -128,12 +128,12 @@ class Browser:
         """The page at the end of the redirects, or the URL of the first that leads
         elsewhere.
         """
-        for _ in range(_MAX_STEPS):
+        for _ in range(_MAX_REDIRECTS):
             if not url.startswith(self._origin + "/"):
                 return url
             status, location, text = self._request(method, url, body, referrer)
             if not location:
-                return self._read(status, text, url)
+                return self._parse(status, text, url)
             method, body, referrer, url = "GET", None, url, urljoin(url, location)
         raise SandboxError("PeeringDB redirects in circles")
 
@@ -165,8 +165,8 @@ class Browser:
                     self._cookies[name] = morsel.coded_value
         return response.status, response.headers.get("Location", ""), text
 
-    def _read(self, status: int, text: str, url: str) -> _Page:
-        parser = _Parser()
+    def _parse(self, status: int, text: str, url: str) -> _Page:
+        parser = _PageParser()
         parser.feed(text)
         page = parser.page
         page.url = url
@@ -174,7 +174,7 @@ class Browser:
         return page
 
 
-class _Parser(HTMLParser):
+class _PageParser(HTMLParser):
     """Reads the sandbox's own pages; the first form of the main part is the one that
     counts.
     """

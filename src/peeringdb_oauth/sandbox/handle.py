@@ -100,9 +100,9 @@ class Sandbox:
         """Start it and wait until it answers. Not needed with ``with``."""
         if self._process is not None:
             raise SandboxError("this sandbox is running already")
-        self._process = server_process.spawn()
+        self._process = server_process.start_process()
         try:
-            self._started = server_process.greet(self._process, self._options)
+            self._started = server_process.wait_until_ready(self._process, self._options)
         except BaseException:
             self.close()
             raise
@@ -210,7 +210,7 @@ class Sandbox:
         `SandboxError` with the page's words if PeeringDB shows an error instead, or
         keeps the person.
         """
-        with Browser(self.url, self._tls()) as browser:
+        with Browser(self.url, self._ssl_context()) as browser:
             return browser.log_in(
                 person,
                 authorization_url,
@@ -328,7 +328,7 @@ class Sandbox:
             )
         return self._started
 
-    def _tls(self) -> ssl.SSLContext | None:
+    def _ssl_context(self) -> ssl.SSLContext | None:
         return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else None
 
     def _command(self, command: str, **arguments: Any) -> dict[str, Any]:
@@ -338,7 +338,7 @@ class Sandbox:
         # No proxy of the environment stands between this machine and itself.
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}),
-            urllib.request.HTTPSHandler(context=self._tls()),
+            urllib.request.HTTPSHandler(context=self._ssl_context()),
         )
         try:
             with opener.open(request, timeout=_ANSWER_SECONDS) as response:

@@ -94,7 +94,7 @@ def parse_people(document: Any) -> People:
     """The people described by a JSON or TOML document. `ConfigurationError` names every
     problem at once.
     """
-    reader = _Reader()
+    reader = _PeopleReader()
     top = reader.table(
         document,
         "the document",
@@ -109,13 +109,13 @@ def parse_people(document: Any) -> People:
     )
     if isinstance(document, dict) and document.get("people") == []:
         reader.problems.append("people: at least one person is needed to log in as")
-    reader.unique("networks", "id", [n.id for n in networks])
-    reader.unique("networks", "asn", [n.asn for n in networks])
-    reader.unique("people", "login", [p.login for p in people])
-    reader.unique("people", "id", [p.id for p in people])
+    reader.check_unique("networks", "id", [n.id for n in networks])
+    reader.check_unique("networks", "asn", [n.asn for n in networks])
+    reader.check_unique("people", "login", [p.login for p in people])
+    reader.check_unique("people", "id", [p.id for p in people])
     known = {network.asn for network in networks}
     for person in people:
-        reader.unique(
+        reader.check_unique(
             f"the networks of {person.login}",
             "asn",
             [right.asn for right in person.networks],
@@ -130,7 +130,7 @@ def parse_people(document: Any) -> People:
     return People(networks=networks, people=people)
 
 
-class _Reader:
+class _PeopleReader:
     """Collects problems and hands out harmless values in their place, so that all are
     found in one pass.
     """
@@ -157,7 +157,7 @@ class _Reader:
         for key, kind in keys.items():
             # bool is an int, but not here
             if key in item and type(item[key]) is not kind:
-                self.problems.append(f"{where}: {key} must be {_KINDS[kind]}")
+                self.problems.append(f"{where}: {key} must be {_TYPE_NAMES[kind]}")
             elif key in item:
                 good[key] = item[key]
         return good
@@ -169,8 +169,8 @@ class _Reader:
             {"id": int, "asn": int, "name": str},
             required={"id", "asn", "name"},
         )
-        self.within(values, "id", 1, 2**31 - 1, where)
-        self.within(values, "asn", 1, MAX_ASN, where)
+        self.check_range(values, "id", 1, 2**31 - 1, where)
+        self.check_range(values, "asn", 1, MAX_ASN, where)
         return Network(
             id=values.get("id", 0),
             asn=values.get("asn", 0),
@@ -184,9 +184,9 @@ class _Reader:
             {"asn": int, "perms": int, "manage_peering_sessions": int},
             required={"asn", "perms"},
         )
-        self.within(values, "asn", 1, MAX_ASN, where)
-        self.within(values, "perms", 0, ALL_RIGHTS, where)
-        self.within(values, "manage_peering_sessions", 0, ALL_RIGHTS, where)
+        self.check_range(values, "asn", 1, MAX_ASN, where)
+        self.check_range(values, "perms", 0, ALL_RIGHTS, where)
+        self.check_range(values, "manage_peering_sessions", 0, ALL_RIGHTS, where)
         perms = values.get("perms", 0)
         return Right(
             asn=values.get("asn", 0),
@@ -204,7 +204,7 @@ class _Reader:
             {**texts, "id": int, **switches, "networks": list},
             required=required,
         )
-        self.within(values, "id", 1, 2**31 - 1, where)
+        self.check_range(values, "id", 1, 2**31 - 1, where)
         if "login" in values and not _LOGIN.fullmatch(values["login"]):
             self.problems.append(f"{where}: login must be {_LOGIN_RULE}")
         if "email" in values and not EMAIL.fullmatch(values["email"]):
@@ -222,15 +222,17 @@ class _Reader:
         }
         return Person(**(missing | values), networks=tuple(rights))
 
-    def within(self, values: dict[str, Any], key: str, low: int, high: int, where: str) -> None:
+    def check_range(
+        self, values: dict[str, Any], key: str, low: int, high: int, where: str
+    ) -> None:
         if key in values and not low <= values[key] <= high:
             self.problems.append(
                 f"{where}: {key} must be between {low} and {high}, not {values[key]}",
             )
 
-    def unique(self, where: str, key: str, values: list[Any]) -> None:
+    def check_unique(self, where: str, key: str, values: list[Any]) -> None:
         for value in sorted({value for value in values if value and values.count(value) > 1}):
             self.problems.append(f"{where}: {key} {value} occurs more than once")
 
 
-_KINDS = {int: "a whole number", str: "text", bool: "true or false", list: "a list"}
+_TYPE_NAMES = {int: "a whole number", str: "text", bool: "true or false", list: "a list"}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _START_SECONDS = 30
 
 
-def spawn() -> subprocess.Popen[bytes]:
+def start_process() -> subprocess.Popen[bytes]:
     """The child. It gets its options through the pipe, whose end tells it to end; so it
     goes even if this process is killed.
     """
@@ -41,7 +41,7 @@ def spawn() -> subprocess.Popen[bytes]:
     )
 
 
-def greet(process: subprocess.Popen[bytes], options: Options) -> Started:
+def wait_until_ready(process: subprocess.Popen[bytes], options: Options) -> Started:
     """Tell the child its options and wait for its answer."""
     watchdog = threading.Timer(_START_SECONDS, process.kill)
     watchdog.start()

@@ -17,7 +17,7 @@ from peeringdb_oauth.sandbox.options import Options, Started
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from peeringdb_oauth.sandbox.server.startup import Running
+    from peeringdb_oauth.sandbox.server.startup import PreparedServer
 
 _INSTALL = (
     'the sandbox needs more packages ({name} is missing): pip install "peeringdb-oauth[sandbox]"'
@@ -28,16 +28,16 @@ def serve(*, options: Options, ready: Callable[[Started], None]) -> None:
     """Serve until interrupted (Ctrl-C); `ready` is called once, when it answers.
     `ConfigurationError` says everything that cannot work.
     """
-    running = _boot(options)
+    server = _prepare(options)
     try:
-        ready(running.started)
+        ready(server.started)
         with contextlib.suppress(KeyboardInterrupt):
-            running.serve()
+            server.serve()
     finally:
-        running.close()
+        server.close()
 
 
-def end_in_order() -> None:
+def stop_on_signals() -> None:
     """Let `kill` and a closed terminal end this process as Ctrl-C does: everything is
     cleaned up.
     """
@@ -46,10 +46,10 @@ def end_in_order() -> None:
         getattr(signal, "SIGHUP", signal.SIGTERM),
     ):  # Windows has no SIGHUP
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup asks for that
-            signal.signal(number, _interrupt)
+            signal.signal(number, _raise_keyboard_interrupt)
 
 
-def _interrupt(number: int, _frame: object) -> None:
+def _raise_keyboard_interrupt(number: int, _frame: object) -> None:
     signal.signal(
         number,
         signal.SIG_IGN,
@@ -57,7 +57,7 @@ def _interrupt(number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def serve_child() -> int:
+def serve_for_parent() -> int:
     """The process behind `Sandbox`: options come as one JSON line on standard input,
     whose end is the end of this process.
     """
@@ -65,23 +65,23 @@ def serve_child() -> int:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     sys.stdout = sys.stderr  # a stray print must not be taken for an answer
     try:
-        running = _boot(options)
+        server = _prepare(options)
     except ConfigurationError as error:
         answers.write(json.dumps({"problems": error.problems}) + "\n")
         answers.close()
         return 2
-    threading.Thread(target=running.serve, daemon=True).start()
-    answers.write(json.dumps(asdict(running.started)) + "\n")
+    threading.Thread(target=server.serve, daemon=True).start()
+    answers.write(json.dumps(asdict(server.started)) + "\n")
     answers.close()
     sys.stdin.buffer.read()
-    running.close()
+    server.close()
     os._exit(0)  # without waiting for connections that are still open
 
 
-def _boot(options: Options) -> Running:
+def _prepare(options: Options) -> PreparedServer:
     try:
-        from peeringdb_oauth.sandbox.server.startup import boot  # noqa: PLC0415 - Django comes in here
+        from peeringdb_oauth.sandbox.server.startup import prepare_server  # noqa: PLC0415 - Django comes in here
 
-        return boot(options)  # and the applications that its settings name
+        return prepare_server(options)  # and the applications that its settings name
     except ModuleNotFoundError as error:
         raise ConfigurationError(_INSTALL.format(name=error.name)) from error

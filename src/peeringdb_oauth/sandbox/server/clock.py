@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from django.utils import timezone
 
-MOST = 10 * 365 * 86400
+MAX_SECONDS = 10 * 365 * 86400
 _real_time = time.time
 _ahead = 0.0  # seconds
 
@@ -23,9 +23,10 @@ def now() -> float:
 
 def advance(seconds: float) -> None:
     """Let `seconds` pass: codes, tokens, sessions and limits all see it."""
-    if not 0 < seconds <= MOST:
+    if not 0 < seconds <= MAX_SECONDS:
         raise ValueError(
-            f"time only goes forward: seconds must be more than 0, and at most {MOST} (ten years)",
+            f"time only goes forward: seconds must be more than 0, and at most {MAX_SECONDS}"
+            " (ten years)",
         )
     global _ahead  # noqa: PLW0603 - one process has one clock
     _ahead += seconds
@@ -37,7 +38,7 @@ def reset() -> None:
     _ahead = 0.0
 
 
-def ahead() -> float:
+def seconds_ahead() -> float:
     """How many seconds the sandbox is ahead of the real time."""
     return _ahead
 

@@ -40,7 +40,7 @@ from peeringdb_oauth.sandbox.server import clock, edit_people, keys
 from peeringdb_oauth.sandbox.server.default_people import default_people
 from peeringdb_oauth.sandbox.server.edit_people import CannotChange
 from peeringdb_oauth.sandbox.server.faults import KINDS, Fault
-from peeringdb_oauth.sandbox.server.registration import register
+from peeringdb_oauth.sandbox.server.registration import register_application
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 @csrf_exempt
 @require_POST
-def command(request: HttpRequest, command: str) -> JsonResponse:
+def run_command(request: HttpRequest, command: str) -> JsonResponse:
     """Carry out one command."""
     if not secrets.compare_digest(
         request.headers.get("X-Sandbox-Token", "").encode(),
@@ -78,9 +78,9 @@ def command(request: HttpRequest, command: str) -> JsonResponse:
 
 
 @transaction.atomic
-def _person(name: str, *, email: str | None = None, **changes: Any) -> dict[str, Any]:
-    person = edit_people.add(name, email=email)
-    _change(person.username, **changes)
+def _add_person(name: str, *, email: str | None = None, **changes: Any) -> dict[str, Any]:
+    person = edit_people.add_person(name, email=email)
+    _change_person(person.username, **changes)
     return {
         "login": person.username,
         "id": person.id,
@@ -89,7 +89,7 @@ def _person(name: str, *, email: str | None = None, **changes: Any) -> dict[str,
     }
 
 
-def _change(
+def _change_person(
     person: str,
     *,
     networks: Any = None,
@@ -108,16 +108,16 @@ def _change(
             f" {', '.join(wrong)}",
         )
     sessions = manage_peering_sessions
-    by_asn = sessions if isinstance(sessions, int | None) else _by_asn(sessions)
-    edit_people.change(
+    by_asn = sessions if isinstance(sessions, int | None) else _parse_asn_keys(sessions)
+    edit_people.change_person(
         person,
-        networks=None if networks is None else _by_asn(networks),
+        networks=None if networks is None else _parse_asn_keys(networks),
         sessions=by_asn,
         switches=given,
     )
 
 
-def _by_asn(values: Any) -> dict[int, int]:
+def _parse_asn_keys(values: Any) -> dict[int, int]:
     """JSON has only text as keys."""
     if not isinstance(values, dict):
         raise CannotChange(
@@ -150,7 +150,7 @@ def _advance(seconds: float) -> None:
 
 def _reset() -> None:
     sandbox = settings.SANDBOX
-    edit_people.replace_everyone(
+    edit_people.replace_all_people(
         load_people(sandbox.options.people) if sandbox.options.people else default_people(),
     )
     edit_people.revoke_tokens(None)
@@ -164,9 +164,9 @@ def _revoke_tokens(person: str | None = None) -> dict[str, int]:
 
 
 _COMMANDS: dict[str, Callable[..., dict[str, Any] | None]] = {
-    "register": register,
-    "person": _person,
-    "change": _change,
+    "register": register_application,
+    "person": _add_person,
+    "change": _change_person,
     "fault": add_fault,
     "clear-faults": (lambda: settings.SANDBOX.faults.clear()),  # noqa: PLW0108 - settings are read when it is called
     "rotate-key": keys.rotate,

@@ -17,7 +17,7 @@ from peeringdb_oauth.sandbox.server import clock, control_endpoint, edit_people,
 from peeringdb_oauth.sandbox.server.edit_people import CannotChange
 from peeringdb_oauth.sandbox.server.faults import KINDS
 from peeringdb_oauth.sandbox.server.models import Network, Person
-from peeringdb_oauth.sandbox.server.registration import ALGORITHMS, register
+from peeringdb_oauth.sandbox.server.registration import ALGORITHMS, register_application
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,14 +29,14 @@ _SWITCH_LABELS = (
     ("mfa", "has a second factor"),
     ("is_active", "account enabled"),
 )
-_ROWS = 40  # of networks that a page shows; more are changed through the JSON endpoint
-_NOTICE = "notice"
+_MAX_ROWS = 40  # of networks that a page shows; more are changed through the JSON endpoint
+_NOTICE_IN_SESSION = "notice"
 _STYLE = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
-_FORM = require_http_methods(["GET", "HEAD", "POST"])
+_GET_OR_POST = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @require_safe
-def style(_request: HttpRequest) -> HttpResponse:
+def style_sheet(_request: HttpRequest) -> HttpResponse:
     """The one style sheet."""
     return HttpResponse(
         _STYLE,
@@ -46,59 +46,61 @@ def style(_request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def overview(request: HttpRequest) -> HttpResponse:
+def overview_page(request: HttpRequest) -> HttpResponse:
     """Everyone and everything at a glance."""
     context = {
         "people": Person.objects.all(),
         "applications": Application.objects.all(),
         "active": settings.SANDBOX.faults.active(),
     }
-    return _page(request, "overview", context)
+    return _render(request, "overview", context)
 
 
-@_FORM
-def person(request: HttpRequest, login: str) -> HttpResponse:
+@_GET_OR_POST
+def person_page(request: HttpRequest, login: str) -> HttpResponse:
     """One person's switches and rights."""
     try:
-        someone = edit_people.find(login)
+        person = edit_people.find_person(login)
     except CannotChange as error:
-        return _page(
+        return _render(
             request,
             "overview",
             {"people": Person.objects.all(), "error": str(error)},
             status=404,
         )
     if request.method == "POST":
-        return _do(
+        return _act_and_redirect(
             request,
-            lambda: _save(request, someone),
-            f"{someone.full_name.strip()} was changed. It shows with the next request.",
+            lambda: _save_person(request, person),
+            f"{person.full_name.strip()} was changed. It shows with the next request.",
         )
-    shown = list(someone.rights.select_related("network")[: _ROWS + 1])
+    shown = list(person.rights.select_related("network")[: _MAX_ROWS + 1])
     context = {
-        "person": someone,
-        "switches": [(name, label, getattr(someone, name)) for name, label in _SWITCH_LABELS],
-        "rows": [(r.network, _ticks(r.perms), _ticks(r.manage_peering_sessions)) for r in shown]
-        if len(shown) <= _ROWS
+        "person": person,
+        "switches": [(name, label, getattr(person, name)) for name, label in _SWITCH_LABELS],
+        "rows": [
+            (r.network, _checkboxes(r.perms), _checkboxes(r.manage_peering_sessions)) for r in shown
+        ]
+        if len(shown) <= _MAX_ROWS
         else [],
-        "too_many": someone.rights.count() if len(shown) > _ROWS else 0,
-        "others": Network.objects.exclude(right__person=someone).filter(asn__lt=4_200_000_000),
+        "too_many": person.rights.count() if len(shown) > _MAX_ROWS else 0,
+        "others": Network.objects.exclude(right__person=person).filter(asn__lt=4_200_000_000),
     }
-    return _page(request, "person", context)
+    return _render(request, "person", context)
 
 
-@_FORM
-def applications(request: HttpRequest) -> HttpResponse:
+@_GET_OR_POST
+def applications_page(request: HttpRequest) -> HttpResponse:
     """The registered applications, and a form for another."""
     if request.method != "POST":
-        return _page(
+        return _render(
             request,
             "applications",
             {"applications": Application.objects.all(), "algorithms": ALGORITHMS},
         )
     context: dict[str, Any] = {"algorithms": ALGORITHMS, "given": request.POST}
     try:
-        context["registered"] = register(
+        context["registered"] = register_application(
             request.POST.get("redirect_uris", "").split(),
             confidential=request.POST.get("client_type") != "public",
             algorithm=request.POST.get("algorithm", ""),
@@ -106,63 +108,65 @@ def applications(request: HttpRequest) -> HttpResponse:
         )
     except CannotChange as error:
         context["error"] = str(error)
-    return _page(request, "applications", context | {"applications": Application.objects.all()})
+    return _render(request, "applications", context | {"applications": Application.objects.all()})
 
 
-@_FORM
-def faults(request: HttpRequest) -> HttpResponse:
+@_GET_OR_POST
+def faults_page(request: HttpRequest) -> HttpResponse:
     """Switch faults on and off, rotate the key, revoke tokens, forget limits, let time
     pass.
     """
     if request.method == "POST":
         action, notice = _ACTIONS.get(request.POST.get("action", ""), (_no_action, ""))
-        return _do(request, lambda: action(request), notice)
+        return _act_and_redirect(request, lambda: action(request), notice)
     context = {
         "kinds": KINDS.items(),
         "active": settings.SANDBOX.faults.active(),
         "people": Person.objects.all(),
-        "ahead": int(clock.ahead()),
+        "ahead": int(clock.seconds_ahead()),
         "limits": settings.SANDBOX.options.limits,
     }
-    return _page(request, "faults", context)
+    return _render(request, "faults", context)
 
 
-def _page(
+def _render(
     request: HttpRequest,
     name: str,
     context: dict[str, Any],
     status: int = 200,
 ) -> HttpResponse:
-    notice = request.session.pop(_NOTICE, {})
+    notice = request.session.pop(_NOTICE_IN_SESSION, {})
     return render(request, f"sandbox/control_{name}.html", notice | context, status=status)
 
 
-def _do(request: HttpRequest, action: Callable[[], object], done: str) -> HttpResponse:
+def _act_and_redirect(
+    request: HttpRequest, action: Callable[[], object], done: str
+) -> HttpResponse:
     """Act, and come back to the page that says so."""
     try:
         action()
-        request.session[_NOTICE] = {"done": done}
+        request.session[_NOTICE_IN_SESSION] = {"done": done}
     except (CannotChange, ValueError) as error:
-        request.session[_NOTICE] = {"error": str(error)}
+        request.session[_NOTICE_IN_SESSION] = {"error": str(error)}
     return HttpResponseRedirect(request.path)
 
 
-def _ticks(value: int) -> list[tuple[int, str, bool]]:
+def _checkboxes(value: int) -> list[tuple[int, str, bool]]:
     return [(bit, label, bool(value & bit)) for bit, label in _BITS]
 
 
-def _save(request: HttpRequest, someone: Person) -> None:
+def _save_person(request: HttpRequest, person: Person) -> None:
     form = request.POST
     switches = {name: name in form for name, _ in _SWITCH_LABELS}
     if "rows" not in form:  # too many to show: only the switches are on the page
-        edit_people.change(someone.username, networks=None, sessions=None, switches=switches)
+        edit_people.change_person(person.username, networks=None, sessions=None, switches=switches)
         return
     kept = [int(asn) for asn in form.getlist("keep")]
     perms = {asn: sum(int(bit) for bit in form.getlist(f"perms-{asn}")) for asn in kept}
     sessions = {asn: sum(int(bit) for bit in form.getlist(f"sessions-{asn}")) for asn in kept}
     if added := form.get("add", ""):
         perms[int(added)] = sessions[int(added)] = 1
-    edit_people.change(someone.username, networks=perms, sessions=sessions, switches=switches)
+    edit_people.change_person(person.username, networks=perms, sessions=sessions, switches=switches)
 
 
 def _add_fault(request: HttpRequest) -> None:

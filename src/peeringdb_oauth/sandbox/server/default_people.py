@@ -6,23 +6,23 @@ from __future__ import annotations
 
 from peeringdb_oauth.sandbox.people import Network, People, Person, Right
 
-_ONE, _TWO, _FOUR_BYTE, _SECOND = 64500, 64501, 65550, 64510
+_NET_ONE, _NET_TWO, _NET_FOUR_BYTE, _SECOND_NET = 64500, 64501, 65550, 64510
 _NETWORKS = (
-    Network(id=1, asn=_ONE, name="Example Net One"),
-    Network(id=2, asn=_TWO, name="Example Net Two"),
-    Network(id=3, asn=_FOUR_BYTE, name="Example Net Four Byte Ünïcode"),
-    Network(id=6, asn=_SECOND, name="Second Net"),
+    Network(id=1, asn=_NET_ONE, name="Example Net One"),
+    Network(id=2, asn=_NET_TWO, name="Example Net Two"),
+    Network(id=3, asn=_NET_FOUR_BYTE, name="Example Net Four Byte Ünïcode"),
+    Network(id=6, asn=_SECOND_NET, name="Second Net"),
 )
 # The ranges for documentation hold 32 ASNs; 300 need the range for private use (RFC
 # 6996), for one person only.
-_MANY = tuple(
+_MANY_NETS = tuple(
     Network(id=1000 + i, asn=4_200_000_000 + i, name=f"Example Net {i:03}") for i in range(1, 301)
 )
 
 
 def default_people() -> People:
     """The people and networks of a fresh sandbox."""
-    return People(networks=_NETWORKS + _MANY, people=_PEOPLE)
+    return People(networks=_NETWORKS + _MANY_NETS, people=_PEOPLE)
 
 
 def _rights(perms: int, *asns: int) -> tuple[Right, ...]:
@@ -35,7 +35,7 @@ def _person(
     name: str,
     about: str,
     *networks: Right,
-    proven: bool = True,
+    verified_email: bool = True,
     mfa: bool = True,
 ) -> Person:
     given_name, _, family_name = name.partition(" ")
@@ -46,7 +46,7 @@ def _person(
         family_name=family_name,
         email=f"{login}@example.net",
         about=about,
-        verified_email=proven,
+        verified_email=verified_email,
         mfa=mfa,
         networks=networks,
     )
@@ -72,31 +72,31 @@ _PEOPLE = (
         1,
         "Ada Admin",
         "organisation admin: all rights on all its networks",
-        *_rights(15, _ONE, _TWO, _FOUR_BYTE),
+        *_rights(15, _NET_ONE, _NET_TWO, _NET_FOUR_BYTE),
     ),
     _person(
         "member",
         2,
         "Mel Member",
         "plain member: may read, and nothing more",
-        *_rights(1, _ONE, _TWO, _FOUR_BYTE),
+        *_rights(1, _NET_ONE, _NET_TWO, _NET_FOUR_BYTE),
     ),
     _person(
         "limited",
         3,
         "Lim Ited",
         "different rights on each network; on one of them only peering sessions may be changed",
-        Right(asn=_ONE, perms=15, manage_peering_sessions=15),
-        Right(asn=_TWO, perms=1, manage_peering_sessions=15),
-        Right(asn=_FOUR_BYTE, perms=3, manage_peering_sessions=3),
+        Right(asn=_NET_ONE, perms=15, manage_peering_sessions=15),
+        Right(asn=_NET_TWO, perms=1, manage_peering_sessions=15),
+        Right(asn=_NET_FOUR_BYTE, perms=3, manage_peering_sessions=3),
     ),
     _person(
         "twoorgs",
         4,
         "Тест",
         "admin of one organisation, member of another; no family name, not in Latin letters",
-        *_rights(15, _ONE, _TWO, _FOUR_BYTE),
-        *_rights(1, _SECOND),
+        *_rights(15, _NET_ONE, _NET_TWO, _NET_FOUR_BYTE),
+        *_rights(1, _SECOND_NET),
     ),
     _person("nonets", 5, "No Nets", "verified, but of an organisation without networks"),
     _unverified(),
@@ -105,7 +105,7 @@ _PEOPLE = (
         7,
         "Nora Nofactor",
         "has no second factor: PeeringDB does not let her go on",
-        *_rights(15, _ONE),
+        *_rights(15, _NET_ONE),
         mfa=False,
     ),
     _person(
@@ -113,8 +113,8 @@ _PEOPLE = (
         8,
         "Em Unconf",
         "organisation admin whose email address is not confirmed",
-        *_rights(15, _ONE, _TWO, _FOUR_BYTE),
-        proven=False,
+        *_rights(15, _NET_ONE, _NET_TWO, _NET_FOUR_BYTE),
+        verified_email=False,
         mfa=False,
     ),
     _person(
@@ -128,13 +128,13 @@ _PEOPLE = (
         10,
         "To Disable",
         "plain member whose account is about to be disabled",
-        *_rights(1, _ONE, _TWO, _FOUR_BYTE),
+        *_rights(1, _NET_ONE, _NET_TWO, _NET_FOUR_BYTE),
     ),
     _person(
         "manynets",
         11,
         "Many Nets",
         "admin of 300 networks",
-        *_rights(15, *(network.asn for network in _MANY)),
+        *_rights(15, *(network.asn for network in _MANY_NETS)),
     ),
 )

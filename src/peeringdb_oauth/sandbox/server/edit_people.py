@@ -28,7 +28,7 @@ class CannotChange(ValueError):
 
 
 @transaction.atomic
-def replace_everyone(people: People) -> None:
+def replace_all_people(people: People) -> None:
     """The people and networks of a file or of the default cast, instead of those in the
     database.
     """
@@ -66,7 +66,7 @@ def replace_everyone(people: People) -> None:
         )
 
 
-def add(name: Any, *, email: Any = None) -> Person:
+def add_person(name: Any, *, email: Any = None) -> Person:
     """Somebody new, without networks. The login name is made of the name, the email
     address of the login name if none is given.
     """
@@ -75,7 +75,7 @@ def add(name: Any, *, email: Any = None) -> Person:
     if email is not None and not (isinstance(email, str) and EMAIL.fullmatch(email)):
         raise CannotChange("an email address has one '@'")
     given_name, _, family_name = name.strip().partition(" ")
-    login = _free_login(name)
+    login = _unused_login(name)
     person: Person = Person.objects.create(
         username=login,
         first_name=given_name,
@@ -86,7 +86,7 @@ def add(name: Any, *, email: Any = None) -> Person:
 
 
 @transaction.atomic
-def change(
+def change_person(
     login: str,
     *,
     networks: Mapping[int, int] | None,
@@ -96,7 +96,7 @@ def change(
     """Change what is given and leave the rest. `networks`: ASN to perms, instead of all
     the person has; `sessions`: for all, or by ASN.
     """
-    person = find(login)
+    person = find_person(login)
     for name, switch in switches.items():
         setattr(person, name, switch)
     person.save()
@@ -105,9 +105,9 @@ def change(
         for asn, perms in networks.items():
             Right.objects.create(
                 person=person,
-                network=_network(asn),
-                perms=_bits(perms),
-                manage_peering_sessions=_bits(perms),
+                network=_find_or_create_network(asn),
+                perms=_checked_bits(perms),
+                manage_peering_sessions=_checked_bits(perms),
             )
     if sessions is not None:
         for right in person.rights.select_related("network"):
@@ -116,7 +116,7 @@ def change(
                 if isinstance(sessions, int)
                 else sessions.get(right.network.asn, right.manage_peering_sessions)
             )
-            right.manage_peering_sessions = _bits(value)
+            right.manage_peering_sessions = _checked_bits(value)
             right.save()
 
 
@@ -125,13 +125,13 @@ def revoke_tokens(login: str | None) -> int:
     """Delete the tokens of one person, or of all; how many access and refresh tokens
     that were.
     """
-    owner = {"user": find(login)} if login else {}
+    owner = {"user": find_person(login)} if login else {}
     refresh, _ = RefreshToken.objects.filter(**owner).delete()
     access, _ = AccessToken.objects.filter(**owner).delete()
     return int(refresh + access)
 
 
-def find(login: str) -> Person:
+def find_person(login: str) -> Person:
     """The person of that login name."""
     person: Person | None = Person.objects.filter(username=login).first()
     if person is None:
@@ -142,7 +142,7 @@ def find(login: str) -> Person:
     return person
 
 
-def _free_login(name: str) -> str:
+def _unused_login(name: str) -> str:
     """A login name that reads like the name, and that nobody has."""
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     login = re.sub("[^a-z0-9]+", "-", letters)[:50].strip("-") or "person"
@@ -153,7 +153,7 @@ def _free_login(name: str) -> str:
     )
 
 
-def _network(asn: Any) -> Network:
+def _find_or_create_network(asn: Any) -> Network:
     """A network that exists, or a new one."""
     if type(asn) is not int or not 1 <= asn <= MAX_ASN:
         raise CannotChange(f"an ASN is between 1 and {MAX_ASN}, not {asn!r}")
@@ -164,7 +164,7 @@ def _network(asn: Any) -> Network:
     return network
 
 
-def _bits(value: Any) -> int:
+def _checked_bits(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= ALL_RIGHTS:
         raise CannotChange(
             "permissions are a sum of 1 (read), 2 (update), 4 (create) and 8 (delete), 0 to"

@@ -76,7 +76,7 @@ class Faults:
                     return fault
         return None
 
-    def around(self, application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    def wrap(self, application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
         """The same WSGI application, behind the faults."""
 
         def faulty(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

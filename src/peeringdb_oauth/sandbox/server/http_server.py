@@ -13,7 +13,7 @@ from django.core.servers import basehttp
 if TYPE_CHECKING:
     import ssl
 
-_IDLE = 120  # seconds that a kept connection, or a handshake, may stay silent
+_IDLE_SECONDS = 120  # seconds that a kept connection, or a handshake, may stay silent
 
 
 class Server(basehttp.ThreadedWSGIServer):
@@ -21,7 +21,7 @@ class Server(basehttp.ThreadedWSGIServer):
 
     request_queue_size = 128
 
-    context: ssl.SSLContext | None = None
+    ssl_context: ssl.SSLContext | None = None
     """Set for https."""
 
     def __init__(self, address: tuple[str, int], *, log: bool) -> None:
@@ -32,16 +32,16 @@ class Server(basehttp.ThreadedWSGIServer):
     def url(self) -> str:
         """Where it answers, without slash at the end."""
         host, port = self.server_address[:2]
-        scheme = "http" if self.context is None else "https"
+        scheme = "http" if self.ssl_context is None else "https"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def finish_request(self, request: socket.socket, client_address: Any) -> None:
         """In the connection's own thread: a slow handshake delays nobody else."""
-        if self.context is None:
+        if self.ssl_context is None:
             super().finish_request(request, client_address)
             return
-        request.settimeout(_IDLE)
-        with self.context.wrap_socket(request, server_side=True) as connection:
+        request.settimeout(_IDLE_SECONDS)
+        with self.ssl_context.wrap_socket(request, server_side=True) as connection:
             super().finish_request(connection, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the signature of socketserver
@@ -56,13 +56,13 @@ class Server(basehttp.ThreadedWSGIServer):
 class Handler(basehttp.WSGIRequestHandler):
     """One connection."""
 
-    timeout = _IDLE
+    timeout = _IDLE_SECONDS
     disable_nagle_algorithm = True  # headers and body are two writes
 
     def get_environ(self) -> dict[str, Any]:
         """The request; with TLS, its scheme; and a way to cut the connection."""
         environ: dict[str, Any] = super().get_environ()
-        if self.server.context is not None:
+        if self.server.ssl_context is not None:
             environ["HTTPS"] = "on"  # wsgiref reads the scheme from it
         environ["sandbox.cut"] = self.cut
         return environ

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class InMemory:
     """Found at ``settings.SANDBOX``."""
 
     options: Options

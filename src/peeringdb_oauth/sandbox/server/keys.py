@@ -13,15 +13,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
 from oauth2_provider.settings import oauth2_settings
 
-from peeringdb_oauth.sandbox.server.models import Kept
+from peeringdb_oauth.sandbox.server.models import StoredKey
 
 _SIGNING_KEY = "signing_key"
 
 
 def load() -> None:
-    """Put the kept keys in place, new ones where there are none."""
-    settings.SECRET_KEY = _kept("secret_key") or _keep("secret_key", secrets.token_urlsafe(48))
-    oauth2_settings.OIDC_RSA_PRIVATE_KEY = _kept(_SIGNING_KEY) or _keep(
+    """Put the stored keys in place, new ones where there are none."""
+    settings.SECRET_KEY = _stored("secret_key") or _store("secret_key", secrets.token_urlsafe(48))
+    oauth2_settings.OIDC_RSA_PRIVATE_KEY = _stored(_SIGNING_KEY) or _store(
         _SIGNING_KEY,
         _new_signing_key(),
     )
@@ -31,19 +31,19 @@ def rotate() -> None:
     """A new signing key. The old one disappears from the key set at once: PeeringDB has
     no way to list a retired one.
     """
-    oauth2_settings.OIDC_RSA_PRIVATE_KEY = _keep(_SIGNING_KEY, _new_signing_key())
+    oauth2_settings.OIDC_RSA_PRIVATE_KEY = _store(_SIGNING_KEY, _new_signing_key())
 
 
 def tls_context(names: tuple[str, ...], ca_file: str) -> ssl.SSLContext:
     """A server's context for these names; the certificate of its authority is written
     to `ca_file`.
     """
-    if certificate := _kept("ca_certificate"):
-        ca = trustme.CA.from_pem(certificate.encode(), _kept("ca_key").encode())
+    if certificate := _stored("ca_certificate"):
+        ca = trustme.CA.from_pem(certificate.encode(), _stored("ca_key").encode())
     else:
         ca = trustme.CA(organization_name="PeeringDB sandbox")
-        _keep("ca_certificate", ca.cert_pem.bytes().decode())
-        _keep("ca_key", ca.private_key_pem.bytes().decode())
+        _store("ca_certificate", ca.cert_pem.bytes().decode())
+        _store("ca_key", ca.private_key_pem.bytes().decode())
     ca.cert_pem.write_to_path(ca_file)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     ca.issue_cert(*names).configure_cert(context)
@@ -60,11 +60,11 @@ def _new_signing_key() -> str:
     return key.private_bytes(*pem).decode()
 
 
-def _kept(name: str) -> str:
-    kept = Kept.objects.filter(name=name).first()
-    return str(kept.value) if kept else ""
+def _stored(name: str) -> str:
+    stored = StoredKey.objects.filter(name=name).first()
+    return str(stored.value) if stored else ""
 
 
-def _keep(name: str, value: str) -> str:
-    Kept.objects.update_or_create(name=name, defaults={"value": value})
+def _store(name: str, value: str) -> str:
+    StoredKey.objects.update_or_create(name=name, defaults={"value": value})
     return value

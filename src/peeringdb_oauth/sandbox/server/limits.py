@@ -12,14 +12,14 @@ import threading
 from dataclasses import dataclass
 
 REFUSAL_SECONDS = {401: 60, 403: 10, 429: 10}
-"""How long an answer is repeated for the same question; each repetition starts the time again."""
+"""How long an answer is repeated for the same key; each repetition starts the time again."""
 REFUSALS_PER_MINUTE = 10
 """After more answers of 401 or 403 the address is refused, until 60 s after the last one."""
 REQUESTS_PER_MINUTE = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class RequestKey:
     """What a refusal is remembered for."""
 
     address: str
@@ -47,7 +47,7 @@ class Limits:
 
     def reset(self) -> None:
         """Forget everything."""
-        self._refusals: dict[Question, tuple[float, Refusal]] = {}
+        self._refusals: dict[RequestKey, tuple[float, Refusal]] = {}
         self._counts: dict[str, tuple[float, int]] = {}
         self._windows: dict[str, tuple[float, int]] = {}
 
@@ -57,23 +57,23 @@ class Limits:
             until, count = self._counts.get(address, (0.0, 0))
             return count > REFUSALS_PER_MINUTE and now < until
 
-    def remembered(self, question: Question, now: float) -> Refusal | None:
-        """The refusal that this question got not long ago."""
+    def find_refusal(self, key: RequestKey, now: float) -> Refusal | None:
+        """The refusal that this key got not long ago."""
         with self._lock:
-            until, refusal = self._refusals.get(question, (0.0, None))
+            until, refusal = self._refusals.get(key, (0.0, None))
             return refusal if now < until else None
 
-    def remember(self, question: Question, refusal: Refusal, now: float) -> None:
+    def remember_refusal(self, key: RequestKey, refusal: Refusal, now: float) -> None:
         """Note an answer of 401, 403 or 429, be it new or repeated: repeating it starts
         its time again, and counts again.
         """
         with self._lock:
-            self._refusals[question] = (now + REFUSAL_SECONDS[refusal.status], refusal)
+            self._refusals[key] = (now + REFUSAL_SECONDS[refusal.status], refusal)
             if refusal.status in {401, 403}:
-                until, count = self._counts.get(question.address, (0.0, 0))
-                self._counts[question.address] = (now + 60, count + 1 if now < until else 1)
+                until, count = self._counts.get(key.address, (0.0, 0))
+                self._counts[key.address] = (now + 60, count + 1 if now < until else 1)
 
-    def seconds_to_wait(self, address: str, now: float) -> int:
+    def count_request(self, address: str, now: float) -> int:
         """Count one request; 0 if it may pass, else the seconds until the window of a
         minute ends.
         """

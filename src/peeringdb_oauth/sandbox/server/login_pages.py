@@ -28,13 +28,13 @@ from peeringdb_oauth.sandbox.server.oauth_endpoints import AMR_IN_SESSION, OAUTH
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_HALFWAY = "halfway"
+_PENDING_PERSON = "pending_person"
 _OAUTH_COOKIE_MAX_AGE = 1800  # seconds
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
+def home_page(request: HttpRequest) -> HttpResponse:
     """Where one lands without an application."""
     return render(request, "sandbox/home.html")
 
@@ -49,12 +49,12 @@ def login_page(request: HttpRequest) -> HttpResponse:
         if not person.is_active:
             error = f"The account of {person.full_name.strip()} is disabled."
         elif person.mfa:
-            request.session[_HALFWAY] = person.pk
+            request.session[_PENDING_PERSON] = person.pk
             return HttpResponseRedirect(
                 f"{reverse('second-factor')}?{urlencode({'next': next_url})}",
             )
         else:
-            return _logged_in(request, person, PASSWORD_ONLY, next_url)
+            return _finish_login(request, person, PASSWORD_ONLY, next_url)
     return render(
         request,
         "sandbox/login.html",
@@ -63,15 +63,15 @@ def login_page(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def second_factor(request: HttpRequest) -> HttpResponse:
+def second_factor_page(request: HttpRequest) -> HttpResponse:
     """The second step of a login. A click is enough; which one decides what `amr` says."""
     next_url = _safe_next(request)
-    person = Person.objects.filter(pk=request.session.get(_HALFWAY)).first()
+    person = Person.objects.filter(pk=request.session.get(_PENDING_PERSON)).first()
     if person is None:
         return HttpResponseRedirect(f"{reverse('login')}?{urlencode({'next': next_url})}")
     _, amr = SECOND_FACTORS.get(request.POST.get("factor", ""), ("", ()))
     if amr:
-        return _logged_in(request, person, amr, next_url)
+        return _finish_login(request, person, amr, next_url)
     factors = [(key, label) for key, (label, _) in SECOND_FACTORS.items()]
     return render(
         request,
@@ -81,7 +81,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def two_factor(request: HttpRequest) -> HttpResponse:
+def two_factor_page(request: HttpRequest) -> HttpResponse:
     """Where PeeringDB keeps people who have no second factor: nothing leads back to the
     application.
     """
@@ -119,13 +119,13 @@ def csrf_failure(_request: HttpRequest, reason: str = "") -> HttpResponse:
     return JsonResponse({"non_field_errors": [reason]}, status=403)
 
 
-def _logged_in(
+def _finish_login(
     request: HttpRequest,
     person: Person,
     amr: Sequence[str],
     next_url: str,
 ) -> HttpResponse:
-    request.session.pop(_HALFWAY, None)
+    request.session.pop(_PENDING_PERSON, None)
     login(request, person, backend=_BACKEND)
     request.session[AMR_IN_SESSION] = list(amr)
     response = HttpResponseRedirect(next_url)

@@ -26,15 +26,15 @@ from peeringdb_oauth.sandbox.server.faults import CONTROL_PREFIX
 from peeringdb_oauth.sandbox.server.limits import (
     REFUSAL_SECONDS,
     REQUESTS_PER_MINUTE,
-    Question,
     Refusal,
+    RequestKey,
 )
 from peeringdb_oauth.sandbox.server.settings import CSP, LOOPBACK_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from peeringdb_oauth.sandbox.server.in_memory import State
+    from peeringdb_oauth.sandbox.server.in_memory import InMemory
 
     View = Callable[[HttpRequest], HttpResponse]
 
@@ -46,7 +46,7 @@ _BOTH = (
 _TOO_MANY_REFUSALS = {"meta": {"error": "Too many requests that resulted in 401 or 403 responses"}}
 
 
-def pages(get_response: View) -> View:
+def protect_pages(get_response: View) -> View:
     """Pages get a content policy, control pages a check of the host name; HSTS must not
     reach 'localhost', where others speak http.
     """
@@ -74,7 +74,7 @@ def pages(get_response: View) -> View:
     return middleware
 
 
-def cross_origin(get_response: View) -> View:
+def answer_preflights(get_response: View) -> View:
     """Preflights are answered, and allow nothing."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -88,7 +88,7 @@ def cross_origin(get_response: View) -> View:
     return middleware
 
 
-class Common(CommonMiddleware):
+class RedirectToSlash(CommonMiddleware):
     """A missing slash is a 301 for every method, POST too. The Host header is checked
     here, before anything else looks at it.
     """
@@ -101,18 +101,18 @@ class Common(CommonMiddleware):
         return None
 
 
-def refusals(get_response: View) -> View:
+def repeat_refusals(get_response: View) -> View:
     """Refusals are repeated from memory, and too many of them block the address."""
 
-    def answer(request: HttpRequest, question: Question) -> HttpResponse:
-        limits, now = _state().limits, clock.now()
-        if limits.is_blocked(question.address, now):
+    def answer(request: HttpRequest, key: RequestKey) -> HttpResponse:
+        limits, now = _memory().limits, clock.now()
+        if limits.is_blocked(key.address, now):
             return JsonResponse(
                 _TOO_MANY_REFUSALS,
                 status=429,
                 headers={"X-Throttled-Response": "True"},
             )
-        if refusal := limits.remembered(question, now):
+        if refusal := limits.find_refusal(key, now):
             headers = {"X-Cached-Response": "True"}
             return HttpResponse(
                 refusal.content,
@@ -123,29 +123,29 @@ def refusals(get_response: View) -> View:
         return get_response(request)
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if not _limited(request):
+        if not _limits_apply(request):
             return get_response(request)
-        question = Question(
-            address=_address(request),
-            identity=_identity(request),
+        key = RequestKey(
+            address=_client_address(request),
+            identity=_identity_of(request),
             method=request.method or "",
             path=request.path,
             query=request.META.get("QUERY_STRING", ""),
         )
-        response = answer(request, question)
+        response = answer(request, key)
         if response.status_code in REFUSAL_SECONDS:
             refusal = Refusal(
                 status=response.status_code,
                 content=response.content,
                 content_type=response["Content-Type"],
             )
-            _state().limits.remember(question, refusal, clock.now())
+            _memory().limits.remember_refusal(key, refusal, clock.now())
         return response
 
     return middleware
 
 
-def language_and_frames(get_response: View) -> View:
+def add_common_headers(get_response: View) -> View:
     """Headers of every answer that was not repeated from memory."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -158,14 +158,14 @@ def language_and_frames(get_response: View) -> View:
     return middleware
 
 
-def rate(get_response: View) -> View:
+def limit_rate(get_response: View) -> View:
     """120 requests a minute for each address, bearer requests included, browsers with a
     login session excepted.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if _limited(request) and settings.SESSION_COOKIE_NAME not in request.COOKIES:
-            wait = _state().limits.seconds_to_wait(_address(request), clock.now())
+        if _limits_apply(request) and settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            wait = _memory().limits.count_request(_client_address(request), clock.now())
             if wait:
                 headers = {"X-RateLimit-Limit": str(REQUESTS_PER_MINUTE), "Retry-After": str(wait)}
                 text = "Rate limit exceeded. Please try again later."
@@ -175,7 +175,7 @@ def rate(get_response: View) -> View:
     return middleware
 
 
-class Session(SessionMiddleware):
+class SandboxSession(SessionMiddleware):
     """Django's sessions, without 'Vary: Cookie' for those who have none."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -185,7 +185,7 @@ class Session(SessionMiddleware):
         return super().process_response(request, response)
 
 
-def identity(get_response: View) -> View:
+def identify_caller(get_response: View) -> View:
     """PeeringDB's own reading of the Authorization header, before the OAuth code runs,
     and the headers that tell of it.
     """
@@ -219,23 +219,23 @@ def identity(get_response: View) -> View:
     return middleware
 
 
-def _state() -> State:
-    state: State = settings.SANDBOX
-    return state
+def _memory() -> InMemory:
+    memory: InMemory = settings.SANDBOX
+    return memory
 
 
-def _limited(request: HttpRequest) -> bool:
-    return _state().options.limits and not request.path.startswith(CONTROL_PREFIX)
+def _limits_apply(request: HttpRequest) -> bool:
+    return _memory().options.limits and not request.path.startswith(CONTROL_PREFIX)
 
 
-def _address(request: HttpRequest) -> str:
+def _client_address(request: HttpRequest) -> str:
     """X-Forwarded-For as it was given, else the peer."""
     return (
         "".join(request.headers.get("X-Forwarded-For", "").split()) or request.META["REMOTE_ADDR"]
     )
 
 
-def _identity(request: HttpRequest) -> str:
+def _identity_of(request: HttpRequest) -> str:
     """Whom a refusal is remembered for."""
     if session := request.COOKIES.get(settings.SESSION_COOKIE_NAME):
         return f"session {session}"

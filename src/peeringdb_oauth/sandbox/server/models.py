@@ -87,7 +87,7 @@ class AuthenticationMethods(models.Model):
         return " ".join(self.amr)
 
 
-class Kept(models.Model):
+class StoredKey(models.Model):
     """What must survive a restart when the database is a file: keys."""
 
     name = models.CharField(max_length=64, primary_key=True)

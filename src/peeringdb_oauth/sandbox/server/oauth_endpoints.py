@@ -28,7 +28,7 @@ from oauth2_provider.settings import oauth2_settings
 from oauth2_provider.views import AuthorizationView, TokenView
 
 from peeringdb_oauth.sandbox.options import is_loopback
-from peeringdb_oauth.sandbox.server.oauth_validator import Validator, profile
+from peeringdb_oauth.sandbox.server.oauth_validator import PeeringDBValidator, describe_profile
 from peeringdb_oauth.sandbox.server.settings import SCOPES
 
 OAUTH_COOKIE = "oauth_session"
@@ -124,7 +124,7 @@ def profile_v1(request: HttpRequest) -> HttpResponse:
         # oauthlib also reads "bearer" and ?access_token=, PeeringDB's own code then
         # fails.
         raise ValueError("no 'Bearer ' where PeeringDB looks for it")
-    body = profile(oauth.user, oauth.access_token.scope.split(), oauth.access_token.token)
+    body = describe_profile(oauth.user, oauth.access_token.scope.split(), oauth.access_token.token)
     return JsonResponse(body, json_dumps_params={"indent": 2} if "pretty" in request.GET else {})
 
 
@@ -154,7 +154,7 @@ def authorization_server_metadata(request: HttpRequest) -> HttpResponse:
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "revocation_endpoint": url("revoke-token"),
             "introspection_endpoint": url("introspect"),
-            "oidc_claims_supported": list(set(Validator().get_discovery_claims(request))),
+            "oidc_claims_supported": list(set(PeeringDBValidator().get_discovery_claims(request))),
             "scopes_supported": list(SCOPES),
             "signing_algorithms_supported": ["RS256", "HS256"],
         },

@@ -20,7 +20,7 @@ _MAX_NONCE = 255
 _MAX_CODE_CHALLENGE = 128
 
 
-class Validator(OAuth2Validator):
+class PeeringDBValidator(OAuth2Validator):
     """django-oauth-toolkit's, with PeeringDB's claims. What is not granted is null, not
     absent.
     """
@@ -30,14 +30,16 @@ class Validator(OAuth2Validator):
     def get_additional_claims(self) -> dict[str, Callable[[Any], Any]]:
         """One function of the request for each claim, in PeeringDB's order."""
         return {
-            "name": _with("profile", lambda person: person.full_name),
-            "given_name": _with("profile", lambda person: person.first_name),
-            "family_name": _with("profile", lambda person: person.last_name),
-            "email": _with("email", lambda person: person.email),
-            "email_verified": _with("email", lambda person: person.verified_email),
-            "id": _with("profile", lambda person: person.id),
-            "verified_user": _with("profile", lambda person: person.verified_user),
-            "networks": _with("networks", lambda person: networks(person, sessions=False)),
+            "name": _if_granted("profile", lambda person: person.full_name),
+            "given_name": _if_granted("profile", lambda person: person.first_name),
+            "family_name": _if_granted("profile", lambda person: person.last_name),
+            "email": _if_granted("email", lambda person: person.email),
+            "email_verified": _if_granted("email", lambda person: person.verified_email),
+            "id": _if_granted("profile", lambda person: person.id),
+            "verified_user": _if_granted("profile", lambda person: person.verified_user),
+            "networks": _if_granted(
+                "networks", lambda person: describe_networks(person, sessions=False)
+            ),
             "amr": _amr_of_code,
         }
 
@@ -79,7 +81,7 @@ class Validator(OAuth2Validator):
         return access_token
 
 
-def networks(person: Person, *, sessions: bool) -> list[dict[str, Any]]:
+def describe_networks(person: Person, *, sessions: bool) -> list[dict[str, Any]]:
     """The person's networks as PeeringDB lists them; only the profile has
     `manage_peering_sessions`.
     """
@@ -97,7 +99,7 @@ def networks(person: Person, *, sessions: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def profile(person: Person, scopes: list[str], access_token: str) -> dict[str, Any]:
+def describe_profile(person: Person, scopes: list[str], access_token: str) -> dict[str, Any]:
     """The body of /profile/v1: keys that are not granted are absent."""
     body = {
         "id": person.id,
@@ -109,13 +111,13 @@ def profile(person: Person, scopes: list[str], access_token: str) -> dict[str, A
     if "email" in scopes:
         body |= {"email": person.email, "verified_email": person.verified_email}
     if "networks" in scopes:
-        body["networks"] = networks(person, sessions=True)
+        body["networks"] = describe_networks(person, sessions=True)
     if "amr" in scopes:
-        body["amr"] = _kept_amr(f"token:{access_token}")
+        body["amr"] = _stored_amr(f"token:{access_token}")
     return body
 
 
-def _with(scope: str, read: Callable[[Person], Any]) -> Callable[[Any], Any]:
+def _if_granted(scope: str, read: Callable[[Person], Any]) -> Callable[[Any], Any]:
     return lambda request: read(request.user) if scope in request.scopes else None
 
 
@@ -123,9 +125,9 @@ def _amr_of_code(request: Any) -> list[str]:
     """Known where a code is exchanged; a refresh and userinfo know nothing of the
     login.
     """
-    return _kept_amr(f"code:{request.code}") if request.grant_type == "authorization_code" else []
+    return _stored_amr(f"code:{request.code}") if request.grant_type == "authorization_code" else []
 
 
-def _kept_amr(key: str) -> list[str]:
-    kept = AuthenticationMethods.objects.filter(key=key).first()
-    return list(kept.amr) if kept else []
+def _stored_amr(key: str) -> list[str]:
+    stored = AuthenticationMethods.objects.filter(key=key).first()
+    return list(stored.amr) if stored else []

@@ -18,7 +18,7 @@ DEFAULT_CLIENT_ID = "sandbox-client"
 DEFAULT_CLIENT_SECRET = "sandbox-secret-not-for-production"  # noqa: S105 - of the sandbox only, and says so
 
 
-def register(
+def register_application(
     redirect_uris: Sequence[str],
     *,
     client_id: str | None = None,

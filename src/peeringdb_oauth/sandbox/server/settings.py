@@ -26,21 +26,21 @@ OAUTH2_PROVIDER: dict[str, Any] = {
     "SCOPES": SCOPES,
     "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
     "REQUEST_APPROVAL_PROMPT": "auto",
-    "OAUTH2_VALIDATOR_CLASS": "peeringdb_oauth.sandbox.server.oauth_validator.Validator",
+    "OAUTH2_VALIDATOR_CLASS": "peeringdb_oauth.sandbox.server.oauth_validator.PeeringDBValidator",
 }
 _MIDDLEWARE = (
     # Outermost first. Clients can tell the order by which answers carry which headers.
-    "peeringdb_oauth.sandbox.server.middleware.pages",
+    "peeringdb_oauth.sandbox.server.middleware.protect_pages",
     "django.middleware.security.SecurityMiddleware",
-    "peeringdb_oauth.sandbox.server.middleware.cross_origin",
-    "peeringdb_oauth.sandbox.server.middleware.Common",
-    "peeringdb_oauth.sandbox.server.middleware.refusals",
-    "peeringdb_oauth.sandbox.server.middleware.language_and_frames",
-    "peeringdb_oauth.sandbox.server.middleware.rate",
-    "peeringdb_oauth.sandbox.server.middleware.Session",
+    "peeringdb_oauth.sandbox.server.middleware.answer_preflights",
+    "peeringdb_oauth.sandbox.server.middleware.RedirectToSlash",
+    "peeringdb_oauth.sandbox.server.middleware.repeat_refusals",
+    "peeringdb_oauth.sandbox.server.middleware.add_common_headers",
+    "peeringdb_oauth.sandbox.server.middleware.limit_rate",
+    "peeringdb_oauth.sandbox.server.middleware.SandboxSession",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "peeringdb_oauth.sandbox.server.middleware.identity",
+    "peeringdb_oauth.sandbox.server.middleware.identify_caller",
     "oauth2_provider.middleware.OAuth2TokenMiddleware",
 )
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")

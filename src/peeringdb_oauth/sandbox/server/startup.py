@@ -23,7 +23,7 @@ from peeringdb_oauth.sandbox.options import Options, Started
 from peeringdb_oauth.sandbox.people import load_people
 from peeringdb_oauth.sandbox.server import clock
 from peeringdb_oauth.sandbox.server.default_people import default_people
-from peeringdb_oauth.sandbox.server.in_memory import State
+from peeringdb_oauth.sandbox.server.in_memory import InMemory
 from peeringdb_oauth.sandbox.server.settings import settings_for
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class PreparedServer:
     """A sandbox that listens, but does not serve yet."""
 
     server: Server
@@ -50,7 +50,7 @@ class Running:
             Path(self.started.ca_file).unlink(missing_ok=True)
 
 
-def boot(options: Options) -> Running:
+def prepare_server(options: Options) -> PreparedServer:
     """A sandbox with these options, its port already bound. `ConfigurationError` says
     everything that cannot work.
     """
@@ -62,8 +62,8 @@ def boot(options: Options) -> Running:
         logging.NullHandler(),
     )  # else Python prints warnings that quote requests
     clock.install()
-    state = State(options=options)
-    settings.configure(**settings_for(options), SANDBOX=state)
+    memory = InMemory(options=options)
+    settings.configure(**settings_for(options), SANDBOX=memory)
     django.setup()
     # Their modules need the settings.
     from django.core.handlers.wsgi import WSGIHandler  # noqa: PLC0415
@@ -71,36 +71,38 @@ def boot(options: Options) -> Running:
     from peeringdb_oauth.sandbox.server import keys, registration  # noqa: PLC0415
     from peeringdb_oauth.sandbox.server.models import Person  # noqa: PLC0415
 
-    listening = _listen(options)
+    listening = _bind(options)
     _prepare_database(people)
     keys.load()
-    registration.register(
+    registration.register_application(
         options.redirect_uris,
         client_id=registration.DEFAULT_CLIENT_ID,
         client_secret=registration.DEFAULT_CLIENT_SECRET,
         name="your application",
     )
-    ca_file, temporary = _ca_file(options)
+    ca_file, temporary = _choose_ca_file(options)
     if ca_file:
-        listening.context = keys.tls_context((options.host, "localhost", *options.hosts), ca_file)
+        listening.ssl_context = keys.tls_context(
+            (options.host, "localhost", *options.hosts), ca_file
+        )
     if options.log:
-        got_request_exception.connect(_say_where, weak=False)
-    listening.set_app(state.faults.around(WSGIHandler()))
+        got_request_exception.connect(_print_where, weak=False)
+    listening.set_app(memory.faults.wrap(WSGIHandler()))
     started = Started(
         url=listening.url,
         ca_file=ca_file,
         client_id=registration.DEFAULT_CLIENT_ID,
         client_secret=registration.DEFAULT_CLIENT_SECRET,
-        control_token=state.control_token,
+        control_token=memory.control_token,
         people={
             person.username: person.about or person.full_name.strip()
             for person in Person.objects.all()
         },
     )
-    return Running(server=listening, started=started, temporary=temporary)
+    return PreparedServer(server=listening, started=started, temporary=temporary)
 
 
-def _listen(options: Options) -> Server:
+def _bind(options: Options) -> Server:
     """A server that has its port."""
     from peeringdb_oauth.sandbox.server.http_server import Server  # noqa: PLC0415 - as above
 
@@ -112,7 +114,7 @@ def _listen(options: Options) -> Server:
         ) from error
 
 
-def _say_where(**_: Any) -> None:
+def _print_where(**_: Any) -> None:
     """Which error a page of status 500 stands for, without its message, which may quote
     a request.
     """
@@ -131,7 +133,7 @@ def _prepare_database(people: Any) -> None:
     """
     from django.db import DatabaseError, connection  # noqa: PLC0415
 
-    from peeringdb_oauth.sandbox.server.edit_people import replace_everyone  # noqa: PLC0415
+    from peeringdb_oauth.sandbox.server.edit_people import replace_all_people  # noqa: PLC0415
 
     try:
         fresh = not connection.introspection.table_names()
@@ -142,10 +144,10 @@ def _prepare_database(people: Any) -> None:
     except DatabaseError as error:
         raise ConfigurationError(f"the database cannot be used: {error}") from error
     if people or fresh:
-        replace_everyone(people or default_people())
+        replace_all_people(people or default_people())
 
 
-def _ca_file(options: Options) -> tuple[str | None, bool]:
+def _choose_ca_file(options: Options) -> tuple[str | None, bool]:
     """Where the authority's certificate goes, and whether that is a temporary file."""
     if not options.tls:
         return None, False

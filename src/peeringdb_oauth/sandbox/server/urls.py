@@ -42,21 +42,21 @@ _oauth2 = [
 ]
 
 _control = [
-    path("", control_pages.overview, name="control"),
-    path("people/<str:login>/", control_pages.person, name="control-person"),
-    path("applications/", control_pages.applications, name="control-applications"),
-    path("faults/", control_pages.faults, name="control-faults"),
-    path("api/<slug:command>", control_endpoint.command, name="control-api"),
-    path("style.css", control_pages.style, name="style"),
+    path("", control_pages.overview_page, name="control"),
+    path("people/<str:login>/", control_pages.person_page, name="control-person"),
+    path("applications/", control_pages.applications_page, name="control-applications"),
+    path("faults/", control_pages.faults_page, name="control-faults"),
+    path("api/<slug:command>", control_endpoint.run_command, name="control-api"),
+    path("style.css", control_pages.style_sheet, name="style"),
 ]
 
 handler400 = login_pages.bad_request
 handler500 = login_pages.server_error
 urlpatterns = [
-    path("", login_pages.home, name="home"),
+    path("", login_pages.home_page, name="home"),
     path("account/login/", login_pages.login_page, name="login"),
-    path("account/login/second-factor/", login_pages.second_factor, name="second-factor"),
-    path("account/two_factor/", login_pages.two_factor, name="two-factor"),
+    path("account/login/second-factor/", login_pages.second_factor_page, name="second-factor"),
+    path("account/two_factor/", login_pages.two_factor_page, name="two-factor"),
     path("logout", login_pages.logout_page, name="logout"),
     path("profile/v1", oauth_endpoints.profile_v1, name="profile"),
     path("oauth2/", include((_oauth2, "oauth2_provider"))),
