@@ -131,7 +131,7 @@ def test_what_the_store_has_lost_is_asked_of_peeringdb(make_browser, profile, cl
     ]
     profile(networks=networks, amr=["pwd", "otp", "mfa"])
     browser.log_in()
-    store.delete(browser.session[KEY]["rest"])
+    store.delete(browser.session[KEY]["store_key"])
     profile(networks=networks[:200], amr=[])
     user = browser.user()
     assert (len(user.networks), user.amr) == (200, ("pwd", "otp", "mfa"))
@@ -155,7 +155,7 @@ def test_whom_the_store_has_lost_is_let_in_by_the_rule_only(make_browser, profil
     ]
     profile(networks=networks)
     browser.log_in()
-    store.delete(browser.session[KEY]["rest"])
+    store.delete(browser.session[KEY]["store_key"])
     profile(networks=networks[1:])
     with pytest.raises(AccessDenied, match="AS4200000001"):
         browser.user()

@@ -77,8 +77,8 @@ def test_a_login_counts_once(browser, server):
     assert browser.cookies == {}
     assert browser.come_back(asked).status == 400
     browser.cookies = cookies  # whoever kept them
-    again = browser.come_back(asked)
-    assert (again.status, again.page.title) == (400, "This login was not started here")
+    second = browser.come_back(asked)
+    assert (second.status, second.page.title) == (400, "This login was not started here")
     assert len(sent(server, "/oauth2/token/")) == 1
 
 

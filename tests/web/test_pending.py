@@ -31,12 +31,12 @@ def start(clock):
     a browser does.
     """
 
-    def start(cookies, *, return_path="/", again=False, **changes):
+    def start(cookies, *, return_path="/", prompted=False, **changes):
         settings = config(**changes)
         login = PendingLogin(
             request=create_authorization_request(settings, PEERINGDB, now=clock()),
             return_path=return_path,
-            again=again,
+            prompted=prompted,
         )
         clock.now += 1
         sent = PendingLogins(settings, Sealer(SECRET)).start(login, cookies)
@@ -56,11 +56,11 @@ def find(state, cookies, **changes):
 
 def test_a_login_is_found_by_its_state_as_it_was(start):
     cookies = {}
-    login, [cookie] = start(cookies, return_path="/networks/64500?a=b", again=True)
+    login, [cookie] = start(cookies, return_path="/networks/64500?a=b", prompted=True)
     name, found = find(login.request.state, cookies)
     assert name == cookie.name
     assert found.return_path == "/networks/64500?a=b"
-    assert found.again is True
+    assert found.prompted is True
     as_started = login.request.to_dict() | {"url": "https://auth.peeringdb.com/"}
     assert found.request == AuthorizationRequest.from_dict(as_started)
 

@@ -49,7 +49,7 @@ class Application:
         self.sessions = Sessions(client.provider, Sealer(SECRET), store, asns=asns)
         self.session = {"own": "of the application"}
 
-    def begin(self, user, *, refresh_token=REFRESH_TOKEN, again=False):
+    def begin(self, user, *, refresh_token=REFRESH_TOKEN, prompted=False):
         token = TokenResponse(
             access_token=ACCESS_TOKEN,
             token_type="Bearer",
@@ -62,14 +62,14 @@ class Application:
             self.sessions.begin(
                 self.session,
                 Login(user=user, token=token, claims=None),
-                again=again,
+                prompted=prompted,
             ),
         )
         self.session = json.loads(json.dumps(self.session))  # as a framework does
-        return self.kept
+        return self.stored_login
 
     @property
-    def kept(self):
+    def stored_login(self):
         return self.sessions.read(self.session)
 
     @property
@@ -77,7 +77,7 @@ class Application:
         return len(json.dumps(self.session[KEY]["user"]))
 
     def remembered_user(self):
-        return self.client.run(self.sessions.remembered_user(self.kept))
+        return self.client.run(self.sessions.remembered_user(self.stored_login))
 
 
 @pytest.fixture
@@ -95,15 +95,20 @@ def application(make_application):
 
 
 def test_a_login_is_remembered(application, clock):
-    kept = application.begin(person(), again=True)
-    assert kept.user == person()
-    assert (kept.rest, kept.checked_at, kept.expires_at, kept.again) == (
+    stored_login = application.begin(person(), prompted=True)
+    assert stored_login.user == person()
+    assert (
+        stored_login.store_key,
+        stored_login.checked_at,
+        stored_login.expires_at,
+        stored_login.prompted,
+    ) == (
         None,
         clock.now,
         int(clock.now) + 36000,
         True,
     )
-    assert len(kept.csrf_token) == 43
+    assert len(stored_login.csrf_token) == 43
     assert application.session["own"] == "of the application"
     assert application.remembered_user() == person()
 
@@ -113,11 +118,11 @@ def test_two_logins_have_different_csrf_tokens(application):
 
 
 def test_no_token_can_be_read_in_the_session(application):
-    kept = application.begin(person())
+    stored_login = application.begin(person())
     assert ACCESS_TOKEN not in json.dumps(application.session)
     assert REFRESH_TOKEN not in json.dumps(application.session)
-    assert kept.tokens not in repr(kept)
-    assert kept.csrf_token not in repr(kept)
+    assert stored_login.tokens not in repr(stored_login)
+    assert stored_login.csrf_token not in repr(stored_login)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +139,7 @@ def test_no_token_can_be_read_in_the_session(application):
 )
 def test_a_session_that_cannot_be_read_is_nobodys(application, stored):
     application.session[KEY] = stored
-    assert application.kept is None
+    assert application.stored_login is None
 
 
 @pytest.mark.parametrize(
@@ -144,24 +149,24 @@ def test_a_session_that_cannot_be_read_is_nobodys(application, stored):
 def test_a_session_of_another_version_is_nobodys(application, change):
     application.begin(person())
     application.session[KEY] |= change
-    assert application.kept is None
+    assert application.stored_login is None
 
 
 def test_an_empty_session_is_nobodys(application):
-    assert application.kept is None
+    assert application.stored_login is None
 
 
 def test_forty_networks_fit_into_the_session(application):
-    kept = application.begin(person(40))
-    assert (kept.user, kept.rest) == (person(40), None)
+    stored_login = application.begin(person(40))
+    assert (stored_login.user, stored_login.store_key) == (person(40), None)
     assert application.size <= 2000
 
 
 def test_a_long_list_of_networks_goes_into_the_store(application):
-    kept = application.begin(person(300))
+    stored_login = application.begin(person(300))
     assert application.size <= 2000
-    assert kept.user.networks == ()
-    assert kept.user == person(0)
+    assert stored_login.user.networks == ()
+    assert stored_login.user == person(0)
     assert application.remembered_user() == person(300)
 
 
@@ -185,30 +190,39 @@ def test_a_short_list_stays_whole_whatever_the_rule_names(make_application):
 )
 def test_whatever_is_long_stays_under_two_kilobytes(make_application, long):
     application = make_application(asns=(4_200_000_001,))
-    kept = application.begin(person(300, **long))
+    stored_login = application.begin(person(300, **long))
     assert application.size <= 2000
-    assert (kept.user.id, kept.user.verified_user, kept.user.verified_email, kept.user.asns) == (
+    assert (
+        stored_login.user.id,
+        stored_login.user.verified_user,
+        stored_login.user.verified_email,
+        stored_login.user.asns,
+    ) == (
         7,
         True,
         True,
         (4_200_000_001,),
     )
-    assert ("mfa" in (kept.user.amr or ())) == ("mfa" in (person(**long).amr or ()))
+    assert ("mfa" in (stored_login.user.amr or ())) == ("mfa" in (person(**long).amr or ()))
     assert application.remembered_user() == person(300, **long)
 
 
 def test_a_rule_with_too_many_long_networks_leaves_them_to_the_store(make_application):
     asns = tuple(4_200_000_000 + n for n in range(1, 301))
     application = make_application(asns=asns)
-    kept = application.begin(person(300, amr=("pwd",)))
+    stored_login = application.begin(person(300, amr=("pwd",)))
     assert application.size <= 2000
-    assert (kept.user.networks, kept.user.amr, kept.user.verified_user) == ((), None, True)
+    assert (stored_login.user.networks, stored_login.user.amr, stored_login.user.verified_user) == (
+        (),
+        None,
+        True,
+    )
     assert application.remembered_user() == person(300, amr=("pwd",))
 
 
 def test_what_the_store_has_lost_is_not_made_up(application):
-    kept = application.begin(person(300))
-    application.store.delete(kept.rest)
+    stored_login = application.begin(person(300))
+    application.store.delete(stored_login.store_key)
     assert application.remembered_user() is None
 
 
@@ -217,31 +231,33 @@ def test_what_the_store_has_lost_is_not_made_up(application):
     ["", "{}", "no json", '{"id": 7}', b"\xff", 7, json.dumps(person(300, id=8).to_dict())],
 )
 def test_what_the_store_has_spoilt_is_lost(application, stored):
-    kept = application.begin(person(300))
-    application.store.set(kept.rest, stored, timeout=60)
+    stored_login = application.begin(person(300))
+    application.store.set(stored_login.store_key, stored, timeout=60)
     assert application.remembered_user() is None
 
 
 def test_the_store_keeps_it_as_long_as_the_login_counts(application, clock):
-    kept = application.begin(person(300))
+    stored_login = application.begin(person(300))
     clock.now += 35999
-    assert application.store.get(kept.rest) is not None
+    assert application.store.get(stored_login.store_key) is not None
     clock.now += 1
-    assert application.store.get(kept.rest) is None
+    assert application.store.get(stored_login.store_key) is None
 
 
 def test_what_is_written_after_the_end_does_not_stay(application, clock):
-    kept = application.begin(person(300))
+    stored_login = application.begin(person(300))
     clock.now += 40000
-    application.client.run(application.sessions.update(application.session, kept, person(300)))
+    application.client.run(
+        application.sessions.update(application.session, stored_login, person(300))
+    )
     clock.now += 1
-    assert application.store.get(kept.rest) is None
+    assert application.store.get(stored_login.store_key) is None
 
 
 def test_somebody_elses_profile_is_never_taken(application):
     application.begin(person(1, id=999))
     with pytest.raises(InvalidResponse) as caught:
-        application.client.run(application.sessions.fetch_user(application.kept))
+        application.client.run(application.sessions.fetch_user(application.stored_login))
     assert caught.value.check == "id"
 
 
@@ -249,21 +265,21 @@ def test_tokens_that_cannot_be_opened_end_the_login(application, server):
     application.begin(person())
     application.session[KEY] |= {"tokens": "garbage"}
     with pytest.raises(TokenRejected):
-        application.client.run(application.sessions.fetch_user(application.kept))
-    application.client.run(application.sessions.end(application.session, application.kept))
+        application.client.run(application.sessions.fetch_user(application.stored_login))
+    application.client.run(application.sessions.end(application.session, application.stored_login))
     assert server.received == []
-    assert application.kept is None
+    assert application.stored_login is None
 
 
 def test_an_update_keeps_what_the_login_proved(application, clock):
-    before = application.begin(person(), again=True)
+    before = application.begin(person(), prompted=True)
     clock.now += 100
     application.client.run(application.sessions.update(application.session, before, person(3)))
-    after = application.kept
+    after = application.stored_login
     assert (after.user, after.checked_at) == (person(3), clock.now)
-    assert (after.expires_at, after.again, after.csrf_token, after.tokens) == (
+    assert (after.expires_at, after.prompted, after.csrf_token, after.tokens) == (
         before.expires_at,
-        before.again,
+        before.prompted,
         before.csrf_token,
         before.tokens,
     )
@@ -272,19 +288,19 @@ def test_an_update_keeps_what_the_login_proved(application, clock):
 def test_an_update_leaves_nothing_old_in_the_store(application):
     before = application.begin(person(300))
     application.client.run(application.sessions.update(application.session, before, person(301)))
-    assert application.store.get(before.rest) is None
+    assert application.store.get(before.store_key) is None
     assert application.remembered_user() == person(301)
     application.client.run(
-        application.sessions.update(application.session, application.kept, person(2)),
+        application.sessions.update(application.session, application.stored_login, person(2)),
     )
-    assert (application.kept.rest, application.remembered_user()) == (None, person(2))
+    assert (application.stored_login.store_key, application.remembered_user()) == (None, person(2))
 
 
 def test_what_another_process_remembers_is_not_believed_after_an_update(make_application):
     here, there = make_application(), make_application()
     here.begin(person(300))
     there.session = here.session
-    there.client.run(there.sessions.update(there.session, there.kept, person(200)))
+    there.client.run(there.sessions.update(there.session, there.stored_login, person(200)))
     here.session = there.session
     assert here.remembered_user() is None
 
@@ -302,14 +318,14 @@ def test_a_login_counts_for_one_application_at_one_peeringdb(
     application.begin(person())
     elsewhere = Sessions(make_client(server, **other).provider, Sealer(SECRET), application.store)
     assert elsewhere.read(application.session) is None
-    assert application.kept is not None
+    assert application.stored_login is not None
 
 
 def test_the_end_revokes_the_refresh_token_and_forgets_everything(application, server):
-    kept = application.begin(person(300))
-    application.client.run(application.sessions.end(application.session, kept))
+    stored_login = application.begin(person(300))
+    application.client.run(application.sessions.end(application.session, stored_login))
     assert application.session == {"own": "of the application"}
-    assert application.store.get(kept.rest) is None
+    assert application.store.get(stored_login.store_key) is None
     [request] = server.received
     assert (request.path, request.form["token"]) == ("/oauth2/revoke_token/", REFRESH_TOKEN)
 
@@ -326,7 +342,7 @@ def test_without_a_refresh_token_the_access_token_is_revoked(application, server
 
 
 def test_the_end_does_not_mind_a_session_that_has_ended(application):
-    kept = application.begin(person())
+    stored_login = application.begin(person())
     application.session.clear()
-    application.client.run(application.sessions.end(application.session, kept))
+    application.client.run(application.sessions.end(application.session, stored_login))
     assert application.session == {}

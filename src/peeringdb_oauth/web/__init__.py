@@ -4,7 +4,7 @@ and out of it. Integrations are adapters of it.
 
 from pathlib import Path
 
-from peeringdb_oauth.web.answers import Paths
+from peeringdb_oauth.web.answer_builder import Paths
 from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.login import CSRF_FIELD, LoginFlow, PageContext, parse_asn
 from peeringdb_oauth.web.stores import MemoryStore, Store

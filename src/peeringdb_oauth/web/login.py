@@ -28,12 +28,12 @@ from peeringdb_oauth.flows import Login
 from peeringdb_oauth.profile import User, is_asn
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.steps import ApplicationCall, Flow
-from peeringdb_oauth.web.answers import Answers, Paths
+from peeringdb_oauth.web.answer_builder import AnswerBuilder, Paths
 from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.failures import FORGED, failure_of, reasons_of
 from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
 from peeringdb_oauth.web.seal import Sealer
-from peeringdb_oauth.web.session import Kept, Sessions
+from peeringdb_oauth.web.session import Sessions, StoredLogin
 from peeringdb_oauth.web.stores import MemoryStore, Store
 from peeringdb_oauth.web.visit import Answer, Refused, Visit
 
@@ -80,7 +80,9 @@ class LoginFlow:
     ) -> None:
         self.rule = rule
         self._provider = provider
-        self._answers = Answers(redirect_uri=provider.config.redirect_uri, paths=paths or Paths())
+        self._builder = AnswerBuilder(
+            redirect_uri=provider.config.redirect_uri, paths=paths or Paths()
+        )
         sealer = Sealer(*secrets)
         asns = rule.asn if isinstance(rule.asn, tuple) else ()
         self._pending = PendingLogins(provider.config, sealer)
@@ -95,17 +97,17 @@ class LoginFlow:
         """Send the browser to PeeringDB. ``?next=`` is the page to come back to,
         ``?prompt=login`` asks for the password in any case.
         """
-        again = visit.query.get("prompt") == "login"
+        prompted = visit.query.get("prompt") == "login"
         request = self._provider.authorization_request(
             scope=None,
-            prompt="login" if again else None,
+            prompt="login" if prompted else None,
         )
-        return_path = self._answers.return_path(visit, visit.query.get("next"))
+        return_path = self._builder.return_path(visit, visit.query.get("next"))
         cookies = self._pending.start(
-            PendingLogin(request=request, return_path=return_path, again=again),
+            PendingLogin(request=request, return_path=return_path, prompted=prompted),
             visit.cookies,
         )
-        return self._answers.redirect(request.url, cookies=cookies)
+        return self._builder.redirect(request.url, cookies=cookies)
 
     def callback(self, visit: Visit, admit: Admit | None = None) -> Flow[Answer]:
         """PeeringDB sends the browser back: to the page that it wanted, or to one that
@@ -123,7 +125,7 @@ class LoginFlow:
         except PeeringDBOAuthError as error:
             return self.fail(visit, error)
         if found is None:  # forged, or finished: and then there is nothing to end
-            return self.fail(visit, StateMismatch(self._answers.why_unknown(visit)))
+            return self.fail(visit, StateMismatch(self._builder.why_unknown(visit)))
         name, pending = found
         answer = yield from self._finish(visit, pending, admit)
         return replace(answer, cookies=(self._pending.end(name),))
@@ -133,20 +135,20 @@ class LoginFlow:
         event says so.
         """
         if not self.is_own(visit):
-            return self._answers.failure(visit, FORGED, logged_in=self._is_logged_in(visit))
-        kept = self._kept(visit)
-        if kept is not None:
-            told = yield from self._end(visit, kept)
+            return self._builder.failure(visit, FORGED, logged_in=self._is_logged_in(visit))
+        stored_login = self._stored_login(visit)
+        if stored_login is not None:
+            told = yield from self._end(visit, stored_login)
             _tell(
                 visit,
                 Event(
                     kind="logout",
-                    user=kept.user,
+                    user=stored_login.user,
                     reasons=() if told is None else (f"PeeringDB could not be told: {told}",),
                 ),
             )
         visit.rotate()
-        return self._answers.redirect(self._answers.home(visit), status=303)
+        return self._builder.redirect(self._builder.home(visit), status=303)
 
     def user(self, visit: Visit, *, max_age: float | None = None) -> Flow[User | None]:
         """Who is logged in, None for nobody. ``max_age``: for how many seconds
@@ -155,23 +157,23 @@ class LoginFlow:
         Raises: `TokenRejected` when PeeringDB has ended the login, `AccessDenied` when
         they are not let in any more: both end it here.
         """
-        kept = self._kept(visit)
-        if kept is None:
+        stored_login = self._stored_login(visit)
+        if stored_login is None:
             return None
         now = self._provider.clock()
-        if now >= kept.expires_at:
-            yield from self._end(visit, kept)
+        if now >= stored_login.expires_at:
+            yield from self._end(visit, stored_login)
             return None
         if (
-            max_age is not None and abs(now - kept.checked_at) >= max_age
+            max_age is not None and abs(now - stored_login.checked_at) >= max_age
         ):  # abs(): a clock that was set back
-            return (yield from self._check_again(visit, kept))
+            return (yield from self._recheck(visit, stored_login))
         # the rule was made stricter since
-        if reasons := self.rule.check(kept.user).reasons:
-            yield from self._end(visit, kept)
+        if reasons := self.rule.check(stored_login.user).reasons:
+            yield from self._end(visit, stored_login)
             raise AccessDenied(*reasons)
-        user = yield from self._sessions.remembered_user(kept)
-        return user if user is not None else (yield from self._check_again(visit, kept))
+        user = yield from self._sessions.remembered_user(stored_login)
+        return user if user is not None else (yield from self._recheck(visit, stored_login))
 
     def require(
         self,
@@ -191,12 +193,12 @@ class LoginFlow:
         second factor, or a page that says why not.
         """
         if not (visit.is_safe or self.is_own(visit)):
-            raise Refused(self._answers.failure(visit, FORGED, logged_in=self._is_logged_in(visit)))
+            raise Refused(self._builder.failure(visit, FORGED, logged_in=self._is_logged_in(visit)))
         user, number = None, None
         try:
             user = yield from self.user(visit, max_age=max_age)
             if user is None:
-                raise Refused(self._answers.ask_to_log_in(visit))
+                raise Refused(self._builder.ask_to_log_in(visit))
             number = parse_asn(
                 (yield ApplicationCall(function=asn)) or "" if callable(asn) else asn
             )
@@ -219,25 +221,27 @@ class LoginFlow:
         """
         if visit.headers.get("Sec-Fetch-Site") == "same-origin":
             return True
-        kept = self._kept(visit)
-        if kept is None:
+        stored_login = self._stored_login(visit)
+        if stored_login is None:
             return False
         given = visit.headers.get(CSRF_HEADER) or visit.csrf_token()
-        return compare_digest(kept.csrf_token.encode(), given.encode("utf-8", "surrogatepass"))
+        return compare_digest(
+            stored_login.csrf_token.encode(), given.encode("utf-8", "surrogatepass")
+        )
 
     def page_context(self, visit: Visit) -> PageContext:
         """For templates. The user may lack networks that the session has no room for:
         `user` has them all.
         """
-        kept = self._kept(visit)
-        if kept is not None and self._provider.clock() >= kept.expires_at:
-            kept = None
+        stored_login = self._stored_login(visit)
+        if stored_login is not None and self._provider.clock() >= stored_login.expires_at:
+            stored_login = None
         return PageContext(
-            user=None if kept is None else kept.user,
-            login_url=self._answers.login_url(visit, self._answers.here(visit)),
-            logout_url=visit.root + self._answers.paths.logout,
+            user=None if stored_login is None else stored_login.user,
+            login_url=self._builder.login_url(visit, self._builder.here(visit)),
+            logout_url=visit.root + self._builder.paths.logout,
             csrf_field=CSRF_FIELD,
-            csrf_token="" if kept is None else kept.csrf_token,
+            csrf_token="" if stored_login is None else stored_login.csrf_token,
         )
 
     def fail(
@@ -266,7 +270,7 @@ class LoginFlow:
             else {}
         )
         logged_in = self._is_logged_in(visit)
-        return self._answers.failure(
+        return self._builder.failure(
             visit,
             failure,
             reasons,
@@ -280,13 +284,13 @@ class LoginFlow:
         try:
             login = yield from flows.log_in(self._provider, pending.request, visit.query)
             previous = yield from self._leave(visit, login.user)
-            if _lacks_second_factor(self.rule, login.user) and not pending.again:
+            if _lacks_second_factor(self.rule, login.user) and not pending.prompted:
                 yield from self._give_back(login)
                 return self._step_up(visit, pending.return_path)
             yield from self._admit(login, admit)
             # nobody who knew the session before the login shares the one after it
             visit.rotate()
-            yield from self._sessions.begin(visit.session, login, again=pending.again)
+            yield from self._sessions.begin(visit.session, login, prompted=pending.prompted)
             yield from self._tell_login(visit, login.user, previous)
         except PeeringDBOAuthError as error:
             return self.fail(
@@ -295,7 +299,7 @@ class LoginFlow:
                 user=login.user if login else None,
                 return_path=pending.return_path,
             )
-        return self._answers.redirect(pending.return_path)
+        return self._builder.redirect(pending.return_path)
 
     def _tell_login(self, visit: Visit, user: User, previous: User | None) -> Flow[None]:
         try:
@@ -304,9 +308,9 @@ class LoginFlow:
         except (
             Exception
         ):  # of whoever listens: behind a page that says "no", nobody stays logged in
-            kept = self._kept(visit)
-            if kept is not None:
-                yield from self._end(visit, kept)
+            stored_login = self._stored_login(visit)
+            if stored_login is not None:
+                yield from self._end(visit, stored_login)
             raise
 
     def _admit(self, login: Login, admit: Admit | None) -> Flow[None]:
@@ -318,15 +322,15 @@ class LoginFlow:
             yield from self._give_back(login)
             raise
 
-    def _check_again(self, visit: Visit, kept: Kept) -> Flow[User]:
-        previous = yield from self._sessions.remembered_user(kept)
+    def _recheck(self, visit: Visit, stored_login: StoredLogin) -> Flow[User]:
+        previous = yield from self._sessions.remembered_user(stored_login)
         try:
-            user = yield from self._sessions.fetch_user(kept)
+            user = yield from self._sessions.fetch_user(stored_login)
             self.rule.require(user)
         except (TokenRejected, AccessDenied):
-            yield from self._end(visit, kept)
+            yield from self._end(visit, stored_login)
             raise
-        yield from self._sessions.update(visit.session, kept, user)
+        yield from self._sessions.update(visit.session, stored_login, user)
         _tell_change(visit, previous, user)
         return user
 
@@ -334,18 +338,18 @@ class LoginFlow:
         """End the login there was before. Returns its user, if they are the one who
         comes now; of anybody else nothing stays.
         """
-        kept = self._kept(visit)
-        if kept is None:
+        stored_login = self._stored_login(visit)
+        if stored_login is None:
             return None
-        previous = yield from self._sessions.remembered_user(kept)
-        is_same = kept.user.id == successor.id
-        yield from self._end(visit, kept, stays=is_same)
+        previous = yield from self._sessions.remembered_user(stored_login)
+        is_same = stored_login.user.id == successor.id
+        yield from self._end(visit, stored_login, stays=is_same)
         return previous if is_same else None
 
     def _end(
         self,
         visit: Visit,
-        kept: Kept,
+        stored_login: StoredLogin,
         *,
         stays: bool = False,
     ) -> Flow[PeeringDBOAuthError | None]:
@@ -354,7 +358,7 @@ class LoginFlow:
         """
         problem = None
         try:
-            yield from self._sessions.end(visit.session, kept)
+            yield from self._sessions.end(visit.session, stored_login)
         except PeeringDBOAuthError as error:
             problem = error  # then its tokens go on living, but nobody has them
         if not stays:
@@ -366,23 +370,28 @@ class LoginFlow:
             yield from flows.revoke(self._provider, login.token)
 
     def _step_up(self, visit: Visit, return_path: str) -> Answer:
-        return self._answers.redirect(self._answers.login_url(visit, return_path, again=True))
+        return self._builder.redirect(self._builder.login_url(visit, return_path, prompted=True))
 
     def _may_step_up(self, visit: Visit) -> bool:
         """Once in a login: who was asked for a second factor and gave none must be
         told, not sent around in circles.
         """
-        kept = self._kept(visit)
-        return visit.is_safe and visit.wants_page and kept is not None and not kept.again
+        stored_login = self._stored_login(visit)
+        return (
+            visit.is_safe
+            and visit.wants_page
+            and stored_login is not None
+            and not stored_login.prompted
+        )
 
-    def _kept(self, visit: Visit) -> Kept | None:
+    def _stored_login(self, visit: Visit) -> StoredLogin | None:
         """The login of this browser. A session's cookie that somebody else may have
         planted is none.
         """
         return None if visit.has_disguised_cookie else self._sessions.read(visit.session)
 
     def _is_logged_in(self, visit: Visit) -> bool:
-        return self._kept(visit) is not None
+        return self._stored_login(visit) is not None
 
 
 def parse_asn(asn: object) -> Any:

@@ -23,13 +23,13 @@ MOST_BYTES = 3072
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingLogin:
-    """A login that was started. ``again``: the person was asked for their password
+    """A login that was started. ``prompted``: the person was asked for their password
     although they may have been logged in.
     """
 
     request: AuthorizationRequest
     return_path: str
-    again: bool
+    prompted: bool
 
 
 class PendingLogins:
@@ -53,14 +53,14 @@ class PendingLogins:
             self._purpose,
             [
                 *(request.created_at, request.state, request.code_verifier, request.nonce),
-                *(" ".join(request.scope), login.return_path, login.again),
+                *(" ".join(request.scope), login.return_path, login.prompted),
             ],
         )
-        kept, size = 1, len(value)
+        count, size = 1, len(value)
         ended = []
         for name, other in sorted(self._mine(cookies).items(), key=self._age):
-            kept, size = kept + 1, size + len(other)
-            if kept > MOST or size > MOST_BYTES:
+            count, size = count + 1, size + len(other)
+            if count > MOST or size > MOST_BYTES:
                 ended.append(self.end(name))
         return self._cookie(self._name(request.state), value, LIFETIME), *ended
 
@@ -77,7 +77,7 @@ class PendingLogins:
         stored = self._open(cookies.get(name))
         if stored is None:
             return None
-        created_at, own_state, code_verifier, nonce, scope, return_path, again = stored
+        created_at, own_state, code_verifier, nonce, scope, return_path, prompted = stored
         request = AuthorizationRequest.from_dict(
             {
                 "url": f"{self._config.base_url}/",  # where it led to matters no more
@@ -89,7 +89,7 @@ class PendingLogins:
                 "created_at": created_at,
             },
         )
-        return name, PendingLogin(request=request, return_path=return_path, again=again)
+        return name, PendingLogin(request=request, return_path=return_path, prompted=prompted)
 
     def end(self, name: str) -> Cookie:
         """The cookie that ends the login of this name."""

@@ -39,22 +39,22 @@ _COLUMNS = ("id", "asn", "name", "perms", "manage_peering_sessions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class StoredLogin:
     """A login as its session remembers it. Times are Unix seconds.
 
     ``user`` is as PeeringDB last said it, at ``checked_at``; not all of it, if there is
-    a ``rest``, the key of the whole in the store. ``again``: they were asked for their
-    password at this login. The login counts until ``expires_at``. ``application``: at
-    which PeeringDB, and for whom: where anybody can be anybody, such as at a sandbox,
-    nobody logs in for elsewhere.
+    a ``store_key``, the key of the whole in the store. ``prompted``: they were asked
+    for their password at this login. The login counts until ``expires_at``.
+    ``application``: at which PeeringDB, and for whom: where anybody can be anybody,
+    such as at a sandbox, nobody logs in for elsewhere.
     """
 
     application: list[str]
     user: User
-    rest: str | None = field(repr=False)
+    store_key: str | None = field(repr=False)
     checked_at: float
     expires_at: int
-    again: bool
+    prompted: bool
     csrf_token: str = field(repr=False)
     tokens: str = field(repr=False)  # sealed
 
@@ -84,104 +84,125 @@ class Sessions:
         session: MutableMapping[str, Any],
         login: Login,
         *,
-        again: bool,
+        prompted: bool,
     ) -> Flow[None]:
         """Remember a login."""
-        kept = Kept(
+        stored_login = StoredLogin(
             application=self._application,
             user=login.user,
-            rest=None,
+            store_key=None,
             checked_at=self._provider.clock(),
             expires_at=login.token.expires_at,
-            again=again,
+            prompted=prompted,
             csrf_token=secrets.token_urlsafe(32),
             tokens=self._sealer.seal(
                 self._purpose,
                 [login.token.access_token, login.token.refresh_token],
             ),
         )
-        yield from self._write(session, kept)
+        yield from self._write(session, stored_login)
 
-    def read(self, session: MutableMapping[str, Any]) -> Kept | None:
+    def read(self, session: MutableMapping[str, Any]) -> StoredLogin | None:
         """The login of this session; None if there is none, or none of this application
         and this version of the library.
         """
         stored = session.get(KEY)
         try:
-            kept = None if stored is None else Kept(**stored | {"user": _expand(stored["user"])})
+            stored_login = (
+                None
+                if stored is None
+                else StoredLogin(**stored | {"user": _expand(stored["user"])})
+            )
         except (InvalidResponse, LookupError, TypeError, ValueError):
             return None
-        return kept if kept and kept.application == self._application else None
+        return (
+            stored_login if stored_login and stored_login.application == self._application else None
+        )
 
-    def update(self, session: MutableMapping[str, Any], kept: Kept, user: User) -> Flow[None]:
+    def update(
+        self, session: MutableMapping[str, Any], stored_login: StoredLogin, user: User
+    ) -> Flow[None]:
         """Remember what PeeringDB has just said about the user of a login."""
-        yield from self._write(session, replace(kept, user=user, checked_at=self._provider.clock()))
+        yield from self._write(
+            session, replace(stored_login, user=user, checked_at=self._provider.clock())
+        )
 
-    def remembered_user(self, kept: Kept) -> Flow[User | None]:
+    def remembered_user(self, stored_login: StoredLogin) -> Flow[User | None]:
         """The user with all their networks as they were; None if the store has lost
         them, or is another process's.
         """
-        if kept.rest is None:
-            return kept.user
-        stored = yield ApplicationCall(function=partial(self._store.get, kept.rest))
+        if stored_login.store_key is None:
+            return stored_login.user
+        stored = yield ApplicationCall(function=partial(self._store.get, stored_login.store_key))
         try:
             user = User.from_dict(json.loads(stored))
         except (InvalidResponse, TypeError, ValueError):
             return None
-        return user if user.id == kept.user.id else None
+        return user if user.id == stored_login.user.id else None
 
-    def fetch_user(self, kept: Kept) -> Flow[User]:
+    def fetch_user(self, stored_login: StoredLogin) -> Flow[User]:
         """The user as PeeringDB sees them now. How they logged in is what the login
         proved, whatever PeeringDB remembers of it.
 
         Raises: `TokenRejected` when PeeringDB has ended the login.
         """
-        user = yield from flows.fetch_user(self._provider, checked_token(self._tokens(kept)[0]))
-        if user.id != kept.user.id:
+        access_token, _ = self._tokens(stored_login)
+        user = yield from flows.fetch_user(self._provider, checked_token(access_token))
+        if user.id != stored_login.user.id:
             raise InvalidResponse("PeeringDB answered with somebody else's profile", check="id")
-        return replace(user, amr=kept.user.amr)
+        return replace(user, amr=stored_login.user.amr)
 
-    def end(self, session: MutableMapping[str, Any], kept: Kept) -> Flow[None]:
+    def end(self, session: MutableMapping[str, Any], stored_login: StoredLogin) -> Flow[None]:
         """Forget a login, and have PeeringDB end its tokens. Raises: what
         `flows.revoke` raises, when it is forgotten.
         """
         session.pop(KEY, None)
-        if kept.rest is not None:
-            yield ApplicationCall(function=partial(self._store.delete, kept.rest))
-        access_token, refresh_token = self._tokens(kept)
+        if stored_login.store_key is not None:
+            yield ApplicationCall(function=partial(self._store.delete, stored_login.store_key))
+        access_token, refresh_token = self._tokens(stored_login)
         if (
             token := refresh_token or access_token
         ):  # the refresh token takes the access token with it, not the other way round
             yield from flows.revoke(self._provider, token)
 
-    def _tokens(self, kept: Kept) -> tuple[str | None, str | None]:
-        access_token, refresh_token = self._sealer.open(self._purpose, kept.tokens) or (None, None)
+    def _tokens(self, stored_login: StoredLogin) -> tuple[str | None, str | None]:
+        access_token, refresh_token = self._sealer.open(self._purpose, stored_login.tokens) or (
+            None,
+            None,
+        )
         return access_token, refresh_token
 
-    def _write(self, session: MutableMapping[str, Any], kept: Kept) -> Flow[None]:
+    def _write(self, session: MutableMapping[str, Any], stored_login: StoredLogin) -> Flow[None]:
         """With a new key in the store each time: under the old one another process may
         have what was true before, and believe it.
         """
-        if kept.rest is not None:
-            yield ApplicationCall(function=partial(self._store.delete, kept.rest))
-        short = self._shorten(kept.user)
-        rest = None
-        if short is not kept.user:
-            rest = f"peeringdb-{secrets.token_urlsafe(32)}"
-            lifetime = max(1, int(kept.expires_at - self._provider.clock()))
+        if stored_login.store_key is not None:
+            yield ApplicationCall(function=partial(self._store.delete, stored_login.store_key))
+        short = self._shorten(stored_login.user)
+        store_key = None
+        if short is not stored_login.user:
+            store_key = f"peeringdb-{secrets.token_urlsafe(32)}"
+            lifetime = max(1, int(stored_login.expires_at - self._provider.clock()))
             yield ApplicationCall(
                 function=partial(
                     self._store.set,
-                    rest,
-                    json.dumps(kept.user.to_dict()),
+                    store_key,
+                    json.dumps(stored_login.user.to_dict()),
                     timeout=lifetime,
                 ),
             )
         fields = {
-            name: getattr(kept, name)
-            for name in ("application", "checked_at", "expires_at", "again", "csrf_token", "tokens")
+            name: getattr(stored_login, name)
+            for name in (
+                "application",
+                "checked_at",
+                "expires_at",
+                "prompted",
+                "csrf_token",
+                "tokens",
+            )
         }
-        session[KEY] = fields | {"user": _compact(short), "rest": rest}
+        session[KEY] = fields | {"user": _compact(short), "store_key": store_key}
 
     def _shorten(self, user: User) -> User:
         """As much of the user as the session has room for: all, else the networks that

@@ -65,14 +65,14 @@ def test_second_factor_is_asked_for_once(portal, browser):
         return "boom"
 
     browser.log_in("member", second_factor="backup")
-    again = browser.get("/danger")
-    assert (again.status_code, again.location) == (
+    step_up = browser.get("/danger")
+    assert (step_up.status_code, step_up.location) == (
         302,
         "/login/peeringdb?next=/danger&prompt=login",
     )
-    assert browser.log_in("member", again.location, second_factor="backup").location == "/danger"
+    assert browser.log_in("member", step_up.location, second_factor="backup").location == "/danger"
     assert browser.failure(browser.get("/danger"))[:2] == (403, "You have no access here")
-    browser.log_in("member", again.location)
+    browser.log_in("member", step_up.location)
     assert browser.page("/danger") == (200, "boom")
 
 

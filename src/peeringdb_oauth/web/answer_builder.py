@@ -28,7 +28,7 @@ class Paths:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class AnswerBuilder:
     """Builds the answers of one application. Raises: `ConfigurationError` when its
     redirect URI does not lead to its callback.
     """
@@ -90,7 +90,7 @@ class Answers:
             reasons=reasons,
             advice=failure.advice,
             login_url=login_url,
-            other_account_url=self.login_url(visit, return_path, again=True),
+            other_account_url=self.login_url(visit, return_path, prompted=True),
             home_url=self.home(visit) if logged_in else None,
         )
         return Answer(status=failure.status, page=page, headers=headers)
@@ -101,12 +101,12 @@ class Answers:
             return self.redirect(self.login_url(visit, visit.address))
         return self.failure(visit, LOGGED_OUT, logged_in=False)
 
-    def login_url(self, visit: Visit, return_path: str, *, again: bool = False) -> str:
-        """Where a login starts that leads to ``return_path``. ``again``: PeeringDB is
+    def login_url(self, visit: Visit, return_path: str, *, prompted: bool = False) -> str:
+        """Where a login starts that leads to ``return_path``. ``prompted``: PeeringDB is
         to ask for the password in any case.
         """
         query = {"next": self.return_path(visit, return_path)} | (
-            {"prompt": "login"} if again else {}
+            {"prompt": "login"} if prompted else {}
         )
         return f"{visit.root}{self.paths.login}?{urlencode(query, safe='/')}"
 

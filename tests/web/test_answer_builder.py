@@ -1,12 +1,12 @@
 import pytest
 
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.web.answers import Answers, Paths
+from peeringdb_oauth.web.answer_builder import AnswerBuilder, Paths
 from peeringdb_oauth.web.failures import FORGED
 from peeringdb_oauth.web.visit import Visit
 
 REDIRECT_URI = "https://portal.example.net/login/peeringdb/callback"
-ANSWERS = Answers(redirect_uri=REDIRECT_URI)
+BUILDER = AnswerBuilder(redirect_uri=REDIRECT_URI)
 
 
 def visit(path="/networks/64500", **changes):
@@ -34,7 +34,7 @@ def visit(path="/networks/64500", **changes):
     ],
 )
 def test_takes_a_redirect_uri_that_leads_to_the_callback(redirect_uri):
-    assert Answers(redirect_uri=redirect_uri).origin == "https://portal.example.net"
+    assert AnswerBuilder(redirect_uri=redirect_uri).origin == "https://portal.example.net"
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_says_what_to_set_when_the_redirect_uri_leads_elsewhere(redirect_uri):
         ConfigurationError,
         match=r"such as https://portal\.example\.net/login/peeringdb/callback; set it",
     ):
-        Answers(redirect_uri=redirect_uri)
+        AnswerBuilder(redirect_uri=redirect_uri)
 
 
 def test_redirects_are_not_stored():
-    answer = ANSWERS.redirect("/x")
+    answer = BUILDER.redirect("/x")
     assert (answer.status, answer.location, answer.headers, answer.page, answer.json) == (
         302,
         "/x",
@@ -61,7 +61,7 @@ def test_redirects_are_not_stored():
 
 
 def test_a_person_gets_a_page_with_ways_on():
-    answer = ANSWERS.failure(
+    answer = BUILDER.failure(
         visit(),
         FORGED,
         ("Because.",),
@@ -83,7 +83,7 @@ def test_a_person_gets_a_page_with_ways_on():
 
 
 def test_somebody_who_is_not_logged_in_has_no_way_home():
-    assert ANSWERS.failure(visit(), FORGED, logged_in=False).page.home_url is None
+    assert BUILDER.failure(visit(), FORGED, logged_in=False).page.home_url is None
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_somebody_who_is_not_logged_in_has_no_way_home():
     ],
 )
 def test_a_program_gets_json(accept, is_page):
-    answer = ANSWERS.failure(
+    answer = BUILDER.failure(
         visit(headers={"Accept": accept}),
         FORGED,
         ("Because.",),
@@ -114,11 +114,11 @@ def test_a_program_gets_json(accept, is_page):
 
 
 def test_without_an_accept_header_it_is_a_page():
-    assert ANSWERS.failure(visit(headers={}), FORGED, logged_in=False).page
+    assert BUILDER.failure(visit(headers={}), FORGED, logged_in=False).page
 
 
 def test_a_page_that_needs_a_login_leads_there_and_back():
-    answer = ANSWERS.ask_to_log_in(visit(query_string="q=a%20b&page=2"))
+    answer = BUILDER.ask_to_log_in(visit(query_string="q=a%20b&page=2"))
     assert (answer.status, answer.location) == (
         302,
         "/login/peeringdb?next=/networks/64500%3Fq%3Da%2520b%26page%3D2",
@@ -130,7 +130,7 @@ def test_a_page_that_needs_a_login_leads_there_and_back():
     [{"method": "POST"}, {"headers": {"Accept": "application/json"}}],
 )
 def test_who_cannot_be_led_to_the_login_is_told(changes):
-    answer = ANSWERS.ask_to_log_in(visit(**changes))
+    answer = BUILDER.ask_to_log_in(visit(**changes))
     assert (answer.status, answer.location) == (401, None)
     assert answer.page or answer.json
 
@@ -148,36 +148,36 @@ def test_who_cannot_be_led_to_the_login_is_told(changes):
     ],
 )
 def test_pages_of_the_login_are_no_pages_to_come_back_to(address, back):
-    assert ANSWERS.return_path(visit(), address) == back
+    assert BUILDER.return_path(visit(), address) == back
 
 
 def test_names_beyond_ascii_are_encoded():
-    assert ANSWERS.here(visit("/net/Ünïcode x/")) == "/net/%C3%9Cn%C3%AFcode%20x/"
+    assert BUILDER.here(visit("/net/Ünïcode x/")) == "/net/%C3%9Cn%C3%AFcode%20x/"
 
 
 def test_one_does_not_come_back_to_a_form():
-    assert ANSWERS.here(visit(method="POST")) == "/"
+    assert BUILDER.here(visit(method="POST")) == "/"
 
 
 def test_a_mounted_application_stays_below_its_mount():
     mounted = visit("/x", root="/portal")
-    assert ANSWERS.home(mounted) == "/portal/"
+    assert BUILDER.home(mounted) == "/portal/"
     assert (
-        ANSWERS.login_url(mounted, ANSWERS.here(mounted))
+        BUILDER.login_url(mounted, BUILDER.here(mounted))
         == "/portal/login/peeringdb?next=/portal/x"
     )
-    assert ANSWERS.return_path(mounted, "/portal/logout") == "/portal/"
+    assert BUILDER.return_path(mounted, "/portal/logout") == "/portal/"
 
 
 def test_paths_of_ones_own():
     paths = Paths(login="/in", callback="/in/back", logout="/out", home="/start")
-    answers = Answers(redirect_uri="https://portal.example.net/in/back", paths=paths)
-    assert answers.login_url(visit(), "/x") == "/in?next=/x"
-    assert answers.return_path(visit(), "/in/back") == "/start"
+    builder = AnswerBuilder(redirect_uri="https://portal.example.net/in/back", paths=paths)
+    assert builder.login_url(visit(), "/x") == "/in?next=/x"
+    assert builder.return_path(visit(), "/in/back") == "/start"
 
 
 def test_names_the_address_that_the_redirect_uri_disagrees_with():
-    why = ANSWERS.why_unknown(
+    why = BUILDER.why_unknown(
         visit("/login/peeringdb/callback", origin="http://localhost:8000", root="/x"),
     )
     assert (
@@ -189,6 +189,6 @@ def test_names_the_address_that_the_redirect_uri_disagrees_with():
 
 
 def test_where_they_agree_nobody_is_told_to_set_anything():
-    why = ANSWERS.why_unknown(visit("/login/peeringdb/callback"))
+    why = BUILDER.why_unknown(visit("/login/peeringdb/callback"))
     assert "started at another address than https://portal.example.net" in why
     assert "PEERINGDB_OAUTH" not in why
