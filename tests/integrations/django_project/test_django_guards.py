@@ -19,10 +19,10 @@ def person(pdb):
 
 
 @pytest.fixture
-def decorators():
-    from peeringdb_oauth.integrations.django import decorators
+def guard():
+    from peeringdb_oauth.integrations.django import guard
 
-    return decorators
+    return guard
 
 
 KINDS = [
@@ -357,7 +357,7 @@ def test_djangos_async_client(person, pdb):
     assert asyncio.run(log_in_and_look()) == [200, 403, 200]
 
 
-def test_a_view_without_the_argument_is_found_out_at_once(decorators):
+def test_a_view_without_the_argument_is_found_out_at_once(guard):
     def view(request, network):
         """Never seen."""
 
@@ -365,7 +365,7 @@ def test_a_view_without_the_argument_is_found_out_at_once(decorators):
         ConfigurationError,
         match=r"view has no argument 'asn' that an AS number could be in",
     ):
-        decorators.require_asn("asn")(view)
+        guard.require_asn("asn")(view)
 
 
 def test_an_url_without_the_argument_is_found_out_by_the_first_visitor(visitor):
@@ -387,9 +387,9 @@ def test_an_url_without_the_argument_is_found_out_by_the_first_visitor(visitor):
         {"asn": "asn", "mfa": "yes"},
     ],
 )
-def test_a_wrong_argument_is_found_out_at_once(decorators, arguments):
+def test_a_wrong_argument_is_found_out_at_once(guard, arguments):
     with pytest.raises(ConfigurationError):
-        decorators.require_asn(**arguments)
+        guard.require_asn(**arguments)
 
 
 def test_a_wrong_attribute_is_found_out_at_once():
@@ -409,7 +409,7 @@ def test_a_mixin_that_protects_nothing_is_found_out_at_once():
     assert type("Right", (RequireASNMixin, View), {})
 
 
-def test_nothing_is_looked_for_on_behalf_of_strangers(configure, decorators):
+def test_nothing_is_looked_for_on_behalf_of_strangers(configure, guard):
     from django.contrib.auth.models import AnonymousUser
     from django.contrib.sessions.backends.db import SessionStore
     from django.http import HttpResponse
@@ -437,7 +437,7 @@ def test_nothing_is_looked_for_on_behalf_of_strangers(configure, decorators):
         OneOfOurs.as_view(),
         Named.as_view(get_asn=lambda: looked.append("argument")),
     ]
-    for view in (*views, decorators.require_asn(looked.append)(lambda _: HttpResponse("open"))):
+    for view in (*views, guard.require_asn(looked.append)(lambda _: HttpResponse("open"))):
         request = RequestFactory().get("/x", headers={"Accept": "text/html"})
         request.session, request.user = SessionStore(), AnonymousUser()
         assert view(request).status_code == 302
@@ -476,14 +476,14 @@ def test_what_accounts_must_have_the_logins_rule_says(configure, make_visitor):
     assert visitor.get("/named/64500").status_code == 200
 
 
-def test_methods_can_be_decorated(visitor, person, decorators):
+def test_methods_can_be_decorated(visitor, person, guard):
     from django.http import HttpResponse
     from django.test import RequestFactory
     from django.utils.decorators import method_decorator
     from django.views.generic import View
 
     class Some(View):
-        @method_decorator(decorators.require_asn("asn", perms=Permission.UPDATE))
+        @method_decorator(guard.require_asn("asn", perms=Permission.UPDATE))
         def get(self, _request, asn):
             return HttpResponse(f"AS{asn}")
 

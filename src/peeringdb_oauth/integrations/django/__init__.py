@@ -35,15 +35,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from peeringdb_oauth.integrations.django.access import peeringdb_user
-    from peeringdb_oauth.integrations.django.decorators import require_asn, require_peeringdb
+    from peeringdb_oauth.integrations.django.guard import require_asn, require_peeringdb
     from peeringdb_oauth.integrations.django.mixins import RequireASNMixin
 
 # Loaded when first used: Django imports this package before it has any models.
 _MODULE_OF = {
     "RequireASNMixin": "mixins",
     "peeringdb_user": "access",
-    "require_asn": "decorators",
-    "require_peeringdb": "decorators",
+    "require_asn": "guard",
+    "require_peeringdb": "guard",
 }
 
 __all__ = ["RequireASNMixin", "peeringdb_user", "require_asn", "require_peeringdb"]

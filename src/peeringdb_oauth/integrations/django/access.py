@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
-from peeringdb_oauth.integrations.django.visits import visit_of
+from peeringdb_oauth.integrations.django.visits import to_visit
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.steps import Flow
 from peeringdb_oauth.web import Visit
@@ -30,7 +30,7 @@ def peeringdb_user(request: HttpRequest, *, max_age: float | None = None) -> Use
     are not let in any more; with ``max_age`` also `TransportError` and its like.
     `PeeringDBMiddleware` makes a page of each.
     """
-    return _run(request, application().flow.user(visit_of(request), max_age=max_age))
+    return _run(request, application().flow.user(to_visit(request), max_age=max_age))
 
 
 def require(
@@ -47,7 +47,7 @@ def require(
     flow = application().flow
     return _run(
         request,
-        flow.require(visit or visit_of(request), rule_here(rule), asn=asn, max_age=max_age),
+        flow.require(visit or to_visit(request), rule_here(rule), asn=asn, max_age=max_age),
     )
 
 
@@ -67,7 +67,7 @@ def end_half_login(request: HttpRequest) -> None:
     """
     if KEY not in request.session and not _is_by_peeringdb(request):
         return
-    user = application().flow.page_context(visit_of(request)).user
+    user = application().flow.page_context(to_visit(request)).user
     if user is None or not request.user.is_authenticated:
         auth.logout(request)
 

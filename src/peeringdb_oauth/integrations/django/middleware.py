@@ -7,7 +7,7 @@ from django.utils.deprecation import MiddlewareMixin
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.integrations.django.access import end_half_login
 from peeringdb_oauth.integrations.django.application import application
-from peeringdb_oauth.integrations.django.visits import response_of, visit_of
+from peeringdb_oauth.integrations.django.visits import to_response, to_visit
 
 
 class PeeringDBMiddleware(MiddlewareMixin):
@@ -29,5 +29,5 @@ class PeeringDBMiddleware(MiddlewareMixin):
             ConfigurationError,
         ):
             return None
-        flow, visit = application().flow, visit_of(request)
-        return response_of(request, flow.fail(visit, exception, user=flow.page_context(visit).user))
+        flow, visit = application().flow, to_visit(request)
+        return to_response(request, flow.fail(visit, exception, user=flow.page_context(visit).user))

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.views import View
 
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.integrations.django.decorators import ASN, Guard, found
+from peeringdb_oauth.integrations.django.guard import ASN, Guard, found
 from peeringdb_oauth.profile import Permission
 
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.integrations.django.signals import rights_changed
-from peeringdb_oauth.integrations.django.visits import visit_of
+from peeringdb_oauth.integrations.django.visits import to_visit
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web.session import KEY
 
@@ -23,7 +23,7 @@ def end_peeringdb_login(request: HttpRequest, **_: Any) -> None:
     """
     if KEY in getattr(request, "session", ()):
         flow = application().flow
-        application().client.run(flow.log_out(visit_of(request, own=True)))
+        application().client.run(flow.log_out(to_visit(request, own=True)))
 
 
 @receiver(rights_changed)

@@ -28,9 +28,9 @@ from peeringdb_oauth.bearer import REALM
 from peeringdb_oauth.errors import AccessDenied, TokenRejected, TransportError
 from peeringdb_oauth.integrations.django.access import require, rule_here
 from peeringdb_oauth.integrations.django.application import application
-from peeringdb_oauth.integrations.django.decorators import ASN, Guard, found
+from peeringdb_oauth.integrations.django.guard import ASN, Guard, found
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
-from peeringdb_oauth.integrations.django.visits import visit_of
+from peeringdb_oauth.integrations.django.visits import to_visit
 from peeringdb_oauth.profile import Permission, User
 from peeringdb_oauth.web import Answer, Refused, parse_asn
 
@@ -158,7 +158,7 @@ def _check_session(guard: Guard, request: Request, asn: object) -> None:
         "csrf_processing_done",
         False,
     )  # SessionAuthentication sets it here, and not on Django's request
-    visit = visit_of(request._request, own=own, headers={"Accept": "application/json"})  # noqa: SLF001
+    visit = to_visit(request._request, own=own, headers={"Accept": "application/json"})  # noqa: SLF001
     try:
         require(request._request, guard.rule, asn=asn, max_age=guard.max_age, visit=visit)  # noqa: SLF001
     except Refused as refused:

@@ -18,7 +18,7 @@ from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.integrations.django.access import end_half_login
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
-from peeringdb_oauth.integrations.django.visits import response_of, visit_of
+from peeringdb_oauth.integrations.django.visits import to_response, to_visit
 from peeringdb_oauth.profile import User
 
 
@@ -26,7 +26,7 @@ from peeringdb_oauth.profile import User
 @require_GET
 def login(request: HttpRequest) -> HttpResponse:
     """To PeeringDB. ``?next=`` is the page to come back to."""
-    return response_of(request, application().flow.start(visit_of(request)))
+    return to_response(request, application().flow.start(to_visit(request)))
 
 
 @login_not_required
@@ -36,14 +36,14 @@ def callback(request: HttpRequest) -> HttpResponse:
     arrival = _Arrival(request)
     flow = application().flow
     answer = application().client.run(
-        flow.callback(visit_of(request, rotate=arrival.log_in), arrival.admit),
+        flow.callback(to_visit(request, rotate=arrival.log_in), arrival.admit),
     )
     end_half_login(request)
     if (
         auth.SESSION_KEY not in request.session
     ):  # of who was logged in before, nothing stays on the page for who is refused
         request.user = AnonymousUser()
-    return response_of(request, answer)
+    return to_response(request, answer)
 
 
 @login_not_required
@@ -55,7 +55,7 @@ def logout(request: HttpRequest) -> HttpResponse:
     location = (
         resolve_url(settings.LOGOUT_REDIRECT_URL)
         if settings.LOGOUT_REDIRECT_URL
-        else f"{visit_of(request).root}/"
+        else f"{to_visit(request).root}/"
     )
     return HttpResponse(status=303, headers={"Location": location, "Cache-Control": "no-store"})
 

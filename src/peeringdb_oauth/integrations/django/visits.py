@@ -21,7 +21,7 @@ from peeringdb_oauth.web import Answer, Cookie, PageContext, Visit
 _OWN = {"Sec-Fetch-Site": "same-origin"}
 
 
-def visit_of(
+def to_visit(
     request: HttpRequest,
     *,
     own: bool | None = None,
@@ -55,12 +55,12 @@ def page_context(request: HttpRequest) -> PageContext:
     """What templates need, with Django's own CSRF token; its cookie is set by who uses
     it.
     """
-    context = application().flow.page_context(visit_of(request))
+    context = application().flow.page_context(to_visit(request))
     token: Any = SimpleLazyObject(lambda: get_token(request))
     return replace(context, csrf_field="csrfmiddlewaretoken", csrf_token=token)
 
 
-def response_of(request: HttpRequest, answer: Answer) -> HttpResponse:
+def to_response(request: HttpRequest, answer: Answer) -> HttpResponse:
     """What to send."""
     response = _body_of(request, answer)
     for name, value in answer.headers.items():

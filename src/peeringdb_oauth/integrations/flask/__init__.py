@@ -23,15 +23,15 @@ current_user:`` first (never ``is None``: it stands for the user, and is itself 
 None), or call ``pdb.user()``.
 """
 
-from peeringdb_oauth.integrations.flask.current import (
-    Extension,
-    current_user,
+from peeringdb_oauth.integrations.flask.current import current_user
+from peeringdb_oauth.integrations.flask.extension import Extension
+from peeringdb_oauth.integrations.flask.peeringdb import PeeringDB
+from peeringdb_oauth.integrations.flask.signals import (
     logged_in,
     logged_out,
     login_refused,
     rights_changed,
 )
-from peeringdb_oauth.integrations.flask.extension import PeeringDB
 
 __all__ = [
     "Extension",

@@ -40,7 +40,7 @@ Starlette::
     app = Starlette(routes=routes, middleware=[pdb.session_middleware])
 """
 
-from peeringdb_oauth.integrations.starlette.application import PeeringDB
-from peeringdb_oauth.integrations.starlette.requirement import Requirement
+from peeringdb_oauth.integrations.starlette.guard import Requirement
+from peeringdb_oauth.integrations.starlette.peeringdb import PeeringDB
 
 __all__ = ["PeeringDB", "Requirement"]

@@ -5,7 +5,7 @@ FastAPI at its start.
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.base import SecurityBase
 
-from peeringdb_oauth.integrations.starlette.requirement import ASN, Check, Requirement
+from peeringdb_oauth.integrations.starlette.guard import ASN, Check, Requirement
 
 _LOGIN = "The session of somebody who has logged in with PeeringDB."
 _TOKEN = "An access token or ID token of PeeringDB that was issued to this application."  # noqa: S105 - none

@@ -16,7 +16,7 @@ FAILURE = "peeringdb_oauth/failure.html"  # the template of all our pages
 MAX_FORM = 1024 * 1024  # bytes in which a CSRF token is looked for
 
 
-def read_visit(request: Request, emit: Callable[[Event], object] = lambda _: None) -> Visit:
+def to_visit(request: Request, emit: Callable[[Event], object] = lambda _: None) -> Visit:
     """The request, but for the form in it. Without a session it gets an empty one,
     which nobody keeps.
     """

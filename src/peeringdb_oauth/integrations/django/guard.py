@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.integrations.django.access import require
-from peeringdb_oauth.integrations.django.visits import response_of
+from peeringdb_oauth.integrations.django.visits import to_response
 from peeringdb_oauth.profile import Permission
 from peeringdb_oauth.web import Refused
 
@@ -142,7 +142,7 @@ class Guard:
                 max_age=self.max_age,
             )
         except Refused as refused:
-            return response_of(request, refused.answer)
+            return to_response(request, refused.answer)
         return None
 
 

@@ -24,7 +24,7 @@ from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.integrations.starlette.clients import Clients
-from peeringdb_oauth.integrations.starlette.requirement import (
+from peeringdb_oauth.integrations.starlette.guard import (
     ASN,
     Requirement,
     call,
@@ -33,8 +33,8 @@ from peeringdb_oauth.integrations.starlette.requirement import (
 from peeringdb_oauth.integrations.starlette.visits import (
     FAILURE,
     read_form,
-    read_visit,
     to_response,
+    to_visit,
 )
 from peeringdb_oauth.profile import Permission, User
 from peeringdb_oauth.web import (
@@ -221,7 +221,7 @@ class PeeringDB:
         """A context processor for templates: ``peeringdb``, which the login and logout
         buttons need as well.
         """
-        visit = read_visit(request)
+        visit = to_visit(request)
         return {"peeringdb": self._flow(visit.root).page_context(visit)}
 
     async def close(self) -> None:
@@ -272,7 +272,7 @@ class PeeringDB:
                 "there is no session: give the application middleware=[pdb.session_middleware]",
             )
         events: list[Event] = []
-        visit = read_visit(request, events.append)
+        visit = to_visit(request, events.append)
         flow = self._flow(visit.root)
         try:
             yield flow, await read_form(request, flow, visit)
@@ -324,7 +324,7 @@ class PeeringDB:
         if _API in request.scope:
             return to_response(request, refuse_token(error), self.templates)
         events: list[Event] = []
-        visit = read_visit(request, events.append)
+        visit = to_visit(request, events.append)
         flow = self._flow(visit.root)
         answer = flow.fail(visit, error, user=flow.page_context(visit).user)
         await self._tell(request, events)

@@ -1,0 +1,81 @@
+"""Flask's request as a `Visit`, an `Answer` as Flask's response."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from flask import Response, current_app, g, make_response, render_template, request, session
+
+from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.integrations.flask import signals
+from peeringdb_oauth.integrations.flask.extension import NAME
+from peeringdb_oauth.web import CSRF_FIELD, Answer, Event, Visit
+
+
+def to_visit() -> Visit:
+    """What was asked."""
+    return Visit(
+        method=request.method,
+        origin=f"{request.scheme}://{request.host}",
+        root=request.root_path,
+        path=request.path,
+        query_string=request.query_string.decode("latin-1"),
+        query={
+            name: values[0] if len(values) == 1 else values for name, values in request.args.lists()
+        },
+        headers=cast("Mapping[str, str]", request.headers),
+        cookie_header=request.headers.get("Cookie", ""),
+        cookies=request.cookies,
+        session=session,
+        csrf_token=lambda: request.form.get(CSRF_FIELD, ""),
+        rotate=_rotate,
+        emit=_emit,
+    )
+
+
+def to_response(answer: Answer) -> Response:
+    """The response for an answer."""
+    response = _body(answer)
+    response.status_code = answer.status
+    response.headers.update(answer.headers)
+    for cookie in answer.cookies:
+        response.set_cookie(
+            cookie.name,
+            cookie.value,
+            max_age=cookie.max_age,
+            path="/",
+            secure=cookie.secure,
+            httponly=True,
+            samesite="Lax",
+        )
+    return response
+
+
+def _body(answer: Answer) -> Response:
+    if answer.location is not None:
+        return Response(headers={"Location": answer.location})
+    if answer.page is not None:
+        return make_response(render_template("peeringdb_oauth/failure.html", page=answer.page))
+    return make_response(current_app.json.response(answer.json))
+
+
+def _rotate() -> None:
+    regenerate = getattr(current_app.session_interface, "regenerate", None)
+    if regenerate is None:
+        # whoever knew it before the login would share what comes after
+        if hasattr(session, "sid"):
+            raise ConfigurationError(
+                "sessions on the server need an interface that has regenerate(), as"
+                " Flask-Session's",
+            )
+        return  # the session is a cookie, and has no id
+    session[NAME] = (
+        # Flask-Session leaves an empty session its id, and somebody else may know that
+        True
+    )
+    regenerate(session)
+    del session[NAME]
+
+
+def _emit(event: Event) -> None:
+    g.pop(NAME, None)  # it may be somebody else who is there now
+    signals.send(event)
