@@ -1,5 +1,4 @@
-"""PeeringDB for Django projects: ``INSTALLED_APPS``, a backend, a middleware, one line
-of URLs, and a decorator that names an ASN.
+"""The login with PeeringDB in a Django project, and access to views by ASN.
 
 settings.py::
 
@@ -25,8 +24,8 @@ urls.py::
     urlpatterns = [path("", include("peeringdb_oauth.integrations.django.urls"))]
     urlpatterns += [path("networks/<int:asn>", edit)]
 
-Then ``manage.py migrate`` and ``manage.py check``, which says what is missing. The
-application's client id, secret and redirect URI come from the environment or from the
+Then run ``manage.py migrate``, and ``manage.py check``, which says what is missing. The
+client id, the client secret and the redirect URI come from the environment or from the
 setting ``PEERINGDB_OAUTH``. See docs/django.md.
 """
 
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from peeringdb_oauth.integrations.django.guard import require_asn, require_peeringdb
     from peeringdb_oauth.integrations.django.mixins import RequireASNMixin
 
-# Loaded when first used: Django imports this package before it has any models.
+# Imported when first used: Django imports this package before it can load models.
 _MODULE_OF = {
     "RequireASNMixin": "mixins",
     "peeringdb_user": "access",

@@ -1,6 +1,4 @@
-"""Django's admin: whom an account belongs to at PeeringDB. What PeeringDB says can be
-read, the link can be made and undone.
-"""
+"""The pages of Django's admin: which account belongs to which person at PeeringDB."""
 
 from typing import Any
 
@@ -9,9 +7,11 @@ from django.http import HttpRequest
 
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity, PeeringDBNetwork
 
+_FROM_PEERINGDB = ("name", "email", "verified_user", "verified_email", "updated_at")
 
-class _Networks(admin.TabularInline):
-    """To be read: the next login would undo any change."""
+
+class _NetworkInline(admin.TabularInline):
+    """The networks of a person, read-only: the next login would undo any change."""
 
     model = PeeringDBNetwork
     readonly_fields = ("network_id", "asn", "name", "perms", "manage_peering_sessions")
@@ -24,8 +24,10 @@ class _Networks(admin.TabularInline):
 
 @admin.register(PeeringDBIdentity)
 class PeeringDBIdentityAdmin(admin.ModelAdmin):
-    """An account is linked by adding an identity with its person's PeeringDB id, and
-    unlinked by deleting it.
+    """Links and unlinks accounts. What PeeringDB says about a person is read-only.
+
+    Add an identity with a person's PeeringDB id to link an account to that person, and
+    delete the identity to unlink it.
     """
 
     list_display = (
@@ -40,18 +42,9 @@ class PeeringDBIdentityAdmin(admin.ModelAdmin):
     list_select_related = ("account",)
     search_fields = ("=peeringdb_id", "name", "email", "=networks__asn")
     raw_id_fields = ("account",)
-    fields = (
-        "account",
-        "peeringdb_id",
-        "name",
-        "email",
-        "verified_user",
-        "verified_email",
-        "updated_at",
-    )
-    inlines = (_Networks,)
+    fields = ("account", "peeringdb_id", *_FROM_PEERINGDB)
+    inlines = (_NetworkInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
-        """All but the link's two ends; of an existing one, all but the account."""
-        said = ("name", "email", "verified_user", "verified_email", "updated_at")
-        return said if obj is None else ("peeringdb_id", *said)
+        """Return what cannot be edited; the PeeringDB id only of a new identity can."""
+        return _FROM_PEERINGDB if obj is None else ("peeringdb_id", *_FROM_PEERINGDB)

@@ -1,5 +1,7 @@
-"""The project's one `Client` and all that hangs on it, made when it is first needed,
-and anew when a test overrides a setting.
+"""The project's `Client`, `LoginFlow` and `BearerVerifier`: one of each per process.
+
+They are made when they are first needed, and made anew after a test overrides one of
+the settings that they depend on.
 """
 
 from functools import cache
@@ -16,13 +18,17 @@ from django.utils.connection import ConnectionProxy
 
 from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.integrations.django.settings import NAME, named, read_settings
+from peeringdb_oauth.integrations.django.settings import (
+    SETTING_NAME,
+    name_setting,
+    read_settings,
+)
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import LoginFlow, Paths
 from peeringdb_oauth.web.return_path import safe_return_path
 
-_OURS = {
-    NAME,
+_SETTINGS_IN_USE = {
+    SETTING_NAME,
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
     "CACHES",
@@ -34,8 +40,10 @@ _lock = RLock()
 
 
 class Application:
-    """One project's login. Raises: `ConfigurationError` with every problem of its
-    settings.
+    """What the login needs, made from the project's settings.
+
+    Raises:
+        ConfigurationError: a setting is wrong or missing, or the URLs are not included.
     """
 
     def __init__(self) -> None:
@@ -46,31 +54,33 @@ class Application:
                 self.client.provider,
                 rule=self.settings.rule,
                 secrets=(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS),
-                store=ConnectionProxy(
-                    caches,
-                    self.settings.cache,
-                ),  # a cache by itself is for one thread
+                # A cache object belongs to one thread. The proxy finds that of each.
+                store=ConnectionProxy(caches, self.settings.cache),
                 paths=_paths(),
             )
         except ConfigurationError as error:
-            raise ConfigurationError(*map(named, error.problems)) from None
+            raise ConfigurationError(*map(name_setting, error.problems)) from None
         self.verifier: BearerVerifier[User] = BearerVerifier(self.client, rule=self.settings.rule)
 
 
 def application() -> Application:
-    """The one of this process."""
+    """Return the `Application` of this process.
+
+    Raises:
+        ConfigurationError: see `Application`.
+    """
     with _lock:
-        return _made()
+        return _cached_application()
 
 
-_made = cache(Application)
+_cached_application = cache(Application)
 
 
 @receiver(setting_changed)
-def _forget(*, setting: str, **_: Any) -> None:
-    if setting in _OURS:
+def _forget_application(*, setting: str, **_: Any) -> None:
+    if setting in _SETTINGS_IN_USE:
         with _lock:
-            _made.cache_clear()
+            _cached_application.cache_clear()
 
 
 def _paths() -> Paths:
@@ -96,5 +106,6 @@ def _home() -> str:
 
 
 def _below_root(path: str) -> str:
+    """Remove the path that the project is mounted at."""
     root = get_script_prefix()
     return f"/{path.removeprefix(root)}" if path.startswith(root) else path

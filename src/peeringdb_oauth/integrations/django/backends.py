@@ -1,4 +1,4 @@
-"""The authentication backend: which account here is whose at PeeringDB."""
+"""The authentication backend: the account of a person whom PeeringDB has confirmed."""
 
 import secrets
 from typing import Any
@@ -15,28 +15,35 @@ from peeringdb_oauth.profile import User
 
 
 class PeeringDBBackend(ModelBackend):
-    """Finds the account of a person at PeeringDB by their number there, or makes one.
-    Permissions are as `ModelBackend` has them.
+    """Finds or creates the account of a person by their id at PeeringDB.
 
-    To be asked by the login alone: whoever calls it says that PeeringDB vouches for
-    ``peeringdb_user``. Subclass it to find or make accounts in another way.
+    Permissions work as in Django's `ModelBackend`. Override `find_account`,
+    `create_account`, `username` or `update_account` to treat accounts in another way.
+
+    Only the callback of the login may authenticate with ``peeringdb_user``. The backend
+    checks no password and no token: it trusts that PeeringDB has confirmed this user.
     """
 
     def authenticate(self, request: HttpRequest, peeringdb_user: User) -> Any:  # noqa: ARG002
-        """The account. Raises: `AccessDenied`, with the reason."""
+        """Return the person's account, up to date with what PeeringDB says.
+
+        Raises:
+            AccessDenied: the account is disabled, or there is none and
+                ``CREATE_USERS`` is off.
+        """
         try:
-            return self._log_in(peeringdb_user)
-        except (
-            IntegrityError
-        ):  # they logged in for the first time in two windows, and the other one was faster
-            return self._log_in(peeringdb_user)
+            return self._find_or_create(peeringdb_user)
+        except IntegrityError:
+            # The same person logged in for the first time in another window, and that
+            # login has just created the account.
+            return self._find_or_create(peeringdb_user)
 
     def find_account(self, user: User) -> Any:
-        """The account of somebody new, None if they have none: with ``LINK_BY_EMAIL``
-        the only one with their confirmed address.
+        """Return the account that a new person already has, or None.
 
-        Never one of staff, or with any permission: who controls an address need not be
-        who was given those rights.
+        With ``LINK_BY_EMAIL`` it is the only account with the person's confirmed
+        address. Accounts of staff and accounts with any permission are never linked:
+        the holder of an address need not be the one who was given those rights.
         """
         model = get_user_model()
         field = model.get_email_field_name()
@@ -57,9 +64,7 @@ class PeeringDBBackend(ModelBackend):
         return found[0]
 
     def create_account(self, user: User) -> Any:
-        """An account for somebody new, saved: without a password, and with no rights
-        but those that everybody has.
-        """
+        """Create and save an account without a password and without rights."""
         model = get_user_model()
         account = model(**{model.USERNAME_FIELD: self.username(user)})
         account.set_unusable_password()
@@ -67,33 +72,36 @@ class PeeringDBBackend(ModelBackend):
         return account
 
     def username(self, user: User) -> str:
-        """A name for a new account that nobody has. PeeringDB tells none."""
+        """Return a user name for a new account that no other account has.
+
+        PeeringDB does not tell the person's user name there, so it is made of their id.
+        """
         name = f"peeringdb-{user.id}"
         model = get_user_model()
         taken = model._default_manager.filter(**{f"{model.USERNAME_FIELD}__iexact": name}).exists()  # noqa: SLF001
         return f"{name}-{secrets.token_hex(4)}" if taken else name
 
     def update_account(self, account: Any, user: User) -> None:
-        """Take over name and address, where PeeringDB says them and the account has a
-        place for them.
+        """Copy the name and the confirmed email address of ``user`` into the account.
+
+        A value stays as it is if PeeringDB has none, or if the account cannot store it.
         """
-        email = user.email if user.verified_email else None
-        said = {
+        values = {
             "first_name": user.given_name,
             "last_name": user.family_name,
-            account.get_email_field_name(): email,
+            account.get_email_field_name(): user.email if user.verified_email else None,
         }
         changed = [
             name
-            for name, value in said.items()
-            if value and _fits(account, name, value) and getattr(account, name) != value
+            for name, value in values.items()
+            if value and _can_store(account, name, value) and getattr(account, name) != value
         ]
         for name in changed:
-            setattr(account, name, said[name])
+            setattr(account, name, values[name])
         if changed:
             account.save(update_fields=changed)
 
-    def _log_in(self, user: User) -> Any:
+    def _find_or_create(self, user: User) -> Any:
         identity = (
             PeeringDBIdentity.objects.select_related("account").filter(peeringdb_id=user.id).first()
         )
@@ -102,10 +110,10 @@ class PeeringDBBackend(ModelBackend):
         account = self.find_account(user)
         if account is None and not application().settings.create_users:
             raise AccessDenied("you have no account at this site: ask the people who run it")
-        return self._welcome(account, user)
+        return self._link(account, user)
 
     @transaction.atomic
-    def _welcome(self, account: Any, user: User) -> Any:
+    def _link(self, account: Any, user: User) -> Any:
         account = self.create_account(user) if account is None else account
         return self._update(PeeringDBIdentity(peeringdb_id=user.id, account=account), user)
 
@@ -119,21 +127,27 @@ class PeeringDBBackend(ModelBackend):
 
 
 def _has_rights(account: Any) -> bool:
-    """As far as its model knows of any, also by its groups."""
-    is_somebody = getattr(account, "is_staff", False) or getattr(account, "is_superuser", False)
-    return bool(is_somebody or getattr(account, "get_all_permissions", set)())
+    """Whether the account is staff, or has a permission of its own or by a group.
+
+    A project's own account model may know nothing of either.
+    """
+    is_staff = getattr(account, "is_staff", False) or getattr(account, "is_superuser", False)
+    return bool(is_staff or getattr(account, "get_all_permissions", set)())
 
 
 def _is_same_address(one: str, other: str) -> bool:
-    """As for databases, but not for letters that look alike: somebody else may own that
-    address.
+    """Whether two addresses differ in the case of ASCII letters at most.
+
+    Some databases also take other letters that look alike for equal. Such an address
+    may belong to somebody else.
     """
     return one == other or (one.isascii() and other.isascii() and one.lower() == other.lower())
 
 
-def _fits(account: Any, name: str, value: str) -> bool:
-    """Whether the account has this field, room for the value in it, and nobody else has
-    what only one may have.
+def _can_store(account: Any, name: str, value: str) -> bool:
+    """Whether the account has this field, with room for the value.
+
+    If the field is unique, no other account may have the value either.
     """
     model = type(account)
     field = next((field for field in model._meta.concrete_fields if field.name == name), None)  # noqa: SLF001

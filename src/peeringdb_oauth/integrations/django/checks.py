@@ -175,13 +175,13 @@ def check_allow_http(**_: Any) -> list[CheckMessage]:
 
 
 def _has_middleware(middleware: type) -> bool:
-    """Whether ``MIDDLEWARE`` has this class or a subclass; it may have functions, too."""
+    """Whether ``MIDDLEWARE`` has this class or a subclass; it may have functions."""
     found = [import_string(path) for path in settings.MIDDLEWARE]
     return any(isinstance(item, type) and issubclass(item, middleware) for item in found)
 
 
 def _client_config() -> ClientConfig | None:
-    """The client's configuration, None if it is wrong: `check_settings` reports that."""
+    """Return the client's configuration, None if `check_settings` has a message."""
     try:
         return application().client.config
     except ConfigurationError:

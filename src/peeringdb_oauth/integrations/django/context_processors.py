@@ -1,4 +1,4 @@
-"""The context processor: ``peeringdb`` in every template, looked up when it is used."""
+"""The context processor: ``peeringdb`` in every template."""
 
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
@@ -7,7 +7,9 @@ from peeringdb_oauth.integrations.django.visits import page_context
 
 
 def peeringdb(request: HttpRequest) -> dict[str, object]:
-    """A `PageContext`: ``peeringdb.user``, ``peeringdb.login_url``; the two buttons use
-    it too.
+    """Add ``peeringdb``, a `PageContext` with ``peeringdb.user`` and the login's URLs.
+
+    The login and logout buttons need it. It reads the session only when a template uses
+    it.
     """
     return {"peeringdb": SimpleLazyObject(lambda: page_context(request))}

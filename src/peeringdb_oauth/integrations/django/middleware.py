@@ -1,4 +1,4 @@
-"""The middleware, to stand below Django's for authentication."""
+"""The middleware. List it below Django's ``AuthenticationMiddleware``."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -11,19 +11,23 @@ from peeringdb_oauth.integrations.django.visits import to_response, to_visit
 
 
 class PeeringDBMiddleware(MiddlewareMixin):
-    """Ends Django's login when PeeringDB's has ended, on every page; and makes a page
-    of this library's errors.
+    """Ends Django's login when PeeringDB's has ended, and turns our errors into pages.
 
-    So a view may say ``rule.require(user, asn=...)``, and who is refused reads why.
+    A view may call ``rule.require(user, asn=...)``: the visitor then reads why they are
+    refused.
     """
 
     def process_request(self, request: HttpRequest) -> None:
-        """Who has no session has no login either."""
+        """End a login of which only one half is left, Django's or PeeringDB's."""
+        # Without a session cookie nobody is logged in: do not load the session then.
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             end_half_login(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """A wrong setting is for the project's own error report."""
+        """Answer one of our errors with a page or with JSON.
+
+        A `ConfigurationError` goes on to the project's own error reports.
+        """
         if not isinstance(exception, PeeringDBOAuthError) or isinstance(
             exception,
             ConfigurationError,

@@ -1,6 +1,4 @@
-"""Who of the project's accounts is whom at PeeringDB, and which networks they had at
-their last login.
-"""
+"""The tables: which account belongs to which person, and that person's networks."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar, Self
@@ -12,8 +10,10 @@ from peeringdb_oauth.profile import MAX_TEXT, Network, Permission, User
 
 
 class PeeringDBIdentity(models.Model):
-    """A person at PeeringDB with their account here. ``peeringdb_id`` is the key: names
-    and addresses change.
+    """The link between an account of the project and a person at PeeringDB.
+
+    ``peeringdb_id`` is the key, because names and addresses change. The other fields
+    and ``networks`` are as of the last login or the last change of rights.
     """
 
     account = models.OneToOneField(
@@ -23,16 +23,14 @@ class PeeringDBIdentity(models.Model):
     )
     peeringdb_id = models.BigIntegerField("PeeringDB id", unique=True)
     name = models.CharField(max_length=MAX_TEXT, blank=True)
-    email = models.CharField(
-        max_length=MAX_TEXT,
-        blank=True,
-    )  # as PeeringDB says it; not all of those fit an EmailField
+    # No EmailField: it does not accept every address that PeeringDB has.
+    email = models.CharField(max_length=MAX_TEXT, blank=True)
     verified_user = models.BooleanField(default=False)
     verified_email = models.BooleanField(default=False)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        """Its name, as Django asks for it."""
+        """The names of the model for people."""
 
         verbose_name = "PeeringDB identity"
         verbose_name_plural = "PeeringDB identities"
@@ -42,15 +40,17 @@ class PeeringDBIdentity(models.Model):
 
     @transaction.atomic
     def refresh(self, user: User) -> None:
-        """Remember what PeeringDB has just said about them, all of it or nothing."""
+        """Save what PeeringDB has just said about the person, all of it or nothing."""
         self.name, self.email = user.name, user.email or ""
         self.verified_user, self.verified_email = user.verified_user, user.verified_email
-        self.save()  # first, so that of two at a time one waits for the other
+        # First, so that of two refreshes at a time the second waits for the first.
+        self.save()
         self._refresh_networks(user.networks)
 
     def to_user(self) -> User:
-        """The person as of their last login, for `AccessRule.check`. How they logged in
-        is unknown.
+        """Return the person as a `User`, for `AccessRule.check`.
+
+        ``amr`` is None: how the person logged in is not stored.
         """
         return User(
             id=self.peeringdb_id,
@@ -62,17 +62,15 @@ class PeeringDBIdentity(models.Model):
         )
 
     def _refresh_networks(self, networks: Iterable[Network]) -> None:
-        """Rows of networks that stay stay the same rows: the project's own tables may
-        point to them.
-        """
+        """Keep the rows of networks that stay: the project may refer to them."""
         gone = {row.asn: row for row in self.networks.all()}
         new, changed = [], []
         for network in networks:
             row = gone.pop(network.asn, None)
             if row is None:
-                new.append(PeeringDBNetwork(identity=self, asn=network.asn).take(network))
+                new.append(PeeringDBNetwork(identity=self, asn=network.asn).update_from(network))
             elif row.to_network() != network:
-                changed.append(row.take(network))
+                changed.append(row.update_from(network))
         self.networks.filter(pk__in=[row.pk for row in gone.values()]).delete()
         PeeringDBNetwork.objects.bulk_update(
             changed,
@@ -82,8 +80,10 @@ class PeeringDBIdentity(models.Model):
 
 
 class PeeringDBNetwork(models.Model):
-    """A network of a person's, and what they may do there: bits of `Permission`.
-    ``network_id`` is PeeringDB's id of it.
+    """A network of a person, and what the person may do with it.
+
+    ``network_id`` is PeeringDB's id of the network. ``perms`` and
+    ``manage_peering_sessions`` hold the bits of `Permission`.
     """
 
     identity = models.ForeignKey(
@@ -98,7 +98,7 @@ class PeeringDBNetwork(models.Model):
     manage_peering_sessions = models.PositiveSmallIntegerField(null=True, blank=True)
 
     class Meta:
-        """Its name and order, and that a network is there once."""
+        """The name and the order; a person has each network once."""
 
         verbose_name = "PeeringDB network"
         ordering: ClassVar[list[str]] = ["asn"]
@@ -111,15 +111,15 @@ class PeeringDBNetwork(models.Model):
     def __str__(self) -> str:
         return f"AS{self.asn} {self.name}".strip()
 
-    def take(self, network: Network) -> Self:
-        """The row, with what PeeringDB says about its network."""
+    def update_from(self, network: Network) -> Self:
+        """Take over what PeeringDB says about the network, without saving the row."""
         sessions = network.manage_peering_sessions
         self.network_id, self.name, self.perms = network.id, network.name, int(network.perms)
         self.manage_peering_sessions = None if sessions is None else int(sessions)
         return self
 
     def to_network(self) -> Network:
-        """As in `User.networks`."""
+        """Return the network as a `Network`, as in `User.networks`."""
         sessions = self.manage_peering_sessions
         return Network(
             id=self.network_id,

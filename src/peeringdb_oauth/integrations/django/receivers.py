@@ -1,6 +1,4 @@
-"""What happens by itself: a logout of Django's is one of PeeringDB's, and changed
-rights are remembered.
-"""
+"""Receivers: a logout from Django revokes the tokens, and changed rights are saved."""
 
 from typing import Any
 
@@ -18,8 +16,10 @@ from peeringdb_oauth.web.session import KEY
 
 @receiver(user_logged_out)
 def end_peeringdb_login(request: HttpRequest, **_: Any) -> None:
-    """Forget the login and revoke its tokens, whichever way the logout came: whether it
-    may was Django's to say.
+    """End the PeeringDB login and revoke its tokens after any logout from Django.
+
+    Django has already decided that the logout may happen, so there is no second check
+    against forged requests.
     """
     if KEY in getattr(request, "session", ()):
         flow = application().flow
@@ -27,8 +27,8 @@ def end_peeringdb_login(request: HttpRequest, **_: Any) -> None:
 
 
 @receiver(rights_changed)
-def remember_rights(user: User, **_: Any) -> None:
-    """In the database, too."""
+def save_changed_rights(user: User, **_: Any) -> None:
+    """Save the changed rights in `PeeringDBIdentity`."""
     identity = PeeringDBIdentity.objects.filter(peeringdb_id=user.id).first()
     if identity is not None:
         identity.refresh(user)

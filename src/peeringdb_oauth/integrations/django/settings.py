@@ -1,5 +1,6 @@
-"""The setting ``PEERINGDB_OAUTH``, read and checked; every problem at once, under the
-name that it has there.
+"""The setting ``PEERINGDB_OAUTH`` of a Django project, read and checked.
+
+All problems are reported at once, each under the name that it has in the project.
 """
 
 import os
@@ -20,27 +21,27 @@ from peeringdb_oauth.config import DEFAULT_INI, ClientConfig
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.profile import User
 
-NAME = "PEERINGDB_OAUTH"
+SETTING_NAME = "PEERINGDB_OAUTH"
 OnLogin = Callable[[HttpRequest, User, Any], object]
 
-_CONFIG = {one.name.upper(): one.name for one in fields(ClientConfig)}
+_CLIENT_KEYS = {item.name.upper(): item.name for item in fields(ClientConfig)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """``PEERINGDB_OAUTH`` in settings.py; the names there are in capital letters, those
-    of `ClientConfig` among them.
+    """The setting ``PEERINGDB_OAUTH``: a dict with these names in capital letters.
 
-    Without ``CLIENT_ID`` and its like, `ClientConfig.load` finds them in the
-    environment or an ini file.
+    The fields of `ClientConfig` may be in it too. Without any of them,
+    `ClientConfig.load` reads them from the environment or an ini file.
 
+    ``client``: a `Client` or its dotted path, instead of the fields of `ClientConfig`.
     ``rule``: who may log in. ``on_login``: the dotted path of a function that is called
-    with the request, PeeringDB's `User` and the account, and raises `AccessDenied` to
-    refuse them. ``create_users``: make an account for somebody new. ``link_by_email``:
-    or give them the one with their address; only for sites that confirm the addresses
-    of their accounts, or somebody may be waiting in one. ``cache``: of ``CACHES``, for
-    long lists of networks. ``client``: a `Client` of one's own (or its dotted path),
-    instead of all that `ClientConfig` has.
+    with the request, PeeringDB's `User` and the account; it raises `AccessDenied` to
+    refuse the login. ``create_users``: whether a person without an account gets a new
+    one. ``link_by_email``: whether a person without an account gets the existing one
+    with their email address. Switch it on only if the site confirms the addresses of
+    its accounts: otherwise somebody else may have registered one with that address.
+    ``cache``: the name in ``CACHES`` of the cache for long lists of networks.
     """
 
     client: Client = field(repr=False)
@@ -51,8 +52,8 @@ class Settings:
     cache: str = "default"
 
 
-_KNOWN = {one.name.upper(): one.name for one in fields(Settings)}
-_KINDS: dict[str, tuple[Any, str]] = {
+_OWN_KEYS = {item.name.upper(): item.name for item in fields(Settings)}
+_TYPES: dict[str, tuple[Any, str]] = {
     "client": (Client, "must be a Client, or the dotted path of one"),
     "rule": (AccessRule, "must be an AccessRule"),
     "on_login": (
@@ -66,23 +67,25 @@ _KINDS: dict[str, tuple[Any, str]] = {
 
 
 def read_settings() -> Settings:
-    """The settings as they are now. Raises: `ConfigurationError`."""
-    given = getattr(settings, NAME, {})
+    """Read and check ``PEERINGDB_OAUTH`` as it is now.
+
+    Raises:
+        ConfigurationError: a setting is wrong, unknown or missing; all problems are
+            reported at once.
+    """
+    given = getattr(settings, SETTING_NAME, {})
     if not isinstance(given, Mapping):
-        raise ConfigurationError(f"{NAME}: must be a dict")
-    problems = [_unknown(key) for key in given if key not in _KNOWN and key not in _CONFIG]
-    values = {}
-    for key in _KNOWN.keys() & given:
-        try:
-            values[_KNOWN[key]] = _read(_KNOWN[key], given[key])
-        except (ImportError, ValueError) as error:
-            problems.append(f"{_shown(key)}: {error}")
-    arguments = {name: given[key] for key, name in _CONFIG.items() if key in given}
+        raise ConfigurationError(f"{SETTING_NAME}: must be a dict")
+    problems = [
+        _unknown_key(key) for key in given if key not in _OWN_KEYS and key not in _CLIENT_KEYS
+    ]
+    values = _read_own_values(given, problems)
+    arguments = {name: given[key] for key, name in _CLIENT_KEYS.items() if key in given}
     if "CLIENT" not in given:
-        values["client"] = _client(arguments, problems)
+        values["client"] = _make_client(arguments, problems)
     elif arguments:
         problems.append(
-            f"{_shown('CLIENT')}: has its own configuration, so remove"
+            f"{_setting('CLIENT')}: has its own configuration, so remove"
             f" {', '.join(map(str.upper, arguments))}",
         )
     if problems:
@@ -90,38 +93,49 @@ def read_settings() -> Settings:
     return Settings(**values)
 
 
-def _read(name: str, value: Any) -> Any:
-    """A setting of ours. Raises: `ImportError`, `ValueError`."""
+def is_configured() -> bool:
+    """Whether the project, the environment or the ini file has settings of a client."""
+    return (
+        _is_configured_here()
+        or any(name.startswith(f"{SETTING_NAME}_") for name in os.environ)
+        or Path(DEFAULT_INI).exists()
+    )
+
+
+def name_setting(problem: str) -> str:
+    """Name the Django setting in a problem of `ClientConfig`, if it comes from there.
+
+    ``client_id: missing`` becomes ``PEERINGDB_OAUTH["CLIENT_ID"]: missing``.
+    """
+    name, colon, text = problem.partition(":")
+    key = name.upper()
+    is_ours = key in _CLIENT_KEYS and _is_configured_here()
+    return f"{_setting(key)}{colon}{text}" if is_ours else problem
+
+
+def _read_own_values(given: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+    values = {}
+    for key, name in _OWN_KEYS.items():
+        if key in given:
+            try:
+                values[name] = _read_value(name, given[key])
+            except (ImportError, ValueError) as error:
+                problems.append(f"{_setting(key)}: {error}")
+    return values
+
+
+def _read_value(name: str, value: Any) -> Any:
     if isinstance(value, str) and name in ("client", "on_login"):
         value = import_string(value)
-    kind, must = _KINDS[name]
-    if not isinstance(value, kind) or (name == "cache" and value not in settings.CACHES):
-        raise ValueError(must)
+    expected_type, message = _TYPES[name]
+    if not isinstance(value, expected_type) or (name == "cache" and value not in settings.CACHES):
+        raise ValueError(message)
     if iscoroutinefunction(value):
-        raise ValueError("must not be async: nobody would wait for what it refuses")
+        raise ValueError("must not be async: the login does not await it")
     return value
 
 
-def is_configured() -> bool:
-    """Whether there are any settings of a client, here or elsewhere."""
-    is_set_elsewhere = (
-        any(name.startswith(f"{NAME}_") for name in os.environ) or Path(DEFAULT_INI).exists()
-    )
-    return _is_set_here() or is_set_elsewhere
-
-
-def named(problem: str) -> str:
-    """A problem of a `ClientConfig`, by the setting's name here, if it is set here."""
-    name, colon, rest = problem.partition(":")
-    key = name.upper()
-    return f"{_shown(key)}{colon}{rest}" if key in _CONFIG and _is_set_here() else problem
-
-
-def _is_set_here() -> bool:
-    return any(key in getattr(settings, NAME, {}) for key in ("CLIENT", *_CONFIG))
-
-
-def _client(arguments: dict[str, Any], problems: list[str]) -> Client | None:
+def _make_client(arguments: dict[str, Any], problems: list[str]) -> Client | None:
     try:
         config = (
             ClientConfig(**{"client_id": "", "redirect_uri": ""} | arguments)
@@ -129,17 +143,20 @@ def _client(arguments: dict[str, Any], problems: list[str]) -> Client | None:
             else ClientConfig.load()
         )
     except ConfigurationError as error:
-        problems.extend(map(named, error.problems))
+        problems.extend(map(name_setting, error.problems))
         return None
     return None if problems else Client(config)
 
 
-def _unknown(key: object) -> str:
-    meant = get_close_matches(str(key).upper(), [*_KNOWN, *_CONFIG], 1)
-    return f"{NAME}: has a setting {key!r} that does not exist" + (
-        f"; did you mean {meant[0]}?" if meant else ""
-    )
+def _is_configured_here() -> bool:
+    return any(key in getattr(settings, SETTING_NAME, {}) for key in ("CLIENT", *_CLIENT_KEYS))
 
 
-def _shown(key: str) -> str:
-    return f'{NAME}["{key}"]'
+def _unknown_key(key: object) -> str:
+    similar = get_close_matches(str(key).upper(), [*_OWN_KEYS, *_CLIENT_KEYS], 1)
+    hint = f"; did you mean {similar[0]}?" if similar else ""
+    return f"{SETTING_NAME}: has a setting {key!r} that does not exist{hint}"
+
+
+def _setting(key: str) -> str:
+    return f'{SETTING_NAME}["{key}"]'

@@ -1,7 +1,7 @@
-"""What happened to whom, for a project's own receivers.
+"""Signals for a project's receivers: logins, refusals, logouts and changed rights.
 
-Each is sent with ``request``, ``event`` (`peeringdb_oauth.web.Event`) and ``user``,
-PeeringDB's `User` or None; the sender is `Event`.
+The sender of each is `Event`. Each is sent with ``request``, ``event`` (an `Event` of
+`peeringdb_oauth.web`) and ``user`` (PeeringDB's `User`, or None).
 """
 
 from django.dispatch import Signal
@@ -14,7 +14,7 @@ login_refused = Signal()
 logged_out = Signal()
 rights_changed = Signal()
 
-_OF_KIND = {
+_SIGNALS = {
     "login": logged_in,
     "refused": login_refused,
     "logout": logged_out,
@@ -23,5 +23,5 @@ _OF_KIND = {
 
 
 def send(request: HttpRequest, event: Event) -> None:
-    """Tell the project."""
-    _OF_KIND[event.kind].send(sender=Event, request=request, event=event, user=event.user)
+    """Send the signal for ``event``."""
+    _SIGNALS[event.kind].send(sender=Event, request=request, event=event, user=event.user)

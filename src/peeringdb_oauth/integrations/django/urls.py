@@ -1,5 +1,6 @@
-"""``path("", include("peeringdb_oauth.integrations.django.urls"))``: the login's pages,
-under the namespace ``peeringdb``.
+"""The URLs of login, callback and logout, in the namespace ``peeringdb``.
+
+Include them with ``path("", include("peeringdb_oauth.integrations.django.urls"))``.
 """
 
 from django.urls import path

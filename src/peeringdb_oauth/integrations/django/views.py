@@ -1,4 +1,4 @@
-"""Login, callback, logout."""
+"""The views of login, callback and logout."""
 
 import inspect
 from contextlib import nullcontext
@@ -25,32 +25,31 @@ from peeringdb_oauth.profile import User
 @login_not_required
 @require_GET
 def login(request: HttpRequest) -> HttpResponse:
-    """To PeeringDB. ``?next=`` is the page to come back to."""
+    """Send the browser to PeeringDB. ``?next=`` is the page to come back to."""
     return to_response(request, application().flow.start(to_visit(request)))
 
 
 @login_not_required
 @require_GET
 def callback(request: HttpRequest) -> HttpResponse:
-    """Back from PeeringDB."""
-    arrival = _Arrival(request)
+    """Log in the person that PeeringDB sends back, or show why not."""
+    django_login = _DjangoLogin(request)
     flow = application().flow
     answer = application().client.run(
-        flow.callback(to_visit(request, rotate=arrival.log_in), arrival.admit),
+        flow.callback(to_visit(request, rotate=django_login.log_in), django_login.admit),
     )
     end_half_login(request)
-    if (
-        auth.SESSION_KEY not in request.session
-    ):  # of who was logged in before, nothing stays on the page for who is refused
+    if auth.SESSION_KEY not in request.session:
+        # The page for a refused person must not name the one who was logged in before.
         request.user = AnonymousUser()
     return to_response(request, answer)
 
 
 @login_not_required
 @require_POST
-@csrf_protect  # wherever the middleware is
+@csrf_protect  # also in a project without CsrfViewMiddleware
 def logout(request: HttpRequest) -> HttpResponse:
-    """End the login, here and at PeeringDB."""
+    """End the login and revoke its tokens, then go to ``LOGOUT_REDIRECT_URL``."""
     auth.logout(request)
     location = (
         resolve_url(settings.LOGOUT_REDIRECT_URL)
@@ -60,8 +59,8 @@ def logout(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=303, headers={"Location": location, "Cache-Control": "no-store"})
 
 
-class _Arrival:
-    """Somebody who comes back from PeeringDB, and their account once they are let in."""
+class _DjangoLogin:
+    """Django's half of one login: find the account, ask the project, log in."""
 
     _account: Any
 
@@ -69,8 +68,14 @@ class _Arrival:
         self._request = request
 
     def admit(self, user: User) -> None:
-        """Find their account, and ask the project. Where that refuses somebody new,
-        nothing of them stays.
+        """Find or create the account of ``user``, and ask the project's ``ON_LOGIN``.
+
+        If the project refuses a new person, nothing of that person stays. For a known
+        person, what ``ON_LOGIN`` has changed stays.
+
+        Raises:
+            AccessDenied: the backend or the project refuses the login.
+            ConfigurationError: ``ON_LOGIN`` is async.
         """
         on_login = application().settings.on_login
         is_new = (
@@ -83,17 +88,21 @@ class _Arrival:
                 raise AccessDenied(
                     "this site lets nobody in with PeeringDB: ask the people who run it",
                 )
-            if on_login is not None and inspect.isawaitable(
-                result := on_login(self._request, user, self._account),
-            ):
-                getattr(result, "close", lambda: None)()
-                raise ConfigurationError(
-                    "ON_LOGIN: must not be async: nobody would wait for what it refuses",
-                )
+            if on_login is not None:
+                _refuse_awaitable(on_login(self._request, user, self._account))
 
     def log_in(self) -> None:
-        """Django's half of the login. The session gets another id in any case: Django
-        keeps it for who was logged in already.
+        """Log the account in. The session always gets another id.
+
+        Django keeps the id if the same account is logged in already.
         """
         self._request.session.cycle_key()
         auth.login(self._request, self._account)
+
+
+def _refuse_awaitable(result: object) -> None:
+    """Raise `ConfigurationError` for the result of an async ``ON_LOGIN``."""
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()  # or Python warns that nobody awaited it
+        raise ConfigurationError("ON_LOGIN: must not be async: the login does not await it")
