@@ -21,12 +21,12 @@ from peeringdb_oauth.grammar import BearerToken
 from peeringdb_oauth.id_token import IDTokenClaims, UnknownKey, read_subject
 from peeringdb_oauth.id_token import verify_id_token as verify
 from peeringdb_oauth.key_set import KeySet
-from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
+from peeringdb_oauth.messages import HTTPRequest
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.responses import successful
-from peeringdb_oauth.steps import Flow, Locked
+from peeringdb_oauth.steps import Flow, locked, send
 from peeringdb_oauth.tokens import (
     Introspection,
     TokenResponse,
@@ -89,7 +89,7 @@ def log_in(
         booked=2,
     )
     try:
-        response: HTTPResponse = yield token_request
+        response = yield from send(token_request)
     except RateLimited:  # nothing was sent, so the same callback may come again
         provider.used_states.forget(request)
         raise
@@ -162,7 +162,7 @@ def discover(provider: Provider) -> Flow[ProviderMetadata]:
     documents = []
     for name in ("openid-configuration", "oauth-authorization-server"):
         request = HTTPRequest(url=f"{provider.metadata.issuer}/.well-known/{name}")
-        response: HTTPResponse = yield request
+        response = yield from send(request)
         if response.status != 404:
             documents.append(successful(request, response).json_object())
     if not documents:
@@ -184,7 +184,7 @@ def _keys(provider: Provider, *, unknown_key: bool = False) -> Flow[KeySet]:
         return fresh
     failure = None
     try:
-        yield Locked(name="keys", flow=_fetch_keys(provider, unknown_key=unknown_key))
+        yield from locked("keys", _fetch_keys(provider, unknown_key=unknown_key))
     except PeeringDBOAuthError as error:
         failure = error
     now = provider.clock()
@@ -205,7 +205,7 @@ def _fetch_keys(provider: Provider, *, unknown_key: bool) -> Flow[None]:
         if not provider.discovered:
             yield from discover(provider)
         request = HTTPRequest(url=provider.metadata.jwks_uri)
-        response: HTTPResponse = yield request
+        response = yield from send(request)
     except GeneratorExit:  # the task was cancelled
         provider.key_cache.abandon_fetch()
         raise
@@ -225,11 +225,7 @@ def fetch_user(provider: Provider, access_token: BearerToken) -> Flow[User]:
     refusals, after which PeeringDB may be asked nothing for everybody's sake.
     """
     key = sha256(access_token.encode("ascii")).hexdigest()
-    user: User = yield Locked(
-        name=f"profile {key}",
-        flow=_fetch_user_once(provider, access_token, key),
-    )
-    return user
+    return (yield from locked(f"profile {key}", _fetch_user_once(provider, access_token, key)))
 
 
 def _fetch_user_once(provider: Provider, access_token: BearerToken, key: str) -> Flow[User]:
@@ -243,7 +239,7 @@ def _fetch_user_once(provider: Provider, access_token: BearerToken, key: str) ->
 
 def _fetch_profile(provider: Provider, access_token: BearerToken, *, booked: int = 1) -> Flow[User]:
     request = build_profile_request(provider.metadata, access_token=access_token, booked=booked)
-    response: HTTPResponse = yield request
+    response = yield from send(request)
     return User.from_profile(parse_profile_response(request, response))
 
 
@@ -262,7 +258,7 @@ def refresh(provider: Provider, token: TokenResponse | str) -> Flow[TokenRespons
         refresh_token=checked_token(refresh_token),
     )
     now = provider.clock()
-    response: HTTPResponse = yield request
+    response = yield from send(request)
     refreshed = parse_token_response(request, response, requested=requested, now=now)
     if refreshed.refresh_token is None:  # RFC 6749 section 6: then the old one stays
         refreshed = replace(refreshed, refresh_token=refresh_token)
@@ -301,7 +297,7 @@ def revoke(provider: Provider, token: TokenResponse | str) -> Flow[None]:
         token=checked_token(token),
         token_type_hint=hint,
     )
-    successful(request, (yield request))
+    successful(request, (yield from send(request)))
 
 
 def introspect(provider: Provider, access_token: BearerToken) -> Flow[Introspection]:
@@ -316,4 +312,5 @@ def introspect(provider: Provider, access_token: BearerToken) -> Flow[Introspect
         provider.metadata,
         token=access_token,
     )
-    return Introspection.from_json(successful(request, (yield request)).json_object())
+    response = yield from send(request)
+    return Introspection.from_json(successful(request, response).json_object())

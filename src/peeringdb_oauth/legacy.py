@@ -15,10 +15,9 @@ from peeringdb_oauth.authorization import (
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.grammar import BearerToken
-from peeringdb_oauth.messages import HTTPResponse
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.steps import Flow
+from peeringdb_oauth.steps import Flow, send
 from peeringdb_oauth.tokens import (
     build_code_request,
     build_profile_request,
@@ -105,13 +104,13 @@ class PeeringdbAuth:
             redirect_uri=self.redirect_to,
             code_verifier=None if code_verifier is None else checked_code_verifier(code_verifier),
         )
-        response: HTTPResponse = yield request
+        response = yield from send(request)
         parse_token_response(request, response, requested=_SCOPE, now=0)
         return response.json_object()
 
     def _fetch_profile(self, token: BearerToken) -> Flow[dict[str, Any]]:
         request = build_profile_request(self._metadata, access_token=token)
-        return parse_profile_response(request, (yield request))
+        return parse_profile_response(request, (yield from send(request)))
 
 
 @cache

@@ -1,18 +1,44 @@
-"""What a flow may yield."""
+"""A flow, which is one run of the protocol as a generator, and the steps it consists of.
 
-from collections.abc import Callable, Generator
+A flow knows no network. It yields what is to be done and is sent the result::
+
+    def fetch_user(metadata: ProviderMetadata, access_token: BearerToken) -> Flow[User]:
+        request = build_profile_request(metadata, access_token=access_token)
+        response = yield from send(request)
+        return User.from_profile(parse_profile_response(request, response))
+
+A driver does what the flow yields. If that fails, the flow is thrown the error. For
+requests alone, this is a whole driver::
+
+    def run(flow: Flow[T], transmit: Callable[[HTTPRequest], HTTPResponse]) -> T:
+        proceed = partial(next, flow)
+        while True:
+            try:
+                request = proceed()
+            except StopIteration as done:
+                return done.value
+            try:
+                proceed = partial(flow.send, transmit(request))
+            except PeeringDBOAuthError as error:
+                proceed = partial(flow.throw, error)
+
+`Client` and `AsyncClient` are such drivers. So each flow is written and tested once.
+"""
+
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from peeringdb_oauth.messages import HTTPRequest
+from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locked:
-    """A flow that only one may be in at a time: its driver holds the lock called
-    ``name`` around it.
+    """A flow to run while holding a lock.
+
+    ``name``: the name of the lock. ``flow``: the flow.
     """
 
     name: str
@@ -21,15 +47,32 @@ class Locked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationCall:
-    """A function of the application's that may take time, such as a look into its
-    store. `AsyncClient` awaits it, or gives it a thread.
+    """A function of the application to call. It may take time, as a store does.
+
+    ``function``: takes no argument. `AsyncClient` awaits a coroutine function and runs
+    any other in a thread. `Client` calls it.
     """
 
     function: Callable[[], Any]
 
 
 Step = HTTPRequest | Locked | ApplicationCall
-
-# Yields what to send, go through alone, or call; is sent the response or the result, or
-# is thrown the error instead.
 Flow = Generator[Step, Any, T]
+
+
+def send(request: HTTPRequest) -> Flow[HTTPResponse]:
+    """Send a request; the result is its response."""
+    response: HTTPResponse = yield request
+    return response
+
+
+def locked(name: str, flow: Flow[T]) -> Flow[T]:
+    """Run a flow while holding the lock ``name``; the result is the flow's."""
+    result: T = yield Locked(name=name, flow=flow)
+    return result
+
+
+def call(function: Callable[[], T | Awaitable[T]]) -> Flow[T]:
+    """Call a function of the application; the result is what it returns or awaits."""
+    result: T = yield ApplicationCall(function=function)
+    return result

@@ -27,7 +27,7 @@ from peeringdb_oauth.grammar import BearerToken
 from peeringdb_oauth.look_ups import GRACE, MAX_AGE, LookUps
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
-from peeringdb_oauth.steps import Flow, Locked
+from peeringdb_oauth.steps import Flow, locked
 from peeringdb_oauth.tokens import Introspection, checked_token
 
 CONCURRENT_LOOK_UPS = 4  # tokens never seen before that are looked up at the same time
@@ -177,11 +177,8 @@ class BearerVerifier(Generic[R]):
                 "only ID tokens are accepted here: PeeringDB tells a public client nothing about an"
                 " access token",
             )
-        result: CachedResult = yield Locked(
-            name=f"bearer token {key.hex()}",
-            flow=self._check_access_token(access_token, key, max_age),
-        )
-        return result
+        flow = self._check_access_token(access_token, key, max_age)
+        return (yield from locked(f"bearer token {key.hex()}", flow))
 
     def _check_id_token(self, token: str, key: bytes) -> Flow[CachedResult]:
         """Refusals are not remembered: they cost nobody anything, and a flood of them
@@ -211,11 +208,8 @@ class BearerVerifier(Generic[R]):
         if known is not None and known.is_fresh(now, max_age):
             return known  # found out by whom we waited for
         if known is None or not known.is_good:
-            result: CachedResult = yield Locked(
-                name=f"bearer look-up {key[0] % CONCURRENT_LOOK_UPS}",
-                flow=self._look_up(token, key, known=None),
-            )
-            return result
+            lock = f"bearer look-up {key[0] % CONCURRENT_LOOK_UPS}"
+            return (yield from locked(lock, self._look_up(token, key, known=None)))
         if now >= known.expires_at:
             raise TokenRejected("this access token has expired")
         try:

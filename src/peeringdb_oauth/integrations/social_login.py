@@ -18,7 +18,7 @@ from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.grammar import AuthorizationCode
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.steps import Flow
+from peeringdb_oauth.steps import Flow, send
 from peeringdb_oauth.tokens import (
     build_code_request,
     build_profile_request,
@@ -89,14 +89,16 @@ def _log_in(
     )
     token = parse_token_response(
         token_request,
-        (yield token_request),
+        (yield from send(token_request)),
         requested=client.config.scope,
         now=client.provider.clock(),
     )
     profile_request = build_profile_request(
         metadata, access_token=checked_token(token.access_token), booked=0
     )
-    return User.from_profile(parse_profile_response(profile_request, (yield profile_request)))
+    return User.from_profile(
+        parse_profile_response(profile_request, (yield from send(profile_request)))
+    )
 
 
 @cache

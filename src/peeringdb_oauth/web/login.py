@@ -27,7 +27,7 @@ from peeringdb_oauth.errors import (
 from peeringdb_oauth.flows import Login
 from peeringdb_oauth.profile import User, is_asn
 from peeringdb_oauth.provider import Provider
-from peeringdb_oauth.steps import ApplicationCall, Flow
+from peeringdb_oauth.steps import Flow, call
 from peeringdb_oauth.web.answer_builder import AnswerBuilder, Paths
 from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.failures import FORGED, failure_of, reasons_of
@@ -199,9 +199,7 @@ class LoginFlow:
             user = yield from self.user(visit, max_age=max_age)
             if user is None:
                 raise Refused(self._builder.ask_to_log_in(visit))
-            number = parse_asn(
-                (yield ApplicationCall(function=asn)) or "" if callable(asn) else asn
-            )
+            number = parse_asn((yield from call(asn)) or "" if callable(asn) else asn)
             rule.require(user, asn=number)
         except AccessDenied as error:
             if (
@@ -317,7 +315,7 @@ class LoginFlow:
         try:
             self.rule.require(login.user)
             if admit is not None:
-                yield ApplicationCall(function=partial(admit, login.user))
+                yield from call(partial(admit, login.user))
         except PeeringDBOAuthError:
             yield from self._give_back(login)
             raise

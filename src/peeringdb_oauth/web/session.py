@@ -18,7 +18,7 @@ from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.flows import Login
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
-from peeringdb_oauth.steps import ApplicationCall, Flow
+from peeringdb_oauth.steps import Flow, call
 from peeringdb_oauth.tokens import checked_token
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.stores import Store
@@ -133,7 +133,7 @@ class Sessions:
         """
         if stored_login.store_key is None:
             return stored_login.user
-        stored = yield ApplicationCall(function=partial(self._store.get, stored_login.store_key))
+        stored = yield from call(partial(self._store.get, stored_login.store_key))
         try:
             user = User.from_dict(json.loads(stored))
         except (InvalidResponse, TypeError, ValueError):
@@ -158,7 +158,7 @@ class Sessions:
         """
         session.pop(KEY, None)
         if stored_login.store_key is not None:
-            yield ApplicationCall(function=partial(self._store.delete, stored_login.store_key))
+            yield from call(partial(self._store.delete, stored_login.store_key))
         access_token, refresh_token = self._tokens(stored_login)
         if (
             token := refresh_token or access_token
@@ -177,20 +177,14 @@ class Sessions:
         have what was true before, and believe it.
         """
         if stored_login.store_key is not None:
-            yield ApplicationCall(function=partial(self._store.delete, stored_login.store_key))
+            yield from call(partial(self._store.delete, stored_login.store_key))
         short = self._shorten(stored_login.user)
         store_key = None
         if short is not stored_login.user:
             store_key = f"peeringdb-{secrets.token_urlsafe(32)}"
             lifetime = max(1, int(stored_login.expires_at - self._provider.clock()))
-            yield ApplicationCall(
-                function=partial(
-                    self._store.set,
-                    store_key,
-                    json.dumps(stored_login.user.to_dict()),
-                    timeout=lifetime,
-                ),
-            )
+            whole = json.dumps(stored_login.user.to_dict())
+            yield from call(partial(self._store.set, store_key, whole, timeout=lifetime))
         fields = {
             name: getattr(stored_login, name)
             for name in (
