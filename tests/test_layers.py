@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 
 # From the ground up. A part may import from its own layer and from those below.
 LAYERS = [
-    {"_version", "errors", "grammar"},
+    {"_version", "errors", "grammar", "clock"},
     {"metadata", "config", "messages", "key_set", "responses", "steps"},
     {"authorization", "tokens", "id_token", "profile", "access", "memberships"},
     {"flows", "provider", "budget", "look_ups"},

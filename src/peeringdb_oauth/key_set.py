@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
+from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import ConfigurationError, InvalidResponse
 
 MAX_KEYS = 32  # PeeringDB publishes one
@@ -201,9 +202,7 @@ class _Fetched:
     lifetime: int
 
     def is_younger(self, now: float, age: float) -> bool:
-        # abs(): a clock that was set back must not keep keys for years; threads that
-        # waited a moment may come with an older time.
-        return abs(now - self.at) < age
+        return elapsed(self.at, now) < age
 
 
 class KeyCache:
@@ -280,7 +279,7 @@ class KeyCache:
 
 
 def _wait(since: float, now: float, cool_down: float) -> float:
-    return max(0.0, cool_down - abs(now - since))
+    return max(0.0, cool_down - elapsed(since, now))
 
 
 def _lifetime(cache_control: str) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import (
     InvalidResponse,
@@ -141,7 +142,7 @@ class RefusedTokens:
         PeeringDB's refusal did.
         """
         refused_at, reason = self._refused.get(key, (float("-inf"), ""))
-        if abs(now - refused_at) < REFUSAL_MEMORY:
+        if elapsed(refused_at, now) < REFUSAL_MEMORY:
             raise TokenRejected(reason)
         self._refused.pop(key, None)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import (
     AccessDenied,
     PeeringDBOAuthError,
@@ -164,9 +165,7 @@ class LoginFlow:
         if now >= stored_login.expires_at:
             yield from self._end(visit, stored_login)
             return None
-        if (
-            max_age is not None and abs(now - stored_login.checked_at) >= max_age
-        ):  # abs(): a clock that was set back
+        if max_age is not None and elapsed(stored_login.checked_at, now) >= max_age:
             return (yield from self._recheck(visit, stored_login))
         # the rule was made stricter since
         if reasons := self.rule.check(stored_login.user).reasons:
