@@ -65,7 +65,7 @@ def test_a_new_account_has_what_peeringdb_says_and_no_rights(authenticate):
     assert str(account.peeringdb_identity) == "Ada Admin (7)"
 
 
-def test_the_identity_has_the_person_and_their_networks(authenticate):
+def test_the_identity_stores_the_person_and_their_networks(authenticate):
     account = authenticate(ADA)
     account.refresh_from_db()
     assert account.peeringdb_identity.to_user() == replace(ADA, given_name="", family_name="")
@@ -75,18 +75,18 @@ def test_the_identity_has_the_person_and_their_networks(authenticate):
     ]
 
 
-def test_what_peeringdb_does_not_say_is_no_permission(authenticate):
+def test_a_person_without_claims_gets_no_rights(authenticate):
     bare = User(id=7)
     assert authenticate(bare).peeringdb_identity.to_user() == bare
 
 
-def test_the_next_login_finds_the_account_by_its_number(authenticate, accounts):
+def test_the_next_login_finds_the_account_by_the_peeringdb_id(authenticate, accounts):
     account = authenticate(ADA)
     assert authenticate(replace(ADA, name="Ada Other", email="other@example.net")) == account
     assert accounts.count() == 1
 
 
-def test_name_and_address_are_those_of_the_last_login(authenticate, accounts):
+def test_each_login_updates_name_and_address(authenticate, accounts):
     authenticate(ADA)
     authenticate(
         replace(
@@ -108,7 +108,7 @@ def test_name_and_address_are_those_of_the_last_login(authenticate, accounts):
     )
 
 
-def test_what_peeringdb_does_not_say_stays_as_it_was(authenticate, accounts):
+def test_values_that_peeringdb_does_not_send_stay(authenticate, accounts):
     authenticate(ADA)
     authenticate(User(id=7))
     account = accounts.get()
@@ -119,13 +119,13 @@ def test_what_peeringdb_does_not_say_stays_as_it_was(authenticate, accounts):
     )
 
 
-def test_an_address_that_is_not_confirmed_is_not_taken_over(authenticate, accounts):
+def test_an_unconfirmed_address_is_not_stored_in_the_account(authenticate, accounts):
     authenticate(ADA)
     authenticate(replace(ADA, email="ceo@example.net", verified_email=False))
     assert accounts.get().email == "ada@example.net"
 
 
-def test_what_has_no_room_is_not_taken_over(authenticate):
+def test_values_too_long_for_the_account_are_not_stored_in_it(authenticate):
     account = authenticate(
         replace(ADA, given_name="A" * 151, email="a" * 250 + "@example.net", name="A" * 1000),
     )
@@ -135,7 +135,7 @@ def test_what_has_no_room_is_not_taken_over(authenticate):
 
 
 @pytest.mark.usefixtures("authenticate")
-def test_accounts_without_such_a_field_are_left_alone(accounts):
+def test_an_account_without_an_email_field_is_updated_otherwise(accounts):
     from members_area.accounts import WithoutEmail
 
     from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
@@ -150,7 +150,7 @@ def test_accounts_without_such_a_field_are_left_alone(accounts):
     ("taken", "name"),
     [("somebody@example.net", "ada@example.net"), ("ADA@example.net", "ada")],
 )
-def test_what_only_one_account_may_have_stays_with_the_one_that_has_it(accounts, taken, name):
+def test_a_unique_value_of_another_account_is_not_stored(accounts, taken, name):
     """As for projects whose accounts log in by address."""
     from members_area.accounts import ByAddress
 
@@ -162,7 +162,7 @@ def test_what_only_one_account_may_have_stays_with_the_one_that_has_it(accounts,
     assert accounts.get(pk=account.pk).username == name
 
 
-def test_nothing_is_written_where_nothing_changed(authenticate):
+def test_a_login_without_changes_writes_the_time_only(authenticate):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -177,7 +177,7 @@ def test_nothing_is_written_where_nothing_changed(authenticate):
     )
 
 
-def test_a_taken_name_stays_with_its_owner(authenticate, accounts):
+def test_a_user_name_that_is_taken_gets_a_random_suffix(authenticate, accounts):
     local = accounts.create(username="PeeringDB-7")
     account = authenticate(ADA)
     assert account != local
@@ -185,7 +185,7 @@ def test_a_taken_name_stays_with_its_owner(authenticate, accounts):
     assert len(account.username) == len("peeringdb-7-") + 8
 
 
-def test_networks_are_those_of_the_last_login(authenticate):
+def test_each_login_updates_the_networks(authenticate):
     account = authenticate(ADA)
     before = networks_of(account)
     changed = replace(
@@ -206,7 +206,7 @@ def test_networks_are_those_of_the_last_login(authenticate):
     assert after[64500].to_network() == changed
 
 
-def test_a_disabled_account_is_refused_and_not_touched(authenticate, accounts):
+def test_a_disabled_account_is_refused_and_not_updated(authenticate, accounts):
     authenticate(ADA)
     accounts.update(is_active=False)
     with pytest.raises(AccessDenied, match="your account at this site is disabled"):
@@ -215,7 +215,7 @@ def test_a_disabled_account_is_refused_and_not_touched(authenticate, accounts):
 
 
 @pytest.mark.usefixtures("authenticate")
-def test_passwords_are_no_business_of_ours(accounts):
+def test_the_backend_checks_no_passwords(accounts):
     from django.contrib import auth
 
     from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
@@ -229,7 +229,7 @@ def test_passwords_are_no_business_of_ours(accounts):
         PeeringDBBackend().authenticate(None, username="local", password="password")
 
 
-def test_permissions_are_djangos(authenticate, accounts):
+def test_permissions_are_those_of_django(authenticate, accounts):
     from django.contrib.auth.models import Group, Permission
 
     account = authenticate(ADA)
@@ -239,7 +239,7 @@ def test_permissions_are_djangos(authenticate, accounts):
     assert accounts.get().has_perm("auth.view_group")
 
 
-def test_without_new_accounts_a_stranger_is_refused(configure, authenticate, accounts):
+def test_with_create_users_off_a_new_person_is_refused(configure, authenticate, accounts):
     account = authenticate(ADA)
     configure(CREATE_USERS=False)
     assert authenticate(ADA) == account
@@ -248,13 +248,13 @@ def test_without_new_accounts_a_stranger_is_refused(configure, authenticate, acc
     assert accounts.count() == 1
 
 
-def test_an_address_alone_links_nobody(authenticate, accounts):
+def test_by_default_an_equal_address_links_no_account(authenticate, accounts):
     local = accounts.create(username="ada", email="ada@example.net")
     assert authenticate(ADA) != local
 
 
 @pytest.mark.parametrize("address", ["ada@example.net", "Ada@Example.NET"])
-def test_with_link_by_email_somebody_new_gets_the_account_with_their_address(
+def test_link_by_email_finds_the_account_with_the_address(
     configure,
     authenticate,
     accounts,
@@ -285,7 +285,7 @@ def test_with_link_by_email_somebody_new_gets_the_account_with_their_address(
         ({"email": "kate@example.net"}, {"email": "\u212aate@example.net"}),
     ],
 )
-def test_with_link_by_email_nobody_gets_an_account_that_may_not_be_theirs(
+def test_link_by_email_ignores_accounts_that_may_belong_to_others(
     configure,
     authenticate,
     accounts,
@@ -308,19 +308,21 @@ def test_with_link_by_email_nobody_gets_an_account_that_may_not_be_theirs(
         ("ädä@example.net", "ÄDÄ@example.net", False),
     ],
 )
-def test_letters_that_look_alike_to_some_databases_are_others(one, other, same):
+def test_addresses_may_differ_in_the_case_of_ascii_letters_only(one, other, same):
     from peeringdb_oauth.integrations.django.backends import _is_same_address
 
     assert _is_same_address(one, other) is same
 
 
-def test_letters_outside_of_ascii_count_as_they_are(configure, authenticate, accounts):
+def test_link_by_email_finds_an_address_with_other_letters_than_ascii(
+    configure, authenticate, accounts
+):
     local = accounts.create(username="ada", email="ädä@example.net")
     configure(LINK_BY_EMAIL=True)
     assert authenticate(replace(ADA, email="ädä@example.net")) == local
 
 
-def test_with_link_by_email_an_account_with_permissions_is_nobodys(
+def test_link_by_email_ignores_an_account_with_permissions(
     configure,
     authenticate,
     accounts,
@@ -335,27 +337,27 @@ def test_with_link_by_email_an_account_with_permissions_is_nobodys(
     assert authenticate(ADA) != local
 
 
-def test_with_link_by_email_an_address_that_two_have_is_nobodys(configure, authenticate, accounts):
+def test_link_by_email_ignores_an_address_of_two_accounts(configure, authenticate, accounts):
     for name in ("ada", "adas-colleague"):
         accounts.create(username=name, email="ada@example.net")
     configure(LINK_BY_EMAIL=True)
     assert authenticate(ADA).username == "peeringdb-7"
 
 
-def test_with_link_by_email_an_account_belongs_to_one_person_at_peeringdb(configure, authenticate):
+def test_link_by_email_ignores_an_account_that_is_linked_already(configure, authenticate):
     configure(LINK_BY_EMAIL=True)
     first = authenticate(ADA)
     assert authenticate(replace(ADA, id=8)) != first
     assert first.peeringdb_identity.peeringdb_id == 7
 
 
-def test_without_new_accounts_one_with_the_address_will_do(configure, authenticate, accounts):
+def test_link_by_email_works_with_create_users_off(configure, authenticate, accounts):
     local = accounts.create(username="ada", email="ada@example.net")
     configure(LINK_BY_EMAIL=True, CREATE_USERS=False)
     assert authenticate(ADA) == local
 
 
-def test_two_first_logins_at_a_time_make_one_account(authenticate, accounts):
+def test_first_logins_at_the_same_time_create_one_account(authenticate, accounts):
     """Each in a thread with a connection of its own."""
     from django.db import connection
 
@@ -375,7 +377,7 @@ def test_two_first_logins_at_a_time_make_one_account(authenticate, accounts):
 
 
 @pytest.mark.usefixtures("authenticate")
-def test_who_was_slower_looks_again(accounts):
+def test_a_login_overtaken_by_another_uses_the_account_of_that_one(accounts):
     from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
     from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 
@@ -394,7 +396,7 @@ def test_who_was_slower_looks_again(accounts):
     assert (backend.calls, account.username, accounts.count()) == (2, "peeringdb-7", 1)
 
 
-def test_a_project_may_name_its_accounts(configure, authenticate):
+def test_a_subclass_may_choose_the_user_names(configure, authenticate):
     configure(AUTHENTICATION_BACKENDS=["members_area.hooks.ByName"])
     account = authenticate(ADA)
     assert (account.username, account.backend) == ("ada.admin", "members_area.hooks.ByName")
@@ -404,7 +406,9 @@ def test_a_project_may_name_its_accounts(configure, authenticate):
     "backend",
     ["members_area.hooks.Nobody", "django.contrib.auth.backends.ModelBackend"],
 )
-def test_where_no_backend_has_an_account_nobody_gets_in(configure, make_visitor, accounts, backend):
+def test_without_an_account_from_a_backend_the_login_is_refused(
+    configure, make_visitor, accounts, backend
+):
     configure(AUTHENTICATION_BACKENDS=[backend])
     visitor = make_visitor()
     answer = visitor.log_in("member")
@@ -414,7 +418,7 @@ def test_where_no_backend_has_an_account_nobody_gets_in(configure, make_visitor,
     assert not accounts.exists()
 
 
-def test_the_project_hears_of_a_login_before_it_is_one(configure, make_visitor, accounts):
+def test_on_login_is_called_before_every_login(configure, make_visitor, accounts):
     from members_area import hooks
 
     hooks.calls.clear()
@@ -433,7 +437,9 @@ def test_the_project_hears_of_a_login_before_it_is_one(configure, make_visitor, 
 
 
 @pytest.mark.parametrize("hook", ["in_disguise", "promise"])
-def test_a_hook_that_nobody_would_await_lets_nobody_in(configure, make_visitor, accounts, hook):
+def test_an_on_login_that_returns_an_awaitable_lets_nobody_in(
+    configure, make_visitor, accounts, hook
+):
     configure(ON_LOGIN=f"members_area.hooks.{hook}")
     visitor = make_visitor()
     assert visitor.log_in("member").status_code == 500
@@ -441,7 +447,7 @@ def test_a_hook_that_nobody_would_await_lets_nobody_in(configure, make_visitor, 
     assert not accounts.exists()
 
 
-def test_of_somebody_new_whom_the_project_refuses_nothing_stays(
+def test_nothing_stays_of_a_new_person_that_on_login_refuses(
     configure,
     make_visitor,
     accounts,
@@ -460,7 +466,7 @@ def test_of_somebody_new_whom_the_project_refuses_nothing_stays(
     assert [sent["event"].reasons for _, sent in watch.seen] == [("The area is closed today",)]
 
 
-def test_what_the_project_did_before_it_refused_stays_for_who_was_here_before(
+def test_changes_of_on_login_stay_when_it_refuses_a_known_person(
     configure,
     make_visitor,
     accounts,
@@ -481,13 +487,13 @@ def test_what_the_project_did_before_it_refused_stays_for_who_was_here_before(
     assert visitor.get("/account").status_code == 302, "and the login that there was has ended, too"
 
 
-def test_somebody_new_without_a_membership_is_refused(configure, make_visitor, accounts):
+def test_on_login_can_refuse_a_new_person_without_a_membership(configure, make_visitor, accounts):
     configure(ON_LOGIN="members_area.hooks.members_only")
     assert make_visitor().log_in("nonets").status_code == 403
     assert not accounts.exists()
 
 
-def test_a_disabled_account_reads_why(visitor, accounts):
+def test_the_owner_of_a_disabled_account_reads_why(visitor, accounts):
     visitor.log_in("member")
     accounts.update(is_active=False)
     answer = visitor.log_in("member")

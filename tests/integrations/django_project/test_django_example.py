@@ -102,7 +102,7 @@ def site(request, example, pdb):
             process.terminate()
 
 
-def test_it_takes_less_than_fifteen_lines():
+def test_the_example_has_less_than_fifteen_lines():
     lines = [
         line
         for name in ("settings.py", "urls.py")
@@ -112,7 +112,7 @@ def test_it_takes_less_than_fifteen_lines():
     assert len(lines) < 15
 
 
-def test_without_settings_the_check_says_what_is_missing(example):
+def test_without_settings_the_check_command_names_what_is_missing(example):
     code, said = example.run("manage.py", "check")
     assert code == 0, "other commands must go on where there are no secrets"
     assert (
@@ -125,7 +125,7 @@ def test_without_settings_the_check_says_what_is_missing(example):
     )
 
 
-def test_it_works_on_real_servers(site, pdb):
+def test_the_example_works_on_real_servers(site, pdb):
     with requests.Session() as browser:
         browser.trust_env = False
         start = browser.get(f"{site}/networks/64500", allow_redirects=False)
@@ -146,13 +146,13 @@ def test_it_works_on_real_servers(site, pdb):
         assert browser.get(f"{site}/networks/64500", allow_redirects=False).status_code == 302
 
 
-def test_the_guide_begins_with_it():
+def test_the_guide_begins_with_the_example():
     guide = GUIDE.read_text()
     assert f"```python\n{block('settings.py').strip()}\n```" in guide
     assert f"```python\n{block('urls.py').strip()}\n```" in guide
 
 
-def test_the_guides_tests_pass(example):
+def test_the_tests_in_the_guide_pass(example):
     """As ``manage.py test`` runs them in the example project."""
     tests = re.search(r"## Tests\n.*?```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)[1]
     (example.directory / "test_edit.py").write_text(tests)

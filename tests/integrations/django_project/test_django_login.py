@@ -51,7 +51,7 @@ def state_of(url):
     return parse_qs(urlsplit(url).query)["state"][0]
 
 
-def test_a_login_comes_back_to_the_page_that_was_wanted(visitor):
+def test_a_login_returns_to_the_page_that_required_it(visitor):
     answer = visitor.get("/me?x=1&y=%C3%A4")
     assert (answer.status_code, answer["Location"]) == (
         302,
@@ -72,24 +72,24 @@ def test_a_login_comes_back_to_the_page_that_was_wanted(visitor):
     }
 
 
-def test_a_login_from_nowhere_leads_to_djangos_login_redirect_url(configure, make_visitor):
+def test_a_login_without_next_goes_to_login_redirect_url(configure, make_visitor):
     configure(LOGIN_REDIRECT_URL="/account")
     assert make_visitor().log_in("member")["Location"] == "/account"
 
 
-def test_the_home_may_have_a_name(configure, make_visitor):
+def test_login_redirect_url_may_be_the_name_of_a_view(configure, make_visitor):
     configure(LOGIN_REDIRECT_URL="admin:index")
     assert make_visitor().log_in("member")["Location"] == "/admin/"
 
 
-def test_djangos_own_decorator_starts_the_login_too(visitor):
+def test_login_required_of_django_starts_the_login(visitor):
     answer = visitor.get("/account")
     assert answer["Location"] == "/login/peeringdb?next=/account"
     assert visitor.log_in("member", "?next=/account")["Location"] == "/account"
     assert visitor.get("/account").json() == {"username": "peeringdb-2"}
 
 
-def test_the_login_can_be_reached_where_every_page_needs_one(configure, make_visitor):
+def test_login_and_logout_work_with_login_required_middleware(configure, make_visitor):
     settings = configure()
     middleware = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
     configure(MIDDLEWARE=middleware)
@@ -103,7 +103,7 @@ def test_the_login_can_be_reached_where_every_page_needs_one(configure, make_vis
     )
 
 
-def test_two_logins_at_a_time(visitor):
+def test_two_logins_in_one_browser_do_not_disturb_each_other(visitor):
     first = visitor.callback("member", "?next=/me")
     second = visitor.callback("member", "?next=/account")
     assert visitor.get(second)["Location"] == "/account"
@@ -119,7 +119,7 @@ def test_two_logins_at_a_time(visitor):
     ],
     ids=["http", "https"],
 )
-def test_flags_of_the_cookie_of_a_login(configure, make_visitor, secure, name, at):
+def test_the_login_cookie_has_the_right_flags(configure, make_visitor, secure, name, at):
     configure(REDIRECT_URI=f"{at}/login/peeringdb/callback")
     visitor = make_visitor()
     [cookie] = visitor.client.get("/login/peeringdb", secure=secure).cookies.values()
@@ -135,14 +135,14 @@ def test_flags_of_the_cookie_of_a_login(configure, make_visitor, secure, name, a
     assert flags == ("/", True, "Lax", secure, 600, "")
 
 
-def test_the_cookie_of_a_login_goes_with_its_answer(visitor):
+def test_the_callback_deletes_the_login_cookie(visitor):
     callback = visitor.callback("member")
     [name] = visitor.client.cookies
     cookie = visitor.get(callback).cookies[name]
     assert (cookie.value, cookie["max-age"], cookie["path"]) == ("", 0, "/")
 
 
-def test_a_login_on_https(configure, make_visitor, pdb):
+def test_a_login_works_on_https(configure, make_visitor, pdb):
     configure(
         REDIRECT_URI="https://members.example.net/login/peeringdb/callback",
         SESSION_COOKIE_SECURE=True,
@@ -162,7 +162,7 @@ def test_a_login_on_https(configure, make_visitor, pdb):
     assert client.get("/me", **at).json()["id"] == 2
 
 
-def test_secrets_are_in_no_cookie_and_no_page(configure, make_visitor, tokens_of, application):
+def test_no_cookie_and_no_page_contains_a_secret(configure, make_visitor, tokens_of, application):
     configure(SESSION_ENGINE=SIGNED_COOKIES)
     visitor = make_visitor()
     callback = visitor.callback("member")
@@ -184,7 +184,7 @@ def test_secrets_are_in_no_cookie_and_no_page(configure, make_visitor, tokens_of
     assert not [secret for secret in secrets if secret in shown + readable]
 
 
-def test_the_session_gets_another_id(visitor):
+def test_each_login_gives_the_session_a_new_id_and_keeps_its_data(visitor):
     visitor.client.get("/form")
     session = visitor.client.session
     session["basket"] = "full"
@@ -201,7 +201,7 @@ def test_the_session_gets_another_id(visitor):
     assert Session.objects.count() == 1
 
 
-def test_nothing_of_somebody_else_stays_in_the_session(visitor):
+def test_a_login_of_another_person_clears_the_session(visitor):
     visitor.log_in("member")
     session = visitor.client.session
     session["basket"] = "full"
@@ -211,7 +211,7 @@ def test_nothing_of_somebody_else_stays_in_the_session(visitor):
     assert visitor.get("/me").json()["account"] == "peeringdb-1"
 
 
-def test_the_csrf_token_is_another_one_after_the_login(visitor):
+def test_a_login_changes_the_csrf_token(visitor):
     visitor.get("/form")
     before = visitor.client.cookies["csrftoken"].value
     visitor.log_in("member")
@@ -220,19 +220,19 @@ def test_the_csrf_token_is_another_one_after_the_login(visitor):
 
 @pytest.mark.parametrize("method", ["post", "head", "put"])
 @pytest.mark.parametrize("path", ["/login/peeringdb", "/login/peeringdb/callback"])
-def test_login_and_callback_are_to_be_got(visitor, method, path):
+def test_login_and_callback_accept_get_only(visitor, method, path):
     """What looks at a link with HEAD must not use up the login."""
     visitor.client.handler.enforce_csrf_checks = False
     assert getattr(visitor.client, method)(path).status_code == 405
 
 
-def test_logout_is_no_link(visitor):
+def test_logout_refuses_get(visitor):
     visitor.log_in("member")
     assert visitor.get("/logout").status_code == 405
     assert visitor.get("/me").status_code == 200
 
 
-def test_a_cancelled_login(visitor, watch, pdb):
+def test_a_cancelled_login_is_refused_with_a_reason(visitor, watch, pdb):
     person = pdb.add_person("Never Mind")
     answer = visitor.get(visitor.callback(person.login, consent=False))
     assert answer.status_code == 403
@@ -240,7 +240,7 @@ def test_a_cancelled_login(visitor, watch, pdb):
     assert (watch.kinds, watch.seen[0][1]["user"]) == (["login_refused"], None)
 
 
-def test_a_forged_callback_finds_no_login(visitor, make_visitor):
+def test_a_forged_callback_is_refused(visitor, make_visitor):
     callback = make_visitor().callback("member")
     answer = visitor.get(callback)
     assert answer.status_code == 400
@@ -248,14 +248,14 @@ def test_a_forged_callback_finds_no_login(visitor, make_visitor):
     assert visitor.get("/me").status_code == 302
 
 
-def test_a_replayed_callback_finds_no_login(visitor):
+def test_a_replayed_callback_is_refused_and_ends_no_login(visitor):
     callback = visitor.callback("member")
     assert visitor.get(callback).status_code == 302
     assert visitor.get(callback).status_code == 400
     assert visitor.get("/me").json()["id"] == 2, "and harms nobody"
 
 
-def test_a_login_that_took_too_long(clocked, make_visitor):
+def test_a_login_that_took_too_long_is_refused(clocked, make_visitor):
     visitor = make_visitor()
     callback = visitor.callback("member")
     clocked.ahead = 601
@@ -264,7 +264,7 @@ def test_a_login_that_took_too_long(clocked, make_visitor):
     assert b"finish it within ten minutes" in answer.content
 
 
-def test_repeated_parameters_are_seen(visitor):
+def test_a_callback_with_a_repeated_parameter_is_refused(visitor):
     callback = visitor.callback("member")
     assert visitor.get(f"{callback}&code=other").status_code == 400
 
@@ -276,7 +276,7 @@ def test_repeated_parameters_are_seen(visitor):
         ("emailunconf", b"your email address is not confirmed"),
     ],
 )
-def test_who_is_not_verified_reads_why_and_leaves_nothing(visitor, watch, person, reason):
+def test_an_unverified_person_reads_why_and_gets_no_account(visitor, watch, person, reason):
     from django.contrib.auth.models import User
 
     answer = visitor.log_in(person)
@@ -287,7 +287,7 @@ def test_who_is_not_verified_reads_why_and_leaves_nothing(visitor, watch, person
     assert watch.kinds == ["login_refused"]
 
 
-def test_failures_of_peeringdb_are_said_and_the_login_can_be_tried_again(visitor, pdb):
+def test_an_error_of_peeringdb_is_answered_with_502(visitor, pdb):
     callback = visitor.callback("member")
     pdb.fault("error_500", path="/profile/v1", times=1)
     answer = visitor.get(callback)
@@ -295,7 +295,7 @@ def test_failures_of_peeringdb_are_said_and_the_login_can_be_tried_again(visitor
     assert b"PeeringDB is not available" in answer.content
 
 
-def test_a_program_gets_json(visitor):
+def test_a_request_for_json_is_answered_with_json(visitor):
     answer = visitor.get("/me", accept="application/json")
     assert (answer.status_code, answer["Cache-Control"]) == (401, "no-store")
     assert answer.json() == {
@@ -306,20 +306,20 @@ def test_a_program_gets_json(visitor):
     }
 
 
-def test_the_page_names_an_address_that_is_not_the_configured_one(visitor):
+def test_the_failure_page_names_an_address_that_differs_from_the_redirect_uri(visitor):
     answer = visitor.get("/login/peeringdb/callback?state=lost&code=abc", host="127.0.0.1")
     page = answer.content.decode()
     assert "http://127.0.0.1/login/peeringdb/callback" in page
     assert "http://localhost/login/peeringdb/callback" in page
 
 
-def test_logout_needs_djangos_token(visitor):
+def test_logout_needs_the_csrf_token_of_django(visitor):
     visitor.log_in("member")
     assert visitor.post("/logout", token="wrong" * 8).status_code == 403
     assert visitor.get("/me").status_code == 200
 
 
-def test_logout_is_protected_without_djangos_middleware_too(configure, make_visitor):
+def test_logout_needs_the_csrf_token_without_csrf_middleware_too(configure, make_visitor):
     settings = configure()
     configure(MIDDLEWARE=[one for one in settings.MIDDLEWARE if "Csrf" not in one])
     visitor = make_visitor()
@@ -333,7 +333,7 @@ def test_logout_is_protected_without_djangos_middleware_too(configure, make_visi
 
 
 @pytest.mark.parametrize("path", ["/logout", "/django-logout", "/leave"])
-def test_a_logout_ends_both_halves_and_revokes_the_tokens_once(
+def test_every_logout_ends_both_logins_and_revokes_the_tokens_once(
     visitor,
     tokens_of,
     assert_dead,
@@ -352,7 +352,7 @@ def test_a_logout_ends_both_halves_and_revokes_the_tokens_once(
     assert visitor.session == {}
 
 
-def test_a_logout_by_the_projects_own_code_needs_nobodys_token(
+def test_a_logout_by_code_of_the_project_needs_no_csrf_token(
     visitor,
     tokens_of,
     assert_dead,
@@ -372,7 +372,7 @@ def test_a_logout_by_the_projects_own_code_needs_nobodys_token(
     assert_dead(tokens)
 
 
-def test_a_logout_leads_home_and_not_into_the_next_login(visitor):
+def test_a_logout_goes_to_the_home_page(visitor):
     visitor.log_in("member")
     answer = visitor.post("/logout")
     assert (answer.status_code, answer["Location"], answer["Cache-Control"]) == (
@@ -382,14 +382,14 @@ def test_a_logout_leads_home_and_not_into_the_next_login(visitor):
     )
 
 
-def test_a_logout_leads_to_djangos_logout_redirect_url(configure, make_visitor):
+def test_a_logout_goes_to_logout_redirect_url(configure, make_visitor):
     configure(LOGOUT_REDIRECT_URL="admin:index")
     visitor = make_visitor()
     visitor.log_in("member")
     assert visitor.post("/logout")["Location"] == "/admin/"
 
 
-def test_a_logout_that_peeringdb_does_not_hear_of_says_so(visitor, pdb, watch):
+def test_a_logout_that_cannot_revoke_the_tokens_says_so_in_its_event(visitor, pdb, watch):
     visitor.log_in("member")
     pdb.fault("error_500", path="/oauth2/revoke_token/", times=1)
     assert visitor.post("/logout").status_code == 303
@@ -399,7 +399,7 @@ def test_a_logout_that_peeringdb_does_not_hear_of_says_so(visitor, pdb, watch):
     assert visitor.get("/me").status_code == 302
 
 
-def test_a_logout_of_somebody_else_asks_nothing_of_us(configure, make_visitor, watch):
+def test_a_logout_of_a_local_account_works_with_wrong_settings(configure, make_visitor, watch):
     """Nor does it need our settings."""
     from django.contrib.auth.models import User
 
@@ -413,7 +413,7 @@ def test_a_logout_of_somebody_else_asks_nothing_of_us(configure, make_visitor, w
     assert watch.seen == []
 
 
-def test_signals_say_who_and_what(visitor, watch):
+def test_signals_carry_the_request_the_event_and_the_user(visitor, watch):
     from peeringdb_oauth.web import Event
 
     visitor.log_in("orgadmin")
@@ -433,7 +433,7 @@ def test_signals_say_who_and_what(visitor, watch):
     )
 
 
-def test_many_networks_are_whole_again_with_every_kind_of_session(configure, make_visitor):
+def test_long_lists_of_networks_work_with_every_session_engine(configure, make_visitor):
     for engine in (
         SIGNED_COOKIES,
         "django.contrib.sessions.backends.db",
@@ -446,7 +446,7 @@ def test_many_networks_are_whole_again_with_every_kind_of_session(configure, mak
         assert len(visitor.get("/me").json()["asns"]) == 300
 
 
-def test_long_lists_go_into_the_cache_that_is_named(configure, make_visitor):
+def test_long_lists_of_networks_are_in_the_configured_cache(configure, make_visitor):
     from django.core.cache import caches
 
     locmem = "django.core.cache.backends.locmem.LocMemCache"
@@ -458,7 +458,7 @@ def test_long_lists_go_into_the_cache_that_is_named(configure, make_visitor):
     assert (len(caches["default"]._cache), len(caches["logins"]._cache)) == (0, 1)
 
 
-def test_a_step_up_is_asked_for_once_and_then_told(visitor):
+def test_a_missing_second_factor_is_asked_for_once_and_then_refused(visitor):
     visitor.log_in("member", second_factor="backup")
     answer = visitor.get("/mfa")
     assert (answer.status_code, answer["Location"]) == (
@@ -473,7 +473,7 @@ def test_a_step_up_is_asked_for_once_and_then_told(visitor):
     assert visitor.get("/mfa").content == b"with a second factor"
 
 
-def test_a_login_rule_with_a_second_factor_asks_once_more(configure, make_visitor):
+def test_a_login_rule_with_mfa_asks_once_for_the_second_factor(configure, make_visitor):
     configure(RULE=AccessRule(mfa=True))
     visitor = make_visitor()
     visitor.log_in("member")
@@ -489,7 +489,7 @@ def test_a_login_rule_with_a_second_factor_asks_once_more(configure, make_visito
 
 
 @pytest.mark.parametrize("person", ["themselves", "somebody else"])
-def test_who_was_logged_in_before_is_not_on_the_page_of_who_is_refused(
+def test_the_refusal_page_does_not_name_the_person_logged_in_before(
     configure,
     make_visitor,
     pdb,
@@ -514,7 +514,7 @@ def test_who_was_logged_in_before_is_not_on_the_page_of_who_is_refused(
     assert visitor.get("/account").status_code == 302
 
 
-def test_the_pages_are_the_projects_to_change(configure, make_visitor, tmp_path):
+def test_a_project_can_replace_the_templates(configure, make_visitor, tmp_path):
     (tmp_path / "peeringdb_oauth").mkdir()
     (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
         "{{ page.status }} {{ page.title }} {{ peeringdb.login_url }}",
@@ -527,7 +527,7 @@ def test_the_pages_are_the_projects_to_change(configure, make_visitor, tmp_path)
     assert answer.content.startswith(b"400 This login was not started here /login/peeringdb?next=/")
 
 
-def test_the_buttons_work_in_the_projects_pages(visitor):
+def test_the_buttons_work_in_pages_of_the_project(visitor):
     assert b'href="/login/peeringdb?next=/"' in visitor.get("/").content
     visitor.log_in("member")
     page = visitor.get("/").content.decode()
@@ -539,7 +539,7 @@ def test_the_buttons_work_in_the_projects_pages(visitor):
 
 
 @pytest.mark.usefixtures("visitor")
-def test_a_page_without_our_buttons_does_not_touch_the_session():
+def test_a_page_without_the_buttons_does_not_read_the_session():
     from django.test import RequestFactory
 
     from peeringdb_oauth.integrations.django.context_processors import peeringdb
@@ -549,7 +549,7 @@ def test_a_page_without_our_buttons_does_not_touch_the_session():
     )
 
 
-def test_below_a_path(configure, make_visitor, pdb):
+def test_the_login_works_below_a_path(configure, make_visitor, pdb):
     """As behind a proxy that mounts the project at /members."""
     from django.urls import get_script_prefix, set_script_prefix
 

@@ -50,7 +50,7 @@ def identity(models):
     return identity
 
 
-def test_there_is_no_migration_missing(configure):
+def test_no_migration_is_missing(configure):
     from django.core.management import call_command
 
     configure()
@@ -63,7 +63,7 @@ def test_there_is_no_migration_missing(configure):
     )
 
 
-def test_migrations_are_where_the_models_are():
+def test_new_migrations_are_written_beside_the_models():
     """Though the templates are elsewhere."""
     from django.db.migrations import Migration
     from django.db.migrations.writer import MigrationWriter
@@ -74,14 +74,14 @@ def test_migrations_are_where_the_models_are():
     assert Path(path) == Path(package.__file__).parent / "migrations" / "0002_next.py"
 
 
-def test_the_tables_do_not_depend_on_the_projects_choices(models):
+def test_primary_keys_do_not_depend_on_the_settings_of_the_project(models):
     assert [
         type(model._meta.pk).__name__
         for model in (models.PeeringDBIdentity, models.PeeringDBNetwork)
     ] == ["BigAutoField"] * 2
 
 
-def test_templates_are_those_of_the_framework_free_flow():
+def test_the_templates_are_those_of_the_web_package():
     from django.template.loader import get_template
 
     for name in ("failure.html", "login_button.html", "logout_button.html", "style.html"):
@@ -91,7 +91,7 @@ def test_templates_are_those_of_the_framework_free_flow():
         )
 
 
-def test_there_are_no_static_files_and_commands_by_accident():
+def test_django_finds_only_templates_in_the_path_of_the_application():
     from django.apps import apps
 
     path = Path(apps.get_app_config("peeringdb_oauth").path)
@@ -100,7 +100,7 @@ def test_there_are_no_static_files_and_commands_by_accident():
     ) == ["templates"]
 
 
-def test_a_network_is_there_once(identity):
+def test_a_person_has_each_network_once(identity):
     from django.db import IntegrityError, transaction
 
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -117,13 +117,13 @@ def test_an_account_belongs_to_one_person_and_a_person_to_one_account(identity, 
             models.PeeringDBIdentity.objects.create(account=account, peeringdb_id=number)
 
 
-def test_an_identity_goes_with_its_account(identity, models):
+def test_deleting_an_account_deletes_its_identity_and_networks(identity, models):
     identity.account.delete()
     assert not models.PeeringDBIdentity.objects.exists()
     assert not models.PeeringDBNetwork.objects.exists()
 
 
-def test_names_for_people(identity, models):
+def test_identities_and_networks_have_readable_names(identity, models):
     assert [
         str(identity),
         str(models.PeeringDBIdentity(peeringdb_id=8)),
@@ -143,7 +143,7 @@ def test_the_admin_finds_people_by_name_number_and_network(admin, query):
     assert "Ada Admin" in page
 
 
-def test_the_admin_shows_what_peeringdb_says_and_changes_none_of_it(admin, identity):
+def test_the_admin_cannot_change_what_peeringdb_says(admin, identity):
     url = f"/admin/peeringdb_oauth/peeringdbidentity/{identity.pk}/change/"
     page = admin.get(url).content.decode()
     assert "Example Net One" in page

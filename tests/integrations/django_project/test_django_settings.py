@@ -71,7 +71,7 @@ def problems(override, application):
     return problems
 
 
-def test_the_settings_are_those_of_a_client_config(override, application, authority):
+def test_the_setting_accepts_every_field_of_a_client_config(override, application, authority):
     more = {
         "BASE_URL": "https://127.0.0.1:1",
         "SCOPE": ["profile"],
@@ -85,7 +85,7 @@ def test_the_settings_are_those_of_a_client_config(override, application, author
     assert "secret" not in repr(application().settings)
 
 
-def test_without_them_they_come_from_the_environment(override, application, monkeypatch):
+def test_without_client_settings_the_environment_is_read(override, application, monkeypatch):
     for name, value in GOOD.items():
         monkeypatch.setenv(f"PEERINGDB_OAUTH_{name}", value)
     override(PEERINGDB_OAUTH={"RULE": AccessRule(mfa=True)})
@@ -98,7 +98,7 @@ def test_without_them_they_come_from_the_environment(override, application, monk
     assert application().client.config.client_id == "members-area"
 
 
-def test_the_rule_that_is_no_setting_asks_for_what_is_verified(override, application):
+def test_the_default_rule_is_that_of_access_rule(override, application):
     override(PEERINGDB_OAUTH=GOOD)
     assert application().flow.rule == AccessRule()
 
@@ -114,7 +114,7 @@ def test_the_rule_that_is_no_setting_asks_for_what_is_verified(override, applica
         "PEERINGDB_OAUTH",
     ],
 )
-def test_a_test_that_overrides_a_setting_gets_what_it_set(override, application, setting):
+def test_overriding_a_setting_makes_a_new_application(override, application, setting):
     from django.conf import settings
 
     override(PEERINGDB_OAUTH=GOOD)
@@ -124,14 +124,14 @@ def test_a_test_that_overrides_a_setting_gets_what_it_set(override, application,
     assert application() is not first
 
 
-def test_another_setting_makes_nothing_anew(override, application):
+def test_overriding_an_unrelated_setting_keeps_the_application(override, application):
     override(PEERINGDB_OAUTH=GOOD)
     first = application()
     override(LANGUAGE_CODE="de")
     assert application() is first
 
 
-def test_there_is_one_client_for_all_threads(override, application):
+def test_all_threads_share_one_application(override, application):
     override(PEERINGDB_OAUTH=GOOD)
     all_of_them, found = threading.Barrier(8), []
 
@@ -148,7 +148,7 @@ def test_there_is_one_client_for_all_threads(override, application):
 
 
 @pytest.mark.parametrize("given", ["itself", "by its path"])
-def test_a_client_of_ones_own(override, application, monkeypatch, given):
+def test_the_project_may_pass_its_own_client(override, application, monkeypatch, given):
     from members_area import hooks
 
     with Client(ClientConfig(**{name.lower(): value for name, value in GOOD.items()})) as client:
@@ -161,7 +161,7 @@ def test_a_client_of_ones_own(override, application, monkeypatch, given):
         assert application().client is client
 
 
-def test_secrets_can_be_changed(override, application):
+def test_secret_key_can_be_rotated(override, application):
     old, new = "old-" * 10, "new-" * 10
     override(PEERINGDB_OAUTH=GOOD, SECRET_KEY=old)
     sealed = application().flow._sessions._sealer.seal("tokens", "kept")
@@ -171,7 +171,7 @@ def test_secrets_can_be_changed(override, application):
     assert application().flow._sessions._sealer.open("tokens", sealed) is None
 
 
-def test_every_problem_is_told_at_once_by_the_settings_name(problems):
+def test_all_problems_are_reported_at_once_with_the_name_of_the_setting(problems):
     wrong = {
         "CLIENT_ID": "",
         "REDIRECT_URI": "http://members.example.net/",
@@ -236,12 +236,12 @@ def test_every_problem_is_told_at_once_by_the_settings_name(problems):
         ),
     ],
 )
-def test_each_problem_says_what_to_do(problems, changes, problem):
+def test_each_problem_says_what_is_expected(problems, changes, problem):
     found = problems(changes)
     assert found[0].startswith(problem)
 
 
-def test_a_client_of_ones_own_leaves_nothing_to_configure(problems):
+def test_client_excludes_the_fields_of_client_config(problems):
     [first, second] = problems({"CLIENT": "members_area.hooks.calls"})
     assert first == 'PEERINGDB_OAUTH["CLIENT"]: must be a Client, or the dotted path of one'
     assert (
@@ -250,7 +250,7 @@ def test_a_client_of_ones_own_leaves_nothing_to_configure(problems):
     )
 
 
-def test_problems_of_the_environment_have_its_names(override, application, monkeypatch):
+def test_problems_of_the_environment_name_its_variables(override, application, monkeypatch):
     monkeypatch.setenv("PEERINGDB_OAUTH_CLIENT_ID", "members-area")
     monkeypatch.setenv("PEERINGDB_OAUTH_REDIRECT_URI", "https://members.example.net/elsewhere")
     override(PEERINGDB_OAUTH={})
@@ -261,7 +261,7 @@ def test_problems_of_the_environment_have_its_names(override, application, monke
     assert "PEERINGDB_OAUTH_REDIRECT_URI" in problem
 
 
-def test_problems_of_an_ini_file_have_its_names(override, application):
+def test_a_missing_client_id_names_the_ini_key_and_the_variable(override, application):
     override(PEERINGDB_OAUTH={})
     with pytest.raises(
         ConfigurationError,
@@ -273,13 +273,13 @@ def test_problems_of_an_ini_file_have_its_names(override, application):
         application()
 
 
-def test_it_must_be_a_dict(override, application):
+def test_the_setting_must_be_a_dict(override, application):
     override(PEERINGDB_OAUTH=["CLIENT_ID"])
     with pytest.raises(ConfigurationError, match="PEERINGDB_OAUTH: must be a dict"):
         application()
 
 
-def test_the_urls_must_be_there(override, application):
+def test_the_urls_must_be_included(override, application):
     override(PEERINGDB_OAUTH=GOOD, ROOT_URLCONF="members_area.nothing_here")
     with pytest.raises(ConfigurationError, match="ROOT_URLCONF: has no path"):
         application()
@@ -289,13 +289,13 @@ def test_the_urls_must_be_there(override, application):
     "home",
     ["https://elsewhere.example.net/", "//elsewhere.example.net/", "javascript:alert(1)"],
 )
-def test_the_home_must_be_a_page_of_the_site(override, application, home):
+def test_login_redirect_url_must_be_a_page_of_the_site(override, application, home):
     override(PEERINGDB_OAUTH=GOOD, LOGIN_REDIRECT_URL=home)
     with pytest.raises(ConfigurationError, match="LOGIN_REDIRECT_URL: must be a page of this site"):
         application()
 
 
-def test_a_secret_key_must_be_one(override, application):
+def test_a_short_secret_key_is_refused(override, application):
     override(PEERINGDB_OAUTH=GOOD, SECRET_KEY="short")
     with pytest.raises(
         ConfigurationError,
@@ -304,12 +304,12 @@ def test_a_secret_key_must_be_one(override, application):
         application()
 
 
-def test_the_checks_have_nothing_to_say_about_a_good_project(override, messages):
+def test_a_project_with_good_settings_passes_all_checks(override, messages):
     override(PEERINGDB_OAUTH=GOOD, SESSION_COOKIE_SECURE=True)
     assert messages(include_deployment_checks=True) == {}
 
 
-def test_the_checks_tell_every_problem_of_the_settings(override, messages):
+def test_the_checks_report_every_problem_of_the_settings(override, messages):
     override(PEERINGDB_OAUTH=GOOD | {"CLIENT_ID": "", "TIMEOUT": 0})
     found = messages(include_deployment_checks=True)
     assert list(found) == ["E001"]
@@ -319,7 +319,7 @@ def test_the_checks_tell_every_problem_of_the_settings(override, messages):
     ]
 
 
-def test_where_nothing_is_set_at_all_other_commands_go_on(override, messages, monkeypatch):
+def test_without_any_settings_the_checks_only_warn(override, messages, monkeypatch):
     override(PEERINGDB_OAUTH={"RULE": AccessRule()})
     found = messages()
     assert list(found) == ["W008"]
@@ -331,7 +331,7 @@ def test_where_nothing_is_set_at_all_other_commands_go_on(override, messages, mo
     assert list(messages()) == ["E001"]
 
 
-def test_a_wrong_client_of_ones_own_is_an_error(override, messages):
+def test_a_wrong_client_is_an_error(override, messages):
     override(PEERINGDB_OAUTH={"CLIENT": "members_area.hooks.calls"})
     assert list(messages()) == ["E001"]
 
@@ -379,7 +379,7 @@ def _without(setting, word):
         ),
     ],
 )
-def test_the_checks_name_what_is_wrong_beside_it(override, messages, number, change, message):
+def test_each_check_reports_its_message_with_a_hint(override, messages, number, change, message):
     from django.conf import settings
 
     override(PEERINGDB_OAUTH=GOOD, SESSION_COOKIE_SECURE=True)
@@ -420,19 +420,19 @@ LOOPBACK = GOOD | {
 }
 
 
-def test_on_loopback_a_cookie_needs_no_https(override, messages):
+def test_on_loopback_the_session_cookie_needs_no_https(override, messages):
     override(PEERINGDB_OAUTH=LOOPBACK, SESSION_COOKIE_SECURE=False)
     assert messages() == {}
 
 
-def test_what_is_for_development_is_named_before_deployment(override, messages):
+def test_allow_http_is_reported_before_deployment(override, messages):
     override(PEERINGDB_OAUTH=LOOPBACK)
     found = messages(include_deployment_checks=True)
     assert list(found) == ["W007"]
     assert found["W007"][0].msg == "ALLOW_HTTP is for development."
 
 
-def test_the_check_command_shows_them(override):
+def test_the_check_command_shows_the_problems(override):
     from django.core.management import CommandError, call_command
 
     override(PEERINGDB_OAUTH={"CLIENT_ID": "x"})
