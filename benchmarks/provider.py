@@ -71,9 +71,16 @@ def jwks() -> dict[str, Any]:
     return published
 
 
-def sign_id_token(*, issuer: str, networks: int) -> SignedToken:
-    """PeeringDB's ID token for somebody with so many networks, to `CLIENT_ID`, issued
-    now.
+def sign_id_token(
+    *,
+    issuer: str,
+    networks: int,
+    name: str = "Example Net {}",
+) -> SignedToken:
+    """An ID token for `CLIENT_ID` of somebody with so many networks, issued now.
+
+    ``name``: the name of each network, with its number for ``{}``. Characters beyond
+    ASCII are escaped, as PeeringDB does it.
     """
     header = {"typ": "JWT", "alg": "RS256", "kid": jwks()["keys"][0]["kid"]}
     claims = json.loads((WIRE / "idtoken-claims-orgadmin.json").read_text("utf-8"))
@@ -88,7 +95,7 @@ def sign_id_token(*, issuer: str, networks: int) -> SignedToken:
     }
     claims["at_hash"] = _base64url(hashlib.sha256(ACCESS_TOKEN.encode()).digest()[:16]).decode()
     claims["networks"] = [
-        {"id": at, "name": f"Example Net {at}", "asn": 65536 + at, "perms": 15}
+        {"id": at, "name": name.format(at), "asn": 65536 + at, "perms": 15}
         for at in range(1, networks + 1)
     ]
     message = b".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
