@@ -536,7 +536,7 @@ def test_each_refusal_is_an_error_of_its_own_that_keeps_nothing(verifier, pdb):
     first, second = refusal(verifier, token()), refusal(verifier, token())
     assert first is not second
     assert (str(first), first.www_authenticate) == (str(second), second.www_authenticate)
-    (remembered,) = verifier._cache.recent.values()
+    (remembered,) = verifier._cache._recent.values()
     assert remembered.outcome.__traceback__ is remembered.outcome.__context__ is None
 
 
@@ -557,8 +557,8 @@ def test_what_is_odd_about_a_profile_is_no_verdict_about_the_token(verifier, pdb
 
 def test_tokens_are_not_kept(verifier):
     verifier.verify(token())
-    assert list(verifier._cache.recent) == [hashlib.sha256(token().encode()).digest()]
-    assert token() not in repr(verifier._cache.recent)
+    assert list(verifier._cache._recent) == [hashlib.sha256(token().encode()).digest()]
+    assert token() not in repr(verifier._cache._recent)
 
 
 def test_cache_is_bounded_and_keeps_what_is_asked_for():
@@ -567,7 +567,7 @@ def test_cache_is_bounded_and_keeps_what_is_asked_for():
     for number in range(10 * CACHE_SIZE):
         cache.put(number.to_bytes(4), "bad")
         assert cache.get(b"asked for") == "good"
-        assert len(cache.recent) + len(cache._older) <= 2 * CACHE_SIZE
+        assert len(cache._recent) + len(cache._older) <= 2 * CACHE_SIZE
     assert cache.get(b"\0\0\0\0") is None
     assert cache.get((10 * CACHE_SIZE - 1).to_bytes(4)) == "bad"
 
@@ -578,7 +578,7 @@ def test_what_is_remembered_anew_drives_out_nothing():
         cache.put(number.to_bytes(4), "good")
     for _ in range(3):
         cache.put(b"\0\0\0\0", "better")
-    assert len(cache.recent) == CACHE_SIZE
+    assert len(cache._recent) == CACHE_SIZE
 
 
 # --- ID tokens ------------------------------------------------------------------------
@@ -633,7 +633,7 @@ def test_made_up_id_tokens_drive_nothing_out(verifier, pdb):
     verifier.verify(id_token)
     for number in range(100):
         refusal(verifier, f"{id_token}{number}")
-    assert len(verifier._cache.recent) == 1
+    assert len(verifier._cache._recent) == 1
 
 
 def test_rule_holds_for_id_tokens(make_verifier, pdb):
@@ -730,7 +730,7 @@ def test_flood_of_bad_tokens_costs_ten_requests_a_minute_and_known_tokens_go_on(
         assert {type(error) for error in errors[BAD_LOOK_UPS:]} == {RateLimited}
         assert verifier.verify(token()).id == 1
         assert pdb.asked() == LOOK_UP
-    assert len(verifier._cache.recent) == 3 * BAD_LOOK_UPS + 1
+    assert len(verifier._cache._recent) == 3 * BAD_LOOK_UPS + 1
 
 
 def test_whoever_is_told_to_wait_may_come_then(make_verifier, pdb, clock):

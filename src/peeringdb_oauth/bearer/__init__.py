@@ -1,4 +1,8 @@
-"""Bearer tokens at an API of one's own (RFC 6750): `BearerVerifier`."""
+"""Bearer tokens at an API of your own (RFC 6750): `BearerVerifier`.
+
+The API takes an ID token or an access token, gets the user, or answers with the right
+refusal. Nothing in here knows a web framework.
+"""
 
 from peeringdb_oauth.bearer.challenge import REALM
 from peeringdb_oauth.bearer.verifier import BearerVerifier

@@ -1,4 +1,4 @@
-"""What PeeringDB said about which token, for as long as that counts."""
+"""The results of earlier checks of bearer tokens, each for as long as it counts."""
 
 import math
 import threading
@@ -8,64 +8,82 @@ from peeringdb_oauth.errors import AccessDenied, TokenRejected
 from peeringdb_oauth.look_ups import MAX_AGE
 from peeringdb_oauth.profile import User
 
-CACHE_SIZE = 1000  # tokens; two generations are remembered
+CACHE_SIZE = 1000  # tokens in each of the two halves of a cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedResult:
-    """What became of a token. Times are Unix seconds."""
+    """What the check of a token found. All times are Unix seconds.
+
+    ``outcome``: the user, or the error to raise. ``allowed``: the user, if the
+    verifier's own rule lets them in where a call names no network. ``sees_networks``:
+    whether the token was granted the scope ``networks``. ``checked_at``: the time of
+    the check. ``fresh_until``: when to check the token again. ``expires_at``: when the
+    token expires, infinite if unknown. ``issued_at``: when an ID token was issued, None
+    for an access token.
+    """
 
     outcome: User | TokenRejected | AccessDenied
-    allowed: User | None = None  # whom the rule lets in where the call names no network
-    sees_networks: bool = False  # the token was granted the scope
-    since: float
-    until: float
-    expires_at: float = math.inf  # the token
-    issued_at: float | None = None  # an ID token, which says what was true then
+    allowed: User | None = None
+    sees_networks: bool = False
+    checked_at: float
+    fresh_until: float
+    expires_at: float = math.inf
+    issued_at: float | None = None
 
     @property
     def is_good(self) -> bool:
-        """Whether the token is alive and ours; what it opens is another question."""
+        """Whether the token is valid and ours. A rule may refuse its user all the same."""
         return not isinstance(self.outcome, TokenRejected)
 
     def is_fresh(self, now: float, max_age: float | None = None) -> bool:
-        """Whether it still counts, also for a call that wants nothing older than
-        ``max_age`` seconds.
+        """Whether the result still counts.
+
+        ``max_age``: how many seconds old the result of a good access token may be. It
+        does not concern other tokens: a bad one stays bad, and the claims of an ID
+        token do not change.
         """
-        # A clock that was set back must not make it last.
-        if not self.since - MAX_AGE < now < self.until:
+        # The lower bound is for a clock that was set back: the result must not last.
+        if not self.checked_at - MAX_AGE < now < self.fresh_until:
             return False
-        is_too_old = max_age is not None and abs(now - self.since) >= max_age
-        return not (is_too_old and self.is_good and self.issued_at is None)
+        if max_age is None or self.issued_at is not None or not self.is_good:
+            return True
+        return abs(now - self.checked_at) < max_age
 
 
 class ResultCache:
-    """Results by the SHA-256 of their tokens, and no more than two generations of
-    them.
+    """A bounded cache of results by the SHA-256 of their tokens. Thread-safe.
 
-    What is asked for gets into the young generation; when that is full it becomes the
-    old one, and what was still in that is forgotten. So reading takes no lock.
+    It has two halves. New results go into the recent half. When that is full it becomes
+    the older half, and the previous older half is dropped. A result that is asked for
+    moves back into the recent half, so only results that nobody asks for are dropped.
     """
 
     def __init__(self) -> None:
-        self.recent: dict[bytes, CachedResult] = {}
+        self._recent: dict[bytes, CachedResult] = {}
         self._older: dict[bytes, CachedResult] = {}
         self._lock = threading.Lock()
 
     def get(self, key: bytes) -> CachedResult | None:
-        """What is known about a token."""
-        with self._lock:
-            result = self.recent.get(key)
-            if result is None and (result := self._older.get(key)) is not None:
-                self._put(key, result)
-            return result
+        """The result for a key, None if there is none."""
+        # Most keys are found here. No lock is needed, because nothing is ever removed
+        # from a recent half.
+        return self._recent.get(key) or self._get_older(key)
 
     def put(self, key: bytes, result: CachedResult) -> None:
-        """Remember it, in place of what was known."""
+        """Store a result. It replaces an earlier one for the same key."""
         with self._lock:
             self._put(key, result)
 
+    def _get_older(self, key: bytes) -> CachedResult | None:
+        with self._lock:
+            # Another thread may have stored a newer one in the meantime.
+            result = self._recent.get(key) or self._older.get(key)
+            if result is not None:
+                self._put(key, result)
+            return result
+
     def _put(self, key: bytes, result: CachedResult) -> None:
-        if len(self.recent) >= CACHE_SIZE and key not in self.recent:
-            self._older, self.recent = self.recent, {}
-        self.recent[key] = result
+        if len(self._recent) >= CACHE_SIZE and key not in self._recent:
+            self._older, self._recent = self._recent, {}
+        self._recent[key] = result

@@ -1,39 +1,45 @@
-"""Refusals of a bearer token, each with its WWW-Authenticate header (RFC 6750 section 3)."""
+"""The errors that refuse a bearer token, each with its WWW-Authenticate header.
+
+RFC 6750 section 3 defines the header, section 3.1 the error codes.
+"""
 
 import re
 
 from peeringdb_oauth.errors import AccessDenied, TokenRejected
 
 REALM = "PeeringDB"
-_UNQUOTABLE = re.compile(
-    r"[^\x20\x21\x23-\x5b\x5d-\x7e]",
-)  # RFC 6750 section 3: what an error_description must not have
+# RFC 6750 section 3: the characters that an error_description must not have.
+_UNQUOTABLE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
 
 
-def insufficient_scope(*missing: str) -> AccessDenied:
-    """The token is good, but was not granted what the rule reads: 403, not 401 (RFC
-    6750 section 3.1).
-    """
-    reason = (
-        f"this token was not granted the scope {' '.join(missing)}: log in again, with an"
-        " application that asks for it"
-    )
-    return AccessDenied(
-        reason,
-        www_authenticate=challenge("insufficient_scope", reason, scope=" ".join(missing)),
-    )
+def missing_token() -> TokenRejected:
+    """The request has no token: 401, without an error code."""
+    return TokenRejected("no token was sent", www_authenticate=f'Bearer realm="{REALM}"')
 
 
 def invalid_token(reason: str) -> TokenRejected:
-    """The token is not good: 401."""
+    """The token is unknown, expired, revoked or not ours: 401."""
     return TokenRejected(reason, www_authenticate=challenge("invalid_token", reason))
 
 
-def challenge(error: str, description: str, **more: str) -> str:
-    """The value of a WWW-Authenticate header (RFC 6750 section 3)."""
-    parameters = {
+def insufficient_scope(*missing: str) -> AccessDenied:
+    """The token is valid, but was not granted the scope that the rule needs: 403."""
+    scope = " ".join(missing)
+    reason = (
+        f"this token was not granted the scope {scope}: log in again, with an application that"
+        " asks for it"
+    )
+    return AccessDenied(
+        reason,
+        www_authenticate=challenge("insufficient_scope", reason, scope=scope),
+    )
+
+
+def challenge(error: str, description: str, **parameters: str) -> str:
+    """The value of a WWW-Authenticate header with an error code and its description."""
+    quoted = {
         "realm": REALM,
         "error": error,
         "error_description": _UNQUOTABLE.sub("?", description),
-    } | more
-    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
+    } | parameters
+    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in quoted.items())

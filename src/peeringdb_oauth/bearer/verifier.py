@@ -1,21 +1,19 @@
-"""Bearer tokens at an API of one's own: an ID token or an access token in, the user
-out, or the right refusal (RFC 6750).
+"""The check of a bearer token: an ID token here, an access token at PeeringDB.
 
-Knows what PeeringDB said about which token and for how long that counts. Knows no web
-framework.
+This file knows which questions to ask PeeringDB, how long an answer counts, and which
+error refuses a token. It knows no web framework.
 """
 
 import copy
 import inspect
 from collections.abc import Callable
-from dataclasses import replace
 from hashlib import sha256
 from typing import Generic, Protocol, TypeVar, cast
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.bearer.cache import CachedResult, ResultCache
-from peeringdb_oauth.bearer.challenge import REALM, insufficient_scope, invalid_token
+from peeringdb_oauth.bearer.challenge import insufficient_scope, invalid_token, missing_token
 from peeringdb_oauth.errors import (
     AccessDenied,
     InvalidIDToken,
@@ -30,17 +28,18 @@ from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.steps import Flow, locked
 from peeringdb_oauth.tokens import Introspection, checked_token
 
-CONCURRENT_LOOK_UPS = 4  # tokens never seen before that are looked up at the same time
+# New tokens that are looked up at the same time. Each counts as a bad one until
+# PeeringDB has answered, so with more of them good tokens would be refused.
+CONCURRENT_LOOK_UPS = 4
 
+# What ``run`` of the client returns: the user, or something to await that gives the
+# user.
 R = TypeVar("R")
-R_co = TypeVar(
-    "R_co",
-    covariant=True,
-)  # what ``run`` gives: the user, or something to await that gives the user
+R_co = TypeVar("R_co", covariant=True)
 
 
 class _Client(Protocol[R_co]):
-    """What is needed of a `Client` or an `AsyncClient`."""
+    """What the verifier needs of a `Client` or an `AsyncClient`."""
 
     @property
     def provider(self) -> Provider: ...
@@ -49,25 +48,41 @@ class _Client(Protocol[R_co]):
 
 
 class BearerVerifier(Generic[R]):
-    """Verifies the bearer tokens of an API's callers. One for the whole process,
-    thread-safe; with an `AsyncClient`, await `verify`.
+    """Verifies the bearer tokens that callers send to your API.
 
-    ``rule``: what every caller must have; None for `AccessRule()`, an account and email
-    address that PeeringDB verified.
+    ::
+
+        from peeringdb_oauth import AccessRule, BearerVerifier, Client, ClientConfig, Permission
+
+        client = Client(ClientConfig.load())
+        verifier = BearerVerifier(client, rule=AccessRule(perms=Permission.UPDATE))
+        user = verifier.verify(token, asn=64500)
+
+    Make one for the whole process. It is thread-safe. With an `AsyncClient`, await
+    `verify`.
+
+    ``client``: a `Client` or an `AsyncClient`. ``rule``: what every caller must have;
+    None for `AccessRule()`, which is an account and an email address that PeeringDB
+    verified.
 
     An **ID token** is verified here and costs PeeringDB nothing. It says what was true
-    when it was issued, up to ten hours ago. An **access token** counts when PeeringDB
-    says that it was issued to this application; then the profile is read, which is the
-    truth of the moment. That is two requests, and PeeringDB grants few: look-ups take
-    at most half of the client's ``requests_per_minute``, logins have the rest.
+    when it was issued, up to ten hours ago.
 
-    An answer counts for 60 seconds and never beyond the token's expiry: so long may a
-    revoked token or a lost right go unnoticed. While PeeringDB cannot be asked (an
-    outage, or the requests are used up) an access token that was good counts for 5
-    minutes after PeeringDB last said so; any other gets `TransportError`. After 10 bad
-    access tokens within a minute (fewer with a small budget) those never seen before
-    get `RateLimited`: a flood of made-up tokens does not reach PeeringDB, and known
-    ones go on working.
+    An **access token** is looked up at PeeringDB. It must have been issued to this
+    application. Then the profile is read, which says what is true now. These are two
+    requests, and PeeringDB grants few. So look-ups take at most half of the client's
+    ``requests_per_minute``, and logins have the other half.
+
+    An answer counts for 60 seconds, but never beyond the token's expiry. So a revoked
+    token or a lost right can go unnoticed for 60 seconds.
+
+    PeeringDB may be unreachable, or the requests may be used up. Then an access token
+    that was good counts for 5 minutes after PeeringDB last said so. Any other access
+    token is refused with `TransportError`.
+
+    After 10 bad access tokens within a minute (fewer with a small budget) new ones are
+    refused with `RateLimited`. So a flood of made-up tokens does not reach PeeringDB,
+    and known tokens go on working.
     """
 
     def __init__(self, client: _Client[R], *, rule: AccessRule | None = None) -> None:
@@ -76,9 +91,10 @@ class BearerVerifier(Generic[R]):
         self._clock = self._provider.clock
         self._rule = rule or AccessRule()
         self._scope = _scope_of(self._rule)
-        self._deliver = cast(
-            "Callable[[User], R]",
-            _awaitable if inspect.iscoroutinefunction(client.run) else _itself,
+        is_async = inspect.iscoroutinefunction(client.run)
+        self._answer = cast(
+            "Callable[..., R]",
+            self._decide_when_awaited if is_async else self._decide,
         )
         self._look_ups = LookUps(self._provider.config.requests_per_minute)
         self._cache = ResultCache()
@@ -91,36 +107,34 @@ class BearerVerifier(Generic[R]):
         rule: AccessRule | None = None,
         max_age: float | None = None,
     ) -> R:
-        """Who sent this token, if the rule lets them. ``asn``: the network that this
-        call is about, as for `AccessRule.check`.
+        """The user who sent this token, if the rule lets them in.
 
-        ``rule``: what this call needs beyond what every caller must have; the ``asn``
-        is then for this rule. ``max_age``: for how many seconds PeeringDB's word counts
-        here, if that is to be less: an access token is looked up again, an older ID
-        token is refused.
+        ``token``: the text after ``Bearer``; empty if the request has none. ``asn``:
+        the network that this call is about, as for `AccessRule.check`. ``rule``: what
+        this call needs in addition to the verifier's own rule; ``asn`` is then for this
+        rule only. ``max_age``: how many seconds ago PeeringDB may have said it, if that
+        must be less than usual. An older access token is looked up, an older ID token
+        is refused.
 
-        Raises: `TokenRejected` (answer 401, with its ``www_authenticate``) for a token
-        that is missing (""), not PeeringDB's, not this application's, expired or
-        revoked; `AccessDenied` (403, with its ``reasons``); `TransportError` (503; a
-        `RateLimited` says when to try again); `ProviderError`, `InvalidResponse` or
-        `ConfigurationError` when something is wrong on our side.
+        Raises:
+            TokenRejected: the token is missing, not PeeringDB's, not this
+                application's, expired or revoked. Answer 401, with its
+                ``www_authenticate``.
+            AccessDenied: the rule refuses the user, or the token lacks a scope that the
+                rule needs. Answer 403, with its ``reasons``.
+            TransportError: PeeringDB cannot be asked now. Answer 503.
+            RateLimited: the same, and it says when to try again.
+            ProviderError: PeeringDB refused this application.
+            InvalidResponse: PeeringDB's answer is not what it must be.
+            ConfigurationError: ID tokens cannot be verified without ``cryptography``.
         """
         try:
             key = sha256(token.encode("ascii")).digest()
         except (AttributeError, UnicodeEncodeError):
-            key = b""  # no text, or no ASCII: no token either
-        # from here on as `_verify`, in a tenth of the time
-        result = self._cache.recent.get(key)
-        if (
-            result is not None
-            and asn is None
-            and rule is None
-            and max_age is None
-            and result.since - MAX_AGE < self._clock() < result.until
-        ):
-            user = result.allowed
-            if user is not None:
-                return self._deliver(user)
+            key = b""  # not a token: never in the cache
+        result = self._cache.get(key)
+        if result is not None and result.is_fresh(self._clock(), max_age):
+            return self._answer(result, asn, rule, max_age)
         return self._client.run(self._verify(token, key, asn, rule, max_age))
 
     def _verify(
@@ -132,44 +146,56 @@ class BearerVerifier(Generic[R]):
         max_age: float | None,
     ) -> Flow[User]:
         if not token:
-            raise TokenRejected(
-                "no token was sent",
-                www_authenticate=f'Bearer realm="{REALM}"',
-            )  # RFC 6750 section 3.1: no error code
-        result = self._cache.get(key)
-        if result is None or not result.is_fresh(self._clock(), max_age):
-            try:
-                result = yield from self._check(token, key, max_age)
-            except (TokenRejected, InvalidIDToken) as error:
-                raise invalid_token(str(error)) from None
-        if (
-            max_age is not None
-            and result.issued_at is not None
-            and abs(self._clock() - result.issued_at) >= max_age
-        ):
+            raise missing_token()
+        try:
+            result = yield from self._check(token, key, max_age)
+        except (TokenRejected, InvalidIDToken) as error:
+            raise invalid_token(str(error)) from None
+        return self._decide(result, asn, rule, max_age)
+
+    def _decide(
+        self,
+        result: CachedResult,
+        asn: int | None,
+        rule: AccessRule | None,
+        max_age: float | None,
+    ) -> User:
+        if max_age is not None and result.issued_at is not None:
+            self._check_issued_at(result.issued_at, max_age)
+        if asn is None and rule is None and result.allowed is not None:
+            return result.allowed
+        user = result.outcome
+        if not isinstance(user, User):
+            # A copy, because an error that is raised keeps the frames it passed, and
+            # those have the token.
+            raise copy.copy(user)
+        needs_networks = asn is not None or (rule is not None and rule.asn is not None)
+        if needs_networks and not result.sees_networks:
+            raise insufficient_scope("networks")
+        if rule is not None:
+            self._rule.require(user)
+        (rule or self._rule).require(user, asn=asn)
+        return user
+
+    async def _decide_when_awaited(
+        self,
+        result: CachedResult,
+        asn: int | None,
+        rule: AccessRule | None,
+        max_age: float | None,
+    ) -> User:
+        return self._decide(result, asn, rule, max_age)
+
+    def _check_issued_at(self, issued_at: float, max_age: float) -> None:
+        if abs(self._clock() - issued_at) >= max_age:
             raise invalid_token(
                 "this ID token says what was true when it was issued, and that is too long ago"
                 " here: send an access token",
             )
-        return self._decide(result, asn, rule)
-
-    def _decide(self, result: CachedResult, asn: int | None, rule: AccessRule | None) -> User:
-        if not isinstance(result.outcome, User):
-            raise copy.copy(
-                result.outcome,
-            )  # one that is raised collects frames, and there is a token in them
-        names_network = asn is not None or (rule is not None and rule.asn is not None)
-        if names_network and not result.sees_networks:
-            raise insufficient_scope("networks")
-        if rule is not None:
-            self._rule.require(result.outcome)
-        (rule or self._rule).require(result.outcome, asn=asn)
-        return result.outcome
 
     def _check(self, token: str, key: bytes, max_age: float | None) -> Flow[CachedResult]:
-        if (
-            key and token.startswith("ey") and token.count(".") == 2
-        ):  # '{"' in base64url, three parts: RFC 7515
+        # RFC 7515: an ID token has three parts, and "ey" is '{"' in base64url.
+        if key and token.startswith("ey") and token.count(".") == 2:
             return (yield from self._check_id_token(token, key))
         access_token = checked_token(token)
         if self._provider.config.client_secret is None:
@@ -181,19 +207,17 @@ class BearerVerifier(Generic[R]):
         return (yield from locked(f"bearer token {key.hex()}", flow))
 
     def _check_id_token(self, token: str, key: bytes) -> Flow[CachedResult]:
-        """Refusals are not remembered: they cost nobody anything, and a flood of them
-        would drive out what is worth remembering.
-        """
         now = self._clock()
         claims = yield from flows.verify_id_token(self._provider, token)
-        networks = claims.get("networks") is not None  # null: not granted
         result = self._good(
             User.from_id_token(claims),
             now=now,
             expires_at=claims.expires_at,
-            sees_networks=networks,
+            sees_networks=claims.get("networks") is not None,  # null: not granted
+            issued_at=claims.issued_at,
         )
-        result = replace(result, issued_at=claims.issued_at)
+        # Only good ID tokens are stored. A refusal costs no request, and a flood of bad
+        # ones would push out the others.
         self._cache.put(key, result)
         return result
 
@@ -206,7 +230,7 @@ class BearerVerifier(Generic[R]):
         now = self._clock()
         known = self._cache.get(key)
         if known is not None and known.is_fresh(now, max_age):
-            return known  # found out by whom we waited for
+            return known  # another caller looked it up while this one waited for the lock
         if known is None or not known.is_good:
             lock = f"bearer look-up {key[0] % CONCURRENT_LOOK_UPS}"
             return (yield from locked(lock, self._look_up(token, key, known=None)))
@@ -215,7 +239,7 @@ class BearerVerifier(Generic[R]):
         try:
             return (yield from self._look_up(token, key, known=known))
         except TransportError:
-            if now - known.since < GRACE and max_age is None:
+            if now - known.checked_at < GRACE and max_age is None:
                 return known
             raise
 
@@ -223,7 +247,7 @@ class BearerVerifier(Generic[R]):
         self, token: BearerToken, key: bytes, *, known: CachedResult | None
     ) -> Flow[CachedResult]:
         now = self._clock()
-        self._look_ups.start(now, age=None if known is None else now - known.since)
+        self._look_ups.start(now, age=None if known is None else now - known.checked_at)
         try:
             result = yield from self._ask(token, now)
         except RateLimited:
@@ -247,7 +271,11 @@ class BearerVerifier(Generic[R]):
                 return self._good(insufficient_scope(*missing), now=now, expires_at=expires_at)
             user = yield from flows.fetch_user(self._provider, token)
         except TokenRejected as error:
-            return CachedResult(outcome=invalid_token(str(error)), since=now, until=now + MAX_AGE)
+            return CachedResult(
+                outcome=invalid_token(str(error)),
+                checked_at=now,
+                fresh_until=now + MAX_AGE,
+            )
         return self._good(
             user,
             now=now,
@@ -256,8 +284,10 @@ class BearerVerifier(Generic[R]):
         )
 
     def _introspect(self, token: BearerToken, now: float) -> Flow[Introspection]:
-        """Always before the profile: a bad token counts against nobody here, and there
-        against everybody at this address.
+        """What PeeringDB says about the token, if it is valid and ours.
+
+        This comes before the profile. Introspection of a bad token counts against
+        nobody, but at the profile it counts against everybody at this address.
         """
         introspection = yield from flows.introspect(self._provider, token)
         if not introspection.active or (introspection.expires_at or 0) <= now:
@@ -276,34 +306,26 @@ class BearerVerifier(Generic[R]):
         now: float,
         expires_at: float,
         sees_networks: bool = False,
+        issued_at: float | None = None,
     ) -> CachedResult:
-        # User and rule are immutable, so the decision about them is.
-        allowed = outcome if isinstance(outcome, User) and self._rule.check(outcome) else None
-        until = min(now + MAX_AGE, expires_at)
+        """The result for a token that is valid and ours."""
         return CachedResult(
             outcome=outcome,
-            allowed=allowed,
+            allowed=outcome if isinstance(outcome, User) and self._rule.check(outcome) else None,
             sees_networks=sees_networks,
-            since=now,
-            until=until,
+            checked_at=now,
+            fresh_until=min(now + MAX_AGE, expires_at),
             expires_at=expires_at,
+            issued_at=issued_at,
         )
 
 
 def _scope_of(rule: AccessRule) -> tuple[str, ...]:
     """The scope without which PeeringDB does not say what the rule reads."""
-    words = {
+    needed = {
         "profile": True,
         "email": rule.verified_email,
         "networks": rule.asn is not None,
         "amr": rule.mfa,
     }
-    return tuple(word for word, needed in words.items() if needed)
-
-
-def _itself(user: User) -> User:
-    return user
-
-
-async def _awaitable(user: User) -> User:
-    return user
+    return tuple(word for word, is_needed in needed.items() if is_needed)
