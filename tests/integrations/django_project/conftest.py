@@ -1,9 +1,9 @@
-"""A Django project in this process (no other test configures Django here), a sandbox
-for all, and for each test its own settings.
+"""A Django project in this process, one sandbox for all tests, settings for each test.
 
-Its database is a file, since async views and threads have connections of their own.
+No other tests configure Django in this process. The database is a file, because async
+views and threads have connections of their own.
 """
-# ruff: noqa: PLC0415 - models can be imported when Django is set up
+# ruff: noqa: PLC0415 - models can be imported only after Django is set up
 
 import sys
 from pathlib import Path
@@ -32,12 +32,12 @@ REDIRECT_URI = "http://localhost/login/peeringdb/callback"
 
 @pytest.fixture(scope="session", autouse=True)
 def project(tmp_path_factory):
-    """Django, set up, with its tables."""
+    """Set up Django, and create its tables."""
     import django
     from django.conf import settings
 
     sys.path.insert(0, str(HERE))
-    from members_area import settings as given
+    from members_area import settings as project_settings
 
     database = {
         "ENGINE": "django.db.backends.sqlite3",
@@ -48,7 +48,11 @@ def project(tmp_path_factory):
         },
     }
     settings.configure(
-        **{name: getattr(given, name) for name in dir(given) if name.isupper()},
+        **{
+            name: getattr(project_settings, name)
+            for name in dir(project_settings)
+            if name.isupper()
+        },
         DATABASES={"default": database},
     )
     django.setup()
@@ -71,7 +75,7 @@ def pdb():
 
 @pytest.fixture(autouse=True)
 def database():
-    """Empty again after each test."""
+    """Empty the database and the cache after each test."""
     yield
     from django.contrib.auth.models import Group, User
     from django.contrib.sessions.models import Session
@@ -84,26 +88,27 @@ def database():
 
 @pytest.fixture
 def configured(pdb):
-    """The settings of a client that works, with some of them replaced."""
+    """``configured(TIMEOUT=1)``: working settings of a client, with changes."""
 
     def configured(**changes):
         application = pdb.members_area
-        works = {
+        working = {
             "CLIENT_ID": application.client_id,
             "CLIENT_SECRET": application.client_secret,
             "REDIRECT_URI": REDIRECT_URI,
             "BASE_URL": pdb.url,
             "ALLOW_HTTP": True,
         }
-        return works | changes
+        return working | changes
 
     return configured
 
 
 @pytest.fixture
 def configure(configured, pdb):
-    """``configure(RULE=..., DEBUG=True)``: settings of ours and of Django's, for the
-    rest of the test.
+    """``configure(RULE=..., DEBUG=True)``: override settings until the test ends.
+
+    The names in ``OURS`` go into ``PEERINGDB_OAUTH``, the others are Django's.
     """
     from django.conf import settings
     from django.test import override_settings
@@ -123,7 +128,7 @@ def configure(configured, pdb):
 
 
 class Visitor:
-    """Somebody with a browser: Django's test client, and the way through PeeringDB."""
+    """A person with a browser: Django's test client, and the way through PeeringDB."""
 
     def __init__(self, pdb, **arguments):
         from django.test import Client
@@ -140,7 +145,7 @@ class Visitor:
         return self.client.get(path, headers=headers)
 
     def post(self, path, *, token=None, **headers):
-        """Press a button, with the form's token unless another is given."""
+        """Send a form, with the CSRF token of a page unless another is given."""
         if token is None:
             token = str(self.get("/form").content).partition('value="')[2].partition('"')[0]
         return self.client.post(path, {"csrfmiddlewaretoken": token}, headers=headers)
@@ -151,7 +156,7 @@ class Visitor:
         return answer["Location"]
 
     def callback(self, person, query="", **choices):
-        """Go to PeeringDB, and stand before the callback."""
+        """Log in at PeeringDB, and return the callback's address without opening it."""
         parts = urlsplit(self.pdb.log_in(person, self.start(query), **choices))
         return f"{parts.path}?{parts.query}"
 
@@ -175,7 +180,7 @@ def visitor(configure, make_visitor):
 
 
 class Watch:
-    """What a project's receivers were sent, as (signal's name, what was sent with it)."""
+    """The signals that were sent, each as its name and its arguments."""
 
     def __init__(self):
         self.seen = []
@@ -187,24 +192,24 @@ class Watch:
 
 @pytest.fixture
 def watch():
-    """From now on, all signals."""
+    """Record all signals that are sent during the test."""
     from peeringdb_oauth.integrations.django import signals
 
     watch, connected = Watch(), []
     for name in ("logged_in", "login_refused", "logged_out", "rights_changed"):
 
-        def note(name=name, **sent):
+        def record(name=name, **sent):
             watch.seen.append((name, sent))
 
-        getattr(signals, name).connect(note, weak=False)
-        connected.append((getattr(signals, name), note))
+        getattr(signals, name).connect(record, weak=False)
+        connected.append((getattr(signals, name), record))
     yield watch
-    for signal, note in connected:
-        signal.disconnect(note)
+    for signal, record in connected:
+        signal.disconnect(record)
 
 
 class Clock:
-    """Seconds ahead of the real time."""
+    """A clock that is ``ahead`` of the real time, in seconds."""
 
     ahead = 0
 
@@ -221,7 +226,7 @@ def clock():
 
 @pytest.fixture
 def clocked(configure, configured, clock):
-    """The project's client with a clock that the test moves."""
+    """Give the project a client whose clock the test can move, and return the clock."""
     settings = {name.lower(): value for name, value in configured().items()}
     with Client(ClientConfig(**settings), clock=clock) as client:
         configure()

@@ -1,5 +1,5 @@
-"""Which account of the project's is whose."""
-# ruff: noqa: PLC0415 - models can be imported when Django is set up
+"""The accounts: how the backend finds, creates and updates them, and ``ON_LOGIN``."""
+# ruff: noqa: PLC0415 - models can be imported only after Django is set up
 
 import threading
 from dataclasses import replace
@@ -40,7 +40,7 @@ def accounts():
 
 @pytest.fixture
 def authenticate(configure):
-    """``authenticate(user)``: as a login does, without PeeringDB."""
+    """``authenticate(user)``: do what a login does, without PeeringDB."""
     from django.contrib import auth
 
     configure()
@@ -151,7 +151,7 @@ def test_an_account_without_an_email_field_is_updated_otherwise(accounts):
     [("somebody@example.net", "ada@example.net"), ("ADA@example.net", "ada")],
 )
 def test_a_unique_value_of_another_account_is_not_stored(accounts, taken, name):
-    """As for projects whose accounts log in by address."""
+    """Such as the user name in a project whose accounts log in by address."""
     from members_area.accounts import ByAddress
 
     from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
@@ -173,7 +173,7 @@ def test_a_login_without_changes_writes_the_time_only(authenticate):
         query["sql"] for query in queries if query["sql"].startswith(("UPDATE", "INSERT", "DELETE"))
     ]
     assert [sql.split('"')[1] for sql in written] == ["peeringdb_oauth_peeringdbidentity"], (
-        "when, and no more"
+        "only the time of the login is saved"
     )
 
 
@@ -202,7 +202,7 @@ def test_each_login_updates_the_networks(authenticate):
     )
     after = networks_of(account)
     assert list(after) == [64500, 65550]
-    assert after[64500].pk == before[64500].pk, "tables of the project's own may point to it"
+    assert after[64500].pk == before[64500].pk, "tables of the project may refer to the row"
     assert after[64500].to_network() == changed
 
 
@@ -265,7 +265,7 @@ def test_link_by_email_finds_the_account_with_the_address(
     assert authenticate(ADA) == local
     local.refresh_from_db()
     assert (local.username, local.peeringdb_identity.peeringdb_id) == ("ada", 7)
-    assert local.check_password("password"), "their other way to log in stays"
+    assert local.check_password("password"), "the password still works"
 
 
 @pytest.mark.parametrize(
@@ -278,10 +278,8 @@ def test_link_by_email_finds_the_account_with_the_address(
         ({"is_superuser": True}, {}),
         ({"email": "other@example.net"}, {}),
         ({"email": ""}, {"email": None}),
-        (
-            {"email": "\u212aate@example.net"},
-            {"email": "kate@example.net"},
-        ),  # a Kelvin sign, which is a small k for databases
+        # A Kelvin sign, which some databases take for a small k.
+        ({"email": "\u212aate@example.net"}, {"email": "kate@example.net"}),
         ({"email": "kate@example.net"}, {"email": "\u212aate@example.net"}),
     ],
 )
@@ -358,7 +356,7 @@ def test_link_by_email_works_with_create_users_off(configure, authenticate, acco
 
 
 def test_first_logins_at_the_same_time_create_one_account(authenticate, accounts):
-    """Each in a thread with a connection of its own."""
+    """Each login runs in a thread with a database connection of its own."""
     from django.db import connection
 
     both, found = threading.Barrier(4), []
@@ -386,7 +384,7 @@ def test_a_login_overtaken_by_another_uses_the_account_of_that_one(accounts):
 
         def create_account(self, user):
             self.calls += 1
-            if self.calls == 1:  # the other window, between our look and our writing
+            if self.calls == 1:  # as a login in another window would do now
                 other = accounts.create(username="other window")
                 PeeringDBIdentity.objects.create(account=other, peeringdb_id=user.id)
             return super().create_account(user)
@@ -472,9 +470,7 @@ def test_changes_of_on_login_stay_when_it_refuses_a_known_person(
     accounts,
     pdb,
 ):
-    """A membership that is gone must be gone, also when none is left and the login is
-    refused.
-    """
+    """A membership that has ended is removed, also if the login is then refused."""
     configure(ON_LOGIN="members_area.hooks.members_only")
     person = pdb.add_person("Mo Member", networks={64500: 1})
     visitor = make_visitor()
@@ -484,7 +480,7 @@ def test_changes_of_on_login_stay_when_it_refuses_a_known_person(
     answer = visitor.log_in(person.login)
     assert b"None of your networks is a member here" in answer.content
     assert not accounts.get().groups.exists()
-    assert visitor.get("/account").status_code == 302, "and the login that there was has ended, too"
+    assert visitor.get("/account").status_code == 302, "the earlier login has ended too"
 
 
 def test_on_login_can_refuse_a_new_person_without_a_membership(configure, make_visitor, accounts):

@@ -1,5 +1,6 @@
-"""The example of the package's docstring, as it stands there, in a project that Django
-made, served by real servers.
+"""The example in the docstring of the package, served by real servers.
+
+It is added to a new project that ``django-admin startproject`` has made.
 """
 
 import inspect
@@ -22,7 +23,7 @@ GUIDE = Path(__file__).parents[3] / "docs" / "django.md"
 
 
 def block(name):
-    """A code block of the docstring."""
+    """Return the code block of the docstring that has this title."""
     text = re.search(
         rf"^{re.escape(name)}::\n\n((?:    .*\n|\n)+)",
         inspect.cleandoc(django.__doc__),
@@ -37,7 +38,7 @@ def free_port():
 
 
 class Example:
-    """A project on disk."""
+    """A new project in ``directory``, with the example in it."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -47,7 +48,7 @@ class Example:
         (directory / "example" / "urls.py").write_text(block("urls.py"))
 
     def run(self, *command, **environment):
-        """What a command of Python's says."""
+        """Run Python with these arguments, and return its exit code and its output."""
         process = subprocess.run(  # noqa: S603 - our own commands
             [sys.executable, "-W", "error", *command],
             cwd=self.directory,
@@ -73,7 +74,7 @@ def example(tmp_path_factory):
 
 @pytest.fixture(params=SERVERS)
 def site(request, example, pdb):
-    """The project, served: its address."""
+    """Serve the project, and return its address."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     application = pdb.register(f"{url}/login/peeringdb/callback")
@@ -96,7 +97,7 @@ def site(request, example, pdb):
         text=True,
     ) as process:
         try:
-            assert any(url in line for line in process.stdout), "it says when it listens"
+            assert any(url in line for line in process.stdout), "the server says when it listens"
             yield url
         finally:
             process.terminate()
@@ -113,15 +114,15 @@ def test_the_example_has_less_than_fifteen_lines():
 
 
 def test_without_settings_the_check_command_names_what_is_missing(example):
-    code, said = example.run("manage.py", "check")
-    assert code == 0, "other commands must go on where there are no secrets"
+    code, output = example.run("manage.py", "check")
+    assert code == 0, "without secrets, other commands must work"
     assert (
         "(peeringdb_oauth.W008) client_id (oauth_client_key in /etc/peeringdb_oauth.ini or"
-        " PEERINGDB_OAUTH_CLIENT_ID): missing" in said
+        " PEERINGDB_OAUTH_CLIENT_ID): missing" in output
     )
     assert (
         "(peeringdb_oauth.W008) redirect_uri (redirect_to in /etc/peeringdb_oauth.ini or"
-        " PEERINGDB_OAUTH_REDIRECT_URI): missing" in said
+        " PEERINGDB_OAUTH_REDIRECT_URI): missing" in output
     )
 
 
@@ -153,11 +154,11 @@ def test_the_guide_begins_with_the_example():
 
 
 def test_the_tests_in_the_guide_pass(example):
-    """As ``manage.py test`` runs them in the example project."""
+    """They run in the example project, with ``manage.py test``."""
     tests = re.search(r"## Tests\n.*?```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)[1]
     (example.directory / "test_edit.py").write_text(tests)
-    code, said = example.run("manage.py", "test")
-    assert (code, "Ran 2 tests" in said) == (0, True), said
+    code, output = example.run("manage.py", "test")
+    assert (code, "Ran 2 tests" in output) == (0, True), output
 
 
 def test_every_check_is_in_the_guide():

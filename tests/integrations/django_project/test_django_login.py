@@ -1,5 +1,5 @@
-"""Login, callback, logout, and what stays of them, in a Django project."""
-# ruff: noqa: PLC0415 - models can be imported when Django is set up
+"""Login, callback and logout in a Django project, with its sessions and signals."""
+# ruff: noqa: PLC0415 - models can be imported only after Django is set up
 
 import json
 from urllib.parse import parse_qs, urlsplit
@@ -22,8 +22,9 @@ def application():
 
 @pytest.fixture
 def tokens_of(application):
-    """``tokens_of(visitor)``: access and refresh token of a login, as only the
-    application can read them.
+    """``tokens_of(visitor)``: the access token and the refresh token of a login.
+
+    Only the application can read them: they are encrypted in the session.
     """
 
     def tokens_of(visitor):
@@ -35,7 +36,7 @@ def tokens_of(application):
 
 @pytest.fixture
 def assert_dead(application):
-    """``assert_dead(tokens)``: PeeringDB takes neither."""
+    """``assert_dead(tokens)``: PeeringDB accepts neither of them."""
 
     def assert_dead(tokens):
         access_token, refresh_token = tokens
@@ -98,9 +99,7 @@ def test_login_and_logout_work_with_login_required_middleware(configure, make_vi
     assert visitor.get("/me").json()["id"] == 2
     token = visitor.client.cookies["csrftoken"].value
     assert visitor.post("/logout", token=token).status_code == 303
-    assert visitor.post("/logout", token=token).status_code == 303, (
-        "once more is not a page that needs a login"
-    )
+    assert visitor.post("/logout", token=token).status_code == 303, "logout itself needs no login"
 
 
 def test_two_logins_in_one_browser_do_not_disturb_each_other(visitor):
@@ -176,7 +175,7 @@ def test_no_cookie_and_no_page_contains_a_secret(configure, make_visitor, tokens
         visitor.get("/edit/64500"),
     ]
     shown = "".join(f"{answer.headers} {answer.cookies} {answer.content}" for answer in answers)
-    # the cookie's content: `visitor.session` decodes it
+    # `visitor.session` decodes the session cookie.
     readable = json.dumps(visitor.session)
     assert visitor.session["peeringdb"]["user"][0] == 2
     secrets = [verifier, code, *tokens_of(visitor), application().client.config.client_secret]
@@ -195,7 +194,9 @@ def test_each_login_gives_the_session_a_new_id_and_keeps_its_data(visitor):
     first = visitor.client.session.session_key
     visitor.log_in("member")
     assert len({before, first, visitor.client.session.session_key}) == 3
-    assert visitor.session["basket"] == "full", "what one did before the login stays one's own"
+    assert visitor.session["basket"] == "full", (
+        "the visitor keeps the data of the time before the login"
+    )
     from django.contrib.sessions.models import Session
 
     assert Session.objects.count() == 1
@@ -221,7 +222,7 @@ def test_a_login_changes_the_csrf_token(visitor):
 @pytest.mark.parametrize("method", ["post", "head", "put"])
 @pytest.mark.parametrize("path", ["/login/peeringdb", "/login/peeringdb/callback"])
 def test_login_and_callback_accept_get_only(visitor, method, path):
-    """What looks at a link with HEAD must not use up the login."""
+    """A program that checks a link with HEAD must not use up the login."""
     visitor.client.handler.enforce_csrf_checks = False
     assert getattr(visitor.client, method)(path).status_code == 405
 
@@ -252,7 +253,7 @@ def test_a_replayed_callback_is_refused_and_ends_no_login(visitor):
     callback = visitor.callback("member")
     assert visitor.get(callback).status_code == 302
     assert visitor.get(callback).status_code == 400
-    assert visitor.get("/me").json()["id"] == 2, "and harms nobody"
+    assert visitor.get("/me").json()["id"] == 2, "the login goes on"
 
 
 def test_a_login_that_took_too_long_is_refused(clocked, make_visitor):
@@ -329,7 +330,7 @@ def test_logout_needs_the_csrf_token_without_csrf_middleware_too(configure, make
     assert (
         visitor.post("/logout", token="wrong" * 8, **{"sec-fetch-site": "same-origin"}).status_code
         == 403
-    ), "Django's word counts"
+    ), "the decision is that of Django"
 
 
 @pytest.mark.parametrize("path", ["/logout", "/django-logout", "/leave"])
@@ -358,7 +359,7 @@ def test_a_logout_by_code_of_the_project_needs_no_csrf_token(
     assert_dead,
     watch,
 ):
-    """As in a view that Django's protection does not stand before."""
+    """Such as a view that is exempt from Django's protection."""
     from django.contrib import auth
     from django.contrib.auth.models import User
     from django.test import RequestFactory
@@ -400,7 +401,7 @@ def test_a_logout_that_cannot_revoke_the_tokens_says_so_in_its_event(visitor, pd
 
 
 def test_a_logout_of_a_local_account_works_with_wrong_settings(configure, make_visitor, watch):
-    """Nor does it need our settings."""
+    """It sends no signal and reads no setting of ours."""
     from django.contrib.auth.models import User
 
     configure(REDIRECT_URI="nonsense")
@@ -480,7 +481,7 @@ def test_a_login_rule_with_mfa_asks_once_for_the_second_factor(configure, make_v
     answer = visitor.log_in("member", "?next=/me", second_factor="backup")
     assert answer["Location"] == "/login/peeringdb?next=/me&prompt=login"
     assert visitor.get("/account").status_code == 302, (
-        "and until then nobody is logged in, also in Django's eyes"
+        "until then Django has nobody logged in either"
     )
     assert (
         visitor.log_in("member", "?next=/me&prompt=login", second_factor="backup").status_code
@@ -545,12 +546,12 @@ def test_a_page_without_the_buttons_does_not_read_the_session():
     from peeringdb_oauth.integrations.django.context_processors import peeringdb
 
     assert set(peeringdb(RequestFactory().get("/"))) == {"peeringdb"}, (
-        "a request without a session, even"
+        "this request has no session at all"
     )
 
 
 def test_the_login_works_below_a_path(configure, make_visitor, pdb):
-    """As behind a proxy that mounts the project at /members."""
+    """As behind a proxy that serves the project at /members."""
     from django.urls import get_script_prefix, set_script_prefix
 
     redirect_uri = "http://localhost/members/login/peeringdb/callback"

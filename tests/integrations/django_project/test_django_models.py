@@ -1,5 +1,5 @@
 """The tables, their migrations, where templates are found, and the admin."""
-# ruff: noqa: PLC0415 - models can be imported when Django is set up
+# ruff: noqa: PLC0415 - models can be imported only after Django is set up
 
 import io
 from pathlib import Path
@@ -11,7 +11,7 @@ from peeringdb_oauth.web import TEMPLATES
 
 @pytest.fixture
 def admin(configure):
-    """The admin's client."""
+    """A browser that is logged in to the admin as a superuser."""
     from django.contrib.auth.models import User
     from django.test import Client
 
@@ -64,7 +64,7 @@ def test_no_migration_is_missing(configure):
 
 
 def test_new_migrations_are_written_beside_the_models():
-    """Though the templates are elsewhere."""
+    """The path of the application is elsewhere: it leads to the templates."""
     from django.db.migrations import Migration
     from django.db.migrations.writer import MigrationWriter
 

@@ -1,8 +1,5 @@
-"""The setting `PEERINGDB_OAUTH`, and what Django's system checks say about it and what
-stands beside it.
-"""
-
-# ruff: noqa: PLC0415 - models can be imported when Django is set up
+"""The setting ``PEERINGDB_OAUTH``, and the system checks of all settings in use."""
+# ruff: noqa: PLC0415 - models can be imported only after Django is set up
 
 import io
 import threading
@@ -20,7 +17,7 @@ GOOD = {
 
 @pytest.fixture
 def override():
-    """``override(PEERINGDB_OAUTH=..., ...)``, for the rest of the test."""
+    """``override(PEERINGDB_OAUTH=..., ...)``: override settings until the test ends."""
     from django.test import override_settings
 
     overridden = []
@@ -30,8 +27,8 @@ def override():
         overridden[-1].enable()
 
     yield override
-    for one in reversed(overridden):
-        one.disable()
+    for enabled in reversed(overridden):
+        enabled.disable()
 
 
 @pytest.fixture
@@ -43,7 +40,7 @@ def application():
 
 @pytest.fixture
 def messages():
-    """``messages()``: what our checks say, by their ids."""
+    """``messages()``: the messages of our checks, by id."""
     from django.core.checks import run_checks
 
     def messages(**arguments):
@@ -58,9 +55,7 @@ def messages():
 
 @pytest.fixture
 def problems(override, application):
-    """``problems({"RULE": ...})``: what is wrong with settings that are good but for
-    that.
-    """
+    """``problems({"RULE": ...})``: the problems of good settings with these changes."""
 
     def problems(changes):
         override(PEERINGDB_OAUTH=GOOD | changes)
@@ -280,7 +275,7 @@ def test_the_setting_must_be_a_dict(override, application):
 
 
 def test_the_urls_must_be_included(override, application):
-    override(PEERINGDB_OAUTH=GOOD, ROOT_URLCONF="members_area.nothing_here")
+    override(PEERINGDB_OAUTH=GOOD, ROOT_URLCONF="members_area.urls_without_login")
     with pytest.raises(ConfigurationError, match="ROOT_URLCONF: has no path"):
         application()
 

@@ -1,1 +1,1 @@
-"""A Django project as a user of the integration writes one."""
+"""A Django project that uses the integration in every way that the tests need."""

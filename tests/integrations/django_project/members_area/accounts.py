@@ -1,4 +1,4 @@
-"""Accounts as other projects have them."""
+"""Account models as other projects have them."""
 
 from django.contrib.auth.models import User
 
@@ -7,19 +7,19 @@ class WithoutEmail(User):
     EMAIL_FIELD = "nowhere"
 
     class Meta:
-        """No table of its own."""
+        """The table is that of `User`."""
 
         proxy = True
         app_label = "auth"
 
 
 class ByAddress(User):
-    """They log in with it, so it is there once."""
+    """An account that logs in with its address, which is therefore unique."""
 
     EMAIL_FIELD = "username"
 
     class Meta:
-        """No table of its own."""
+        """The table is that of `User`."""
 
         proxy = True
         app_label = "auth"

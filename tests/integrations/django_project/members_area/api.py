@@ -1,5 +1,5 @@
-"""Its API."""
-# ruff: noqa: ARG002 - they are given more than they need
+"""The API of the project, with Django REST framework."""
+# ruff: noqa: ARG002 - the framework passes more arguments than are needed
 
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.response import Response
@@ -100,7 +100,7 @@ class Fresh(Constant):
 
 class _Careless(SessionAuthentication):
     def enforce_csrf(self, request):
-        """Nothing."""
+        """Do not check."""
 
 
 class Exempt(Constant):

@@ -1,5 +1,5 @@
-"""What the project has to say about a login."""
-# ruff: noqa: ARG001, ARG002 - they are given more than they need
+"""Functions for ``ON_LOGIN``, and backends of the project."""
+# ruff: noqa: ARG001, ARG002 - they are called with more arguments than they need
 
 from django.contrib.auth.models import Group
 
@@ -20,7 +20,7 @@ def refuse(request, user, account):
 
 
 def members_only(request, user, account):
-    """An account's groups, named after AS numbers, are its memberships."""
+    """The groups of an account are its memberships, named after AS numbers."""
     current = [
         Membership(asn=int(group.name), origin="peeringdb") for group in account.groups.all()
     ]
@@ -32,11 +32,11 @@ def members_only(request, user, account):
 
 
 async def asynchronous(request, user, account):
-    raise AccessDenied("but nobody awaits it")
+    raise AccessDenied("nobody awaits this")
 
 
 def in_disguise(request, user, account):
-    """As some decorators make it of a coroutine function."""
+    """Return a coroutine from a plain function, as some decorators do."""
     return asynchronous(request, user, account)
 
 
@@ -46,19 +46,19 @@ class _Promise:
 
 
 def promise(request, user, account):
-    """Something to await that is no coroutine, such as a future."""
+    """Return an awaitable that is no coroutine, such as a future."""
     return _Promise()
 
 
 class ByName(PeeringDBBackend):
-    """A project's own way to name accounts."""
+    """A backend that names accounts after people."""
 
     def username(self, user):
         return user.name.replace(" ", ".").lower()
 
 
 class Nobody(PeeringDBBackend):
-    """A backend that answers as Django's do."""
+    """A backend that knows no account, and returns None as Django's backends do."""
 
     def authenticate(self, request, peeringdb_user):
         return None

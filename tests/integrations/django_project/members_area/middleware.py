@@ -1,9 +1,9 @@
-"""Middleware of the project's own."""
+"""Middleware of the project: a subclass of Django's, and a function."""
 
-from django.contrib.sessions.middleware import SessionMiddleware as Djangos
+from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 
 
-class SessionMiddleware(Djangos):
+class SessionMiddleware(DjangoSessionMiddleware):
     pass
 
 

@@ -1,6 +1,4 @@
-"""Everything but ``PEERINGDB_OAUTH`` and the database, which each test process has of
-its own.
-"""
+"""The settings, except for the database and ``PEERINGDB_OAUTH``: tests set those."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Its pages."""
+"""The URLs of all views."""
 
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView

@@ -1,5 +1,5 @@
-"""Views of every kind."""
-# ruff: noqa: ARG001, ARG002 - they are given more than they need
+"""Views of every kind that the integration protects."""
+# ruff: noqa: ARG001, ARG002 - views get arguments that they do not need
 
 from django.contrib import auth
 from django.contrib.auth.decorators import login_required
@@ -16,7 +16,7 @@ from peeringdb_oauth.integrations.django import (
     require_peeringdb,
 )
 
-OF_SESSION = {1: 64500, 2: 64499}  # the project's own table of peering sessions
+OF_SESSION = {1: 64500, 2: 64499}  # the ASN of each peering session
 
 
 def home(request):
@@ -138,7 +138,7 @@ def checks_itself(request: HttpRequest, asn: int) -> HttpResponse:
 
 
 def crash(request):
-    raise LookupError("of the project's own")
+    raise LookupError("an error of the project")
 
 
 def leave(request):
@@ -147,7 +147,7 @@ def leave(request):
 
 
 def become(request, username):
-    """What impersonation does."""
+    """Log in as another account, as tools for support do."""
     auth.login(
         request,
         auth.get_user_model().objects.get(username=username),

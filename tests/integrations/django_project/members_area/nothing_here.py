@@ -1,3 +1,0 @@
-"""A project without our URLs."""
-
-urlpatterns = []

@@ -1,0 +1,3 @@
+"""URLs of a project that has not included ours."""
+
+urlpatterns = []
