@@ -1,7 +1,5 @@
 """One sandbox for all tests here; those that need another kind start their own."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import json

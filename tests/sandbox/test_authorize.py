@@ -2,8 +2,6 @@
 that lead back and errors that do not.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -2,8 +2,6 @@
 first.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from peeringdb_oauth.sandbox import Sandbox, SandboxError

@@ -2,8 +2,6 @@
 with its owner, keeps its database.
 """
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import os

@@ -2,8 +2,6 @@
 120 requests a minute.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from peeringdb_oauth.sandbox import Sandbox

@@ -1,7 +1,5 @@
 """The options of a sandbox: what is accepted can work."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -2,8 +2,6 @@
 them, and keys.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -5,21 +5,17 @@ Codes and tokens in a recording stand for ones that the sandbox issues in the sa
 steps; `PREPARATIONS` says which steps.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pytestmark = pytest.mark.server
 
@@ -101,6 +97,33 @@ class Prepare:
     then: Callable[[Any, dict[str, str]], None] | None = None
     into: dict[str, str] = field(default_factory=dict)
     """Place in the request (a parameter's name, or Authorization) → which of the things we got."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    pdb: Any
+    web: Any
+    apps: dict[str, Any]
+
+    def refresh(self, refresh_token: str, **fields: str) -> Any:
+        return self.web.refresh(self.apps["conf-rs256"], refresh_token, **fields)
+
+    def replay(self, request: Message, replacements: dict[str, str]) -> Any:
+        method, target = request.start.split(" ", 1)
+        headers = dict(request.headers)
+        if "Authorization" in headers and "Authorization" in replacements:
+            headers["Authorization"] = (
+                f"{headers['Authorization'].split(' ')[0]} {replacements['Authorization']}"
+            )
+        path, question, query = target.partition("?")
+        target = path + question + replaced(query, replacements)
+        form = "form" in headers.get("Content-Type", "")
+        return self.web.send(
+            method,
+            target,
+            headers,
+            (replaced(request.body, replacements) if form else request.body) or None,
+        )
 
 
 def scoped(scope: str | None, **more: Any) -> Prepare:
@@ -325,33 +348,6 @@ PATTERNS: list[tuple[str, Callable[[re.Match[str]], Prepare]]] = [
         lambda match: NOTHING,  # noqa: ARG005
     ),
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    pdb: Any
-    web: Any
-    apps: dict[str, Any]
-
-    def refresh(self, refresh_token: str, **fields: str) -> Any:
-        return self.web.refresh(self.apps["conf-rs256"], refresh_token, **fields)
-
-    def replay(self, request: Message, replacements: dict[str, str]) -> Any:
-        method, target = request.start.split(" ", 1)
-        headers = dict(request.headers)
-        if "Authorization" in headers and "Authorization" in replacements:
-            headers["Authorization"] = (
-                f"{headers['Authorization'].split(' ')[0]} {replacements['Authorization']}"
-            )
-        path, question, query = target.partition("?")
-        target = path + question + replaced(query, replacements)
-        form = "form" in headers.get("Content-Type", "")
-        return self.web.send(
-            method,
-            target,
-            headers,
-            (replaced(request.body, replacements) if form else request.body) or None,
-        )
 
 
 @pytest.fixture(scope="module")

@@ -44,8 +44,6 @@ of the ones it has:
     manage_peering_sessions = 15      # the same bits; default: as perms
 """
 
-from __future__ import annotations
-
 from peeringdb_oauth.sandbox.browser import SandboxError
 from peeringdb_oauth.sandbox.handle import Account, Application, Sandbox
 from peeringdb_oauth.sandbox.options import Options, Started

@@ -2,8 +2,6 @@
 the process behind `Sandbox`.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import asdict

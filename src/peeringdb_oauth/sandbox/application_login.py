@@ -5,20 +5,16 @@ Knows the test clients of Flask (Werkzeug's), Starlette and FastAPI (httpx's) an
 Django, and imports none of them.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import unescape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from peeringdb_oauth.sandbox.browser import SandboxError
 from peeringdb_oauth.sandbox.people import SECOND_FACTORS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 __tracebackhide__ = True  # pytest shows the line of the test, not ours
 
@@ -71,6 +67,52 @@ def second_factor_for(amr: Sequence[str]) -> str:
     raise SandboxError(
         f"PeeringDB says amr {tuple(amr)} after no login; it says one of: {possible}",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ClientAdapter:
+    """A kind of client: how it sends a request (client, method, path, scheme), and the
+    URL that a response of it answers.
+    """
+
+    send: Callable[[Any, str, str, str | None], Any]
+    url_of: Callable[[Any], str]
+
+
+def _over_httpx(client: Any, method: str, target: str, scheme: str | None) -> Any:
+    if scheme:
+        client.base_url = client.base_url.copy_with(
+            scheme=scheme,
+        )  # its cookie jar gives "Secure" ones back to https only
+    return client.request(method, client.base_url.join(target), follow_redirects=False)
+
+
+def _over_werkzeug(client: Any, method: str, target: str, scheme: str | None) -> Any:
+    return client.open(
+        target,
+        method=method,
+        environ_overrides={"wsgi.url_scheme": scheme} if scheme else {},
+    )
+
+
+def _over_django(client: Any, method: str, target: str, scheme: str | None) -> Any:
+    return client.generic(method, target, secure=scheme == "https")
+
+
+def _django_url(response: Any) -> str:
+    request = getattr(response, "wsgi_request", None) or response.asgi_request
+    return str(request.build_absolute_uri())
+
+
+_HTTPX = _ClientAdapter(send=_over_httpx, url_of=lambda response: str(response.url))
+_ADAPTERS = {
+    "httpx": _HTTPX,
+    "httpx2": _HTTPX,
+    "werkzeug": _ClientAdapter(
+        send=_over_werkzeug, url_of=lambda response: str(response.request.url)
+    ),
+    "django": _ClientAdapter(send=_over_django, url_of=_django_url),
+}
 
 
 class _Login:
@@ -130,52 +172,6 @@ class _Login:
             " the application peeringdb.client_config(), and log_in() the path where its login"
             " starts.",
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ClientAdapter:
-    """A kind of client: how it sends a request (client, method, path, scheme), and the
-    URL that a response of it answers.
-    """
-
-    send: Callable[[Any, str, str, str | None], Any]
-    url_of: Callable[[Any], str]
-
-
-def _over_httpx(client: Any, method: str, target: str, scheme: str | None) -> Any:
-    if scheme:
-        client.base_url = client.base_url.copy_with(
-            scheme=scheme,
-        )  # its cookie jar gives "Secure" ones back to https only
-    return client.request(method, client.base_url.join(target), follow_redirects=False)
-
-
-def _over_werkzeug(client: Any, method: str, target: str, scheme: str | None) -> Any:
-    return client.open(
-        target,
-        method=method,
-        environ_overrides={"wsgi.url_scheme": scheme} if scheme else {},
-    )
-
-
-def _over_django(client: Any, method: str, target: str, scheme: str | None) -> Any:
-    return client.generic(method, target, secure=scheme == "https")
-
-
-def _django_url(response: Any) -> str:
-    request = getattr(response, "wsgi_request", None) or response.asgi_request
-    return str(request.build_absolute_uri())
-
-
-_HTTPX = _ClientAdapter(send=_over_httpx, url_of=lambda response: str(response.url))
-_ADAPTERS = {
-    "httpx": _HTTPX,
-    "httpx2": _HTTPX,
-    "werkzeug": _ClientAdapter(
-        send=_over_werkzeug, url_of=lambda response: str(response.request.url)
-    ),
-    "django": _ClientAdapter(send=_over_django, url_of=_django_url),
-}
 
 
 def _adapter_for(client: Any, *, asynchronous: bool) -> _ClientAdapter:

@@ -2,19 +2,15 @@
 redirects, nothing else.
 """
 
-from __future__ import annotations
-
 import http.client
 import secrets
+import ssl
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.cookies import SimpleCookie
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 from urllib.parse import urlencode, urljoin, urlsplit
-
-if TYPE_CHECKING:
-    import ssl
-    from types import TracebackType
 
 _MAX_REDIRECTS = 20
 _NOTHING_TO_DENY = (

@@ -2,27 +2,22 @@
 neither Django nor anything else installed here.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
 import ssl
 import subprocess
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from types import TracebackType
+from typing import Any, Self
 from urllib.error import HTTPError
 
 from peeringdb_oauth.sandbox import server_process
 from peeringdb_oauth.sandbox.browser import Browser, SandboxError
 from peeringdb_oauth.sandbox.options import Options, Started
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import TracebackType
 
 _ANSWER_SECONDS = 30
 _STOP_SECONDS = 5

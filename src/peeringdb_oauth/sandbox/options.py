@@ -2,13 +2,11 @@
 Django.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 _PRINTABLE = re.compile(r"[!-~]+")
@@ -82,7 +80,7 @@ class Options:
         return []
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Options:
+    def from_json(cls, document: dict[str, Any]) -> Self:
         """The options that `dataclasses.asdict` and JSON made of them."""
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value

@@ -4,8 +4,6 @@ a JSON or TOML file.
 Knows the file's format (described in the package's docstring) and nothing of Django.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

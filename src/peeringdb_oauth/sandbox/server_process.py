@@ -2,22 +2,16 @@
 options, hear how it went.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
 import sys
 import threading
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.sandbox.browser import SandboxError
-from peeringdb_oauth.sandbox.options import Started
-
-if TYPE_CHECKING:
-    from peeringdb_oauth.sandbox.options import Options
+from peeringdb_oauth.sandbox.options import Options, Started
 
 _START_SECONDS = 30
 

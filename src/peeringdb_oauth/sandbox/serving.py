@@ -1,13 +1,12 @@
 """Serve a sandbox in this very process, which must not use Django for anything else."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,6 @@ from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.sandbox.options import Options, Started
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from peeringdb_oauth.sandbox.server.startup import PreparedServer
 
 _INSTALL = (
@@ -78,7 +75,7 @@ def serve_for_parent() -> int:
     os._exit(0)  # without waiting for connections that are still open
 
 
-def _prepare(options: Options) -> PreparedServer:
+def _prepare(options: Options) -> "PreparedServer":
     try:
         from peeringdb_oauth.sandbox.server.startup import prepare_server  # noqa: PLC0415 - Django comes in here
 

@@ -1,7 +1,5 @@
 """The sandbox as a Django application."""
 
-from __future__ import annotations
-
 from django.apps import AppConfig
 
 

@@ -2,8 +2,6 @@
 without its package.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

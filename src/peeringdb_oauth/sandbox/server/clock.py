@@ -4,8 +4,6 @@
 sandbox has a process of its own, so nobody else is told a wrong time.
 """
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime
 

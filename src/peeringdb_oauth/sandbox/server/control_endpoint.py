@@ -22,11 +22,10 @@ reset          people, faults, limits and time as they were at first, and no tok
 =============  =========================================================================
 """
 
-from __future__ import annotations
-
 import json
 import secrets
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -41,9 +40,6 @@ from peeringdb_oauth.sandbox.server.default_people import default_people
 from peeringdb_oauth.sandbox.server.edit_people import CannotChange
 from peeringdb_oauth.sandbox.server.faults import KINDS, Fault
 from peeringdb_oauth.sandbox.server.registration import register_application
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @csrf_exempt

@@ -2,10 +2,9 @@
 applications, switch faults on.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,9 +17,6 @@ from peeringdb_oauth.sandbox.server.edit_people import CannotChange
 from peeringdb_oauth.sandbox.server.faults import KINDS
 from peeringdb_oauth.sandbox.server.models import Network, Person
 from peeringdb_oauth.sandbox.server.registration import ALGORITHMS, register_application
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _BITS = ((1, "read"), (2, "update"), (4, "create"), (8, "delete"))
 _SWITCH_LABELS = (

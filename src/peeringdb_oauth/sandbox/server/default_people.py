@@ -2,8 +2,6 @@
 to an application.
 """
 
-from __future__ import annotations
-
 from peeringdb_oauth.sandbox.people import Network, People, Person, Right
 
 _NET_ONE, _NET_TWO, _NET_FOUR_BYTE, _SECOND_NET = 64500, 64501, 65550, 64510

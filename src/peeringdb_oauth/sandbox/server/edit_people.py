@@ -2,23 +2,17 @@
 endpoint do, and how the first people come in.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
+from collections.abc import Mapping
 from itertools import chain, count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import transaction
 from oauth2_provider.models import AccessToken, RefreshToken
 
-from peeringdb_oauth.sandbox.people import ALL_RIGHTS, EMAIL, MAX_ASN
+from peeringdb_oauth.sandbox.people import ALL_RIGHTS, EMAIL, MAX_ASN, People
 from peeringdb_oauth.sandbox.server.models import Network, Person, Right
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from peeringdb_oauth.sandbox.people import People
 
 SWITCHES = ("verified_user", "verified_email", "mfa", "is_active")
 

@@ -4,15 +4,11 @@ misbehaves, as a WSGI application around Django's.
 Control pages keep working whatever is broken.
 """
 
-from __future__ import annotations
-
 import threading
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+from typing import Any
 
 CONTROL_PREFIX = "/sandbox/"
 KINDS = {

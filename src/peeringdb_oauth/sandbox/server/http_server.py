@@ -2,16 +2,12 @@
 log of methods, paths and statuses only.
 """
 
-from __future__ import annotations
-
 import socket
+import ssl
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.core.servers import basehttp
-
-if TYPE_CHECKING:
-    import ssl
 
 _IDLE_SECONDS = 120  # seconds that a kept connection, or a handshake, may stay silent
 

@@ -1,16 +1,11 @@
 """What one running sandbox holds in memory beside the database."""
 
-from __future__ import annotations
-
 import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from peeringdb_oauth.sandbox.options import Options
 from peeringdb_oauth.sandbox.server.faults import Faults
 from peeringdb_oauth.sandbox.server.limits import Limits
-
-if TYPE_CHECKING:
-    from peeringdb_oauth.sandbox.options import Options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,6 @@
 They survive a restart with the database.
 """
 
-from __future__ import annotations
-
 import secrets
 import ssl
 

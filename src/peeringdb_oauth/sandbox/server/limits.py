@@ -5,8 +5,6 @@ Values in, values out: the clock is an argument. Measured on PeeringDB 2.82.0; t
 limits are independent of each other.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 from dataclasses import dataclass

@@ -2,9 +2,7 @@
 passwords: one clicks on a person.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.contrib.auth import login, logout
 from django.http import (
@@ -24,9 +22,6 @@ from peeringdb_oauth.sandbox.people import PASSWORD_ONLY, SECOND_FACTORS
 from peeringdb_oauth.sandbox.server.faults import ERROR_500
 from peeringdb_oauth.sandbox.server.models import Person
 from peeringdb_oauth.sandbox.server.oauth_endpoints import AMR_IN_SESSION, OAUTH_COOKIE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _PENDING_PERSON = "pending_person"
 _OAUTH_COOKIE_MAX_AGE = 1800  # seconds

@@ -2,10 +2,8 @@
 rate, who is asking, and the headers of every answer.
 """
 
-from __future__ import annotations
-
 import base64
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth import authenticate
@@ -23,6 +21,7 @@ from django.utils.cache import patch_vary_headers
 
 from peeringdb_oauth.sandbox.server import clock
 from peeringdb_oauth.sandbox.server.faults import CONTROL_PREFIX
+from peeringdb_oauth.sandbox.server.in_memory import InMemory
 from peeringdb_oauth.sandbox.server.limits import (
     REFUSAL_SECONDS,
     REQUESTS_PER_MINUTE,
@@ -31,12 +30,7 @@ from peeringdb_oauth.sandbox.server.limits import (
 )
 from peeringdb_oauth.sandbox.server.settings import CSP, LOOPBACK_NAMES
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from peeringdb_oauth.sandbox.server.in_memory import InMemory
-
-    View = Callable[[HttpRequest], HttpResponse]
+View = Callable[[HttpRequest], HttpResponse]
 
 VERSION = "2.82.0"
 _BOTH = (

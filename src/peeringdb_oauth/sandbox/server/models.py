@@ -1,7 +1,5 @@
 """What the sandbox stores beside django-oauth-toolkit's own tables."""
 
-from __future__ import annotations
-
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 

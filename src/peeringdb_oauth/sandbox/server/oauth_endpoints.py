@@ -2,8 +2,6 @@
 document. The rest is django-oauth-toolkit's.
 """
 
-from __future__ import annotations
-
 import contextlib
 import threading
 from typing import Any

@@ -2,19 +2,13 @@
 database allows.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from django.db import DataError
 from oauth2_provider.oauth2_validators import OAuth2Validator
 
-from peeringdb_oauth.sandbox.server.models import AuthenticationMethods
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from peeringdb_oauth.sandbox.server.models import Person
+from peeringdb_oauth.sandbox.server.models import AuthenticationMethods, Person
 
 _MAX_NONCE = 255
 _MAX_CODE_CHALLENGE = 128

@@ -1,17 +1,12 @@
 """Registering applications, as PeeringDB's form does."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from oauth2_provider.generators import generate_client_id, generate_client_secret
 from oauth2_provider.models import Application
 
 from peeringdb_oauth.sandbox.options import redirect_uri_problems
 from peeringdb_oauth.sandbox.server.edit_people import CannotChange
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 ALGORITHMS = ("RS256", "HS256", "")
 DEFAULT_CLIENT_ID = "sandbox-client"

@@ -2,13 +2,10 @@
 they cannot.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from peeringdb_oauth.sandbox.options import Options
+from peeringdb_oauth.sandbox.options import Options
 
 SCOPES = {
     "openid": "Confirm who you are",

@@ -2,8 +2,6 @@
 the server. Once per process.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import sys
@@ -11,7 +9,7 @@ import tempfile
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import django
 from django.apps import apps
@@ -23,11 +21,9 @@ from peeringdb_oauth.sandbox.options import Options, Started
 from peeringdb_oauth.sandbox.people import load_people
 from peeringdb_oauth.sandbox.server import clock
 from peeringdb_oauth.sandbox.server.default_people import default_people
+from peeringdb_oauth.sandbox.server.http_server import Server
 from peeringdb_oauth.sandbox.server.in_memory import InMemory
 from peeringdb_oauth.sandbox.server.settings import settings_for
-
-if TYPE_CHECKING:
-    from peeringdb_oauth.sandbox.server.http_server import Server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,6 @@
 below /sandbox/.
 """
 
-from __future__ import annotations
-
 from django.urls import include, path, re_path
 from oauth2_provider import views
 
