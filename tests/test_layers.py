@@ -28,6 +28,8 @@ LAYER_OF = {part: number for number, layer in enumerate(LAYERS) for part in laye
 WITHOUT_IO = set.union(*LAYERS[:4])
 ITS_OWN_WORLD = "sandbox"
 MAY_START_THE_SANDBOX = {"cli", "pytest_plugin"}
+# Values without Django, which both the sandbox's handle and its server need.
+SHARED_IN_SANDBOX = {"options", "people"}
 
 
 def parse(text):
@@ -85,6 +87,8 @@ def file_of(module):
 
 
 FILES = [path for path in sorted(SOURCE.rglob("*.py")) if path != SOURCE / "__init__.py"]
+HANDLE = [path for path in FILES if path.parent == SOURCE / "sandbox"]
+SERVER = [path for path in FILES if path.parent == SOURCE / "sandbox" / "server"]
 each_file = pytest.mark.parametrize(
     "path",
     FILES,
@@ -157,6 +161,36 @@ def test_the_sandbox_shares_no_code_with_the_client(path):
         assert ITS_OWN_WORLD not in at_once, "only when it is asked for"
     else:
         assert ITS_OWN_WORLD not in ours
+
+
+def sandbox_modules_imported(path):
+    """The sandbox's own modules that a file imports, and whether at once."""
+    for name, at_once in imports(path):
+        if name.startswith(f"{PACKAGE}.sandbox."):
+            yield name.split(".")[2], at_once
+
+
+each_file_of_the_handle = pytest.mark.parametrize("path", HANDLE, ids=lambda path: path.stem)
+each_file_of_the_server = pytest.mark.parametrize("path", SERVER, ids=lambda path: path.stem)
+
+
+@each_file_of_the_handle
+def test_the_handle_of_the_sandbox_needs_the_standard_library_only(path):
+    roots = {name.partition(".")[0] for name, _ in imports(path)}
+    assert roots - sys.stdlib_module_names <= {PACKAGE}
+
+
+@each_file_of_the_handle
+def test_the_handle_of_the_sandbox_imports_its_server_in_one_place_only(path):
+    at_once = [at_once for name, at_once in sandbox_modules_imported(path) if name == "server"]
+    assert not any(at_once), "Django may not be installed"
+    assert bool(at_once) == (path.name == "serving.py")
+
+
+@each_file_of_the_server
+def test_the_server_of_the_sandbox_knows_only_shared_values_of_the_handle(path):
+    modules = {name for name, _ in sandbox_modules_imported(path)}
+    assert modules <= {"server", *SHARED_IN_SANDBOX}
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ of the ones it has:
     manage_peering_sessions = 15      # the same bits; default: as perms
 """
 
-from peeringdb_oauth.sandbox.browser import SandboxError
+from peeringdb_oauth.sandbox.errors import SandboxError
 from peeringdb_oauth.sandbox.handle import Account, Application, Sandbox
 from peeringdb_oauth.sandbox.options import Options, Started
 from peeringdb_oauth.sandbox.serving import serve

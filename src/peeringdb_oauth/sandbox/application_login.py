@@ -13,7 +13,7 @@ from html import unescape
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from peeringdb_oauth.sandbox.browser import SandboxError
+from peeringdb_oauth.sandbox.errors import SandboxError
 from peeringdb_oauth.sandbox.people import SECOND_FACTORS
 
 __tracebackhide__ = True  # pytest shows the line of the test, not ours

@@ -12,15 +12,13 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from peeringdb_oauth.sandbox.errors import SandboxError
+
 _MAX_REDIRECTS = 20
 _NOTHING_TO_DENY = (
     "there was no consent page to deny: PeeringDB approves by itself while the person has a valid"
     " token of the application; approval_prompt=force in the authorization URL makes it ask"
 )
-
-
-class SandboxError(RuntimeError):
-    """The sandbox cannot do what it was asked to; the message says why."""
 
 
 @dataclass(slots=True)

@@ -3,23 +3,20 @@ neither Django nor anything else installed here.
 """
 
 import contextlib
-import json
 import os
-import ssl
 import subprocess
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.error import HTTPError
 
 from peeringdb_oauth.sandbox import server_process
-from peeringdb_oauth.sandbox.browser import Browser, SandboxError
+from peeringdb_oauth.sandbox.browser import Browser
+from peeringdb_oauth.sandbox.control_client import send_command, ssl_context
+from peeringdb_oauth.sandbox.errors import SandboxError
 from peeringdb_oauth.sandbox.options import Options, Started
 
-_ANSWER_SECONDS = 30
 _STOP_SECONDS = 5
 
 
@@ -205,7 +202,7 @@ class Sandbox:
         `SandboxError` with the page's words if PeeringDB shows an error instead, or
         keeps the person.
         """
-        with Browser(self.url, self._ssl_context()) as browser:
+        with Browser(self.url, ssl_context(self._running)) as browser:
             return browser.log_in(
                 person,
                 authorization_url,
@@ -323,25 +320,8 @@ class Sandbox:
             )
         return self._started
 
-    def _ssl_context(self) -> ssl.SSLContext | None:
-        return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else None
-
     def _command(self, command: str, **arguments: Any) -> dict[str, Any]:
-        headers = {"Content-Type": "application/json", "X-Sandbox-Token": self.control_token}
-        body = json.dumps(arguments).encode()
-        request = urllib.request.Request(f"{self.url}/sandbox/api/{command}", body, headers)  # noqa: S310 - our own URL
-        # No proxy of the environment stands between this machine and itself.
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}),
-            urllib.request.HTTPSHandler(context=self._ssl_context()),
-        )
-        try:
-            with opener.open(request, timeout=_ANSWER_SECONDS) as response:
-                answer: dict[str, Any] = json.load(response)
-                return answer
-        except HTTPError as error:
-            with error:
-                raise SandboxError(json.load(error)["error"]) from None
+        return send_command(self._running, command, arguments)
 
 
 def _changes(

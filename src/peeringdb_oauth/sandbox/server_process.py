@@ -10,7 +10,7 @@ import threading
 from dataclasses import asdict
 
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.sandbox.browser import SandboxError
+from peeringdb_oauth.sandbox.errors import SandboxError
 from peeringdb_oauth.sandbox.options import Options, Started
 
 _START_SECONDS = 30

@@ -165,7 +165,7 @@ _COMMANDS: dict[str, Callable[..., dict[str, Any] | None]] = {
     "change": _change_person,
     "fault": add_fault,
     "clear-faults": (lambda: settings.SANDBOX.faults.clear()),  # noqa: PLW0108 - settings are read when it is called
-    "rotate-key": keys.rotate,
+    "rotate-key": keys.rotate_signing_key,
     "revoke-tokens": _revoke_tokens,
     "reset-limits": lambda: settings.SANDBOX.limits.reset(),  # noqa: PLW0108
     "advance": _advance,

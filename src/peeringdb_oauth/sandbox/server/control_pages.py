@@ -189,7 +189,7 @@ _ACTIONS: dict[str, tuple[Callable[[HttpRequest], object], str]] = {
     "fault": (_add_fault, "The fault is on."),
     "clear": (lambda _: settings.SANDBOX.faults.clear(), "All faults are off."),
     "rotate-key": (
-        lambda _: keys.rotate(),
+        lambda _: keys.rotate_signing_key(),
         "ID tokens are now signed with a new key; the old one is gone from the key set.",
     ),
     "revoke-tokens": (

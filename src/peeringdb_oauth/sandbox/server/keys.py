@@ -16,7 +16,7 @@ from peeringdb_oauth.sandbox.server.models import StoredKey
 _SIGNING_KEY = "signing_key"
 
 
-def load() -> None:
+def load_keys() -> None:
     """Put the stored keys in place, new ones where there are none."""
     settings.SECRET_KEY = _stored("secret_key") or _store("secret_key", secrets.token_urlsafe(48))
     oauth2_settings.OIDC_RSA_PRIVATE_KEY = _stored(_SIGNING_KEY) or _store(
@@ -25,14 +25,14 @@ def load() -> None:
     )
 
 
-def rotate() -> None:
+def rotate_signing_key() -> None:
     """A new signing key. The old one disappears from the key set at once: PeeringDB has
     no way to list a retired one.
     """
     oauth2_settings.OIDC_RSA_PRIVATE_KEY = _store(_SIGNING_KEY, _new_signing_key())
 
 
-def tls_context(names: tuple[str, ...], ca_file: str) -> ssl.SSLContext:
+def ssl_context(names: tuple[str, ...], ca_file: str) -> ssl.SSLContext:
     """A server's context for these names; the certificate of its authority is written
     to `ca_file`.
     """

@@ -8,10 +8,7 @@ from django.contrib.auth import login, logout
 from django.http import (
     HttpRequest,
     HttpResponse,
-    HttpResponseBadRequest,
     HttpResponseRedirect,
-    HttpResponseServerError,
-    JsonResponse,
 )
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -19,7 +16,6 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
 from peeringdb_oauth.sandbox.people import PASSWORD_ONLY, SECOND_FACTORS
-from peeringdb_oauth.sandbox.server.faults import ERROR_500
 from peeringdb_oauth.sandbox.server.models import Person
 from peeringdb_oauth.sandbox.server.oauth_endpoints import AMR_IN_SESSION, OAUTH_COOKIE
 
@@ -95,23 +91,6 @@ def logout_page(request: HttpRequest) -> HttpResponse:
     """The site's logout; applications are not told."""
     logout(request)
     return HttpResponseRedirect("/")
-
-
-def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - called by that name
-    """Django's own page. Its view needs a session, which a request with a wrong Host
-    has not come to.
-    """
-    return HttpResponseBadRequest(ERROR_500.replace(b"Server Error (500)", b"Bad Request (400)"))
-
-
-def server_error(_request: HttpRequest) -> HttpResponse:
-    """Django's own page, for the same reason."""
-    return HttpResponseServerError(ERROR_500)
-
-
-def csrf_failure(_request: HttpRequest, reason: str = "") -> HttpResponse:
-    """PeeringDB says it in JSON."""
-    return JsonResponse({"non_field_errors": [reason]}, status=403)
 
 
 def _finish_login(

@@ -26,7 +26,8 @@ from oauth2_provider.settings import oauth2_settings
 from oauth2_provider.views import AuthorizationView, TokenView
 
 from peeringdb_oauth.sandbox.options import is_loopback
-from peeringdb_oauth.sandbox.server.oauth_validator import PeeringDBValidator, describe_profile
+from peeringdb_oauth.sandbox.server.claims import describe_profile
+from peeringdb_oauth.sandbox.server.oauth_validator import PeeringDBValidator
 from peeringdb_oauth.sandbox.server.settings import SCOPES
 
 OAUTH_COOKIE = "oauth_session"

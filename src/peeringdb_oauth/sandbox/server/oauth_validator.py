@@ -8,6 +8,7 @@ from typing import Any
 from django.db import DataError
 from oauth2_provider.oauth2_validators import OAuth2Validator
 
+from peeringdb_oauth.sandbox.server.claims import describe_networks, stored_amr
 from peeringdb_oauth.sandbox.server.models import AuthenticationMethods, Person
 
 _MAX_NONCE = 255
@@ -32,7 +33,7 @@ class PeeringDBValidator(OAuth2Validator):
             "id": _if_granted("profile", lambda person: person.id),
             "verified_user": _if_granted("profile", lambda person: person.verified_user),
             "networks": _if_granted(
-                "networks", lambda person: describe_networks(person, sessions=False)
+                "networks", lambda person: describe_networks(person, with_sessions=False)
             ),
             "amr": _amr_of_code,
         }
@@ -75,42 +76,6 @@ class PeeringDBValidator(OAuth2Validator):
         return access_token
 
 
-def describe_networks(person: Person, *, sessions: bool) -> list[dict[str, Any]]:
-    """The person's networks as PeeringDB lists them; only the profile has
-    `manage_peering_sessions`.
-    """
-    rows = []
-    for right in person.rights.select_related("network"):
-        row = {
-            "id": right.network.id,
-            "name": right.network.name,
-            "asn": right.network.asn,
-            "perms": right.perms,
-        }
-        if sessions:
-            row["manage_peering_sessions"] = right.manage_peering_sessions
-        rows.append(row)
-    return rows
-
-
-def describe_profile(person: Person, scopes: list[str], access_token: str) -> dict[str, Any]:
-    """The body of /profile/v1: keys that are not granted are absent."""
-    body = {
-        "id": person.id,
-        "given_name": person.first_name,
-        "family_name": person.last_name,
-        "name": person.full_name,
-        "verified_user": person.verified_user,
-    }
-    if "email" in scopes:
-        body |= {"email": person.email, "verified_email": person.verified_email}
-    if "networks" in scopes:
-        body["networks"] = describe_networks(person, sessions=True)
-    if "amr" in scopes:
-        body["amr"] = _stored_amr(f"token:{access_token}")
-    return body
-
-
 def _if_granted(scope: str, read: Callable[[Person], Any]) -> Callable[[Any], Any]:
     return lambda request: read(request.user) if scope in request.scopes else None
 
@@ -119,9 +84,4 @@ def _amr_of_code(request: Any) -> list[str]:
     """Known where a code is exchanged; a refresh and userinfo know nothing of the
     login.
     """
-    return _stored_amr(f"code:{request.code}") if request.grant_type == "authorization_code" else []
-
-
-def _stored_amr(key: str) -> list[str]:
-    stored = AuthenticationMethods.objects.filter(key=key).first()
-    return list(stored.amr) if stored else []
+    return stored_amr(f"code:{request.code}") if request.grant_type == "authorization_code" else []

@@ -54,3 +54,13 @@ def register_application(
         "client_secret": client_secret,
         "redirect_uris": list(redirect_uris),
     }
+
+
+def register_default_application(redirect_uris: Sequence[str]) -> None:
+    """Register the application that every sandbox has from the start."""
+    register_application(
+        redirect_uris,
+        client_id=DEFAULT_CLIENT_ID,
+        client_secret=DEFAULT_CLIENT_SECRET,
+        name="your application",
+    )

@@ -53,7 +53,7 @@ def settings_for(options: Options) -> dict[str, Any]:
             "django.contrib.auth.backends.ModelBackend",
         ],
         "AUTH_USER_MODEL": "sandbox.Person",
-        "CSRF_FAILURE_VIEW": "peeringdb_oauth.sandbox.server.login_pages.csrf_failure",
+        "CSRF_FAILURE_VIEW": "peeringdb_oauth.sandbox.server.error_pages.csrf_failure",
         "CSRF_USE_SESSIONS": True,
         "DATABASES": {"default": _database(options.database)},
         "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",

@@ -8,6 +8,7 @@ from oauth2_provider import views
 from peeringdb_oauth.sandbox.server import (
     control_endpoint,
     control_pages,
+    error_pages,
     login_pages,
     oauth_endpoints,
 )
@@ -48,8 +49,8 @@ _control = [
     path("style.css", control_pages.style_sheet, name="style"),
 ]
 
-handler400 = login_pages.bad_request
-handler500 = login_pages.server_error
+handler400 = error_pages.bad_request
+handler500 = error_pages.server_error
 urlpatterns = [
     path("", login_pages.home_page, name="home"),
     path("account/login/", login_pages.login_page, name="login"),
