@@ -373,6 +373,15 @@ def test_the_foreground_ends_with_its_terminal_and_cleans_up():
     assert (process.returncode, log, Path(told["ca_file"]).exists()) == (0, b"", False)
 
 
+def test_an_interruption_before_the_first_request_ends_it_quietly():
+    code = (
+        "import signal; from peeringdb_oauth.sandbox import Options, serve;"
+        " serve(options=Options(), ready=lambda started: signal.raise_signal(signal.SIGINT))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)  # noqa: S603
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_the_foreground_says_why_it_cannot_start():
     with run("--host", "0.0.0.0") as process:  # noqa: S104 - refused
         _, log = process.communicate(timeout=10)

@@ -27,8 +27,8 @@ def serve(*, options: Options, ready: Callable[[Started], None]) -> None:
     """
     server = _prepare(options)
     try:
-        ready(server.started)
         with contextlib.suppress(KeyboardInterrupt):
+            ready(server.started)
             server.serve()
     finally:
         server.close()
