@@ -166,6 +166,15 @@ def test_secret_key_can_be_rotated(override, application):
     assert application().flow._sessions._sealer.open("tokens", sealed) is None
 
 
+def test_secret_keys_may_be_bytes(override, application):
+    """Django allows any bytes, also those that are no text."""
+    key, old = bytes(range(128, 178)), b"old-" * 10
+    override(PEERINGDB_OAUTH=GOOD, SECRET_KEY=old)
+    sealed = application().flow._sessions._sealer.seal("tokens", "kept")
+    override(SECRET_KEY=key, SECRET_KEY_FALLBACKS=[old])
+    assert application().flow._sessions._sealer.open("tokens", sealed) == "kept"
+
+
 def test_all_problems_are_reported_at_once_with_the_name_of_the_setting(problems):
     wrong = {
         "CLIENT_ID": "",

@@ -53,7 +53,7 @@ class Application:
             self.flow = LoginFlow(
                 self.client.provider,
                 rule=self.settings.rule,
-                secrets=(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS),
+                secrets=_secrets(),
                 # A cache object belongs to one thread. The proxy finds that of each.
                 store=ConnectionProxy(caches, self.settings.cache),
                 paths=_paths(),
@@ -81,6 +81,12 @@ def _forget_application(*, setting: str, **_: Any) -> None:
     if setting in _SETTINGS_IN_USE:
         with _lock:
             _cached_application.cache_clear()
+
+
+def _secrets() -> tuple[str, ...]:
+    """Return the secret keys as text. In Django they may also be bytes."""
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return tuple(key.decode("latin-1") if isinstance(key, bytes) else key for key in keys)
 
 
 def _paths() -> Paths:
