@@ -2,6 +2,7 @@
 canned ones, and clients that are closed.
 """
 
+import functools
 import json
 import signal
 import ssl
@@ -9,7 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import trustme
@@ -17,6 +18,9 @@ from hypothesis import settings
 
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.messages import HTTPResponse
+from peeringdb_oauth.provider import Provider
+from peeringdb_oauth.steps import Locked
 from peeringdb_oauth.tls import tls_context
 
 # The same examples in every run, so that a red run can be repeated. Others:
@@ -317,3 +321,69 @@ def make_client():
 @pytest.fixture
 def client(make_client, server):
     return make_client(server)
+
+
+@pytest.fixture
+def provider(clock):
+    """PeeringDB as the application of the recordings sees it, just after most of them."""
+    clock.now = 1795432421.0  # two seconds after token-success-openid
+    config = ClientConfig(
+        client_id="conf-rs256",
+        client_secret="secret-rs256-0123456789abcdef0123456789",
+        redirect_uri="https://app.example.net/callback",
+        base_url="https://127.0.0.1:8443",
+    )
+    return Provider(config, clock)
+
+
+class Driver:
+    """Runs flows without a network. ``sent``: the requests of all flows."""
+
+    def __init__(self, answers):
+        self._answers = answers
+        self.sent = []
+
+    def run(self, flow):
+        proceed = functools.partial(next, flow)
+        while True:
+            try:
+                step = proceed()
+            except StopIteration as done:
+                return done.value
+            try:
+                result = self.run(step.flow) if isinstance(step, Locked) else self._answer(step)
+                proceed = functools.partial(flow.send, result)
+            except Exception as error:  # noqa: BLE001 - the flow is thrown any error
+                proceed = functools.partial(flow.throw, error)
+
+    def _answer(self, request):
+        self.sent.append(request)
+        answer = self._answers[urlsplit(request.url).path]
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, int):
+            return HTTPResponse(status=answer, headers={}, body=b"")
+        if isinstance(answer, str):
+            recorded = read_recording(answer)
+            return HTTPResponse(
+                status=recorded.status,
+                headers=recorded.headers,
+                body=recorded.body,
+            )
+        return HTTPResponse(
+            status=200,
+            headers={"content-type": "application/json"},
+            body=json.dumps(answer).encode(),
+        )
+
+    def paths(self):
+        return [urlsplit(request.url).path for request in self.sent]
+
+
+@pytest.fixture
+def make_driver():
+    """``make_driver(answers)``: a driver with canned answers for each path.
+
+    An answer is the name of a recording, JSON, a status, or an error to raise.
+    """
+    return Driver

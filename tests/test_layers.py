@@ -17,7 +17,7 @@ LAYERS = [
     {"_version", "errors", "grammar", "clock"},
     {"metadata", "config", "messages", "key_set", "responses", "steps"},
     {"authorization", "tokens", "id_token", "profile", "access", "memberships"},
-    {"flows", "provider", "budget", "look_ups"},
+    {"flows", "verification", "provider", "budget", "look_ups"},
     {"client", "async_client", "legacy", "tls"},
     {"web", "bearer"},
     {"integrations"},

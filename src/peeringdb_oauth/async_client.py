@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from requests.utils import get_environ_proxies, select_proxy
 
-from peeringdb_oauth import flows
+from peeringdb_oauth import flows, verification
 from peeringdb_oauth.authorization import AuthorizationRequest, Callback
 from peeringdb_oauth.budget import Booking, Budget
 from peeringdb_oauth.config import ClientConfig
@@ -136,7 +136,7 @@ class AsyncClient:
     ) -> IDTokenClaims:
         """As `Client.verify_id_token`."""
         return await self.run(
-            flows.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age),
+            verification.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age),
         )
 
     async def close(self) -> None:

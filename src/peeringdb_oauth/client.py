@@ -20,7 +20,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
-from peeringdb_oauth import flows
+from peeringdb_oauth import flows, verification
 from peeringdb_oauth.authorization import AuthorizationRequest, Callback
 from peeringdb_oauth.budget import REFUSALS, Budget
 from peeringdb_oauth.config import ClientConfig
@@ -153,7 +153,7 @@ class Client:
         Raises: `InvalidIDToken`.
         """
         return self.run(
-            flows.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age),
+            verification.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age),
         )
 
     def close(self) -> None:

@@ -1,10 +1,12 @@
-"""The original library's `PeeringdbAuth`, on top of the new client. Its four steps run
-as they always did.
+"""The original library's `PeeringdbAuth` on top of the new client.
+
+Its four steps work as they always did.
 """
 
 from functools import cache
 from typing import Any
 
+from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.authorization import (
     build_authorization_url,
@@ -14,31 +16,35 @@ from peeringdb_oauth.authorization import (
 )
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.grammar import BearerToken
-from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.steps import Flow, send
-from peeringdb_oauth.tokens import (
-    build_code_request,
-    build_profile_request,
-    checked_token,
-    parse_profile_response,
-    parse_token_response,
-)
+from peeringdb_oauth.tokens import checked_token
 
 _SCOPE = ("profile", "email", "networks")  # what the original asked for
 
 
 class PeeringdbAuth:
-    """The original three steps: redirect, swap the code for a token, ask who it is.
+    """The original library's login: redirect, exchange the code, ask who it is.
 
-    Reads ``/etc/peeringdb_oauth.ini`` like the original (or what `ClientConfig.load`
-    finds). Objects are cheap: connections and limits are shared by all with the same
-    configuration. Asks for profile, email and networks, whatever ``scope`` is
-    configured, and every error is a `RuntimeError`: both as it was.
+    ::
 
-    New code is better served by `Client`: there the login's state, PKCE and the
-    callback are checked for you, always.
+        auth = PeeringdbAuth()
+        login = auth.calculate_redirect_url(pkce=True)
+        # Store login["state"] and login["code_verifier"] in the session and redirect
+        # the browser to login["redirect"]. It comes back with a state and a code.
+        # Compare the state with the stored one, then:
+        token = auth.get_access_token(code, login["code_verifier"])
+        user = auth.get_user_information_from_token(token["access_token"])
+
+    The configuration is read from ``/etc/peeringdb_oauth.ini`` as in the original, or
+    from where `ClientConfig.load` finds it. Objects are cheap: all with the same
+    configuration share their connections and limits. The scope is profile, email and
+    networks, whatever is configured. Every error is a `RuntimeError`. Both are as in
+    the original.
+
+    For new code use `Client`: it checks the state, PKCE and the callback for you.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong.
     """
 
     def __init__(self) -> None:
@@ -46,16 +52,14 @@ class PeeringdbAuth:
         self.OAUTH_CLIENT_KEY = config.client_id
         self.OAUTH_CLIENT_SEC = config.client_secret
         self.redirect_to = config.redirect_uri
-        self._config = config
-        self._metadata = ProviderMetadata.at(config.base_url)
         self._client = _client(config)
+        self._provider = self._client.provider
 
-    def calculate_redirect_url(self, pkce: bool = False) -> dict[str, str]:  # noqa: FBT001, FBT002 - part of the original's style
-        """``{"state": ..., "redirect": ...}``: keep the state in the session, redirect
-        the browser.
+    def calculate_redirect_url(self, pkce: bool = False) -> dict[str, str]:  # noqa: FBT001, FBT002 - as in the original
+        """``{"state": ..., "redirect": ...}``, where ``redirect`` is the URL to go to.
 
-        ``pkce=True`` adds ``"code_verifier"``: keep that too, and give it to
-        `get_access_token`.
+        Store the state in the session. ``pkce``: True adds ``"code_verifier"``. Store
+        that as well and give it to `get_access_token`.
         """
         if pkce:
             request = self._client.authorization_request(scope=_SCOPE)
@@ -65,52 +69,56 @@ class PeeringdbAuth:
                 "code_verifier": request.code_verifier,
             }
         state = new_secret()
-        return {
-            "state": state,
-            "redirect": build_authorization_url(
-                self._config,
-                self._metadata,
-                scope=_SCOPE,
-                state=state,
-            ),
-        }
+        url = build_authorization_url(
+            self._provider.config,
+            self._provider.metadata,
+            scope=_SCOPE,
+            state=state,
+        )
+        return {"state": state, "redirect": url}
 
     def get_access_token(self, auth_code: str, code_verifier: str | None = None) -> dict[str, Any]:
-        """PeeringDB's answer: ``access_token``, ``refresh_token``, ``expires_in``
-        (seconds), ``scope``, ``token_type``.
+        """PeeringDB's answer to an authorization code.
+
+        It has ``access_token``, ``refresh_token``, ``expires_in`` (seconds), ``scope``
+        and ``token_type``.
+
+        Raises:
+            ProviderError: PeeringDB refused the code or this application.
+            InvalidResponse: the code, the verifier or the answer is malformed.
+            TransportError: PeeringDB gave no answer, or must not be asked now.
         """
-        return self._client.run(self._exchange_code(auth_code, code_verifier))
+        flow = flows.exchange_code(
+            self._provider,
+            checked_code(auth_code),
+            redirect_uri=self.redirect_to,
+            code_verifier=None if code_verifier is None else checked_code_verifier(code_verifier),
+            scope=_SCOPE,
+        )
+        _, response = self._client.run(flow)
+        return response.json_object()
 
     def get_user_information_from_token(
         self,
         token: str,
         require_verified: bool = True,  # noqa: FBT001, FBT002
     ) -> dict[str, Any]:
-        """PeeringDB's profile: ``id``, ``name``, ``email``, ``verified_user``,
-        ``verified_email``, ``networks`` and so on.
+        """PeeringDB's profile of the person whose access token this is.
 
-        Unless ``require_verified`` is False, both must be true, or it raises.
+        It has ``id``, ``name``, ``email``, ``verified_user``, ``verified_email``,
+        ``networks`` and more. ``require_verified``: whether both ``verified_user`` and
+        ``verified_email`` must be true.
+
+        Raises:
+            AccessDenied: the account or its email address is not verified.
+            TokenRejected: PeeringDB refused the token.
+            InvalidResponse: the answer is malformed.
+            TransportError: PeeringDB gave no answer, or must not be asked now.
         """
-        profile = self._client.run(self._fetch_profile(checked_token(token)))
+        profile = self._client.run(flows.fetch_profile(self._provider, checked_token(token)))
         if require_verified:
             AccessRule().require(User.from_profile(profile))
         return profile
-
-    def _exchange_code(self, auth_code: str, code_verifier: str | None) -> Flow[dict[str, Any]]:
-        request = build_code_request(
-            self._config,
-            self._metadata,
-            code=checked_code(auth_code),
-            redirect_uri=self.redirect_to,
-            code_verifier=None if code_verifier is None else checked_code_verifier(code_verifier),
-        )
-        response = yield from send(request)
-        parse_token_response(request, response, requested=_SCOPE, now=0)
-        return response.json_object()
-
-    def _fetch_profile(self, token: BearerToken) -> Flow[dict[str, Any]]:
-        request = build_profile_request(self._metadata, access_token=token)
-        return parse_profile_response(request, (yield from send(request)))
 
 
 @cache

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from peeringdb_oauth import flows
+from peeringdb_oauth import verification
 from peeringdb_oauth.errors import InvalidResponse, PeeringDBOAuthError, TransportError
 from peeringdb_oauth.metadata import ProviderMetadata
 
@@ -21,7 +21,7 @@ ENDPOINTS = [
 
 
 def discover(client):
-    return client.run(flows.discover(client.provider))
+    return client.run(verification.discover(client.provider))
 
 
 def refuses_to_log_in(provider, client):

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import pytest
 import requests
 
-from peeringdb_oauth import flows
+from peeringdb_oauth import verification
 from peeringdb_oauth.errors import InvalidIDToken, InvalidResponse, ProviderError, TokenRejected
 from peeringdb_oauth.profile import Permission
 
@@ -93,7 +93,7 @@ def make_peers_client(make_client, peer, authority):
             SimpleNamespace(url=peer, ca_file=authority.ca_file),
             **(APPLICATION | {"scope": SCOPE} | changes),
         )
-        client.run(flows.discover(client.provider))
+        client.run(verification.discover(client.provider))
         return client
 
     return make

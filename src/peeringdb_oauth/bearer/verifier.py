@@ -10,7 +10,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Generic, Protocol, TypeVar, cast
 
-from peeringdb_oauth import flows
+from peeringdb_oauth import flows, verification
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.bearer.cache import CachedResult, ResultCache
 from peeringdb_oauth.bearer.challenge import insufficient_scope, invalid_token, missing_token
@@ -208,7 +208,7 @@ class BearerVerifier(Generic[R]):
 
     def _check_id_token(self, token: str, key: bytes) -> Flow[CachedResult]:
         now = self._clock()
-        claims = yield from flows.verify_id_token(self._provider, token)
+        claims = yield from verification.verify_id_token(self._provider, token)
         result = self._good(
             User.from_id_token(claims),
             now=now,

@@ -3,14 +3,16 @@ anybody can read.
 """
 
 import json
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.errors import ConfigurationError, InvalidResponse
-from peeringdb_oauth.integrations.social_login import log_in, user_from_extra_data
+from peeringdb_oauth.errors import ConfigurationError, InvalidResponse, RateLimited
+from peeringdb_oauth.integrations.social_login import SCOPE, log_in, user_from_extra_data
 
 pytestmark = pytest.mark.server
 
@@ -271,6 +273,40 @@ def test_rule_that_is_none_lets_nobody_in():
     config = ClientConfig(client_id="app", redirect_uri="https://app.example.net/callback")
     with pytest.raises(ConfigurationError, match="ACCESS_RULE must be an AccessRule"):
         log_in(config, {"verified_user": False}, code=CODE, code_verifier="v" * 43)
+
+
+def test_logins_of_an_application_share_a_client_whatever_their_redirect_uri(server):
+    config = ClientConfig(
+        client_id="app",
+        client_secret="s3cret",
+        redirect_uri="https://one.example.net/callback",
+        base_url=server.url,
+        allow_http=True,
+    )
+    other = replace(config, redirect_uri="https://two.example.net/callback", scope=SCOPE[:3])
+    for each in (config, other):
+        assert log_in(each, AccessRule(), code=CODE, code_verifier="v" * 43).id == 1
+    assert [request.form["redirect_uri"] for request in server.received if request.form] == [
+        "https://one.example.net/callback",
+        "https://two.example.net/callback",
+    ]
+    assert server.connections == 1
+
+
+def test_another_application_has_another_client(server):
+    config = ClientConfig(
+        client_id="app",
+        client_secret="s3cret",
+        redirect_uri="https://app.example.net/callback",
+        base_url=server.url,
+        allow_http=True,
+        requests_per_minute=2,
+    )
+    for each in (config, replace(config, client_id="another"), replace(config, client_secret="x")):
+        assert log_in(each, AccessRule(), code=CODE, code_verifier="v" * 43).id == 1
+    with pytest.raises(RateLimited):
+        log_in(config, AccessRule(), code=CODE, code_verifier="v" * 43)
+    assert server.connections == 3
 
 
 @pytest.mark.parametrize(
