@@ -86,7 +86,7 @@ def _run(request: HttpRequest, flow: Flow[T]) -> T:
 
 
 def _is_by_peeringdb(request: HttpRequest) -> bool:
-    path = request.session.get(auth.BACKEND_SESSION_KEY)
+    path = request.session.get(auth.BACKEND_SESSION_KEY, "")
     return path in settings.AUTHENTICATION_BACKENDS and issubclass(
         import_string(path),
         PeeringDBBackend,

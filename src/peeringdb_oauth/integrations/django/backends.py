@@ -24,7 +24,11 @@ class PeeringDBBackend(ModelBackend):
     checks no password and no token: it trusts that PeeringDB has confirmed this user.
     """
 
-    def authenticate(self, request: HttpRequest, peeringdb_user: User) -> Any:  # noqa: ARG002
+    def authenticate(  # type: ignore[override]  # Django skips backends by their arguments
+        self,
+        request: HttpRequest | None,  # noqa: ARG002
+        peeringdb_user: User,
+    ) -> Any:
         """Return the person's account, up to date with what PeeringDB says.
 
         Raises:

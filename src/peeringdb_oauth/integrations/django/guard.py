@@ -135,7 +135,7 @@ class Guard:
     def _refuse(self, request: HttpRequest, kwargs: dict[str, Any]) -> HttpResponse | None:
         """The answer for who may not. For who may: None, and it is known who."""
         try:
-            request.peeringdb = require(
+            request.peeringdb = require(  # type: ignore[attr-defined]  # our addition
                 request,
                 self.rule,
                 asn=self.find_asn(request, kwargs),

@@ -3,11 +3,11 @@ need.
 """
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
@@ -36,13 +36,17 @@ def to_visit(
     """
     own = getattr(request, "csrf_processing_done", False) if own is None else own
     return Visit(
-        method=request.method,
+        method=request.method or "",
         origin=f"{request.scheme}://{request.get_host()}",
         root=request.META.get("SCRIPT_NAME", "").rstrip("/"),
         path=request.path_info,
         query_string=request.META.get("QUERY_STRING", ""),
         query=request.GET,
-        headers=ChainMap({**headers, **(_OWN if own else {})}, request.headers),
+        headers=ChainMap(
+            {**headers, **(_OWN if own else {})},
+            # A ChainMap writes into its first mapping only.
+            cast("MutableMapping[str, str]", request.headers),
+        ),
         cookie_header=request.META.get("HTTP_COOKIE", ""),
         cookies=request.COOKIES,
         session=request.session,

@@ -5,7 +5,7 @@ log of methods, paths and statuses only.
 import socket
 import ssl
 import sys
-from typing import Any, ClassVar
+from typing import Any, cast
 
 from django.core.servers import basehttp
 
@@ -27,11 +27,11 @@ class Server(basehttp.ThreadedWSGIServer):
     @property
     def url(self) -> str:
         """Where it answers, without slash at the end."""
-        host, port = self.server_address[:2]
+        host, port = cast("tuple[str, int]", self.server_address[:2])
         scheme = "http" if self.ssl_context is None else "https"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
-    def finish_request(self, request: socket.socket, client_address: Any) -> None:
+    def finish_request(self, request: Any, client_address: Any) -> None:
         """In the connection's own thread: a slow handshake delays nobody else."""
         if self.ssl_context is None:
             super().finish_request(request, client_address)
@@ -52,6 +52,8 @@ class Server(basehttp.ThreadedWSGIServer):
 class Handler(basehttp.WSGIRequestHandler):
     """One connection."""
 
+    server: Server
+    connection: Any  # a socket, though the types of Django's server say a request
     timeout = _IDLE_SECONDS
     disable_nagle_algorithm = True  # headers and body are two writes
 
@@ -77,7 +79,7 @@ class Handler(basehttp.WSGIRequestHandler):
         elif self.parse_request():
             handler = _Response(self.rfile, self.wfile, self.get_stderr(), self.get_environ())
             handler.request_handler = self
-            handler.run(self.server.get_app())
+            handler.run(cast("Any", self.server.get_app()))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ARG002 - the signature of http.server
         """Method, path and status; never a query, header or body."""
@@ -89,9 +91,10 @@ class Handler(basehttp.WSGIRequestHandler):
 
 
 class _Response(basehttp.ServerHandler):
+    request_handler: Handler
     server_software = ""  # PeeringDB names none
     # a request is not made of this process's environment
-    os_environ: ClassVar[dict[str, str]] = {}
+    os_environ: dict[str, str] = {}  # noqa: RUF012 - its type in wsgiref
 
     def log_exception(self, exc_info: Any) -> None:
         """Nothing: a traceback may quote a request."""

@@ -3,6 +3,7 @@ passwords: one clicks on a person.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib.auth import login, logout
 from django.http import (
@@ -57,7 +58,8 @@ def login_page(request: HttpRequest) -> HttpResponse:
 def second_factor_page(request: HttpRequest) -> HttpResponse:
     """The second step of a login. A click is enough; which one decides what `amr` says."""
     next_url = _safe_next(request)
-    person = Person.objects.filter(pk=request.session.get(_PENDING_PERSON)).first()
+    person_id: Any = request.session.get(_PENDING_PERSON)
+    person = Person.objects.filter(pk=person_id).first()
     if person is None:
         return HttpResponseRedirect(f"{reverse('login')}?{urlencode({'next': next_url})}")
     _, amr = SECOND_FACTORS.get(request.POST.get("factor", ""), ("", ()))

@@ -87,7 +87,7 @@ class RedirectToSlash(CommonMiddleware):
     here, before anything else looks at it.
     """
 
-    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         """The redirect, or None."""
         request.get_host()
         if self.should_redirect_with_slash(request):

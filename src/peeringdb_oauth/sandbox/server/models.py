@@ -1,5 +1,7 @@
 """What the sandbox stores beside django-oauth-toolkit's own tables."""
 
+from typing import ClassVar
+
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 
@@ -21,7 +23,10 @@ class Person(AbstractBaseUser):
 
     objects = BaseUserManager()
     USERNAME_FIELD = "username"
-    REQUIRED_FIELDS = ()
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    # How the person logged in. It is set for the requests of one browser, never stored.
+    amr: list[str]
 
     class Meta:  # noqa: D106
         app_label = "sandbox"

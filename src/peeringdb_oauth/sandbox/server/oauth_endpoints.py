@@ -13,6 +13,7 @@ from django.core.signing import BadSignature
 from django.http import (
     HttpRequest,
     HttpResponse,
+    HttpResponseBase,
     HttpResponseForbidden,
     HttpResponseRedirect,
     JsonResponse,
@@ -41,7 +42,7 @@ class Authorize(AuthorizationView):
 
     template_name = "sandbox/consent.html"
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Login and second factor come before the request is looked at; a cookie
         without a session, after.
         """
