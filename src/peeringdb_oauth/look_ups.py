@@ -1,55 +1,59 @@
-"""How often PeeringDB may be asked about access tokens, so that logins have their share
-and a flood of made-up ones does no harm.
+"""How many access tokens may be looked up at PeeringDB, and when.
 
-A pure state machine; the clock is an argument.
+Logins keep their share of the requests, and a flood of made-up tokens does no harm.
+This is a state machine without a clock: the time is an argument.
 """
 
 import math
 import threading
 from collections import deque
 
+from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import RateLimited
 
-MAX_AGE = 60  # s that an answer about a token counts, good or bad
-# s after PeeringDB last confirmed an access token that it still counts while PeeringDB
-# cannot be asked
+# For how many seconds an answer about a token counts, good or bad.
+MAX_AGE = 60
+# While PeeringDB cannot be asked, a good access token counts for so many seconds after
+# PeeringDB last confirmed it.
 GRACE = 300
-BAD_LOOK_UPS = (
-    # a minute, of tokens that turn out to be bad; then those never seen before have to
-    # wait
-    10
-)
-# s without look-ups after one that got no answer: each would keep its caller waiting
-# for the timeout
+# So many look-ups within a minute may find a bad token. Then new tokens must wait.
+BAD_LOOK_UPS = 10
+# For how many seconds nothing is looked up after a look-up without an answer. Otherwise
+# each caller would wait for the timeout.
 PAUSE = 10
-WINDOW = 60.0  # s
+WINDOW = 60.0  # seconds
 
 
 class LookUps:
-    """The state of one verifier. Times are Unix seconds; thread-safe."""
+    """The look-ups of one verifier. All times are Unix seconds. Thread-safe.
+
+    ``requests_per_minute``: the budget of the client, None for no limit.
+    """
 
     def __init__(self, requests_per_minute: int | None) -> None:
-        # Each takes up to two requests, and logins keep the other half.
+        # A look-up takes up to two requests, and logins keep half of the budget.
         self._most = math.inf if requests_per_minute is None else max(1, requests_per_minute // 4)
-        self._most_bad = int(
-            min(BAD_LOOK_UPS, max(1, self._most / 2)),
-        )  # nor may a flood take them all
+        # Bad tokens get at most half of the look-ups.
+        self._most_bad = int(min(BAD_LOOK_UPS, max(1, self._most / 2)))
         self._started: deque[float] = deque()
-        # those of strangers that are not known to be good
+        # Look-ups of new tokens that have not turned out to be good.
         self._unproven: deque[float] = deque()
         self._paused_at = -math.inf
         self._lock = threading.Lock()
 
     def start(self, now: float, *, age: float | None) -> None:
-        """Take one. ``age``: of the answer to be renewed, None for a stranger. Raises:
-        `RateLimited` if there is none left.
+        """Count a look-up that starts now.
 
-        The more are taken, the older an answer must be, so that all have their turn
-        when there are more than can be renewed.
+        ``age``: how many seconds old the answer to renew is, None for a new token. The
+        more look-ups were started, the older the answer must be. So every token is
+        renewed in time when there are more tokens than look-ups.
+
+        Raises:
+            RateLimited: no look-up may start now.
         """
         share = 1 if age is None else (1 + min(max(age - MAX_AGE, 0) / (GRACE - MAX_AGE), 1)) / 2
         with self._lock:
-            if (wait := PAUSE - abs(now - self._paused_at)) > 0:
+            if (wait := PAUSE - elapsed(self._paused_at, now)) > 0:
                 raise _limited("PeeringDB did not answer a moment ago", wait)
             if (wait := _wait(self._started, self._most * share, now)) > 0:
                 raise _limited(
@@ -68,35 +72,35 @@ class LookUps:
             self._started.append(now)
 
     def mark_good(self, started: float) -> None:
-        """The token that was looked up then is a good one."""
+        """The look-up that started then found a good token."""
         with self._lock:
             _discard(self._unproven, started)
 
     def cancel(self, started: float) -> None:
-        """Nothing was asked."""
+        """The look-up that started then sent no request."""
         with self._lock:
             _discard(self._unproven, started)
             _discard(self._started, started)
 
     def pause(self, now: float) -> None:
-        """There was no answer."""
+        """A look-up got no answer: start no other for `PAUSE` seconds."""
         with self._lock:
             self._paused_at = now
 
 
 def _wait(started: deque[float], most: float, now: float) -> float:
-    """The seconds until there are fewer than ``most`` within a minute."""
-    while (
-        started and abs(now - started[0]) >= WINDOW
-    ):  # abs(): a clock that was set back must not make it long
+    """The seconds until fewer than ``most`` were started within a minute."""
+    while started and elapsed(started[0], now) >= WINDOW:
         started.popleft()
     return 0.0 if len(started) < most else started[int(len(started) - most)] + WINDOW - now
 
 
-def _discard(started: deque[float], one: float) -> None:
-    if one in started:  # else it took longer than a minute
-        started.remove(one)
+def _discard(started: deque[float], time: float) -> None:
+    if time in started:  # not if the look-up took longer than a minute
+        started.remove(time)
 
 
 def _limited(reason: str, wait: float) -> RateLimited:
-    return RateLimited(f"{reason}: nothing was sent; wait {math.ceil(wait)} s", retry_after=wait)
+    return RateLimited(
+        f"{reason}: nothing was sent; wait {math.ceil(wait)} seconds", retry_after=wait
+    )

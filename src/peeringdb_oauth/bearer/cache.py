@@ -4,6 +4,7 @@ import math
 import threading
 from dataclasses import dataclass
 
+from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import AccessDenied, TokenRejected
 from peeringdb_oauth.look_ups import MAX_AGE
 from peeringdb_oauth.profile import User
@@ -18,22 +19,20 @@ class CachedResult:
     ``outcome``: the user, or the error to raise. ``allowed``: the user, if the
     verifier's own rule lets them in where a call names no network. ``sees_networks``:
     whether the token was granted the scope ``networks``. ``checked_at``: the time of
-    the check. ``fresh_until``: when to check the token again. ``expires_at``: when the
-    token expires, infinite if unknown. ``issued_at``: when an ID token was issued, None
-    for an access token.
+    the check. ``expires_at``: when the token expires, infinite if unknown.
+    ``issued_at``: when an ID token was issued, None for an access token.
     """
 
     outcome: User | TokenRejected | AccessDenied
     allowed: User | None = None
     sees_networks: bool = False
     checked_at: float
-    fresh_until: float
     expires_at: float = math.inf
     issued_at: float | None = None
 
     @property
     def is_good(self) -> bool:
-        """Whether the token is valid and ours. A rule may refuse its user all the same."""
+        """Whether the token is valid and ours. Its user may still lack a right."""
         return not isinstance(self.outcome, TokenRejected)
 
     def is_fresh(self, now: float, max_age: float | None = None) -> bool:
@@ -43,12 +42,12 @@ class CachedResult:
         does not concern other tokens: a bad one stays bad, and the claims of an ID
         token do not change.
         """
-        # The lower bound is for a clock that was set back: the result must not last.
-        if not self.checked_at - MAX_AGE < now < self.fresh_until:
+        age = elapsed(self.checked_at, now)
+        if age >= MAX_AGE or now >= self.expires_at:
             return False
         if max_age is None or self.issued_at is not None or not self.is_good:
             return True
-        return abs(now - self.checked_at) < max_age
+        return age < max_age
 
 
 class ResultCache:

@@ -8,12 +8,13 @@ import copy
 import inspect
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from peeringdb_oauth import flows, verification
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.bearer.cache import CachedResult, ResultCache
 from peeringdb_oauth.bearer.challenge import insufficient_scope, invalid_token, missing_token
+from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import (
     AccessDenied,
     InvalidIDToken,
@@ -22,7 +23,7 @@ from peeringdb_oauth.errors import (
     TransportError,
 )
 from peeringdb_oauth.grammar import BearerToken
-from peeringdb_oauth.look_ups import GRACE, MAX_AGE, LookUps
+from peeringdb_oauth.look_ups import GRACE, LookUps
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.steps import Flow, locked
@@ -52,10 +53,10 @@ class BearerVerifier(Generic[R]):
 
     ::
 
-        from peeringdb_oauth import AccessRule, BearerVerifier, Client, ClientConfig, Permission
+        from peeringdb_oauth import BearerVerifier, Client, ClientConfig
 
         client = Client(ClientConfig.load())
-        verifier = BearerVerifier(client, rule=AccessRule(perms=Permission.UPDATE))
+        verifier = BearerVerifier(client)
         user = verifier.verify(token, asn=64500)
 
     Make one for the whole process. It is thread-safe. With an `AsyncClient`, await
@@ -163,7 +164,7 @@ class BearerVerifier(Generic[R]):
         if max_age is not None and result.issued_at is not None:
             self._check_issued_at(result.issued_at, max_age)
         if asn is None and rule is None and result.allowed is not None:
-            return result.allowed
+            return result.allowed  # the rule was checked before, and its answer is the same
         user = result.outcome
         if not isinstance(user, User):
             # A copy, because an error that is raised keeps the frames it passed, and
@@ -177,17 +178,11 @@ class BearerVerifier(Generic[R]):
         (rule or self._rule).require(user, asn=asn)
         return user
 
-    async def _decide_when_awaited(
-        self,
-        result: CachedResult,
-        asn: int | None,
-        rule: AccessRule | None,
-        max_age: float | None,
-    ) -> User:
-        return self._decide(result, asn, rule, max_age)
+    async def _decide_when_awaited(self, *arguments: Any) -> User:
+        return self._decide(*arguments)
 
     def _check_issued_at(self, issued_at: float, max_age: float) -> None:
-        if abs(self._clock() - issued_at) >= max_age:
+        if elapsed(issued_at, self._clock()) >= max_age:
             raise invalid_token(
                 "this ID token says what was true when it was issued, and that is too long ago"
                 " here: send an access token",
@@ -239,7 +234,7 @@ class BearerVerifier(Generic[R]):
         try:
             return (yield from self._look_up(token, key, known=known))
         except TransportError:
-            if now - known.checked_at < GRACE and max_age is None:
+            if elapsed(known.checked_at, now) < GRACE and max_age is None:
                 return known
             raise
 
@@ -247,7 +242,7 @@ class BearerVerifier(Generic[R]):
         self, token: BearerToken, key: bytes, *, known: CachedResult | None
     ) -> Flow[CachedResult]:
         now = self._clock()
-        self._look_ups.start(now, age=None if known is None else now - known.checked_at)
+        self._look_ups.start(now, age=None if known is None else elapsed(known.checked_at, now))
         try:
             result = yield from self._ask(token, now)
         except RateLimited:
@@ -271,11 +266,7 @@ class BearerVerifier(Generic[R]):
                 return self._good(insufficient_scope(*missing), now=now, expires_at=expires_at)
             user = yield from flows.fetch_user(self._provider, token)
         except TokenRejected as error:
-            return CachedResult(
-                outcome=invalid_token(str(error)),
-                checked_at=now,
-                fresh_until=now + MAX_AGE,
-            )
+            return CachedResult(outcome=invalid_token(str(error)), checked_at=now)
         return self._good(
             user,
             now=now,
@@ -314,7 +305,6 @@ class BearerVerifier(Generic[R]):
             allowed=outcome if isinstance(outcome, User) and self._rule.check(outcome) else None,
             sees_networks=sees_networks,
             checked_at=now,
-            fresh_until=min(now + MAX_AGE, expires_at),
             expires_at=expires_at,
             issued_at=issued_at,
         )
