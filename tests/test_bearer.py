@@ -1,5 +1,6 @@
-"""Bearer tokens against a server with PeeringDB's answers: what is asked, what is
-believed and for how long, and what a flood costs.
+"""`BearerVerifier` against a server with PeeringDB's answers.
+
+The tests look at what is asked, how long an answer counts, and what a flood costs.
 """
 
 import asyncio
@@ -46,7 +47,7 @@ ANYBODY = AccessRule(verified_user=False, verified_email=False)
 
 
 def token(number=0):
-    """One of the shape that PeeringDB's have."""
+    """An access token of PeeringDB's form."""
     return f"Token{number:025d}"
 
 
@@ -55,7 +56,7 @@ def b64(value):
 
 
 class PeeringDB:
-    """The canned server as a PeeringDB whose tokens all belong to Ada Admin."""
+    """A server with PeeringDB's answers. All tokens belong to Ada Admin."""
 
     def __init__(self, server):
         self.server, self.url = server, server.url
@@ -66,7 +67,7 @@ class PeeringDB:
             "client_id": "conf-rs256",
             "username": "ada",
         }
-        self.good = None  # these tokens alone; None: all
+        self.good = None  # the tokens that are good, None for all
         numbers = KEY.public_key().public_numbers()
         jwk = {
             "kty": "RSA",
@@ -137,12 +138,12 @@ class PeeringDB:
         return f"{message}.{b64(KEY.sign(message.encode(), PKCS1v15(), SHA256()))}"
 
     def fail(self, status=500):
-        """Both endpoints are broken."""
+        """Make both endpoints answer with an error page."""
         for path in LOOK_UP:
             self.server.answer(path, b"", status=status, content_type="text/html")
 
     def cut(self):
-        """Both endpoints hang up."""
+        """Make both endpoints close the connection without an answer."""
 
         def hang_up(handler):
             handler.close_connection = True
@@ -151,7 +152,7 @@ class PeeringDB:
             self.server.answers[path] = hang_up
 
     def asked(self):
-        """The paths asked for since the last time."""
+        """The paths that were asked for since the last call."""
         paths = self.server.paths()
         self.server.received.clear()
         return paths
@@ -187,7 +188,7 @@ def refusal(verifier, *args, **kwargs):
 
 
 def log_in(verifier):
-    """The id of who logged in with the verifier's client, or the error."""
+    """Log in with the verifier's client. The id of the user, or the error."""
     request = verifier._client.authorization_request()
     try:
         return verifier._client.log_in(request, {"code": "c", "state": request.state}).user.id
@@ -198,7 +199,7 @@ def log_in(verifier):
 # --- access tokens --------------------------------------------------------------------
 
 
-def test_access_token_of_ours_gives_the_user(verifier, pdb):
+def test_access_token_gives_the_user(verifier, pdb):
     user = verifier.verify(token())
     assert (user.id, user.asns, user.network(64500).manage_peering_sessions) == (
         1,
@@ -335,7 +336,7 @@ def test_token_without_the_scope_that_the_rule_reads_is_a_403(make_verifier, pdb
     assert verifier.verify(token(1)).id == 1
 
 
-def test_a_call_can_need_more_than_every_caller(verifier, pdb):
+def test_a_call_can_have_a_rule_of_its_own(verifier, pdb):
     may_update = AccessRule(perms=Permission.UPDATE)
     assert verifier.verify(token(), asn=64500, rule=may_update).id == 1
     networks = [pdb.profile["networks"][0] | {"perms": 1}]
@@ -345,19 +346,17 @@ def test_a_call_can_need_more_than_every_caller(verifier, pdb):
         AccessDenied,
         ("AS64500: you may read this network but not update it",),
     )
-    assert verifier.verify(token(1)).id == 1  # this call does not
-    assert (
-        type(refusal(verifier, token(1), rule=AccessRule(asn=64511))) is AccessDenied
-    )  # also of a token that is known
+    assert verifier.verify(token(1)).id == 1
+    assert type(refusal(verifier, token(1), rule=AccessRule(asn=64511))) is AccessDenied
 
 
-def test_whatever_a_call_needs_every_caller_must_have_the_rest(make_verifier, pdb):
+def test_the_verifiers_rule_holds_in_addition_to_that_of_a_call(make_verifier, pdb):
     verifier = make_verifier(AccessRule(mfa=True))
     pdb.change(amr=["pwd"])
     assert "second factor" in refusal(verifier, token(), rule=ANYBODY).reasons[0]
 
 
-def test_the_network_of_a_call_with_a_rule_is_not_for_the_rule_of_every_caller(make_verifier, pdb):
+def test_the_asn_of_a_call_with_a_rule_is_for_that_rule_only(make_verifier, pdb):
     two = [
         *pdb.profile["networks"],
         {
@@ -389,7 +388,9 @@ def test_a_call_with_a_rule_about_a_network_needs_the_scope_networks(verifier, p
     assert verifier.verify(token(), rule=AccessRule()).id == 1
 
 
-def test_an_access_token_is_looked_up_again_where_peeringdbs_word_is_too_old(verifier, pdb, clock):
+def test_an_access_token_is_looked_up_again_when_the_answer_is_older_than_max_age(
+    verifier, pdb, clock
+):
     assert verifier.verify(token(), max_age=10).id == 1
     assert pdb.asked() == LOOK_UP
     clock.now += 9
@@ -403,7 +404,7 @@ def test_an_access_token_is_looked_up_again_where_peeringdbs_word_is_too_old(ver
     assert pdb.asked() == LOOK_UP
 
 
-def test_a_clock_that_was_set_back_makes_no_word_younger(verifier, pdb, clock):
+def test_a_clock_that_was_set_back_makes_no_answer_younger_than_max_age(verifier, pdb, clock):
     verifier.verify(token())
     pdb.asked()
     clock.now -= 30
@@ -411,7 +412,7 @@ def test_a_clock_that_was_set_back_makes_no_word_younger(verifier, pdb, clock):
     assert pdb.asked() == LOOK_UP
 
 
-def test_in_an_outage_nothing_older_counts_than_the_call_allows(verifier, pdb, clock):
+def test_in_an_outage_no_answer_older_than_max_age_counts(verifier, pdb, clock):
     verifier.verify(token())
     pdb.fail()
     clock.now += 61
@@ -419,14 +420,14 @@ def test_in_an_outage_nothing_older_counts_than_the_call_allows(verifier, pdb, c
     assert isinstance(refusal(verifier, token(), max_age=60), TransportError)
 
 
-def test_a_bad_token_is_not_looked_up_again_for_a_call_that_wants_to_know_it_fresh(verifier, pdb):
+def test_a_bad_token_is_not_looked_up_again_because_of_max_age(verifier, pdb):
     pdb.good = set()
     for _ in range(3):
         assert type(refusal(verifier, token(), max_age=0)) is TokenRejected
     assert pdb.asked() == [INTROSPECT]
 
 
-def test_an_id_token_counts_no_longer_than_the_call_allows(verifier, pdb, clock):
+def test_an_id_token_older_than_max_age_is_refused(verifier, pdb, clock):
     id_token = pdb.id_token()
     clock.now += 9
     assert verifier.verify(id_token, max_age=10).id == 1
@@ -446,7 +447,7 @@ def test_call_about_a_network_needs_the_scope_networks(verifier, pdb):
     assert 'scope="networks"' in error.www_authenticate
 
 
-def test_rule_is_asked_about_the_network_of_each_call(make_verifier, pdb):
+def test_the_rule_is_checked_for_the_network_of_each_call(make_verifier, pdb):
     verifier = make_verifier(AccessRule(perms=Permission.UPDATE, manage_sessions=True))
     assert verifier.verify(token(), asn=64500).id == 1
     assert "AS64511" in refusal(verifier, token(), asn=64511).reasons[0]
@@ -454,7 +455,7 @@ def test_rule_is_asked_about_the_network_of_each_call(make_verifier, pdb):
     assert pdb.asked() == LOOK_UP
 
 
-def test_refusal_of_the_rule_is_remembered_with_its_reasons(verifier, pdb):
+def test_a_user_whom_the_rule_refuses_is_not_looked_up_again(verifier, pdb):
     pdb.change(verified_user=False)
     reasons = {refusal(verifier, token()).reasons for _ in range(3)}
     assert len(reasons) == 1
@@ -464,7 +465,7 @@ def test_refusal_of_the_rule_is_remembered_with_its_reasons(verifier, pdb):
 # --- how long an answer counts --------------------------------------------------------
 
 
-def test_answer_counts_for_a_minute(verifier, pdb, clock):
+def test_an_answer_counts_for_a_minute(verifier, pdb, clock):
     verifier.verify(token())
     clock.now += MAX_AGE - 1
     verifier.verify(token())
@@ -474,7 +475,7 @@ def test_answer_counts_for_a_minute(verifier, pdb, clock):
     assert pdb.asked() == LOOK_UP
 
 
-def test_remembered_token_takes_the_shortest_way(pdb, make_client):
+def test_a_cached_token_runs_no_flow(pdb, make_client):
     class Counting(Client):
         runs = 0
 
@@ -486,7 +487,7 @@ def test_remembered_token_takes_the_shortest_way(pdb, make_client):
         verifier = BearerVerifier(client)
         for _ in range(3):
             verifier.verify(token())
-        # the token, and what is done alone: three times, one in the other
+        # the first call: its own flow, and the flows in its three nested locks
         assert client.runs == 4
 
 
@@ -505,7 +506,7 @@ def test_revoked_token_is_refused_after_a_minute(verifier, pdb, clock):
     assert isinstance(refusal(verifier, token()), TokenRejected)
 
 
-def test_answer_never_counts_beyond_the_tokens_expiry(verifier, pdb, clock):
+def test_an_answer_never_counts_beyond_the_expiry_of_the_token(verifier, pdb, clock):
     pdb.introspection["exp"] = int(NOW) + 10
     verifier.verify(token())
     clock.now += 10
@@ -514,7 +515,7 @@ def test_answer_never_counts_beyond_the_tokens_expiry(verifier, pdb, clock):
     assert pdb.asked() == []
 
 
-def test_missing_scope_is_not_remembered_beyond_the_tokens_expiry(verifier, pdb, clock):
+def test_a_missing_scope_is_not_cached_beyond_the_expiry_of_the_token(verifier, pdb, clock):
     pdb.introspection |= {"exp": int(NOW) + 10, "scope": "profile"}
     assert isinstance(refusal(verifier, token()), AccessDenied)
     clock.now += 10
@@ -531,7 +532,7 @@ def test_refusal_counts_for_a_minute(verifier, pdb, clock):
     assert verifier.verify(token()).id == 1
 
 
-def test_each_refusal_is_an_error_of_its_own_that_keeps_nothing(verifier, pdb):
+def test_each_refusal_is_a_new_error_and_the_cached_one_keeps_no_frames(verifier, pdb):
     pdb.good = set()
     first, second = refusal(verifier, token()), refusal(verifier, token())
     assert first is not second
@@ -540,7 +541,7 @@ def test_each_refusal_is_an_error_of_its_own_that_keeps_nothing(verifier, pdb):
     assert remembered.outcome.__traceback__ is remembered.outcome.__context__ is None
 
 
-def test_clock_that_is_set_back_prolongs_nothing(verifier, pdb, clock):
+def test_a_clock_that_was_set_back_prolongs_nothing(verifier, pdb, clock):
     verifier.verify(token())
     clock.now -= 3600
     pdb.asked()
@@ -548,20 +549,20 @@ def test_clock_that_is_set_back_prolongs_nothing(verifier, pdb, clock):
     assert pdb.asked() == LOOK_UP
 
 
-def test_what_is_odd_about_a_profile_is_no_verdict_about_the_token(verifier, pdb):
+def test_an_invalid_profile_says_nothing_about_the_token(verifier, pdb):
     pdb.change(id="one")
     assert isinstance(refusal(verifier, token()), InvalidResponse)
     pdb.change(id=1)
     assert verifier.verify(token()).id == 1
 
 
-def test_tokens_are_not_kept(verifier):
+def test_the_cache_has_hashes_and_no_tokens(verifier):
     verifier.verify(token())
     assert list(verifier._cache._recent) == [hashlib.sha256(token().encode()).digest()]
     assert token() not in repr(verifier._cache._recent)
 
 
-def test_cache_is_bounded_and_keeps_what_is_asked_for():
+def test_the_cache_is_bounded_and_keeps_what_is_asked_for():
     cache = ResultCache()
     cache.put(b"asked for", "good")
     for number in range(10 * CACHE_SIZE):
@@ -572,7 +573,7 @@ def test_cache_is_bounded_and_keeps_what_is_asked_for():
     assert cache.get((10 * CACHE_SIZE - 1).to_bytes(4)) == "bad"
 
 
-def test_what_is_remembered_anew_drives_out_nothing():
+def test_a_result_that_is_replaced_pushes_out_no_other():
     cache = ResultCache()
     for number in range(CACHE_SIZE):
         cache.put(number.to_bytes(4), "good")
@@ -612,7 +613,7 @@ def test_id_token_that_is_not_acceptable_is_a_401(verifier, pdb, changes, word):
     )
 
 
-def test_remembered_id_token_does_not_vouch_for_another_payload(verifier, pdb):
+def test_a_cached_id_token_does_not_make_another_payload_valid(verifier, pdb):
     header, payload, signature = pdb.id_token().split(".")
     verifier.verify(f"{header}.{payload}.{signature}")
     claims = json.loads(base64.urlsafe_b64decode(payload + "==")) | {"id": 2, "sub": "2"}
@@ -628,7 +629,7 @@ def test_id_token_counts_until_it_expires(verifier, pdb, clock):
     assert "expired" in str(refusal(verifier, id_token))
 
 
-def test_made_up_id_tokens_drive_nothing_out(verifier, pdb):
+def test_bad_id_tokens_are_not_cached(verifier, pdb):
     id_token = pdb.id_token()
     verifier.verify(id_token)
     for number in range(100):
@@ -636,7 +637,7 @@ def test_made_up_id_tokens_drive_nothing_out(verifier, pdb):
     assert len(verifier._cache._recent) == 1
 
 
-def test_rule_holds_for_id_tokens(make_verifier, pdb):
+def test_the_rule_holds_for_id_tokens(make_verifier, pdb):
     verifier = make_verifier(AccessRule(manage_sessions=True))
     assert "an ID token never says it" in str(refusal(verifier, pdb.id_token(), asn=64500))
     assert isinstance(
@@ -645,13 +646,13 @@ def test_rule_holds_for_id_tokens(make_verifier, pdb):
     )
 
 
-def test_call_about_a_network_needs_an_id_token_that_tells_networks(verifier, pdb):
+def test_a_call_about_a_network_needs_an_id_token_with_networks(verifier, pdb):
     id_token = pdb.id_token(networks=None)
     assert verifier.verify(id_token).networks == ()
     assert "insufficient_scope" in refusal(verifier, id_token, asn=64500).www_authenticate
 
 
-def test_broken_key_set_is_not_the_tokens_fault(verifier, pdb):
+def test_a_broken_key_set_is_no_refusal_of_the_token(verifier, pdb):
     pdb.server.answer(KEYS, {"keys": []})
     assert not isinstance(refusal(verifier, pdb.id_token()), TokenRejected | AccessDenied)
 
@@ -660,7 +661,7 @@ def test_broken_key_set_is_not_the_tokens_fault(verifier, pdb):
     ("check", "arguments"),
     [("nonce", {"nonce": "another"}), ("auth_time", {"max_age": 10})],
 )
-def test_remembered_id_token_is_no_way_round_the_checks_of_a_login(verifier, pdb, check, arguments):
+def test_a_cached_id_token_still_needs_the_checks_of_a_login(verifier, pdb, check, arguments):
     id_token = pdb.id_token(auth_time=NOW - 100)
     verifier.verify(id_token)
     with pytest.raises(InvalidIDToken) as caught:
@@ -668,7 +669,7 @@ def test_remembered_id_token_is_no_way_round_the_checks_of_a_login(verifier, pdb
     assert caught.value.check == check
 
 
-def test_remembered_id_token_replayed_into_another_login_is_refused(make_verifier, pdb):
+def test_a_cached_id_token_is_refused_in_another_login(make_verifier, pdb):
     verifier = make_verifier(scope=("openid", "profile", "email", "networks"))
     id_token = pdb.id_token()
     verifier.verify(id_token)
@@ -733,7 +734,7 @@ def test_flood_of_bad_tokens_costs_ten_requests_a_minute_and_known_tokens_go_on(
     assert len(verifier._cache._recent) == 3 * BAD_LOOK_UPS + 1
 
 
-def test_whoever_is_told_to_wait_may_come_then(make_verifier, pdb, clock):
+def test_a_token_is_looked_up_after_the_wait_that_the_error_named(make_verifier, pdb, clock):
     verifier = make_verifier()
     pdb.good = {token()}
     for number in range(1, BAD_LOOK_UPS + 1):
@@ -743,7 +744,7 @@ def test_whoever_is_told_to_wait_may_come_then(make_verifier, pdb, clock):
     assert verifier.verify(token()).id == 1
 
 
-def test_flood_at_once_costs_no_more(make_verifier, pdb):
+def test_a_thousand_bad_tokens_at_once_cost_ten_requests(make_verifier, pdb):
     verifier = make_verifier(requests_per_minute=None)
     pdb.good = set()
     with ThreadPoolExecutor(50) as threads:
@@ -752,7 +753,7 @@ def test_flood_at_once_costs_no_more(make_verifier, pdb):
     assert sum(isinstance(error, TokenRejected) for error in errors) == BAD_LOOK_UPS
 
 
-def test_good_tokens_are_no_flood(make_verifier):
+def test_thirty_good_tokens_at_once_are_all_looked_up(make_verifier):
     verifier = make_verifier(requests_per_minute=None)
     with ThreadPoolExecutor(30) as threads:
         assert (
@@ -784,8 +785,9 @@ def test_when_there_are_more_tokens_than_look_ups_the_oldest_answers_are_renewed
     pdb,
     clock,
 ):
-    """12 tokens, 5 look-ups a minute: always asked in the same order, none is ever
-    refused.
+    """12 tokens with 5 look-ups a minute, always in the same order.
+
+    None of them is ever refused.
     """
     verifier = make_verifier(requests_per_minute=20)
     for newest in range(1, 13):
@@ -799,7 +801,7 @@ def test_when_there_are_more_tokens_than_look_ups_the_oldest_answers_are_renewed
         assert len(pdb.asked()) <= 5 * 2
 
 
-def test_request_that_was_never_sent_is_no_look_up(make_verifier, clock):
+def test_a_request_that_was_not_sent_does_not_count(make_verifier, clock):
     verifier = make_verifier(requests_per_minute=40)
     assert [log_in(verifier) for _ in range(20)] == [1] * 20
     clock.now += 30
@@ -809,7 +811,7 @@ def test_request_that_was_never_sent_is_no_look_up(make_verifier, clock):
     assert [verifier.verify(token(number)).id for number in range(10)] == [1] * 10
 
 
-def test_flood_leaves_look_ups_to_known_tokens_however_small_the_budget(make_verifier, pdb, clock):
+def test_a_flood_leaves_look_ups_for_known_tokens_with_a_small_budget(make_verifier, pdb, clock):
     verifier = make_verifier(requests_per_minute=20)  # five look-ups
     verifier.verify(token())
     pdb.good = {token()}
@@ -821,7 +823,7 @@ def test_flood_leaves_look_ups_to_known_tokens_however_small_the_budget(make_ver
     assert pdb.asked() == LOOK_UP
 
 
-def test_clock_that_is_set_back_does_not_stop_look_ups(make_verifier, clock):
+def test_a_clock_that_was_set_back_does_not_stop_look_ups(make_verifier, clock):
     verifier = make_verifier(requests_per_minute=4)
     verifier.verify(token())
     clock.now -= 3600
@@ -867,7 +869,7 @@ def test_within_any_minute_there_are_no_more_look_ups_than_half_of_the_requests(
     assert all(sum(0 <= other - first < 60 for other in bad) <= BAD_LOOK_UPS for first in bad)
 
 
-def test_look_up_that_takes_more_than_a_minute_is_no_strangers(verifier, pdb, clock):
+def test_a_look_up_that_takes_more_than_a_minute_still_gives_the_user(verifier, pdb, clock):
     answer = pdb.server.answers[PROFILE]
 
     def dawdle(handler):
@@ -883,7 +885,7 @@ def test_look_up_that_takes_more_than_a_minute_is_no_strangers(verifier, pdb, cl
 
 
 @pytest.mark.parametrize("outage", ["fail", "cut"])
-def test_known_token_outlives_an_outage_of_five_minutes_and_no_longer(verifier, pdb, clock, outage):
+def test_a_known_token_counts_for_five_minutes_of_an_outage(verifier, pdb, clock, outage):
     verifier.verify(token())
     getattr(pdb, outage)()
     clock.now += GRACE - 1
@@ -894,7 +896,14 @@ def test_known_token_outlives_an_outage_of_five_minutes_and_no_longer(verifier, 
     assert not isinstance(error, TokenRejected | AccessDenied)
 
 
-def test_refused_by_the_rule_stays_refused_in_an_outage(verifier, pdb, clock):
+def test_a_clock_that_was_set_back_does_not_make_five_minutes_longer(verifier, pdb, clock):
+    verifier.verify(token())
+    pdb.fail()
+    clock.now -= GRACE
+    assert isinstance(refusal(verifier, token()), TransportError)
+
+
+def test_a_user_whom_the_rule_refuses_stays_refused_in_an_outage(verifier, pdb, clock):
     pdb.change(verified_user=False)
     refusal(verifier, token())
     pdb.fail()
@@ -902,7 +911,7 @@ def test_refused_by_the_rule_stays_refused_in_an_outage(verifier, pdb, clock):
     assert isinstance(refusal(verifier, token()), AccessDenied)
 
 
-def test_known_token_does_not_outlive_its_expiry_in_an_outage(verifier, pdb, clock):
+def test_a_known_token_expires_in_an_outage_too(verifier, pdb, clock):
     pdb.introspection["exp"] = int(NOW) + 100
     verifier.verify(token())
     pdb.fail()
@@ -910,12 +919,12 @@ def test_known_token_does_not_outlive_its_expiry_in_an_outage(verifier, pdb, clo
     assert isinstance(refusal(verifier, token()), TokenRejected)
 
 
-def test_unknown_token_in_an_outage_is_neither_good_nor_bad(verifier, pdb):
+def test_an_unknown_token_in_an_outage_is_a_transport_error(verifier, pdb):
     pdb.fail()
     assert isinstance(refusal(verifier, token()), TransportError)
 
 
-def test_bad_token_is_not_good_in_an_outage(verifier, pdb, clock):
+def test_a_bad_token_is_not_good_in_an_outage(verifier, pdb, clock):
     pdb.good = set()
     refusal(verifier, token())
     pdb.fail()
@@ -923,7 +932,7 @@ def test_bad_token_is_not_good_in_an_outage(verifier, pdb, clock):
     assert isinstance(refusal(verifier, token()), TransportError)
 
 
-def test_after_no_answer_nobody_waits_for_another_for_ten_seconds(verifier, pdb, clock):
+def test_after_a_look_up_without_an_answer_none_is_started_for_ten_seconds(verifier, pdb, clock):
     verifier.verify(token())
     pdb.cut()
     clock.now += MAX_AGE
@@ -939,7 +948,7 @@ def test_after_no_answer_nobody_waits_for_another_for_ten_seconds(verifier, pdb,
     assert pdb.asked() == [INTROSPECT]
 
 
-def test_clock_that_is_set_back_does_not_make_the_pause_longer(verifier, pdb, clock):
+def test_a_clock_that_was_set_back_does_not_make_the_pause_longer(verifier, pdb, clock):
     pdb.cut()
     refusal(verifier, token())
     pdb.asked()
@@ -948,7 +957,7 @@ def test_clock_that_is_set_back_does_not_make_the_pause_longer(verifier, pdb, cl
     assert pdb.asked() == [INTROSPECT]
 
 
-def test_answer_that_is_an_error_page_stops_nobody_else(verifier, pdb):
+def test_an_error_page_starts_no_pause(verifier, pdb):
     pdb.fail()
     refusal(verifier, token())
     pdb.asked()
@@ -956,7 +965,7 @@ def test_answer_that_is_an_error_page_stops_nobody_else(verifier, pdb):
     assert pdb.asked() == [INTROSPECT]
 
 
-def test_wrong_client_secret_is_the_operators_problem_and_not_the_tokens(verifier, pdb):
+def test_a_wrong_client_secret_is_a_provider_error_and_no_refusal(verifier, pdb):
     pdb.server.replay(INTROSPECT, "introspect-none")
     assert isinstance(refusal(verifier, token()), ProviderError)
 
@@ -966,7 +975,7 @@ def test_wrong_client_secret_is_the_operators_problem_and_not_the_tokens(verifie
 
 @pytest.fixture
 def with_async_verifier(pdb, make_client, clock):
-    """``with_async_verifier(test)``: runs ``test(verifier)`` on an event loop."""
+    """``with_async_verifier(test)`` runs ``test(verifier)`` on an event loop."""
     clock.now = NOW
 
     async def run(test):
@@ -980,7 +989,7 @@ def with_async_verifier(pdb, make_client, clock):
     return lambda test: asyncio.run(run(test))
 
 
-def test_asynchronous_verifier_is_awaited_and_remembers(with_async_verifier, pdb):
+def test_the_asynchronous_verifier_is_awaited_and_caches(with_async_verifier, pdb):
     async def test(verifier):
         return [(await verifier.verify(token())).id for _ in range(3)]
 
@@ -988,7 +997,7 @@ def test_asynchronous_verifier_is_awaited_and_remembers(with_async_verifier, pdb
     assert pdb.asked() == LOOK_UP
 
 
-def test_asynchronous_verifier_refuses_when_awaited(with_async_verifier, pdb):
+def test_the_asynchronous_verifier_refuses_when_awaited(with_async_verifier, pdb):
     async def test(verifier):
         pdb.good = set()
         return await asyncio.gather(
@@ -1003,6 +1012,19 @@ def test_asynchronous_verifier_refuses_when_awaited(with_async_verifier, pdb):
     ]
 
 
+def test_the_asynchronous_verifier_refuses_a_cached_token_when_awaited(with_async_verifier, pdb):
+    async def test(verifier):
+        pdb.change(verified_user=False)
+        with pytest.raises(AccessDenied):
+            await verifier.verify(token())
+        cached = verifier.verify(token())
+        with pytest.raises(AccessDenied):
+            await cached
+
+    with_async_verifier(test)
+    assert pdb.asked() == LOOK_UP
+
+
 def test_a_hundred_tasks_with_one_new_token_look_it_up_once(with_async_verifier, pdb):
     async def test(verifier):
         return await asyncio.gather(*(verifier.verify(token()) for _ in range(100)))
@@ -1011,7 +1033,7 @@ def test_a_hundred_tasks_with_one_new_token_look_it_up_once(with_async_verifier,
     assert pdb.asked() == LOOK_UP
 
 
-def test_cancelled_task_leaves_the_token_to_the_next(with_async_verifier, pdb):
+def test_after_a_cancelled_task_the_next_one_looks_the_token_up(with_async_verifier, pdb):
     asked, answer, introspect = threading.Event(), threading.Event(), pdb.server.answers[INTROSPECT]
 
     def wait(handler):

@@ -1,6 +1,4 @@
-"""Bearer tokens against a PeeringDB with its limits on, and the two examples over real
-sockets.
-"""
+"""`BearerVerifier` against the sandbox with its limits on, and the two examples."""
 
 import http.client
 import json
@@ -40,9 +38,7 @@ INTROSPECT, PROFILE = "/oauth2/introspect/", "/profile/v1"
 
 
 class World:
-    """A sandbox, a clock that goes with the sandbox's, an application, and the requests
-    that were sent.
-    """
+    """A sandbox, its clock, an application, and a count of the requests."""
 
     def __init__(self, pdb):
         self.pdb, self.ahead, self.sent, self.clients = pdb, 0.0, Counter(), []
@@ -96,14 +92,14 @@ class World:
         return client.log_in(request, self.pdb.log_in(person, request.url))
 
     def asked(self):
-        """How often each path was asked for since the last time."""
+        """How often each path was asked for since the last call."""
         sent, self.sent = self.sent, Counter()
         return sent
 
 
 @pytest.fixture(scope="module")
 def worlds():
-    """Always the same: its clock only goes forward."""
+    """One sandbox for all tests, because its clock only goes forward."""
     with Sandbox() as pdb:
         yield World(pdb)
 
@@ -221,7 +217,7 @@ def test_flood_of_ten_thousand_bad_tokens_costs_ten_requests_a_minute_and_locks_
 
 
 @pytest.mark.parametrize("fault", ["outage", "cut", "error_500"])
-def test_outage_is_a_503_but_for_tokens_that_were_good_five_minutes_ago(world, fault):
+def test_in_an_outage_only_tokens_that_were_good_within_five_minutes_count(world, fault):
     client = world.client()
     verifier, first, second = (
         BearerVerifier(client),
@@ -289,7 +285,7 @@ def get(port, path, authorization=None):
 
 @pytest.fixture
 def world_of_today():
-    """Its clock is the machine's, as that of a process of its own is."""
+    """A sandbox with the clock of the machine, which the examples use."""
     with Sandbox() as pdb:
         world = World(pdb)
         world.begin()

@@ -78,7 +78,7 @@ def changed(members, changes):
 
 
 def sign(payload, header=None, key=KEY):
-    """A compact JWS; payload and header are taken as they are if they are bytes."""
+    """A compact JWS. A payload or header that is bytes is taken as it is."""
     header = {"typ": "JWT", "alg": "RS256", "kid": "one"} if header is None else header
     parts = [
         part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, payload)
@@ -88,7 +88,7 @@ def sign(payload, header=None, key=KEY):
 
 
 def claims(**changes):
-    """As PeeringDB writes them."""
+    """Claims as PeeringDB writes them."""
     members = {
         "aud": CLIENT_ID,
         "iat": NOW - 10,
@@ -116,7 +116,7 @@ def verify(token, keys=KEYS, **expected):
 
 
 def refusal(token, keys=KEYS, **expected):
-    """The name of the failed check; in passing, that the message gives nothing away."""
+    """The name of the failed check. The message must hold no personal data."""
     with pytest.raises(InvalidIDToken) as refused:
         verify(token, keys, **expected)
     message = str(refused.value)
@@ -200,7 +200,7 @@ def test_refuses_hs256_and_names_the_remedy(answer):
 # --- the claims ---
 
 
-def test_claims_are_a_mapping_with_words_for_what_every_token_has():
+def test_claims_are_a_mapping_with_attributes():
     verified = verify(sign(claims(nonce="n", exp=NOW + 9.5)))
     assert dict(verified) == claims(nonce="n", exp=NOW + 9.5)
     assert (verified["email"], len(verified), "nbf" in verified) == ("ada@example.net", 11, False)
@@ -223,9 +223,7 @@ def test_claims_cannot_be_changed():
     verified = verify(sign(claims()))
     with pytest.raises(TypeError):
         verified["sub"] = "2"
-    with pytest.raises(
-        (AttributeError, TypeError),
-    ):  # which of them depends on the version of Python
+    with pytest.raises((AttributeError, TypeError)):  # it depends on the version of Python
         verified.subject = "2"
     with pytest.raises(AttributeError):
         verified._claims = {}
@@ -376,11 +374,11 @@ def test_refuses_a_header_that_is_too_long_even_if_it_is_right():
         1,
     ],
 )
-def test_refuses_every_algorithm_but_rs256_whatever_signed_it(alg):
+def test_refuses_every_algorithm_but_rs256(alg):
     assert refusal(sign(claims(), header(alg=alg))) == "alg"
 
 
-def test_does_not_speak_of_hs256_where_it_was_not_used():
+def test_names_hs256_only_where_it_was_used():
     with pytest.raises(InvalidIDToken, match="choose RS256") as refused:
         verify(sign(claims(), header(alg="none")))
     assert "HS256" not in str(refused.value)
@@ -450,7 +448,7 @@ def test_a_token_without_kid_is_for_the_only_key():
     ],
     ids=["unknown", "empty", "unnamed", "which", "two-of-one-name"],
 )
-def test_a_key_that_cannot_be_told_is_a_reason_to_fetch_the_key_set_again(kid, keys):
+def test_without_exactly_one_fitting_key_the_error_is_unknown_key(kid, keys):
     with pytest.raises(UnknownKey) as refused:
         verify(sign(claims(), header(kid=kid)), key_set(*keys))
     assert refused.value.check == "kid"
@@ -533,7 +531,7 @@ def test_refuses_another_issuer(iss):
     assert refusal(sign(claims(iss=iss))) == "iss"
 
 
-def test_names_both_issuers_but_not_without_end():
+def test_names_both_issuers_cut_to_a_bounded_length():
     with pytest.raises(InvalidIDToken) as refused:
         verify(sign(claims(iss="https://example.net/" + "x" * 10_000)))
     assert ISSUER in str(refused.value)
@@ -561,7 +559,7 @@ def test_refuses_a_token_for_another_application(aud):
     assert refusal(sign(claims(aud=aud, azp=CLIENT_ID))) == "aud"
 
 
-def test_accepts_a_list_with_us_alone():
+def test_accepts_a_list_with_our_client_id_only():
     assert verify(sign(claims(aud=[CLIENT_ID]))).audience == (CLIENT_ID,)
 
 
@@ -595,7 +593,7 @@ def test_accepts_a_subject_of_255_characters():
         ("nbf", NOW + 60, NOW + 61),
     ],
 )
-def test_times_are_held_to_with_a_minute_of_leeway(name, good, bad):
+def test_times_have_a_minute_of_leeway(name, good, bad):
     assert verify(sign(claims(**{name: good})))[name] == good
     assert refusal(sign(claims(**{name: bad}))) == name
 
@@ -619,7 +617,7 @@ def test_refuses_a_token_without_its_times(name):
     "value",
     [None, True, False, str(NOW), [NOW], {}, -1, MAX_DATE + 1, 10**400, -(10**400), 1e300],
 )
-def test_refuses_times_that_are_no_times(name, value):
+def test_refuses_times_that_are_not_numbers_within_bounds(name, value):
     assert refusal(sign(claims(**{name: value}))) == name
 
 
@@ -647,12 +645,12 @@ def test_refuses_a_nonce_that_is_not_a_string(nonce, expected):
     assert refusal(sign(claims(nonce=nonce)), nonce=expected) == "nonce"
 
 
-def test_an_empty_nonce_ties_a_token_to_no_login():
+def test_an_empty_nonce_is_refused_when_one_is_expected():
     assert refusal(sign(claims(nonce="")), nonce="") == "nonce"
 
 
 @pytest.mark.parametrize("nonce", ["n-123\u00e9", "\ud800", "n-123\0", ""])
-def test_refuses_strange_nonces_in_the_same_way(nonce):
+def test_refuses_nonces_with_unusual_characters(nonce):
     assert refusal(sign(claims(nonce=nonce)), nonce="n-123") == "nonce"
 
 
@@ -670,7 +668,7 @@ def test_refuses_a_login_that_is_older_than_max_age_or_from_the_future(auth_time
     assert refusal(sign(claims(auth_time=auth_time)), max_age=300) == "auth_time"
 
 
-def test_max_age_zero_asks_for_a_login_just_now():
+def test_max_age_zero_allows_only_the_leeway():
     assert refusal(sign(claims(auth_time=NOW - 61)), max_age=0) == "auth_time"
     assert verify(sign(claims(auth_time=NOW - 61))).auth_time == NOW - 61
 
@@ -716,7 +714,7 @@ def test_at_hash_may_be_absent_and_is_not_looked_at_without_an_access_token():
 # --- an earlier ID token ---
 
 
-def test_tells_whom_an_earlier_token_was_about_even_when_it_has_expired():
+def test_reads_the_subject_of_an_earlier_token_that_has_expired():
     assert read_subject(sign(claims(sub="7", exp=NOW - 36000))) == "7"
 
 
@@ -731,7 +729,7 @@ def test_tells_whom_an_earlier_token_was_about_even_when_it_has_expired():
         (sign({}), "sub"),
     ],
 )
-def test_an_earlier_token_that_is_none_is_about_nobody(token, check):
+def test_reads_no_subject_from_what_is_not_an_id_token(token, check):
     with pytest.raises(InvalidIDToken) as refused:
         read_subject(token)
     assert refused.value.check == check
@@ -755,7 +753,7 @@ def test_an_earlier_token_that_is_none_is_about_nobody(token, check):
         {"x5c": ["ignored"]},
     ],
 )
-def test_takes_every_key_that_is_fit_for_rs256(changes):
+def test_takes_every_key_for_rs256(changes):
     assert len(key_set(jwk(**changes)).keys) == 1
 
 
@@ -791,14 +789,14 @@ def test_takes_every_key_that_is_fit_for_rs256(changes):
         {"e": "AA"},
     ],
 )
-def test_passes_over_every_other_key(changes):
+def test_ignores_every_other_key(changes):
     assert [key.kid for key in key_set(jwk(**changes), jwk(OTHER_KEY, kid="two")).keys] == ["two"]
     with pytest.raises(InvalidResponse) as refused:
         key_set(jwk(**changes))
     assert refused.value.check == "jwks"
 
 
-def test_roca_is_looked_for_modulo_primes_that_can_tell():
+def test_modulo_each_roca_prime_65537_has_few_powers():
     for prime in ROCA_PRIMES:
         assert all(prime % divisor for divisor in range(2, prime))
         assert len({pow(65537, exponent, prime) for exponent in range(prime)}) <= (prime - 1) / 2
@@ -808,13 +806,13 @@ def test_roca_is_looked_for_modulo_primes_that_can_tell():
     "jwks",
     [None, [], "keys", {}, {"keys": None}, {"keys": {}}, {"keys": []}, {"keys": [None, "a", []]}],
 )
-def test_refuses_what_is_no_key_set(jwks):
+def test_refuses_what_is_not_a_key_set(jwks):
     with pytest.raises(InvalidResponse) as refused:
         KeySet.from_jwks(jwks)
     assert refused.value.check == "jwks"
 
 
-def test_refuses_a_key_set_without_end():
+def test_refuses_a_key_set_with_too_many_keys():
     assert len(key_set(*[jwk()] * MAX_KEYS).keys) == MAX_KEYS
     with pytest.raises(InvalidResponse):
         key_set(*[jwk()] * (MAX_KEYS + 1))
@@ -876,10 +874,8 @@ def test_expired_keys_are_fetched_again_and_used_while_that_fails():
 
 def test_an_unknown_key_asks_for_a_fetch_at_most_once_a_minute():
     cache = cache_with_keys()
-    assert cache.start_fetch(
-        NOW,
-        unknown_key=True,
-    )  # whenever the keys were fetched for another reason: they may have rotated since
+    # The fetch for another reason does not count: the key may have changed since.
+    assert cache.start_fetch(NOW, unknown_key=True)
     assert not cache.start_fetch(NOW + UNKNOWN_KEY_COOL_DOWN - 1, unknown_key=True)
     assert cache.start_fetch(NOW + UNKNOWN_KEY_COOL_DOWN, unknown_key=True)
     assert not cache.start_fetch(NOW + 2 * UNKNOWN_KEY_COOL_DOWN - 1, unknown_key=True)
@@ -930,7 +926,7 @@ def test_a_thread_that_waited_for_the_lock_with_an_older_time_finds_the_new_keys
         ("no-cache, max-age=7200", MIN_LIFETIME),
     ],
 )
-def test_keys_are_kept_for_as_long_as_the_answer_allows_within_bounds(cache_control, lifetime):
+def test_keys_are_kept_as_long_as_the_response_allows_within_bounds(cache_control, lifetime):
     cache = cache_with_keys(cache_control)
     assert not cache.start_fetch(NOW + lifetime - 1)
     assert cache.start_fetch(NOW + lifetime)

@@ -1,5 +1,6 @@
-"""Two other libraries as witnesses: what we accept they accept, with the same claims.
-And nothing near a good token is accepted.
+"""What we accept, joserfc and PyJWT accept too, with the same claims.
+
+No text that is one step away from a good token is accepted.
 """
 
 import base64
@@ -58,7 +59,7 @@ GOOD = sign(json.dumps(CLAIMS), HEADER)
 
 
 def accepted(token, **expected):
-    """The claims as plain JSON, None for a refusal; any other exception fails the test."""
+    """The claims, None for a refusal. Any other exception fails the test."""
     try:
         return dict(
             verify_id_token(
@@ -72,10 +73,8 @@ def accepted(token, **expected):
 
 
 def accepted_by_joserfc(token):
-    lenient = JWSRegistry(
-        algorithms=["RS256"],
-        strict_check_header=False,
-    )  # RFC 7515 section 4: unknown parameters are ignored
+    # RFC 7515 section 4: unknown parameters are ignored.
+    lenient = JWSRegistry(algorithms=["RS256"], strict_check_header=False)
     decoded = joserfc_jwt.decode(
         token,
         jwk.KeySet([jwk.RSAKey.import_key(PUBLIC_KEY)]),
@@ -203,9 +202,7 @@ def test_no_text_one_step_away_from_a_good_token_is_accepted():
 
 @pytest.mark.parametrize("part", range(3))
 def test_no_other_last_character_of_a_part_is_accepted(part):
-    """Where the last character has bits that do not count, others decode to the same
-    bytes.
-    """
+    """Where it has unused bits, other characters decode to the same bytes."""
     for character in string.ascii_letters + string.digits + "-_":
         parts = GOOD.split(".")
         parts[part] = parts[part][:-1] + character
@@ -214,13 +211,13 @@ def test_no_other_last_character_of_a_part_is_accepted(part):
 
 @settings(max_examples=300)
 @given(st.text(max_size=200) | st.text(string.ascii_letters + string.digits + "-_.", max_size=400))
-def test_no_text_whatever_raises_anything_but_a_refusal(text):
+def test_every_text_is_refused_with_the_one_expected_error(text):
     assert accepted(text) is None
 
 
 @settings(max_examples=300)
 @given(st.text(max_size=60) | JSON.map(json.dumps))
-def test_no_signed_text_whatever_raises_anything_but_a_refusal(text):
+def test_every_signed_text_is_refused_with_the_one_expected_error(text):
     assert accepted(sign(text, HEADER)) is None
     assert accepted(sign(json.dumps(CLAIMS), text)) is None
 

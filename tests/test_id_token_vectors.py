@@ -1,4 +1,4 @@
-"""The published vectors: what is RS256 and right verifies, everything else is refused."""
+"""The published vectors: valid RS256 signatures verify, everything else is refused."""
 
 import base64
 import json
@@ -47,7 +47,7 @@ def test_refuses_the_unsecured_example_of_rfc_7515():
     assert refusal.value.check == "alg"
 
 
-def test_takes_the_rsa_key_from_the_key_set_of_rfc_7517_and_passes_over_the_other():
+def test_takes_the_rsa_key_from_the_key_set_of_rfc_7517_and_ignores_the_other():
     keys = KeySet.from_jwks(read("rfc/rfc7517_a1.json"))
     assert [key.kid for key in keys.keys] == ["2011-04-29"]
 
@@ -103,8 +103,9 @@ def test_wycheproofs_valid_signatures_give_back_their_payload():
 
 
 def test_of_wycheproofs_key_sets_exactly_the_valid_one_with_rs256_verifies():
-    """Among the refused: 1024 bits, exponent 1, a ROCA modulus, the wrong use,
-    ambiguous names, symmetric keys.
+    """Keys with 1024 bits, exponent 1, a ROCA modulus or the wrong use are refused.
+
+    So are ambiguous names and symmetric keys.
     """
     cases = wycheproof("json_web_key_test.json")
     assert {
@@ -115,9 +116,7 @@ def test_of_wycheproofs_key_sets_exactly_the_valid_one_with_rs256_verifies():
 
 
 def test_of_wycheproofs_bare_signatures_exactly_the_valid_ones_verify():
-    """The "acceptable" one (an encoding without NULL) does not: RFC 8017 section 9.2
-    wants the NULL.
-    """
+    """The "acceptable" one is refused: it lacks the NULL of RFC 8017 section 9.2."""
     for group, test in wycheproof("rsa_signature_2048_sha256_test.json"):
         (key,) = key_set(group["keyJwk"]).keys
         verified = key.verify(bytes.fromhex(test["sig"]), bytes.fromhex(test["msg"]))

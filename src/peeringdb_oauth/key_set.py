@@ -1,11 +1,13 @@
-"""The keys that sign ID tokens: which of a published set may be used, and how long they
-are kept. Fetches nothing.
+"""The keys that verify ID tokens: which ones are usable, and how long they are kept.
+
+This file fetches nothing.
 
 Sources: RFC 7517 (JSON Web Key), RFC 7518 sections 2, 3.3 and 6.3 (RSA), RFC 9111
 section 5.2.2 (Cache-Control).
 """
 
 import binascii
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -16,54 +18,53 @@ from peeringdb_oauth.errors import ConfigurationError, InvalidResponse
 
 MAX_KEYS = 32  # PeeringDB publishes one
 MIN_BITS = 2048  # RFC 7518 section 3.3
-# a verification takes about 0.2 ms, and four times that with every doubling
+# A verification takes about 0.2 ms, and four times as long with each doubling.
 MAX_BITS = 8192
-MAX_EXPONENT = 2**32  # 65537 in practice; a long exponent only makes verification slow
+MAX_EXPONENT = 2**32  # 65537 in practice; a long exponent makes verification slow
 
-# s, where the answer says nothing; it is what PeeringDB 2.82.0 says
+# For how many seconds keys are kept if the response does not say it. PeeringDB 2.82.0
+# says the same.
 DEFAULT_LIFETIME = 3600
-MIN_LIFETIME = 60  # s
-MAX_LIFETIME = 86400  # s
-STALE_IF_ERROR = (
-    # s beyond the lifetime, while fetching fails: as long as an ID token of PeeringDB
-    # lives
-    36000
-)
-UNKNOWN_KEY_COOL_DOWN = (
-    # s between two fetches that an unknown key asks for: anybody can invent a key's
-    # name
-    60
-)
-FAILURE_COOL_DOWN = 10  # s until a failed fetch is repeated
+MIN_LIFETIME = 60  # seconds
+MAX_LIFETIME = 86400  # seconds
+# While fetching fails, keys are kept for so many seconds beyond their lifetime. That is
+# as long as an ID token of PeeringDB lives.
+STALE_IF_ERROR = 36000
+# The seconds between two fetches because of an unknown key. Anybody can invent the name
+# of a key.
+UNKNOWN_KEY_COOL_DOWN = 60
+FAILURE_COOL_DOWN = 10  # seconds until a failed fetch is repeated
 
-# Modulo these primes the powers of 65537 are few (CVE-2017-15361; the list is that of
-# its discoverers' detector).
+# Modulo these primes 65537 has few powers. The modulus of a weak key is such a power
+# for each of them (ROCA, CVE-2017-15361). The list is that of the discoverers.
 ROCA_PRIMES = (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
-
 
 _MISSING = 'ID tokens need the package "cryptography": pip install "peeringdb-oauth[oidc]"'
 
 
 def require_cryptography() -> None:
-    """Nothing, if ID tokens can be verified here; it is not loaded for that. Raises:
-    `ConfigurationError`.
+    """Check that ``cryptography`` is installed, without loading it.
+
+    Raises:
+        ConfigurationError: it is not.
     """
     if find_spec("cryptography") is None:
         raise ConfigurationError(_MISSING)
 
 
 def decode_base64url(text: bytes) -> bytes:
-    """The bytes that ``text`` stands for, if it is the one way to write them (RFC 7515
-    section 2, RFC 4648 section 3.5).
+    """Decode base64url without padding (RFC 7515 section 2).
 
-    Raises: `ValueError`.
+    Raises:
+        ValueError: the text is not base64url, or not the canonical form of its bytes
+            (RFC 4648 section 3.5).
     """
     if b"+" in text or b"/" in text or b"=" in text:
         raise ValueError("not base64url without padding")
     standard = text.replace(b"-", b"+").replace(b"_", b"/") + b"=" * (-len(text) % 4)
     value = binascii.a2b_base64(standard, strict_mode=True)
-    # The last character of an incomplete group has bits that decoding drops: only zeros
-    # there are canonical.
+    # The last character of an incomplete group has unused bits. In the canonical form
+    # they are zero.
     tail = len(value) % 3
     if tail and binascii.b2a_base64(value[-tail:], newline=False) != standard[-4:]:
         raise ValueError("not canonical base64url")
@@ -72,8 +73,10 @@ def decode_base64url(text: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicKey:
-    """An RSA key that is fit for RS256. ``verify(signature, message)`` tells whether it
-    signed the message.
+    """An RSA key for RS256.
+
+    ``kid``: its name in the key set, None if it has none. ``verify``: takes a signature
+    and a message, and returns whether this key signed the message.
     """
 
     kid: str | None
@@ -82,17 +85,20 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySet:
-    """The usable keys of a JWK Set: at least one."""
+    """The usable keys of a JWK Set.
+
+    ``keys``: one key or more.
+    """
 
     keys: tuple[PublicKey, ...]
 
     @classmethod
     def from_jwks(cls, json: object) -> "KeySet":
-        """The RSA signing keys of a JWK Set (RFC 7517 section 5); keys of any other
-        kind are passed over, as it says there.
+        """The usable keys of a JWK Set. Other keys are ignored (RFC 7517 section 5).
 
-        Raises: `InvalidResponse` if it is no JWK Set, too long, or has no usable key;
-        `ConfigurationError` without ``cryptography``.
+        Raises:
+            InvalidResponse: it is not a JWK Set, is too long, or has no usable key.
+            ConfigurationError: ``cryptography`` is not installed.
         """
         entries = json.get("keys") if isinstance(json, dict) else None
         if not isinstance(entries, list) or len(entries) > MAX_KEYS:
@@ -110,11 +116,10 @@ class KeySet:
         return cls(keys=keys)
 
     def select(self, kid: str | None) -> PublicKey | None:
-        """The one key with this ``kid``, or the only key there is for a token that
-        names none (OpenID Connect Core section 10.1).
+        """The key with this ``kid``, None if there is none.
 
-        Two keys of one name are one too many: which of them was meant is not ours to
-        guess.
+        A token without a ``kid`` is for the only key (OpenID Connect Core section
+        10.1). If several keys fit, none is chosen: we do not guess.
         """
         fitting = [key for key in self.keys if kid is None or key.kid == kid]
         return fitting[0] if len(fitting) == 1 else None
@@ -140,7 +145,7 @@ def _is_for_rs256(jwk: dict[str, Any]) -> bool:
         and isinstance(operations, list)
         and "verify" in operations  # section 4.3
         and jwk.get("alg", "RS256") == "RS256"  # section 4.4
-        and "d" not in jwk  # whoever publishes the private half cannot tell who signed
+        and "d" not in jwk  # a private key that was published proves nothing
     )
 
 
@@ -159,9 +164,7 @@ def _is_power_of_65537(number: int, prime: int) -> bool:
 
 
 def _unsigned(value: object) -> int:
-    """A Base64urlUInt (RFC 7518 section 2); 0, with which no key is strong, for
-    anything else.
-    """
+    """A Base64urlUInt (RFC 7518 section 2). Anything else is 0, which fits no key."""
     if not isinstance(value, str):
         return 0
     try:
@@ -171,9 +174,7 @@ def _unsigned(value: object) -> int:
 
 
 def _verifier(modulus: int, exponent: int) -> Callable[[bytes, bytes], bool]:
-    """RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3): what depends on the key
-    alone is done here, once.
-    """
+    """The verification for a key: RSASSA-PKCS1-v1_5, SHA-256 (RFC 7518 section 3.3)."""
     try:
         from cryptography.exceptions import (  # noqa: PLC0415
             InvalidSignature,
@@ -201,79 +202,69 @@ class _Fetched:
     at: float
     lifetime: int
 
-    def is_younger(self, now: float, age: float) -> bool:
-        return elapsed(self.at, now) < age
-
 
 class KeyCache:
-    """The last good key set, and when to fetch another. Times are Unix seconds.
+    """The last good key set, and the time to fetch it again. Times are Unix seconds.
 
-    A failed or empty fetch stores nothing, so the good keys stay: fresh ones till they
-    expire, expired ones for `STALE_IF_ERROR` seconds more.
+    A failed fetch stores nothing. So the last good keys stay until they expire, and for
+    `STALE_IF_ERROR` seconds more while fetching fails.
 
-    Not thread-safe: hold one lock from `start_fetch` until the answer is stored (then
-    there is one fetch at a time, and who waited finds its result). `keys` and
-    `fresh_keys` may be called without it.
+    It is not thread-safe. Hold one lock from `start_fetch` until the keys are stored.
+    Then there is one fetch at a time, and those who waited find its result. `keys` and
+    `fresh_keys` need no lock.
     """
 
     def __init__(self) -> None:
         self._fetched: _Fetched | None = None
-        self._attempted_at = self._looked_at = float(
-            "-inf",
-        )  # the last fetch; the last one for an unknown key
+        self._attempted_at = -math.inf  # the last fetch
+        self._unknown_key_at = -math.inf  # the last fetch because of an unknown key
 
     def keys(self, now: float) -> KeySet | None:
-        """The keys to verify with, fresh or, while fetching fails, stale; None if there
-        are none.
-        """
-        fetched = self._fetched  # read once: another thread may be storing
-        return (
-            fetched.keys
-            if fetched and fetched.is_younger(now, fetched.lifetime + STALE_IF_ERROR)
-            else None
-        )
+        """The keys to verify with, None if there are none. They may be stale."""
+        return self._keys(now, beyond_lifetime=STALE_IF_ERROR)
 
     def fresh_keys(self, now: float) -> KeySet | None:
-        """The keys to verify with, if it is not time to fetch others."""
-        fetched = self._fetched  # read once, as above
-        return fetched.keys if fetched and fetched.is_younger(now, fetched.lifetime) else None
+        """The keys to verify with, None if it is time to fetch them again."""
+        return self._keys(now, beyond_lifetime=0)
+
+    def _keys(self, now: float, *, beyond_lifetime: float) -> KeySet | None:
+        fetched = self._fetched  # read once, because another thread may store others
+        if fetched is None or elapsed(fetched.at, now) >= fetched.lifetime + beyond_lifetime:
+            return None
+        return fetched.keys
 
     def start_fetch(self, now: float, *, unknown_key: bool = False) -> bool:
-        """Whether to fetch the key set now; True is remembered as an attempt, whatever
-        becomes of it.
+        """Whether to fetch the key set now. If so, this counts as an attempt.
 
-        It is time when there are no fresh keys, or when the fresh ones lack the key of
-        a token (``unknown_key``).
+        ``unknown_key``: whether the fresh keys lack the key of a token.
         """
         if self.fresh_keys(now) is not None:
-            # Counted by itself: keys may rotate between the fetch before a login and
-            # the signature in it.
-            if not unknown_key or _wait(self._looked_at, now, UNKNOWN_KEY_COOL_DOWN) > 0:
+            # This cool-down counts only fetches for an unknown key. PeeringDB may have
+            # changed its key since the fetch at the start of a login.
+            if not unknown_key or _wait(self._unknown_key_at, now, UNKNOWN_KEY_COOL_DOWN) > 0:
                 return False
-            self._looked_at = now
+            self._unknown_key_at = now
         elif _wait(self._attempted_at, now, FAILURE_COOL_DOWN) > 0:
             return False
         self._attempted_at = now
         return True
 
     def abandon_fetch(self) -> None:
-        """Forget an attempt that was broken off here and so says nothing about the
-        other side.
+        """Forget an attempt that was cancelled here: it says nothing about PeeringDB.
 
-        That a key was looked for stays in mind: somebody might invent keys and break
-        off each time.
+        The cool-down for an unknown key stays. Otherwise somebody could invent keys and
+        cancel each time.
         """
-        self._attempted_at = float("-inf")
+        self._attempted_at = -math.inf
 
     def retry_after(self, now: float) -> float:
-        """For how many seconds `start_fetch` still refuses somebody who has no keys at
-        all.
-        """
+        """The seconds until `start_fetch` allows a fetch where there are no keys."""
         return _wait(self._attempted_at, now, FAILURE_COOL_DOWN)
 
     def store(self, keys: KeySet, *, now: float, cache_control: str = "") -> None:
-        """Keep the keys of an answer for as long as its Cache-Control allows, within
-        our bounds.
+        """Keep the keys for as long as the response allows, within our bounds.
+
+        ``cache_control``: the Cache-Control header of the response.
         """
         self._fetched = _Fetched(keys=keys, at=now, lifetime=_lifetime(cache_control))
 
@@ -292,5 +283,5 @@ def _lifetime(cache_control: str) -> int:
         return DEFAULT_LIFETIME
     seconds = directives["max-age"].strip('"')
     if not (seconds.isascii() and seconds.isdigit()):
-        return MIN_LIFETIME  # RFC 9111 section 4.2.1: what cannot be read is stale
+        return MIN_LIFETIME  # RFC 9111 section 4.2.1: an invalid max-age means stale
     return min(max(int(seconds[:9]), MIN_LIFETIME), MAX_LIFETIME)
