@@ -151,6 +151,13 @@ def test_no_file_imports_the_face_of_the_whole_package(path):
 
 
 @each_file
+def test_integrations_import_the_web_layer_by_its_public_names(path):
+    if part_of(path) == "integrations":
+        of_web = [name for name, _ in imports(path) if name.startswith(f"{PACKAGE}.web.")]
+        assert [name for name in of_web if name.count(".") > 2] == []
+
+
+@each_file
 def test_the_sandbox_shares_no_code_with_the_client(path):
     ours = {name for name, _ in parts_imported(path)}
     if part_of(path) == ITS_OWN_WORLD:

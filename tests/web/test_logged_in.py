@@ -8,8 +8,8 @@ import pytest
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.errors import AccessDenied, TokenRejected, TransportError
 from peeringdb_oauth.profile import Permission
-from peeringdb_oauth.web import MemoryStore, Refused, parse_asn
-from peeringdb_oauth.web.session import KEY
+from peeringdb_oauth.web import MemoryStore, Refused
+from peeringdb_oauth.web.session import SESSION_KEY
 
 MAY_READ, MAY_UPDATE = AccessRule(), AccessRule(perms=Permission.UPDATE)
 
@@ -131,7 +131,7 @@ def test_what_the_store_has_lost_is_asked_of_peeringdb(make_browser, profile, cl
     ]
     profile(networks=networks, amr=["pwd", "otp", "mfa"])
     browser.log_in()
-    store.delete(browser.session[KEY]["store_key"])
+    store.delete(browser.session[SESSION_KEY]["store_key"])
     profile(networks=networks[:200], amr=[])
     user = browser.user()
     assert (len(user.networks), user.amr) == (200, ("pwd", "otp", "mfa"))
@@ -155,7 +155,7 @@ def test_whom_the_store_has_lost_is_let_in_by_the_rule_only(make_browser, profil
     ]
     profile(networks=networks)
     browser.log_in()
-    store.delete(browser.session[KEY]["store_key"])
+    store.delete(browser.session[SESSION_KEY]["store_key"])
     profile(networks=networks[1:])
     with pytest.raises(AccessDenied, match="AS4200000001"):
         browser.user()
@@ -259,20 +259,6 @@ def test_what_is_no_as_number_is_refused(browser, asn):
     assert answer.status == 403
     assert "not an AS number" in answer.page.reasons[0]
     assert browser.events[-1].asn is None
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("64500", 64500),
-        (64500, 64500),
-        ("4294967295", 4294967295),
-        (None, None),
-        ("AS64500", "AS64500"),
-    ],
-)
-def test_digits_are_read_as_an_as_number(text, number):
-    assert parse_asn(text) == number
 
 
 def test_rights_are_asked_for_at_that_moment(browser, profile, recording):

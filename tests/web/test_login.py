@@ -11,7 +11,7 @@ from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.profile import Permission
 from peeringdb_oauth.web import LoginFlow
-from peeringdb_oauth.web.session import KEY
+from peeringdb_oauth.web.session import SESSION_KEY
 
 from .conftest import CALLBACK, PORTAL, SECRET
 
@@ -341,9 +341,9 @@ def test_that_tokens_cannot_be_given_back_changes_no_answer(browser, profile, se
 def test_logging_in_again_ends_the_login_before(browser, server, recording):
     browser.session["cart"] = "kept"
     browser.log_in()
-    first = browser.session[KEY]
+    first = browser.session[SESSION_KEY]
     browser.log_in()
-    assert browser.session[KEY]["csrf_token"] != first["csrf_token"]
+    assert browser.session[SESSION_KEY]["csrf_token"] != first["csrf_token"]
     assert browser.session["cart"] == "kept"
     [request] = sent(server, "/oauth2/revoke_token/")
     assert request.form["token"] == recording("token-success-no-openid").json["refresh_token"]
@@ -355,7 +355,7 @@ def test_nothing_of_somebody_else_stays_in_the_session(browser, profile):
     browser.session["cart"] = "somebody else's"
     profile(id=999)
     browser.log_in()
-    assert set(browser.session) == {KEY}
+    assert set(browser.session) == {SESSION_KEY}
     assert browser.user().id == 999
 
 

@@ -7,7 +7,7 @@ from peeringdb_oauth.flows import Login
 from peeringdb_oauth.profile import Network, Permission, User
 from peeringdb_oauth.tokens import TokenResponse
 from peeringdb_oauth.web.seal import Sealer
-from peeringdb_oauth.web.session import KEY, Sessions
+from peeringdb_oauth.web.session import SESSION_KEY, Sessions
 from peeringdb_oauth.web.stores import MemoryStore
 
 from .conftest import SECRET
@@ -74,7 +74,7 @@ class Application:
 
     @property
     def size(self):
-        return len(json.dumps(self.session[KEY]["user"]))
+        return len(json.dumps(self.session[SESSION_KEY]["user"]))
 
     def remembered_user(self):
         return self.client.run(self.sessions.remembered_user(self.stored_login))
@@ -138,7 +138,7 @@ def test_no_token_can_be_read_in_the_session(application):
     ],
 )
 def test_a_session_that_cannot_be_read_is_nobodys(application, stored):
-    application.session[KEY] = stored
+    application.session[SESSION_KEY] = stored
     assert application.stored_login is None
 
 
@@ -148,7 +148,7 @@ def test_a_session_that_cannot_be_read_is_nobodys(application, stored):
 )
 def test_a_session_of_another_version_is_nobodys(application, change):
     application.begin(person())
-    application.session[KEY] |= change
+    application.session[SESSION_KEY] |= change
     assert application.stored_login is None
 
 
@@ -263,7 +263,7 @@ def test_somebody_elses_profile_is_never_taken(application):
 
 def test_tokens_that_cannot_be_opened_end_the_login(application, server):
     application.begin(person())
-    application.session[KEY] |= {"tokens": "garbage"}
+    application.session[SESSION_KEY] |= {"tokens": "garbage"}
     with pytest.raises(TokenRejected):
         application.client.run(application.sessions.fetch_user(application.stored_login))
     application.client.run(application.sessions.end(application.session, application.stored_login))

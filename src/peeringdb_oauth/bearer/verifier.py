@@ -129,14 +129,30 @@ class BearerVerifier(Generic[R]):
             InvalidResponse: PeeringDB's answer is not what it must be.
             ConfigurationError: ID tokens cannot be verified without ``cryptography``.
         """
-        try:
-            key = sha256(token.encode("ascii")).digest()
-        except (AttributeError, UnicodeEncodeError):
-            key = b""  # not a token: never in the cache
-        result = self._cache.get(key)
-        if result is not None and result.is_fresh(self._clock(), max_age):
+        key = _key_of(token)
+        result = self._cached(key, max_age)
+        if result is not None:
             return self._answer(result, asn, rule, max_age)
         return self._client.run(self._verify(token, key, asn, rule, max_age))
+
+    def verify_flow(
+        self,
+        token: str,
+        *,
+        asn: int | None = None,
+        rule: AccessRule | None = None,
+        max_age: float | None = None,
+    ) -> Flow[User]:
+        """`verify` as a flow, for other flows to use."""
+        key = _key_of(token)
+        result = self._cached(key, max_age)
+        if result is not None:
+            return self._decide(result, asn, rule, max_age)
+        return (yield from self._verify(token, key, asn, rule, max_age))
+
+    def _cached(self, key: bytes, max_age: float | None) -> CachedResult | None:
+        result = self._cache.get(key)
+        return result if result is not None and result.is_fresh(self._clock(), max_age) else None
 
     def _verify(
         self,
@@ -308,6 +324,13 @@ class BearerVerifier(Generic[R]):
             expires_at=expires_at,
             issued_at=issued_at,
         )
+
+
+def _key_of(token: str) -> bytes:
+    try:
+        return sha256(token.encode("ascii")).digest()
+    except (AttributeError, UnicodeEncodeError):
+        return b""  # not a token: never in the cache
 
 
 def _scope_of(rule: AccessRule) -> tuple[str, ...]:

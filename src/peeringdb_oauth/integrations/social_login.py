@@ -23,7 +23,7 @@ from peeringdb_oauth.grammar import AuthorizationCode
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.steps import Flow
-from peeringdb_oauth.web.events import Event
+from peeringdb_oauth.web import Event
 
 SCOPE = ("profile", "email", "networks", "amr")
 # The fields of `ClientConfig` that are settings; there they are in capital letters.

@@ -7,7 +7,6 @@ of these flows, and sends the `Answer`.
 
 import logging
 import math
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -32,6 +31,7 @@ from peeringdb_oauth.steps import Flow, call
 from peeringdb_oauth.web.answer_builder import AnswerBuilder, Paths
 from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.failures import FORGED, failure_of, reasons_of
+from peeringdb_oauth.web.guard import find_asn
 from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.session import Sessions, StoredLogin
@@ -198,7 +198,7 @@ class LoginFlow:
             user = yield from self.user(visit, max_age=max_age)
             if user is None:
                 raise Refused(self._builder.ask_to_log_in(visit))
-            number = parse_asn((yield from call(asn)) or "" if callable(asn) else asn)
+            number = yield from find_asn(asn)
             rule.require(user, asn=number)
         except AccessDenied as error:
             if (
@@ -389,15 +389,6 @@ class LoginFlow:
 
     def _is_logged_in(self, visit: Visit) -> bool:
         return self._stored_login(visit) is not None
-
-
-def parse_asn(asn: object) -> Any:
-    """An AS number from a view's argument: text of digits as an int. Anything else
-    stays as it is, and no rule takes it for one.
-    """
-    if isinstance(asn, str) and re.fullmatch("[1-9][0-9]{0,9}", asn):
-        return int(asn)
-    return asn
 
 
 def _lacks_second_factor(rule: AccessRule, user: User, asn: Any = None) -> bool:

@@ -23,7 +23,7 @@ from peeringdb_oauth.tokens import checked_token
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.stores import Store
 
-KEY = "peeringdb"  # of everything that is ours in the framework's session
+SESSION_KEY = "peeringdb"  # of everything that is ours in the framework's session
 MAX_SIZE = 2000  # bytes of a user, as JSON
 _FIELDS = (
     "id",
@@ -106,7 +106,7 @@ class Sessions:
         """The login of this session; None if there is none, or none of this application
         and this version of the library.
         """
-        stored = session.get(KEY)
+        stored = session.get(SESSION_KEY)
         try:
             stored_login = (
                 None
@@ -156,7 +156,7 @@ class Sessions:
         """Forget a login, and have PeeringDB end its tokens. Raises: what
         `flows.revoke` raises, when it is forgotten.
         """
-        session.pop(KEY, None)
+        session.pop(SESSION_KEY, None)
         if stored_login.store_key is not None:
             yield from call(partial(self._store.delete, stored_login.store_key))
         access_token, refresh_token = self._tokens(stored_login)
@@ -196,7 +196,7 @@ class Sessions:
                 "tokens",
             )
         }
-        session[KEY] = fields | {"user": _compact(short), "store_key": store_key}
+        session[SESSION_KEY] = fields | {"user": _compact(short), "store_key": store_key}
 
     def _shorten(self, user: User) -> User:
         """As much of the user as the session has room for: all, else the networks that

@@ -372,7 +372,7 @@ def test_an_url_without_the_argument_is_found_out_by_the_first_visitor(visitor):
     visitor.log_in("member")
     with pytest.raises(
         ConfigurationError,
-        match="this view's URL has no 'asn' with an AS number in it",
+        match="there is no 'asn' among the URL arguments of /missing",
     ):
         visitor.get("/missing")
 

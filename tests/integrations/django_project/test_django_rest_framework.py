@@ -237,7 +237,9 @@ def test_where_the_view_knows_the_network(visitor):
 
 def test_an_url_without_the_argument_is_found_out_by_the_first_visitor(visitor):
     visitor.log_in("orgadmin")
-    with pytest.raises(ConfigurationError, match="this view's URL has no 'asn'"):
+    with pytest.raises(
+        ConfigurationError, match="no 'asn' among the URL arguments of /api/missing"
+    ):
         visitor.get("/api/missing")
 
 

@@ -101,7 +101,7 @@ def test_token_of_somebody_who_may_not_is_told_why(call):
     assert "WWW-Authenticate" not in answer.headers
 
 
-@pytest.mark.parametrize("authorization", [None, "Basic eDp5", "Bearer", "Bearer a=b"])
+@pytest.mark.parametrize("authorization", [None, "Basic eDp5", "Bearer"])
 def test_no_token_is_asked_for(call, authorization):
     answer = call("/api/as64500", authorization=authorization)
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (
@@ -114,8 +114,9 @@ def test_no_token_is_asked_for(call, authorization):
     )
 
 
-def test_made_up_token_is_refused(call):
-    answer = call("/api/as64500", authorization="Bearer made-up")
+@pytest.mark.parametrize("token", ["made-up", "a=b"])
+def test_made_up_token_is_refused(call, token):
+    answer = call("/api/as64500", authorization=f"Bearer {token}")
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith(
         'Bearer realm="PeeringDB", error="invalid_token", error_description="',

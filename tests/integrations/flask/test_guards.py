@@ -176,7 +176,10 @@ def test_network_that_the_view_does_not_have_is_the_sites_fault(portal, browser,
 
     browser.log_in("member")
     assert browser.failure(browser.get("/view/64500")) == (500, "The login is not set up right", [])
-    assert f"neither the function nor the URL of view has an argument {asn!r}" in caplog.text
+    assert (
+        f"asn: there is no {asn!r} among the arguments of the function and the URL of view"
+        in caplog.text
+    )
 
 
 def test_network_is_the_one_that_the_view_is_called_with(portal, browser):

@@ -187,7 +187,9 @@ def test_a_function_that_finds_no_network_lets_nobody_through(browser):
 
 def test_a_network_that_the_path_does_not_have_is_a_mistake_of_ours(browser):
     for _ in range(2):
-        with pytest.raises(ConfigurationError, match="/misnamed has no path parameter 'asn'"):
+        with pytest.raises(
+            ConfigurationError, match="no 'asn' among the path parameters of /misnamed"
+        ):
             browser.get("/misnamed?asn=64500")
         browser.get("/me")
 

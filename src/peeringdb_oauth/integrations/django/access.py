@@ -2,7 +2,6 @@
 one of them has ended, the other ends too.
 """
 
-from dataclasses import replace
 from typing import TypeVar
 
 from django.conf import settings
@@ -10,14 +9,12 @@ from django.contrib import auth
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
 from peeringdb_oauth.integrations.django.visits import to_visit
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.steps import Flow
-from peeringdb_oauth.web import Visit
-from peeringdb_oauth.web.session import KEY
+from peeringdb_oauth.web import SESSION_KEY, Guard, Visit
 
 T = TypeVar("T")
 
@@ -35,37 +32,27 @@ def peeringdb_user(request: HttpRequest, *, max_age: float | None = None) -> Use
 
 def require(
     request: HttpRequest,
-    rule: AccessRule,
+    guard: Guard,
     *,
-    asn: object = None,
-    max_age: float | None = None,
+    asn: object,
     visit: Visit | None = None,
 ) -> User:
-    """Who is logged in, if ``rule`` lets them do this; ``asn`` may be a function,
-    called for them only. Raises: `Refused`.
+    """Who is logged in, if the guard lets them in. ``asn``: from `Guard.asn_of`.
+
+    Raises:
+        Refused: with the answer to send.
     """
-    flow = application().flow
-    return _run(
-        request,
-        flow.require(visit or to_visit(request), rule_here(rule), asn=asn, max_age=max_age),
-    )
-
-
-def rule_here(rule: AccessRule) -> AccessRule:
-    """A view's rule. What an account must have to log in, the login's rule alone says."""
-    login_rule = application().settings.rule
-    return replace(
-        rule,
-        verified_user=login_rule.verified_user,
-        verified_email=login_rule.verified_email,
-    )
+    app = application()
+    rule = guard.under(app.settings.rule).rule
+    visit = visit or to_visit(request)
+    return _run(request, app.flow.require(visit, rule, asn=asn, max_age=guard.max_age))
 
 
 def end_half_login(request: HttpRequest) -> None:
     """End what is left of a login: it has expired, the account was disabled or its
     password changed, or PeeringDB's word is against it.
     """
-    if KEY not in request.session and not _is_by_peeringdb(request):
+    if SESSION_KEY not in request.session and not _is_by_peeringdb(request):
         return
     user = application().flow.page_context(to_visit(request)).user
     if user is None or not request.user.is_authenticated:
@@ -77,11 +64,11 @@ def _run(request: HttpRequest, flow: Flow[T]) -> T:
     more either, on this very page.
     """
     end_half_login(request)
-    was_logged_in = KEY in request.session
+    was_logged_in = SESSION_KEY in request.session
     try:
         return application().client.run(flow)
     finally:
-        if was_logged_in and KEY not in request.session:
+        if was_logged_in and SESSION_KEY not in request.session:
             auth.logout(request)
 
 

@@ -24,8 +24,7 @@ from peeringdb_oauth.integrations.django.settings import (
     read_settings,
 )
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.web import LoginFlow, Paths
-from peeringdb_oauth.web.return_path import safe_return_path
+from peeringdb_oauth.web import LoginFlow, Paths, safe_return_path
 
 _SETTINGS_IN_USE = {
     SETTING_NAME,

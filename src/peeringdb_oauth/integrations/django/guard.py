@@ -2,19 +2,18 @@
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any, TypeVar, cast, overload
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse
 
-from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.integrations.django.access import require
+from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.visits import to_response
 from peeringdb_oauth.profile import Permission
-from peeringdb_oauth.web import Refused
+from peeringdb_oauth.web import Guard, Refused, find_asn
 
 # The name of a view's argument, one number, several of which one suffices, or a
 # function of the request that finds it.
@@ -37,13 +36,14 @@ def require_asn(
     suffices, or a function of the request, which is called for nobody who is not logged
     in. ``max_age``: for how many seconds PeeringDB's word counts.
     """
-    return Guard.of(
+    guard = network_guard(
         asn,
         perms=perms,
         manage_sessions=manage_sessions,
         mfa=mfa,
         max_age=max_age,
-    ).protect
+    )
+    return partial(_protect, guard)
 
 
 @overload
@@ -58,114 +58,110 @@ def require_peeringdb(view: Any = None, *, mfa: bool = False, max_age: float | N
     """Only for who is logged in with PeeringDB, whatever their networks. With or
     without arguments, as Django's ``login_required``.
     """
-    protect = Guard(
-        rule=AccessRule(mfa=mfa),
-        find_asn=lambda _request, _kwargs: None,
-        max_age=max_age,
-    ).protect
+    protect = partial(_protect, Guard.of(None, mfa=mfa, max_age=max_age))
     return protect if view is None else protect(view)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guard:
-    """What a view asks of its visitors.
+class Conditions:
+    """The arguments of `require_asn` as attributes of a class."""
 
-    ``find_asn``: the network that a request is about, from the request and the view's
-    arguments; or a function that finds it, to be called for nobody who is not logged
-    in.
+    asn: ASN = "asn"
+    perms: Permission = Permission.READ
+    manage_sessions: bool = False
+    mfa: bool = False
+    max_age: float | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        guard_of(cls)  # A wrong attribute is found now, and not by the first visitor.
+
+
+def guard_of(conditions: Conditions | type[Conditions]) -> Guard:
+    """The guard that the attributes describe.
+
+    Raises:
+        ConfigurationError: an attribute is wrong.
     """
+    return network_guard(
+        conditions.asn,
+        perms=conditions.perms,
+        manage_sessions=conditions.manage_sessions,
+        mfa=conditions.mfa,
+        max_age=conditions.max_age,
+    )
 
-    rule: AccessRule
-    find_asn: Callable[[HttpRequest, dict[str, Any]], object]
-    max_age: float | None
-    name: str | None = None  # of the view's argument
 
-    @classmethod
-    def of(
-        cls,
-        asn: ASN,
-        *,
-        perms: Permission,
-        manage_sessions: bool,
-        mfa: bool,
-        max_age: float | None,
-    ) -> "Guard":
-        """One that asks for a network. Raises: `ConfigurationError`."""
-        if asn is None:
-            raise ConfigurationError(
-                "asn: missing; where no network is asked for, use require_peeringdb",
-            )
-        constant = None if isinstance(asn, str) or callable(asn) else asn
-        rule = AccessRule(asn=constant, perms=perms, manage_sessions=manage_sessions, mfa=mfa)
-        name = asn if isinstance(asn, str) else None
-        return cls(rule=rule, find_asn=_finder(asn), max_age=max_age, name=name)
+def network_guard(asn: ASN, **conditions: Any) -> Guard:
+    """As `Guard.of`, for a guard that must ask for a network.
 
-    def protect(self, view: View) -> View:
-        """The view, behind this guard."""
-        if self.name is not None and not _takes(view, self.name):
-            raise ConfigurationError(
-                f"{getattr(view, '__qualname__', view)} has no argument {self.name!r} that an AS"
-                " number could be in",
-            )
-        if iscoroutinefunction(view):
-            protected: Callable[..., Any] = self._protect_async(view)
-        else:
-            protected = self._protect(view)
-        return cast("View", protected)
+    Raises:
+        ConfigurationError: an argument is wrong or ``asn`` is None.
+    """
+    if asn is None:
+        raise ConfigurationError(
+            "asn: missing; where no network is asked for, use require_peeringdb",
+        )
+    return Guard.of(asn, **conditions)
 
-    def _protect(self, view: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(view)
-        def protected(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            refusal = self._refuse(request, kwargs)
-            return view(request, *args, **kwargs) if refusal is None else refusal
 
-        return protected
+def asn_of(guard: Guard, request: HttpRequest, kwargs: dict[str, Any]) -> object:
+    """The AS number of a request, or the function that finds it.
 
-    def _protect_async(self, view: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(view)
-        async def protected(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            refusal = await sync_to_async(self._refuse)(
-                request,
-                kwargs,
-            )  # sessions and accounts are in the database
-            return await view(request, *args, **kwargs) if refusal is None else refusal
+    Raises:
+        ConfigurationError: the URL has no argument of the guard's name.
+    """
+    return guard.asn_of(kwargs, request, where=f"the URL arguments of {request.path}")
 
-        return protected
 
-    def _refuse(self, request: HttpRequest, kwargs: dict[str, Any]) -> HttpResponse | None:
-        """The answer for who may not. For who may: None, and it is known who."""
+def find_asn_now(guard: Guard, request: HttpRequest, kwargs: dict[str, Any]) -> object:
+    """The AS number of a request, whoever sent it.
+
+    Raises:
+        ConfigurationError: the URL has no argument of the guard's name.
+    """
+    return application().client.run(find_asn(asn_of(guard, request, kwargs)))
+
+
+def put_behind(
+    guard: Guard,
+    view: View,
+    *,
+    is_async: bool,
+    find: Callable[[], object] | None = None,
+) -> View:
+    """The view behind a guard. ``find``: finds the AS number instead of the guard."""
+
+    def refuse(request: HttpRequest, kwargs: dict[str, Any]) -> HttpResponse | None:
         try:
+            asn = find or asn_of(guard, request, kwargs)
             request.peeringdb = require(  # type: ignore[attr-defined]  # our addition
                 request,
-                self.rule,
-                asn=self.find_asn(request, kwargs),
-                max_age=self.max_age,
+                guard,
+                asn=asn,
             )
         except Refused as refused:
             return to_response(request, refused.answer)
         return None
 
+    def protected(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        refusal = refuse(request, kwargs)
+        return view(request, *args, **kwargs) if refusal is None else refusal
 
-def found(asn: object) -> object:
-    """What `Guard.find_asn` gave, or finds now. Nothing is no AS number: None would
-    mean that no network is asked for.
-    """
-    return asn() or "" if callable(asn) else asn
+    async def protected_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        # In a thread: sessions and accounts are in the database.
+        refusal = await sync_to_async(refuse)(request, kwargs)
+        return await view(request, *args, **kwargs) if refusal is None else refusal
 
-
-def _finder(asn: ASN) -> Callable[[HttpRequest, dict[str, Any]], object]:
-    if isinstance(asn, str):
-        return lambda _, kwargs: _argument(kwargs, asn)
-    if callable(asn):
-        # to be called when it is known who asks
-        return lambda request, _: partial(asn, request)
-    return lambda _request, _kwargs: None  # the rule names it
+    return cast("View", wraps(view)(protected_async if is_async else protected))
 
 
-def _argument(kwargs: dict[str, Any], name: str) -> object:
-    if kwargs.get(name) is None:
-        raise ConfigurationError(f"this view's URL has no {name!r} with an AS number in it")
-    return kwargs[name]
+def _protect(guard: Guard, view: View) -> View:
+    if isinstance(guard.asn, str) and not _takes(view, guard.asn):
+        raise ConfigurationError(
+            f"{getattr(view, '__qualname__', view)} has no argument {guard.asn!r} that an AS"
+            " number could be in",
+        )
+    return put_behind(guard, view, is_async=iscoroutinefunction(view))
 
 
 def _takes(view: Callable[..., Any], name: str) -> bool:

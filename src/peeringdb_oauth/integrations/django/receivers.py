@@ -11,7 +11,7 @@ from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.integrations.django.signals import rights_changed
 from peeringdb_oauth.integrations.django.visits import to_visit
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.web.session import KEY
+from peeringdb_oauth.web import SESSION_KEY
 
 
 @receiver(user_logged_out)
@@ -21,7 +21,7 @@ def end_peeringdb_login(request: HttpRequest, **_: Any) -> None:
     Django has already decided that the logout may happen, so there is no second check
     against forged requests.
     """
-    if KEY in getattr(request, "session", ()):
+    if SESSION_KEY in getattr(request, "session", ()):
         flow = application().flow
         application().client.run(flow.log_out(to_visit(request, own=True)))
 

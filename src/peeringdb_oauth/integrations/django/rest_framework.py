@@ -4,7 +4,8 @@ With ``authentication_classes = [PeeringDBAuthentication]``, ``request.auth`` is
 PeeringDB's `User`, and ``request.user`` their account.
 """
 
-import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -23,18 +24,27 @@ from rest_framework.exceptions import (
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.bearer import REALM
 from peeringdb_oauth.errors import AccessDenied, TokenRejected, TransportError
-from peeringdb_oauth.integrations.django.access import require, rule_here
+from peeringdb_oauth.integrations.django.access import require
 from peeringdb_oauth.integrations.django.application import application
-from peeringdb_oauth.integrations.django.guard import ASN, Guard, found
+from peeringdb_oauth.integrations.django.guard import (
+    Conditions,
+    asn_of,
+    find_asn_now,
+    guard_of,
+)
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.integrations.django.visits import to_visit
-from peeringdb_oauth.profile import Permission, User
-from peeringdb_oauth.web import Answer, Refused, parse_asn
-
-_RETRY_AFTER = 30  # s, when PeeringDB did not answer
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.web import (
+    Answer,
+    Guard,
+    Refused,
+    bearer_token,
+    refuse_token,
+    verify_token,
+)
 
 
 class PeeringDBAuthentication(BaseAuthentication):
@@ -53,7 +63,8 @@ class PeeringDBAuthentication(BaseAuthentication):
         token = _bearer_token(request)
         if token is None:
             return None
-        user = _verify(request, token)
+        with _token_refusals(request):
+            user = application().verifier.verify(token)
         return _account_of(user), user
 
     def authenticate_header(self, request: Request) -> str:
@@ -61,7 +72,7 @@ class PeeringDBAuthentication(BaseAuthentication):
         return getattr(request, "peeringdb_challenge", f'Bearer realm="{REALM}"')
 
 
-class RequireASN(BasePermission):
+class RequireASN(Conditions, BasePermission):
     """Subclass it, with attributes as `RequireASNMixin` has them.
 
     It takes a bearer token's user, and with DRF's ``SessionAuthentication`` also who is
@@ -71,33 +82,22 @@ class RequireASN(BasePermission):
 
     message = "PeeringDB does not vouch for this request"
 
-    asn: ASN = "asn"
-    perms: Permission = Permission.READ
-    manage_sessions: bool = False
-    mfa: bool = False
-    max_age: float | None = None
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        _guard_of(cls)  # a wrong attribute is found now
-
     def get_asn(self, request: Request, view: Any) -> object:
         """The network that this request is about."""
-        return found(_guard_of(self).find_asn(request, view.kwargs))
+        return find_asn_now(guard_of(self), request, view.kwargs)
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Whether this was a token or a login of PeeringDB's. Raises: DRF's errors,
         with the reasons, when it does not suffice.
         """
-        guard, authenticator = _guard_of(self), request.successful_authenticator
-        is_own = (
-            getattr(self.get_asn, "__func__", None) is not RequireASN.get_asn
-        )  # then it looks for nothing on behalf of strangers
+        guard, authenticator = guard_of(self), request.successful_authenticator
+        is_own = getattr(self.get_asn, "__func__", None) is not RequireASN.get_asn
+        # A method of the project's own is called only for people who are known.
         asn = (
-            partial(self.get_asn, request, view) if is_own else guard.find_asn(request, view.kwargs)
+            partial(self.get_asn, request, view) if is_own else asn_of(guard, request, view.kwargs)
         )
         if isinstance(authenticator, PeeringDBAuthentication):
-            _check_token(guard, request, found(asn))
+            _check_token(guard, request, asn)
         elif isinstance(authenticator, SessionAuthentication):
             _check_session(guard, request, asn)
         else:  # nobody, or somebody else's token, whatever cookie is beside it
@@ -105,51 +105,16 @@ class RequireASN(BasePermission):
         return True
 
 
-def _guard_of(permission: RequireASN | type[RequireASN]) -> Guard:
-    return Guard.of(
-        permission.asn,
-        perms=permission.perms,
-        manage_sessions=permission.manage_sessions,
-        mfa=permission.mfa,
-        max_age=permission.max_age,
-    )
-
-
 def _check_token(guard: Guard, request: Request, asn: object) -> None:
-    token = _bearer_token(request) or ""
-    request.auth = _verify(
-        request,
-        token,
-        asn=parse_asn(asn),
-        rule=rule_here(guard.rule),
-        max_age=guard.max_age,
-    )
-
-
-def _verify(
-    request: Request,
-    token: str,
-    *,
-    asn: int | None = None,
-    rule: AccessRule | None = None,
-    max_age: float | None = None,
-) -> User:
-    """As `BearerVerifier.verify`. Raises: DRF's errors."""
-    try:
-        return application().verifier.verify(token, asn=asn, rule=rule, max_age=max_age)
-    except TokenRejected as error:
-        request.peeringdb_challenge = error.www_authenticate
-        raise AuthenticationFailed(str(error)) from None
-    except AccessDenied as error:
-        raise _denied(error) from None
-    except TransportError as error:
-        raise _unavailable(error) from None
+    app = application()
+    guard = guard.under(app.settings.rule)
+    with _token_refusals(request):
+        flow = verify_token(app.verifier, _bearer_token(request), guard, asn=asn)
+        request.auth = app.client.run(flow)
 
 
 def _bearer_token(request: Request) -> str | None:
-    """None for anything else, which is not for PeeringDB to see."""
-    scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    return bearer_token(get_authorization_header(request).decode("latin-1"))
 
 
 def _check_session(guard: Guard, request: Request, asn: object) -> None:
@@ -160,7 +125,7 @@ def _check_session(guard: Guard, request: Request, asn: object) -> None:
     )  # SessionAuthentication sets it here, and not on Django's request
     visit = to_visit(request._request, own=own, headers={"Accept": "application/json"})  # noqa: SLF001
     try:
-        require(request._request, guard.rule, asn=asn, max_age=guard.max_age, visit=visit)  # noqa: SLF001
+        require(request._request, guard, asn=asn, visit=visit)  # noqa: SLF001
     except Refused as refused:
         raise _refusal(refused.answer) from None
 
@@ -176,18 +141,30 @@ def _account_of(user: User) -> Any:
     return identity.account
 
 
-def _denied(error: AccessDenied) -> APIException:
-    denied = PermissionDenied({"detail": str(error), "reasons": list(error.reasons)})
-    denied.auth_header = error.www_authenticate
-    return denied
+@contextmanager
+def _token_refusals(request: Request) -> Iterator[None]:
+    """Raise DRF's errors in place of ours."""
+    try:
+        yield
+    except (TokenRejected, AccessDenied, TransportError) as error:
+        raise _token_refusal(request, error) from None
 
 
-def _unavailable(error: TransportError) -> APIException:
+def _token_refusal(
+    request: Request,
+    error: TokenRejected | AccessDenied | TransportError,
+) -> APIException:
+    answer = refuse_token(error)
+    if isinstance(error, TokenRejected):
+        request.peeringdb_challenge = answer.headers["WWW-Authenticate"]
+        return AuthenticationFailed(str(error))
+    if isinstance(error, AccessDenied):
+        denied = PermissionDenied({"detail": str(error), "reasons": list(error.reasons)})
+        denied.auth_header = answer.headers.get("WWW-Authenticate")
+        return denied
     unavailable = APIException("PeeringDB cannot be asked now")
-    unavailable.status_code, unavailable.wait = (
-        503,
-        math.ceil(getattr(error, "retry_after", _RETRY_AFTER)),
-    )
+    unavailable.status_code = answer.status
+    unavailable.wait = int(answer.headers["Retry-After"])
     return unavailable
 
 

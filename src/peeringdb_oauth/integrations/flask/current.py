@@ -12,8 +12,7 @@ from peeringdb_oauth.errors import PeeringDBOAuthError
 from peeringdb_oauth.integrations.flask.extension import NAME, extension
 from peeringdb_oauth.integrations.flask.visits import to_response, to_visit
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.web import Answer, PageContext
-from peeringdb_oauth.web.token_refusal import refuse_token
+from peeringdb_oauth.web import Answer, PageContext, refuse_token
 
 
 class _Caller(NamedTuple):

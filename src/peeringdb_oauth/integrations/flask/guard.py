@@ -1,10 +1,8 @@
-"""Views behind a check: which network is this about, then may they, then the view
-itself, be it a function or a coroutine function.
-"""
+"""Views behind a guard: the check first, then the view, be it a coroutine function."""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial, wraps
+from functools import wraps
 from itertools import chain
 from typing import Any, ParamSpec, TypeVar, cast
 from weakref import WeakSet
@@ -12,6 +10,12 @@ from weakref import WeakSet
 from flask import current_app, request
 
 from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.integrations.flask.current import remember, send
+from peeringdb_oauth.integrations.flask.extension import extension
+from peeringdb_oauth.integrations.flask.visits import to_visit
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.steps import Flow
+from peeringdb_oauth.web import Guard, Refused, bearer_token, require_token
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,47 +23,62 @@ R = TypeVar("R")
 # The name of the view's argument, a constant, several of which one suffices, or a
 # function without arguments.
 ASN = str | int | Iterable[int] | Callable[[], object] | None
+Check = Callable[[Guard, object], None]
 
 BLUEPRINT = "peeringdb"  # of the pages of the login
-_OF_THE_LOGIN = tuple(f"{BLUEPRINT}.{name}" for name in ("login", "callback", "logout"))
-_guarded: WeakSet[Callable[..., object]] = WeakSet()  # what is behind a check
-# no rule takes this for an AS number, and none for the wish not to have one named
-NO_ASN = ""
+_LOGIN_PAGES = tuple(f"{BLUEPRINT}.{name}" for name in ("login", "callback", "logout"))
+_guarded: WeakSet[Callable[..., object]] = WeakSet()  # the views behind a guard
 
 
-def guard(asn: ASN, check: Callable[[object], None], view: Callable[P, R]) -> Callable[P, R]:
-    """``view`` behind ``check``, which is given the AS number, None where none is asked
-    for.
-    """
-    find = _asn_finder(asn, view)
+def check_login(guard: Guard, asn: object) -> None:
+    """Go on if the person in the browser may; else end the request with the answer."""
+    flow = extension().flow.require(to_visit(), guard.rule, asn=asn, max_age=guard.max_age)
+    remember(_run(flow))
+
+
+def check_token(guard: Guard, asn: object) -> None:
+    """Go on if the bearer token is of somebody who may; else end the request."""
+    token = bearer_token(request.headers.get("Authorization"))
+    flow = require_token(extension().verifier, token, guard, asn=asn)
+    remember(_run(flow), by_token=True)
+
+
+def protect(guard: Guard, check: Check, view: Callable[P, R]) -> Callable[P, R]:
+    """The view behind a guard: `check_login` or `check_token` comes before it."""
+    signature = inspect.signature(view) if isinstance(guard.asn, str) else None
     _guarded.update(_unwrapped(view))
 
-    def go_on(*args: P.args, **kwargs: P.kwargs) -> bool:
-        if (
-            request.endpoint in _OF_THE_LOGIN
-        ):  # before every request: but these pages are the way in
+    def is_open(*args: P.args, **kwargs: P.kwargs) -> bool:
+        # A check before every request leaves out the login's pages: they are the way in.
+        if request.endpoint in _LOGIN_PAGES:
             return False
-        check(find(*args, **kwargs))
+        arguments = {} if signature is None else _arguments(signature, *args, **kwargs)
+        where = f"the arguments of the function and the URL of {request.endpoint}"
+        check(guard, guard.asn_of(arguments, where=where))
         return True
 
     if inspect.iscoroutinefunction(view):
 
         @wraps(view)
-        async def guarded_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return await view(*args, **kwargs) if go_on(*args, **kwargs) else None
+        async def protected_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return await view(*args, **kwargs) if is_open(*args, **kwargs) else None
 
-        return cast("Callable[P, R]", guarded_coroutine)
+        return cast("Callable[P, R]", protected_coroutine)
 
     @wraps(view)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        return view(*args, **kwargs) if go_on(*args, **kwargs) else cast("R", None)
+    def protected(*args: P.args, **kwargs: P.kwargs) -> R:
+        return view(*args, **kwargs) if is_open(*args, **kwargs) else cast("R", None)
 
-    return guarded
+    return protected
 
 
 def check_order() -> None:
-    """Before each request: raise `ConfigurationError` for a decorator above that of
-    Flask, which then knows only what is behind it.
+    """Find decorators in the wrong order, before each request.
+
+    One that stands above Flask's own protects nothing: Flask calls the bare function.
+
+    Raises:
+        ConfigurationError: a decorator of ours stands above Flask's.
     """
     before = (
         current_app.before_request_funcs.get(name, ()) for name in (None, *request.blueprints)
@@ -72,24 +91,24 @@ def check_order() -> None:
         )
 
 
+def _run(flow: Flow[User]) -> User:
+    try:
+        return extension().client.run(flow)
+    except Refused as refused:
+        send(refused.answer)
+
+
 def _unwrapped(view: Callable[..., object] | None) -> Iterator[Callable[..., object]]:
-    """A view, and what other decorators have wrapped in it."""
+    """A view, and the functions that other decorators have wrapped in it."""
     while view is not None:
         yield view
         view = getattr(view, "__wrapped__", None)
 
 
-def _asn_finder(asn: ASN, view: Callable[..., object]) -> Callable[..., object]:
-    if callable(asn):
-        return lambda *_, **__: asn  # to be called when it is known who asks
-    if isinstance(asn, str):
-        return partial(_argument, asn, inspect.signature(view))
-    return lambda *_, **__: None
+def _arguments(signature: inspect.Signature, /, *args: Any, **kwargs: Any) -> dict[str, object]:
+    """What the view itself will see.
 
-
-def _argument(name: str, signature: inspect.Signature, /, *args: Any, **kwargs: Any) -> object:
-    """What the view itself will see; a function before requests has no arguments, and
-    the URL's count.
+    A function before requests is called without arguments, so the URL's count there.
     """
     given = signature.bind_partial(*args, **kwargs).arguments
     defaults = {
@@ -97,9 +116,4 @@ def _argument(name: str, signature: inspect.Signature, /, *args: Any, **kwargs: 
         for each in signature.parameters.values()
         if each.default is not each.empty
     }
-    arguments = {**defaults, **(request.view_args or {}), **kwargs, **given}
-    if name not in arguments:
-        raise ConfigurationError(
-            f"asn: neither the function nor the URL of {request.endpoint} has an argument {name!r}",
-        )
-    return NO_ASN if arguments[name] is None else arguments[name]
+    return {**defaults, **(request.view_args or {}), **kwargs, **given}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app
 from werkzeug.local import LocalProxy
 
 from peeringdb_oauth.access import AccessRule
@@ -17,18 +17,20 @@ from peeringdb_oauth.integrations.flask.current import (
     fail,
     find_user,
     page_context,
-    remember,
-    send,
 )
 from peeringdb_oauth.integrations.flask.extension import NAME, Extension, extension
-from peeringdb_oauth.integrations.flask.guard import ASN, BLUEPRINT, NO_ASN, check_order, guard
+from peeringdb_oauth.integrations.flask.guard import (
+    ASN,
+    BLUEPRINT,
+    check_login,
+    check_order,
+    check_token,
+    protect,
+)
 from peeringdb_oauth.integrations.flask.settings import collected, read_config, read_secrets
 from peeringdb_oauth.integrations.flask.visits import to_response, to_visit
 from peeringdb_oauth.profile import Permission, User
-from peeringdb_oauth.web import TEMPLATES, LoginFlow, Paths, Refused, Store, parse_asn
-from peeringdb_oauth.web.seal import Sealer
-from peeringdb_oauth.web.token_refusal import refuse_token
-from peeringdb_oauth.web.view_rule import view_rule
+from peeringdb_oauth.web import TEMPLATES, Guard, LoginFlow, Paths, Sealer, Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -130,18 +132,14 @@ class PeeringDB:
 
         Raises: `ConfigurationError`, at once, for conditions that nobody can meet.
         """
-        rule = view_rule(self.rule, asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa)
-
-        def check(number: object) -> None:
-            its = extension()
-            try:
-                remember(
-                    its.client.run(its.flow.require(to_visit(), rule, asn=number, max_age=max_age)),
-                )
-            except Refused as refused:
-                send(refused.answer)
-
-        return partial(guard, asn, check)
+        guard = Guard.of(
+            asn,
+            perms=perms,
+            manage_sessions=manage_sessions,
+            mfa=mfa,
+            max_age=max_age,
+        )
+        return partial(protect, guard.under(self.rule), check_login)
 
     def bearer(
         self,
@@ -158,20 +156,14 @@ class PeeringDB:
         An ID token says what was true when it was issued, up to ten hours ago: with
         ``max_age`` an older one is refused.
         """
-        rule = view_rule(self.rule, asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa)
-
-        def check(number: object) -> None:
-            verify, token = extension().verifier.verify, _bearer_token()
-            try:
-                if callable(number):
-                    verify(token)  # nothing is looked for on behalf of strangers
-                    number = number() or NO_ASN
-                user = verify(token, asn=parse_asn(number), rule=rule, max_age=max_age)
-            except PeeringDBOAuthError as error:
-                send(refuse_token(error))
-            remember(user, by_token=True)
-
-        return partial(guard, asn, check)
+        guard = Guard.of(
+            asn,
+            perms=perms,
+            manage_sessions=manage_sessions,
+            mfa=mfa,
+            max_age=max_age,
+        )
+        return partial(protect, guard.under(self.rule), check_token)
 
     def on_login(self, hook: Hook) -> Hook:
         """Decorator: the application's own word about a `User` whom the rule lets in,
@@ -220,9 +212,3 @@ def _start() -> Response:
 def _log_out() -> Response:
     its = extension()
     return to_response(its.client.run(its.flow.log_out(to_visit())))
-
-
-def _bearer_token() -> str:
-    """The token that was sent (RFC 6750 section 2.1), "" if there is none."""
-    sent = request.authorization
-    return sent.token or "" if sent is not None and sent.type == "bearer" else ""

@@ -3,17 +3,16 @@ decorator, or a function to await.
 """
 
 import inspect
-import sys
 from collections.abc import Awaitable, Callable, Iterable
-from functools import partial, wraps
+from functools import wraps
 from typing import Annotated, Any, NoReturn
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.web import Guard
 
 
 class _NotOfRequest:
@@ -30,10 +29,8 @@ class _NotOfRequest:
 
 
 ASN = Annotated[str | int | Iterable[int] | Callable[[Request], object] | None, _NotOfRequest]
-Check = Callable[
-    [Request, object],
-    Awaitable[User],
-]  # of a request, and of the network that it is about
+# Gives the user if the guard lets them in. The last argument is from `Guard.asn_of`.
+Check = Callable[[Request, Guard, object], Awaitable[User]]
 
 
 class Requirement:
@@ -41,13 +38,15 @@ class Requirement:
     raises the answer they get.
     """
 
-    def __init__(self, check: Check, asn: ASN) -> None:
+    def __init__(self, guard: Guard, check: Check) -> None:
+        self._guard = guard
         self._check = check
-        self._asn = asn
 
     async def __call__(self, request: Request) -> User:
         """Who is logged in, or sent the token, if they may."""
-        return await self._check(request, self._asn_of(request))
+        where = f"the path parameters of {request.scope['path']}"
+        asn = self._guard.asn_of(request.path_params, request, where=where)
+        return await self._check(request, self._guard, asn)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
         # What FastAPI does with the default of a query parameter, which this is where
@@ -70,31 +69,6 @@ class Requirement:
             return response
 
         return guarded
-
-    def _asn_of(self, request: Request) -> object:
-        """The number, or a function that finds it once it is known who asks."""
-        if callable(self._asn):
-            return partial(self._asn, request)
-        if not isinstance(self._asn, str):
-            return None  # it is in the rule
-        if self._asn not in request.path_params:
-            raise ConfigurationError(
-                f"asn: {request.scope['path']} has no path parameter {self._asn!r}",
-            )
-        return request.path_params[self._asn]
-
-
-def make_requirement(check: Check, asn: ASN, *, cookie: str | None = None) -> Requirement:
-    """A requirement; in an application of FastAPI one for its OpenAPI document.
-    ``cookie``: the session's, if it is about who logged in.
-    """
-    if "fastapi" not in sys.modules:
-        return Requirement(check, asn)
-    from peeringdb_oauth.integrations.starlette.openapi import (  # noqa: PLC0415
-        DocumentedRequirement,
-    )
-
-    return DocumentedRequirement(check, asn, cookie=cookie)
 
 
 async def call(function: Callable[..., Any], *arguments: object) -> Any:

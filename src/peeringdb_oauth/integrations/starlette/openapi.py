@@ -5,7 +5,8 @@ FastAPI at its start.
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.base import SecurityBase
 
-from peeringdb_oauth.integrations.starlette.guard import ASN, Check, Requirement
+from peeringdb_oauth.integrations.starlette.guard import Check, Requirement
+from peeringdb_oauth.web import Guard
 
 _LOGIN = "The session of somebody who has logged in with PeeringDB."
 _TOKEN = "An access token or ID token of PeeringDB that was issued to this application."  # noqa: S105 - none
@@ -16,8 +17,8 @@ class DocumentedRequirement(Requirement, SecurityBase):
     cookie, or without that a bearer token.
     """
 
-    def __init__(self, check: Check, asn: ASN, *, cookie: str | None) -> None:
-        super().__init__(check, asn)
+    def __init__(self, guard: Guard, check: Check, *, cookie: str | None) -> None:
+        super().__init__(guard, check)
         scheme: APIKeyCookie | HTTPBearer = HTTPBearer(
             scheme_name="PeeringDBToken",
             description=_TOKEN,

@@ -26,9 +26,9 @@ from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.integrations.starlette.clients import Clients
 from peeringdb_oauth.integrations.starlette.guard import (
     ASN,
+    Check,
     Requirement,
     call,
-    make_requirement,
 )
 from peeringdb_oauth.integrations.starlette.visits import (
     FAILURE,
@@ -40,6 +40,7 @@ from peeringdb_oauth.profile import Permission, User
 from peeringdb_oauth.web import (
     TEMPLATES,
     Event,
+    Guard,
     LoginFlow,
     MemoryStore,
     PageContext,
@@ -47,10 +48,10 @@ from peeringdb_oauth.web import (
     Refused,
     Store,
     Visit,
-    parse_asn,
+    bearer_token,
+    refuse_token,
+    require_token,
 )
-from peeringdb_oauth.web.token_refusal import refuse_token
-from peeringdb_oauth.web.view_rule import view_rule
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -163,15 +164,18 @@ class PeeringDB:
 
         Raises: `ConfigurationError`, at once, for conditions that nobody can meet.
         """
-        rule = view_rule(self.rule, asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa)
-
-        async def check(request: Request, number: object) -> User:
-            async with self._visit(request) as (flow, visit):
-                return await self._client.run(
-                    flow.require(visit, rule, asn=number, max_age=max_age),
-                )
-
-        return make_requirement(check, asn, cookie=self.session_cookie)
+        guard = Guard.of(
+            asn,
+            perms=perms,
+            manage_sessions=manage_sessions,
+            mfa=mfa,
+            max_age=max_age,
+        )
+        return _make_requirement(
+            guard.under(self.rule),
+            self._check_login,
+            cookie=self.session_cookie,
+        )
 
     def bearer(
         self,
@@ -188,29 +192,14 @@ class PeeringDB:
         An ID token says what was true when it was issued, up to ten hours ago: with
         ``max_age`` an older one is refused.
         """
-        rule = view_rule(self.rule, asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa)
-
-        async def check(request: Request, number: object) -> User:
-            self._answer_errors(request)
-            request.scope[_API] = True
-            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-            try:
-                token = token.strip() if scheme.lower() == "bearer" else ""
-                if callable(number):
-                    await self._verifier.verify(
-                        token,
-                    )  # nothing is looked for on behalf of strangers
-                    number = await call(number) or ""
-                return await self._verifier.verify(
-                    token,
-                    asn=parse_asn(number),
-                    rule=rule,
-                    max_age=max_age,
-                )
-            except PeeringDBOAuthError as error:
-                raise Refused(refuse_token(error)) from None
-
-        return make_requirement(check, asn)
+        guard = Guard.of(
+            asn,
+            perms=perms,
+            manage_sessions=manage_sessions,
+            mfa=mfa,
+            max_age=max_age,
+        )
+        return _make_requirement(guard.under(self.rule), self._check_token)
 
     async def current_user(self, request: Request) -> User | None:
         """Who is logged in, None for nobody. Also for ``Depends``."""
@@ -289,6 +278,18 @@ class PeeringDB:
                 request.session.clear()  # behind an error page nobody stays logged in
             raise
 
+    async def _check_login(self, request: Request, guard: Guard, asn: object) -> User:
+        async with self._visit(request) as (flow, visit):
+            return await self._client.run(
+                flow.require(visit, guard.rule, asn=asn, max_age=guard.max_age),
+            )
+
+    async def _check_token(self, request: Request, guard: Guard, asn: object) -> User:
+        self._answer_errors(request)
+        request.scope[_API] = True
+        token = bearer_token(request.headers.get("Authorization"))
+        return await self._client.run(require_token(self._verifier, token, guard, asn=asn))
+
     def _answer_errors(self, request: Request) -> None:
         """Have the application answer our errors in this request, without being told to
         when it was set up; its own handlers go first.
@@ -329,6 +330,19 @@ class PeeringDB:
         answer = flow.fail(visit, error, user=flow.page_context(visit).user)
         await self._tell(request, events)
         return to_response(request, answer, self.templates)
+
+
+def _make_requirement(guard: Guard, check: Check, *, cookie: str | None = None) -> Requirement:
+    """A requirement; in an application of FastAPI one for its OpenAPI document.
+    ``cookie``: the session's, if it is about who logged in.
+    """
+    if "fastapi" not in sys.modules:
+        return Requirement(guard, check)
+    from peeringdb_oauth.integrations.starlette.openapi import (  # noqa: PLC0415
+        DocumentedRequirement,
+    )
+
+    return DocumentedRequirement(guard, check, cookie=cookie)
 
 
 def _with_ours(templates: Jinja2Templates | str | PathLike[str] | None) -> Jinja2Templates:

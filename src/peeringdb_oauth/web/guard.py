@@ -1,0 +1,199 @@
+"""What a view asks of people: the rule, and where the view's AS number comes from.
+
+Knows no framework. An integration makes a `Guard` from the arguments of a decorator.
+For each request it takes the AS number from `Guard.asn_of`. Then its client runs
+`LoginFlow.require` for a person in a browser, or `require_token` for a program.
+"""
+
+import logging
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.bearer import BearerVerifier
+from peeringdb_oauth.errors import (
+    AccessDenied,
+    ConfigurationError,
+    PeeringDBOAuthError,
+    RateLimited,
+    TokenRejected,
+    TransportError,
+)
+from peeringdb_oauth.profile import Permission, User
+from peeringdb_oauth.steps import Flow, call
+from peeringdb_oauth.web.failures import failure_of, reasons_of
+from peeringdb_oauth.web.visit import Answer, Refused
+
+log = logging.getLogger("peeringdb_oauth")
+
+# Stands for an AS number that was not found. Every rule refuses it. None would mean
+# that no network is asked for.
+NO_ASN: Final = "no AS number"
+
+_RETRY_AFTER = 30  # seconds, while PeeringDB is not available
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """What one view asks of people.
+
+    ``rule``: the conditions, with the AS numbers that the view names as constants.
+    ``asn``: the name of the view's argument with the AS number, or a function that
+    finds the number; else None. ``max_age``: for how many seconds an answer of
+    PeeringDB counts; None for as long as the login.
+    """
+
+    rule: AccessRule
+    asn: str | Callable[..., object] | None
+    max_age: float | None
+
+    @classmethod
+    def of(
+        cls,
+        asn: Any,
+        *,
+        perms: Permission = Permission.READ,
+        manage_sessions: bool = False,
+        mfa: bool = False,
+        max_age: float | None = None,
+    ) -> "Guard":
+        """The guard that a decorator's arguments describe.
+
+        ``asn``: the name of an argument, a function, one AS number, or several of which
+        one suffices; None where no network is asked for.
+
+        Raises:
+            ConfigurationError: an argument is wrong, or nobody can meet the conditions.
+        """
+        if asn is None and (manage_sessions or perms != Permission.READ):
+            raise ConfigurationError(
+                "asn: missing, and perms and manage_sessions are about a network",
+            )
+        constants, source = (None, asn) if isinstance(asn, str) or callable(asn) else (asn, None)
+        rule = AccessRule(asn=constants, perms=perms, manage_sessions=manage_sessions, mfa=mfa)
+        return cls(rule=rule, asn=source, max_age=max_age)
+
+    def under(self, login_rule: AccessRule) -> "Guard":
+        """The same guard, but of an account it asks what the login asks."""
+        rule = replace(
+            self.rule,
+            verified_user=login_rule.verified_user,
+            verified_email=login_rule.verified_email,
+        )
+        return replace(self, rule=rule)
+
+    def asn_of(self, arguments: Mapping[str, object], *request: object, where: str) -> object:
+        """The AS number of one request, or a function without arguments that finds it.
+
+        None if the rule has the AS numbers or no network is asked for. ``arguments``:
+        the view's arguments by name. ``request``: what the guard's function takes.
+        ``where``: what the arguments are called in an error message.
+
+        Raises:
+            ConfigurationError: there is no argument of the guard's name.
+        """
+        if self.asn is None:
+            return None
+        if not isinstance(self.asn, str):
+            return partial(self.asn, *request)
+        if self.asn not in arguments:
+            raise ConfigurationError(f"asn: there is no {self.asn!r} among {where}")
+        found = arguments[self.asn]
+        return NO_ASN if found is None else found
+
+
+def find_asn(asn: object) -> Flow[Any]:
+    """The AS number that a request is about; None if no network is asked for.
+
+    ``asn``: what `Guard.asn_of` returned. Text of digits becomes an int. Whatever else
+    is no AS number stays as it is, and every rule refuses it.
+    """
+    if callable(asn):
+        found = yield from call(asn)
+        asn = NO_ASN if found is None else found
+    return parse_asn(asn)
+
+
+def parse_asn(asn: object) -> Any:
+    """An AS number from a view's argument: text of digits becomes an int.
+
+    Anything else stays as it is. A rule refuses what is no AS number.
+    """
+    if isinstance(asn, str) and re.fullmatch("[1-9][0-9]{0,9}", asn):
+        return int(asn)
+    return asn
+
+
+def bearer_token(authorization: str | None) -> str | None:
+    """The token of an ``Authorization`` header (RFC 6750 section 2.1).
+
+    None if there is no such header, or one of another scheme.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def require_token(
+    verifier: BearerVerifier[Any],
+    token: str | None,
+    guard: Guard,
+    *,
+    asn: object,
+) -> Flow[User]:
+    """Who sent a bearer token, if they may do what the view does.
+
+    ``token``: from `bearer_token`. ``asn``: from `Guard.asn_of`.
+
+    Raises:
+        Refused: with the answer to send.
+    """
+    try:
+        return (yield from verify_token(verifier, token, guard, asn=asn))
+    except PeeringDBOAuthError as error:
+        raise Refused(refuse_token(error)) from None
+
+
+def verify_token(
+    verifier: BearerVerifier[Any],
+    token: str | None,
+    guard: Guard,
+    *,
+    asn: object,
+) -> Flow[User]:
+    """As `require_token`, but the caller makes the answer.
+
+    Raises:
+        PeeringDBOAuthError: an error of `BearerVerifier.verify`.
+    """
+    token = token or ""
+    if callable(asn):
+        # Look for a network only if the token is good.
+        yield from verifier.verify_flow(token)
+    number = yield from find_asn(asn)
+    flow = verifier.verify_flow(token, asn=number, rule=guard.rule, max_age=guard.max_age)
+    return (yield from flow)
+
+
+def refuse_token(error: PeeringDBOAuthError) -> Answer:
+    """What an API answers when a bearer token does not open it (RFC 6750 section 3).
+
+    The status and the headers are for programs, the reasons in the JSON for people.
+    Problems that the operator must solve are logged.
+    """
+    status, headers = failure_of(error).status, {"Cache-Control": "no-store"}
+    if isinstance(error, TokenRejected):
+        status = 401
+    elif isinstance(error, TransportError):
+        status = 503
+        seconds = error.retry_after if isinstance(error, RateLimited) else _RETRY_AFTER
+        headers["Retry-After"] = str(math.ceil(seconds))
+    if isinstance(error, TokenRejected | AccessDenied):
+        if error.www_authenticate is not None:
+            headers["WWW-Authenticate"] = error.www_authenticate
+    else:
+        log.warning("%s: %s", type(error).__name__, error)
+    return Answer(status=status, json={"reasons": reasons_of(error)}, headers=headers)

@@ -1,0 +1,300 @@
+"""Which network a request is about, who may, and what programs are told."""
+
+import asyncio
+import logging
+
+import pytest
+
+from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.async_client import AsyncClient
+from peeringdb_oauth.bearer import BearerVerifier
+from peeringdb_oauth.client import Client
+from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.errors import (
+    AccessDenied,
+    ConfigurationError,
+    InvalidResponse,
+    ProviderError,
+    RateLimited,
+    TokenRejected,
+    TransportError,
+)
+from peeringdb_oauth.profile import Network, Permission, User
+from peeringdb_oauth.web import (
+    NO_ASN,
+    Guard,
+    Refused,
+    bearer_token,
+    find_asn,
+    parse_asn,
+    refuse_token,
+    require_token,
+    verify_token,
+)
+
+NO_STORE = {"Cache-Control": "no-store"}
+TOKEN = "an-access-token"
+
+
+# --- a view's conditions --------------------------------------------------------------
+
+
+def test_a_view_asks_of_accounts_what_the_login_asks():
+    login_rule = AccessRule(
+        verified_user=False,
+        verified_email=False,
+        asn=64500,
+        mfa=True,
+        perms=Permission.UPDATE,
+    )
+    guard = Guard.of(None).under(login_rule)
+    assert guard.rule == AccessRule(verified_user=False, verified_email=False)
+    assert Guard.of(None).under(AccessRule()).rule == AccessRule()
+
+
+@pytest.mark.parametrize(
+    ("asn", "in_the_rule", "in_the_guard"),
+    [
+        (64500, (64500,), None),
+        ([64500, 64501], (64500, 64501), None),
+        ("asn", None, "asn"),
+        (len, None, len),
+    ],
+)
+def test_constants_are_part_of_the_rule(asn, in_the_rule, in_the_guard):
+    guard = Guard.of(asn, perms=Permission.UPDATE, manage_sessions=True, mfa=True, max_age=60)
+    assert guard == Guard(
+        rule=AccessRule(
+            asn=in_the_rule,
+            perms=Permission.UPDATE,
+            manage_sessions=True,
+            mfa=True,
+        ),
+        asn=in_the_guard,
+        max_age=60,
+    )
+
+
+@pytest.mark.parametrize("conditions", [{"perms": Permission.UPDATE}, {"manage_sessions": True}])
+def test_rights_on_no_network_are_a_mistake(conditions):
+    with pytest.raises(ConfigurationError, match="asn: missing"):
+        Guard.of(None, **conditions)
+
+
+@pytest.mark.parametrize("asn", [0, [], (64500, "64501"), 1.5])
+def test_what_is_no_as_number_is_a_mistake(asn):
+    with pytest.raises(ConfigurationError, match="asn must be"):
+        Guard.of(asn)
+
+
+# --- the AS number of a request -------------------------------------------------------
+
+
+@pytest.fixture
+def config():
+    return ClientConfig(client_id="an-id", redirect_uri="https://portal.example.net/callback")
+
+
+@pytest.fixture
+def find(config):
+    """``find(source, arguments)``: the AS number that a view's guard finds."""
+    client = Client(config)
+
+    def find(source, arguments=(), *request):
+        guard = Guard.of(source)
+        return client.run(find_asn(guard.asn_of(dict(arguments), *request, where="the URL")))
+
+    with client:
+        yield find
+
+
+@pytest.mark.parametrize("source", [None, 64500, (64500, 64501)])
+def test_what_the_rule_says_is_not_found_for_each_request(find, source):
+    assert find(source, {"asn": 64511}) is None
+
+
+@pytest.mark.parametrize(
+    ("argument", "number"),
+    [(64500, 64500), ("64500", 64500), ("AS64500", "AS64500"), ("", ""), (None, NO_ASN)],
+)
+def test_an_argument_has_the_number(find, argument, number):
+    assert find("asn", {"asn": argument, "other": 64511}) == number
+
+
+def test_an_argument_that_is_missing_is_a_mistake(find):
+    with pytest.raises(ConfigurationError, match="asn: there is no 'asn' among the URL"):
+        find("asn", {"other": 64511})
+
+
+@pytest.mark.parametrize(
+    ("found", "number"),
+    [(64500, 64500), ("64500", 64500), (0, 0), ("", ""), (None, NO_ASN)],
+)
+def test_a_function_finds_the_number(find, found, number):
+    assert find({"/x": found}.get, {}, "/x") == number
+
+
+def test_a_coroutine_function_finds_the_number(config):
+    async def find(request):
+        return f"{request}00"
+
+    async def run():
+        async with AsyncClient(config) as client:
+            return await client.run(find_asn(Guard.of(find).asn_of({}, 645, where="")))
+
+    assert asyncio.run(run()) == 64500
+
+
+def test_every_rule_refuses_a_number_that_was_not_found():
+    user = User(
+        id=1,
+        verified_user=True,
+        verified_email=True,
+        networks=(Network(id=1, asn=64500, name="Net", perms=Permission.READ),),
+    )
+    for rule in (AccessRule(), AccessRule(asn=64500)):
+        assert rule.check(user)
+        [reason] = rule.check(user, asn=NO_ASN).reasons
+        assert "not an AS number" in reason
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("64500", 64500),
+        (64500, 64500),
+        ("4294967295", 4294967295),
+        (None, None),
+        ("AS64500", "AS64500"),
+    ],
+)
+def test_digits_are_read_as_an_as_number(text, number):
+    assert parse_asn(text) == number
+
+
+# --- bearer tokens --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("authorization", "token"),
+    [
+        ("Bearer abc", "abc"),
+        ("bearer abc", "abc"),
+        ("BEARER  abc ", "abc"),
+        ("Bearer a b", "a b"),
+        ("Bearer", ""),
+        ("Bearer ", ""),
+        ("Basic abc", None),
+        ("abc", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_token_stands_behind_the_word_bearer(authorization, token):
+    assert bearer_token(authorization) == token
+
+
+@pytest.fixture
+def ask(server, make_client, clock):
+    """``ask(check, token, source, arguments)``: a program asks a view, by
+    `require_token` or `verify_token`.
+    """
+    introspection = {
+        "active": True,
+        "scope": "profile email networks",
+        "exp": int(clock.now) + 36000,
+        "client_id": "conf-rs256",
+    }
+    server.answer("/oauth2/introspect/", introspection)
+    client = make_client(server, arguments={"clock": clock, "monotonic": clock})
+    verifier = BearerVerifier(client)
+
+    def ask(check, token, source=None, arguments=(), **conditions):
+        guard = Guard.of(source, **conditions)
+        asn = guard.asn_of(dict(arguments), where="the URL")
+        return client.run(check(verifier, token, guard, asn=asn))
+
+    return ask
+
+
+@pytest.mark.parametrize("check", [require_token, verify_token])
+@pytest.mark.parametrize("source", [None, 64500, "asn", lambda: "64500"])
+def test_whoever_sent_a_good_token_gets_on(ask, check, source):
+    conditions = {"perms": Permission.UPDATE} if source else {}
+    assert ask(check, TOKEN, source, {"asn": 64500}, **conditions).id == 1
+
+
+@pytest.mark.parametrize("source", [64511, "asn", lambda: 64511, lambda: None])
+def test_a_network_of_somebody_else_is_refused(ask, source):
+    with pytest.raises(AccessDenied):
+        ask(verify_token, TOKEN, source, {"asn": "64511"})
+    with pytest.raises(Refused) as caught:
+        ask(require_token, TOKEN, source, {"asn": "64511"})
+    assert caught.value.answer.status == 403
+
+
+@pytest.mark.parametrize("token", [None, "", "no ASCII: ä"])
+def test_the_function_is_not_called_without_a_good_token(ask, token):
+    looked = []
+    with pytest.raises(Refused) as caught:
+        ask(require_token, token, lambda: looked.append(token))
+    assert caught.value.answer.status == 401
+    assert looked == []
+
+
+def test_a_token_is_looked_up_when_peeringdbs_word_is_too_old(ask, server, clock):
+    ask(require_token, TOKEN, max_age=30)
+    before = len(server.received)
+    clock.now += 29
+    ask(require_token, TOKEN, max_age=30)
+    assert len(server.received) == before
+    clock.now += 1
+    ask(require_token, TOKEN, max_age=30)
+    assert len(server.received) == before + 2
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "headers", "reasons"),
+    [
+        (
+            TokenRejected("no token"),
+            401,
+            {"WWW-Authenticate": 'Bearer error="invalid_token"'},
+            ("No token",),
+        ),
+        (AccessDenied("you may not"), 403, {}, ("You may not",)),
+        (
+            AccessDenied("scope", www_authenticate="Bearer x"),
+            403,
+            {"WWW-Authenticate": "Bearer x"},
+            ("Scope",),
+        ),
+        (RateLimited("wait", retry_after=2.1), 503, {"Retry-After": "3"}, ("Wait",)),
+        (TransportError("down"), 503, {"Retry-After": "30"}, ("Down",)),
+        (ProviderError("refused"), 502, {}, ("Refused",)),
+        (InvalidResponse("what?", check="json"), 502, {}, ("What?",)),
+        (ConfigurationError("client_secret: missing"), 500, {}, ()),
+    ],
+)
+def test_every_error_has_its_status_and_headers(error, status, headers, reasons):
+    answer = refuse_token(error)
+    assert (answer.status, answer.headers, answer.json) == (
+        status,
+        NO_STORE | headers,
+        {"reasons": reasons},
+    )
+    assert answer.page is None
+
+
+@pytest.mark.parametrize(
+    ("error", "logged"),
+    [
+        (TokenRejected("no"), []),
+        (AccessDenied("no"), []),
+        (TransportError("down"), ["TransportError: down"]),
+    ],
+)
+def test_the_operator_hears_of_what_is_not_the_callers_fault(error, logged, caplog):
+    with caplog.at_level(logging.WARNING, "peeringdb_oauth"):
+        refuse_token(error)
+    assert [record.getMessage() for record in caplog.records] == logged
