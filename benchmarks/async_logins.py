@@ -1,5 +1,7 @@
-"""Asynchronous logins over TLS: one by one against bare aiohttp, in CPU time; 50 in
-flight against Authlib, by the clock.
+"""Asynchronous logins over TLS.
+
+One by one they are compared with bare aiohttp, in CPU time. With 50 in flight they are
+compared with Authlib, by the clock.
 """
 
 import asyncio
@@ -79,7 +81,7 @@ async def _session(provider: Provider) -> aiohttp.ClientSession:
 
 
 def _bare(provider: Provider, session: aiohttp.ClientSession) -> LogIn:
-    """The two calls of a login and nothing else."""
+    """The two requests of a login and nothing else."""
     form = token_form()
 
     async def log_in() -> object:
@@ -93,8 +95,9 @@ def _bare(provider: Provider, session: aiohttp.ClientSession) -> LogIn:
 
 
 def _authlib(provider: Provider, *, httpx2: bool) -> LogIn:
-    """Its "OAuth for HTTPX": a client for each login. It takes httpx2, or else httpx,
-    which it calls deprecated.
+    """Its "OAuth for HTTPX", with a client for each login.
+
+    It takes httpx2 if that is installed, otherwise httpx, which it calls deprecated.
     """
     for name in [
         name for name in sys.modules if name.startswith("authlib.integrations.httpx_client")
@@ -102,15 +105,15 @@ def _authlib(provider: Provider, *, httpx2: bool) -> LogIn:
         del sys.modules[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if not httpx2:  # then as if it were not installed
+        if not httpx2:  # make it look as if it were not installed
             sys.modules["httpx2"] = None  # type: ignore[assignment]
         try:
             from authlib.integrations.httpx_client import AsyncOAuth2Client  # noqa: PLC0415 - it chooses when it is imported
         finally:
             if not httpx2:
                 del sys.modules["httpx2"]
-    # httpx loads all of certifi for each client. httpx2 leaves it to the system's
-    # directory, of which OpenSSL reads what it needs.
+    # httpx loads the whole bundle of certifi for each client. httpx2 uses the directory
+    # of the system, where OpenSSL reads only what it needs.
     authorities = str(provider.ca_file if httpx2 else provider.bundle)
 
     async def log_in() -> object:

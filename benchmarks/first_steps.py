@@ -1,5 +1,6 @@
-"""What comes before a login: importing the library, in fresh interpreters, and the
-address to send the browser to.
+"""What comes before a login: the import, and the URL to send the browser to.
+
+Each import has an interpreter of its own.
 """
 
 import subprocess
@@ -50,7 +51,7 @@ def measure(rounds: int) -> Iterator[Row]:
 
 
 def _import_times(rounds: int) -> Samples:
-    """CPU seconds that the import itself took, each in an interpreter of its own."""
+    """The CPU seconds of each import, without the start of the interpreter."""
     seconds: dict[str, list[float]] = {name: [] for name in IMPORTS}
     for _ in range(rounds):
         for name, statement in IMPORTS.items():

@@ -76,7 +76,7 @@ def _repeated(client: Client, rounds: int) -> Iterator[Row]:
 
 
 def _client() -> Client:
-    """A client of PeeringDB that has its keys already."""
+    """A client that has the keys already, as if it had fetched them."""
     client = Client(
         ClientConfig(
             client_id=CLIENT_ID,
@@ -85,10 +85,7 @@ def _client() -> Client:
             requests_per_minute=None,
         ),
     )
-    client.provider.key_cache.store(
-        KeySet.from_jwks(jwks()),
-        now=time.time(),
-    )  # as a fetch from PeeringDB would
+    client.provider.key_cache.store(KeySet.from_jwks(jwks()), now=time.time())
     return client
 
 
@@ -107,8 +104,9 @@ def _bare(token: SignedToken) -> Verify:
 
 
 def _joserfc(token: str) -> Verify:
-    """Its guide's "JSON Web Token": decode with a key set, validate with a registry;
-    both are kept.
+    """Its guide "JSON Web Token": decode with a key set, validate with a registry.
+
+    Key set and registry are kept.
     """
     keys = jwk.KeySet.import_key_set(jwks())  # type: ignore[arg-type]
     registry = joserfc.JWTClaimsRegistry(
@@ -147,8 +145,9 @@ def _pyjwt(token: str) -> Verify:
 
 
 def _authlib(token: str) -> Verify:
-    """Its "OpenID Connect" client: joserfc's decoding, then the claims class for the
-    code flow; the key set is kept.
+    """Its "OpenID Connect": decode with joserfc, then validate the claims.
+
+    The claims class is that of the code flow. The key set is kept.
     """
     keys = jwk.KeySet.import_key_set(jwks())  # type: ignore[arg-type]
     options = {"iss": {"values": [ISSUER]}}
@@ -168,8 +167,9 @@ def _authlib(token: str) -> Verify:
 
 
 def _python_jose(token: str) -> Verify:
-    """Its `jwt.decode` with a JWK Set; it insists on the access token where there is an
-    at_hash.
+    """Its `jwt.decode` with a JWK Set.
+
+    It demands the access token if the ID token has an ``at_hash``.
     """
     keys = jwks()
     return lambda: python_jose.decode(
@@ -183,7 +183,7 @@ def _python_jose(token: str) -> Verify:
 
 
 def _authlib_jose(token: str) -> Verify:
-    """Authlib's old `jose` module, which joserfc replaces: decode, then validate."""
+    """Authlib's old module ``jose``, which joserfc replaces: decode, then validate."""
     keys = JsonWebKey.import_key_set(jwks())
     decoder = JsonWebToken(["RS256"])
     options = {

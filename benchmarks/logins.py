@@ -1,5 +1,6 @@
-"""Blocking logins over TLS: the callback's half, from the code to the user. CPU time of
-this process, in which only the client runs.
+"""Blocking logins over TLS: the second half of a login, from the code to the user.
+
+The figures are CPU time of this process, in which only the client runs.
 """
 
 import time
@@ -43,7 +44,7 @@ def measure(provider: Provider, rounds: int) -> Iterator[Row]:
 
 
 def count_connections(provider: Provider) -> dict[str, float]:
-    """New connections for each login, when warm."""
+    """How many new connections each login makes, after a first one."""
     logins = 5
     counts = {}
     with Client(config(provider)) as client:
@@ -57,8 +58,9 @@ def count_connections(provider: Provider) -> dict[str, float]:
 
 
 def config(provider: Provider) -> ClientConfig:
-    """Our settings, without a limit of our own. The authorities come from the
-    environment, for everybody.
+    """The settings of our client, without a budget.
+
+    All candidates take the certificate authorities from the environment.
     """
     return ClientConfig(
         client_id=CLIENT_ID,
@@ -75,8 +77,10 @@ def started_logins(
     *,
     openid: bool = False,
 ) -> list[tuple[AuthorizationRequest, dict[str, str]]]:
-    """Logins on their way, each with its callback. They share a nonce, for there is one
-    ID token; a state counts once.
+    """Started logins, each with its callback.
+
+    They share a nonce, because there is one ID token. Each has a state of its own,
+    because a state counts once.
     """
     logins = []
     for at in range(number):
@@ -95,7 +99,7 @@ def started_logins(
 
 
 def token_form() -> dict[str, str]:
-    """What the original sends for a code."""
+    """The form that the original sends to the token endpoint."""
     return {
         "grant_type": "authorization_code",
         "code": "a-code",
@@ -119,8 +123,9 @@ def _candidates(provider: Provider, client: Client, rounds: int) -> Mapping[str,
 
 
 def _two_calls(provider: Provider, http: Any) -> LogIn:
-    """The original's login: a POST for the token, a GET for the profile, each a call of
-    ``requests`` itself or of a kept session.
+    """The login of the original: a POST for the token, a GET for the profile.
+
+    ``http``: the module ``requests``, or a session that is kept.
     """
     form = token_form()
 
@@ -133,8 +138,9 @@ def _two_calls(provider: Provider, http: Any) -> LogIn:
 
 
 def _requests_oauthlib(provider: Provider) -> LogIn:
-    """Its web application example, with one session for each login (the example has a
-    second one for the profile).
+    """Its example for a web application, with one session for each login.
+
+    The example has a second session for the profile.
     """
 
     def log_in() -> object:
@@ -151,7 +157,7 @@ def _requests_oauthlib(provider: Provider) -> LogIn:
 
 
 def _authlib(provider: Provider) -> LogIn:
-    """Its "OAuth 2 Session": the same."""
+    """Its "OAuth 2 Session", with one session for each login."""
 
     def log_in() -> object:
         session = AuthlibSession(

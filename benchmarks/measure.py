@@ -1,5 +1,6 @@
-"""Measuring side by side: every candidate in turn, round after round, so that whatever
-else the machine does happens to all of them.
+"""Measure candidates side by side: each in turn, round after round.
+
+So whatever else the machine does happens to all of them.
 """
 
 import random
@@ -14,17 +15,21 @@ cpu = time.process_time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
-    """Seconds per call of each candidate, one figure for each round."""
+    """What was measured.
+
+    ``seconds``: for each candidate the seconds per call, one figure for each round.
+    """
 
     seconds: Mapping[str, list[float]]
 
     def median(self, name: str) -> float:
-        """Seconds per call."""
+        """The median of the seconds per call."""
         return statistics.median(self.seconds[name])
 
     def ratio(self, name: str, other: str) -> float:
-        """How many times as long ``name`` takes as ``other``: the median over the
-        rounds, in each of which they were neighbours.
+        """How many times as long ``name`` takes as ``other``.
+
+        This is the median over the rounds, because in a round they are neighbours.
         """
         return statistics.median(
             mine / theirs
@@ -38,11 +43,12 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the table: ``name`` took ``seconds``, ``other`` took
-    ``other_seconds``, and what was to be reached.
+    """One line of the table.
 
-    ``ratio`` is ours over theirs where ``goal`` is a most, and theirs over ours where
-    it is a least; without a goal, ours over theirs.
+    ``title``: what was done. ``name``: ours. ``other``: what it is compared with.
+    ``seconds`` and ``other_seconds``: their medians. ``ratio``: how many times as fast
+    ours is if ``at_least``, otherwise how many times as long ours takes. ``goal``: what
+    the ratio must be at least or at most; None for no goal.
     """
 
     title: str
@@ -56,7 +62,7 @@ class Row:
 
     @property
     def holds(self) -> bool | None:
-        """Whether the goal is reached; None where there is none."""
+        """Whether the goal is reached, None if there is no goal."""
         if self.goal is None:
             return None
         return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
@@ -70,15 +76,15 @@ def interleave(
     clock: Clock = cpu,
     size: int = 1,
 ) -> Samples:
-    """Each candidate called ``calls`` times in each round, after one call that does not
-    count; in every round in another order.
+    """Call each candidate ``calls`` times in each round, and measure the time.
 
-    ``size``: how much one call does, for figures that mean one of it.
+    The order differs from round to round. One call before the first round does not
+    count. ``size``: of how many things one call consists; the figures are for one.
     """
     for call in candidates.values():
         call()
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    order, chance = list(candidates), random.Random(1)  # noqa: S311 - who follows whom must be nobody's advantage
+    order, chance = list(candidates), random.Random(1)  # noqa: S311 - no secret
     for _ in range(rounds):
         chance.shuffle(order)
         for name in order:

@@ -1,5 +1,6 @@
-"""A PeeringDB to measure against: its recorded answers, signed anew, from a TLS server
-in a process of its own that does nothing else.
+"""A TLS server with PeeringDB's recorded answers, in a process of its own.
+
+The ID tokens in the answers are signed anew.
 """
 
 import base64
@@ -24,7 +25,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 WIRE = Path(__file__).parent.parent / "tests" / "wire"
 CLIENT_ID = "benchmark"
-CLIENT_SECRET = "a-secret-of-the-usual-length-0123456789"  # noqa: S105 - known to nobody but the canned provider
+CLIENT_SECRET = "a-secret-of-the-usual-length-0123456789"  # noqa: S105 - only for this server
 REDIRECT_URI = "https://app.example.net/callback"
 NONCE = "n" * 43
 ACCESS_TOKEN = json.loads((WIRE / "token-success-openid.json").read_text("utf-8"))["access_token"]
@@ -34,7 +35,7 @@ _KEY = generate_private_key(public_exponent=65537, key_size=2048)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedToken:
-    """An ID token, also in the parts that a bare verification takes."""
+    """An ID token, and its parts for a bare verification of the signature."""
 
     text: str
     message: bytes
@@ -43,8 +44,10 @@ class SignedToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """The running server: ``ca_file`` has its authority alone, ``bundle`` that and
-    everybody else's.
+    """The running server.
+
+    ``base_url``: its address. ``ca_file``: its certificate authority. ``bundle``: its
+    certificate authority together with those of certifi.
     """
 
     base_url: str
@@ -54,7 +57,7 @@ class Provider:
 
     @property
     def connections(self) -> int:
-        """How many connections were made so far, each with its TLS handshake."""
+        """How many connections were made so far, each with a TLS handshake."""
         return int(self._connections.value)
 
 
@@ -64,7 +67,7 @@ def public_key() -> RSAPublicKey:
 
 
 def jwks() -> dict[str, Any]:
-    """The same, as PeeringDB publishes it."""
+    """The public key as PeeringDB publishes it."""
     published: dict[str, Any] = json.loads((WIRE / "jwks.json").read_text("utf-8"))
     modulus = public_key().public_numbers().n
     published["keys"][0]["n"] = _base64url(modulus.to_bytes(256, "big")).decode()
@@ -95,7 +98,7 @@ def sign_id_token(
     }
     claims["at_hash"] = _base64url(hashlib.sha256(ACCESS_TOKEN.encode()).digest()[:16]).decode()
     claims["networks"] = [
-        {"id": at, "name": name.format(at), "asn": 65536 + at, "perms": 15}
+        {"id": at, "name": name.format(at), "asn": 65536 + at % 16, "perms": 15}
         for at in range(1, networks + 1)
     ]
     message = b".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
@@ -109,7 +112,7 @@ def sign_id_token(
 
 @contextmanager
 def serve(directory: Path) -> Iterator[Provider]:
-    """A PeeringDB at a free port of 127.0.0.1, with its files in ``directory``."""
+    """Start the server at a free port of 127.0.0.1, with its files in ``directory``."""
     authority = trustme.CA()
     certificate, ca_file, bundle = (
         directory / name for name in ("server.pem", "ca.pem", "bundle.pem")
@@ -139,7 +142,7 @@ def _base64url(value: bytes) -> bytes:
 
 
 def _answers(base_url: str) -> dict[bytes, bytes]:
-    """Whole HTTP answers by path; the token endpoint's with an ID token has no path."""
+    """Whole HTTP answers by path. The path is empty for a token with an ID token."""
     issuer = f"{base_url}/oauth2"
     with_id_token = json.loads((WIRE / "token-success-openid.json").read_text("utf-8"))
     with_id_token["id_token"] = sign_id_token(issuer=issuer, networks=2).text
@@ -163,7 +166,7 @@ def _answers(base_url: str) -> dict[bytes, bytes]:
 
 
 def _answer(recording: str, body: Mapping[str, Any] | None = None) -> bytes:
-    """A recorded answer as it came over the wire, with another body if there is one."""
+    """A recorded answer as it came over the wire, or with another body."""
     received = (WIRE / f"{recording}.http").read_text("utf-8").partition("\n< HTTP 200 OK\n")[2]
     head, _, recorded_body = received.partition("\n\n")
     content = (recorded_body.rstrip("\n") if body is None else json.dumps(body)).encode()
@@ -186,8 +189,9 @@ def _run(
     answers: Mapping[bytes, bytes],
     connections: Any,
 ) -> None:
-    """Serve for ever. One thread and no framework, so that the client is what takes the
-    time.
+    """Serve until the process is ended.
+
+    It has one thread and no framework, so that the client is what takes the time.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -212,8 +216,9 @@ def _run(
 
 
 def _serve_some(connection: Any, received: bytearray, answers: Mapping[bytes, bytes]) -> bool:
-    """Read what there is, which may be a step of the handshake, and answer if it
-    completes a request; False at the end.
+    """Read what is there, and answer if a request is complete. False at the end.
+
+    What is there may be a step of the TLS handshake.
     """
     try:
         data = connection.recv(65536)

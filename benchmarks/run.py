@@ -1,8 +1,9 @@
-"""How fast peeringdb_oauth is beside others. Prints a table and writes the same as JSON
-beside this file (results.json).
+"""How fast peeringdb_oauth is in comparison with others.
 
-What stands in one line was measured side by side in one run; the ratio is a median over
-its rounds. A missed goal is shown, no error.
+It prints a table and writes the same as JSON to results.json beside this file.
+
+The two figures of a line were measured side by side in one run. The ratio is the median
+over the rounds. A goal that is missed is shown, but it is no error.
 """
 
 import argparse
@@ -41,7 +42,7 @@ LINE = "{:<37} {:<24} {:>9}   {:<28} {:>9}   {:>6}  {:>7}  {}"
 
 
 def main() -> None:
-    """Measure everything, print it and write it down."""
+    """Measure everything, print it and write it to a file."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -50,7 +51,7 @@ def main() -> None:
         "--rounds",
         type=int,
         default=40,
-        help="how often everything has its turn (default: %(default)s)",
+        help="the number of rounds (default: %(default)s)",
     )
     rounds = parser.parse_args().rounds
     print(LINE.format("", "ours", "time", "against", "time", "ratio", "goal", "holds"))
@@ -83,8 +84,10 @@ def main() -> None:
 
 
 def _settle(bundle: Path) -> None:
-    """The same world for everybody: no proxies, one bundle of authorities, and a
-    garbage collector that skips what is imported.
+    """Give all candidates the same conditions.
+
+    There are no proxies, there is one bundle of certificate authorities, and the
+    garbage collector skips what was imported.
     """
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]
