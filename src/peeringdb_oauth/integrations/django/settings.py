@@ -85,7 +85,7 @@ def read_settings() -> Settings:
         values["client"] = _make_client(arguments, problems)
     elif arguments:
         problems.append(
-            f"{_setting('CLIENT')}: has its own configuration, so remove"
+            f"{_full_name('CLIENT')}: has its own configuration, so remove"
             f" {', '.join(map(str.upper, arguments))}",
         )
     if problems:
@@ -110,7 +110,7 @@ def name_setting(problem: str) -> str:
     name, colon, text = problem.partition(":")
     key = name.upper()
     is_ours = key in _CLIENT_KEYS and _is_configured_here()
-    return f"{_setting(key)}{colon}{text}" if is_ours else problem
+    return f"{_full_name(key)}{colon}{text}" if is_ours else problem
 
 
 def _read_own_values(given: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _read_own_values(given: Mapping[str, Any], problems: list[str]) -> dict[str,
             try:
                 values[name] = _read_value(name, given[key])
             except (ImportError, ValueError) as error:
-                problems.append(f"{_setting(key)}: {error}")
+                problems.append(f"{_full_name(key)}: {error}")
     return values
 
 
@@ -158,5 +158,5 @@ def _unknown_key(key: object) -> str:
     return f"{SETTING_NAME}: has a setting {key!r} that does not exist{hint}"
 
 
-def _setting(key: str) -> str:
+def _full_name(key: str) -> str:
     return f'{SETTING_NAME}["{key}"]'
