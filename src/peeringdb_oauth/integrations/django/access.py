@@ -48,7 +48,7 @@ def require(
     return _run(request, app.flow.require(visit, rule, asn=asn, max_age=guard.max_age))
 
 
-def end_half_login(request: HttpRequest) -> None:
+def end_incomplete_login(request: HttpRequest) -> None:
     """End what is left of a login: it has expired, the account was disabled or its
     password changed, or PeeringDB's word is against it.
     """
@@ -63,7 +63,7 @@ def _run(request: HttpRequest, flow: Flow[T]) -> T:
     """Where the flow ends the login and clears the session, Django's user is none any
     more either, on this very page.
     """
-    end_half_login(request)
+    end_incomplete_login(request)
     was_logged_in = SESSION_KEY in request.session
     try:
         return application().client.run(flow)

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
-from peeringdb_oauth.integrations.django.access import end_half_login
+from peeringdb_oauth.integrations.django.access import end_incomplete_login
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.visits import to_response, to_visit
 
@@ -21,7 +21,7 @@ class PeeringDBMiddleware(MiddlewareMixin):
         """End a login of which only one half is left, Django's or PeeringDB's."""
         # Without a session cookie nobody is logged in: do not load the session then.
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
-            end_half_login(request)
+            end_incomplete_login(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer one of our errors with a page or with JSON.

@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_GET, require_POST
 
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
-from peeringdb_oauth.integrations.django.access import end_half_login
+from peeringdb_oauth.integrations.django.access import end_incomplete_login
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.integrations.django.visits import to_response, to_visit
@@ -38,7 +38,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     answer = application().client.run(
         flow.callback(to_visit(request, rotate=django_login.log_in), django_login.admit),
     )
-    end_half_login(request)
+    end_incomplete_login(request)
     if auth.SESSION_KEY not in request.session:
         # The page for a refused person must not name the one who was logged in before.
         request.user = AnonymousUser()
