@@ -6,9 +6,7 @@ Everything that it has in common with `Client` is in test_twins.py.
 
 import asyncio
 import base64
-import importlib
 import logging
-import re
 import socket
 import subprocess
 import sys
@@ -24,7 +22,7 @@ from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, ProviderError, RateLimited, TransportError
 from peeringdb_oauth.messages import HTTPRequest
-from peeringdb_oauth.steps import Locked
+from peeringdb_oauth.steps import call, locked, send
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
 PATIENCE = 10  # seconds until a test gives up on another thread
@@ -119,7 +117,9 @@ def assert_nothing_left(client):
     assert client._budget._in_flight == 0
     assert not client._queue.locked()
     assert not any(lock.locked() for lock in client._locks.values())
-    assert client._session is None or not client._session.connector._acquired
+    assert (
+        client._connections.session is None or not client._connections.session.connector._acquired
+    )
 
 
 async def cancel(task):
@@ -173,7 +173,7 @@ def test_repr_has_no_secret(server):
 
 def test_clients_share_one_tls_context(make_server):
     config = config_of(make_server(tls=True))
-    assert AsyncClient(config)._context is AsyncClient(config)._context
+    assert AsyncClient(config)._connections._context is AsyncClient(config)._connections._context
 
 
 def test_keeps_a_connection_for_a_minute_and_no_cookies(server, recording):
@@ -186,34 +186,70 @@ def test_keeps_a_connection_for_a_minute_and_no_cookies(server, recording):
         ) as client:
             await client.fetch_user("t")
             await client.fetch_user("t")
-            assert client._session.connector._keepalive_timeout == 60
+            assert client._connections.session.connector._keepalive_timeout == 60
 
     asyncio.run(main())
     assert ["cookie" in request.headers for request in server.received] == [False, False]
 
 
-def test_without_aiohttp_it_names_what_to_install(monkeypatch, server):
-    monkeypatch.setitem(sys.modules, "aiohttp", None)
-    monkeypatch.delitem(sys.modules, AsyncClient.__module__)
-    without = importlib.import_module(AsyncClient.__module__)
-    with pytest.raises(
-        ConfigurationError,
-        match=re.escape(
-            'AsyncClient needs the package "aiohttp": pip install "peeringdb-oauth[async]"',
-        ),
-    ):
-        without.AsyncClient(config_of(server))
+def run_without_aiohttp(code):
+    """What a program prints when aiohttp and what comes with it are not installed."""
+    without = 'import sys; sys.modules |= dict.fromkeys(["aiohttp", "multidict", "yarl"])'
+    command = [sys.executable, "-c", f"{without}\n{code}"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
+
+
+def test_without_aiohttp_it_names_what_to_install():
+    said = run_without_aiohttp("""
+from peeringdb_oauth import AsyncClient, ClientConfig, ConfigurationError
+config = ClientConfig(client_id="portal", redirect_uri="https://portal.example.net/callback")
+try:
+    AsyncClient(config)
+except ConfigurationError as error:
+    print(error)
+""")
+    assert 'AsyncClient needs the package "aiohttp": pip install "peeringdb-oauth[async]"' in said
 
 
 def test_without_aiohttp_help_and_star_imports_work():
-    code = """
-import pydoc, sys
-sys.modules |= dict.fromkeys(["aiohttp", "multidict", "yarl"])
+    said = run_without_aiohttp("""
+import pydoc
 import peeringdb_oauth
-assert "class AsyncClient" in pydoc.plain(pydoc.render_doc(peeringdb_oauth))
+print(pydoc.plain(pydoc.render_doc(peeringdb_oauth)))
 from peeringdb_oauth import *
-"""
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
+""")
+    assert "class AsyncClient" in said
+
+
+# --- functions of the application -----------------------------------------------------
+
+
+async def coroutine_function():
+    return threading.current_thread()
+
+
+def function():
+    return threading.current_thread()
+
+
+def returns_a_coroutine():
+    return coroutine_function()
+
+
+@pytest.mark.parametrize(
+    ("called", "in_the_event_loop"),
+    [(coroutine_function, True), (function, False), (returns_a_coroutine, True)],
+)
+def test_awaits_what_is_awaitable_and_gives_other_functions_a_thread(
+    server,
+    called,
+    in_the_event_loop,
+):
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            return await client.run(call(called))
+
+    assert (asyncio.run(main()) is threading.current_thread()) == in_the_event_loop
 
 
 # --- cancellation ---------------------------------------------------------------------
@@ -455,64 +491,58 @@ def test_a_login_that_is_half_way_goes_before_those_who_wait(server, hold):
     asyncio.run(main())
 
 
-def alone(server, path=PROFILE):
-    def flow():
-        return (yield HTTPRequest(url=f"{server.url}{path}")).status
-
-    def outer():
-        return (yield Locked(name="one at a time", flow=flow()))
-
-    return outer()
+def locked_request(server):
+    return locked("a lock", send(HTTPRequest(url=f"{server.url}{PROFILE}")))
 
 
-def test_cancelled_while_waiting_to_go_alone_it_leaves_the_others_their_turn(server, hold):
+def test_cancelled_while_waiting_for_a_lock_it_leaves_the_others_their_turn(server, hold):
     held = hold(PROFILE)
 
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:
             first, second, third = (
-                asyncio.create_task(client.run(alone(server))) for _ in range(3)
+                asyncio.create_task(client.run(locked_request(server))) for _ in range(3)
             )
             await held.arrive()
             await cancel(second)
             held.release()
             return await asyncio.gather(first, third)
 
-    assert asyncio.run(main()) == [200, 200]
+    assert [response.status for response in asyncio.run(main())] == [200, 200]
 
 
-def test_cancelled_while_alone_it_lets_the_next_one_in(server, hold):
+def test_cancelled_while_holding_a_lock_it_lets_the_next_one_in(server, hold):
     held = hold(PROFILE)
 
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:
-            first, second = (asyncio.create_task(client.run(alone(server))) for _ in range(2))
+            first, second = (
+                asyncio.create_task(client.run(locked_request(server))) for _ in range(2)
+            )
             await held.arrive()
             await cancel(first)
             await held.arrive()
             held.release()
             return await second
 
-    assert asyncio.run(main()) == 200
+    assert asyncio.run(main()).status == 200
 
 
 def test_a_cancelled_flow_has_ended_before_the_next_one_begins(server, hold):
     held, story = hold(PROFILE), []
 
-    def inner(name):
+    def flow(name):
         story.append(f"{name} begins")
         try:
-            yield HTTPRequest(url=f"{server.url}{PROFILE}")
+            yield from send(HTTPRequest(url=f"{server.url}{PROFILE}"))
         finally:
             story.append(f"{name} ends")
-
-    def flow(name):
-        yield Locked(name="a", flow=inner(name))
 
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:
             first, second = (
-                asyncio.create_task(client.run(flow(name))) for name in ("first", "second")
+                asyncio.create_task(client.run(locked("a lock", flow(name))))
+                for name in ("first", "second")
             )
             await held.arrive()
             await cancel(first)

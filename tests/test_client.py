@@ -32,7 +32,7 @@ from peeringdb_oauth.errors import (
     TransportError,
 )
 from peeringdb_oauth.messages import MAX_BODY, HTTPRequest
-from peeringdb_oauth.steps import Locked
+from peeringdb_oauth.steps import call, locked, send
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
 # seconds until a test gives up on another thread; none of them takes so long
@@ -619,35 +619,48 @@ def test_a_flow_hears_of_errors_and_may_go_on(client, server):
     assert client.run(flow("/cut")) == 200
 
 
-def test_a_flow_that_goes_alone_goes_alone(client, server):
+def test_one_flow_at_a_time_holds_a_lock(client, server):
     inside, most = [], []
 
-    def alone():
+    def flow():
         inside.append(None)
         most.append(len(inside))
-        status = (yield HTTPRequest(url=f"{server.url}{PROFILE}")).status
+        response = yield from send(HTTPRequest(url=f"{server.url}{PROFILE}"))
         inside.pop()
-        return status
+        return response.status
 
-    def flow():
-        return (yield Locked(name="one at a time", flow=alone()))
-
-    assert run_all(lambda: client.run(flow()), 5) == [200] * 5
+    assert run_all(lambda: client.run(locked("a lock", flow())), 5) == [200] * 5
     assert most == [1] * 5
     assert not client._locks
 
 
-def test_a_flow_that_goes_alone_lets_others_in_after_an_error(client, server):
-    def flow():
-        return (yield Locked(name="a", flow=iter_request("/cut")))
-
-    def iter_request(path):
-        yield HTTPRequest(url=f"{server.url}{path}")
-
+def test_a_lock_is_free_after_an_error(client, server):
     server.answers["/cut"] = cut
     for _ in range(2):
         with pytest.raises(TransportError):
-            client.run(flow())
+            client.run(locked("a lock", send(HTTPRequest(url=f"{server.url}/cut"))))
+
+
+def test_a_flow_may_call_a_function_of_the_application(client):
+    assert client.run(call(lambda: 7)) == 7
+
+
+class Later:
+    """An awaitable that is no coroutine."""
+
+    def __await__(self):
+        return 7
+        yield
+
+
+async def coroutine_function():
+    return 7
+
+
+@pytest.mark.parametrize("function", [coroutine_function, Later])
+def test_a_function_that_must_be_awaited_is_refused(client, function):
+    with pytest.raises(ConfigurationError, match="needs an AsyncClient"):
+        client.run(call(function))
 
 
 class StoppingAdapter(requests.adapters.BaseAdapter):
@@ -853,10 +866,7 @@ def test_a_bundle_may_be_a_directory(make_client, tls_server, tmp_path):
 
 
 def test_clients_share_one_tls_context(make_client, tls_server):
-    contexts = {
-        id(make_client(tls_server)._transmit.__closure__[0].cell_contents._context)
-        for _ in range(3)
-    }
+    contexts = {id(make_client(tls_server)._connections._adapter._context) for _ in range(3)}
     assert len(contexts) == 1
 
 

@@ -27,6 +27,7 @@ NOT_FOR_ASYNCIO = {
     "test_a_stray_stop_iteration_is_no_result_and_leaves_nothing_in_flight": (
         "needs an adapter of requests"
     ),
+    "test_a_function_that_must_be_awaited_is_refused": "an AsyncClient awaits it",
     "test_uses_the_callers_session_as_it_is_and_leaves_it_open": "needs a session of requests",
     "test_takes_no_more_of_a_redirect_in_the_callers_session_than_of_any_answer": (
         "needs a session of requests"

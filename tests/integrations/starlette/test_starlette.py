@@ -494,13 +494,13 @@ def test_each_event_loop_has_connections_of_its_own_which_end_with_it(make_confi
         for _ in range(2):
             await ask(pdb)
             clients.append(pdb._client._kept[asyncio.get_running_loop()][1])
-            assert clients[-1]._session is not None
+            assert clients[-1]._connections.session is not None
 
     asyncio.run(twice())
     asyncio.run(twice())
     first, also_first, second, also_second = clients
     assert first is also_first is not second is also_second
-    assert first._session is second._session is None
+    assert first._connections.session is second._connections.session is None
 
 
 def test_connections_can_be_closed_before(make_config):
@@ -512,7 +512,7 @@ def test_connections_can_be_closed_before(make_config):
             await ask(pdb)
             client = pdb._client._kept[asyncio.get_running_loop()][1]
             await pdb.close()
-            assert client._session is None
+            assert client._connections.session is None
 
     asyncio.run(twice())
 
@@ -523,7 +523,7 @@ def test_a_client_that_was_given_is_its_owners_to_close(make_config):
             pdb = PeeringDB(client=client)
             await ask(pdb)
             await pdb.close()
-            assert client._session is not None
+            assert client._connections.session is not None
 
     asyncio.run(close())
 
@@ -561,4 +561,4 @@ def test_over_real_sockets(make_portal):
         )
         assert (out.status_code, session.get(f"{url}/me").json()) == (303, None)
         [(_, client)] = portal.pdb._client._kept.values()
-    assert client._session is None
+    assert client._connections.session is None

@@ -1,0 +1,154 @@
+"""Connections over requests: our own, or those of the caller's session.
+
+Knows proxies, certificates and what requests raises. Knows no OAuth.
+"""
+
+import http.client
+import ssl
+from typing import Any, Protocol
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+
+from peeringdb_oauth.budget import REFUSALS
+from peeringdb_oauth.errors import TransportError
+from peeringdb_oauth.messages import HTTPRequest
+from peeringdb_oauth.transport import BoundedBody, certificate_problem
+
+# Everything that requests and the libraries below it raise.
+ERRORS = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+)
+
+
+class Connections(Protocol):
+    """What `Client` needs of its connections."""
+
+    def send(self, request: HTTPRequest, timeout: float) -> requests.Response:
+        """Send a request once; the body of the answer is still to be read."""
+
+    def close(self) -> None:
+        """Close the kept connections."""
+
+
+class OwnConnections:
+    """Connections of our own, kept for the next request, with one TLS context.
+
+    ``context``: the TLS context. ``base_url``: whose proxy the environment may name.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None, base_url: str) -> None:
+        self._adapter = _Adapter(context)
+        self._proxies = requests.utils.get_environ_proxies(base_url)
+
+    def send(self, request: HTTPRequest, timeout: float) -> requests.Response:
+        """See `Connections.send`."""
+        # Made by hand: prepare() looks for cookies, files, hooks and parameters. There
+        # are none, and the search costs a tenth of a login.
+        prepared = requests.PreparedRequest()
+        prepared.method, prepared.url, prepared.body = request.method, request.url, request.body
+        prepared.headers = CaseInsensitiveDict(request.headers)
+        if prepared.body is not None:  # without its length it would be sent in chunks
+            prepared.headers["Content-Length"] = str(len(prepared.body))
+        return self._adapter.send(prepared, stream=True, timeout=timeout, proxies=self._proxies)
+
+    def close(self) -> None:
+        """See `Connections.close`."""
+        self._adapter.close()
+
+
+class SessionConnections:
+    """The connections of the caller's ``session``."""
+
+    def __init__(self, session: requests.Session) -> None:
+        self._session = session
+
+    def send(self, request: HTTPRequest, timeout: float) -> requests.Response:
+        """See `Connections.send`."""
+        return self._session.request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            data=request.body,
+            auth=_no_authentication,
+            timeout=timeout,
+            allow_redirects=False,
+            stream=True,
+            hooks={"response": [*self._session.hooks["response"], _forget_redirect]},
+        )
+
+    def close(self) -> None:
+        """Do nothing: the caller owns the session and closes it."""
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter whose connections share one TLS context.
+
+    By itself requests loads the certificates for each connection, which takes 30 ms.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self._context = context
+        super().__init__(pool_maxsize=REFUSALS)  # there are never more in flight
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the context has the certificates and demands one."""
+
+
+def _no_authentication(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """An authentication that adds nothing.
+
+    Without any, requests looks into ``.netrc`` and replaces our token by a password.
+    """
+    return request
+
+
+def _forget_redirect(answer: requests.Response, *_: Any, **__: Any) -> None:
+    """Drop the address of a redirect, which is not to be followed.
+
+    With it requests reads the whole body of a redirect, whatever its size.
+    """
+    answer.headers.pop("Location", None)
+
+
+def read_body(answer: requests.Response, body: BoundedBody) -> bytes:
+    """The whole body of an answer.
+
+    Raises:
+        InvalidResponse: the body is too large.
+        TransportError: the body takes too long.
+    """
+    read = getattr(answer.raw, "read1", answer.raw.read)  # urllib3 1.26 has no read1
+    with answer:
+        while chunk := read(65536, decode_content=False):
+            body.add(chunk)
+    return bytes(body)
+
+
+def transport_error(error: Exception, request: HTTPRequest, timeout: float) -> TransportError:
+    """Our error for one of `ERRORS`, which loses its secrets."""
+    if isinstance(error, requests.RequestException):
+        # Error reports print what an exception carries, and the request has our secret.
+        error.request = None
+    return TransportError(_explain(error, urllib3.util.parse_url(request.url).netloc, timeout))
+
+
+def _explain(error: Exception, host: str | None, timeout: float) -> str:
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"no TLS connection to {host}{certificate_problem(error)}"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"the proxy between here and {host} did not work"
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
+        return f"{host} did not answer within {timeout:g} s"
+    return f"the connection to {host} failed"

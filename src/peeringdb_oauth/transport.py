@@ -1,0 +1,73 @@
+"""What both clients do in the same way: bound a body, and say what failed.
+
+Knows no network library. `requests_transport` and `aiohttp_transport` each know one.
+"""
+
+import ssl
+from collections.abc import Callable
+
+from peeringdb_oauth.errors import InvalidResponse, RateLimited, TransportError
+from peeringdb_oauth.messages import MAX_BODY
+
+
+class BoundedBody:
+    """The body of an answer while it arrives: bounded in size, and in time.
+
+    ``timeout``: the most seconds that it may take from now on, however slowly it comes.
+    ``monotonic``: a clock in seconds that only grows.
+    """
+
+    def __init__(self, timeout: float, monotonic: Callable[[], float]) -> None:
+        self._timeout = timeout
+        self._monotonic = monotonic
+        self._deadline = monotonic() + timeout
+        self._content = bytearray()
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next part of the body.
+
+        Raises:
+            InvalidResponse: the body is larger than `MAX_BODY`.
+            TransportError: the body takes too long.
+        """
+        self._content += chunk
+        if len(self._content) > MAX_BODY:
+            raise InvalidResponse(
+                f"PeeringDB's answer is larger than {MAX_BODY} bytes",
+                check="size",
+            )
+        if self._monotonic() > self._deadline:
+            raise TransportError(f"PeeringDB's answer took longer than {self._timeout:g} s")
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._content)
+
+
+def lock_timeout(timeout: float) -> TransportError:
+    """The error for a flow that did not get its lock within ``timeout`` seconds."""
+    return TransportError(
+        f"PeeringDB has been asked the same already, and has not answered for {timeout:g} s",
+    )
+
+
+def budget_timeout(timeout: float) -> RateLimited:
+    """The error for a request that the budget did not admit within ``timeout`` seconds."""
+    return RateLimited(
+        f"too many requests to PeeringDB are waiting for their answers, for {timeout:g} s now",
+        retry_after=timeout,
+    )
+
+
+def certificate_problem(error: BaseException | None) -> str:
+    """What OpenSSL says about a certificate, to append to a sentence; else nothing.
+
+    The error that OpenSSL raised may be anywhere in the chain of ``error``.
+    """
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    if error is None:
+        return ""
+    return (
+        f": {error.verify_message}; if you trust the certificate's authority, name its file as"
+        " ca_file"
+    )

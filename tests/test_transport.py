@@ -1,0 +1,71 @@
+"""What both clients share: a body that is bounded, and words for what failed."""
+
+import ssl
+
+import pytest
+
+from peeringdb_oauth.errors import InvalidResponse, TransportError
+from peeringdb_oauth.messages import MAX_BODY
+from peeringdb_oauth.transport import (
+    BoundedBody,
+    budget_timeout,
+    certificate_problem,
+    lock_timeout,
+)
+
+
+def test_a_body_is_its_parts(clock):
+    body = BoundedBody(10, clock)
+    for chunk in (b"{", b"", b"}"):
+        body.add(chunk)
+    assert bytes(body) == b"{}"
+
+
+def test_a_body_may_be_1_mib_and_no_larger(clock):
+    body = BoundedBody(10, clock)
+    body.add(b" " * MAX_BODY)
+    with pytest.raises(InvalidResponse, match="larger than 1048576 bytes") as caught:
+        body.add(b" ")
+    assert caught.value.check == "size"
+
+
+def test_a_body_may_take_its_timeout_and_no_longer(clock):
+    body = BoundedBody(10, clock)
+    clock.now += 10
+    body.add(b"{")
+    clock.now += 1
+    with pytest.raises(TransportError, match="took longer than 10 s"):
+        body.add(b"}")
+
+
+def test_timeouts_say_how_long_they_were():
+    assert "for 2.5 s" in str(lock_timeout(2.5))
+    assert "for 2.5 s" in str(budget_timeout(2.5))
+    assert budget_timeout(2.5).retry_after == 2.5
+
+
+def wrapped(error):
+    """An error that was raised from another one, and that in turn during another."""
+    try:
+        try:
+            try:
+                raise error
+            except OSError as cause:
+                raise ValueError from cause
+        except ValueError:
+            raise RuntimeError  # noqa: B904 - as some libraries do
+    except RuntimeError as outer:
+        return outer
+
+
+def test_finds_openssls_words_anywhere_in_the_chain_of_errors():
+    error = ssl.SSLCertVerificationError("certificate verify failed")
+    error.verify_message = "certificate has expired"
+    said = ": certificate has expired; if you trust the certificate's authority, name its file as"
+    for each in (error, wrapped(error)):
+        assert certificate_problem(each) == f"{said} ca_file"
+
+
+@pytest.mark.parametrize("error", [None, OSError(), wrapped(OSError())])
+def test_says_nothing_about_a_certificate_that_is_not_the_cause(error):
+    assert certificate_problem(error) == ""
