@@ -1,5 +1,7 @@
-"""The login in a browser, without a framework: `LoginFlow` and the values that go in
-and out of it. Integrations are adapters of it.
+"""Login and access checks for web applications, without a framework.
+
+`LoginFlow` is the login of a browser. `Guard` says what a view asks of people. A
+framework's integration imports everything it needs from here.
 """
 
 from pathlib import Path
@@ -23,7 +25,7 @@ from peeringdb_oauth.web.session import SESSION_KEY
 from peeringdb_oauth.web.stores import MemoryStore, Store
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Refused, Visit
 
-# Written in what Jinja and Django's template language have in common.
+# The templates use only what Jinja and Django's template language have in common.
 TEMPLATES = Path(__file__).parent / "templates"
 
 __all__ = [

@@ -1,6 +1,4 @@
-"""Every answer that a login has: redirects, failures as a page or as JSON, and the
-addresses in them.
-"""
+"""The answers of a login: redirects, failures as a page or as JSON, and their URLs."""
 
 import re
 from collections.abc import Mapping
@@ -17,8 +15,11 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """Where an application has the pages of the login, below the path it is mounted at.
-    ``home``: where to go when nothing else is said.
+    """The paths of the login's pages, below the path where the application is mounted.
+
+    ``login``: where a login starts. ``callback``: where PeeringDB sends the browser
+    back. ``logout``: where a logout is posted. ``home``: the start page, where a login
+    leads if nothing else is asked for.
     """
 
     login: str = "/login/peeringdb"
@@ -29,8 +30,13 @@ class Paths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerBuilder:
-    """Builds the answers of one application. Raises: `ConfigurationError` when its
-    redirect URI does not lead to its callback.
+    """Builds the answers of one application.
+
+    ``redirect_uri``: the configured URL of the callback. ``paths``: the paths of the
+    login's pages.
+
+    Raises:
+        ConfigurationError: the redirect URI does not lead to the callback.
     """
 
     redirect_uri: str
@@ -46,7 +52,7 @@ class AnswerBuilder:
 
     @property
     def origin(self) -> str:
-        """Scheme and host that people use, as configured."""
+        """Scheme and host of the redirect URI: the address that people should use."""
         parts = urlsplit(self.redirect_uri)
         return f"{parts.scheme}://{parts.netloc}"
 
@@ -57,7 +63,7 @@ class AnswerBuilder:
         cookies: tuple[Cookie, ...] = (),
         status: int = 302,
     ) -> Answer:
-        """To another page."""
+        """A redirect to another page."""
         return Answer(status=status, location=location, headers=_NO_STORE, cookies=cookies)
 
     def failure(
@@ -70,8 +76,11 @@ class AnswerBuilder:
         return_path: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """A failure, with its ways on. ``return_path``: where the next login leads to;
-        by itself, here.
+        """A failure as a page or as JSON, with links to log in.
+
+        ``logged_in``: whether the person is logged in. Then the page has a link to the
+        start page. ``return_path``: where the next login leads; None for the page of
+        this visit.
         """
         return_path = return_path or self.here(visit)
         login_url = self.login_url(visit, return_path)
@@ -96,43 +105,48 @@ class AnswerBuilder:
         return Answer(status=failure.status, page=page, headers=headers)
 
     def ask_to_log_in(self, visit: Visit) -> Answer:
-        """The way to log in and to come back here."""
+        """A redirect to the login that leads back here, or a failure.
+
+        A program, or a form that cannot be sent a second time, gets the failure.
+        """
         if visit.is_safe and visit.wants_page:
             return self.redirect(self.login_url(visit, visit.address))
         return self.failure(visit, LOGGED_OUT, logged_in=False)
 
     def login_url(self, visit: Visit, return_path: str, *, prompted: bool = False) -> str:
-        """Where a login starts that leads to ``return_path``. ``prompted``: PeeringDB is
-        to ask for the password in any case.
+        """Where a login starts that leads to ``return_path``.
+
+        ``prompted``: PeeringDB asks for the password even if the person is logged in
+        there.
         """
-        query = {"next": self.return_path(visit, return_path)} | (
-            {"prompt": "login"} if prompted else {}
-        )
+        query = {"next": self.return_path(visit, return_path)}
+        if prompted:
+            query["prompt"] = "login"
         return f"{visit.root}{self.paths.login}?{urlencode(query, safe='/')}"
 
     def return_path(self, visit: Visit, text: object) -> str:
-        """``text`` if it is a page to come back to; those of the login itself are none."""
-        path = safe_return_path(text, default=self.home(visit))
-        of_the_login = {
-            visit.root + own for own in (self.paths.login, self.paths.callback, self.paths.logout)
-        }
-        return (
-            self.home(visit)
-            if unquote(re.split("[?#]", path, maxsplit=1)[0]) in of_the_login
-            else path
-        )
+        """``text`` if it is a page to return to, else the start page.
+
+        A page of the login itself is not one.
+        """
+        home = self.home(visit)
+        path = safe_return_path(text, default=home)
+        pages = (self.paths.login, self.paths.callback, self.paths.logout)
+        page = unquote(re.split("[?#]", path, maxsplit=1)[0])
+        return home if page in {visit.root + own for own in pages} else path
 
     def home(self, visit: Visit) -> str:
-        """Where to go when nothing else is said."""
+        """The start page."""
         return visit.root + self.paths.home
 
     def here(self, visit: Visit) -> str:
-        """The page itself, if one can come back to it."""
+        """The page of this visit if one can return to it, else the start page."""
         return self.return_path(visit, visit.address) if visit.is_safe else self.home(visit)
 
     def why_unknown(self, visit: Visit) -> str:
-        """Why there is no login for a callback, and what to set if its address is not
-        the configured one.
+        """Why no login was found for a callback.
+
+        If the address is not the configured one, the text also says what to set.
         """
         why = (
             "no login of this browser is waiting for this answer: it was used already, took longer"

@@ -1,10 +1,8 @@
-"""What happened to whom, for an audit: one record of ``logging`` each, with its fields,
-and the framework's own signal.
-"""
+"""Events for an audit: a record in the log for each, and the framework's own signal."""
 
 import logging
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from peeringdb_oauth.profile import User
 
@@ -15,11 +13,13 @@ Kind = Literal["login", "refused", "logout", "rights_changed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One of: ``login``, ``refused`` (with ``reasons``), ``logout``, ``rights_changed``
-    (with ``previous``, the user as they were).
+    """Something that happened to a user.
 
-    ``user`` is None where nobody is known, as when a login is cancelled. ``asn``: the
-    network that a refusal is about.
+    ``kind``: ``login``, ``refused``, ``logout`` or ``rights_changed``. ``user``: None
+    if nobody is known, for example when a login was cancelled. ``reasons``: why
+    somebody was refused, or why PeeringDB could not be told about a logout. ``asn``:
+    the network that a refusal is about. ``previous``: the user before their rights
+    changed.
     """
 
     kind: Kind
@@ -28,11 +28,19 @@ class Event:
     asn: int | None = None
     previous: User | None = None
 
-    def record(self) -> None:
-        """Write it to the logger ``peeringdb_oauth.audit``: its fields are attributes
-        of the record, named ``peeringdb_...``.
+    @classmethod
+    def of_change(cls, previous: User | None, user: User) -> Self | None:
+        """The event of a user's changed rights; None if they are the same."""
+        if previous is None or _rights(previous) == _rights(user):
+            return None
+        return cls(kind="rights_changed", user=user, previous=previous)
 
-        Ids and AS numbers, no names and addresses: those are personal data, and change.
+    def record(self) -> None:
+        """Write the event to the logger ``peeringdb_oauth.audit``.
+
+        The fields are attributes of the record, named ``peeringdb_...``. They have ids
+        and AS numbers, but no names and addresses: those are personal data, and they
+        change.
         """
         user_id = None if self.user is None else self.user.id
         fields = {
@@ -43,13 +51,20 @@ class Event:
             "peeringdb_asns": () if self.user is None else self.user.asns,
             "peeringdb_amr": None if self.user is None else self.user.amr,
         }
-        said = f": {'; '.join(self.reasons)}" if self.reasons else ""
+        reasons = f": {'; '.join(self.reasons)}" if self.reasons else ""
         level = logging.WARNING if self.kind == "refused" else logging.INFO
         log.log(
             level,
             "login with PeeringDB: %s, %s%s",
             self.kind,
             "nobody known" if user_id is None else f"user {user_id}",
-            said,
+            reasons,
             extra=fields,
         )
+
+
+def _rights(user: User) -> tuple[object, ...]:
+    networks = {
+        network.asn: (network.perms, network.manage_peering_sessions) for network in user.networks
+    }
+    return user.verified_user, user.verified_email, networks

@@ -1,6 +1,4 @@
-"""What people see when something does not work: for every error a status, a heading,
-and what to do now.
-"""
+"""The page for each error: its status, its heading, and advice for the person."""
 
 from typing import NamedTuple
 
@@ -20,7 +18,11 @@ from peeringdb_oauth.errors import (
 
 
 class Failure(NamedTuple):
-    """The status of the answer, the heading of the page, and what to do now."""
+    """What a failure page says.
+
+    ``status``: the HTTP status. ``title``: the heading. ``advice``: what the person can
+    do.
+    """
 
     status: int
     title: str
@@ -58,14 +60,8 @@ _FAILURES = {
     ConfigurationError: Failure(500, "The login is not set up right", _OPERATOR),
     PeeringDBOAuthError: Failure(502, "PeeringDB's answer cannot be used", _LATER),
 }
-_CALLBACK = (
-    "authorization_request",
-    "callback",
-    "code",
-    "created_at",
-    "error",
-    "iss",
-)  # the address is wrong, not PeeringDB
+# These checks fail if the address of the callback is wrong. PeeringDB is not the cause.
+_CALLBACK = ("authorization_request", "callback", "code", "created_at", "error", "iss")
 
 UNFINISHED = Failure(
     400,
@@ -81,15 +77,17 @@ FORGED = Failure(
 
 
 def failure_of(error: PeeringDBOAuthError) -> Failure:
-    """What to show for an error of this library."""
+    """The failure page for an error."""
     if type(error) is InvalidResponse and error.check in _CALLBACK:
         return UNFINISHED
     return next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)
 
 
 def reasons_of(error: PeeringDBOAuthError) -> tuple[str, ...]:
-    """Why, in sentences. The library's messages are written for people and hold no
-    secrets; settings are nobody else's business.
+    """The reasons of an error as sentences that people may read.
+
+    Messages of this library hold no secrets. But a problem with the settings is for the
+    operator only: it has no reasons here.
     """
     is_about_settings = isinstance(error, ConfigurationError) or (
         isinstance(error, ProviderError) and error.status == 401

@@ -1,8 +1,7 @@
-"""The login as a browser goes through it: start, callback, who is logged in, may they,
-logout. Knows no framework, and asks nobody itself.
+"""The login of a browser: start, callback, logout, and who may see a page.
 
-An integration turns its framework's request into a `Visit`, has its client ``run`` one
-of these flows, and sends the `Answer`.
+Knows no framework and no network. An integration turns its framework's request into a
+`Visit`, has its client ``run`` a flow, and sends the `Answer`.
 """
 
 import logging
@@ -43,13 +42,18 @@ log = logging.getLogger("peeringdb_oauth")
 CSRF_FIELD = "peeringdb_csrf"  # of a form
 CSRF_HEADER = "X-PeeringDB-CSRF"
 
+# The application's own check of a user. It raises `AccessDenied` to refuse them.
 Admit = Callable[[User], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageContext:
-    """What templates need, under the name ``peeringdb``; also ``login_button.html`` and
-    ``logout_button.html``.
+    """What templates know as ``peeringdb``.
+
+    The templates ``login_button.html`` and ``logout_button.html`` need it too.
+    ``user``: who is logged in; None for nobody. ``login_url``: where a login starts.
+    ``logout_url``: where the logout form is posted. ``csrf_field`` and ``csrf_token``:
+    name and value of the hidden field in a form.
     """
 
     user: User | None
@@ -60,14 +64,15 @@ class PageContext:
 
 
 class LoginFlow:
-    """One application's login.
+    """The login of one application.
 
-    ``rule``: who may log in at all. ``secrets``: what cookies are sealed with, the
-    first one for new ones. ``store``: for what is too long for a session; without one,
-    this process remembers it.
+    ``rule``: who may log in. ``secrets``: cookies are sealed with the first, and opened
+    with any of them. ``store``: for what is too long for a session; None for the memory
+    of this process. ``paths``: the paths of the login's pages.
 
-    Raises: `ConfigurationError` when the redirect URI does not lead to the callback, or
-    a secret is missing.
+    Raises:
+        ConfigurationError: the redirect URI does not lead to the callback, or a secret
+            is missing or too short.
     """
 
     def __init__(
@@ -82,7 +87,8 @@ class LoginFlow:
         self.rule = rule
         self._provider = provider
         self._builder = AnswerBuilder(
-            redirect_uri=provider.config.redirect_uri, paths=paths or Paths()
+            redirect_uri=provider.config.redirect_uri,
+            paths=paths or Paths(),
         )
         sealer = Sealer(*secrets)
         asns = rule.asn if isinstance(rule.asn, tuple) else ()
@@ -95,8 +101,11 @@ class LoginFlow:
         )
 
     def start(self, visit: Visit) -> Answer:
-        """Send the browser to PeeringDB. ``?next=`` is the page to come back to,
-        ``?prompt=login`` asks for the password in any case.
+        """Send the browser to PeeringDB.
+
+        The parameter ``next`` of the visit is the page to return to. With
+        ``prompt=login`` PeeringDB asks for the password even if the person is logged in
+        there.
         """
         prompted = visit.query.get("prompt") == "login"
         request = self._provider.authorization_request(
@@ -111,10 +120,10 @@ class LoginFlow:
         return self._builder.redirect(request.url, cookies=cookies)
 
     def callback(self, visit: Visit, admit: Admit | None = None) -> Flow[Answer]:
-        """PeeringDB sends the browser back: to the page that it wanted, or to one that
-        says why not.
+        """Finish a login when PeeringDB has sent the browser back.
 
-        ``admit``: the application's own word about somebody whom the rule lets in; it
+        The answer leads to the page to return to, or says why the login failed.
+        ``admit``: the application's own check of a user whom the rule lets in. It
         raises `AccessDenied` to refuse them.
         """
         try:
@@ -125,38 +134,39 @@ class LoginFlow:
             )
         except PeeringDBOAuthError as error:
             return self.fail(visit, error)
-        if found is None:  # forged, or finished: and then there is nothing to end
+        if found is None:  # forged, or finished before: there is no cookie to delete
             return self.fail(visit, StateMismatch(self._builder.why_unknown(visit)))
         name, pending = found
         answer = yield from self._finish(visit, pending, admit)
         return replace(answer, cookies=(self._pending.end(name),))
 
     def log_out(self, visit: Visit) -> Flow[Answer]:
-        """End the login here and at PeeringDB. If PeeringDB could not be told, the
-        event says so.
+        """End the login here and revoke its tokens at PeeringDB.
+
+        If the tokens could not be revoked, the logout's event has the reason.
         """
         if not self.is_own(visit):
-            return self._builder.failure(visit, FORGED, logged_in=self._is_logged_in(visit))
+            return self._forged(visit)
         stored_login = self._stored_login(visit)
         if stored_login is not None:
-            told = yield from self._end(visit, stored_login)
-            _tell(
-                visit,
-                Event(
-                    kind="logout",
-                    user=stored_login.user,
-                    reasons=() if told is None else (f"PeeringDB could not be told: {told}",),
-                ),
-            )
+            problem = yield from self._end(visit, stored_login)
+            reasons = () if problem is None else (f"PeeringDB could not be told: {problem}",)
+            visit.tell(Event(kind="logout", user=stored_login.user, reasons=reasons))
         visit.rotate()
         return self._builder.redirect(self._builder.home(visit), status=303)
 
     def user(self, visit: Visit, *, max_age: float | None = None) -> Flow[User | None]:
-        """Who is logged in, None for nobody. ``max_age``: for how many seconds
-        PeeringDB's word counts; None: for as long as the login.
+        """Who is logged in; None for nobody.
 
-        Raises: `TokenRejected` when PeeringDB has ended the login, `AccessDenied` when
-        they are not let in any more: both end it here.
+        ``max_age``: PeeringDB is asked if its last answer is older, in seconds; None:
+        an answer counts for as long as the login.
+
+        Raises:
+            TokenRejected: PeeringDB has ended the login, so it has ended here too.
+            AccessDenied: the application's rule no longer lets the user in, so the
+                login has ended.
+            TransportError: PeeringDB cannot be asked now.
+            InvalidResponse: PeeringDB's answer is not what it must be.
         """
         stored_login = self._stored_login(visit)
         if stored_login is None:
@@ -167,7 +177,7 @@ class LoginFlow:
             return None
         if max_age is not None and elapsed(stored_login.checked_at, now) >= max_age:
             return (yield from self._recheck(visit, stored_login))
-        # the rule was made stricter since
+        # The application may have a stricter rule than at the time of the login.
         if reasons := self.rule.check(stored_login.user).reasons:
             yield from self._end(visit, stored_login)
             raise AccessDenied(*reasons)
@@ -182,17 +192,17 @@ class LoginFlow:
         asn: object = None,
         max_age: float | None = None,
     ) -> Flow[User]:
-        """Who is logged in, if ``rule`` lets them do this.
+        """Who is logged in, if ``rule`` lets them in.
 
-        ``asn`` as for `AccessRule.check`; text is read as `parse_asn` does. Or a
-        function that finds it, which may be a coroutine function: it is called for
-        nobody who is not logged in, and None from it is no AS number.
+        ``asn``: the network that the visit is about, as for `find_asn`. A function is
+        called only if somebody is logged in. ``max_age``: as for `user`.
 
-        Raises: `Refused` with the answer to send: the way to log in, once more with a
-        second factor, or a page that says why not.
+        Raises:
+            Refused: with the answer to send. It leads to the login, asks for a second
+                factor, or says why the user may not see the page.
         """
         if not (visit.is_safe or self.is_own(visit)):
-            raise Refused(self._builder.failure(visit, FORGED, logged_in=self._is_logged_in(visit)))
+            raise Refused(self._forged(visit))
         user, number = None, None
         try:
             user = yield from self.user(visit, max_age=max_age)
@@ -213,8 +223,10 @@ class LoginFlow:
         return user
 
     def is_own(self, visit: Visit) -> bool:
-        """Whether a form was sent by a page of this very site: the browser says so
-        (Fetch Metadata), or it has the session's token.
+        """Whether a page of this site sent the form.
+
+        Either the browser says so (Fetch Metadata), or the form has the token of the
+        session.
         """
         if visit.headers.get("Sec-Fetch-Site") == "same-origin":
             return True
@@ -222,13 +234,14 @@ class LoginFlow:
         if stored_login is None:
             return False
         given = visit.headers.get(CSRF_HEADER) or visit.csrf_token()
-        return compare_digest(
-            stored_login.csrf_token.encode(), given.encode("utf-8", "surrogatepass")
-        )
+        expected = stored_login.csrf_token.encode()
+        return compare_digest(expected, given.encode("utf-8", "surrogatepass"))
 
     def page_context(self, visit: Visit) -> PageContext:
-        """For templates. The user may lack networks that the session has no room for:
-        `user` has them all.
+        """What templates need.
+
+        The user may lack networks that are too long for the session. `user` has all of
+        them.
         """
         stored_login = self._stored_login(visit)
         if stored_login is not None and self._provider.clock() >= stored_login.expires_at:
@@ -250,42 +263,45 @@ class LoginFlow:
         asn: object = None,
         return_path: str | None = None,
     ) -> Answer:
-        """The page, or the JSON, for an error of this library. A refusal is an event,
-        what the operator must see goes to the log.
+        """The page, or the JSON, for an error of this library.
+
+        A refusal is an event with ``user`` and ``asn``. A problem that the operator
+        must solve is logged. ``return_path``: where the next login leads; None for the
+        page of this visit.
         """
         failure, reasons = failure_of(error), reasons_of(error)
         if failure.status < 500:
-            _tell(
-                visit,
-                Event(kind="refused", user=user, reasons=reasons, asn=asn if is_asn(asn) else None),
-            )
+            number = asn if is_asn(asn) else None
+            visit.tell(Event(kind="refused", user=user, reasons=reasons, asn=number))
         else:
             log.warning("%s: %s", type(error).__name__, error)
-        headers = (
-            {"Retry-After": str(math.ceil(error.retry_after))}
-            if isinstance(error, RateLimited)
-            else {}
-        )
-        logged_in = self._is_logged_in(visit)
+        headers = {}
+        if isinstance(error, RateLimited):
+            headers["Retry-After"] = str(math.ceil(error.retry_after))
         return self._builder.failure(
             visit,
             failure,
             reasons,
-            logged_in=logged_in,
+            logged_in=self._stored_login(visit) is not None,
             return_path=return_path,
             headers=headers,
         )
+
+    def _forged(self, visit: Visit) -> Answer:
+        logged_in = self._stored_login(visit) is not None
+        return self._builder.failure(visit, FORGED, logged_in=logged_in)
 
     def _finish(self, visit: Visit, pending: PendingLogin, admit: Admit | None) -> Flow[Answer]:
         login = None
         try:
             login = yield from flows.log_in(self._provider, pending.request, visit.query)
-            previous = yield from self._leave(visit, login.user)
+            previous = yield from self._end_previous(visit, login.user)
             if _lacks_second_factor(self.rule, login.user) and not pending.prompted:
-                yield from self._give_back(login)
+                yield from self._revoke(login)
                 return self._step_up(visit, pending.return_path)
             yield from self._admit(login, admit)
-            # nobody who knew the session before the login shares the one after it
+            # Somebody may know the id of the session before the login. They must not
+            # share the session after it.
             visit.rotate()
             yield from self._sessions.begin(visit.session, login, prompted=pending.prompted)
             yield from self._tell_login(visit, login.user, previous)
@@ -300,11 +316,11 @@ class LoginFlow:
 
     def _tell_login(self, visit: Visit, user: User, previous: User | None) -> Flow[None]:
         try:
-            _tell(visit, Event(kind="login", user=user))
-            _tell_change(visit, previous, user)
-        except (
-            Exception
-        ):  # of whoever listens: behind a page that says "no", nobody stays logged in
+            visit.tell(Event(kind="login", user=user))
+            visit.tell(Event.of_change(previous, user))
+        except Exception:
+            # A listener failed, so the browser gets an error page. Nobody must be
+            # logged in behind it.
             stored_login = self._stored_login(visit)
             if stored_login is not None:
                 yield from self._end(visit, stored_login)
@@ -316,7 +332,7 @@ class LoginFlow:
             if admit is not None:
                 yield from call(partial(admit, login.user))
         except PeeringDBOAuthError:
-            yield from self._give_back(login)
+            yield from self._revoke(login)
             raise
 
     def _recheck(self, visit: Visit, stored_login: StoredLogin) -> Flow[User]:
@@ -328,19 +344,21 @@ class LoginFlow:
             yield from self._end(visit, stored_login)
             raise
         yield from self._sessions.update(visit.session, stored_login, user)
-        _tell_change(visit, previous, user)
+        visit.tell(Event.of_change(previous, user))
         return user
 
-    def _leave(self, visit: Visit, successor: User) -> Flow[User | None]:
-        """End the login there was before. Returns its user, if they are the one who
-        comes now; of anybody else nothing stays.
+    def _end_previous(self, visit: Visit, user: User) -> Flow[User | None]:
+        """End the login that this browser had before ``user`` came.
+
+        If it was theirs, the session keeps what the application stored in it, and the
+        result is the user as they were. Otherwise the session is cleared.
         """
         stored_login = self._stored_login(visit)
         if stored_login is None:
             return None
         previous = yield from self._sessions.remembered_user(stored_login)
-        is_same = stored_login.user.id == successor.id
-        yield from self._end(visit, stored_login, stays=is_same)
+        is_same = stored_login.user.id == user.id
+        yield from self._end(visit, stored_login, clear_session=not is_same)
         return previous if is_same else None
 
     def _end(
@@ -348,21 +366,19 @@ class LoginFlow:
         visit: Visit,
         stored_login: StoredLogin,
         *,
-        stays: bool = False,
+        clear_session: bool = True,
     ) -> Flow[PeeringDBOAuthError | None]:
-        """End a login, and with it all of the session, unless its person ``stays``.
-        Returns why PeeringDB could not be told, if so.
-        """
+        """End a login. The result says why the tokens could not be revoked, if so."""
         problem = None
         try:
             yield from self._sessions.end(visit.session, stored_login)
         except PeeringDBOAuthError as error:
-            problem = error  # then its tokens go on living, but nobody has them
-        if not stays:
+            problem = error  # the tokens stay valid, but nobody has them any more
+        if clear_session:
             visit.session.clear()
         return problem
 
-    def _give_back(self, login: Login) -> Flow[None]:
+    def _revoke(self, login: Login) -> Flow[None]:
         with suppress(PeeringDBOAuthError):
             yield from flows.revoke(self._provider, login.token)
 
@@ -370,8 +386,10 @@ class LoginFlow:
         return self._builder.redirect(self._builder.login_url(visit, return_path, prompted=True))
 
     def _may_step_up(self, visit: Visit) -> bool:
-        """Once in a login: who was asked for a second factor and gave none must be
-        told, not sent around in circles.
+        """Whether to ask for a second factor: only once for each login.
+
+        Somebody who was asked and gave none must see the reason. Otherwise they would
+        be redirected in circles.
         """
         stored_login = self._stored_login(visit)
         return (
@@ -382,36 +400,17 @@ class LoginFlow:
         )
 
     def _stored_login(self, visit: Visit) -> StoredLogin | None:
-        """The login of this browser. A session's cookie that somebody else may have
-        planted is none.
+        """The login of this browser.
+
+        None if somebody else may have set the cookie of the session.
         """
         return None if visit.has_disguised_cookie else self._sessions.read(visit.session)
 
-    def _is_logged_in(self, visit: Visit) -> bool:
-        return self._stored_login(visit) is not None
-
 
 def _lacks_second_factor(rule: AccessRule, user: User, asn: Any = None) -> bool:
-    """Whether the second factor is all that is missing."""
+    """Whether nothing but the second factor is missing."""
     return (
         rule.mfa
         and not rule.check(user, asn=asn)
         and bool(replace(rule, mfa=False).check(user, asn=asn))
     )
-
-
-def _tell(visit: Visit, event: Event) -> None:
-    event.record()
-    visit.emit(event)
-
-
-def _tell_change(visit: Visit, previous: User | None, user: User) -> None:
-    if previous is not None and _rights(previous) != _rights(user):
-        _tell(visit, Event(kind="rights_changed", user=user, previous=previous))
-
-
-def _rights(user: User) -> tuple[object, ...]:
-    networks = {
-        network.asn: (network.perms, network.manage_peering_sessions) for network in user.networks
-    }
-    return user.verified_user, user.verified_email, networks

@@ -1,8 +1,8 @@
-"""Logins on their way: each in a sealed cookie of its own, so that parallel tabs do not
-disturb each other.
+"""Logins that were started and are not finished: each in a sealed cookie of its own.
 
-A cookie cannot be read by scripts or by the person (the PKCE verifier is in it), lives
-for as long as the login is valid, and goes with the login's answer, whatever that is.
+So logins in several tabs do not disturb each other. Scripts and people cannot read the
+cookie, because the code_verifier is in it. It lives as long as the login is valid, and
+the answer to the callback deletes it.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,19 @@ from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.visit import Cookie
 
-MOST = 5  # logins at a time in one browser
-# of all their cookies together: servers take about 8 KB of cookies, and the session
-# needs up to 4
-MOST_BYTES = 3072
+MAX_LOGINS = 5  # at a time in one browser
+# Of all these cookies together. Servers take about 8 KB of cookies, and the session
+# needs up to 4 KB.
+MAX_BYTES = 3072
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingLogin:
-    """A login that was started. ``prompted``: the person was asked for their password
-    although they may have been logged in.
+    """A login that was started.
+
+    ``request``: what PeeringDB was asked. ``return_path``: the page to return to.
+    ``prompted``: PeeringDB was told to ask for the password even if the person is
+    logged in there.
     """
 
     request: AuthorizationRequest
@@ -38,15 +41,17 @@ class PendingLogins:
     def __init__(self, config: ClientConfig, sealer: Sealer) -> None:
         self._config = config
         self._sealer = sealer
-        # Another application may share our secret and our host; and a later version of
-        # the library, what is sealed (then count up).
+        # Another application may share our secret and host, so the purpose names the
+        # client. The number is the version of what is sealed: increase it when that
+        # changes.
         self._purpose = f"login 1 of {config.client_id} at {config.base_url}"
         self._secure = config.redirect_uri.startswith("https:")
         self._prefix = "__Host-peeringdb-login-" if self._secure else "peeringdb-login-"
 
     def start(self, login: PendingLogin, cookies: Mapping[str, str]) -> tuple[Cookie, ...]:
-        """The cookie of a new login, and the end of those for which there is no room
-        beside it: the oldest.
+        """The cookies to set for a new login.
+
+        They store the login and delete older logins if there are too many.
         """
         request = login.request
         value = self._sealer.seal(
@@ -60,16 +65,17 @@ class PendingLogins:
         ended = []
         for name, other in sorted(self._mine(cookies).items(), key=self._age):
             count, size = count + 1, size + len(other)
-            if count > MOST or size > MOST_BYTES:
+            if count > MAX_LOGINS or size > MAX_BYTES:
                 ended.append(self.end(name))
         return self._cookie(self._name(request.state), value, LIFETIME), *ended
 
     def find(self, state: object, cookies: Mapping[str, str]) -> tuple[str, PendingLogin] | None:
-        """The login that a callback's ``state`` belongs to, with the name of its
-        cookie; None if this browser has none.
+        """The name of the cookie and the login that ``state`` of a callback belongs to.
 
-        Raises: `InvalidResponse` when the login is not one that this application can
-        have started.
+        None if this browser has no such login.
+
+        Raises:
+            InvalidResponse: this application cannot have started the login.
         """
         if not isinstance(state, str) or not state:
             return None
@@ -80,7 +86,7 @@ class PendingLogins:
         created_at, own_state, code_verifier, nonce, scope, return_path, prompted = stored
         request = AuthorizationRequest.from_dict(
             {
-                "url": f"{self._config.base_url}/",  # where it led to matters no more
+                "url": f"{self._config.base_url}/",  # the rest of it is not needed any more
                 "state": own_state,
                 "nonce": nonce,
                 "code_verifier": code_verifier,
@@ -92,7 +98,7 @@ class PendingLogins:
         return name, PendingLogin(request=request, return_path=return_path, prompted=prompted)
 
     def end(self, name: str) -> Cookie:
-        """The cookie that ends the login of this name."""
+        """The cookie that deletes the one of this name."""
         return self._cookie(name, "", 0)
 
     def _cookie(self, name: str, value: str, max_age: int) -> Cookie:
@@ -105,7 +111,7 @@ class PendingLogins:
         return {name: value for name, value in cookies.items() if name.startswith(self._prefix)}
 
     def _age(self, cookie: tuple[str, str]) -> float:
-        """For sorting: the younger, the smaller; what cannot be opened comes last."""
+        """A number to sort cookies by: the newest first, unreadable ones last."""
         stored = self._open(cookie[1])
         return float("inf") if stored is None else -float(stored[0])
 

@@ -1,5 +1,6 @@
-"""What only this application may read or write, as text that a browser may carry:
-encrypted and authenticated with Fernet.
+"""Values that only this application can read and write, as text for a browser.
+
+They are encrypted and authenticated with Fernet.
 """
 
 import hmac
@@ -17,11 +18,13 @@ _MIN_LENGTH = 16  # characters of a secret
 
 
 class Sealer:
-    """Seals values with the first of the application's ``secrets``, and opens what was
-    sealed with any of them: so they can be changed.
+    """Seals values with the first secret, and opens what any of the secrets sealed.
 
-    Raises: `ConfigurationError` for a missing or very short secret, or without
-    ``cryptography``.
+    So an application can change its secret: it puts the new one first.
+
+    Raises:
+        ConfigurationError: there is no secret, one is too short, or the package
+            ``cryptography`` is missing.
     """
 
     def __init__(self, *secrets: str) -> None:
@@ -32,20 +35,15 @@ class Sealer:
             )
         self._secrets = tuple(secret.encode() for secret in secrets)
         self._fernet = cache(self._make_fernet)
-        self._fernet("")  # rather find out now that it cannot be made
+        self._fernet("")  # raises now, and not at the first login
 
     def seal(self, purpose: str, value: Any) -> str:
-        """A JSON value as text for a cookie or a session. What is sealed for one
-        ``purpose`` does not open for another.
-        """
-        return (
-            self._fernet(purpose)
-            .encrypt(json.dumps(value, separators=(",", ":")).encode())
-            .decode("ascii")
-        )
+        """A JSON value as text; it opens for the same ``purpose`` only."""
+        plain = json.dumps(value, separators=(",", ":")).encode()
+        return self._fernet(purpose).encrypt(plain).decode("ascii")
 
     def open(self, purpose: str, text: object) -> Any:
-        """What `seal` was given; None for anything else."""
+        """The value that was sealed, or None if ``text`` is anything else."""
         from cryptography.fernet import InvalidToken  # noqa: PLC0415 - an optional dependency
 
         try:
@@ -61,9 +59,5 @@ class Sealer:
                 'sessions need the package "cryptography": pip install cryptography',
             ) from missing
         label = f"peeringdb_oauth {purpose}".encode()
-        return MultiFernet(
-            [
-                Fernet(urlsafe_b64encode(hmac.digest(secret, label, "sha256")))
-                for secret in self._secrets
-            ],
-        )
+        keys = (hmac.digest(secret, label, "sha256") for secret in self._secrets)
+        return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])

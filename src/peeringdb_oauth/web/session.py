@@ -1,9 +1,8 @@
-"""What a login leaves in the framework's session: who it is, compactly, and its tokens,
-sealed.
+"""What a login stores in the framework's session: the user, and the sealed tokens.
 
-The session may be a cookie that can be read and holds 4 KB. So a user takes less than 2
-KB of it; a longer list of networks goes into the store, and what the store has lost is
-asked of PeeringDB again. Nothing is left out without a word.
+The session may be a cookie, which people can read and which holds 4 KB. So a user takes
+less than 2 KB of it. A longer list of networks goes into the store. What the store has
+lost is asked of PeeringDB.
 """
 
 import json
@@ -23,7 +22,7 @@ from peeringdb_oauth.tokens import checked_token
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.stores import Store
 
-SESSION_KEY = "peeringdb"  # of everything that is ours in the framework's session
+SESSION_KEY = "peeringdb"  # of the login in the framework's session
 MAX_SIZE = 2000  # bytes of a user, as JSON
 _FIELDS = (
     "id",
@@ -36,17 +35,28 @@ _FIELDS = (
     "amr",
 )
 _COLUMNS = ("id", "asn", "name", "perms", "manage_peering_sessions")
+_STORED_AS_THEY_ARE = (
+    "application",
+    "checked_at",
+    "expires_at",
+    "prompted",
+    "csrf_token",
+    "tokens",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredLogin:
-    """A login as its session remembers it. Times are Unix seconds.
+    """A login as the session stores it.
 
-    ``user`` is as PeeringDB last said it, at ``checked_at``; not all of it, if there is
-    a ``store_key``, the key of the whole in the store. ``prompted``: they were asked
-    for their password at this login. The login counts until ``expires_at``.
-    ``application``: at which PeeringDB, and for whom: where anybody can be anybody,
-    such as at a sandbox, nobody logs in for elsewhere.
+    ``application``: the ``base_url`` and ``client_id`` that the login is for. A login
+    at another PeeringDB, such as a sandbox, does not count here. ``user``: as PeeringDB
+    last described them, but without some networks if there is a ``store_key``.
+    ``store_key``: where the store has the whole user. ``checked_at``: when PeeringDB
+    described the user, in Unix seconds. ``expires_at``: when the login ends, in Unix
+    seconds. ``prompted``: PeeringDB was told to ask for the password. ``csrf_token``:
+    proves that a form is the application's own. ``tokens``: the sealed access token and
+    refresh token.
     """
 
     application: list[str]
@@ -56,12 +66,14 @@ class StoredLogin:
     expires_at: int
     prompted: bool
     csrf_token: str = field(repr=False)
-    tokens: str = field(repr=False)  # sealed
+    tokens: str = field(repr=False)
 
 
 class Sessions:
-    """Reads and writes the sessions of one application. ``asns``: the networks that its
-    rule names; they never leave the session.
+    """Reads and writes the logins in the sessions of one application.
+
+    ``asns``: the networks that the application's rule names. They are always stored in
+    the session itself, if there is room.
     """
 
     def __init__(
@@ -86,7 +98,7 @@ class Sessions:
         *,
         prompted: bool,
     ) -> Flow[None]:
-        """Remember a login."""
+        """Store a new login in the session."""
         stored_login = StoredLogin(
             application=self._application,
             user=login.user,
@@ -103,33 +115,35 @@ class Sessions:
         yield from self._write(session, stored_login)
 
     def read(self, session: MutableMapping[str, Any]) -> StoredLogin | None:
-        """The login of this session; None if there is none, or none of this application
-        and this version of the library.
+        """The login in a session.
+
+        None if there is none, or if another application or another version of the
+        library stored it.
         """
         stored = session.get(SESSION_KEY)
+        if stored is None:
+            return None
         try:
-            stored_login = (
-                None
-                if stored is None
-                else StoredLogin(**stored | {"user": _expand(stored["user"])})
-            )
+            stored_login = StoredLogin(**stored | {"user": _expand(stored["user"])})
         except (InvalidResponse, LookupError, TypeError, ValueError):
             return None
-        return (
-            stored_login if stored_login and stored_login.application == self._application else None
-        )
+        return stored_login if stored_login.application == self._application else None
 
     def update(
-        self, session: MutableMapping[str, Any], stored_login: StoredLogin, user: User
+        self,
+        session: MutableMapping[str, Any],
+        stored_login: StoredLogin,
+        user: User,
     ) -> Flow[None]:
-        """Remember what PeeringDB has just said about the user of a login."""
-        yield from self._write(
-            session, replace(stored_login, user=user, checked_at=self._provider.clock())
-        )
+        """Store how PeeringDB has just described the user of a login."""
+        changed = replace(stored_login, user=user, checked_at=self._provider.clock())
+        yield from self._write(session, changed)
 
     def remembered_user(self, stored_login: StoredLogin) -> Flow[User | None]:
-        """The user with all their networks as they were; None if the store has lost
-        them, or is another process's.
+        """The user with all their networks, as they were stored.
+
+        None if the store does not have them: it may have lost them, or it may be the
+        memory of another process.
         """
         if stored_login.store_key is None:
             return stored_login.user
@@ -141,10 +155,14 @@ class Sessions:
         return user if user.id == stored_login.user.id else None
 
     def fetch_user(self, stored_login: StoredLogin) -> Flow[User]:
-        """The user as PeeringDB sees them now. How they logged in is what the login
-        proved, whatever PeeringDB remembers of it.
+        """The user as PeeringDB describes them now.
 
-        Raises: `TokenRejected` when PeeringDB has ended the login.
+        Only ``amr`` stays as it was: it is what the login has proved.
+
+        Raises:
+            TokenRejected: PeeringDB has ended the login.
+            TransportError: PeeringDB cannot be asked now.
+            InvalidResponse: the answer is not a profile, or not this user's.
         """
         access_token, _ = self._tokens(stored_login)
         user = yield from flows.fetch_user(self._provider, checked_token(access_token))
@@ -153,28 +171,33 @@ class Sessions:
         return replace(user, amr=stored_login.user.amr)
 
     def end(self, session: MutableMapping[str, Any], stored_login: StoredLogin) -> Flow[None]:
-        """Forget a login, and have PeeringDB end its tokens. Raises: what
-        `flows.revoke` raises, when it is forgotten.
+        """Delete a login from the session and the store, then revoke its tokens.
+
+        Raises:
+            PeeringDBOAuthError: the login is deleted, but the tokens could not be
+                revoked.
         """
         session.pop(SESSION_KEY, None)
         if stored_login.store_key is not None:
             yield from call(partial(self._store.delete, stored_login.store_key))
         access_token, refresh_token = self._tokens(stored_login)
-        if (
-            token := refresh_token or access_token
-        ):  # the refresh token takes the access token with it, not the other way round
+        # Revoking the refresh token ends the access token, but not the other way round.
+        token = refresh_token or access_token
+        if token:
             yield from flows.revoke(self._provider, token)
 
     def _tokens(self, stored_login: StoredLogin) -> tuple[str | None, str | None]:
-        access_token, refresh_token = self._sealer.open(self._purpose, stored_login.tokens) or (
-            None,
-            None,
-        )
+        access_token, refresh_token = self._sealer.open(
+            self._purpose,
+            stored_login.tokens,
+        ) or (None, None)
         return access_token, refresh_token
 
     def _write(self, session: MutableMapping[str, Any], stored_login: StoredLogin) -> Flow[None]:
-        """With a new key in the store each time: under the old one another process may
-        have what was true before, and believe it.
+        """Store a login, with a new key in the store each time.
+
+        The store may be the memory of each process. Under the old key another process
+        could find the old user.
         """
         if stored_login.store_key is not None:
             yield from call(partial(self._store.delete, stored_login.store_key))
@@ -185,22 +208,14 @@ class Sessions:
             lifetime = max(1, int(stored_login.expires_at - self._provider.clock()))
             whole = json.dumps(stored_login.user.to_dict())
             yield from call(partial(self._store.set, store_key, whole, timeout=lifetime))
-        fields = {
-            name: getattr(stored_login, name)
-            for name in (
-                "application",
-                "checked_at",
-                "expires_at",
-                "prompted",
-                "csrf_token",
-                "tokens",
-            )
-        }
+        fields = {name: getattr(stored_login, name) for name in _STORED_AS_THEY_ARE}
         session[SESSION_KEY] = fields | {"user": _compact(short), "store_key": store_key}
 
     def _shorten(self, user: User) -> User:
-        """As much of the user as the session has room for: all, else the networks that
-        the rule names, else no more than who it is.
+        """As much of the user as the session has room for.
+
+        If not everything fits, only the networks that the rule names stay. If that is
+        still too long, names and addresses go, and at last all networks.
         """
         named = tuple(network for network in user.networks if network.asn in self._asns)
         bare = User(
@@ -216,7 +231,7 @@ class Sessions:
 
 
 def _compact(user: User) -> list[Any]:
-    """A user as lists: half of what `User.to_dict` takes is names of fields."""
+    """A user as lists, which take half the room of `User.to_dict` with its names."""
     fields = user.to_dict()
     return [
         *(fields[name] for name in _FIELDS),

@@ -1,4 +1,4 @@
-"""Where the part of a session goes that no cookie can hold."""
+"""Stores for the part of a session that is too long for a cookie."""
 
 import threading
 import time
@@ -7,24 +7,26 @@ from typing import Any, Protocol
 
 
 class Store(Protocol):
-    """What is needed of a store: the methods that every cache of ``cachelib`` and of
-    Django has.
+    """The methods of a store.
+
+    The caches of ``cachelib`` and of Django have them.
     """
 
     def get(self, key: str, /) -> Any:
-        """The value, None if there is none."""
+        """The value, or None if there is none."""
 
     def set(self, key: str, value: str, /, timeout: int) -> Any:
-        """Keep a value for ``timeout`` seconds."""
+        """Store a value for ``timeout`` seconds."""
 
     def delete(self, key: str, /) -> Any:
-        """Forget a value."""
+        """Delete a value, if there is one."""
 
 
 class MemoryStore:
-    """A store in this process's memory: bounded, thread-safe, gone with the process.
+    """A thread-safe store in the memory of this process.
 
-    ``monotonic``: a clock in seconds that only grows.
+    ``limit``: how many values it stores at most. ``monotonic``: a clock in seconds that
+    never goes back.
     """
 
     def __init__(
@@ -39,13 +41,14 @@ class MemoryStore:
         self._lock = threading.Lock()
 
     def get(self, key: str) -> str | None:
-        """The value, None if there is none (any more)."""
+        """The value, or None if there is none or its time is over."""
         value, until = self._values.get(key, (None, 0.0))
         return value if self._monotonic() < until else None
 
     def set(self, key: str, value: str, timeout: int) -> None:
-        """Keep a value for ``timeout`` seconds; the oldest goes when there are too
-        many.
+        """Store a value for ``timeout`` seconds.
+
+        A full store deletes its oldest value.
         """
         with self._lock:
             self._values.pop(key, None)
@@ -54,6 +57,6 @@ class MemoryStore:
             self._values[key] = value, self._monotonic() + timeout
 
     def delete(self, key: str) -> None:
-        """Forget a value."""
+        """Delete a value, if there is one."""
         with self._lock:
             self._values.pop(key, None)

@@ -1,6 +1,4 @@
-"""A browser's request, and what to answer it, as plain values: what every framework
-has, under one name.
-"""
+"""A request and its answer as plain values, the same for every framework."""
 
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -16,12 +14,16 @@ _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # RFC 9110 section 9.2.1
 class Visit:
     """One request.
 
-    ``origin``: scheme and host as the application sees them. ``root``: the path that
-    the application is mounted at, without slash at the end. ``path``: decoded, below
-    ``root``. ``headers``: looked up by their usual names. ``cookie_header``: as it was
-    sent, several joined with "; ". ``csrf_token`` gives what the form sent; it is
-    called only if nothing else decides, for a form may be long. ``rotate`` gives the
-    session another id, where it has one. ``emit`` passes an event on to the framework.
+    ``method``: in capital letters. ``origin``: scheme and host as the application sees
+    them. ``root``: the path where the application is mounted, without a slash at the
+    end. ``path``: the decoded path below ``root``. ``query_string``: as it was sent.
+    ``query``: the parameters in it; one that was sent several times has a list.
+    ``headers``: their names may be written in any case. ``cookie_header``: as it was
+    sent; several are joined with "; ". ``cookies``: as the framework reads them.
+    ``session``: the framework's session. ``csrf_token``: returns the token in the form;
+    called only if nothing else decides, because a form may be long. ``rotate``: gives
+    the session another id, if it has one. ``emit``: passes an event on to the
+    framework.
     """
 
     method: str
@@ -40,37 +42,46 @@ class Visit:
 
     @property
     def is_safe(self) -> bool:
-        """Whether the request by its method changes nothing."""
+        """Whether the method of the request says that it changes nothing."""
         return self.method in _SAFE_METHODS
 
     @property
     def wants_page(self) -> bool:
-        """Whether a person is waiting for a page, and not a program for JSON."""
+        """Whether to answer a person with a page. Programs get JSON."""
         accepted = self.headers.get("Accept", "")
         return "text/html" in accepted or "json" not in accepted
 
     @property
     def has_disguised_cookie(self) -> bool:
-        """Whether a cookie passes for one with ``__Host-`` or ``__Secure-`` in its
-        name, and the browser did not take it for one.
+        """Whether a cookie has the prefix ``__Host-`` or ``__Secure-`` only by mistake.
 
-        Browsers let no other host of the domain set those. But some frameworks drop
-        Unicode's spaces before a name, and then find one.
+        Browsers protect names with these prefixes: no other host of the domain can set
+        such a cookie. But some frameworks remove Unicode spaces before a name. Another
+        host can set a cookie with such a space, and the framework then finds the
+        protected name.
         """
         sent = {pair.partition("=")[0].strip(" \t") for pair in self.cookie_header.split(";")}
         return any(name.startswith("__") and name not in sent for name in self.cookies)
 
     @property
     def address(self) -> str:
-        """Path and query as they stand in the browser's address bar."""
+        """Path and query as the browser shows them in its address bar."""
         path = quote(f"{self.root}{self.path}", safe="/:@!$&'()*+,;=~")
         return f"{path}?{self.query_string}" if self.query_string else path
+
+    def tell(self, event: Event | None) -> None:
+        """Record an event and pass it on to the framework; do nothing for None."""
+        if event is not None:
+            event.record()
+            self.emit(event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cookie:
-    """A cookie to set, for the whole host, ``HttpOnly`` and ``SameSite=Lax``; to
-    delete, if ``max_age`` (seconds) is 0.
+    """A cookie to set for the whole host, with ``HttpOnly`` and ``SameSite=Lax``.
+
+    ``max_age``: its lifetime in seconds; 0 deletes it. ``secure``: the browser sends
+    it over HTTPS only.
     """
 
     name: str
@@ -81,8 +92,12 @@ class Cookie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What the template ``peeringdb_oauth/failure.html`` shows. ``home_url`` is None
-    for who has to log in first.
+    """The content of a failure page, for the template ``peeringdb_oauth/failure.html``.
+
+    ``status``: the HTTP status. ``title``: the heading. ``reasons``: what went wrong, a
+    sentence each. ``advice``: what the person can do. ``login_url``: where a login
+    starts. ``other_account_url``: the same, but PeeringDB asks for the password.
+    ``home_url``: the start page; None if it needs a login first.
     """
 
     status: int
@@ -96,8 +111,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What to send: a redirect (``location``), else a page, else JSON; with it headers
-    and cookies.
+    """The answer to send: a redirect, else a page, else JSON.
+
+    ``status``: the HTTP status. ``location``: where a redirect leads. ``page``: the
+    content of a page. ``json``: the body for a program. ``headers``: in addition to the
+    framework's. ``cookies``: to set or delete.
     """
 
     status: int
@@ -109,7 +127,7 @@ class Answer:
 
 
 class Refused(Exception):
-    """The request ends here, with ``answer``."""
+    """The request ends here. ``answer``: the answer to send."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
