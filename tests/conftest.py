@@ -1,27 +1,24 @@
-"""What the tests of the client share: PeeringDB's recorded answers, real servers with
-canned ones, and clients that are closed.
+"""What many tests share: PeeringDB's recorded answers, servers that give such answers,
+and clients that are closed.
 """
 
-import functools
-import json
+import os
 import signal
-import ssl
-import threading
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from contextlib import ExitStack
 
 import pytest
 import trustme
+from blocking_client import BlockingClient, LoopThread
+from canned_server import running_server
+from client_config import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, config_of
+from flow_driver import FlowDriver
 from hypothesis import settings
+from recordings import read_recording
 
+from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.messages import HTTPResponse
 from peeringdb_oauth.provider import Provider
-from peeringdb_oauth.steps import Locked
-from peeringdb_oauth.tls import tls_context
 
 # The same examples in every run, so that a red run can be repeated. Others:
 # --hypothesis-profile=random, which prints how to repeat them. No deadline: a busy
@@ -30,59 +27,42 @@ settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.register_profile("random", deadline=None, print_blob=True)
 settings.load_profile("repeatable")
 
-# A shell that runs the tests in the background has them ignore these, and so would
-# everything that the tests start.
+# A shell that runs the tests in the background has them ignore these signals, and so
+# would everything that the tests start.
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
 
-WIRE = Path(__file__).parent / "wire"
+# Nothing of the machine on which the tests run: no proxy, no certificates, no passwords.
+SETTINGS_FROM_OUTSIDE = (
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "requests_ca_bundle",
+    "curl_ca_bundle",
+    "netrc",
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
-    """One recorded exchange; header names in lower case, the answer's body as JSON
-    where it is JSON.
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch):
+    for name in SETTINGS_FROM_OUTSIDE:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def measured():
+    """The environment of a process that coverage is to measure: ``os.environ | measured``.
+
+    Other processes start without it. To measure a sandbox takes half of its time and
+    tells nothing.
     """
-
-    method: str
-    path: str
-    sent_headers: dict
-    form: dict
-    status: int
-    headers: dict
-    body: bytes
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-    @property
-    def bearer(self):
-        return self.sent_headers.get("authorization", "").removeprefix("Bearer ") or None
-
-
-def _headers(lines):
-    return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-
-
-def read_recording(name):
-    text = (WIRE / f"{name}.http").read_text("utf-8")
-    sent, _, received = text.partition("\n< HTTP ")
-    head, _, form = sent.partition("\n>\n")
-    first, *lines = [line.removeprefix("> ") for line in head.strip().splitlines()]
-    status_line, _, rest = received.partition("\n")
-    head, _, body = rest.partition("\n\n")
-    method, _, path = first.partition(" ")
-    return Recording(
-        method=method,
-        path=path,
-        sent_headers=_headers(lines),
-        form=dict(parse_qsl(form.strip().removeprefix("> "), keep_blank_values=True)),
-        status=int(status_line.split()[0]),
-        headers=_headers(line.removeprefix("< ") for line in head.splitlines()),
-        body=body.removesuffix("\n").encode(),
-    )
+    names = [name for name in os.environ if name.startswith("COVERAGE_PROCESS_")]
+    measured = {name: os.environ.pop(name) for name in names}
+    yield measured
+    os.environ.update(measured)
 
 
 @pytest.fixture(scope="session")
@@ -106,119 +86,6 @@ def clock():
     return FakeClock()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """A request as it arrived."""
-
-    method: str
-    path: str
-    headers: dict
-    body: bytes
-
-    @property
-    def form(self):
-        return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
-
-
-@dataclass
-class CannedServer:
-    """A real HTTP/1.1 server on a free port of loopback, with kept connections.
-
-    ``answers``: path -> what `answer` returns, or a function of the handler.
-    ``received`` and ``connections`` say what arrived.
-    """
-
-    url: str = ""
-    ca_file: str | None = None
-    answers: dict = field(default_factory=dict)
-    received: list = field(default_factory=list)
-    connections: int = 0
-
-    def answer(self, path, body=b"", *, status=200, content_type="application/json", **headers):
-        """Always answer so; header names with _ for -."""
-        body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        fixed = {"Content-Type": content_type, "Content-Length": str(len(body))} | {
-            n.replace("_", "-"): v for n, v in headers.items()
-        }
-
-        def write(handler):
-            handler.send_response(status)
-            for name, value in fixed.items():
-                handler.send_header(name, value)
-            handler.end_headers()
-            handler.wfile.write(body)
-
-        self.answers[path] = write
-
-    def replay(self, path, name):
-        """Always answer as PeeringDB did when this was recorded."""
-        recorded = read_recording(name)
-        of_the_connection = (
-            "content-type",
-            "content-length",
-            "transfer-encoding",
-            "connection",
-            "date",
-        )
-        headers = {
-            n.replace("-", "_"): v
-            for n, v in recorded.headers.items()
-            if n not in of_the_connection
-        }
-        self.answer(
-            path,
-            recorded.body,
-            status=recorded.status,
-            content_type=recorded.headers["content-type"],
-            **headers,
-        )
-
-    def paths(self):
-        return [request.path for request in self.received]
-
-
-def _handler_of(canned):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        # head and body are two writes: otherwise each answer waits 40 ms for an
-        # acknowledgement
-        disable_nagle_algorithm = True
-
-        def handle(self):
-            canned.connections += 1
-            try:
-                super().handle()
-            except OSError:
-                self.close_connection = (
-                    True  # the client went away, or did not like our certificate
-                )
-
-        def answer(self):
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            canned.received.append(
-                Received(method=self.command, path=self.path, headers=headers, body=body),
-            )
-            if self.path in canned.answers:
-                canned.answers[self.path](self)
-            else:
-                self.send_error(404)
-
-        do_GET = do_POST = do_CONNECT = answer  # noqa: N815 - the names that http.server calls
-
-        def log_message(self, *args):
-            """Tests are quiet."""
-
-    return Handler
-
-
-class _Server(ThreadingHTTPServer):
-    request_queue_size = (
-        100  # connections; of more than there is room for, each would wait a second
-    )
-    daemon_threads = True
-
-
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
     """A certificate authority of our own; ``authority.ca_file`` is its certificate."""
@@ -231,40 +98,15 @@ def authority(tmp_path_factory):
 @pytest.fixture
 def make_server(authority):
     """``make_server(tls=False)``: another server; all end with the test."""
-    servers = []
-
-    def make(*, tls=False, handler_of=_handler_of):
-        canned = CannedServer()
-        server = _Server(("127.0.0.1", 0), handler_of(canned))
-        canned.url = f"http://127.0.0.1:{server.server_port}"
-        if tls:
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            authority.issue_cert("127.0.0.1").configure_cert(context)
-            server.socket = context.wrap_socket(
-                server.socket,
-                server_side=True,
-                do_handshake_on_connect=False,
-            )
-            canned.url, canned.ca_file = (
-                f"https://127.0.0.1:{server.server_port}",
-                authority.ca_file,
-            )
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        servers.append((server, thread))
-        return canned
-
-    yield make
-    for server, thread in servers:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with ExitStack() as servers:
+        yield lambda **options: servers.enter_context(running_server(authority, **options))
 
 
 @pytest.fixture
 def server(make_server):
-    """A server that answers a login as PeeringDB answered one with all scopes but
-    ``openid``.
+    """A server that answers as PeeringDB does when everything goes well.
+
+    The login is one with all scopes but ``openid``.
     """
     canned = make_server()
     canned.replay("/oauth2/token/", "token-success-no-openid")
@@ -274,48 +116,38 @@ def server(make_server):
     return canned
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch):
-    """Neither a proxy nor a certificate bundle nor a password file of whoever runs the
-    tests.
-    """
-    for name in (
-        "http_proxy",
-        "https_proxy",
-        "all_proxy",
-        "no_proxy",
-        "requests_ca_bundle",
-        "curl_ca_bundle",
-        "netrc",
-    ):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+@pytest.fixture
+def loop_thread():
+    """The event loop of the asynchronous clients that `make_client` makes."""
+    thread = LoopThread()
+    yield thread
+    thread.end()
 
 
 @pytest.fixture
-def make_client():
-    """``make_client(server, **config)``: a client of a canned server, as the
-    application of the recordings; closed with the test.
+def client_class():
+    """What `make_client` makes; test_client.py asks for one class after the other."""
+    return Client
+
+
+@pytest.fixture
+def make_client(client_class, loop_thread):
+    """``make_client(server, **config)``: a client of a canned server.
+
+    An `AsyncClient` comes as a `BlockingClient`. All are closed with the test.
     """
-    clients = []
+    with ExitStack() as clients:
 
-    def make(server, *, arguments=(), **changes):
-        fields = {
-            "client_id": "conf-rs256",
-            "client_secret": "secret-rs256-0123456789abcdef0123456789",
-            "redirect_uri": "https://app.example.net/callback",
-            "base_url": server.url,
-            "allow_http": True,
-            "ca_file": server.ca_file,
-            "timeout": 5,
-        }
-        clients.append(Client(ClientConfig(**(fields | changes)), **dict(arguments)))
-        return clients[-1]
+        def make(server, *, client_class=client_class, arguments=(), **changes):
+            config, arguments = config_of(server, **changes), dict(arguments)
+            if client_class is AsyncClient:
+                client = BlockingClient(loop_thread, lambda: AsyncClient(config, **arguments))
+            else:
+                client = Client(config, **arguments)
+            clients.callback(client.close)
+            return client
 
-    yield make
-    for client in clients:
-        client.close()
-    tls_context.cache_clear()
+        yield make
 
 
 @pytest.fixture
@@ -328,62 +160,18 @@ def provider(clock):
     """PeeringDB as the application of the recordings sees it, just after most of them."""
     clock.now = 1795432421.0  # two seconds after token-success-openid
     config = ClientConfig(
-        client_id="conf-rs256",
-        client_secret="secret-rs256-0123456789abcdef0123456789",
-        redirect_uri="https://app.example.net/callback",
+        client_id=CLIENT_ID,
+        client_secret=CLIENT_SECRET,
+        redirect_uri=REDIRECT_URI,
         base_url="https://127.0.0.1:8443",
     )
     return Provider(config, clock)
 
 
-class Driver:
-    """Runs flows without a network. ``sent``: the requests of all flows."""
-
-    def __init__(self, answers):
-        self._answers = answers
-        self.sent = []
-
-    def run(self, flow):
-        proceed = functools.partial(next, flow)
-        while True:
-            try:
-                step = proceed()
-            except StopIteration as done:
-                return done.value
-            try:
-                result = self.run(step.flow) if isinstance(step, Locked) else self._answer(step)
-                proceed = functools.partial(flow.send, result)
-            except Exception as error:  # noqa: BLE001 - the flow is thrown any error
-                proceed = functools.partial(flow.throw, error)
-
-    def _answer(self, request):
-        self.sent.append(request)
-        answer = self._answers[urlsplit(request.url).path]
-        if isinstance(answer, Exception):
-            raise answer
-        if isinstance(answer, int):
-            return HTTPResponse(status=answer, headers={}, body=b"")
-        if isinstance(answer, str):
-            recorded = read_recording(answer)
-            return HTTPResponse(
-                status=recorded.status,
-                headers=recorded.headers,
-                body=recorded.body,
-            )
-        return HTTPResponse(
-            status=200,
-            headers={"content-type": "application/json"},
-            body=json.dumps(answer).encode(),
-        )
-
-    def paths(self):
-        return [urlsplit(request.url).path for request in self.sent]
-
-
 @pytest.fixture
 def make_driver():
-    """``make_driver(answers)``: a driver with canned answers for each path.
+    """``make_driver(answers)``: runs flows, with canned answers for each path.
 
     An answer is the name of a recording, JSON, a status, or an error to raise.
     """
-    return Driver
+    return FlowDriver

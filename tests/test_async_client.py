@@ -1,7 +1,7 @@
 """What only the asynchronous client has: tasks and their cancellation, an event loop,
 aiohttp and its habits.
 
-Everything that it has in common with `Client` is in test_twins.py.
+What it has in common with `Client` is in test_client.py and test_twins.py.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from client_config import CLIENT_SECRET, config_of
 
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.config import ClientConfig
@@ -26,20 +27,6 @@ from peeringdb_oauth.steps import call, locked, send
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
 PATIENCE = 10  # seconds until a test gives up on another thread
-SECRET = "secret-rs256-0123456789abcdef0123456789"
-
-
-def config_of(server, **changes):
-    fields = {
-        "client_id": "conf-rs256",
-        "client_secret": SECRET,
-        "redirect_uri": "https://app.example.net/callback",
-        "base_url": server.url,
-        "allow_http": True,
-        "ca_file": server.ca_file,
-        "timeout": 5,
-    }
-    return ClientConfig(**(fields | changes))
 
 
 def logged_in(client, code="a-code"):
@@ -163,12 +150,6 @@ def test_many_tasks_share_ten_connections(server):
     assert [login.user.id for login in logins] == [1] * 50
     assert server.connections <= 10
     assert len(server.received) == 100
-
-
-def test_repr_has_no_secret(server):
-    client = AsyncClient(config_of(server))
-    assert repr(client) == f"AsyncClient({client.config!r})"
-    assert SECRET not in repr(client)
 
 
 def test_clients_share_one_tls_context(make_server):
@@ -847,7 +828,7 @@ def test_no_secret_hangs_on_an_error(server, answer):
 
     for error in asyncio.run(main()):
         assert isinstance(error, TransportError)
-        for secret in (SECRET, "the-refresh-token", "the-access-token"):
+        for secret in (CLIENT_SECRET, "the-refresh-token", "the-access-token"):
             assert secret not in everything_about(error)
 
 
@@ -884,5 +865,10 @@ def test_nothing_secret_is_logged_even_in_debug_mode(server, caplog):
 
     token = asyncio.run(main(), debug=True)
     assert "AsyncClient" in caplog.text or "Executing" in caplog.text
-    for secret in (SECRET, "the-authorization-code", token.access_token, token.refresh_token):
+    for secret in (
+        CLIENT_SECRET,
+        "the-authorization-code",
+        token.access_token,
+        token.refresh_token,
+    ):
         assert secret not in caplog.text

@@ -1,5 +1,7 @@
-"""The client over real sockets: what goes out, what it takes, when it keeps silent, and
-how it fails.
+"""Both clients over real sockets: what they send, what they accept, when they wait, how
+they fail.
+
+Each test runs for `Client` and for `AsyncClient`, unless it is marked `only_for` one.
 """
 
 import gzip
@@ -14,12 +16,15 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from peeringdb_oauth import __version__
+from peeringdb_oauth.async_client import AsyncClient
+from peeringdb_oauth.client import Client
 from peeringdb_oauth.errors import (
     ConfigurationError,
     InvalidIDToken,
@@ -33,10 +38,42 @@ from peeringdb_oauth.errors import (
 )
 from peeringdb_oauth.messages import MAX_BODY, HTTPRequest
 from peeringdb_oauth.steps import call, locked, send
+from peeringdb_oauth.tls import tls_context
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
-# seconds until a test gives up on another thread; none of them takes so long
-PATIENCE = 10
+PATIENCE = 10  # seconds until a test gives up on another thread
+
+
+@pytest.fixture(params=[Client, AsyncClient], ids=["requests", "aiohttp"])
+def client_class(request):
+    return request.param
+
+
+def only_for(client_class, *, because):
+    """A test that holds for one of the clients only, and why."""
+    assert because
+    return pytest.mark.parametrize("client_class", [client_class], ids=lambda kind: kind.__name__)
+
+
+@pytest.fixture
+def session(client_class, loop_thread):
+    """A session of the caller's own, of the kind that the client takes."""
+    if client_class is Client:
+        with requests.Session() as session:
+            yield session
+    else:
+        session = loop_thread.run(lambda: aiohttp.ClientSession(trust_env=True))
+        yield session
+        loop_thread.run(session.close)
+
+
+@pytest.fixture(params=["its own session", "the caller's session"])
+def make_client_with(request, make_client):
+    """``make_client_with(server)``: with each kind of session that there may be."""
+    if request.param == "its own session":
+        return make_client
+    session = request.getfixturevalue("session")
+    return lambda server: make_client(server, arguments={"session": session})
 
 
 def log_in(client, code="a-code"):
@@ -45,7 +82,7 @@ def log_in(client, code="a-code"):
 
 
 def run_all(function, times):
-    """ApplicationCall a function in so many threads at once; the results and errors."""
+    """Call a function in so many threads at once; the results and errors."""
     outcomes, barrier = [], threading.Barrier(times)
 
     def call():
@@ -153,8 +190,8 @@ def test_a_forged_callback_asks_nobody(client, server):
     assert server.connections == 0
 
 
-def test_repr_has_no_secret(client):
-    assert repr(client).startswith("Client(ClientConfig(client_id='conf-rs256'")
+def test_repr_has_no_secret(client, client_class):
+    assert repr(client) == f"{client_class.__name__}({client.config!r})"
     assert "secret-rs256" not in repr(client)
 
 
@@ -229,14 +266,11 @@ def test_close_closes_the_kept_connections(make_client, server):
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("own", [False, True])
-def test_follows_no_redirect(make_client, server, make_server, status, own):
+def test_follows_no_redirect(make_client_with, server, make_server, status):
     other = make_server()
     server.answer(TOKEN, b"", status=status, Location=f"{other.url}{TOKEN}")
-    with requests.Session() as session:
-        client = make_client(server, arguments={"session": session} if own else {})
-        with pytest.raises(InvalidResponse) as caught:
-            log_in(client)
+    with pytest.raises(InvalidResponse) as caught:
+        log_in(make_client_with(server))
     assert (caught.value.check, server.paths(), other.connections) == ("status", [TOKEN], 0)
 
 
@@ -323,7 +357,7 @@ def test_accepts_a_chunked_answer(client, server):
 
 
 def test_does_not_unpack_what_it_did_not_ask_for(client, server):
-    bomb = gzip.compress(b'{"id": 1, "name": "' + b" " * 50_000_000 + b'"}')
+    bomb = gzip.compress(b'{"id": 1, "name": "' + b" " * 5 * MAX_BODY + b'"}')
     server.answer(PROFILE, bomb, Content_Encoding="gzip")
     with pytest.raises(InvalidResponse) as caught:
         client.fetch_user("t")
@@ -657,6 +691,7 @@ async def coroutine_function():
     return 7
 
 
+@only_for(Client, because="an AsyncClient awaits it")
 @pytest.mark.parametrize("function", [coroutine_function, Later])
 def test_a_function_that_must_be_awaited_is_refused(client, function):
     with pytest.raises(ConfigurationError, match="needs an AsyncClient"):
@@ -673,26 +708,30 @@ class StoppingAdapter(requests.adapters.BaseAdapter):
         pass
 
 
-def test_a_stray_stop_iteration_is_no_result_and_leaves_nothing_in_flight(make_client, server):
-    with requests.Session() as session:
-        session.mount("http://", StoppingAdapter())
-        client = make_client(server, arguments={"session": session})
-        for _ in range(11):
-            with pytest.raises(StopIteration):
-                client.fetch_user("t")
+@only_for(Client, because="the adapter is one of requests")
+def test_a_stray_stop_iteration_is_no_result_and_leaves_nothing_in_flight(
+    make_client,
+    server,
+    session,
+):
+    session.mount("http://", StoppingAdapter())
+    client = make_client(server, arguments={"session": session})
+    for _ in range(11):
+        with pytest.raises(StopIteration):
+            client.fetch_user("t")
 
 
 # --- a session of the caller's own ----------------------------------------------------
 
 
-def test_uses_the_callers_session_as_it_is_and_leaves_it_open(make_client, server):
-    with requests.Session() as session:
-        session.headers["X-From"] = "its owner"
-        session.auth = ("user", "password")
-        client = make_client(server, arguments={"session": session})
-        log_in(client)
-        client.close()
-        session.get(f"{server.url}{PROFILE}", auth=lambda request: request)
+@only_for(Client, because="test_async_client.py has the same with a session of aiohttp")
+def test_uses_the_callers_session_as_it_is_and_leaves_it_open(make_client, server, session):
+    session.headers["X-From"] = "its owner"
+    session.auth = ("user", "password")
+    client = make_client(server, arguments={"session": session})
+    log_in(client)
+    client.close()
+    session.get(f"{server.url}{PROFILE}", auth=lambda request: request)
     assert server.connections == 1
     assert [request.headers.get("x-from") for request in server.received] == ["its owner"] * 3
     assert "authorization" not in server.received[0].headers
@@ -700,13 +739,17 @@ def test_uses_the_callers_session_as_it_is_and_leaves_it_open(make_client, serve
     assert server.received[1].headers["user-agent"].startswith("peeringdb-oauth/")
 
 
-def test_takes_no_more_of_a_redirect_in_the_callers_session_than_of_any_answer(make_client, server):
+@only_for(Client, because="requests reads a redirect before it gives it away")
+def test_takes_no_more_of_a_redirect_in_the_callers_session_than_of_any_answer(
+    make_client,
+    server,
+    session,
+):
     heard = []
     server.answer(PROFILE, b"x" * (MAX_BODY + 1), status=302, Location="http://[::1:::/")
-    with requests.Session() as session:
-        session.hooks["response"] = [lambda answer, **_: heard.append(answer.status_code)]
-        with pytest.raises(InvalidResponse) as caught:
-            make_client(server, arguments={"session": session}).fetch_user("t")
+    session.hooks["response"] = [lambda answer, **_: heard.append(answer.status_code)]
+    with pytest.raises(InvalidResponse) as caught:
+        make_client(server, arguments={"session": session}).fetch_user("t")
     assert (caught.value.check, heard) == ("size", [302])
 
 
@@ -717,14 +760,12 @@ def test_keeps_no_cookies(client, server, recording):
     assert ["cookie" in request.headers for request in server.received] == [False, False]
 
 
-@pytest.mark.parametrize("own", [False, True])
-def test_does_not_look_into_netrc(make_client, server, monkeypatch, tmp_path, own):
+def test_does_not_look_into_netrc(make_client_with, server, monkeypatch, tmp_path):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
     assert requests.utils.get_netrc_auth(server.url) == ("somebody", "else")
-    with requests.Session() as session:
-        log_in(make_client(server, arguments={"session": session} if own else {}))
+    log_in(make_client_with(server))
     assert "authorization" not in server.received[0].headers
     assert server.received[1].headers["authorization"].startswith("Bearer ")
 
@@ -846,6 +887,15 @@ def test_a_server_without_tls_is_not_told_to_have_a_bad_certificate(make_client,
         make_client(server, base_url=server.url.replace("http:", "https:")).fetch_user("t")
 
 
+@pytest.fixture
+def _no_tls_context_yet():
+    """A process loads each certificate bundle once; this test has its own."""
+    tls_context.cache_clear()
+    yield
+    tls_context.cache_clear()
+
+
+@pytest.mark.usefixtures("_no_tls_context_yet")
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_honours_the_environments_certificate_bundle(
     make_client,
@@ -865,6 +915,7 @@ def test_a_bundle_may_be_a_directory(make_client, tls_server, tmp_path):
         make_client(tls_server, ca_file=str(tmp_path)).fetch_user("t")
 
 
+@only_for(Client, because="it looks inside, as does test_async_client.py")
 def test_clients_share_one_tls_context(make_client, tls_server):
     contexts = {id(make_client(tls_server)._connections._adapter._context) for _ in range(3)}
     assert len(contexts) == 1

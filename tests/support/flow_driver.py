@@ -1,0 +1,54 @@
+"""Runs flows with answers that a test gives, without a network."""
+
+import functools
+import json
+from urllib.parse import urlsplit
+
+from recordings import read_recording
+
+from peeringdb_oauth.messages import HTTPResponse
+from peeringdb_oauth.steps import Locked
+
+
+class FlowDriver:
+    """Runs flows. ``sent``: the requests of all flows."""
+
+    def __init__(self, answers):
+        self._answers = answers
+        self.sent = []
+
+    def run(self, flow):
+        proceed = functools.partial(next, flow)
+        while True:
+            try:
+                step = proceed()
+            except StopIteration as done:
+                return done.value
+            try:
+                result = self.run(step.flow) if isinstance(step, Locked) else self._answer(step)
+                proceed = functools.partial(flow.send, result)
+            except Exception as error:  # noqa: BLE001 - the flow is thrown any error
+                proceed = functools.partial(flow.throw, error)
+
+    def _answer(self, request):
+        self.sent.append(request)
+        answer = self._answers[urlsplit(request.url).path]
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, int):
+            return HTTPResponse(status=answer, headers={}, body=b"")
+        if isinstance(answer, str):
+            recorded = read_recording(answer)
+            return HTTPResponse(
+                status=recorded.status,
+                headers=recorded.headers,
+                body=recorded.body,
+            )
+        return HTTPResponse(
+            status=200,
+            headers={"content-type": "application/json"},
+            body=json.dumps(answer).encode(),
+        )
+
+    def paths(self):
+        return [urlsplit(request.url).path for request in self.sent]
