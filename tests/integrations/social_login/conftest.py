@@ -49,7 +49,7 @@ class Project:
 
     client_secret = "app-secret-0123456789abcdef0123456789"
 
-    def __init__(self, library, directory, *, base_url, options, **more):
+    def __init__(self, library, directory, *, base_url, options, environment, **more):
         self.library, self.base_url, self.client_id = library, base_url, directory.name
         self.database, self._log = directory / "db.sqlite3", directory / "log"
         fixed = {
@@ -68,7 +68,7 @@ class Project:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=os.environ | {"PROJECT": project},
+                env=os.environ | environment | {"PROJECT": project},
             )
         self.url = self._process.stdout.readline().decode().strip()
         if not self.url:
@@ -166,7 +166,7 @@ def pdb():
 
 
 @pytest.fixture(scope="session")
-def at_sandbox(pdb, tmp_path_factory):
+def at_sandbox(pdb, tmp_path_factory, measured):
     """For each ``with``, a project that is an application of the sandbox."""
 
     @contextmanager
@@ -178,6 +178,7 @@ def at_sandbox(pdb, tmp_path_factory):
                 directory,
                 base_url=pdb.url,
                 options={"ca_file": pdb.ca_file},
+                environment=measured,
                 **more,
             ),
         ) as project:
@@ -222,7 +223,7 @@ def project(library, request):
 
 
 @pytest.fixture
-def start(server, tmp_path):
+def start(server, tmp_path, measured):
     """``start("allauth", ...)``: a project whose PeeringDB is a server with canned
     answers, its ``answers``. Ends with the test.
     """
@@ -234,6 +235,7 @@ def start(server, tmp_path):
                 tmp_path,
                 base_url=base_url,
                 options=options or {},
+                environment=measured,
                 **more,
             )
             project.answers = server
