@@ -1,4 +1,4 @@
-"""The flows without a network: which requests each makes, and what follows from answers."""
+"""The flows without a network: their requests, and what follows from each answer."""
 
 from base64 import urlsafe_b64encode
 from dataclasses import replace

@@ -269,7 +269,7 @@ SUCCESSES = sorted(set(RECORDED) - set(FAILURES))
 
 
 def parse_recorded(recorded):
-    """What the client makes of a recorded answer: the function goes with the endpoint."""
+    """What the client makes of a recorded answer of the endpoint that it came from."""
     is_get = recorded.method == "GET"
     request = HTTPRequest(
         url=PEERINGDB.issuer,

@@ -1,6 +1,4 @@
-"""An ID token is verified: when metadata and keys are fetched, and what happens if a fetch
-fails.
-"""
+"""When metadata and keys are fetched, and what happens if a fetch fails."""
 
 from base64 import urlsafe_b64encode
 

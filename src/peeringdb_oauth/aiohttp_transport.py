@@ -36,8 +36,8 @@ class Connections:
     first request.
 
     Raises:
-        ConfigurationError: aiohttp is not installed, or ``ca_file`` or the environment's
-            proxy is of no use.
+        ConfigurationError: aiohttp is not installed, or ``ca_file`` or the proxy of the
+            environment cannot be used.
     """
 
     def __init__(self, config: ClientConfig, session: "aiohttp.ClientSession | None") -> None:

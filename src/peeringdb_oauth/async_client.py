@@ -51,8 +51,8 @@ class AsyncClient:
     Names, arguments, errors and limits are those of `Client`. ``session``: your own
     `aiohttp.ClientSession`. `close` leaves it open.
 
-    A task may be cancelled at any point. Its connection is closed, and its locks and its
-    place in the budget's queue are given back.
+    A task may be cancelled at any point. Its connection is closed, and its locks and
+    its place in the budget's queue are given back.
 
     Raises:
         ConfigurationError: as for `Client`, or aiohttp is not installed, or it cannot
@@ -178,7 +178,7 @@ class AsyncClient:
         try:
             async with self._connections.send(request) as answer:
                 headers = aiohttp_transport.join_headers(answer.headers)
-                # Made before the body is read: a refusal counts even if its body is lost.
+                # Before the body is read: a refusal counts even if its body is lost.
                 response = HTTPResponse(status=answer.status, headers=headers, body=b"")
                 bounded = BoundedBody(timeout, self._monotonic)
                 body = await aiohttp_transport.read_body(answer, bounded)

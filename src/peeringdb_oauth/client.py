@@ -52,14 +52,14 @@ class Client:
 
     ``config``: the application, as registered at PeeringDB. ``session``: your own
     `requests.Session`, with its proxies, adapters and certificates. `close` leaves it
-    open. Without one, the environment's proxies and certificate bundle count; ``.netrc``
-    is not read, and there are no cookies, redirects or retries. ``clock``: gives Unix
-    seconds. ``monotonic``: gives seconds that only grow.
+    open. Without one, the environment's proxies and certificate bundle count;
+    ``.netrc`` is not read, and there are no cookies, redirects or retries. ``clock``:
+    gives Unix seconds. ``monotonic``: gives seconds that only grow.
 
     Beside the errors that it names, every method that asks PeeringDB may raise
-    `TransportError` (not reached, or out of order), `RateLimited` (not to be asked for so
-    many seconds), `ProviderError` (PeeringDB refused the application or the request) and
-    `InvalidResponse` (the answer is malformed).
+    `TransportError` (PeeringDB was not reached, or is out of order), `RateLimited` (it
+    must not be asked for so many seconds), `ProviderError` (it refused the application
+    or the request) and `InvalidResponse` (its answer is malformed).
 
     Raises:
         ConfigurationError: ``ca_file`` cannot be used, or the scope has ``openid`` and
@@ -229,7 +229,8 @@ class Client:
     def _run_locked(self, locked: Locked) -> Any:
         with self._locks_lock:
             lock = self._locks.setdefault(locked.name, threading.Lock())
-        # With a timeout, or those who wait would wait for each other's timeouts in turn.
+        # With a timeout, or those who wait would wait for each other's timeouts in
+        # turn.
         if not lock.acquire(timeout=self.config.timeout):
             raise lock_timeout(self.config.timeout)
         try:
@@ -243,7 +244,7 @@ class Client:
         try:
             answer = self._connections.send(request, timeout)
             headers = {name.lower(): value for name, value in answer.headers.items()}
-            # Made before the body is read: a refusal counts even if its body is lost.
+            # Before the body is read: a refusal counts even if its body is lost.
             response = HTTPResponse(status=answer.status_code, headers=headers, body=b"")
             body = requests_transport.read_body(answer, BoundedBody(timeout, self._monotonic))
             response = HTTPResponse(status=answer.status_code, headers=headers, body=body)
@@ -270,8 +271,8 @@ class Client:
 def _call(function: Callable[[], Any]) -> Any:
     result = function()
     if inspect.isawaitable(result):
-        # It cannot be awaited here. To go on without its result would let everybody pass
-        # whom it was to refuse.
+        # It cannot be awaited here. To go on without its result would let everybody
+        # pass whom it was to refuse.
         if inspect.iscoroutine(result):
             result.close()  # or Python warns that it was never awaited
         raise ConfigurationError("a function that is to be awaited needs an AsyncClient")

@@ -1,5 +1,6 @@
-"""HTTP requests and responses as plain values. Knows forms and JSON; knows neither
-OAuth nor a network.
+"""HTTP requests and responses as plain values.
+
+Knows forms and JSON. Knows neither OAuth nor a network.
 """
 
 import json
@@ -18,11 +19,11 @@ MAX_BODY = 1024 * 1024  # bytes; the profile of somebody with 300 networks has 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HTTPRequest:
-    """A request to PeeringDB. ``form`` makes it a POST, ``bearer`` is the access token
-    that goes into the header.
+    """A request to PeeringDB.
 
-    ``booked`` is what it takes from the budget: a login's first request books the
-    second one with it.
+    ``form``: the fields of the form. With a form it is a POST. ``bearer``: the access
+    token for the header. ``booked``: how many requests it takes from the budget. The
+    first request of a login books the second as well, which then books none.
     """
 
     url: str
@@ -37,17 +38,15 @@ class HTTPRequest:
 
     @property
     def headers(self) -> dict[str, str]:
-        """All but what the connection itself needs."""
-        # PeeringDB answers 500 to any spelling but exactly "Bearer ", and "identity"
-        # keeps the size limit honest.
+        """All headers but those of the connection itself."""
         headers = {
             "Accept": "application/json",
-            "Accept-Encoding": "identity",
+            "Accept-Encoding": "identity",  # or the limit of the size would not hold
             "User-Agent": USER_AGENT,
         }
         if self.form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        if self.bearer is not None:
+        if self.bearer is not None:  # PeeringDB answers 500 to any other spelling
             headers["Authorization"] = f"Bearer {self.bearer}"
         return headers
 
@@ -59,8 +58,10 @@ class HTTPRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HTTPResponse:
-    """An answer: the ``headers`` have lower-case names, the ``body`` is whole and at
-    most `MAX_BODY` bytes.
+    """An answer of PeeringDB.
+
+    ``status``: the HTTP status. ``headers``: with names in lower case. ``body``: whole,
+    and at most `MAX_BODY` bytes.
     """
 
     status: int
@@ -68,14 +69,15 @@ class HTTPResponse:
     body: bytes = field(repr=False)
 
     def json_object(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises: `InvalidResponse` for anything else
-        (PeeringDB also answers HTML and plain text).
+        """The body as a JSON object.
+
+        Raises:
+            InvalidResponse: it is something else, as PeeringDB's HTML and plain text.
         """
         media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json" and not media_type.endswith("+json"):
-            found = (
-                media_type if media_type in ("text/html", "text/plain") else "something else"
-            )  # a header can repeat what we sent
+            # Only these two by name: a header can repeat what we sent.
+            found = media_type if media_type in ("text/html", "text/plain") else "something else"
             raise InvalidResponse(
                 f"PeeringDB answered {self.status} with {found} where JSON was due",
                 check="content-type",
@@ -93,8 +95,10 @@ class HTTPResponse:
 
 
 def parse_json(text: bytes) -> Any:
-    """The value of UTF-8 encoded JSON (RFC 8259), without Python's extras. Raises:
-    `ValueError`.
+    """The value of UTF-8 encoded JSON (RFC 8259), without Python's extensions.
+
+    Raises:
+        ValueError: it is something else.
     """
     try:
         return _decode(text.decode("utf-8"))
@@ -106,6 +110,5 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_decode = json.JSONDecoder(
-    parse_constant=_no_constant,
-).decode  # json.loads would make one for each text
+# One decoder for all texts: json.loads would make one for each.
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode

@@ -16,16 +16,20 @@ Clock = Callable[[], float]  # Unix seconds
 
 
 class Provider:
-    """PeeringDB as one client sees it: where it is, which keys it signs with, and which
-    logins have already been answered.
+    """What a client knows of PeeringDB: endpoints, keys, used logins, refused tokens.
+
+    ``config``: the application. ``clock``: gives Unix seconds.
+
+    Raises:
+        ConfigurationError: the scope has ``openid`` and cryptography is not installed.
     """
 
     def __init__(self, config: ClientConfig, clock: Clock) -> None:
         self.config = config
         self.clock = clock
-        self.metadata = ProviderMetadata.at(
-            config.base_url,
-        )  # right for PeeringDB; others are asked before their ID tokens are trusted
+        # Right for PeeringDB. Another provider's are discovered before its ID tokens
+        # are trusted.
+        self.metadata = ProviderMetadata.at(config.base_url)
         self.discovered = self.metadata == PEERINGDB
         self.used_states = UsedStates()
         self.refused_tokens = RefusedTokens()
@@ -39,7 +43,12 @@ class Provider:
         scope: Iterable[str] | None,
         prompt: str | None,
     ) -> AuthorizationRequest:
-        """A new login, as of now."""
+        """A new login that starts now. See `create_authorization_request`.
+
+        Raises:
+            ConfigurationError: the scope or the prompt is of no use with PeeringDB, or
+                cryptography is not installed.
+        """
         request = create_authorization_request(
             self.config,
             self.metadata,
@@ -48,5 +57,5 @@ class Provider:
             prompt=prompt,
         )
         if "openid" in request.scope:
-            require_cryptography()  # rather than find out when the person comes back
+            require_cryptography()  # now, and not when the person comes back
         return request

@@ -1,7 +1,7 @@
-"""What an answer's status means: a success, or the error that a caller acts on, and for
-how long to wait.
+"""What the status of an answer means: success, or the error that a caller acts on.
 
-Measured on PeeringDB 2.82.0. Knows no endpoint.
+Measured on PeeringDB 2.82.0, together with how long to wait after each refusal. Knows
+no endpoint.
 """
 
 import re
@@ -16,41 +16,41 @@ from peeringdb_oauth.errors import (
 from peeringdb_oauth.grammar import ENDPOINT_ERROR
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 
-SILENCE = (
-    # seconds; PeeringDB forgets a refusal after 60 without a request (measured on
-    # 2.82.0)
-    61.0
-)
-# seconds; PeeringDB repeats a 429 for 10 from its cache, whatever its Retry-After said,
-# and anew when asked meanwhile
+# Seconds. After a 401 PeeringDB refuses this address until it has heard nothing for 60.
+SILENCE = 61.0
+# Seconds. PeeringDB repeats a 429 for 10, whatever its Retry-After said, and for 10
+# more if it is asked meanwhile.
 _MIN_PAUSE = 11.0
-_MAX_PAUSE = 3600.0  # seconds; nobody's Retry-After keeps us away for longer
-_SECRETS = (
-    "code",
-    "code_verifier",
-    "client_secret",
-    "refresh_token",
-    "token",
-)  # the form fields that no message may repeat
+_MAX_PAUSE = 3600.0  # seconds; no Retry-After keeps us away for longer
+# The form fields that no message may repeat.
+_SECRETS = ("code", "code_verifier", "client_secret", "refresh_token", "token")
 
 
 def successful(request: HTTPRequest, response: HTTPResponse) -> HTTPResponse:
-    """The response, if its status is 200. Raises: the error that a caller can act on."""
-    if response.status == 200:  # the only success PeeringDB's endpoints have
+    """The response, if its status is 200.
+
+    PeeringDB's endpoints know no other success.
+
+    Raises:
+        RateLimited: a 429, or a 401 that PeeringDB repeats from its cache.
+        TransportError: a 5xx.
+        ProviderError: a 4xx; ``error`` is PeeringDB's word for it.
+        InvalidResponse: any other status, such as that of a redirect.
+    """
+    if response.status == 200:
         return response
     raise _failure(request, response)
 
 
 def retry_after(response: HTTPResponse) -> float:
-    """How many seconds to wait after a 429. PeeringDB says it only sometimes; else it
-    is as long as PeeringDB's longest memory.
+    """How many seconds to wait after a 429.
+
+    PeeringDB says it only sometimes. Otherwise it is as long as its longest memory.
     """
     text = response.headers.get("retry-after", "").strip()
-    return (
-        min(max(float(text), _MIN_PAUSE), _MAX_PAUSE)
-        if re.fullmatch(r"[0-9]{1,9}", text)
-        else SILENCE
-    )
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        return SILENCE
+    return min(max(float(text), _MIN_PAUSE), _MAX_PAUSE)
 
 
 def _failure(request: HTTPRequest, response: HTTPResponse) -> PeeringDBOAuthError:
@@ -76,27 +76,25 @@ def _failure(request: HTTPRequest, response: HTTPResponse) -> PeeringDBOAuthErro
             retry_after=SILENCE,
             status=status,
         )
-    if status == 401:
-        return ProviderError(
-            f"PeeringDB refused this application (it answered 401{said}): check client_id and"
-            " client_secret (the secret can be copied only before the application is saved);"
-            f" PeeringDB now refuses this address for {SILENCE:.0f} s",
-            error=error,
-            status=status,
-        )
     if status < 400:
         return InvalidResponse(
             f"PeeringDB answered {status}, which this endpoint never does: check base_url",
             check="status",
         )
+    refused = "this application" if status == 401 else "the request"
     return ProviderError(
-        f"PeeringDB refused the request (it answered {status}{said}){_meaning(error, status)}",
+        f"PeeringDB refused {refused} (it answered {status}{said}){_meaning(error, status)}",
         error=error,
         status=status,
     )
 
 
 def _meaning(error: str, status: int) -> str:
+    if status == 401:
+        return (
+            ": check client_id and client_secret (the secret can be copied only before the"
+            f" application is saved); PeeringDB now refuses this address for {SILENCE:.0f} s"
+        )
     if status == 403:  # of the introspection endpoint
         return ": this needs the client_secret, or a firewall between here and PeeringDB says no"
     if error == "invalid_grant":
@@ -117,8 +115,10 @@ def _hint(request: HTTPRequest, status: int) -> str:
 
 
 def _error_word(request: HTTPRequest, response: HTTPResponse) -> str:
-    """PeeringDB's word for what is wrong: OAuth's ``error``, or the ``meta.error`` of
-    the layers before it; or nothing (HTML, text).
+    """PeeringDB's word for what is wrong; "" for an answer without one.
+
+    OAuth's ``error``, or the ``meta.error`` of what answers before OAuth does. HTML and
+    text have none.
     """
     try:
         value = response.json_object()
@@ -126,18 +126,15 @@ def _error_word(request: HTTPRequest, response: HTTPResponse) -> str:
         return ""
     meta = value.get("meta")
     error = value.get("error", meta.get("error") if isinstance(meta, dict) else None)
-    return (
-        error
-        if isinstance(error, str)
-        and ENDPOINT_ERROR.fullmatch(error)
-        and not _repeats_secret(request, error)
-        else ""
-    )
+    if not isinstance(error, str) or not ENDPOINT_ERROR.fullmatch(error):
+        return ""
+    return "" if _repeats_secret(request, error) else error
 
 
 def _repeats_secret(request: HTTPRequest, error: str) -> bool:
-    """Whether an error has in it what we sent, or eight characters of it: whole, cut
-    off, or encoded in some way.
+    """Whether an error contains eight characters of a secret that we sent.
+
+    So it is noticed even if it is cut off or encoded in some way.
     """
     form = request.form or {}
     secrets = [form.get(name) for name in _SECRETS] + [request.bearer]

@@ -1,4 +1,4 @@
-"""A flow, which is one run of the protocol as a generator, and the steps it consists of.
+"""A flow: one run of the protocol as a generator, and the steps that it may yield.
 
 A flow knows no network. It yields what is to be done and is sent the result::
 

@@ -1,21 +1,17 @@
-"""The token, revocation and introspection endpoints: for each step one function that
-builds the request and one that reads the answer.
+"""The token, revocation, introspection and profile endpoints: requests and answers.
 
-RFC 6749 sections 4.1.3, 5 and 6, RFC 7009, RFC 7662. Credentials go into the body,
+For each step one function builds the request and one reads the answer. RFC 6749
+sections 4.1.3, 5 and 6, RFC 7009, RFC 7662, RFC 6750. Credentials go into the body,
 because PeeringDB answers HTTP Basic with a 401.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.errors import (
-    InvalidResponse,
-    TokenRejected,
-    TransportError,
-)
+from peeringdb_oauth.errors import InvalidResponse, TokenRejected, TransportError
 from peeringdb_oauth.grammar import TOKEN, AuthorizationCode, BearerToken
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.metadata import ProviderMetadata
@@ -28,11 +24,15 @@ _ID_TOKEN_LIMIT = 256 * 1024  # characters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenResponse:
-    """What the token endpoint granted (RFC 6749 section 5.1).
+    """The tokens that the token endpoint issued (RFC 6749 section 5.1).
 
-    ``expires_at``: Unix seconds. ``scope``: as granted. The tokens are as good as the
-    person's password: keep them on the server. To be able to ask again later it is
-    enough to store ``refresh_token``: `Client.refresh` takes that alone.
+    They are as good as the person's password: keep them on the server. To refresh later
+    it is enough to store ``refresh_token``, which `Client.refresh` takes by itself.
+
+    ``access_token``: for the profile. ``token_type``: always "Bearer". ``expires_at``:
+    when the access token expires, in Unix seconds. ``refresh_token``: None if there is
+    none. ``scope``: as granted, which may be less than was asked for. ``id_token``:
+    None without ``openid`` in the scope.
     """
 
     access_token: str = field(repr=False)
@@ -50,33 +50,29 @@ class TokenResponse:
         requested: tuple[str, ...],
         now: float,
     ) -> "TokenResponse":
-        """Validate a token endpoint's JSON object. ``requested``: the scope that counts
-        when the answer names none.
+        """Read a token endpoint's JSON object.
+
+        ``requested``: the scope that counts if the answer names none. ``now``: Unix
+        seconds.
+
+        Raises:
+            InvalidResponse: a member is missing or malformed; ``check`` names it.
         """
-        token_type, expires_in, scope = (
-            value.get("token_type"),
-            value.get("expires_in"),
-            value.get("scope", " ".join(requested)),
-        )
-        if (
-            not isinstance(token_type, str) or token_type.lower() != "bearer"
-        ):  # RFC 6749 section 7.1: never use an unknown type
+        token_type, expires_in = value.get("token_type"), value.get("expires_in")
+        scope = value.get("scope", " ".join(requested))
+        # RFC 6749 section 7.1: never use an unknown type.
+        if not isinstance(token_type, str) or token_type.lower() != "bearer":
             raise _invalid("token_type", "is not 'Bearer'")
-        if (
-            isinstance(expires_in, bool)
-            or not isinstance(expires_in, int)
-            or not 0 < expires_in <= _MAX_EXPIRES_IN
-        ):
+        if not _is_integer(expires_in) or not 0 < expires_in <= _MAX_EXPIRES_IN:
             raise _invalid("expires_in", "is not a sensible number of seconds")
         if not isinstance(scope, str):
             raise _invalid("scope", "is not a string")
+        has_refresh_token = value.get("refresh_token") is not None
         return cls(
             access_token=_token(value, "access_token"),
             token_type="Bearer",  # noqa: S106 - the name of a type
             expires_at=int(now) + expires_in,
-            refresh_token=(
-                None if value.get("refresh_token") is None else _token(value, "refresh_token")
-            ),
+            refresh_token=_token(value, "refresh_token") if has_refresh_token else None,
             scope=tuple(dict.fromkeys(scope.split())),
             id_token=_id_token(value.get("id_token")),
         )
@@ -84,8 +80,11 @@ class TokenResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Introspection:
-    """What PeeringDB says about an access token (RFC 7662). ``expires_at``: Unix
-    seconds. Not active: everything else is empty.
+    """What PeeringDB says about an access token (RFC 7662).
+
+    ``active``: whether the token is alive. If not, the other fields are empty.
+    ``scope``: as granted. ``client_id``: the application that it was issued to.
+    ``expires_at``: Unix seconds.
     """
 
     active: bool
@@ -95,8 +94,10 @@ class Introspection:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Introspection":
-        """Validate an introspection endpoint's JSON object. Without a full answer about
-        an active token there is none.
+        """Read an introspection endpoint's JSON object.
+
+        Raises:
+            InvalidResponse: a member is missing or malformed; ``check`` names it.
         """
         active, scope, client_id, expires_at = (
             value.get(name) for name in ("active", "scope", "client_id", "exp")
@@ -109,7 +110,7 @@ class Introspection:
             raise _invalid("scope", "is not a string")
         if not isinstance(client_id, str) or not client_id:
             raise _invalid("client_id", "is missing")
-        if isinstance(expires_at, bool) or not isinstance(expires_at, int):
+        if not _is_integer(expires_at):
             raise _invalid("exp", "is not a number of seconds")
         return cls(
             active=True,
@@ -120,26 +121,28 @@ class Introspection:
 
 
 class RefusedTokens:
-    """Remembers for a minute which tokens PeeringDB refused, by their hashes. Bounded;
-    the clock an argument (Unix seconds).
+    """Remembers for a minute which tokens PeeringDB refused.
+
+    ``limit``: how many are remembered. A token is remembered by a ``key``, its hash.
+    Times are Unix seconds.
     """
 
     def __init__(self, limit: int = 1000) -> None:
         self._limit = limit
-        self._refused: dict[
-            str,
-            tuple[float, str],
-        ] = {}  # hash -> when, and what was said; in the order of time
+        # key -> when it was refused, and why; in the order of time
+        self._refused: dict[str, tuple[float, str]] = {}
 
     def add(self, key: str, reason: str, now: float) -> None:
-        """Remember one; the oldest goes when there are too many."""
+        """Remember a refusal. The oldest go when there are too many."""
         while len(self._refused) >= self._limit:
             self._refused.pop(next(iter(self._refused)), None)
         self._refused[key] = (now, reason)
 
     def check(self, key: str, now: float) -> None:
-        """Nothing for a token that may be tried. Raises: `TokenRejected`, as
-        PeeringDB's refusal did.
+        """Let a token pass that may be tried.
+
+        Raises:
+            TokenRejected: it was refused within a minute, with the reason of then.
         """
         refused_at, reason = self._refused.get(key, (float("-inf"), ""))
         if elapsed(refused_at, now) < REFUSAL_MEMORY:
@@ -169,8 +172,9 @@ def build_refresh_request(
     *,
     refresh_token: BearerToken,
 ) -> HTTPRequest:
-    """Refresh (RFC 6749 section 6). At PeeringDB the old refresh token and the old
-    access token die with it at once.
+    """Refresh (RFC 6749 section 6).
+
+    At PeeringDB the old refresh token and the old access token stop working at once.
     """
     return HTTPRequest(
         url=metadata.token_endpoint,
@@ -185,8 +189,14 @@ def parse_token_response(
     requested: tuple[str, ...],
     now: float,
 ) -> TokenResponse:
-    """Read the answer to either of them. ``now``: before the request was sent, so that
-    no token seems to live longer than it does.
+    """Read the answer to a code request or a refresh request.
+
+    ``requested``: the scope that counts if the answer names none. ``now``: Unix seconds
+    before the request was sent, so that no token seems to live longer than it does.
+
+    Raises:
+        InvalidResponse: the answer is no token response.
+        PeeringDBOAuthError: as `successful`.
     """
     return TokenResponse.from_json(
         successful(request, response).json_object(),
@@ -202,8 +212,10 @@ def build_revocation_request(
     token: BearerToken,
     token_type_hint: str,
 ) -> HTTPRequest:
-    """Revoke a token (RFC 7009 section 2.1). At PeeringDB a refresh token takes its
-    access token with it, not the other way round.
+    """Revoke a token (RFC 7009 section 2.1).
+
+    At PeeringDB a refresh token takes its access token with it, not the other way
+    round.
     """
     return HTTPRequest(
         url=metadata.revocation_endpoint,
@@ -217,8 +229,9 @@ def build_introspection_request(
     *,
     token: BearerToken,
 ) -> HTTPRequest:
-    """Ask about a token (RFC 7662 section 2.1). Unlike at the profile, an unknown token
-    counts against nobody here.
+    """Ask about a token (RFC 7662 section 2.1).
+
+    Unlike at the profile, an unknown token does not count as a refusal here.
     """
     return HTTPRequest(
         url=metadata.introspection_endpoint,
@@ -232,24 +245,25 @@ def build_profile_request(
     access_token: BearerToken,
     booked: int = 1,
 ) -> HTTPRequest:
-    """Ask who somebody is (RFC 6750 section 2.1)."""
-    return HTTPRequest(
-        url=metadata.profile_endpoint,
-        bearer=access_token,
-        booked=booked,
-    )
+    """Ask whose access token this is (RFC 6750 section 2.1)."""
+    return HTTPRequest(url=metadata.profile_endpoint, bearer=access_token, booked=booked)
 
 
 def parse_profile_response(request: HTTPRequest, response: HTTPResponse) -> dict[str, Any]:
-    """The profile's JSON object. Raises: `TokenRejected` when PeeringDB refuses the
-    token (an empty 403, whatever the cause).
+    """Read the profile's JSON object.
+
+    Raises:
+        TokenRejected: PeeringDB refuses the token: an empty 403, whatever the cause.
+        InvalidResponse: the answer is no JSON object.
+        PeeringDBOAuthError: as `successful`.
     """
     if response.status == 401 or (response.status == 403 and not response.body):
         raise TokenRejected(
             "PeeringDB refused the access token: it is expired, revoked, replaced by a refresh, or"
             " lacks the scope 'profile'; log in again",
         )
-    if response.status == 403:  # the token may be good, so nobody's session should end for this
+    # With a body a 403 says nothing about the token, so it must end nobody's session.
+    if response.status == 403:
         raise TransportError(
             "something between here and PeeringDB, perhaps a firewall, refused the request (it"
             " answered 403)",
@@ -259,8 +273,10 @@ def parse_profile_response(request: HTTPRequest, response: HTTPResponse) -> dict
 
 
 def checked_token(token: Any) -> BearerToken:
-    """A caller's token, if it can be one. Raises: `TokenRejected`, before anything else
-    could be made of it.
+    """The access or refresh token ``token``, if it can be one.
+
+    Raises:
+        TokenRejected: it cannot be a token.
     """
     if not isinstance(token, str) or not TOKEN.fullmatch(token):
         raise TokenRejected(
@@ -270,8 +286,9 @@ def checked_token(token: Any) -> BearerToken:
 
 
 def _credentials(config: ClientConfig) -> dict[str, str]:
-    """Client authentication in the body (RFC 6749 section 2.3.1); a public client only
-    names itself.
+    """Client authentication in the body (RFC 6749 section 2.3.1).
+
+    A public client only names itself.
     """
     credentials = {"client_id": config.client_id}
     if config.client_secret is not None:
@@ -287,10 +304,14 @@ def _token(value: Mapping[str, Any], name: str) -> str:
 
 
 def _id_token(value: Any) -> str | None:
-    """Only its size and type are looked at here: what it says is for `id_token`."""
+    """Only size and type are checked here: `verification` does the rest."""
     if value is None or (isinstance(value, str) and 0 < len(value) <= _ID_TOKEN_LIMIT):
         return value
     raise _invalid("id_token", "is not a token")
+
+
+def _is_integer(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _invalid(check: str, what: str) -> InvalidResponse:

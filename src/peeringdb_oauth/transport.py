@@ -51,7 +51,7 @@ def lock_timeout(timeout: float) -> TransportError:
 
 
 def budget_timeout(timeout: float) -> RateLimited:
-    """The error for a request that the budget did not admit within ``timeout`` seconds."""
+    """The error for a request that was not admitted within ``timeout`` seconds."""
     return RateLimited(
         f"too many requests to PeeringDB are waiting for their answers, for {timeout:g} s now",
         retry_after=timeout,

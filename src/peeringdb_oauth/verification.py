@@ -1,7 +1,7 @@
-"""Verify an ID token, with the provider's metadata and keys fetched when they are needed.
+"""Verify an ID token, and fetch metadata and keys when they are needed.
 
-These are flows, see `steps`. What makes an ID token acceptable is in `id_token`, and how
-long keys are kept in `key_set`.
+These are flows, see `steps`. What makes an ID token acceptable is in `id_token`, and
+how long keys are kept in `key_set`.
 """
 
 from peeringdb_oauth.errors import InvalidResponse, PeeringDBOAuthError, RateLimited

@@ -1,8 +1,6 @@
-"""PeeringDB for projects on python-social-auth: ``SOCIAL_AUTH_PEERINGDB_KEY`` and
-``_SECRET``, and it is one more way to log in.
+"""PeeringDB as a backend of python-social-auth. See docs/social-core.md.
 
-Knows social-core's settings, its exceptions and where it lets a backend in. See
-docs/social-core.md.
+Knows social-core's settings, its exceptions and its hooks for a backend.
 """
 
 import math
@@ -41,8 +39,10 @@ __all__ = ["LoginRefused", "PeeringDBOAuth2", "user_from_extra_data"]
 
 
 class LoginRefused(AuthPolicyError):
-    """The access rule says no. Its text is the reasons, where its parents have one
-    sentence for all: the middleware shows it.
+    """The access rule does not let a person in.
+
+    Its text is the reasons, which the middleware shows. Its base class has one sentence
+    for all.
     """
 
     def __str__(self) -> str:
@@ -50,11 +50,20 @@ class LoginRefused(AuthPolicyError):
 
 
 class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
-    """The backend. Each login is asked for at the profile and must meet
-    ``SOCIAL_AUTH_PEERINGDB_ACCESS_RULE`` (`AccessRule()`).
+    """The backend.
 
-    The other settings are `ClientConfig`'s: ``SOCIAL_AUTH_PEERINGDB_BASE_URL``,
-    ``_CA_FILE``, ``_TIMEOUT``, ``_ALLOW_HTTP``, ``_REQUESTS_PER_MINUTE``.
+    ::
+
+        AUTHENTICATION_BACKENDS = [
+            "peeringdb_oauth.integrations.social_core.PeeringDBOAuth2",
+        ]
+        SOCIAL_AUTH_PEERINGDB_KEY = "..."
+        SOCIAL_AUTH_PEERINGDB_SECRET = "..."
+
+    Each person who logs in must meet ``SOCIAL_AUTH_PEERINGDB_ACCESS_RULE``, by default
+    `AccessRule()`. The other settings are fields of `ClientConfig`:
+    ``SOCIAL_AUTH_PEERINGDB_BASE_URL``, ``_CA_FILE``, ``_TIMEOUT``, ``_ALLOW_HTTP`` and
+    ``_REQUESTS_PER_MINUTE``.
     """
 
     name = "peeringdb"
@@ -62,23 +71,25 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
     DEFAULT_SCOPE = list(SCOPE)  # noqa: RUF012 - social-core's type
     REDIRECT_STATE = False
     ID_KEY = "id"
-    # For `user_from_extra_data`. There is no refresh token in the response, so None
-    # takes the place of what another backend once stored.
+    # For `user_from_extra_data`. The response has no refresh token: None replaces what
+    # another backend once stored.
     EXTRA_DATA = [*(field.name for field in fields(User)), "refresh_token"]  # noqa: RUF012 - social-core's type
 
     def id_key(self) -> str:
-        """The number, also if a setting has something else: names and addresses change
-        hands.
-        """
+        """Always the number: names and addresses pass from one person to another."""
         return self.ID_KEY
 
     def authorization_url(self) -> str:
-        """Where logins begin."""
+        """The URL at PeeringDB where a login starts.
+
+        Raises:
+            AuthConfigurationError: a setting is missing or wrong.
+        """
         with self._translated("begin"):
             return ProviderMetadata.at(self._config().base_url).authorization_endpoint
 
     def auth_params(self, state: str | None = None) -> dict[str, str]:
-        """With PKCE always: a setting that switches it off is about another provider."""
+        """Always with PKCE, even if a setting switches it off for other providers."""
         challenge = {
             "code_challenge": code_challenge(self.create_code_verifier(state)),
             "code_challenge_method": "S256",
@@ -86,8 +97,14 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
         return BaseOAuth2.auth_params(self, state) | challenge
 
     def auth_complete(self, *args: Any, **kwargs: Any) -> Any:
-        """The callback. Nothing of it is read before its state, for anybody can send an
-        error.
+        """The callback. Its state is checked before anything else, even an error.
+
+        Raises:
+            LoginRefused: the access rule does not let the person in.
+            AuthConfigurationError: a setting is missing or wrong.
+            AuthProviderError: PeeringDB refused, gave no answer, or must not be asked
+                now.
+            AuthResponseError: the callback or an answer is malformed.
         """
         state = self.validate_state()
         self.process_error(self.data)
@@ -102,8 +119,12 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
         return self.strategy.authenticate(self, *args, **kwargs | {"response": user.to_dict()})
 
     def do_auth(self, *_: Any, **__: Any) -> NoReturn:
-        """No login with a token that somebody brings: any application at PeeringDB
-        could log in here as its own users.
+        """Refuse to log in with an access token that somebody brings.
+
+        Any application at PeeringDB could log in here as any of its own users.
+
+        Raises:
+            AuthPolicyError: always.
         """
         raise AuthPolicyError(
             self,
@@ -112,11 +133,13 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
         )
 
     def get_user_details(self, response: dict[str, Any]) -> dict[str, Any]:
-        """For the local account. An address that PeeringDB has not verified is
-        nobody's: pipelines look accounts up by it.
+        """The fields of the local account.
+
+        An address that PeeringDB has not verified is left out: pipelines look accounts
+        up by it.
         """
         return {
-            # PeeringDB tells no login name, and the names it tells anybody can have
+            # PeeringDB gives no login name, and anybody can have another's full name.
             "username": f"peeringdb-{response['id']}",
             "email": response["email"] if response["verified_email"] else None,
             "fullname": response["name"],
@@ -135,19 +158,20 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
         )
 
     def _settings(self, *names: str) -> dict[str, Any]:
-        """Those set as ``SOCIAL_AUTH_PEERINGDB_...``. `setting` would also take a
-        project's own ``BASE_URL`` or ``TIMEOUT`` for ours.
+        """The settings that are set as ``SOCIAL_AUTH_PEERINGDB_...``.
+
+        ``setting`` would also read a project's own ``BASE_URL`` or ``TIMEOUT``.
         """
         found = {}
         for name in names:
-            # Django's and Flask's words for "not set"
+            # What Django and Flask raise for a setting that is not set.
             with suppress(AttributeError, KeyError):
                 found[name] = self.strategy.get_setting(setting_name(self.name, name))
         return found
 
     @contextmanager
     def _translated(self, stage: ErrorStage) -> Iterator[None]:
-        """Our errors as social-core's, for its middleware."""
+        """Raise our errors as those of social-core, for its middleware."""
         try:
             yield
         except PeeringDBOAuthError as error:

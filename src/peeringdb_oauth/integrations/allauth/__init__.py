@@ -1,5 +1,6 @@
-"""PeeringDB for projects on django-allauth: add
-``"peeringdb_oauth.integrations.allauth"`` to ``INSTALLED_APPS``. See docs/allauth.md.
+"""PeeringDB as a provider of django-allauth. See docs/allauth.md.
+
+Add ``"peeringdb_oauth.integrations.allauth"`` to ``INSTALLED_APPS``.
 """
 
 from peeringdb_oauth.integrations.social_login import user_from_extra_data

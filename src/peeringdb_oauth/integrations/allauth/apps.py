@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class PeeringDBConfig(AppConfig):
-    """With a label of its own: allauth itself has the one that Django would make up."""
+    """The application. Its label differs from that of allauth, as it must."""
 
     name = "peeringdb_oauth.integrations.allauth"
     label = "peeringdb_oauth_allauth"

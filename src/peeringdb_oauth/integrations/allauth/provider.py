@@ -1,4 +1,4 @@
-"""The provider: what allauth asks PeeringDB for, and what it makes of a `User`."""
+"""What allauth asks PeeringDB for, and what it makes of a `User`."""
 # ruff: noqa: ARG002 - allauth says what its hooks are given
 
 from typing import Any
@@ -16,8 +16,10 @@ from peeringdb_oauth.profile import User
 
 
 class PeeringDBProvider(OAuth2Provider):
-    """PeeringDB. Where allauth's other providers read a JSON response, this one reads
-    the `User` that `PeeringDBOAuth2Adapter` fetched.
+    """PeeringDB.
+
+    allauth's other providers read a JSON response. This one reads the `User` that
+    `PeeringDBOAuth2Adapter` fetched.
     """
 
     id = "peeringdb"
@@ -26,35 +28,36 @@ class PeeringDBProvider(OAuth2Provider):
     oauth2_adapter_class = PeeringDBOAuth2Adapter
 
     def get_default_scope(self) -> list[str]:
-        """All that a `User` is read from."""
+        """The scope from which all fields of a `User` come."""
         return list(SCOPE)
 
     def get_pkce_params(self) -> dict[str, Any]:
-        """Always: S256, whatever ``OAUTH_PKCE_ENABLED`` says."""
+        """Always S256, whatever ``OAUTH_PKCE_ENABLED`` says."""
         return generate_code_challenge()
 
     def get_scope_from_request(self, request: HttpRequest) -> list[str]:
-        """The configured one: anybody can write a login link that asks for more."""
+        """The configured scope: anybody can write a login link that asks for more."""
         return self.get_scope()
 
     def get_auth_params_from_request(self, request: HttpRequest, action: str) -> dict[str, str]:
-        """The configured ones, for the same reason: a link with ``prompt=none`` would
-        lead to PeeringDB's error page.
+        """The configured parameters: a link cannot add its own.
+
+        One with ``prompt=none`` would lead to PeeringDB's error page.
         """
         return self.get_auth_params() | (
             {"prompt": "login"} if action == AuthAction.REAUTHENTICATE else {}
         )
 
     def extract_uid(self, user: User) -> str:
-        """The number: names and addresses change hands."""
+        """The number: names and addresses pass from one person to another."""
         return str(user.id)
 
     def extract_extra_data(self, user: User) -> dict[str, Any]:
-        """All of the user, for `user_from_extra_data`."""
+        """All fields of the user, for `user_from_extra_data`."""
         return user.to_dict()
 
     def extract_common_fields(self, user: User) -> dict[str, Any]:
-        """For a new local account."""
+        """The fields of a new local account."""
         return {
             "email": user.email,
             "name": user.name,
@@ -63,8 +66,10 @@ class PeeringDBProvider(OAuth2Provider):
         }
 
     def extract_email_addresses(self, user: User) -> list[EmailAddress]:
-        """Verified only when PeeringDB says so: allauth may be set to log people in by
-        a verified address. It drops one that is None.
+        """The user's address, verified only if PeeringDB says so.
+
+        allauth may be configured to log people in by a verified address. It drops an
+        address that is None.
         """
         return [EmailAddress(email=user.email, verified=user.verified_email, primary=True)]
 

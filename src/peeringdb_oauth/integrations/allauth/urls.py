@@ -1,6 +1,4 @@
-"""``peeringdb/login/`` and ``peeringdb/login/callback/``, below wherever the project
-has put allauth.
-"""
+"""``peeringdb/login/`` and ``peeringdb/login/callback/``, below the path of allauth."""
 
 from allauth.socialaccount.providers.oauth2.urls import default_urlpatterns
 

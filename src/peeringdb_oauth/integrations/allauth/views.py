@@ -1,6 +1,4 @@
-"""The views that a login begins with and comes back to, and the adapter that asks
-PeeringDB in between.
-"""
+"""The views where a login starts and ends, and the adapter that asks PeeringDB."""
 # ruff: noqa: ARG002 - allauth says what its hooks are given
 
 import logging
@@ -29,12 +27,11 @@ logger = logging.getLogger("peeringdb_oauth")
 
 
 class PeeringDBOAuth2Adapter(OAuth2Adapter):
-    """Asks PeeringDB by our own client, not by allauth's: with its limits, and with the
-    errors that it knows.
+    """Asks PeeringDB with our own client, its limits and its errors.
 
-    Reads ``SOCIALACCOUNT_PROVIDERS["peeringdb"]``: ``ACCESS_RULE`` (an `AccessRule`),
-    and of `ClientConfig` ``BASE_URL``, ``CA_FILE``, ``TIMEOUT``, ``ALLOW_HTTP``,
-    ``REQUESTS_PER_MINUTE``.
+    Its settings are in ``SOCIALACCOUNT_PROVIDERS["peeringdb"]``: ``ACCESS_RULE`` is an
+    `AccessRule`, and ``BASE_URL``, ``CA_FILE``, ``TIMEOUT``, ``ALLOW_HTTP`` and
+    ``REQUESTS_PER_MINUTE`` are fields of `ClientConfig`.
     """
 
     provider_id = "peeringdb"
@@ -42,7 +39,11 @@ class PeeringDBOAuth2Adapter(OAuth2Adapter):
 
     @property
     def authorize_url(self) -> str:
-        """Where logins begin. Raises: `ConfigurationError`."""
+        """The URL at PeeringDB where a login starts.
+
+        Raises:
+            ConfigurationError: a setting is missing or wrong.
+        """
         config = self._config(self.request, self.get_provider().app)
         return ProviderMetadata.at(config.base_url).authorization_endpoint
 
@@ -53,8 +54,13 @@ class PeeringDBOAuth2Adapter(OAuth2Adapter):
         client: object,
         pkce_code_verifier: str | None = None,
     ) -> User:
-        """Who came back: by now allauth has checked the state. The token is used and
-        forgotten in here.
+        """Who came back. allauth has checked the state before.
+
+        The access token does not leave this method.
+
+        Raises:
+            PermissionDenied: the access rule does not let the person in.
+            OAuth2Error: anything else went wrong; the log says what.
         """
         rule = self.get_provider().get_settings().get("ACCESS_RULE", AccessRule())
         try:
@@ -65,23 +71,19 @@ class PeeringDBOAuth2Adapter(OAuth2Adapter):
                 code_verifier=pkce_code_verifier,
             )
         except AccessDenied as error:
-            for reason in error.reasons:
-                get_account_adapter(request).add_message(
-                    request,
-                    messages.ERROR,
-                    message=reason,
-                )  # for allauth's error page
+            for reason in error.reasons:  # allauth's error page shows them
+                get_account_adapter(request).add_message(request, messages.ERROR, message=reason)
             raise PermissionDenied(str(error)) from error
         except PeeringDBOAuthError as error:
-            logger.warning(
-                "PeeringDB login failed: %s",
-                error,
-            )  # allauth's page has the same sentence for all
+            # allauth's page has the same sentence for all errors.
+            logger.warning("PeeringDB login failed: %s", error)
             raise OAuth2Error(str(error)) from error
 
     def parse_token(self, data: User) -> SocialToken:
-        """An empty one: allauth would keep it in the session while a new account waits
-        for its form, and in the database if told to.
+        """An empty token.
+
+        allauth would keep one in the session while a new account waits for its form,
+        and in the database if configured to.
         """
         return SocialToken(token="")
 
@@ -94,7 +96,7 @@ class PeeringDBOAuth2Adapter(OAuth2Adapter):
         response: User,
         **kwargs: Any,
     ) -> SocialLogin:
-        """The user as allauth's."""
+        """The login of allauth for the user."""
         return self.get_provider().sociallogin_from_response(request, response)
 
     def _config(self, request: HttpRequest, app: SocialApp) -> ClientConfig:
