@@ -363,7 +363,7 @@ def test_a_view_without_the_argument_is_found_out_at_once(guard):
 
     with pytest.raises(
         ConfigurationError,
-        match=r"view has no argument 'asn' that an AS number could be in",
+        match=r"view has no argument 'asn' for the AS number",
     ):
         guard.require_asn("asn")(view)
 

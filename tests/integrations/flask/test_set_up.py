@@ -79,7 +79,7 @@ def test_client_brings_its_settings():
         app = new_app(**SETTINGS)
         PeeringDB(app, client=client)
         assert app.extensions["peeringdb_oauth"].client is client
-        with pytest.raises(ConfigurationError, match="a client brings its own"):
+        with pytest.raises(ConfigurationError, match="the client has its own settings"):
             PeeringDB(app, client=client, config=client.config)
 
 

@@ -569,7 +569,7 @@ def test_settings_come_from_the_environment(make_config, monkeypatch):
 
 def test_there_is_one_configuration(make_config):
     client = AsyncClient(make_config())
-    with pytest.raises(ConfigurationError, match="the client brings its own"):
+    with pytest.raises(ConfigurationError, match="the client has its own settings"):
         PeeringDB(config=make_config(), client=client)
 
 

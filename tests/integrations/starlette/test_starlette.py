@@ -493,7 +493,7 @@ def test_each_event_loop_has_connections_of_its_own_which_end_with_it(make_confi
     async def twice():
         for _ in range(2):
             await ask(pdb)
-            clients.append(pdb._client._kept[asyncio.get_running_loop()][1])
+            clients.append(pdb._client._of_loop[asyncio.get_running_loop()][1])
             assert clients[-1]._connections.session is not None
 
     asyncio.run(twice())
@@ -510,7 +510,7 @@ def test_connections_can_be_closed_before(make_config):
         await pdb.close()
         for _ in range(2):
             await ask(pdb)
-            client = pdb._client._kept[asyncio.get_running_loop()][1]
+            client = pdb._client._of_loop[asyncio.get_running_loop()][1]
             await pdb.close()
             assert client._connections.session is None
 
@@ -560,5 +560,5 @@ def test_over_real_sockets(make_portal):
             allow_redirects=False,
         )
         assert (out.status_code, session.get(f"{url}/me").json()) == (303, None)
-        [(_, client)] = portal.pdb._client._kept.values()
+        [(_, client)] = portal.pdb._client._of_loop.values()
     assert client._connections.session is None

@@ -1,5 +1,7 @@
-"""Who is logged in, and may they. Knows Django's half of a login and PeeringDB's: where
-one of them has ended, the other ends too.
+"""Who is logged in.
+
+A login has two parts, Django's and PeeringDB's. If one of them has ended, the other one
+ends too.
 """
 
 from typing import TypeVar
@@ -20,12 +22,17 @@ T = TypeVar("T")
 
 
 def peeringdb_user(request: HttpRequest, *, max_age: float | None = None) -> User | None:
-    """Who is logged in with PeeringDB, None for nobody. ``max_age``: for how many
-    seconds PeeringDB's word counts; None: for the login.
+    """Who is logged in with PeeringDB; None for nobody.
 
-    Raises: `TokenRejected` when PeeringDB has ended the login, `AccessDenied` when they
-    are not let in any more; with ``max_age`` also `TransportError` and its like.
-    `PeeringDBMiddleware` makes a page of each.
+    ``max_age``: PeeringDB is asked if its last answer is older, in seconds; None: an
+    answer counts for as long as the login. `PeeringDBMiddleware` answers each of these
+    errors with a page.
+
+    Raises:
+        TokenRejected: PeeringDB has ended the login.
+        AccessDenied: the project's rule no longer lets the user in.
+        TransportError: PeeringDB cannot be asked now.
+        InvalidResponse: PeeringDB's answer is not what it must be.
     """
     return _run(request, application().flow.user(to_visit(request), max_age=max_age))
 
@@ -37,7 +44,9 @@ def require(
     asn: object,
     visit: Visit | None = None,
 ) -> User:
-    """Who is logged in, if the guard lets them in. ``asn``: from `Guard.asn_of`.
+    """Who is logged in, if the guard lets them in.
+
+    ``asn``: from `Guard.asn_of`. ``visit``: instead of the one that the request makes.
 
     Raises:
         Refused: with the answer to send.
@@ -49,8 +58,10 @@ def require(
 
 
 def end_incomplete_login(request: HttpRequest) -> None:
-    """End what is left of a login: it has expired, the account was disabled or its
-    password changed, or PeeringDB's word is against it.
+    """End Django's login and PeeringDB's if one of the two has ended.
+
+    The login may have expired, the account may be disabled, its password may have
+    changed, or PeeringDB may have ended the login.
     """
     if SESSION_KEY not in request.session and not _is_by_peeringdb(request):
         return
@@ -60,9 +71,7 @@ def end_incomplete_login(request: HttpRequest) -> None:
 
 
 def _run(request: HttpRequest, flow: Flow[T]) -> T:
-    """Where the flow ends the login and clears the session, Django's user is none any
-    more either, on this very page.
-    """
+    """Run a flow. If it ends PeeringDB's login, end Django's before the next line."""
     end_incomplete_login(request)
     was_logged_in = SESSION_KEY in request.session
     try:

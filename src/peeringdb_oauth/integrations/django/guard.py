@@ -1,4 +1,4 @@
-"""Decorators for views, sync or async: who may see them."""
+"""Decorators that put a guard before a view, which may be a coroutine function."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -29,12 +29,26 @@ def require_asn(
     mfa: bool = False,
     max_age: float | None = None,
 ) -> Callable[[View], View]:
-    """Only for who may do this with that network; the rest are sent to log in, or told
-    why not. ``request.peeringdb`` is who it is.
+    """Decorator of a view for users who have rights on a network.
 
-    ``asn``: the name of the view's argument, one number or several of which one
-    suffices, or a function of the request, which is called for nobody who is not logged
-    in. ``max_age``: for how many seconds PeeringDB's word counts.
+    ::
+
+        @require_asn("asn", perms=Permission.UPDATE)
+        def edit(request: HttpRequest, asn: int) -> HttpResponse:
+            return HttpResponse(f"{request.peeringdb.name} may change AS{asn}")
+
+    ``request.peeringdb`` is the `User`. People who are not logged in are sent to the
+    login. Other people see the reason why they may not.
+
+    ``asn``: the name of the view's argument with the AS number, one AS number, several
+    of which one suffices, or a function of the request that finds it. The function is
+    called only for people who are logged in. ``perms``, ``manage_sessions``, ``mfa``:
+    as for `AccessRule`. ``max_age``: PeeringDB is asked if its last answer is older, in
+    seconds; None: an answer counts for as long as the login.
+
+    Raises:
+        ConfigurationError: an argument is wrong, or the view has no argument of that
+            name.
     """
     guard = network_guard(
         asn,
@@ -55,8 +69,19 @@ def require_peeringdb(
     max_age: float | None = None,
 ) -> Callable[[View], View]: ...
 def require_peeringdb(view: Any = None, *, mfa: bool = False, max_age: float | None = None) -> Any:
-    """Only for who is logged in with PeeringDB, whatever their networks. With or
-    without arguments, as Django's ``login_required``.
+    """Decorator of a view for users who are logged in with PeeringDB.
+
+    ::
+
+        @require_peeringdb
+        def home(request: HttpRequest) -> HttpResponse:
+            return HttpResponse(f"You speak for {request.peeringdb.asns}")
+
+    It also takes arguments, as in ``@require_peeringdb(mfa=True)``. ``mfa``: the user
+    must have logged in with a second factor. ``max_age``: as for `require_asn`.
+
+    Raises:
+        ConfigurationError: an argument is wrong.
     """
     protect = partial(_protect, Guard.of(None, mfa=mfa, max_age=max_age))
     return protect if view is None else protect(view)
@@ -73,7 +98,7 @@ class Conditions:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        guard_of(cls)  # A wrong attribute is found now, and not by the first visitor.
+        guard_of(cls)  # raises now, and not at the first request
 
 
 def guard_of(conditions: Conditions | type[Conditions]) -> Guard:
@@ -92,7 +117,7 @@ def guard_of(conditions: Conditions | type[Conditions]) -> Guard:
 
 
 def network_guard(asn: ASN, **conditions: Any) -> Guard:
-    """As `Guard.of`, for a guard that must ask for a network.
+    """A guard that asks for a network. The arguments are those of `Guard.of`.
 
     Raises:
         ConfigurationError: an argument is wrong or ``asn`` is None.
@@ -114,7 +139,7 @@ def asn_of(guard: Guard, request: HttpRequest, kwargs: dict[str, Any]) -> object
 
 
 def find_asn_now(guard: Guard, request: HttpRequest, kwargs: dict[str, Any]) -> object:
-    """The AS number of a request, whoever sent it.
+    """The AS number of a request, even if nobody is logged in.
 
     Raises:
         ConfigurationError: the URL has no argument of the guard's name.
@@ -129,7 +154,11 @@ def put_behind(
     is_async: bool,
     find: Callable[[], object] | None = None,
 ) -> View:
-    """The view behind a guard. ``find``: finds the AS number instead of the guard."""
+    """The view behind a guard.
+
+    ``find``: finds the AS number, in place of the guard. It is called only for people
+    who are logged in.
+    """
 
     def refuse(request: HttpRequest, kwargs: dict[str, Any]) -> HttpResponse | None:
         try:
@@ -148,7 +177,7 @@ def put_behind(
         return view(request, *args, **kwargs) if refusal is None else refusal
 
     async def protected_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        # In a thread: sessions and accounts are in the database.
+        # In a thread, because sessions and accounts are in the database.
         refusal = await sync_to_async(refuse)(request, kwargs)
         return await view(request, *args, **kwargs) if refusal is None else refusal
 
@@ -157,18 +186,17 @@ def put_behind(
 
 def _protect(guard: Guard, view: View) -> View:
     if isinstance(guard.asn, str) and not _takes(view, guard.asn):
-        raise ConfigurationError(
-            f"{getattr(view, '__qualname__', view)} has no argument {guard.asn!r} that an AS"
-            " number could be in",
-        )
+        name = getattr(view, "__qualname__", view)
+        raise ConfigurationError(f"{name} has no argument {guard.asn!r} for the AS number")
     return put_behind(guard, view, is_async=iscoroutinefunction(view))
 
 
 def _takes(view: Callable[..., Any], name: str) -> bool:
-    parameters = inspect.signature(
-        view,
-        follow_wrapped=False,
-    ).parameters.values()  # what a wrapper hides is found out by its first call
+    """Whether a view takes an argument of this name, as far as its signature says.
+
+    If another decorator hides the view, the first request finds the mistake.
+    """
+    parameters = inspect.signature(view, follow_wrapped=False).parameters.values()
     return any(
         parameter.name == name or parameter.kind is parameter.VAR_KEYWORD
         for parameter in parameters

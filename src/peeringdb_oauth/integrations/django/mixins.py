@@ -1,4 +1,4 @@
-"""The same for class-based views."""
+"""`RequireASNMixin`: `require_asn` for class-based views."""
 
 from typing import Any
 
@@ -15,11 +15,20 @@ from peeringdb_oauth.integrations.django.guard import (
 
 
 class RequireASNMixin(Conditions):
-    """Before a view class, sync or async: ``class Edit(RequireASNMixin, UpdateView)``.
-    The attributes are `require_asn`'s arguments.
+    """Makes a view class ask for a network. It must be the first base class.
 
-    ``asn`` is the name of the URL's argument, a number or several. Where the view
-    itself knows the network, override `get_asn`.
+    ::
+
+        class Edit(RequireASNMixin, UpdateView):
+            perms = Permission.UPDATE
+
+    The attributes ``asn``, ``perms``, ``manage_sessions``, ``mfa`` and ``max_age`` are
+    the arguments of `require_asn`. If the URL does not have the AS number, override
+    `get_asn`.
+
+    Raises:
+        ConfigurationError: an attribute is wrong, or the mixin stands after the view's
+            class.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -32,19 +41,25 @@ class RequireASNMixin(Conditions):
             )
 
     def get_asn(self) -> object:
-        """The network that this request is about."""
+        """The AS number that the request is about; None if an attribute names it.
+
+        Your own method is called only for people who are logged in. If it returns None,
+        they are refused.
+
+        Raises:
+            ConfigurationError: the URL has no argument of that name.
+        """
         view: Any = self
         return find_asn_now(guard_of(self), view.request, view.kwargs)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """The view, for who may see it."""
+        """Check who is logged in, then call the view."""
         is_own = getattr(self.get_asn, "__func__", None) is not RequireASNMixin.get_asn
         view: Any = super()
         protected = put_behind(
             guard_of(self),
             view.dispatch,
             is_async=getattr(self, "view_is_async", False),
-            # Called only for people who are logged in.
             find=self.get_asn if is_own else None,
         )
         return protected(request, *args, **kwargs)

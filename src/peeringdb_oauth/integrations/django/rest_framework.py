@@ -1,8 +1,4 @@
-"""Django REST framework: PeeringDB's bearer tokens, and a permission that names an ASN.
-
-With ``authentication_classes = [PeeringDBAuthentication]``, ``request.auth`` is
-PeeringDB's `User`, and ``request.user`` their account.
-"""
+"""Bearer tokens and a permission for Django REST framework (DRF)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,37 +24,30 @@ from peeringdb_oauth.bearer import REALM
 from peeringdb_oauth.errors import AccessDenied, TokenRejected, TransportError
 from peeringdb_oauth.integrations.django.access import require
 from peeringdb_oauth.integrations.django.application import application
-from peeringdb_oauth.integrations.django.guard import (
-    Conditions,
-    asn_of,
-    find_asn_now,
-    guard_of,
-)
+from peeringdb_oauth.integrations.django.guard import Conditions, asn_of, find_asn_now, guard_of
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.integrations.django.visits import to_visit
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.web import (
-    Answer,
-    Guard,
-    Refused,
-    bearer_token,
-    refuse_token,
-    verify_token,
-)
+from peeringdb_oauth.web import Answer, Guard, Refused, bearer_token, refuse_token, verify_token
 
 
 class PeeringDBAuthentication(BaseAuthentication):
-    """Bearer tokens that PeeringDB issued to this application: access tokens and ID
-    tokens, of whom the login's rule lets in.
+    """Authenticates requests by an access token or ID token of this application.
 
-    ``request.user`` is anonymous for somebody without an account here: then ask for
-    `RequireASN` and not for ``IsAuthenticated``. As the first of a view's
-    authentication classes it says in a 401 how to authenticate.
+    ``request.auth`` is PeeringDB's `User`, and ``request.user`` their account. Without
+    an account, ``request.user`` is anonymous. So let the view ask for `RequireASN` and
+    not for ``IsAuthenticated``. Put this class first in ``authentication_classes``:
+    then a 401 says how to authenticate.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, User] | None:
-        """Account and user; None if there is no such token. Raises: DRF's errors, for
-        401, 403 and 503.
+        """The account and the user; None if the request has no bearer token.
+
+        Raises:
+            AuthenticationFailed: the token is not good (401).
+            PermissionDenied: the rule refuses the user, or the account is disabled
+                (403).
+            APIException: PeeringDB cannot be asked now (503).
         """
         token = _bearer_token(request)
         if token is None:
@@ -68,31 +57,53 @@ class PeeringDBAuthentication(BaseAuthentication):
         return _account_of(user), user
 
     def authenticate_header(self, request: Request) -> str:
-        """What goes with a 401 (RFC 6750 section 3)."""
+        """The header ``WWW-Authenticate`` of a 401 (RFC 6750 section 3)."""
         return getattr(request, "peeringdb_challenge", f'Bearer realm="{REALM}"')
 
 
 class RequireASN(Conditions, BasePermission):
-    """Subclass it, with attributes as `RequireASNMixin` has them.
+    """The permission that a user has rights on a network.
 
-    It takes a bearer token's user, and with DRF's ``SessionAuthentication`` also who is
-    logged in with PeeringDB in the browser. With ``max_age`` an ID token that is older
-    is refused, and ``request.auth`` is what PeeringDB says now.
+    ::
+
+        class MayUpdate(RequireASN):
+            perms = Permission.UPDATE
+
+    The attributes are those of `RequireASNMixin`. The user is the one of a bearer
+    token, or with DRF's ``SessionAuthentication`` the one who is logged in with
+    PeeringDB. With ``max_age`` an older ID token is refused, and ``request.auth`` is
+    the user as PeeringDB describes them now.
+
+    Raises:
+        ConfigurationError: an attribute is wrong.
     """
 
     message = "PeeringDB does not vouch for this request"
 
     def get_asn(self, request: Request, view: Any) -> object:
-        """The network that this request is about."""
+        """The AS number that the request is about; None if an attribute names it.
+
+        Your own method is called only for people who are known. If it returns None,
+        they are refused.
+
+        Raises:
+            ConfigurationError: the URL has no argument of that name.
+        """
         return find_asn_now(guard_of(self), request, view.kwargs)
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Whether this was a token or a login of PeeringDB's. Raises: DRF's errors,
-        with the reasons, when it does not suffice.
+        """Whether PeeringDB authenticated the request.
+
+        Raises:
+            AuthenticationFailed: the token is not good any more (401).
+            NotAuthenticated: nobody is logged in with PeeringDB (401).
+            PermissionDenied: the user of the token has no such rights (403).
+            APIException: the user of the browser has no such rights (403), or PeeringDB
+                cannot be asked now (502 or 503).
+            ConfigurationError: the URL has no argument of that name.
         """
         guard, authenticator = guard_of(self), request.successful_authenticator
         is_own = getattr(self.get_asn, "__func__", None) is not RequireASN.get_asn
-        # A method of the project's own is called only for people who are known.
         asn = (
             partial(self.get_asn, request, view) if is_own else asn_of(guard, request, view.kwargs)
         )
@@ -100,7 +111,8 @@ class RequireASN(Conditions, BasePermission):
             _check_token(guard, request, asn)
         elif isinstance(authenticator, SessionAuthentication):
             _check_session(guard, request, asn)
-        else:  # nobody, or somebody else's token, whatever cookie is beside it
+        else:
+            # Nobody, or another authentication. A cookie beside it does not count.
             return False
         return True
 
@@ -118,11 +130,8 @@ def _bearer_token(request: Request) -> str | None:
 
 
 def _check_session(guard: Guard, request: Request, asn: object) -> None:
-    own = getattr(
-        request,
-        "csrf_processing_done",
-        False,
-    )  # SessionAuthentication sets it here, and not on Django's request
+    # SessionAuthentication sets this attribute on DRF's request, and not on Django's.
+    own = getattr(request, "csrf_processing_done", False)
     visit = to_visit(request._request, own=own, headers={"Accept": "application/json"})  # noqa: SLF001
     try:
         require(request._request, guard, asn=asn, visit=visit)  # noqa: SLF001
@@ -143,7 +152,7 @@ def _account_of(user: User) -> Any:
 
 @contextmanager
 def _token_refusals(request: Request) -> Iterator[None]:
-    """Raise DRF's errors in place of ours."""
+    """Raise DRF's errors in place of those that refuse a token."""
     try:
         yield
     except (TokenRejected, AccessDenied, TransportError) as error:

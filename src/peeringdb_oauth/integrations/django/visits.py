@@ -1,6 +1,4 @@
-"""Django's request as a `Visit`, an `Answer` as Django's response, and what templates
-need.
-"""
+"""Translates Django's request into a `Visit`, and an `Answer` into its response."""
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping, MutableMapping
@@ -28,11 +26,11 @@ def to_visit(
     headers: Mapping[str, str] = MappingProxyType({}),
     rotate: Callable[[], object] = lambda: None,
 ) -> Visit:
-    """The request. ``own``: whether it is known to come from this very site; by itself,
-    when Django's CSRF protection let it pass.
+    """The request.
 
-    Where that does not stand in front of the view, the flow's own check is not switched
-    off. ``headers`` are to count instead.
+    ``own``: whether a page of this site sent the request; None: Django's CSRF
+    protection decides. If that does not protect the view, the login checks the form
+    itself. ``headers``: replace those of the request. ``rotate``: as for `Visit`.
     """
     own = getattr(request, "csrf_processing_done", False) if own is None else own
     return Visit(
@@ -56,8 +54,9 @@ def to_visit(
 
 
 def page_context(request: HttpRequest) -> PageContext:
-    """What templates need, with Django's own CSRF token; its cookie is set by who uses
-    it.
+    """What templates need, with Django's own CSRF token.
+
+    A template that uses the token makes Django set the token's cookie.
     """
     context = application().flow.page_context(to_visit(request))
     token: Any = SimpleLazyObject(lambda: get_token(request))
@@ -65,7 +64,7 @@ def page_context(request: HttpRequest) -> PageContext:
 
 
 def to_response(request: HttpRequest, answer: Answer) -> HttpResponse:
-    """What to send."""
+    """The response."""
     response = _body_of(request, answer)
     for name, value in answer.headers.items():
         response[name] = value

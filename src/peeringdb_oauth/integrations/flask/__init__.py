@@ -1,5 +1,4 @@
-"""PeeringDB's login in Flask: an adapter of `peeringdb_oauth.web`, which has all of its
-logic.
+"""The login with PeeringDB for Flask.
 
 ::
 
@@ -10,17 +9,20 @@ logic.
 
     app = Flask(__name__)
     app.secret_key = os.environ["SECRET_KEY"]
-    # Adds /login/peeringdb, its callback, and /logout; settings as for ClientConfig.load()
-    pdb = PeeringDB(app)
+    pdb = PeeringDB(app)  # adds /login/peeringdb, its callback and /logout
+
 
     @app.get("/as<int:asn>")
     @pdb.require(asn="asn", perms=Permission.UPDATE)
     def peering(asn: int) -> str:
         return f"{current_user.name} may change the peering of AS{asn}"
 
-`current_user` is the `User` of this request. Where nobody need be logged in, ask ``if
-current_user:`` first (never ``is None``: it stands for the user, and is itself never
-None), or call ``pdb.user()``.
+`current_user` is the `User` of this request. If perhaps nobody is logged in, test it
+with ``if current_user:`` first, or call ``pdb.user()``. Do not compare it with None: it
+is a proxy, which is never None.
+
+The rules of the login are in `peeringdb_oauth.web`. This package translates between
+them and Flask.
 """
 
 from peeringdb_oauth.integrations.flask.current import current_user

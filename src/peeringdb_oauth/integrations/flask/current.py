@@ -1,6 +1,4 @@
-"""The request that is being answered, as the login sees it: who is there, what was
-asked, how to answer. Knows nothing of setting up.
-"""
+"""Who sent the current request, and how to end it with an answer."""
 
 from typing import NamedTuple, NoReturn, cast
 
@@ -16,8 +14,11 @@ from peeringdb_oauth.web import Answer, PageContext, refuse_token
 
 
 class _Caller(NamedTuple):
-    """Who is there, if anybody. ``environ`` is of the request that this is about: tests
-    and scripts have several under one `flask.g`.
+    """Who sent a request.
+
+    ``environ``: the environment of that request, because tests and scripts can have
+    several requests with one `flask.g`. ``user``: None for nobody. ``by_token``: the
+    request has a bearer token.
     """
 
     environ: object
@@ -26,14 +27,15 @@ class _Caller(NamedTuple):
 
 
 def send(answer: Answer) -> NoReturn:
-    """End the request with an answer, which no error handler of the application's is to
-    change.
+    """End the request with an answer.
+
+    It goes around the application's error handlers, which must not change it.
     """
     raise HTTPException(response=to_response(answer))
 
 
 def fail(error: PeeringDBOAuthError) -> Response:
-    """The response for an error of this library: a page, or the JSON of an API."""
+    """The response for an error of this library: a page or JSON."""
     caller = _caller()
     if caller is not None and caller.by_token:
         return to_response(refuse_token(error))
@@ -43,20 +45,25 @@ def fail(error: PeeringDBOAuthError) -> Response:
 
 
 def remember(user: User | None, *, by_token: bool = False) -> None:
-    """For the rest of this request, this is who is there."""
+    """Remember who sent the current request."""
     setattr(g, NAME, _Caller(environ=request.environ, user=user, by_token=by_token))
 
 
 def find_user() -> User | None:
-    """Who is there, None for nobody."""
+    """Who sent the current request; None for nobody.
+
+    Raises:
+        PeeringDBOAuthError: an error of `LoginFlow.user`.
+    """
     caller = _caller()
     if caller is not None:
         return caller.user
-    its = extension()
+    pdb = extension()
     try:
-        user = its.client.run(its.flow.user(to_visit()))
+        user = pdb.client.run(pdb.flow.user(to_visit()))
     except PeeringDBOAuthError:
-        remember(None)  # the page that says why may want to know, too
+        # The template of the failure page may ask who sent the request, too.
+        remember(None)
         raise
     if user is not None:
         remember(user)
@@ -77,9 +84,8 @@ def _current_user() -> User:
     try:
         user = find_user()
     except PeeringDBOAuthError as error:
-        raise HTTPException(
-            response=fail(error),
-        ) from None  # as it is, ``if current_user:`` would take it for "nobody"
+        # Not the error itself: ``if current_user:`` takes a RuntimeError for "nobody".
+        raise HTTPException(response=fail(error)) from None
     if user is None:
         raise RuntimeError(
             'nobody is logged in: protect this view with @pdb.require(), or ask "if current_user:"'

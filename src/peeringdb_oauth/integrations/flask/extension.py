@@ -1,4 +1,4 @@
-"""What the login has for each application, in ``app.extensions["peeringdb_oauth"]``."""
+"""`Extension`: the parts of the login in one application."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,16 @@ from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import LoginFlow
 
-NAME = "peeringdb_oauth"  # of all that is ours in an application and in `flask.g`
+NAME = "peeringdb_oauth"  # of the extension, and of what we store in `flask.g`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
-    """What there is for one application: ``app.extensions["peeringdb_oauth"]``."""
+    """The value of ``app.extensions["peeringdb_oauth"]``.
+
+    ``app``: the application. ``client``: asks PeeringDB. ``flow``: the login.
+    ``verifier``: verifies bearer tokens.
+    """
 
     app: Flask
     client: Client
@@ -24,13 +28,15 @@ class Extension:
 
 
 def extension() -> Extension:
-    """What there is for the current application. Raises: `ConfigurationError` when it
-    was not set up.
+    """The extension of the current application.
+
+    Raises:
+        ConfigurationError: the application was not set up.
     """
-    its: Extension | None = current_app.extensions.get(NAME)
-    if its is None:
+    found: Extension | None = current_app.extensions.get(NAME)
+    if found is None:
         raise ConfigurationError(
             f"the application {current_app.name!r} does not know this login: call init_app(app)"
             " when you set it up",
         )
-    return its
+    return found

@@ -1,4 +1,4 @@
-"""Views behind a guard: the check first, then the view, be it a coroutine function."""
+"""Puts a guard before a view, which may be a coroutine function."""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
@@ -20,36 +20,39 @@ from peeringdb_oauth.web import Guard, Refused, bearer_token, require_token
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# The name of the view's argument, a constant, several of which one suffices, or a
+# The name of the view's argument, one number, several of which one suffices, or a
 # function without arguments.
 ASN = str | int | Iterable[int] | Callable[[], object] | None
 Check = Callable[[Guard, object], None]
 
-BLUEPRINT = "peeringdb"  # of the pages of the login
+BLUEPRINT = "peeringdb"  # of the login's pages
 _LOGIN_PAGES = tuple(f"{BLUEPRINT}.{name}" for name in ("login", "callback", "logout"))
-_guarded: WeakSet[Callable[..., object]] = WeakSet()  # the views behind a guard
+_guarded: WeakSet[Callable[..., object]] = WeakSet()  # the functions behind a guard
 
 
 def check_login(guard: Guard, asn: object) -> None:
-    """Go on if the person in the browser may; else end the request with the answer."""
+    """Check who is logged in. If they may not see the view, end the request."""
     flow = extension().flow.require(to_visit(), guard.rule, asn=asn, max_age=guard.max_age)
     remember(_run(flow))
 
 
 def check_token(guard: Guard, asn: object) -> None:
-    """Go on if the bearer token is of somebody who may; else end the request."""
+    """Check the bearer token. If it does not open the view, end the request."""
     token = bearer_token(request.headers.get("Authorization"))
     flow = require_token(extension().verifier, token, guard, asn=asn)
     remember(_run(flow), by_token=True)
 
 
 def protect(guard: Guard, check: Check, view: Callable[P, R]) -> Callable[P, R]:
-    """The view behind a guard: `check_login` or `check_token` comes before it."""
+    """The view behind a guard.
+
+    ``check``: `check_login` or `check_token`, called before the view.
+    """
     signature = inspect.signature(view) if isinstance(guard.asn, str) else None
     _guarded.update(_unwrapped(view))
 
     def is_open(*args: P.args, **kwargs: P.kwargs) -> bool:
-        # A check before every request leaves out the login's pages: they are the way in.
+        # Before every request of an application, the login's pages stay open.
         if request.endpoint in _LOGIN_PAGES:
             return False
         arguments = {} if signature is None else _arguments(signature, *args, **kwargs)
@@ -73,9 +76,9 @@ def protect(guard: Guard, check: Check, view: Callable[P, R]) -> Callable[P, R]:
 
 
 def check_order() -> None:
-    """Find decorators in the wrong order, before each request.
+    """Find a decorator in the wrong place, before each request.
 
-    One that stands above Flask's own protects nothing: Flask calls the bare function.
+    Above Flask's decorator it protects nothing: Flask calls the function without it.
 
     Raises:
         ConfigurationError: a decorator of ours stands above Flask's.
@@ -99,16 +102,17 @@ def _run(flow: Flow[User]) -> User:
 
 
 def _unwrapped(view: Callable[..., object] | None) -> Iterator[Callable[..., object]]:
-    """A view, and the functions that other decorators have wrapped in it."""
+    """A function, and those that decorators have wrapped in it."""
     while view is not None:
         yield view
         view = getattr(view, "__wrapped__", None)
 
 
 def _arguments(signature: inspect.Signature, /, *args: Any, **kwargs: Any) -> dict[str, object]:
-    """What the view itself will see.
+    """The arguments of the view by name.
 
-    A function before requests is called without arguments, so the URL's count there.
+    Flask calls a function before requests without arguments. So the URL's arguments
+    count too.
     """
     given = signature.bind_partial(*args, **kwargs).arguments
     defaults = {

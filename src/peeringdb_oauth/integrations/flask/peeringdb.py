@@ -13,11 +13,7 @@ from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
-from peeringdb_oauth.integrations.flask.current import (
-    fail,
-    find_user,
-    page_context,
-)
+from peeringdb_oauth.integrations.flask.current import fail, find_user, page_context
 from peeringdb_oauth.integrations.flask.extension import NAME, Extension, extension
 from peeringdb_oauth.integrations.flask.guard import (
     ASN,
@@ -38,17 +34,30 @@ Hook = TypeVar("Hook", bound=Callable[[User], Any])
 
 
 class PeeringDB:
-    """Logs people in with PeeringDB, in one application or several.
+    """The login with PeeringDB for one Flask application or several.
 
-    Settings: ``config``, else those of ``client`` (one that is shared with others),
-    else ``app.config["PEERINGDB_OAUTH_..."]`` (the names of `ClientConfig`'s arguments
-    in capitals), else `ClientConfig.load`. ``rule``: who may log in at all; None for
-    `AccessRule()`. ``store``: for what is too long for a session, such as a cache of
-    ``cachelib``; without one, this process remembers it. ``url_prefix``: stands before
-    the paths of the login.
+    ::
 
-    Raises: `ConfigurationError` with every problem at once, from here or from
-    `init_app`.
+        import os
+        from flask import Flask
+        from peeringdb_oauth.integrations.flask import PeeringDB
+
+        app = Flask(__name__)
+        app.secret_key = os.environ["SECRET_KEY"]
+        pdb = PeeringDB(app)
+
+    ``app``: the application to set up; for several, or one that is made later, call
+    `init_app`. ``config``: the settings. ``client``: a client that you share with
+    others; it has its own settings. Without both, ``app.config`` has the settings, as
+    ``PEERINGDB_OAUTH_`` with the names of `ClientConfig`'s arguments in capital
+    letters; if it has none, `ClientConfig.load` reads them. ``rule``: who may log in;
+    None for `AccessRule()`. ``store``: for what is too long for a session, for example
+    a cache of ``cachelib``; None for the memory of this process. ``url_prefix``: stands
+    before the paths of the login.
+
+    Raises:
+        ConfigurationError: settings are missing or wrong, all of them at once;
+            `init_app` raises it too.
     """
 
     def __init__(
@@ -62,7 +71,9 @@ class PeeringDB:
         url_prefix: str = "",
     ) -> None:
         if config is not None and client is not None:
-            raise ConfigurationError("config: a client brings its own, so give one of the two")
+            raise ConfigurationError(
+                "config: the client has its own settings, so give only one of the two"
+            )
         self.rule = rule or AccessRule()
         self._config, self._client, self._store = config, client, store
         self._hooks: list[Callable[[User], Any]] = []
@@ -86,8 +97,10 @@ class PeeringDB:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Set up one application, whose ``config`` has its secret key and its settings
-        by now.
+        """Set up one application. Its ``config`` must have the secret key and settings.
+
+        Raises:
+            ConfigurationError: settings are missing or wrong, all of them at once.
         """
         client, secrets = self._parts(app)
         flow = LoginFlow(
@@ -104,9 +117,8 @@ class PeeringDB:
             verifier=BearerVerifier(client, rule=self.rule),
         )
         app.config["SESSION_COOKIE_SAMESITE"] = app.config["SESSION_COOKIE_SAMESITE"] or "Lax"
-        app.config["SESSION_COOKIE_SECURE"] = app.config[
-            "SESSION_COOKIE_SECURE"
-        ] or client.config.redirect_uri.startswith("https:")
+        is_secure = client.config.redirect_uri.startswith("https:")
+        app.config["SESSION_COOKIE_SECURE"] = app.config["SESSION_COOKIE_SECURE"] or is_secure
         app.register_blueprint(self.blueprint)
         app.before_request(check_order)
         app.register_error_handler(PeeringDBOAuthError, fail)
@@ -121,16 +133,26 @@ class PeeringDB:
         mfa: bool = False,
         max_age: float | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Decorator: a view, or a function before requests, for those only who are
-        logged in and may.
+        """Decorator of a view for people who are logged in and meet the conditions.
 
-        ``asn``: the name of the argument that has it, a constant (or several of which
-        one suffices), or a function without arguments. The other conditions are those
-        of `AccessRule`. ``max_age``: for how many seconds PeeringDB's word counts;
-        None: for as long as the login. Before every request of an application, the
-        pages of the login themselves are left out.
+        ::
 
-        Raises: `ConfigurationError`, at once, for conditions that nobody can meet.
+            @app.get("/as<int:asn>")
+            @pdb.require(asn="asn", perms=Permission.UPDATE)
+            def peering(asn: int) -> str:
+                return f"{current_user.name} may change the peering of AS{asn}"
+
+        The function may also be one that Flask calls before requests. Then the login's
+        own pages stay open.
+
+        ``asn``: the name of the view's argument with the AS number, one AS number,
+        several of which one suffices, or a function without arguments that finds it.
+        ``perms``, ``manage_sessions``, ``mfa``: as for `AccessRule`. ``max_age``:
+        PeeringDB is asked if its last answer is older, in seconds; None: an answer
+        counts for as long as the login.
+
+        Raises:
+            ConfigurationError: nobody can meet the conditions.
         """
         guard = Guard.of(
             asn,
@@ -150,11 +172,20 @@ class PeeringDB:
         mfa: bool = False,
         max_age: float | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Decorator: a view of an API, for those only whose bearer token says that they
-        may. The conditions are those of `require`.
+        """Decorator of an API's view for tokens of users who meet the conditions.
 
-        An ID token says what was true when it was issued, up to ten hours ago: with
-        ``max_age`` an older one is refused.
+        ::
+
+            @app.get("/api/as<int:asn>")
+            @pdb.bearer(asn="asn")
+            def api(asn: int) -> dict[str, object]:
+                return {"asn": asn, "user": current_user.name}
+
+        The arguments are those of `require`. An ID token says what was true when it was
+        issued, up to ten hours ago. With ``max_age`` an older one is refused.
+
+        Raises:
+            ConfigurationError: nobody can meet the conditions.
         """
         guard = Guard.of(
             asn,
@@ -166,19 +197,23 @@ class PeeringDB:
         return partial(protect, guard.under(self.rule), check_token)
 
     def on_login(self, hook: Hook) -> Hook:
-        """Decorator: the application's own word about a `User` whom the rule lets in,
-        before the login counts.
+        """Decorator of a function that is called with each `User` who logs in.
 
-        It raises `AccessDenied`, with reasons, to refuse them.
+        The rule has let them in already. The function raises `AccessDenied`, with
+        reasons, to refuse them.
         """
         self._hooks.append(hook)
         return hook
 
     def user(self) -> User | None:
-        """Who is logged in, None for nobody; in a view of an API, who sent the token.
+        """Who is logged in, or sent the bearer token; None for nobody.
 
-        Raises: an error of this library when the login has just ended, or when their
-        networks had to be asked for and PeeringDB gave none.
+        Raises:
+            TokenRejected: PeeringDB has ended the login.
+            AccessDenied: the application's rule no longer lets the user in.
+            TransportError: the networks are not stored here any more, and PeeringDB
+                cannot be asked now.
+            InvalidResponse: the same, and PeeringDB's answer is not what it must be.
         """
         return find_user()
 
@@ -194,12 +229,14 @@ class PeeringDB:
         return client, secrets
 
     def _callback(self) -> Response:
-        its = extension()
-        return to_response(its.client.run(its.flow.callback(to_visit(), self._admit)))
+        pdb = extension()
+        return to_response(pdb.client.run(pdb.flow.callback(to_visit(), self._admit)))
 
     def _admit(self, user: User) -> object:
-        """Asks the hooks. One that a decorator hides from Flask may give something to
-        await: that is the client's to refuse.
+        """Call the hooks.
+
+        A decorator may hide from Flask that a hook is a coroutine function. Then the
+        result is something to await, and the client refuses it.
         """
         results = (current_app.ensure_sync(hook)(user) for hook in self._hooks)
         return next(filter(inspect.isawaitable, results), None)
@@ -210,5 +247,5 @@ def _start() -> Response:
 
 
 def _log_out() -> Response:
-    its = extension()
-    return to_response(its.client.run(its.flow.log_out(to_visit())))
+    pdb = extension()
+    return to_response(pdb.client.run(pdb.flow.log_out(to_visit())))

@@ -1,4 +1,4 @@
-"""The settings of an application, from its ``config``."""
+"""Reads the settings of an application from its ``config``."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,15 +10,16 @@ from flask import Flask
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError
 
-# then the name of an argument of `ClientConfig`, in capitals
+# Stands before the name of an argument of `ClientConfig` in capital letters.
 PREFIX = "PEERINGDB_OAUTH_"
 _NAMES = tuple(field.name for field in fields(ClientConfig))
 
 
 @contextmanager
 def collected(problems: list[str], where: str = "") -> Iterator[None]:
-    """Add the problems of a `ConfigurationError` to the others, instead of raising it.
-    ``where`` goes before each.
+    """Collect the problems of a `ConfigurationError` instead of raising it.
+
+    ``problems``: the list to add them to. ``where``: stands before each.
     """
     try:
         yield
@@ -27,8 +28,10 @@ def collected(problems: list[str], where: str = "") -> Iterator[None]:
 
 
 def read_config(settings: Mapping[str, Any]) -> ClientConfig:
-    """The configuration in ``app.config``; if it has none, that of `ClientConfig.load`.
-    Raises: `ConfigurationError`.
+    """The configuration in ``app.config``, or `ClientConfig.load` if there is none.
+
+    Raises:
+        ConfigurationError: a setting is missing, wrong or unknown.
     """
     given = {
         key.removeprefix(PREFIX).lower(): value
@@ -51,12 +54,11 @@ def read_config(settings: Mapping[str, Any]) -> ClientConfig:
 
 
 def read_secrets(app: Flask) -> tuple[str, ...]:
-    """The application's secret keys as text, the one for new sessions first; none if it
-    has none.
+    """The application's secret keys as text, the one for new sessions first.
+
+    Without a secret key there are none, whatever the fallbacks are.
     """
+    if not app.secret_key:
+        return ()
     keys = (app.secret_key, *(app.config["SECRET_KEY_FALLBACKS"] or ()))
-    return (
-        tuple(key.decode("latin-1") if isinstance(key, bytes) else str(key) for key in keys)
-        if app.secret_key
-        else ()
-    )
+    return tuple(key.decode("latin-1") if isinstance(key, bytes) else str(key) for key in keys)

@@ -1,4 +1,4 @@
-"""Flask's signals of the login."""
+"""The signals of the login, for Flask's receivers."""
 
 from blinker import Namespace
 
@@ -6,7 +6,7 @@ from peeringdb_oauth.integrations.flask.extension import extension
 from peeringdb_oauth.web import Event
 
 _signals = Namespace()
-# Each is sent by the application, with ``event=``, an `Event` of `peeringdb_oauth.web`.
+# The application sends each with ``event=``, an `Event` of `peeringdb_oauth.web`.
 logged_in = _signals.signal("logged-in")
 login_refused = _signals.signal("login-refused")
 logged_out = _signals.signal("logged-out")

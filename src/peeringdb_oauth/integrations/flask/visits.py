@@ -1,4 +1,4 @@
-"""Flask's request as a `Visit`, an `Answer` as Flask's response."""
+"""Translates Flask's request into a `Visit`, and an `Answer` into Flask's response."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -12,7 +12,7 @@ from peeringdb_oauth.web import CSRF_FIELD, Answer, Event, Visit
 
 
 def to_visit() -> Visit:
-    """What was asked."""
+    """The current request."""
     return Visit(
         method=request.method,
         origin=f"{request.scheme}://{request.host}",
@@ -61,21 +61,20 @@ def _body(answer: Answer) -> Response:
 def _rotate() -> None:
     regenerate = getattr(current_app.session_interface, "regenerate", None)
     if regenerate is None:
-        # whoever knew it before the login would share what comes after
         if hasattr(session, "sid"):
+            # Somebody may know the id from before the login, and would share the
+            # session after it.
             raise ConfigurationError(
                 "sessions on the server need an interface that has regenerate(), as"
                 " Flask-Session's",
             )
-        return  # the session is a cookie, and has no id
-    session[NAME] = (
-        # Flask-Session leaves an empty session its id, and somebody else may know that
-        True
-    )
+        return  # the session is a cookie and has no id
+    # Flask-Session gives an empty session no other id, so this one is not empty.
+    session[NAME] = True
     regenerate(session)
     del session[NAME]
 
 
 def _emit(event: Event) -> None:
-    g.pop(NAME, None)  # it may be somebody else who is there now
+    g.pop(NAME, None)  # forget who sent the request: a login or a logout changes it
     signals.send(event)

@@ -1,5 +1,9 @@
-"""PeeringDB's login in FastAPI and Starlette: an adapter of `peeringdb_oauth.web`,
-which has all of its logic.
+"""The login with PeeringDB for FastAPI and Starlette.
+
+The rules of the login are in `peeringdb_oauth.web`. This package translates between
+them and Starlette. `PeeringDB` adds the pages ``/login/peeringdb``,
+``/login/peeringdb/callback`` and ``/logout``. Its settings are read by
+`ClientConfig.load`.
 
 FastAPI::
 
@@ -9,9 +13,9 @@ FastAPI::
     from peeringdb_oauth import Permission, User
     from peeringdb_oauth.integrations.starlette import PeeringDB
 
-    pdb = PeeringDB()  # settings as for ClientConfig.load()
+    pdb = PeeringDB()
     app = FastAPI(middleware=[pdb.session_middleware])
-    app.include_router(pdb.router)  # /login/peeringdb, /login/peeringdb/callback and /logout
+    app.include_router(pdb.router)
 
     @app.get("/networks/{asn}")
     async def peering(
@@ -29,7 +33,7 @@ Starlette::
     from peeringdb_oauth import Permission, User
     from peeringdb_oauth.integrations.starlette import PeeringDB
 
-    pdb = PeeringDB()  # settings as for ClientConfig.load()
+    pdb = PeeringDB()
 
     @pdb.require(asn="asn", perms=Permission.UPDATE).guard
     async def peering(request: Request, user: User) -> PlainTextResponse:

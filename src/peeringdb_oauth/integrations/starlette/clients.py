@@ -1,6 +1,4 @@
-"""Who asks PeeringDB: a client for each event loop, since connections belong to the
-loop that they were made in.
-"""
+"""An `AsyncClient` for each event loop, because a connection belongs to its loop."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -12,41 +10,43 @@ from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.steps import Flow
 
 T = TypeVar("T")
-Keeper = AsyncGenerator[AsyncClient, None]
+ClientOwner = AsyncGenerator[AsyncClient, None]
 
 
 class Clients:
-    """As one `AsyncClient`, in any number of event loops: a server has one, test
-    clients may make one for each request.
+    """Behaves as one `AsyncClient` in any number of event loops.
 
-    Each client is closed with its loop, or before by `close`.
+    A server has one event loop. A test client may make one for each request. Each
+    client is closed when its loop ends, or by `close`.
     """
 
     def __init__(self, config: ClientConfig) -> None:
         self.provider = AsyncClient(config).provider
         self._config = config
-        self._kept: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Keeper, AsyncClient]] = (
-            WeakKeyDictionary()
-        )
+        self._of_loop: WeakKeyDictionary[
+            asyncio.AbstractEventLoop, tuple[ClientOwner, AsyncClient]
+        ] = WeakKeyDictionary()
 
     async def run(self, flow: Flow[T]) -> T:
-        """As `AsyncClient.run`."""
+        """Run a flow, as `AsyncClient.run` does."""
         loop = asyncio.get_running_loop()
-        if loop not in self._kept:
-            keeper = _keep(self._config)
-            self._kept[loop] = keeper, await anext(keeper)
-        return await self._kept[loop][1].run(flow)
+        if loop not in self._of_loop:
+            owner = _own_client(self._config)
+            self._of_loop[loop] = owner, await anext(owner)
+        return await self._of_loop[loop][1].run(flow)
 
     async def close(self) -> None:
         """Close the client of the running loop, if it has one."""
-        keeper, _ = self._kept.pop(asyncio.get_running_loop(), (None, None))
-        if keeper is not None:
-            await keeper.aclose()
+        owner, _ = self._of_loop.pop(asyncio.get_running_loop(), (None, None))
+        if owner is not None:
+            await owner.aclose()
 
 
-async def _keep(config: ClientConfig) -> Keeper:
-    """A client that lives as long as the event loop: that closes the generators begun
-    in it when it ends (PEP 525).
+async def _own_client(config: ClientConfig) -> ClientOwner:
+    """A client that is closed when the event loop ends.
+
+    At its end an event loop closes the asynchronous generators that were started in it
+    (PEP 525).
     """
     async with AsyncClient(config) as client:
         yield client

@@ -1,6 +1,4 @@
-"""What an endpoint asks of its visitors, as an object: a dependency of FastAPI, a
-decorator, or a function to await.
-"""
+"""`Requirement`: a guard as a dependency of FastAPI, a decorator, or a function."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
@@ -16,8 +14,10 @@ from peeringdb_oauth.web import Guard
 
 
 class _NotOfRequest:
-    """Stops FastAPI where somebody writes ``Depends(pdb.require)``: it would have the
-    visitor give the conditions, and let everybody in.
+    """Makes FastAPI raise an error for ``Depends(pdb.require)``.
+
+    Without the parentheses FastAPI would read the conditions from the request, and let
+    everybody in.
     """
 
     @classmethod
@@ -29,13 +29,14 @@ class _NotOfRequest:
 
 
 ASN = Annotated[str | int | Iterable[int] | Callable[[Request], object] | None, _NotOfRequest]
-# Gives the user if the guard lets them in. The last argument is from `Guard.asn_of`.
+# Returns the user if the guard lets them in. The last argument is from `Guard.asn_of`.
 Check = Callable[[Request, Guard, object], Awaitable[User]]
 
 
 class Requirement:
-    """Called with a request, it gives the user who meets it. For everybody else it
-    raises the answer they get.
+    """What an endpoint asks of people.
+
+    Use it in ``Depends``, as the decorator ``.guard``, or await it with a request.
     """
 
     def __init__(self, guard: Guard, check: Check) -> None:
@@ -43,14 +44,18 @@ class Requirement:
         self._check = check
 
     async def __call__(self, request: Request) -> User:
-        """Who is logged in, or sent the token, if they may."""
+        """The user who is logged in or sent the token.
+
+        Raises:
+            Refused: they do not meet the requirement. The application sends the answer.
+        """
         where = f"the path parameters of {request.scope['path']}"
         asn = self._guard.asn_of(request.path_params, request, where=where)
         return await self._check(request, self._guard, asn)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
-        # What FastAPI does with the default of a query parameter, which this is where
-        # somebody forgets the Depends: and lets everybody in.
+        # FastAPI copies the default of a query parameter. This is one if somebody
+        # forgets the ``Depends``. Then everybody would be let in.
         raise TypeError(
             "write Annotated[User, Depends(pdb.require())]: as a default it protects nothing",
         )
@@ -59,21 +64,23 @@ class Requirement:
         self,
         endpoint: Callable[[Request, User], Awaitable[Response] | Response],
     ) -> Callable[[Request], Awaitable[Response]]:
-        """Decorator: an endpoint of Starlette only for who may; it gets the user as its
-        second argument.
+        """Decorator of a Starlette endpoint for users who meet the requirement.
+
+        The endpoint's second argument is the user.
         """
 
         @wraps(endpoint)
         async def guarded(request: Request) -> Response:
-            response: Response = await call(endpoint, request, await self(request))
+            response: Response = await invoke(endpoint, request, await self(request))
             return response
 
         return guarded
 
 
-async def call(function: Callable[..., Any], *arguments: object) -> Any:
-    """What a function of the application's gives, be it a coroutine or not; one that is
-    not gets a thread, for it may take its time.
+async def invoke(function: Callable[..., Any], *arguments: object) -> Any:
+    """Call a function of the application, which may be a coroutine function.
+
+    Any other function runs in a thread, because it may take time.
     """
     if inspect.iscoroutinefunction(function):
         return await function(*arguments)

@@ -1,5 +1,6 @@
-"""What FastAPI's OpenAPI document says about a requirement. The only file that imports
-FastAPI at its start.
+"""A requirement in the OpenAPI document of FastAPI.
+
+Only this file imports FastAPI when it is imported itself.
 """
 
 from fastapi.security import APIKeyCookie, HTTPBearer
@@ -13,8 +14,9 @@ _TOKEN = "An access token or ID token of PeeringDB that was issued to this appli
 
 
 class DocumentedRequirement(Requirement, SecurityBase):
-    """A requirement that FastAPI takes for one of its security schemes: a session's
-    cookie, or without that a bearer token.
+    """A requirement that is also one of FastAPI's security schemes.
+
+    ``cookie``: the name of the session's cookie; None if a bearer token is required.
     """
 
     def __init__(self, guard: Guard, check: Check, *, cookie: str | None) -> None:

@@ -1,15 +1,12 @@
-"""`PeeringDB`: the login of one application, its routes, and what its endpoints may ask
-for.
-"""
+"""`PeeringDB`: the login of an application, its routes and its requirements."""
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from os import PathLike
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from jinja2 import ChoiceLoader, FileSystemLoader
 from starlette.datastructures import Secret
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
@@ -24,21 +21,11 @@ from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.integrations.starlette.clients import Clients
-from peeringdb_oauth.integrations.starlette.guard import (
-    ASN,
-    Check,
-    Requirement,
-    call,
-)
-from peeringdb_oauth.integrations.starlette.visits import (
-    FAILURE,
-    read_form,
-    to_response,
-    to_visit,
-)
+from peeringdb_oauth.integrations.starlette.guard import ASN, Check, Requirement, invoke
+from peeringdb_oauth.integrations.starlette.templates import with_our_templates
+from peeringdb_oauth.integrations.starlette.visits import read_form, to_response, to_visit
 from peeringdb_oauth.profile import Permission, User
 from peeringdb_oauth.web import (
-    TEMPLATES,
     Event,
     Guard,
     LoginFlow,
@@ -57,25 +44,36 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
 _PATHS = Paths()
-# in the scope of requests with a bearer token: they get JSON whatever they accept
+# Marks the scope of a request with a bearer token. Its errors are always JSON.
 _API = "peeringdb_oauth.api"
 
 
 class PeeringDB:
-    """Logs people in with PeeringDB.
+    """The login with PeeringDB for one application.
 
-    Settings: ``config``, else ``client`` (shared with others; it belongs to one event
-    loop, and its owner closes it) and what it was made with, else `ClientConfig.load`.
-    ``rule``: who may log in at all; None for `AccessRule()`. ``store``: for what is too
-    long for a session; its methods may be coroutines; needed with several processes.
-    ``secret_key``: what cookies are sealed and signed with; None for the client secret.
-    ``on_login``, called with the `User` before they are logged in, raises
-    `AccessDenied` to refuse them. ``on_event`` is called with the request and an
-    `Event`; both may be coroutine functions. ``templates``: a directory that is looked
-    at before our own templates, or `Jinja2Templates`, which get ours and ``peeringdb``.
-    ``home``: where to go after a logout.
+    ::
 
-    Raises: `ConfigurationError`.
+        from fastapi import FastAPI
+        from peeringdb_oauth.integrations.starlette import PeeringDB
+
+        pdb = PeeringDB()
+        app = FastAPI(middleware=[pdb.session_middleware])
+        app.include_router(pdb.router)
+
+    ``config``: the settings; None for `ClientConfig.load`. ``rule``: who may log in;
+    None for `AccessRule()`. ``client``: a client that you share with others, instead of
+    ``config``. It belongs to one event loop, and you close it. ``store``: for what is
+    too long for a session; None for the memory of this process. Several processes need
+    one in common. Its methods may be coroutine functions. ``secret_key``: cookies are
+    sealed and signed with it; None for the client secret. ``on_login``: called with
+    each `User` who logs in; raises `AccessDenied` to refuse them. ``on_event``: called
+    with the request and the `Event`. Both may be coroutine functions. ``templates``: a
+    directory with templates that replace ours, or your `Jinja2Templates`, to which
+    ours and the variable ``peeringdb`` are added. ``home``: the start page, where a
+    logout leads.
+
+    Raises:
+        ConfigurationError: settings are missing or wrong.
     """
 
     def __init__(
@@ -92,7 +90,9 @@ class PeeringDB:
         home: str = _PATHS.home,
     ) -> None:
         if config is not None and client is not None:
-            raise ConfigurationError("config: the client brings its own; give one of the two")
+            raise ConfigurationError(
+                "config: the client has its own settings, so give only one of the two"
+            )
         self.rule = rule or AccessRule()
         self._client = client or Clients(config or ClientConfig.load())
         self._config = self._client.provider.config
@@ -105,8 +105,8 @@ class PeeringDB:
         )
         self._home = home
         self._flows: dict[str, LoginFlow] = {}
-        self._flow("")  # so that what is wrong shows at once
-        self.templates = _with_ours(templates)
+        self._flow("")  # raises now, and not at the first request
+        self.templates = with_our_templates(templates)
         self.templates.context_processors.append(self.template_context)
         self.routes = [
             Route(_PATHS.login, self._start, name="peeringdb_login"),
@@ -116,26 +116,29 @@ class PeeringDB:
 
     @property
     def router(self) -> "APIRouter":
-        """`routes`, for ``include_router`` of FastAPI or to be mounted. Mounted at "/"
-        it takes every path, so it must come last.
+        """The routes, for FastAPI's ``include_router`` or to be mounted.
+
+        Mounted at "/" it takes every path, so it must be the last route.
         """
         if "fastapi" not in sys.modules:
             return cast("APIRouter", Router(self.routes))
-        from fastapi import APIRouter  # noqa: PLC0415 - Starlette does without
+        from fastapi import APIRouter  # noqa: PLC0415 - an optional dependency
 
         return APIRouter(routes=[*self.routes])
 
     @property
     def session_cookie(self) -> str:
-        """The name of `session_middleware`'s cookie: where this application has https,
-        browsers let no other host of the domain set it.
+        """The name of the cookie that `session_middleware` sets.
+
+        With HTTPS it has a prefix. So no other host of the domain can set it.
         """
         return "__Host-session" if self._is_secure else "session"
 
     @property
     def session_middleware(self) -> Middleware:
-        """Starlette's own sessions, with the flags that a login needs. The cookie can
-        be read, not written: nothing secret is in it.
+        """Starlette's own session middleware, with the flags that a login needs.
+
+        People can read the cookie, but they cannot change it. Nothing secret is in it.
         """
         return Middleware(
             SessionMiddleware,
@@ -154,15 +157,25 @@ class PeeringDB:
         mfa: bool = False,
         max_age: float | None = None,
     ) -> Requirement:
-        """Only who is logged in and may: for ``Depends``, as the decorator ``.guard``,
-        or to be awaited with a request.
+        """The requirement that people are logged in and meet the conditions.
 
-        ``asn``: the name of the path parameter that has it, a constant (or several of
-        which one suffices), or a function of the request, which may be a coroutine. The
-        other conditions are those of `AccessRule`. ``max_age``: for how many seconds
-        what PeeringDB said about them counts.
+        ::
 
-        Raises: `ConfigurationError`, at once, for conditions that nobody can meet.
+            @app.get("/networks/{asn}")
+            async def peering(
+                asn: int,
+                user: Annotated[User, Depends(pdb.require(asn="asn"))],
+            ) -> str:
+                return f"{user.name} may see AS{asn}"
+
+        ``asn``: the name of the path parameter with the AS number, one AS number,
+        several of which one suffices, or a function of the request that finds it, which
+        may be a coroutine function. ``perms``, ``manage_sessions``, ``mfa``: as for
+        `AccessRule`. ``max_age``: PeeringDB is asked if its last answer is older, in
+        seconds; None: an answer counts for as long as the login.
+
+        Raises:
+            ConfigurationError: nobody can meet the conditions.
         """
         guard = Guard.of(
             asn,
@@ -186,11 +199,23 @@ class PeeringDB:
         mfa: bool = False,
         max_age: float | None = None,
     ) -> Requirement:
-        """Only who sends a bearer token of somebody who may: as `require`, for APIs.
-        Needs no session.
+        """The requirement that a request has a bearer token of a user who may.
 
-        An ID token says what was true when it was issued, up to ten hours ago: with
-        ``max_age`` an older one is refused.
+        ::
+
+            @app.get("/api/networks/{asn}")
+            async def api(
+                asn: int,
+                user: Annotated[User, Depends(pdb.bearer(asn="asn"))],
+            ) -> dict[str, object]:
+                return {"asn": asn, "user": user.name}
+
+        The arguments are those of `require`. No session is needed. An ID token says
+        what was true when it was issued, up to ten hours ago. With ``max_age`` an older
+        one is refused.
+
+        Raises:
+            ConfigurationError: nobody can meet the conditions.
         """
         guard = Guard.of(
             asn,
@@ -202,20 +227,31 @@ class PeeringDB:
         return _make_requirement(guard.under(self.rule), self._check_token)
 
     async def current_user(self, request: Request) -> User | None:
-        """Who is logged in, None for nobody. Also for ``Depends``."""
+        """Who is logged in; None for nobody. It can also stand in ``Depends``.
+
+        Raises:
+            TokenRejected: PeeringDB has ended the login.
+            AccessDenied: the application's rule no longer lets the user in.
+            TransportError: the networks are not stored here any more, and PeeringDB
+                cannot be asked now.
+            InvalidResponse: the same, and PeeringDB's answer is not what it must be.
+            ConfigurationError: the application has no session.
+        """
         async with self._visit(request) as (flow, visit):
             return await self._client.run(flow.user(visit))
 
     def template_context(self, request: Request) -> dict[str, PageContext]:
-        """A context processor for templates: ``peeringdb``, which the login and logout
-        buttons need as well.
+        """A context processor that gives templates the variable ``peeringdb``.
+
+        The templates of the login and logout buttons need it.
         """
         visit = to_visit(request)
         return {"peeringdb": self._flow(visit.root).page_context(visit)}
 
     async def close(self) -> None:
-        """Close the connections of this event loop now rather than when it ends. A
-        ``client`` that was given stays open.
+        """Close the connections of this event loop before it ends.
+
+        A ``client`` that you gave stays open.
         """
         if isinstance(self._client, Clients):
             await self._client.close()
@@ -225,35 +261,32 @@ class PeeringDB:
         return self._config.redirect_uri.startswith("https:")
 
     def _flow(self, root: str) -> LoginFlow:
-        """The login of the application at ``root``. What the redirect URI has beyond
-        that is where our routes are mounted in it.
+        """The login of the application that is mounted at ``root``.
+
+        The redirect URI says where our routes are mounted in that application.
         """
-        at = (
-            urlsplit(self._config.redirect_uri)
-            .path.rpartition(_PATHS.callback)[0]
-            .removeprefix(root)
-        )
-        if at not in self._flows:
-            paths = Paths(
-                login=at + _PATHS.login,
-                callback=at + _PATHS.callback,
-                logout=at + _PATHS.logout,
-                home=self._home,
-            )
-            secrets = (self._secret_key,)
-            self._flows[at] = LoginFlow(
+        callback = urlsplit(self._config.redirect_uri).path
+        mount = callback.rpartition(_PATHS.callback)[0].removeprefix(root)
+        if mount not in self._flows:
+            self._flows[mount] = LoginFlow(
                 self._client.provider,
                 rule=self.rule,
-                secrets=secrets,
+                secrets=(self._secret_key,),
                 store=self._store,
-                paths=paths,
+                paths=Paths(
+                    login=mount + _PATHS.login,
+                    callback=mount + _PATHS.callback,
+                    logout=mount + _PATHS.logout,
+                    home=self._home,
+                ),
             )
-        return self._flows[at]
+        return self._flows[mount]
 
     @asynccontextmanager
     async def _visit(self, request: Request) -> AsyncIterator[tuple[LoginFlow, Visit]]:
-        """A request, as the login knows it. What happened in it is told at the end: the
-        flows themselves await nobody.
+        """The login and the visit of a request.
+
+        ``on_event`` is called at the end, because a flow cannot await it.
         """
         self._answer_errors(request)
         if "session" not in request.scope:
@@ -272,10 +305,11 @@ class PeeringDB:
         try:
             for event in events:
                 if self._on_event is not None:
-                    await call(self._on_event, request, event)
+                    await invoke(self._on_event, request, event)
         except BaseException:
             if any(event.kind == "login" for event in events):
-                request.session.clear()  # behind an error page nobody stays logged in
+                # The browser gets an error page. Nobody must be logged in behind it.
+                request.session.clear()
             raise
 
     async def _check_login(self, request: Request, guard: Guard, asn: object) -> User:
@@ -291,8 +325,9 @@ class PeeringDB:
         return await self._client.run(require_token(self._verifier, token, guard, asn=asn))
 
     def _answer_errors(self, request: Request) -> None:
-        """Have the application answer our errors in this request, without being told to
-        when it was set up; its own handlers go first.
+        """Have the application answer our errors in this request.
+
+        So it needs no exception handlers. If it has some, they come first.
         """
         handlers, _ = request.scope.get("starlette.exception_handlers", ({}, {}))
         handlers.setdefault(Refused, self._refuse)
@@ -314,14 +349,14 @@ class PeeringDB:
 
     async def _admit(self, user: User) -> None:
         if self._on_login is not None:
-            await call(self._on_login, user)
+            await invoke(self._on_login, user)
 
     async def _refuse(self, request: Request, refused: Refused) -> Response:
         return to_response(request, refused.answer, self.templates)
 
     async def _fail(self, request: Request, error: PeeringDBOAuthError) -> Response:
         if isinstance(error, ConfigurationError):
-            raise error  # a mistake in the application: its developers must see it
+            raise error  # a mistake in the application, for its developers to see
         if _API in request.scope:
             return to_response(request, refuse_token(error), self.templates)
         events: list[Event] = []
@@ -333,8 +368,9 @@ class PeeringDB:
 
 
 def _make_requirement(guard: Guard, check: Check, *, cookie: str | None = None) -> Requirement:
-    """A requirement; in an application of FastAPI one for its OpenAPI document.
-    ``cookie``: the session's, if it is about who logged in.
+    """A requirement, which FastAPI also shows in its OpenAPI document.
+
+    ``cookie``: the name of the session's cookie; None if a bearer token is required.
     """
     if "fastapi" not in sys.modules:
         return Requirement(guard, check)
@@ -343,16 +379,3 @@ def _make_requirement(guard: Guard, check: Check, *, cookie: str | None = None) 
     )
 
     return DocumentedRequirement(guard, check, cookie=cookie)
-
-
-def _with_ours(templates: Jinja2Templates | str | PathLike[str] | None) -> Jinja2Templates:
-    """Templates that have ours, too. Raises: `ConfigurationError` if they would let
-    what people wrote pass as HTML.
-    """
-    if not isinstance(templates, Jinja2Templates):
-        return Jinja2Templates([TEMPLATES] if templates is None else [templates, TEMPLATES])
-    env: Any = templates.env
-    if not (env.autoescape(FAILURE) if callable(env.autoescape) else env.autoescape):
-        raise ConfigurationError("templates: their environment must have autoescape on")
-    env.loader = ChoiceLoader([*filter(None, [env.loader]), FileSystemLoader(TEMPLATES)])
-    return templates

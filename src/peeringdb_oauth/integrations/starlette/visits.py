@@ -1,6 +1,4 @@
-"""Starlette's requests as the login knows them, and its answers as Starlette's
-responses.
-"""
+"""Translates Starlette's request into a `Visit`, and an `Answer` into its response."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,29 +8,31 @@ from starlette.responses import JSONResponse, Response
 from starlette.templating import Jinja2Templates
 from starlette.types import Message
 
+from peeringdb_oauth.integrations.starlette.templates import FAILURE
 from peeringdb_oauth.web import CSRF_FIELD, Answer, Event, LoginFlow, Visit
 
-FAILURE = "peeringdb_oauth/failure.html"  # the template of all our pages
-MAX_FORM = 1024 * 1024  # bytes in which a CSRF token is looked for
+MAX_FORM = 1024 * 1024  # bytes; no CSRF token is looked for in a longer form
 
 
 def to_visit(request: Request, emit: Callable[[Event], object] = lambda _: None) -> Visit:
-    """The request, but for the form in it. Without a session it gets an empty one,
-    which nobody keeps.
+    """The request, without its form.
+
+    Where the application has no session, the visit has an empty one that is not stored.
+    ``emit``: called with each event.
     """
     scope = request.scope
-    root = scope.get("app_root_path", scope.get("root_path", "")).rstrip(
-        "/",
-    )  # of the application, whatever is mounted below
+    # ``app_root_path`` is the root of the whole application. ``root_path`` also has the
+    # path of an application that is mounted in it.
+    root = scope.get("app_root_path", scope.get("root_path", "")).rstrip("/")
     path = scope["path"]
+    # Not all servers put the root before the path.
+    below_root = path.removeprefix(root) if f"{path}/".startswith(f"{root}/") else path
     query = request.query_params
     return Visit(
         method=request.method,
         origin=f"{request.url.scheme}://{request.url.netloc}",
         root=root,
-        path=path.removeprefix(root)
-        if f"{path}/".startswith(f"{root}/")
-        else path,  # not all servers put the one before the other
+        path=below_root,
         query_string=request.url.query,
         query={
             name: values[0] if len(values) == 1 else values
@@ -43,18 +43,17 @@ def to_visit(request: Request, emit: Callable[[Event], object] = lambda _: None)
         cookie_header="; ".join(request.headers.getlist("cookie")),
         cookies=request.cookies,
         session=request.session if "session" in scope else {},
-        rotate=getattr(
-            scope.get("session_handler"),
-            "regenerate_id",
-            lambda: None,
-        ),  # starsessions' name for it; a cookie needs none
+        # The package starsessions has this method. A session in a cookie has no id.
+        rotate=getattr(scope.get("session_handler"), "regenerate_id", lambda: None),
         emit=emit,
     )
 
 
 async def read_form(request: Request, flow: LoginFlow, visit: Visit) -> Visit:
-    """The visit with the CSRF token of its form, if nothing else says that it is our
-    own. The body can be read again.
+    """The visit with the CSRF token of its form, if it is needed.
+
+    It is not if the visit already proves that this site sent the form. The application
+    can still read the form.
     """
     length = request.headers.get("Content-Length", "")
     if visit.is_safe or flow.is_own(visit) or not length.isdecimal() or int(length) > MAX_FORM:
@@ -66,21 +65,20 @@ async def read_form(request: Request, flow: LoginFlow, visit: Visit) -> Visit:
 async def _read_token(request: Request) -> object:
     try:
         body = await request.body()
-    except RuntimeError:  # FastAPI has read the form already, and keeps it
+    except RuntimeError:  # FastAPI has read the form already, and the request has it
         return (await request.form()).get(CSRF_FIELD)
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body}
 
-    async with Request(
-        request.scope,
-        receive,
-    ).form() as form:  # of its own: the endpoint's may have other limits, and must stay open
+    # With a request of its own: the endpoint may read the form with other limits, and
+    # its form must stay open.
+    async with Request(request.scope, receive).form() as form:
         return form.get(CSRF_FIELD)
 
 
 def to_response(request: Request, answer: Answer, templates: Jinja2Templates) -> Response:
-    """The answer, its pages made with ``templates``."""
+    """The response. ``templates`` make its page."""
     response: Response
     if answer.location is not None:
         response = Response(status_code=answer.status, headers={"Location": answer.location})
