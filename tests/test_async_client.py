@@ -1,5 +1,4 @@
-"""What only the asynchronous client has: tasks and their cancellation, an event loop,
-aiohttp and its habits.
+"""What only `AsyncClient` has: tasks that are cancelled, an event loop, aiohttp.
 
 What it has in common with `Client` is in test_client.py and test_twins.py.
 """
@@ -35,9 +34,7 @@ def logged_in(client, code="a-code"):
 
 
 class Held:
-    """Answers at a path that are held back until `release`; ``hung_up`` is set when a
-    client goes away instead.
-    """
+    """Answers at a path that are held back until `release`."""
 
     def __init__(self, server, path):
         self._answer = server.answers[path]
@@ -74,9 +71,7 @@ class Held:
 
 @pytest.fixture
 def hold(server):
-    """``hold(path)``: the server's answers there, held back until the test releases
-    them or is over.
-    """
+    """``hold(path)``: hold the answers at a path back, at most until the test ends."""
     every = []
 
     def make(path, server=server):
@@ -90,8 +85,9 @@ def hold(server):
 
 @asynccontextmanager
 async def one_that_leaves_nothing(*args, **kwargs):
-    """A client; at the end nothing may be in flight, locked or connected, except what
-    is kept for the next request.
+    """A client that at its end has nothing in flight and no lock or task.
+
+    Connections may be kept for the next request.
     """
     before = asyncio.all_tasks()
     async with AsyncClient(*args, **kwargs) as client:
@@ -116,7 +112,7 @@ async def cancel(task):
 
 
 async def settle_down():
-    """Let everything run that can run without the network."""
+    """Let all tasks run until they wait for the network."""
     for _ in range(5):
         await asyncio.sleep(0)
 
@@ -158,7 +154,7 @@ def test_clients_share_one_tls_context(make_server):
 
 
 def test_keeps_a_connection_for_a_minute_and_no_cookies(server, recording):
-    """By itself aiohttp keeps cookies for hosts with a name."""
+    """The host has a name, because aiohttp keeps no cookies for an address."""
     server.answer(PROFILE, recording("profile-orgadmin").body, Set_Cookie="sessionid=abc; Path=/")
 
     async def main():
@@ -174,7 +170,7 @@ def test_keeps_a_connection_for_a_minute_and_no_cookies(server, recording):
 
 
 def run_without_aiohttp(code):
-    """What a program prints when aiohttp and what comes with it are not installed."""
+    """What a program prints where aiohttp is not installed."""
     without = 'import sys; sys.modules |= dict.fromkeys(["aiohttp", "multidict", "yarl"])'
     command = [sys.executable, "-c", f"{without}\n{code}"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
@@ -238,9 +234,7 @@ def test_awaits_what_is_awaitable_and_gives_other_functions_a_thread(
 
 @types.coroutine
 def cancelled_when_waiting(coroutine, times):
-    """A coroutine whose task is cancelled when it has begun to wait for the so-many-th
-    time.
-    """
+    """Run a coroutine, and cancel its task when it waits for the so-many-th time."""
     task, waits = asyncio.current_task(), 0
     while True:
         try:
@@ -275,7 +269,7 @@ def test_a_login_may_be_cancelled_wherever_it_waits(make_server, tls):
     times = 1
     while asyncio.run(is_cancelled_at(times)):
         times += 1
-    assert times > 3  # it waited for the connection and for two answers
+    assert times > 3  # at least for the connection and two answers
 
 
 @pytest.mark.parametrize("path", [TOKEN, PROFILE])
@@ -317,7 +311,7 @@ def test_cancelled_while_reading_it_hangs_up(server, hold):
 
 
 def test_cancelled_after_a_refusal_began_to_arrive_the_refusal_counts(server):
-    """PeeringDB has counted it, whoever is still there to hear of it."""
+    """PeeringDB has counted the refusal, even if nobody has read its body."""
     server.answers[TOKEN] = lambda handler: handler.wfile.write(
         b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 99\r\n\r\n{",
     )
@@ -342,7 +336,7 @@ def test_cancelled_after_a_refusal_began_to_arrive_the_refusal_counts(server):
 
 
 def test_cancelled_while_connecting_it_hangs_up():
-    """The server takes the connection, and lets the TLS handshake wait."""
+    """The server takes the connection, but does not answer the TLS handshake."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(PATIENCE)
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
@@ -363,7 +357,7 @@ def test_cancelled_while_connecting_it_hangs_up():
                     ) == b"\x16"  # the handshake begins
                     await cancel(task)
                     while await asyncio.to_thread(connection.recv, 65536):
-                        pass  # the rest of its first message, then the end
+                        pass  # the rest of the handshake, then the end
 
         asyncio.run(main())
 
@@ -386,7 +380,7 @@ def test_cancelled_while_waiting_for_admission_it_leaves_the_queue(server, hold)
     assert len(server.received) == 12
 
 
-def test_a_place_that_a_cancelled_one_had_is_free(server, hold):
+def test_a_cancelled_request_makes_room_for_the_next(server, hold):
     held = hold(PROFILE)
 
     async def main():
@@ -396,14 +390,14 @@ def test_a_place_that_a_cancelled_one_had_is_free(server, hold):
             eleventh = asyncio.create_task(client.fetch_user("eleventh"))
             await settle_down()
             await cancel(ten[3])
-            await held.arrive()  # the eleventh is on its way, and nine are still held
+            await held.arrive()  # the eleventh request; nine are still held back
             held.release()
             await asyncio.gather(*ten[:3], *ten[4:], eleventh)
 
     asyncio.run(main())
 
 
-def test_the_first_to_wait_is_the_first_to_go(server, hold):
+def test_requests_are_sent_in_the_order_in_which_they_wait(server, hold):
     held, order = hold(PROFILE), []
 
     async def main():
@@ -425,7 +419,7 @@ def test_the_first_to_wait_is_the_first_to_go(server, hold):
     assert order == [f"Bearer token-{number}" for number in range(5)]
 
 
-def test_who_has_just_had_an_answer_does_not_push_in(server, hold):
+def test_a_second_request_waits_behind_those_who_wait_already(server, hold):
     hold(PROFILE)
     held = hold("/oauth2/introspect/")
 
@@ -591,7 +585,7 @@ async def is_given_up_after_half_a_second(config):
     async with (
         one_that_leaves_nothing(config) as client,
         asyncio.timeout(1.3),
-    ):  # less than the three parts of a request may take
+    ):  # less than the three parts of a request together
         with pytest.raises(TransportError, match=r"did not answer within 0\.5 s"):
             await client.fetch_user("t")
 
@@ -617,9 +611,7 @@ def test_a_handshake_that_does_not_come_has_an_end():
 
 
 def test_a_get_is_not_repeated_when_a_kept_connection_is_cut(server):
-    """As aiohttp would do by itself: the budget has booked one request, and PeeringDB
-    may count two.
-    """
+    """By itself aiohttp would repeat a GET, and PeeringDB may count both requests."""
 
     def cut(handler):
         handler.close_connection = True
@@ -637,7 +629,7 @@ def test_a_get_is_not_repeated_when_a_kept_connection_is_cut(server):
 
 
 def test_repeated_headers_are_all_heard(server):
-    """Two different Retry-After are none, as for `Client`."""
+    """Two different values of Retry-After are none, as for `Client`."""
 
     def answer(handler):
         handler.wfile.write(
@@ -708,7 +700,7 @@ def test_a_callers_session_needs_no_readable_ca_file_of_ours(server, tmp_path):
 
 
 def proxied(server, monkeypatch, proxy, **environment):
-    """Fetch a user while the environment names this proxy."""
+    """Fetch a user while the environment names a proxy."""
     for name, value in {"http_proxy": proxy, **environment}.items():
         monkeypatch.setenv(name, value)
 
@@ -791,9 +783,7 @@ def test_a_proxy_that_refuses_is_named_as_the_cause_without_its_password(make_se
 
 
 def everything_about(error):
-    """What error reports print: the text, and of each error in the chain its repr and
-    what hangs on it.
-    """
+    """What error reports print: tracebacks, and each error's repr and attributes."""
     said = "".join(traceback.format_exception(error))
     while error is not None:
         said += repr(error) + repr(error.args) + repr(vars(error))
@@ -853,7 +843,7 @@ def test_nothing_secret_is_logged_even_in_debug_mode(server, caplog):
     server.answers["/cut"] = lambda handler: setattr(handler, "close_connection", True)
 
     async def main():
-        # everything is worth a line
+        # Log every step of the event loop.
         asyncio.get_running_loop().slow_callback_duration = 0
         async with one_that_leaves_nothing(config_of(server)) as client:
             login = await logged_in(client, "the-authorization-code")

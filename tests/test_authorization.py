@@ -1,6 +1,4 @@
-"""The browser's half of a login: what the browser is sent away with, and what may come
-back.
-"""
+"""The browser's part of a login: the authorization request and the callback."""
 
 import json
 import math
@@ -67,7 +65,8 @@ def refused(callback, error=InvalidResponse, **changes):
     return caught.value.check
 
 
-# Away
+# --- the authorization request
+# ---------------------------------------------------------
 
 
 def test_the_challenge_is_that_of_rfc_7636_appendix_b():
@@ -167,7 +166,7 @@ def test_a_repr_has_no_secret():
         assert secret not in repr(OPENID)
 
 
-# In the session
+# --- in the session -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("request_", [REQUEST, OPENID])
@@ -281,7 +280,7 @@ def test_any_json_is_a_stored_login_or_refused(value):
     )
 
 
-# Back
+# --- the callback ---------------------------------------------------------------------
 
 
 def back(request=REQUEST, **parameters):
@@ -301,9 +300,7 @@ class StarletteLike(dict):
 
 
 class AiohttpLike(StarletteLike):
-    """As multidict's: `getall` instead of `getlist`, and a repeated name is iterated
-    repeatedly.
-    """
+    """As multidict's: with `getall`, and iteration gives a name once for each value."""
 
     getall = StarletteLike.getlist
     getlist = None
@@ -621,7 +618,7 @@ def test_any_mapping_is_a_callback_or_refused(mapping):
     outcome(mapping | {"state": REQUEST.state})
 
 
-# Once
+# --- used logins ----------------------------------------------------------------------
 
 
 def used(states, request, now=NOW):

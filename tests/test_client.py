@@ -1,5 +1,4 @@
-"""Both clients over real sockets: what they send, what they accept, when they wait, how
-they fail.
+"""Both clients over real sockets: what they send and accept, and how they fail.
 
 Each test runs for `Client` and for `AsyncClient`, unless it is marked `only_for` one.
 """
@@ -82,7 +81,7 @@ def log_in(client, code="a-code"):
 
 
 def run_all(function, times):
-    """Call a function in so many threads at once; the results and errors."""
+    """Call a function in so many threads at once. Returns the results and errors."""
     outcomes, barrier = [], threading.Barrier(times)
 
     def call():
@@ -170,12 +169,10 @@ def test_verifies_id_tokens(client, server, recording):
     server.replay("/oauth2/.well-known/jwks.json", "jwks")
     with pytest.raises(InvalidIDToken) as caught:
         client.verify_id_token(recording("token-success-openid").json["id_token"])
-    assert (
-        caught.value.check == "iss"
-    )  # signed by the recorded key, but this server has another name
+    assert caught.value.check == "iss"  # the signature is right, but this server has another name
 
 
-def test_an_authorization_request_asks_nobody(client, server):
+def test_an_authorization_request_sends_nothing(client, server):
     request = client.authorization_request(scope=("openid", "profile"), prompt="login")
     assert (request.scope, request.url.startswith(f"{server.url}/oauth2/authorize/?")) == (
         ("openid", "profile"),
@@ -184,7 +181,7 @@ def test_an_authorization_request_asks_nobody(client, server):
     assert (server.connections, "prompt=login" in request.url) == (0, True)
 
 
-def test_a_forged_callback_asks_nobody(client, server):
+def test_a_forged_callback_sends_nothing(client, server):
     with pytest.raises(StateMismatch):
         client.log_in(client.authorization_request(), {"code": "c", "state": "forged"})
     assert server.connections == 0
@@ -235,7 +232,7 @@ def test_twenty_threads_share_ten_connections(client, server):
     assert all(arrived.acquire(timeout=PATIENCE) for _ in range(10))
     assert not arrived.acquire(
         timeout=0.1,
-    )  # the others wait: eleven in flight could be eleven refusals
+    )  # the others wait, because eleven in flight could be eleven refusals
     release.set()
     thread.join(PATIENCE)
     assert [user.id for user in outcomes] == [1] * 20
@@ -243,7 +240,7 @@ def test_twenty_threads_share_ten_connections(client, server):
 
 
 def hold(server, path, name, arrived, release):
-    """Answer as recorded, but only once released."""
+    """Answer as recorded, but not before ``release`` is set."""
     server.replay(path, name)
     write = server.answers[path]
 
@@ -258,7 +255,7 @@ def hold(server, path, name, arrived, release):
 def test_close_closes_the_kept_connections(make_client, server):
     with make_client(server) as client:
         client.fetch_user("t")
-    client.fetch_user("t")  # a new connection: closing is no end
+    client.fetch_user("t")  # with a new connection: a closed client can be used
     assert server.connections == 2
 
 
@@ -309,7 +306,7 @@ def test_a_post_over_a_kept_connection_is_not_repeated_either(client, server):
 
 
 def raw(*chunks, close=True):
-    """Answer with just these bytes."""
+    """Answer with exactly these bytes."""
 
     def write(handler):
         handler.close_connection = close
@@ -437,7 +434,7 @@ def over():
     event.set()
 
 
-def test_a_server_that_does_not_answer_is_given_up(make_client, server, over):
+def test_gives_up_a_server_that_does_not_answer(make_client, server, over):
     server.answers[TOKEN] = lambda _: over.wait(PATIENCE)
     client = make_client(server, timeout=0.2)
     with within(2), pytest.raises(TransportError, match=r"did not answer within 0\.2 s"):
@@ -445,7 +442,7 @@ def test_a_server_that_does_not_answer_is_given_up(make_client, server, over):
     assert len(server.received) == 1
 
 
-def test_a_server_that_drips_is_given_up(make_client, server, over):
+def test_gives_up_a_server_that_sends_a_byte_at_a_time(make_client, server, over):
     def drip(handler):
         handler.wfile.write(HEAD + b"Content-Length: 100000\r\n\r\n")
         while not over.wait(0.02):
@@ -457,7 +454,7 @@ def test_a_server_that_drips_is_given_up(make_client, server, over):
         client.fetch_user("t")
 
 
-def test_a_server_that_stops_half_way_is_given_up(make_client, server, over):
+def test_gives_up_a_server_that_stops_half_way(make_client, server, over):
     def stop(handler):
         handler.wfile.write(HEAD + b"Content-Length: 100000\r\n\r\n{")
         over.wait(PATIENCE)
@@ -468,13 +465,13 @@ def test_a_server_that_stops_half_way_is_given_up(make_client, server, over):
         client.fetch_user("t")
 
 
-def test_a_host_that_does_not_take_the_connection_is_given_up(make_client, server):
+def test_gives_up_a_host_that_does_not_take_the_connection(make_client, server):
     with (
         socket.create_server(("127.0.0.1", 0), backlog=0) as full,
         socket.socket() as first,
         socket.socket() as second,
     ):
-        for filler in (first, second):  # whoever comes now is not even refused
+        for filler in (first, second):  # further connections are neither taken nor refused
             filler.setblocking(False)  # noqa: FBT003 - the standard library's
             filler.connect_ex(full.getsockname())
         client = make_client(
@@ -512,8 +509,8 @@ def test_keeps_silent_after_a_401_and_tries_again_after_61_seconds(make_client, 
         with pytest.raises(RateLimited, match="401") as caught:
             method(client)
         assert caught.value.retry_after == 61
-    assert len(server.received) == 1  # failed fast: nothing was sent
-    assert client.fetch_user("t").id == 1  # nobody at /profile/v1 minds
+    assert len(server.received) == 1  # the second login sent nothing
+    assert client.fetch_user("t").id == 1  # the profile is not affected
     clock.now += 61
     assert log_in(client).user.id == 1
 
@@ -539,7 +536,7 @@ def test_stops_before_the_eleventh_refusal(make_client, server, clock):
     assert (caught.value.retry_after, len(server.received)) == (60, 10)
 
 
-def test_who_asks_the_same_does_not_wait_out_everybodys_timeout_one_after_the_other(
+def test_those_who_ask_the_same_wait_for_one_timeout_together(
     make_client,
     server,
 ):
@@ -551,10 +548,10 @@ def test_who_asks_the_same_does_not_wait_out_everybodys_timeout_one_after_the_ot
     assert [type(error) for error in outcomes] == [TransportError] * 8
     assert (
         len(server.received) <= 2
-    )  # the first, and perhaps one that got its place at the last moment
+    )  # the first, and perhaps one that got the lock at the last moment
 
 
-def test_a_dead_token_is_refused_once_however_many_ask_and_again_after_a_minute(
+def test_a_refused_token_is_asked_about_once_a_minute(
     make_client,
     server,
     clock,
@@ -578,7 +575,7 @@ def test_a_dead_token_is_refused_once_however_many_ask_and_again_after_a_minute(
 def test_pauses_after_a_429(make_client, server, clock, name, seconds):
     client = make_client(server, arguments={"monotonic": clock})
     server.replay(PROFILE, name)
-    for status in (429, None):  # PeeringDB's, then ours
+    for status in (429, None):  # PeeringDB's refusal, then our own
         with pytest.raises(RateLimited) as caught:
             client.fetch_user("t")
         assert (caught.value.retry_after, caught.value.status) == (seconds, status)
@@ -597,10 +594,8 @@ def test_keeps_to_its_requests_a_minute(make_client, server, clock):
     assert (caught.value.retry_after, len(server.received)) == (60, 4)
 
 
-def test_those_who_wait_fail_fast_when_the_silence_begins(client, server):
-    """Twelve wait for ten in flight, all of which earn a 401: none of the twelve may
-    wait for its timeout.
-    """
+def test_those_who_wait_fail_at_once_when_the_silence_begins(client, server):
+    """Ten are in flight and get a 401. The twelve behind them fail at once."""
     arrived, release = threading.Semaphore(0), threading.Event()
     hold(server, TOKEN, "token-error-wrong-secret", arrived, release)
     outcomes = []
@@ -621,7 +616,7 @@ def test_those_who_wait_fail_fast_when_the_silence_begins(client, server):
     assert len(server.received) == 10
 
 
-def test_waiting_for_others_has_an_end(make_client, server):
+def test_waiting_for_the_budget_has_a_timeout(make_client, server):
     client = make_client(server, timeout=0.2)
     request = HTTPRequest(url=server.url)
     for _ in range(10):
@@ -699,7 +694,7 @@ def test_a_function_that_must_be_awaited_is_refused(client, function):
 
 
 class StoppingAdapter(requests.adapters.BaseAdapter):
-    """A broken one, as somebody's own session may have."""
+    """A broken adapter, as a caller's session may have."""
 
     def send(self, *_args, **_kwargs):
         raise StopIteration("not a result")
@@ -709,7 +704,7 @@ class StoppingAdapter(requests.adapters.BaseAdapter):
 
 
 @only_for(Client, because="the adapter is one of requests")
-def test_a_stray_stop_iteration_is_no_result_and_leaves_nothing_in_flight(
+def test_a_stop_iteration_of_an_adapter_is_an_error_and_leaves_nothing_in_flight(
     make_client,
     server,
     session,
@@ -740,7 +735,7 @@ def test_uses_the_callers_session_as_it_is_and_leaves_it_open(make_client, serve
 
 
 @only_for(Client, because="requests reads a redirect before it gives it away")
-def test_takes_no_more_of_a_redirect_in_the_callers_session_than_of_any_answer(
+def test_the_size_of_a_redirect_is_bounded_in_the_callers_session(
     make_client,
     server,
     session,
@@ -774,9 +769,7 @@ def test_does_not_look_into_netrc(make_client_with, server, monkeypatch, tmp_pat
 
 
 def proxy_handler_of(canned):
-    """A forward proxy: passes requests on, or joins two sockets; ``canned.received`` is
-    what it was asked for.
-    """
+    """A forward proxy. ``canned.received``: what it was asked for."""
 
     class Proxy(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -882,7 +875,7 @@ def test_refuses_a_certificate_for_another_host_and_says_so(make_client, tls_ser
         ).fetch_user("t")
 
 
-def test_a_server_without_tls_is_not_told_to_have_a_bad_certificate(make_client, server):
+def test_a_server_without_tls_is_not_said_to_have_a_bad_certificate(make_client, server):
     with pytest.raises(TransportError, match=r"no TLS connection to 127\.0\.0\.1:[0-9]+$"):
         make_client(server, base_url=server.url.replace("http:", "https:")).fetch_user("t")
 
@@ -911,7 +904,7 @@ def test_a_bundle_may_be_a_directory(make_client, tls_server, tmp_path):
     shutil.copy(tls_server.ca_file, tmp_path)
     with pytest.raises(
         TransportError,
-    ):  # without the names that "openssl rehash" gives, nothing in it is found
+    ):  # OpenSSL finds only files with the names that "openssl rehash" gives
         make_client(tls_server, ca_file=str(tmp_path)).fetch_user("t")
 
 

@@ -19,9 +19,7 @@ def test_a_clock_that_goes_on(seconds):
 
 @given(SECONDS, SECONDS)
 def test_a_clock_that_was_set_back_prolongs_nothing(later, back):
-    """Whatever lives for ten minutes is dead by every clock that is not within ten
-    minutes of its birth.
-    """
+    """Nothing that counts for ten minutes counts by a clock that is further away."""
     now = NOW + later - back
     is_alive = elapsed(NOW, now) < LIFETIME
     assert elapsed(NOW, now) >= 0

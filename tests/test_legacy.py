@@ -1,6 +1,4 @@
-"""The original library's README, unchanged, in a Flask application; and what is mended
-behind it.
-"""
+"""The original library's README in a Flask application, and each method by itself."""
 
 import logging
 import threading
@@ -67,9 +65,7 @@ allow_http = yes
 
 @pytest.fixture
 def configure(tmp_path, monkeypatch):
-    """``configure(...)``: what the operator writes into the ini file. The clients that
-    come of it end with the test.
-    """
+    """``configure(text)``: write the ini file. Its clients end with the test."""
 
     def write(text):
         path = tmp_path / "peeringdb_oauth.ini"
@@ -96,7 +92,7 @@ def configured(configure, server):
 
 @pytest.fixture
 def portal():
-    """The README's application, served over a real socket; its address."""
+    """The address of the README's application, which runs on a real socket."""
     app = Flask("portal")
     app.secret_key = "a key for tests"
     names = {
@@ -117,7 +113,7 @@ def portal():
 
 
 def begin(browser, portal):
-    """Click on "log in"; where that leads."""
+    """Click on "log in". Returns the URL that it leads to."""
     answer = browser.get(f"{portal}/login/peeringdb", allow_redirects=False)
     assert answer.status_code == 302
     return answer.headers["Location"]
@@ -239,7 +235,7 @@ def test_redirect_url_is_the_originals(configured):
 def test_state_cannot_be_guessed():
     states = {PeeringdbAuth().calculate_redirect_url()["state"] for _ in range(100)}
     assert len(states) == 100
-    assert min(map(len, states)) * 6 >= 128  # bits: base64url has six a character
+    assert min(map(len, states)) * 6 >= 128  # bits; a character of base64url has six
 
 
 def test_pkce_goes_from_one_object_to_the_next(configured):
@@ -326,7 +322,8 @@ def test_a_missing_configuration_is_a_runtime_error(monkeypatch, tmp_path):
         PeeringdbAuth()
 
 
-# --- what is mended -------------------------------------------------------------------
+# --- what the original lacked
+# ----------------------------------------------------------
 
 
 def test_objects_share_connections(configured):

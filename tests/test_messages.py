@@ -1,6 +1,4 @@
-"""Requests and responses as values: what goes onto the wire, what is taken as JSON, and
-what no `repr` shows.
-"""
+"""Requests and responses as values: what is sent, what is JSON, what `repr` hides."""
 
 import json
 from urllib.parse import parse_qs

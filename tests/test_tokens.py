@@ -1,5 +1,6 @@
-"""The token, revocation, introspection and profile endpoints: every recorded answer of
-PeeringDB, and every answer it never gave.
+"""The token, revocation, introspection and profile endpoints: requests and answers.
+
+Every recorded answer of PeeringDB, and every other that there may be.
 """
 
 import json
@@ -195,7 +196,7 @@ FAILURES = {
     "profile-post": (
         TransportError,
         {"status": 403},
-    ),  # a 403 with a body is no word about the token
+    ),  # a 403 with a body says nothing about the token
     "ratelimit-429-profile": THROTTLED,
     "ratelimit-429-token": (RateLimited, {"retry_after": 13, "status": 429}),
     "refresh-error-bogus": refused("invalid_grant"),
@@ -620,11 +621,11 @@ def test_refused_tokens_are_remembered_for_a_minute_and_no_more_than_so_many():
     for number in range(5):
         refused.add(f"token-{number}", "no", number)
     for number in (0, 1):
-        refused.check(f"token-{number}", 5)  # gone: there are too many
+        refused.check(f"token-{number}", 5)  # forgotten, because there are too many
     for number in (2, 3, 4):
         with pytest.raises(TokenRejected, match="no"):
             refused.check(f"token-{number}", 5)
     refused.check("token-4", 64)
-    refused.check("token-4", 4)  # forgotten for good
+    refused.check("token-4", 4)  # and remains forgotten
     refused.add("token-3", "no", 1000)
     refused.check("token-3", 0)  # a clock that was set back does not keep it

@@ -1,5 +1,6 @@
-"""Django projects in processes of their own, since its settings are for the whole
-process, and browsers that visit them.
+"""Django projects, and browsers that visit them.
+
+Each project has a process of its own, because Django's settings are for a process.
 """
 
 import json
@@ -23,7 +24,7 @@ HERE = Path(__file__).parent / "project"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """One of the two, and where its pages are."""
+    """One of the two libraries, and where its pages are."""
 
     settings: str
     login: str
@@ -45,7 +46,7 @@ LIBRARIES = {
 
 
 class Project:
-    """A running project. ``url``: where it answers."""
+    """A running project. ``url``: its address."""
 
     client_secret = "app-secret-0123456789abcdef0123456789"
 
@@ -77,7 +78,7 @@ class Project:
 
     @property
     def log(self):
-        """Everything that it has written."""
+        """Everything that the project has logged."""
         return self._log.read_text()
 
     def close(self):
@@ -91,9 +92,7 @@ class Project:
 
 
 class Visitor:
-    """A person's browser, as far as the project sees it; at PeeringDB the sandbox's own
-    goes on.
-    """
+    """A person's browser at the project. At PeeringDB the sandbox's browser goes on."""
 
     def __init__(self, project):
         self.project = project
@@ -113,19 +112,20 @@ class Visitor:
         )
 
     def begin(self, query=""):
-        """Press the login button: the URL at PeeringDB."""
+        """Press the login button. Returns the URL at PeeringDB that it leads to."""
         answer = self.post(self.project.library.login + query)
         assert answer.status_code == 302, answer.text
         return answer.headers["Location"]
 
     def come_back(self, callback):
-        """The page at the end of the redirects that begin with the callback."""
+        """Follow the callback and its redirects. Returns the last page."""
         assert callback.startswith(self.project.url)
         return self.get(callback.removeprefix(self.project.url))
 
     def come_back_with(self, **parameters):
-        """As if PeeringDB had sent us back, to the login that is begun here, with these
-        parameters of the callback.
+        """Start a login and come back with these parameters of the callback.
+
+        PeeringDB is not asked in between.
         """
         state = parameters_of(self.begin())["state"]
         return self._session.get(
@@ -167,7 +167,7 @@ def pdb():
 
 @pytest.fixture(scope="session")
 def at_sandbox(pdb, tmp_path_factory, measured):
-    """For each ``with``, a project that is an application of the sandbox."""
+    """Make a project that is an application of the sandbox, for a ``with``."""
 
     @contextmanager
     def at_sandbox(library, **more):
@@ -203,8 +203,9 @@ def allauth(at_sandbox):
 
 @pytest.fixture(scope="session", params=LIBRARIES)
 def lenient(request, at_sandbox):
-    """A project of either that takes people whose address is not confirmed, if they
-    belong to AS64500.
+    """A project that lets in who belongs to AS64500, even with an unconfirmed address.
+
+    One for each library.
     """
     with at_sandbox(request.param, rule={"verified_email": False, "asn": 64500}) as project:
         yield project
@@ -212,20 +213,21 @@ def lenient(request, at_sandbox):
 
 @pytest.fixture(params=LIBRARIES)
 def library(request):
-    """The same test with either."""
+    """Each of the two libraries."""
     return request.param
 
 
 @pytest.fixture
 def project(library, request):
-    """A project of either, as an application of the sandbox."""
+    """A project with each library, as an application of the sandbox."""
     return request.getfixturevalue(library)
 
 
 @pytest.fixture
 def start(server, tmp_path, measured):
-    """``start("allauth", ...)``: a project whose PeeringDB is a server with canned
-    answers, its ``answers``. Ends with the test.
+    """``start("allauth", ...)``: a project whose PeeringDB gives canned answers.
+
+    They are its ``answers``. The project ends with the test.
     """
     with ExitStack() as projects:
 
@@ -246,5 +248,5 @@ def start(server, tmp_path, measured):
 
 @pytest.fixture
 def canned(library, start):
-    """One of either."""
+    """A project with each library, and canned answers."""
     return start(library)

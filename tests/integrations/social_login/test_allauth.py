@@ -1,6 +1,4 @@
-"""What is allauth's own: login links, the form for a new account, its email addresses,
-and several applications.
-"""
+"""What only allauth has: login links, the form of a new account, email addresses."""
 
 import json
 

@@ -1,6 +1,4 @@
-"""What is social-core's own: its settings, its exceptions, its middleware, and accounts
-that are connected and disconnected.
-"""
+"""What only social-core has: settings, exceptions, middleware, connected accounts."""
 
 import pytest
 
@@ -37,8 +35,7 @@ def test_tokens_that_another_backend_stored_are_wiped_out(canned):
     ) == (None, None)
 
 
-# Exceptions of social-core are what its middleware turns into pages: each has its
-# status, and says whether to come again.
+# What the middleware makes of each exception: a page with a status and some words.
 ANSWERS = {
     "used code": (
         lambda peeringdb: peeringdb.replay(TOKEN, "token-error-reused-code"),
@@ -123,7 +120,7 @@ def test_is_connected_to_the_account_that_is_logged_in_and_disconnected_from_it(
     assert (visitor.me["username"], visitor.me["uid"]) == ("local", "1")
     assert visitor.post("/disconnect/peeringdb/").status_code == 302
     assert visitor.me["uid"] is None
-    assert canned.answers.paths() == [TOKEN, PROFILE]  # there is no token to revoke
+    assert canned.answers.paths() == [TOKEN, PROFILE]  # no token is kept that could be revoked
 
 
 def test_person_who_is_connected_to_somebody_else_is_not_connected_twice(canned):

@@ -1,6 +1,4 @@
-"""What holds with either library, in a real project whose sessions are cookies that
-anybody can read.
-"""
+"""What holds with both libraries. The projects' session cookies can be read."""
 
 import json
 from dataclasses import replace

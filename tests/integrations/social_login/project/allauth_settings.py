@@ -23,5 +23,5 @@ SOCIALACCOUNT_PROVIDERS = {
         **access_rule(),
     },
 }
-SOCIALACCOUNT_STORE_TOKENS = True  # finds none
+SOCIALACCOUNT_STORE_TOKENS = True  # there must be none to store
 globals().update(PROJECT.get("settings", {}))

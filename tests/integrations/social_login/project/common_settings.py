@@ -1,6 +1,4 @@
-"""What both projects have in common: everything at the most telling, so that a token
-that is anywhere is found.
-"""
+"""The settings of both projects, chosen so that a kept token can be found anywhere."""
 
 import json
 import os
@@ -28,7 +26,7 @@ SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": PROJECT["database"]}}
 MIGRATION_MODULES = dict.fromkeys(
     ("auth", "contenttypes", "sessions", "social_django", "account", "socialaccount"),
-)  # tables at once: quick
+)  # no migrations: the tables are made at once, which is quick
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick
 LOGIN_REDIRECT_URL = "/"

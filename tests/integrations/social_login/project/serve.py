@@ -1,8 +1,7 @@
-"""Serves one of the projects here on a free port of loopback, until standard input
-ends: ``serve.py social_core_settings``.
+"""Serve a project on a free port until standard input ends.
 
-Its settings are in the variable PROJECT, as JSON. The first line of standard output is
-where it answers; its log is on standard error.
+``serve.py social_core_settings``. Its settings are in the variable PROJECT, as JSON.
+The first line of standard output is its address. Its log is on standard error.
 """
 
 import os
@@ -17,8 +16,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 
 class Quiet(WSGIRequestHandler):
-    """The server's own log would have the callback's URL in it, as any access log; what
-    is tested here is ours.
+    """Logs no requests.
+
+    An access log contains the URL of the callback, and our own log is to be tested.
     """
 
     def log_request(self, *_):
@@ -28,7 +28,7 @@ class Quiet(WSGIRequestHandler):
 def main():
     os.environ["DJANGO_SETTINGS_MODULE"] = sys.argv[1]
     application = get_wsgi_application()
-    warnings.simplefilter("error")  # not before: what they import warns
+    warnings.simplefilter("error")  # not before: what they import gives warnings
     call_command("migrate", run_syncdb=True, verbosity=0)
     get_user_model().objects.create_user("local", "twoorgs@example.net", "password-of-a-local-user")
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)

@@ -12,7 +12,7 @@ AUTHENTICATION_BACKENDS = [
 SOCIAL_AUTH_PEERINGDB_KEY = PROJECT["client_id"]
 SOCIAL_AUTH_PEERINGDB_SECRET = PROJECT["client_secret"]
 
-# What is about something else, and must make no difference.
+# Settings for something else, which must make no difference here.
 BASE_URL = "https://portal.example.net"
 TIMEOUT = "never"
 SOCIAL_AUTH_USE_PKCE = False

@@ -69,7 +69,7 @@ def home(request):
 
 
 def may_update(request, asn):
-    """The rule of docs/social-core.md."""
+    """The access rule of docs/social-core.md."""
     user = user_from_extra_data(social_accounts(request.user).get().extra_data)
     decision = AccessRule(perms=Permission.UPDATE).check(user, asn=asn)
     return JsonResponse({"allowed": decision.allowed, "reasons": decision.reasons})
