@@ -1,14 +1,13 @@
-"""The pytest fixture ``peeringdb``: a PeeringDB of one's own, for the tests of an
-application.
+"""The pytest fixture ``peeringdb``: a local PeeringDB for the tests of an application.
 
 ::
 
-    def test_an_admin_may_change_the_peering_of_the_network(peeringdb, client):
+    def test_an_admin_may_change_the_network(peeringdb, client):
         peeringdb.log_in(client, peeringdb.person("Ada Admin", networks={64500: 15}))
         assert client.get("/networks/64500/edit").status_code == 200
 
-It needs ``pip install "peeringdb-oauth[sandbox]"``. pytest loads this file at each
-start, so it loads nothing else until a test asks.
+It needs ``pip install "peeringdb-oauth[sandbox]"``. pytest imports this file at every
+start, so the file imports everything else only when a test uses the fixture.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from peeringdb_oauth.config import ClientConfig
     from peeringdb_oauth.sandbox import Sandbox
 
-__tracebackhide__ = True  # pytest shows the line of the test, not ours
+__tracebackhide__ = True  # pytest shows the line of the test instead of this file
 
 REDIRECT_URI = "https://testserver/login/peeringdb/callback"
 _ADMIN_OF_ONE = MappingProxyType({64500: 15})
@@ -33,8 +32,10 @@ _WITH_SECOND_FACTOR = ("pwd", "otp", "mfa")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody to log in. ``id``, ``name`` and ``email`` are what the application is
-    told, ``amr`` is what their logins prove.
+    """A person to log in.
+
+    ``login``: the login name in the sandbox. ``id``, ``name``, ``email``: what the
+    application is told. ``amr``: the methods that a login of this person proves.
     """
 
     login: str
@@ -45,11 +46,12 @@ class Person:
 
 
 class PeeringDBFixture:
-    """What the fixture ``peeringdb`` is. ``sandbox``: the `Sandbox` behind it, for what
-    is not here.
+    """The value of the fixture ``peeringdb``.
 
-    Where a `Person` is asked for, the login name of one of the sandbox's own people
-    will do: "member", "orgadmin", "nomfa", ...
+    ``sandbox``: the `Sandbox` behind it, for what this class does not offer.
+
+    Instead of a `Person`, each method takes the login name of one of the sandbox's
+    default people, such as "member", "orgadmin" or "nomfa".
     """
 
     def __init__(self, sandbox: "Sandbox") -> None:
@@ -57,16 +59,19 @@ class PeeringDBFixture:
 
     @property
     def url(self) -> str:
-        """Where it answers: the ``base_url`` of a client."""
+        """The base URL for a client."""
         return self.sandbox.url
 
     def client_config(self, redirect_uri: str = REDIRECT_URI, **changes: Any) -> "ClientConfig":
-        """A configuration that works as it is, of an application that was registered
-        for it.
+        """Register an application and return its configuration.
 
-        `log_in` needs of the redirect URI only scheme and path: whatever its host, the
-        callback goes to the test client. ``changes``: other fields of `ClientConfig`;
-        ``client_secret=None`` makes the application a public one.
+        ``redirect_uri``: `log_in` uses its scheme and its path only; the callback goes
+        to the test client, whatever the host is. ``changes``: other fields of
+        `ClientConfig`; ``client_secret=None`` registers a public client.
+
+        Raises:
+            ConfigurationError: a field of `ClientConfig` cannot be used.
+            SandboxError: the redirect URI cannot be registered.
         """
         from peeringdb_oauth.config import ClientConfig  # noqa: PLC0415
 
@@ -84,7 +89,7 @@ class PeeringDBFixture:
             "base_url": self.sandbox.url,
             "ca_file": self.sandbox.ca_file,
             "allow_http": redirect_uri.startswith("http:"),
-            "requests_per_minute": None,  # tests are faster than people
+            "requests_per_minute": None,  # tests make more requests than people
         }
         return ClientConfig(**fields | changes)
 
@@ -99,17 +104,24 @@ class PeeringDBFixture:
         email: str | None = None,
         amr: Sequence[str] = _WITH_SECOND_FACTOR,
     ) -> Person:
-        """Somebody new, until the end of the test.
+        """Add a person, until the end of the test.
 
-        ``networks``: ASN to ``perms`` (READ 1 + UPDATE 2 + CREATE 4 + DELETE 8);
-        networks that do not exist yet are made. ``manage_peering_sessions``: the same
-        bits, for all or by ASN; without it, they follow ``perms``, as at PeeringDB.
-        ``amr``: after a backup code PeeringDB says ``("pwd",)`` only. Raises
-        `SandboxError` for one that PeeringDB does not send.
+        ``name``: given name, a space, family name. ``networks``: ASN to perms (READ 1 +
+        UPDATE 2 + CREATE 4 + DELETE 8); networks that do not exist are created.
+        ``manage_peering_sessions``: the same bits, as one number for all networks or by
+        ASN; None for what perms is. ``verified_user``: PeeringDB has verified the
+        account. ``verified_email``: PeeringDB has confirmed the email address.
+        ``email``: made up if it is None. ``amr``: what a login of this person proves;
+        PeeringDB sends ``("pwd",)`` after a backup code, and ``("pwd", "swk", "mfa")``
+        after a security key.
+
+        Raises:
+            SandboxError: PeeringDB never sends this ``amr``, or another value is out of
+                range.
         """
         from peeringdb_oauth.sandbox.application_login import second_factor_for  # noqa: PLC0415
 
-        second_factor_for(amr)  # or a mistake in it would show only at the login
+        second_factor_for(amr)  # find a mistake here, and not at the login
         account = self.sandbox.add_person(
             name,
             email=email,
@@ -131,8 +143,13 @@ class PeeringDBFixture:
         mfa: bool | None = None,
         active: bool | None = None,
     ) -> None:
-        """Change somebody at PeeringDB, until the end of the test; what is not given
-        stays. The application hears of it when it asks.
+        """Change a person at PeeringDB, until the end of the test.
+
+        What is None stays as it is. The application sees the change when it asks
+        PeeringDB again. The arguments are those of `Sandbox.change`.
+
+        Raises:
+            SandboxError: nobody has this login name, or a value is out of range.
         """
         self.sandbox.change(
             _login_of(person),
@@ -153,15 +170,21 @@ class PeeringDBFixture:
         method: str = "GET",
         consent: bool = True,
     ) -> Any:
-        """Log somebody in as a browser would; the application's last response.
+        """Log a person in like a browser, and return the application's last response.
 
-        ``client``: the test client of Flask, Starlette, FastAPI or Django. It asks for
-        ``path``, `person` walks through PeeringDB's pages (``consent=False``: and says
-        no), the client gets the callback, and redirects within the application are
-        followed. An httpx client, such as Starlette's, then stays at https if that is
-        where the login led: there its cookies are. Raises `SandboxError` if the
-        application does not send the person to this sandbox, or PeeringDB does not send
-        them back.
+        ``client``: the test client of Flask, Starlette, FastAPI or Django. ``path``,
+        ``method``: the request that starts the login. ``consent``: False if the person
+        refuses at PeeringDB.
+
+        The client requests ``path``, the person goes through PeeringDB's pages, the
+        client requests the callback URL, and follows redirects within the application.
+        If the login leads to https, an httpx client, such as Starlette's, keeps using
+        https, because it sends the cookies of the login to https only.
+
+        Raises:
+            SandboxError: the application does not send the person to this sandbox, or
+                PeeringDB does not send the person back.
+            TypeError: this is no such test client, or its requests must be awaited.
         """
         from peeringdb_oauth.sandbox import application_login  # noqa: PLC0415
 
@@ -182,8 +205,13 @@ class PeeringDBFixture:
         method: str = "GET",
         consent: bool = True,
     ) -> Any:
-        """`log_in` with a client whose requests are awaited: ``httpx.AsyncClient`` or
-        Django's ``AsyncClient``.
+        """Log a person in like `log_in`, with a client whose requests are awaited.
+
+        ``client``: ``httpx.AsyncClient`` or Django's ``AsyncClient``.
+
+        Raises:
+            SandboxError: as in `log_in`.
+            TypeError: this is no such test client, or its requests are not awaited.
         """
         from peeringdb_oauth.sandbox import application_login  # noqa: PLC0415
 
@@ -196,13 +224,22 @@ class PeeringDBFixture:
         )
 
     def outage(self, *, path: str | None = None, times: int | None = None) -> None:
-        """PeeringDB answers 503: on one path or all, some times or until the end of the
-        test.
+        """Let PeeringDB answer with 503.
+
+        ``path``: only requests for this path; None for all paths. ``times``: only so
+        many requests; None until `clear_faults` or the end of the test.
+
+        Raises:
+            SandboxError: ``times`` is less than 1.
         """
         self.sandbox.fault("outage", path=path, times=times)
 
     def error_500(self, *, path: str | None = None, times: int | None = None) -> None:
-        """PeeringDB answers with its page for internal errors."""
+        """Let PeeringDB answer with its error page. The arguments are as in `outage`.
+
+        Raises:
+            SandboxError: ``times`` is less than 1.
+        """
         self.sandbox.fault("error_500", path=path, times=times)
 
     def slow(
@@ -212,33 +249,53 @@ class PeeringDBFixture:
         path: str | None = None,
         times: int | None = None,
     ) -> None:
-        """PeeringDB answers late."""
+        """Let PeeringDB answer late, by ``seconds``. The rest is as in `outage`.
+
+        Raises:
+            SandboxError: ``times`` is less than 1, or ``seconds`` is not between 0 and
+                600.
+        """
         self.sandbox.fault("slow", path=path, times=times, seconds=seconds)
 
     def cut(self, *, path: str | None = None, times: int | None = None) -> None:
-        """PeeringDB closes the connection without an answer."""
+        """Let PeeringDB close the connection without an answer.
+
+        The arguments are as in `outage`.
+
+        Raises:
+            SandboxError: ``times`` is less than 1.
+        """
         self.sandbox.fault("cut", path=path, times=times)
 
     def clear_faults(self) -> None:
-        """PeeringDB is well again."""
+        """Switch all faults off."""
         self.sandbox.clear_faults()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass at PeeringDB, until the end of the test: tokens and codes grow
-        old. The application's clock is its own.
+        """Let time pass at PeeringDB, so that tokens and codes expire.
+
+        The clock of the application does not change. At the end of the test PeeringDB
+        has the real time again.
+
+        Raises:
+            SandboxError: ``seconds`` is not more than 0, or more than ten years.
         """
         self.sandbox.advance(seconds)
 
     def rotate_key(self) -> None:
-        """PeeringDB signs ID tokens with a new key from now on."""
+        """Let PeeringDB sign ID tokens with a new key from now on."""
         self.sandbox.rotate_key()
 
     def revoke_tokens(self, person: Person | str | None = None) -> int:
-        """End the tokens of somebody, or everybody's; how many that were."""
+        """Revoke the tokens of one person, or of everybody, and return their number.
+
+        Raises:
+            SandboxError: nobody has this login name.
+        """
         return self.sandbox.revoke_tokens(None if person is None else _login_of(person))
 
     def _visit_peeringdb(self, person: Person | str, *, consent: bool) -> Callable[[str], str]:
-        """What happens to an authorization URL there: it becomes a callback URL."""
+        """A function that makes a callback URL of an authorization URL."""
         from peeringdb_oauth.sandbox.application_login import second_factor_for  # noqa: PLC0415
 
         amr = person.amr if isinstance(person, Person) else _WITH_SECOND_FACTOR
@@ -256,29 +313,30 @@ def _login_of(person: Person | str) -> str:
 
 @pytest.fixture(scope="session")
 def peeringdb_sandbox() -> Iterator[PeeringDBFixture]:
-    """What `peeringdb` is, for fixtures of a wider scope. Applications stay registered;
-    everything else ends with the next test.
+    """The value of `peeringdb`, for fixtures of a wider scope.
+
+    Applications stay registered until the end of the session. Everything else ends with
+    each test that uses `peeringdb`.
     """
     from peeringdb_oauth.errors import ConfigurationError  # noqa: PLC0415
     from peeringdb_oauth.sandbox import Sandbox  # noqa: PLC0415
 
-    # else pytest adds to the sentence below that everything is hidden
+    # If every line is hidden, pytest adds a note about it to the message below.
     __tracebackhide__ = False
     try:
         sandbox = Sandbox().start()
     except ConfigurationError as error:
-        raise pytest.fail.Exception(
-            str(error),
-            pytrace=False,
-        ) from None  # a sentence that says what to install
+        # The message says which packages to install.
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     with closing(sandbox):
         yield PeeringDBFixture(sandbox)
 
 
 @pytest.fixture
 def peeringdb(peeringdb_sandbox: PeeringDBFixture) -> Iterator[PeeringDBFixture]:
-    """A PeeringDB of one's own: people to log in, an application's configuration,
-    faults. After the test it is as it was before.
+    """A local PeeringDB with people to log in, and with faults to switch on.
+
+    After the test it is as it was before.
     """
     yield peeringdb_sandbox
     peeringdb_sandbox.sandbox.reset()

@@ -142,11 +142,11 @@ def test_names_the_pip_line_when_the_sandbox_is_not_installed(module):
         (("--redirect-uri", "http://[/callback"), r"'http://\[/callback'"),
         (
             ("--redirect-uri", "http://portal.example.net/"),
-            "http://portal.example.net/: .* https only; here http is for loopback hosts",
+            "http://portal.example.net/ must be https; http works for loopback hosts only",
         ),
         (
             ("--strict", "--redirect-uri", "http://127.0.0.1:1/"),
-            "http://127.0.0.1:1/: strict refuses http as PeeringDB does; .* https",
+            "http://127.0.0.1:1/ must be https, because strict refuses http",
         ),
     ],
 )

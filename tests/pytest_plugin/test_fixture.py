@@ -131,7 +131,7 @@ def test_what_no_login_proves_is_refused_with_what_one_can(peeringdb, amr):
         peeringdb.person("Ada Admin", amr=amr)
     assert (
         str(caught.value)
-        == f"PeeringDB says amr {tuple(amr)} after no login; it says one of: ('pwd', 'otp', 'mfa')"
+        == f"PeeringDB never sends amr {tuple(amr)}; it sends one of: ('pwd', 'otp', 'mfa')"
         " (code of an authenticator app), ('pwd',) (backup code), ('pwd', 'swk', 'mfa')"
         " (security key)"
     )
@@ -221,7 +221,7 @@ def test_http_is_for_loopback_as_in_production(peeringdb, redirect_uri):
 
 
 def test_a_redirect_uri_that_cannot_be_is_refused(peeringdb):
-    with pytest.raises(SandboxError, match="a redirect URI is"):
+    with pytest.raises(SandboxError, match="redirect URI 'callback' must be"):
         peeringdb.client_config("callback")
 
 

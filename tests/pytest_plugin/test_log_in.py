@@ -164,8 +164,8 @@ def test_says_what_came_when_a_path_does_not_start_a_login(peeringdb, make_porta
     assert (
         str(caught.value)
         == f"GET /enter does not lead to the sandbox at {peeringdb.url}, but answers 404: Not"
-        " found\nGive the application peeringdb.client_config(), and log_in() the path where"
-        " its login starts."
+        " found\nConfigure the application with peeringdb.client_config(), and pass log_in() the"
+        " path where its login starts."
     )
 
 

@@ -92,8 +92,8 @@ def test_in_an_outage_only_the_control_pages_work(pdb, web):
     ("arguments", "words"),
     [
         ({"kind": "fire"}, r"no fault 'fire'; there are: error_500, slow, cut, outage"),
-        ({"kind": "cut", "times": 0}, "times is at least 1"),
-        ({"kind": "slow", "seconds": 0}, "seconds is more than 0"),
+        ({"kind": "cut", "times": 0}, "times must be at least 1"),
+        ({"kind": "slow", "seconds": 0}, "seconds must be more than 0"),
     ],
 )
 def test_says_why_a_fault_cannot_be(pdb, arguments, words):

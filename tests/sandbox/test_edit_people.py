@@ -111,7 +111,7 @@ def test_everybody_new_has_a_login_name_and_an_id_of_their_own(own, own_web, nam
         ({"name": 7}, "needs a name"),
         ({"name": "Ada", "email": "ada"}, "one '@'"),
         ({"name": "Ada", "email": 7}, "one '@'"),
-        ({"name": "Ada", "networks": {0: 15}}, "an ASN is between 1 and 4294967295, not 0"),
+        ({"name": "Ada", "networks": {0: 15}}, "an ASN must be between 1 and 4294967295, not 0"),
         ({"name": "Ada", "networks": {64500: 16}}, "0 to 15, not 16"),
         (
             {"name": "Ada", "networks": [64500]},

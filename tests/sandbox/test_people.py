@@ -102,7 +102,7 @@ def test_reads_json_and_toml_alike():
         (["people"], [ADA, ADA | {"id": 2}], "people: login ada occurs more than once"),
         (["people"], [ADA, ADA | {"login": "bob"}], "people: id 1 occurs more than once"),
         (["people"], [], "people: at least one person is needed to log in as"),
-        (["people"], ["ada"], "people[0]: a table (object) is expected"),
+        (["people"], ["ada"], "people[0]: must be a table (an object)"),
         (
             ["networks", 0, "asn"],
             2**32,

@@ -250,7 +250,7 @@ def test_a_change_shows_with_the_next_call(pdb, web, app):
     ("arguments", "words"),
     [
         ({"networks": {64500: 16}}, "0 to 15, not 16"),
-        ({"networks": {0: 1}}, "an ASN is between 1"),
+        ({"networks": {0: 1}}, "an ASN must be between 1"),
         ({"manage_peering_sessions": -1}, "0 to 15, not -1"),
         ({"mfa": "yes"}, "true or false"),
     ],

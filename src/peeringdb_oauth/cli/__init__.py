@@ -1,6 +1,4 @@
-"""The command ``peeringdb-oauth``: one file per command. This one only turns errors
-into sentences and an exit status.
-"""
+"""The command ``peeringdb-oauth``, with one file for each of its commands."""
 
 import sys
 from collections.abc import Callable
@@ -9,24 +7,23 @@ from peeringdb_oauth.errors import ConfigurationError
 
 
 def main() -> None:
-    """Run the command line. Exit status 2: there is something to correct, and it is
-    said what.
+    """Run the command line.
+
+    With exit status 2 something must be corrected; standard error says what.
     """
     try:
         _program()()
     except ConfigurationError as error:
         for problem in error.problems:
-            print(f"peeringdb-oauth: {problem}", file=sys.stderr)  # noqa: T201 - click may not be there to say it
+            print(f"peeringdb-oauth: {problem}", file=sys.stderr)  # noqa: T201 - click may not be installed
         sys.exit(2)
 
 
 def _program() -> Callable[[], None]:
     try:
-        from peeringdb_oauth.cli.program import (  # noqa: PLC0415
-            program,
-        )
+        from peeringdb_oauth.cli.program import program  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        # the sandbox is the only command, and brings what the command line needs
+        # The sandbox is the only command, and its packages include click and rich.
         raise ConfigurationError(
             f"the command line needs more packages ({error.name} is missing): pip install"
             ' "peeringdb-oauth[sandbox]"',

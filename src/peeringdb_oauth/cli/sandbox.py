@@ -1,4 +1,4 @@
-"""``peeringdb-oauth sandbox``: a PeeringDB of one's own in the foreground."""
+"""``peeringdb-oauth sandbox``: run a local PeeringDB in the foreground."""
 
 import shlex
 from typing import TYPE_CHECKING
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+# Only this command needs the sandbox, so it is not imported at the start.
 if TYPE_CHECKING:
     from peeringdb_oauth.sandbox import Options, Started
 
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     type=int,
     metavar="PORT",
     default=0,
-    help="Port on 127.0.0.1; without it, a free one.",
+    help="Port on 127.0.0.1. By default a free one.",
 )
-@click.option("--tls", is_flag=True, help="Speak https, with a certificate made on the spot.")
+@click.option("--tls", is_flag=True, help="Use https, with a certificate made at the start.")
 @click.option(
     "--people",
     metavar="FILE",
     help=(
-        "JSON or TOML file with the people to log in as. Format: python -m pydoc"
+        "JSON or TOML file with the people to log in as. Its format: python -m pydoc"
         " peeringdb_oauth.sandbox"
     ),
 )
@@ -31,19 +32,19 @@ if TYPE_CHECKING:
 @click.option(
     "--no-limits",
     is_flag=True,
-    help="Forget PeeringDB's rate limits and its memory for refusals.",
+    help="Switch off PeeringDB's rate limit and its memory of refusals.",
 )
 @click.option(
     "--database",
     metavar="FILE",
-    help="SQLite file that survives a restart; without it, nothing does.",
+    help="SQLite file, to keep everything for the next start. By default nothing is kept.",
 )
 @click.option(
     "--redirect-uri",
     "redirect_uris",
     multiple=True,
     metavar="URI",
-    help="Where your application takes callbacks; repeatable.",
+    help="The URL of your application's callback. Can be repeated.",
 )
 def sandbox(
     *,
@@ -55,16 +56,17 @@ def sandbox(
     database: str | None,
     redirect_uris: tuple[str, ...],
 ) -> None:
-    """Run a PeeringDB of your own on this machine.
+    """Run a local PeeringDB for development.
 
-    It behaves as the real one does, and has people to click on instead of accounts. It
-    prints the settings for your application, and ends with Ctrl-C.
+    It answers as PeeringDB does, but nobody needs an account: the login page shows
+    people to choose from. The command prints the settings for your application. End it
+    with Ctrl-C.
 
     \b
     Try:  peeringdb-oauth sandbox --port 8080
           peeringdb-oauth sandbox --redirect-uri http://127.0.0.1:3000/callback
-    """  # noqa: D301 - \b is click's sign for lines to leave alone
-    from peeringdb_oauth.sandbox import Options, serve  # noqa: PLC0415 - only this command needs it
+    """  # noqa: D301 - click does not wrap a paragraph that begins with \b
+    from peeringdb_oauth.sandbox import Options, serve  # noqa: PLC0415 - for this command only
     from peeringdb_oauth.sandbox.serving import stop_on_signals  # noqa: PLC0415
 
     options = Options(
@@ -80,7 +82,7 @@ def sandbox(
     stop_on_signals()
     try:
         serve(options=options, ready=lambda started: _announce(options, started))
-    except KeyboardInterrupt:  # before it served
+    except KeyboardInterrupt:  # before the sandbox was ready
         return
 
 
@@ -90,17 +92,17 @@ def _announce(options: "Options", started: "Started") -> None:
     console.print("\nSettings for your application:\n")
     for name, value in _settings(options, started).items():
         console.print(f"  export PEERINGDB_OAUTH_{name}={shlex.quote(value)}", style="cyan")
-    console.print("\nTo try:\n")
+    console.print("\nPeople to log in as:\n")
     width = max(map(len, started.people))
     for login, about in started.people.items():
         console.print(f"  {login:<{width}}  {about}")
     console.print(f"\n  Change people, register applications   {started.url}/sandbox/")
-    console.print(f"  Let it fail                            {started.url}/sandbox/faults/")
-    console.print("\nCtrl-C ends it.\n")
+    console.print(f"  Switch faults on and off               {started.url}/sandbox/faults/")
+    console.print("\nEnd the sandbox with Ctrl-C.\n")
 
 
 def _settings(options: "Options", started: "Started") -> dict[str, str]:
-    """The environment that `ClientConfig.load` reads, so that it can be pasted."""
+    """The variables that `ClientConfig.load` reads, without their prefix."""
     redirect_uri = options.redirect_uris[0]
     settings = {
         "BASE_URL": started.url,

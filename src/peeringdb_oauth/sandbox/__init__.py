@@ -1,47 +1,66 @@
-"""A PeeringDB of one's own: the engine that PeeringDB runs, on loopback, with people to
-click on instead of accounts.
+"""The sandbox: a local PeeringDB for development and tests.
 
-In tests::
+It runs the OAuth server that PeeringDB runs, on this machine, in a process of its own.
+Nobody needs an account or a password: the login page shows people to choose from. There
+is one for every case that matters to an application.
 
-    with Sandbox() as pdb:
-        app = pdb.register("https://app.example.net/callback")
-        # base URL pdb.url, certificate authority pdb.ca_file, app.client_id, app.client_secret
-        client = ...
-        callback_url = pdb.log_in("member", authorization_url)
-        pdb.change("member", networks={64500: 15})
-        ada = pdb.add_person("Ada Admin", networks={64500: 15})
-        pdb.reset()  # everybody as at first, for the next test
+By hand, start it with ``peeringdb-oauth sandbox``. In a test, use it like this::
 
-By hand: ``peeringdb-oauth sandbox``. What it does not have: passwords, /api/, anything
-of PeeringDB's database but people and the networks they belong to. It answers on
-loopback only, runs in a process of its own and ends with the one that started it.
+    from peeringdb_oauth import Client, ClientConfig
+    from peeringdb_oauth.sandbox import Sandbox
 
-**A file of one's own people**, JSON (name ends in ``.json``) or TOML, takes the place
-of the ones it has:
+    with Sandbox() as sandbox:
+        application = sandbox.register("https://app.example.net/callback")
+        config = ClientConfig(
+            client_id=application.client_id,
+            client_secret=application.client_secret,
+            redirect_uri="https://app.example.net/callback",
+            base_url=sandbox.url,
+            ca_file=sandbox.ca_file,
+        )
+        with Client(config) as client:
+            request = client.authorization_request()
+            callback_url = sandbox.log_in("member", request.url)
+            user = client.log_in(request, callback_url).user
+            print(user.name, user.asns)  # Mel Member (64500, 64501, 65550)
+
+        sandbox.change("member", networks={64500: 15})  # give Mel other rights
+        ada = sandbox.add_person("Ada Admin", networks={64500: 15})
+        sandbox.fault("outage")  # PeeringDB is down
+        sandbox.reset()  # everything as at the start, for the next test
+
+In pytest, the fixture ``peeringdb`` does the same and needs fewer lines.
+
+The sandbox listens on loopback addresses only, because it lets anybody log in as
+anybody. It has no /api/ and no data of PeeringDB except people and their networks.
+
+**Your own people.** A JSON file (its name ends in ``.json``) or a TOML file replaces
+the people that the sandbox has. Give its path as ``people``. In TOML:
 
 .. code-block:: toml
 
     [[networks]]
-    id = 1                            # PeeringDB's id of the network, which is not its ASN
+    id = 1                        # PeeringDB's id of the network; it is not the ASN
     asn = 64500
     name = "Example Net One"
 
     [[people]]
-    login = "ada"                     # small letters, digits, "_", ".", "-"
+    login = "ada"                 # small letters, digits, "_", "." and "-"
     id = 1
     given_name = "Ada"
     family_name = "Admin"
     email = "ada@example.net"
-    about = "may do everything"       # optional, as all that follows; shown on the login page
-    verified_user = true              # the default
-    verified_email = true             # the default
-    mfa = true                        # has a second factor: the default
-    active = true                     # the account is enabled: the default
+    # The keys below are optional.
+    about = "may do everything"   # shown on the login page
+    verified_user = true          # PeeringDB has verified the account
+    verified_email = true         # PeeringDB has confirmed the email address
+    mfa = true                    # has a second factor
+    active = true                 # the account is enabled
 
-    [[people.networks]]               # the networks Ada is affiliated with; none: leave it out
-    asn = 64500                       # one of those above
-    perms = 15                        # READ 1 + UPDATE 2 + CREATE 4 + DELETE 8
-    manage_peering_sessions = 15      # the same bits; default: as perms
+    [[people.networks]]           # one for each network that Ada is affiliated with
+    asn = 64500                   # must be one of the networks above
+    perms = 15                    # READ 1 + UPDATE 2 + CREATE 4 + DELETE 8
+    manage_peering_sessions = 15  # the same bits; optional, without it as perms
 """
 
 from peeringdb_oauth.sandbox.errors import SandboxError

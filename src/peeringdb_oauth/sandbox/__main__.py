@@ -1,5 +1,6 @@
-"""``python -m peeringdb_oauth.sandbox``: a sandbox in the foreground, or (``--child``)
-the process behind `Sandbox`.
+"""``python -m peeringdb_oauth.sandbox``: run a sandbox in the foreground.
+
+With ``--child`` it is the process behind `Sandbox`, which drives it.
 """
 
 import argparse
@@ -12,26 +13,24 @@ from peeringdb_oauth.sandbox.serving import serve, serve_for_parent, stop_on_sig
 
 
 def main() -> int:
-    """Run it; the exit status."""
-    options = _arguments().parse_args()
-    if options.child:
+    """Run the sandbox until it is interrupted, and return the exit status."""
+    arguments = _parser().parse_args()
+    if arguments.child:
         return serve_for_parent()
+    options = Options(
+        host=arguments.host,
+        port=arguments.port,
+        tls=arguments.tls,
+        strict=arguments.strict,
+        limits=not arguments.no_limits,
+        people=arguments.people,
+        database=arguments.database,
+        redirect_uris=tuple(arguments.redirect_uri),
+        log=True,
+    )
     stop_on_signals()
     try:
-        serve(
-            ready=_say,
-            options=Options(
-                host=options.host,
-                port=options.port,
-                tls=options.tls,
-                strict=options.strict,
-                limits=not options.no_limits,
-                people=options.people,
-                database=options.database,
-                redirect_uris=tuple(options.redirect_uri),
-                log=True,
-            ),
-        )
+        serve(options=options, ready=_print_settings)
     except ConfigurationError as error:
         for problem in error.problems:
             print(f"sandbox: {problem}", file=sys.stderr)  # noqa: T201
@@ -39,53 +38,43 @@ def main() -> int:
     return 0
 
 
-def _arguments() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m peeringdb_oauth.sandbox",
-        description="A PeeringDB of one's own, on loopback.",
+        description="Run a local PeeringDB for development and tests.",
     )
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help="loopback address to listen on (default %(default)s)",
-    )
-    parser.add_argument("--port", type=int, default=0, help="port (default: a free one)")
-    parser.add_argument(
-        "--tls",
-        action="store_true",
-        help="https, with a certificate made on the spot",
-    )
-    parser.add_argument(
-        "--strict",
-        action="store_true",
-        help="http redirect URIs fail, as at PeeringDB",
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--child", action="store_true", help=argparse.SUPPRESS)
+    add("--host", default="127.0.0.1", help="loopback address (default: %(default)s)")
+    add("--port", type=int, default=0, help="port (default: a free one)")
+    add("--tls", action="store_true", help="use https, with a certificate made at the start")
+    add("--strict", action="store_true", help="refuse http redirect URIs, as PeeringDB does")
+    add(
         "--no-limits",
         action="store_true",
-        help="no rate limit, no remembered refusals",
+        help="switch off the limits of PeeringDB",
     )
-    parser.add_argument(
+    add(
         "--people",
         metavar="FILE",
-        help="JSON or TOML file with the people to log in as (format: the package's docstring)",
+        help="JSON or TOML file with the people to log in as (format: pydoc"
+        " peeringdb_oauth.sandbox)",
     )
-    parser.add_argument("--database", metavar="FILE", help="SQLite file (default: in memory)")
-    parser.add_argument(
+    add("--database", metavar="FILE", help="SQLite file (default: in memory)")
+    add(
         "--redirect-uri",
         action="append",
         default=[],
         metavar="URI",
-        help="of the default application; may be repeated",
+        help="redirect URI of the default application; can be repeated",
     )
     return parser
 
 
-def _say(started: Started) -> None:
-    for label, value in asdict(started).items():
+def _print_settings(started: Started) -> None:
+    for name, value in asdict(started).items():
         if isinstance(value, str):
-            print(f"{label}: {value}", flush=True)  # noqa: T201
+            print(f"{name}: {value}", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

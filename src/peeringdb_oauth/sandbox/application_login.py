@@ -1,7 +1,9 @@
-"""A login through the test client of an application: from its login path to PeeringDB's
-pages, and back to where the application leads.
+"""Log a person in through the test client of an application.
 
-Knows the test clients of Flask (Werkzeug's), Starlette and FastAPI (httpx's) and
+The client asks the application for its login path, the person's browser goes through
+PeeringDB's pages, and the client requests the callback URL.
+
+It works with the test clients of Flask (Werkzeug), Starlette and FastAPI (httpx) and
 Django, and imports none of them.
 """
 
@@ -16,12 +18,12 @@ from urllib.parse import urljoin, urlsplit
 from peeringdb_oauth.sandbox.errors import SandboxError
 from peeringdb_oauth.sandbox.people import SECOND_FACTORS
 
-__tracebackhide__ = True  # pytest shows the line of the test, not ours
+__tracebackhide__ = True  # pytest shows the line of the test instead of this file
 
 _REDIRECTS = (301, 302, 303, 307, 308)
-_MAX_REQUESTS = 20  # of one login
-_MAX_WORDS = 12  # of an answer that are shown
-_MAX_WORD_LENGTH = 24  # characters; codes, tokens and states have more
+_MAX_REQUESTS = 20  # in one login
+_MAX_WORDS = 12  # of an answer, in an error message
+_MAX_WORD_LENGTH = 24  # characters; a longer word may be a code, a token or a state
 
 
 def log_in(
@@ -32,8 +34,16 @@ def log_in(
     method: str,
     sandbox_url: str,
 ) -> Any:
-    """The application's last response. `visit_peeringdb` makes a callback URL of an
-    authorization URL.
+    """Log in, and return the application's last response.
+
+    ``client``: the test client. ``path``, ``method``: the request that starts the
+    login. ``visit_peeringdb``: is given the authorization URL and returns the callback
+    URL. ``sandbox_url``: the base URL of the sandbox.
+
+    Raises:
+        SandboxError: the application does not lead to the sandbox, or it redirects
+            without end.
+        TypeError: the client is not a test client that is known, or it is asynchronous.
     """
     adapter = _adapter_for(client, asynchronous=False)
     login = _Login(adapter, method, path, visit_peeringdb, sandbox_url)
@@ -50,7 +60,13 @@ async def alog_in(
     method: str,
     sandbox_url: str,
 ) -> Any:
-    """The same with a client whose requests are awaited."""
+    """Log in like `log_in`, with a client whose requests are awaited.
+
+    Raises:
+        SandboxError: as in `log_in`.
+        TypeError: the client is not a test client that is known, or it is not
+            asynchronous.
+    """
     adapter = _adapter_for(client, asynchronous=True)
     login = _Login(adapter, method, path, visit_peeringdb, sandbox_url)
     while login.request:
@@ -59,65 +75,35 @@ async def alog_in(
 
 
 def second_factor_for(amr: Sequence[str]) -> str:
-    """What somebody logs in with, so that PeeringDB says this `amr`."""
+    """The second factor that makes PeeringDB send this ``amr``.
+
+    Raises:
+        SandboxError: PeeringDB sends it after no login.
+    """
     for factor, (_, sent) in SECOND_FACTORS.items():
         if sent == tuple(amr):
             return factor
     possible = ", ".join(f"{sent} ({label.lower()})" for label, sent in SECOND_FACTORS.values())
-    raise SandboxError(
-        f"PeeringDB says amr {tuple(amr)} after no login; it says one of: {possible}",
-    )
+    raise SandboxError(f"PeeringDB never sends amr {tuple(amr)}; it sends one of: {possible}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ClientAdapter:
-    """A kind of client: how it sends a request (client, method, path, scheme), and the
-    URL that a response of it answers.
+    """How to use one kind of test client.
+
+    ``send``: sends a request, given client, method, path and scheme (None for the
+    client's usual one). ``url_of``: the URL that was requested, given the response.
     """
 
     send: Callable[[Any, str, str, str | None], Any]
     url_of: Callable[[Any], str]
 
 
-def _over_httpx(client: Any, method: str, target: str, scheme: str | None) -> Any:
-    if scheme:
-        client.base_url = client.base_url.copy_with(
-            scheme=scheme,
-        )  # its cookie jar gives "Secure" ones back to https only
-    return client.request(method, client.base_url.join(target), follow_redirects=False)
-
-
-def _over_werkzeug(client: Any, method: str, target: str, scheme: str | None) -> Any:
-    return client.open(
-        target,
-        method=method,
-        environ_overrides={"wsgi.url_scheme": scheme} if scheme else {},
-    )
-
-
-def _over_django(client: Any, method: str, target: str, scheme: str | None) -> Any:
-    return client.generic(method, target, secure=scheme == "https")
-
-
-def _django_url(response: Any) -> str:
-    request = getattr(response, "wsgi_request", None) or response.asgi_request
-    return str(request.build_absolute_uri())
-
-
-_HTTPX = _ClientAdapter(send=_over_httpx, url_of=lambda response: str(response.url))
-_ADAPTERS = {
-    "httpx": _HTTPX,
-    "httpx2": _HTTPX,
-    "werkzeug": _ClientAdapter(
-        send=_over_werkzeug, url_of=lambda response: str(response.request.url)
-    ),
-    "django": _ClientAdapter(send=_over_django, url_of=_django_url),
-}
-
-
 class _Login:
-    """Which request the application gets next (`request`: method, path, scheme or None
-    for the client's usual one; None at the end).
+    """A login in progress.
+
+    ``request``: the next request to the application, as method, path and scheme; None
+    at the end. ``response``: the application's last response.
     """
 
     def __init__(
@@ -132,12 +118,17 @@ class _Login:
         self._start = f"{method} {_without_query(path)}"
         self._visit_peeringdb = visit_peeringdb
         self._sandbox_url = sandbox_url
-        self._redirect_host = ""
+        self._callback_host = ""
         self._requests_left = _MAX_REQUESTS
         self.request: tuple[str, str, str | None] | None = (method, path, None)
+        self.response: Any = None
 
     def follow(self, response: Any) -> None:
-        """Go on from the answer to `request`."""
+        """Take the response to `request`, and find out the next request.
+
+        Redirects are followed to the sandbox, to the host of the callback URL, and to
+        the host that was just asked.
+        """
         self.response, self.request = response, None
         self._requests_left -= 1
         here = self._url_of(response)
@@ -145,37 +136,71 @@ class _Login:
         target = urljoin(here, location) if location else ""
         if target.startswith(f"{self._sandbox_url}/"):
             target = self._visit_peeringdb(target)
-            self._redirect_host = urlsplit(target).hostname or ""
+            self._callback_host = urlsplit(target).hostname or ""
         parts = urlsplit(target)
-        if parts.hostname in {urlsplit(here).hostname, self._redirect_host}:
-            self.request = (
-                "GET",
-                f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}",
-                parts.scheme,
-            )
-        elif not self._redirect_host:
-            raise self._astray_error(target)
+        if parts.hostname in {urlsplit(here).hostname, self._callback_host}:
+            query = f"?{parts.query}" if parts.query else ""
+            self.request = ("GET", f"{parts.path or '/'}{query}", parts.scheme)
+        elif not self._callback_host:
+            raise self._no_login(target)
         if self.request and not self._requests_left:
             raise SandboxError(
                 f"the application still redirects after {_MAX_REQUESTS} requests, now to"
                 f" {_without_query(target)}",
             )
 
-    def _astray_error(self, target: str) -> SandboxError:
+    def _no_login(self, target: str) -> SandboxError:
+        """The error for an application that leads elsewhere, or nowhere."""
         answer = (
             f"redirects to {_without_query(target)}"
             if target
             else f"answers {self.response.status_code}{_first_words(self.response)}"
         )
         return SandboxError(
-            f"{self._start} does not lead to the sandbox at {self._sandbox_url}, but {answer}\nGive"
-            " the application peeringdb.client_config(), and log_in() the path where its login"
-            " starts.",
+            f"{self._start} does not lead to the sandbox at {self._sandbox_url}, but {answer}\n"
+            "Configure the application with peeringdb.client_config(), and pass log_in() the path"
+            " where its login starts.",
         )
 
 
+def _send_with_httpx(client: Any, method: str, target: str, scheme: str | None) -> Any:
+    if scheme:
+        # The client sends "Secure" cookies to https only.
+        client.base_url = client.base_url.copy_with(scheme=scheme)
+    return client.request(method, client.base_url.join(target), follow_redirects=False)
+
+
+def _send_with_werkzeug(client: Any, method: str, target: str, scheme: str | None) -> Any:
+    return client.open(
+        target,
+        method=method,
+        environ_overrides={"wsgi.url_scheme": scheme} if scheme else {},
+    )
+
+
+def _send_with_django(client: Any, method: str, target: str, scheme: str | None) -> Any:
+    return client.generic(method, target, secure=scheme == "https")
+
+
+def _django_url(response: Any) -> str:
+    request = getattr(response, "wsgi_request", None) or response.asgi_request
+    return str(request.build_absolute_uri())
+
+
+_HTTPX = _ClientAdapter(send=_send_with_httpx, url_of=lambda response: str(response.url))
+# By the package that defines the client's class, or a class that it inherits from.
+_ADAPTERS = {
+    "httpx": _HTTPX,
+    "httpx2": _HTTPX,
+    "werkzeug": _ClientAdapter(
+        send=_send_with_werkzeug,
+        url_of=lambda response: str(response.request.url),
+    ),
+    "django": _ClientAdapter(send=_send_with_django, url_of=_django_url),
+}
+
+
 def _adapter_for(client: Any, *, asynchronous: bool) -> _ClientAdapter:
-    """Told by the package that the client's class comes from."""
     name = type(client).__qualname__
     packages = [base.__module__.partition(".")[0] for base in type(client).__mro__]
     adapter = next((_ADAPTERS[package] for package in packages if package in _ADAPTERS), None)
@@ -191,17 +216,17 @@ def _adapter_for(client: Any, *, asynchronous: bool) -> _ClientAdapter:
 
 
 def _is_asynchronous(client: Any) -> bool:
-    # Werkzeug's has none
+    # Werkzeug's client has no method "request".
     return inspect.iscoroutinefunction(getattr(client, "request", None))
 
 
 def _without_query(url: str) -> str:
-    """A URL to show: what is secret in one stands in its query."""
+    """The URL for an error message. Its query and its fragment may hold secrets."""
     return re.split("[?#]", url, maxsplit=1)[0]
 
 
 def _first_words(response: Any) -> str:
-    """How an answer begins, without markup and without what may be a secret."""
+    """The first words of an answer, without markup and without possible secrets."""
     text = unescape(
         re.sub(r"(?is)<(script|style|title)\b.*?</\1>|<[^>]*>", " ", getattr(response, "text", "")),
     )

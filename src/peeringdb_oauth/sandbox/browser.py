@@ -1,6 +1,4 @@
-"""A small browser that walks through PeeringDB's pages for one person: cookies, forms,
-redirects, nothing else.
-"""
+"""A small browser that logs one person in at the sandbox: cookies, forms, redirects."""
 
 import http.client
 import secrets
@@ -15,16 +13,20 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from peeringdb_oauth.sandbox.errors import SandboxError
 
 _MAX_REDIRECTS = 20
+_TIMEOUT = 30  # seconds
 _NOTHING_TO_DENY = (
-    "there was no consent page to deny: PeeringDB approves by itself while the person has a valid"
-    " token of the application; approval_prompt=force in the authorization URL makes it ask"
+    "PeeringDB showed no consent page that could be denied, because the person has a valid token"
+    " of this application; add approval_prompt=force to the authorization URL to see the page"
 )
 
 
 @dataclass(slots=True)
 class _Page:
-    """What matters of a page: its heading, its paragraphs, its first form's fields and
-    buttons.
+    """What the browser reads of a page.
+
+    ``heading``, ``message``: what the page tells the person. ``action``, ``fields``,
+    ``buttons``: the first form: its URL, its hidden fields, and its buttons as pairs of
+    name and value. ``url``: the page's own URL.
     """
 
     heading: str = ""
@@ -34,28 +36,28 @@ class _Page:
     buttons: list[tuple[str, str]] = field(default_factory=list)
     url: str = ""
 
+    def asks_for(self, name: str) -> bool:
+        """Whether the form has a button with this name."""
+        return any(button == name for button, _ in self.buttons)
+
 
 class Browser:
-    """One person's browser, with its own cookies and its own client address."""
+    """The browser of one person, with its own cookies and its own client address.
+
+    ``base_url``: that of the sandbox. ``context``: the TLS context; None for http.
+    """
 
     def __init__(self, base_url: str, context: ssl.SSLContext | None) -> None:
         self._origin = base_url
         parts = urlsplit(base_url)
-        if context is None:
-            self._connection = http.client.HTTPConnection(
-                parts.hostname or "",
-                parts.port,
-                timeout=30,
-            )
-        else:
-            self._connection = http.client.HTTPSConnection(
-                parts.hostname or "",
-                parts.port,
-                timeout=30,
-                context=context,
-            )
+        host, port = parts.hostname or "", parts.port
+        self._connection = (
+            http.client.HTTPConnection(host, port, timeout=_TIMEOUT)
+            if context is None
+            else http.client.HTTPSConnection(host, port, timeout=_TIMEOUT, context=context)
+        )
         self._cookies: dict[str, str] = {}
-        # People do not share the application's address, nor its limits.
+        # A person's requests must not count against the address of the application.
         self._address = f"2001:db8::{secrets.token_hex(2)}:{secrets.token_hex(2)}"
 
     def __enter__(self) -> Self:
@@ -77,18 +79,21 @@ class Browser:
         consent: bool,
         second_factor: str,
     ) -> str:
-        """The first redirect that leads away from PeeringDB."""
+        """Go through PeeringDB's pages and return the callback URL they lead to.
+
+        Raises:
+            SandboxError: the authorization URL is not the sandbox's, or its pages do
+                not lead back to the application.
+        """
         if not authorization_url.startswith(self._origin + "/"):
             raise SandboxError(
                 f"the authorization URL must start with {self._origin}/: give the client this"
                 " sandbox's url as its base URL",
             )
         answer = self._follow("GET", authorization_url)
-        for name, value in (
-            ("person", person),
-            ("factor", second_factor),
-        ) * 2:  # prompt=login has them log in once more
-            if isinstance(answer, _Page) and any(button == name for button, _ in answer.buttons):
+        # Twice, because prompt=login makes PeeringDB ask for a second login.
+        for name, value in (("person", person), ("factor", second_factor)) * 2:
+            if isinstance(answer, _Page) and answer.asks_for(name):
                 answer = self._submit(answer, name, value)
         asked = isinstance(answer, _Page) and ("allow", "Authorize") in answer.buttons
         if isinstance(answer, _Page) and asked:
@@ -103,12 +108,11 @@ class Browser:
         return answer
 
     def _submit(self, page: _Page, name: str = "", value: str = "") -> _Page | str:
+        """Send the page's form with the button of this name and value."""
         if name and (name, value) not in page.buttons:
-            there = ", ".join(other for button, other in page.buttons if button == name)
-            nothing = (
-                "nobody here is called" if name == "person" else "no second factor here is called"
-            )
-            raise SandboxError(f"{nothing} {value!r}; there are: {there}")
+            known = ", ".join(other for button, other in page.buttons if button == name)
+            nobody = "nobody" if name == "person" else "no second factor"
+            raise SandboxError(f"{nobody} here is called {value!r}; there are: {known}")
         fields = page.fields | ({name: value} if name else {})
         return self._follow("POST", urljoin(page.url, page.action), urlencode(fields), page.url)
 
@@ -119,15 +123,13 @@ class Browser:
         body: str | None = None,
         referrer: str = "",
     ) -> _Page | str:
-        """The page at the end of the redirects, or the URL of the first that leads
-        elsewhere.
-        """
+        """Follow redirects to a page of the sandbox, or to a URL outside of it."""
         for _ in range(_MAX_REDIRECTS):
             if not url.startswith(self._origin + "/"):
                 return url
             status, location, text = self._request(method, url, body, referrer)
             if not location:
-                return self._parse(status, text, url)
+                return _parse(status, text, url)
             method, body, referrer, url = "GET", None, url, urljoin(url, location)
         raise SandboxError("PeeringDB redirects in circles")
 
@@ -138,12 +140,11 @@ class Browser:
         body: str | None,
         referrer: str,
     ) -> tuple[int, str, str]:
-        headers = (
-            {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
-            if self._cookies
-            else {}
-        )
-        headers["X-Forwarded-For"] = self._address
+        """Send one request; return status, Location header and text."""
+        headers = {"X-Forwarded-For": self._address}
+        if self._cookies:
+            pairs = (f"{name}={value}" for name, value in self._cookies.items())
+            headers["Cookie"] = "; ".join(pairs)
         if referrer:
             headers["Referer"] = referrer
         if body is not None:
@@ -152,25 +153,30 @@ class Browser:
         response = self._connection.getresponse()
         text = response.read().decode()
         for header in response.headers.get_all("Set-Cookie", []):
-            for name, morsel in SimpleCookie(header).items():
-                if morsel["max-age"] == "0" or not morsel.value:
-                    self._cookies.pop(name, None)
-                else:
-                    self._cookies[name] = morsel.coded_value
+            self._store_cookies(header)
         return response.status, response.headers.get("Location", ""), text
 
-    def _parse(self, status: int, text: str, url: str) -> _Page:
-        parser = _PageParser()
-        parser.feed(text)
-        page = parser.page
-        page.url = url
-        page.heading = page.heading or f"an answer of status {status}"
-        return page
+    def _store_cookies(self, header: str) -> None:
+        for name, morsel in SimpleCookie(header).items():
+            if morsel["max-age"] == "0" or not morsel.value:
+                self._cookies.pop(name, None)
+            else:
+                self._cookies[name] = morsel.coded_value
+
+
+def _parse(status: int, text: str, url: str) -> _Page:
+    parser = _PageParser()
+    parser.feed(text)
+    page = parser.page
+    page.url = url
+    page.heading = page.heading or f"an answer of status {status}"
+    return page
 
 
 class _PageParser(HTMLParser):
-    """Reads the sandbox's own pages; the first form of the main part is the one that
-    counts.
+    """Reads the sandbox's own pages.
+
+    Of the forms, only the first one inside ``<main>`` counts.
     """
 
     def __init__(self) -> None:

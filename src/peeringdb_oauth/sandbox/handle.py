@@ -1,5 +1,6 @@
-"""A sandbox in a process of its own, as its owner sees it: start, drive, stop. Needs
-neither Django nor anything else installed here.
+"""Start and stop a sandbox in a process of its own, and drive it while it runs.
+
+It needs neither Django nor any other package in this process.
 """
 
 import contextlib
@@ -17,12 +18,16 @@ from peeringdb_oauth.sandbox.control_client import send_command, ssl_context
 from peeringdb_oauth.sandbox.errors import SandboxError
 from peeringdb_oauth.sandbox.options import Options, Started
 
-_STOP_SECONDS = 5
+_STOP_TIMEOUT = 5  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """A registered application."""
+    """A registered application.
+
+    ``client_id``, ``client_secret``: its credentials. ``redirect_uris``: where logins
+    may return to.
+    """
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -31,8 +36,10 @@ class Application:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Somebody who was added: `login` is what `Sandbox.log_in` calls them, the rest is
-    what applications are told.
+    """A person that was added with `Sandbox.add_person`.
+
+    ``login``: the login name, as `Sandbox.log_in` and `Sandbox.change` take it. ``id``,
+    ``name``, ``email``: what applications are told about the person.
     """
 
     login: str
@@ -42,21 +49,17 @@ class Account:
 
 
 class Sandbox:
-    """A PeeringDB of one's own, on loopback, in a process that ends with this one. Also
-    a context manager.
+    """A local PeeringDB in a process that ends with this one.
 
-    ::
+    Use it in a ``with`` statement, or call `start` and `close`::
 
-        with Sandbox() as pdb:
-            app = pdb.register("https://app.example.net/callback")
-            ...  # send the person to PeeringDB: an authorization URL that starts with pdb.url
-            callback_url = pdb.log_in("member", authorization_url)
+        with Sandbox() as sandbox:
+            application = sandbox.register("https://app.example.net/callback")
+            ...  # make an authorization URL that starts with sandbox.url
+            callback_url = sandbox.log_in("member", authorization_url)
 
-    `people` is the path of a JSON or TOML file (format: see the package), `database`
-    that of an SQLite file that survives a restart (None: in memory), `redirect_uris`
-    are those of `application` (none: it gets loopback ones, by https if `tls` or
-    `strict`), `hosts` are further host names that the provider answers to. Raises
-    `ConfigurationError` with every reason for which it cannot start.
+    The arguments are the fields of `Options`. While the sandbox is not running, only
+    `start`, `close` and `wait` can be used; everything else raises `SandboxError`.
     """
 
     def __init__(
@@ -89,7 +92,13 @@ class Sandbox:
         self._started: Started | None = None
 
     def start(self) -> Self:
-        """Start it and wait until it answers. Not needed with ``with``."""
+        """Start the sandbox and wait until it answers. A ``with`` statement does it.
+
+        Raises:
+            ConfigurationError: the sandbox cannot run with these options; every reason
+                is named.
+            SandboxError: it is running already, or its process ends without an answer.
+        """
         if self._process is not None:
             raise SandboxError("this sandbox is running already")
         self._process = server_process.start_process()
@@ -101,23 +110,25 @@ class Sandbox:
         return self
 
     def close(self) -> None:
-        """Stop it. Nothing happens if it does not run."""
+        """Stop the sandbox. If it is not running, nothing happens."""
         process, self._process = self._process, None
         if process is None:
             return
+        # Both streams are pipes, so they are not None.
         with contextlib.suppress(OSError):
-            process.stdin.close()  # type: ignore[union-attr]  # it is a pipe; the end of it is the end of the child
+            process.stdin.close()  # type: ignore[union-attr]  # see above
         try:
-            process.wait(_STOP_SECONDS)
+            process.wait(_STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        process.stdout.close()  # type: ignore[union-attr]
+        process.stdout.close()  # type: ignore[union-attr]  # see above
+        # The process removes it, unless it was killed.
         if self._started and self._started.ca_file and not self._options.database:
             Path(self._started.ca_file).unlink(missing_ok=True)
 
     def wait(self) -> None:
-        """Return when it has ended."""
+        """Wait until the sandbox has ended."""
         if self._process is not None:
             self._process.wait()
 
@@ -134,22 +145,38 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """Where it answers, without slash at the end: the base URL for a client."""
+        """The base URL for a client, without a slash at the end.
+
+        Raises:
+            SandboxError: the sandbox is not running.
+        """
         return self._running.url
 
     @property
     def ca_file(self) -> str | None:
-        """The certificate of the authority that vouches for it; None without TLS."""
+        """A PEM file with the certificate authority to trust; None without TLS.
+
+        Raises:
+            SandboxError: the sandbox is not running.
+        """
         return self._running.ca_file
 
     @property
     def control_token(self) -> str:
-        """Opens the JSON control endpoint, as header ``X-Sandbox-Token``."""
+        """Opens the JSON control endpoint, as the header ``X-Sandbox-Token``.
+
+        Raises:
+            SandboxError: the sandbox is not running.
+        """
         return self._running.control_token
 
     @property
     def application(self) -> Application:
-        """The application that is there from the start."""
+        """The application that every sandbox has from the start.
+
+        Raises:
+            SandboxError: the sandbox is not running.
+        """
         started = self._running
         return Application(
             client_id=started.client_id,
@@ -167,8 +194,16 @@ class Sandbox:
         hash_client_secret: bool = True,
         name: str = "",
     ) -> Application:
-        """A new application, `algorithm` "RS256", "HS256" or None as in PeeringDB's
-        form. Client id and secret are made up if not given.
+        """Register an application.
+
+        ``client_id``, ``client_secret``: made up if they are None. If there is an
+        application with this client id, it is replaced. ``confidential``: False for a
+        public client. ``algorithm``: signs the ID tokens: "RS256", "HS256", or None as
+        in PeeringDB's form. ``hash_client_secret``: store a hash of the secret only.
+        ``name``: shown on the consent page.
+
+        Raises:
+            SandboxError: the application cannot be registered so.
         """
         answer = self._command(
             "register",
@@ -194,13 +229,15 @@ class Sandbox:
         consent: bool = True,
         second_factor: str = "otp",
     ) -> str:
-        """The callback URL to which PeeringDB sends the browser of `person`; it is not
-        fetched.
+        """Log a person in and return the callback URL, which is not requested.
 
-        A browser of its own walks through the pages: login, second factor ("otp",
-        "backup" or "security-key"), consent (False: the person denies it). Raises
-        `SandboxError` with the page's words if PeeringDB shows an error instead, or
-        keeps the person.
+        A browser of its own goes through PeeringDB's pages: login, second factor,
+        consent. ``person``: the login name. ``consent``: False if the person refuses.
+        ``second_factor``: "otp", "backup" (a backup code) or "security-key".
+
+        Raises:
+            SandboxError: PeeringDB does not send the person back to the application;
+                the message says what its page shows.
         """
         with Browser(self.url, ssl_context(self._running)) as browser:
             return browser.log_in(
@@ -222,8 +259,14 @@ class Sandbox:
         mfa: bool | None = None,
         active: bool | None = None,
     ) -> Account:
-        """Somebody new: without networks, verified and with a second factor, unless it
-        is said otherwise as for `change`.
+        """Add a person.
+
+        ``name``: given name, a space, family name. ``email``: made up if it is None.
+        The other arguments are those of `change`. Without them the person is verified,
+        has a second factor, and has no networks.
+
+        Raises:
+            SandboxError: there can be no such person; nobody is added.
         """
         switches = {
             "verified_user": verified_user,
@@ -231,14 +274,8 @@ class Sandbox:
             "mfa": mfa,
             "active": active,
         }
-        return Account(
-            **self._command(
-                "person",
-                name=name,
-                email=email,
-                **_changes(networks, manage_peering_sessions, switches),
-            ),
-        )
+        changes = _as_json(networks, manage_peering_sessions, switches)
+        return Account(**self._command("person", name=name, email=email, **changes))
 
     def change(
         self,
@@ -251,12 +288,21 @@ class Sandbox:
         mfa: bool | None = None,
         active: bool | None = None,
     ) -> None:
-        """Change a person while applications run; what is not given stays. It shows
-        with the next request.
+        """Change a person. What is None stays as it is.
 
-        `networks` (ASN to perms) takes the place of all the person had,
-        `manage_peering_sessions` is for all of them or by ASN; without it, it follows
-        perms. A network that does not exist yet is made.
+        Applications see the change with their next request.
+
+        ``person``: the login name. ``networks``: ASN to perms (READ 1 + UPDATE 2 +
+        CREATE 4 + DELETE 8); they replace all networks that the person had, and
+        networks that do not exist are created. ``manage_peering_sessions``: the same
+        bits, as one number for all networks or by ASN; with ``networks`` alone it
+        becomes what perms is. ``verified_user``: PeeringDB has verified the account.
+        ``verified_email``: PeeringDB has confirmed the email address. ``mfa``: the
+        person has a second factor. ``active``: the account is enabled.
+
+        Raises:
+            SandboxError: nobody has this login name, or a value is out of range;
+                nothing is changed.
         """
         switches = {
             "verified_user": verified_user,
@@ -264,11 +310,8 @@ class Sandbox:
             "mfa": mfa,
             "active": active,
         }
-        self._command(
-            "change",
-            person=person,
-            **_changes(networks, manage_peering_sessions, switches),
-        )
+        changes = _as_json(networks, manage_peering_sessions, switches)
+        self._command("change", person=person, **changes)
 
     def fault(
         self,
@@ -278,37 +321,69 @@ class Sandbox:
         times: int | None = None,
         seconds: float = 3.0,
     ) -> None:
-        """Switch a fault on: "error_500", "slow" (by `seconds`), "cut" or "outage"; for
-        one path or all, some times or until cleared.
+        """Switch a fault on. Control pages and commands keep working.
+
+        ``kind``: "error_500" (PeeringDB's error page), "slow" (the answer comes late),
+        "cut" (the connection ends without an answer) or "outage" (503). ``path``: only
+        requests for this path meet the fault; None for all paths. ``times``: only so
+        many requests meet it; None until `clear_faults`. ``seconds``: how late the
+        answer is if the fault is "slow".
+
+        Raises:
+            SandboxError: there is no such fault, or a value is out of range.
         """
         self._command("fault", kind=kind, path=path, times=times, seconds=seconds)
 
     def clear_faults(self) -> None:
-        """Switch all faults off."""
+        """Switch all faults off.
+
+        Raises:
+            SandboxError: the sandbox is not running.
+        """
         self._command("clear-faults")
 
     def rotate_key(self) -> None:
-        """Sign ID tokens with a new key from now on; the old one leaves the key set."""
+        """Sign ID tokens with a new key from now on. The old key is gone at once.
+
+        Raises:
+            SandboxError: the sandbox is not running.
+        """
         self._command("rotate-key")
 
     def revoke_tokens(self, person: str | None = None) -> int:
-        """Revoke the tokens of one person, or everybody's; how many that were."""
+        """Revoke the tokens of one person, or of everybody, and return their number.
+
+        Raises:
+            SandboxError: nobody has this login name.
+        """
         revoked: int = self._command("revoke-tokens", person=person)["revoked"]
         return revoked
 
     def reset_limits(self) -> None:
-        """Forget all refusals and requests."""
+        """Forget all remembered refusals and counted requests.
+
+        Raises:
+            SandboxError: the sandbox is not running.
+        """
         self._command("reset-limits")
 
     def advance(self, seconds: float) -> None:
-        """Let time pass in the sandbox: codes, tokens, sessions and limits all see it."""
+        """Let time pass in the sandbox, for codes, tokens, sessions and limits.
+
+        Raises:
+            SandboxError: ``seconds`` is not more than 0, or more than ten years.
+        """
         self._command("advance", seconds=seconds)
 
     def reset(self) -> None:
-        """Begin anew: people (of the file, else the default ones), faults, limits and
-        time as they were at first, and no tokens.
+        """Put people, faults, limits and time back as they were at the start.
 
-        Applications and keys stay, so that clients that know them keep working.
+        All tokens end. Applications and keys stay, so that clients keep working. People
+        come from the people file again if there is one, otherwise they are the default
+        people.
+
+        Raises:
+            SandboxError: the people file cannot be read any more.
         """
         self._command("reset")
 
@@ -324,12 +399,12 @@ class Sandbox:
         return send_command(self._running, command, arguments)
 
 
-def _changes(
+def _as_json(
     networks: Mapping[int, int] | None,
     manage_peering_sessions: int | Mapping[int, int] | None,
     switches: Mapping[str, bool | None],
 ) -> dict[str, Any]:
-    """What is given, as JSON types."""
+    """The changes that are given, as JSON can hold them."""
     changes = {"networks": networks, "manage_peering_sessions": manage_peering_sessions, **switches}
     return {
         name: dict(value) if isinstance(value, Mapping) else value

@@ -1,6 +1,4 @@
-"""How a sandbox is started, and what it says once it runs: plain values, without
-Django.
-"""
+"""The options of a sandbox, and what a running sandbox tells about itself."""
 
 import contextlib
 import ipaddress
@@ -14,31 +12,31 @@ _PRINTABLE = re.compile(r"[!-~]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Everything that can be chosen about a sandbox; `problems` says what cannot work."""
+    """Everything that can be chosen about a sandbox.
+
+    ``host``: the loopback address to listen on. ``port``: the port to listen on; 0 for
+    a free one. ``tls``: use https. ``strict``: refuse http redirect URIs with a bare
+    400, as PeeringDB does; without it they work on loopback. ``limits``: limit the rate
+    and repeat refusals, as PeeringDB does. ``people``: the path of a JSON or TOML file
+    that replaces the people of the sandbox. ``database``: the path of an SQLite file;
+    None for a database in memory. ``redirect_uris``: those of the default application;
+    without any it gets ``/login/peeringdb/callback`` on port 5000 of this machine, with
+    https if ``tls`` or ``strict`` is true. ``hosts``: further host names that
+    PeeringDB's pages answer to; the control pages answer to loopback names only.
+    ``log``: print method, path without query, and status of each request on standard
+    error.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
-    """0: a free one."""
     tls: bool = True
     strict: bool = False
-    """True: http redirect URIs end in a bare 400, as at PeeringDB. False: on loopback they work."""
     limits: bool = True
     people: str | None = None
-    """Path of a JSON or TOML file."""
     database: str | None = None
-    """Path of an SQLite file; None: in memory."""
     redirect_uris: tuple[str, ...] = ()
-    """Of the default application.
-
-    None: /login/peeringdb/callback on port 5000 of this machine, https with `tls` or `strict`.
-    """
     hosts: tuple[str, ...] = ()
-    """Further host names of the provider's pages.
-
-    The control pages answer on loopback names only.
-    """
     log: bool = False
-    """One line on standard error for each request: method, path without query, status."""
 
     def __post_init__(self) -> None:
         if not self.redirect_uris:
@@ -50,12 +48,12 @@ class Options:
             object.__setattr__(self, "redirect_uris", uris)
 
     def problems(self) -> list[str]:
-        """One sentence for each option that cannot work."""
+        """One sentence for each option that cannot work; an empty list if all can."""
         found = []
         if not is_loopback(self.host):
             found.append(
-                "the sandbox has no passwords and binds loopback only (127.0.0.1 or ::1), not"
-                f" {self.host!r}",
+                "host must be a loopback address (127.0.0.1 or ::1), because the sandbox has no"
+                f" passwords, not {self.host!r}",
             )
         if not 0 <= self.port <= 65535:
             found.append(f"port must be between 0 (a free one) and 65535, not {self.port}")
@@ -64,24 +62,22 @@ class Options:
         return found
 
     def _http_problems(self, uri: str) -> list[str]:
-        """Why nobody would come back to this redirect URI. It could be registered, here
-        as at PeeringDB.
+        """Why no login would come back to this http redirect URI.
+
+        Neither PeeringDB nor the sandbox refuses to register it.
         """
         parts = urlsplit(uri)
         if parts.scheme == "http" and self.strict:
             return [
-                f"redirect URI {uri}: strict refuses http as PeeringDB does; give one with https",
+                f"redirect URI {uri} must be https, because strict refuses http as PeeringDB does",
             ]
         if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-            return [
-                f"redirect URI {uri}: PeeringDB redirects to https only; here http is for loopback"  # noqa: ISC004
-                " hosts",
-            ]
+            return [f"redirect URI {uri} must be https; http works for loopback hosts only"]
         return []
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        """The options that `dataclasses.asdict` and JSON made of them."""
+        """The options of a JSON object that was made with `dataclasses.asdict`."""
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in document.items()
@@ -91,21 +87,26 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """What a running sandbox tells about itself."""
+    """What a running sandbox tells about itself.
+
+    ``url``: its base URL, without a slash at the end. ``ca_file``: a PEM file with the
+    certificate authority that signed its certificate; None without TLS. ``client_id``,
+    ``client_secret``: those of the default application. ``control_token``: opens the
+    JSON control endpoint, as the header ``X-Sandbox-Token``. ``people``: whom one can
+    log in as, login name to description.
+    """
 
     url: str
     ca_file: str | None
     client_id: str
     client_secret: str = field(repr=False)
     control_token: str = field(repr=False)
-    """Opens the JSON control endpoint (header ``X-Sandbox-Token``)."""
     people: dict[str, str]
-    """Whom one can log in as: login name to what there is to say about them."""
 
 
 def redirect_uri_problems(uri: str) -> list[str]:
-    """Why this cannot be registered as a redirect URI; an empty list if it can."""
-    # brackets that are no address, a port that is no number
+    """Why this redirect URI cannot be registered; an empty list if it can."""
+    # urlsplit refuses brackets without an address; port refuses what is no number.
     with contextlib.suppress(ValueError):
         parts = urlsplit(uri)
         absolute = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -118,13 +119,13 @@ def redirect_uri_problems(uri: str) -> list[str]:
         ):
             return []
     return [
-        "a redirect URI is an absolute http or https URL without user name and fragment, not"  # noqa: ISC004
-        f" {uri!r}",
+        f"redirect URI {uri!r} must be an absolute http or https URL without user name and"  # noqa: ISC004
+        " fragment",
     ]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine."""
+    """Whether a host name or address means this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

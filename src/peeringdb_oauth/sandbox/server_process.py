@@ -1,6 +1,4 @@
-"""The beginning of a sandbox's process, seen from its parent: start it, tell it its
-options, hear how it went.
-"""
+"""Start the process that serves a sandbox, and wait until it is ready."""
 
 import json
 import os
@@ -13,42 +11,50 @@ from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.sandbox.errors import SandboxError
 from peeringdb_oauth.sandbox.options import Options, Started
 
-_START_SECONDS = 30
+_START_TIMEOUT = 30  # seconds
 
 
 def start_process() -> subprocess.Popen[bytes]:
-    """The child. It gets its options through the pipe, whose end tells it to end; so it
-    goes even if this process is killed.
+    """Start the process. It ends when its standard input is closed.
+
+    So it also ends if this process is killed.
     """
     environ = {
         key: value
         for key, value in os.environ.items()
         if key not in {"DJANGO_SETTINGS_MODULE", "PYTHONWARNINGS"}
     }
-    # -P: a module in the working directory, which may be anybody's, is none of ours.
+    # -P: do not import modules from the working directory, which may be anything.
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "peeringdb_oauth.sandbox", "--child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environ,
-        start_new_session=True,  # Ctrl-C is for the parent, which then closes the pipe
+        # Ctrl-C must reach this process only, which then closes the pipe.
+        start_new_session=True,
     )
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], options: Options) -> Started:
-    """Tell the child its options and wait for its answer."""
-    watchdog = threading.Timer(_START_SECONDS, process.kill)
+    """Send the options to the process and return its answer.
+
+    Raises:
+        ConfigurationError: the sandbox cannot run with these options.
+        SandboxError: the process ended without an answer, or took more than 30 seconds.
+    """
+    watchdog = threading.Timer(_START_TIMEOUT, process.kill)
     watchdog.start()
     try:
-        process.stdin.write(json.dumps(asdict(options)).encode() + b"\n")  # type: ignore[union-attr]
-        process.stdin.flush()  # type: ignore[union-attr]
-        line = process.stdout.readline()  # type: ignore[union-attr]
+        # Both streams are pipes, so they are not None.
+        process.stdin.write(json.dumps(asdict(options)).encode() + b"\n")  # type: ignore[union-attr]  # see above
+        process.stdin.flush()  # type: ignore[union-attr]  # see above
+        line = process.stdout.readline()  # type: ignore[union-attr]  # see above
     except BrokenPipeError:
         line = b""
     finally:
         watchdog.cancel()
     if not line:
-        raise SandboxError("the sandbox did not start; its own words are on standard error")
+        raise SandboxError("the sandbox did not start; see standard error for the reason")
     answer = json.loads(line)
     if "problems" in answer:
         raise ConfigurationError(*answer["problems"])

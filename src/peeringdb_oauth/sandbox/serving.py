@@ -1,4 +1,8 @@
-"""Serve a sandbox in this very process, which must not use Django for anything else."""
+"""Serve a sandbox in this process. The process must not use Django for anything else.
+
+This is the only file outside `sandbox.server` that imports it, and only when it is
+needed, because Django may not be installed.
+"""
 
 import contextlib
 import json
@@ -22,8 +26,12 @@ _INSTALL = (
 
 
 def serve(*, options: Options, ready: Callable[[Started], None]) -> None:
-    """Serve until interrupted (Ctrl-C); `ready` is called once, when it answers.
-    `ConfigurationError` says everything that cannot work.
+    """Serve a sandbox until the process is interrupted, for example with Ctrl-C.
+
+    ``ready``: is called once, as soon as the sandbox accepts connections.
+
+    Raises:
+        ConfigurationError: the sandbox cannot start; every reason is named.
     """
     server = _prepare(options)
     try:
@@ -34,33 +42,17 @@ def serve(*, options: Options, ready: Callable[[Started], None]) -> None:
         server.close()
 
 
-def stop_on_signals() -> None:
-    """Let `kill` and a closed terminal end this process as Ctrl-C does: everything is
-    cleaned up.
-    """
-    for number in (
-        signal.SIGTERM,
-        getattr(signal, "SIGHUP", signal.SIGTERM),
-    ):  # Windows has no SIGHUP
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup asks for that
-            signal.signal(number, _raise_keyboard_interrupt)
-
-
-def _raise_keyboard_interrupt(number: int, _frame: object) -> None:
-    signal.signal(
-        number,
-        signal.SIG_IGN,
-    )  # shells pass a hangup on: the second must not interrupt the cleaning up
-    raise KeyboardInterrupt
-
-
 def serve_for_parent() -> int:
-    """The process behind `Sandbox`: options come as one JSON line on standard input,
-    whose end is the end of this process.
+    """Serve a sandbox for the parent process, and return the exit status.
+
+    The first line of standard input holds the options, as JSON. The answer on standard
+    output is one line of JSON, too: what `Started` holds, or the problems. The process
+    ends when standard input ends, so it also ends if the parent is killed.
     """
     options = Options.from_json(json.loads(sys.stdin.buffer.readline()))
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    sys.stdout = sys.stderr  # a stray print must not be taken for an answer
+    # The parent must not take the output of a stray print for the answer.
+    sys.stdout = sys.stderr
     try:
         server = _prepare(options)
     except ConfigurationError as error:
@@ -72,13 +64,32 @@ def serve_for_parent() -> int:
     answers.close()
     sys.stdin.buffer.read()
     server.close()
-    os._exit(0)  # without waiting for connections that are still open
+    os._exit(0)  # do not wait for connections that are still open
+
+
+def stop_on_signals() -> None:
+    """Make `kill` and a closed terminal end this process as Ctrl-C does.
+
+    The sandbox then removes its temporary files.
+    """
+    # Windows has no SIGHUP.
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        # nohup ignores SIGHUP, and it must stay ignored.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _raise_keyboard_interrupt)
+
+
+def _raise_keyboard_interrupt(number: int, _frame: object) -> None:
+    # A shell may send a second hangup. It must not interrupt the clean-up.
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _prepare(options: Options) -> "PreparedServer":
     try:
-        from peeringdb_oauth.sandbox.server.startup import prepare_server  # noqa: PLC0415 - Django comes in here
+        from peeringdb_oauth.sandbox.server.startup import prepare_server  # noqa: PLC0415
 
-        return prepare_server(options)  # and the applications that its settings name
+        # Django imports the applications of its settings only in this call.
+        return prepare_server(options)
     except ModuleNotFoundError as error:
         raise ConfigurationError(_INSTALL.format(name=error.name)) from error

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class SandboxConfig(AppConfig):
-    """Its models only; the label is short because it becomes part of table names."""
+    """Tells Django where the models are."""
 
     name = "peeringdb_oauth.sandbox.server"
-    label = "sandbox"
+    label = "sandbox"  # the names of the tables begin with it

@@ -1,6 +1,4 @@
-"""A stored client secret that looks as PeeringDB's does, without argon2's 50 ms and
-without its package.
-"""
+"""Hash client secrets, so that what is stored looks as it does at PeeringDB."""
 
 import base64
 import hashlib
@@ -10,29 +8,32 @@ from django.contrib.auth.hashers import BasePasswordHasher
 
 
 class LooksLikeArgon2(BasePasswordHasher):
-    """SHA-256 in argon2's notation. The secrets of a sandbox on loopback protect
-    nothing; clients only see that they got a hash.
+    """SHA-256 in the notation of argon2.
+
+    Real argon2 takes 50 milliseconds and a package of its own. The secrets of a sandbox
+    protect nothing, and clients only see that the secret is stored as a hash.
     """
 
     algorithm = "argon2"
 
     def encode(self, password: str, salt: str) -> str:
-        """The text that is stored."""
+        """The text to store."""
         digest = hashlib.sha256(f"{salt}{password}".encode()).digest()
-        return f"argon2$argon2id$v=19$m=102400,t=2,p=8${_b64(salt.encode())}${_b64(digest)}"
+        return f"argon2$argon2id$v=19$m=102400,t=2,p=8${_base64(salt.encode())}${_base64(digest)}"
 
     def verify(self, password: str, encoded: str) -> bool:
-        """Whether this is the secret that was stored."""
+        """Whether ``encoded`` was made of this password."""
         salt = encoded.split("$")[-2]
+        padded = salt + "=" * (-len(salt) % 4)
         return hmac.compare_digest(
             encoded,
-            self.encode(password, base64.b64decode(salt + "=" * (-len(salt) % 4)).decode()),
+            self.encode(password, base64.b64decode(padded).decode()),
         )
 
     def must_update(self, encoded: str) -> bool:  # noqa: ARG002 - Django's signature
-        """Never."""
+        """Hashes are never upgraded."""
         return False
 
 
-def _b64(data: bytes) -> str:
+def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode().rstrip("=")

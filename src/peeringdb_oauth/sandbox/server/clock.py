@@ -1,7 +1,7 @@
-"""The sandbox's clock: the real one plus what `advance` has added.
+"""The clock of the sandbox: the real time plus the seconds that `advance` has added.
 
-`install` puts it where Django, django-oauth-toolkit and oauthlib look for the time. The
-sandbox has a process of its own, so nobody else is told a wrong time.
+`install` makes Django, django-oauth-toolkit and oauthlib use it. The sandbox has a
+process of its own, so no other program gets a wrong time.
 """
 
 import time
@@ -9,29 +9,33 @@ from datetime import UTC, datetime
 
 from django.utils import timezone
 
-MAX_SECONDS = 10 * 365 * 86400
+_TEN_YEARS = 10 * 365 * 86400  # seconds
 _real_time = time.time
 _ahead = 0.0  # seconds
 
 
 def now() -> float:
-    """The sandbox's time, in Unix seconds."""
+    """The time in the sandbox, in Unix seconds."""
     return _real_time() + _ahead
 
 
 def advance(seconds: float) -> None:
-    """Let `seconds` pass: codes, tokens, sessions and limits all see it."""
-    if not 0 < seconds <= MAX_SECONDS:
+    """Let time pass, for codes, tokens, sessions and limits.
+
+    Raises:
+        ValueError: ``seconds`` is not more than 0, or more than ten years.
+    """
+    if not 0 < seconds <= _TEN_YEARS:
         raise ValueError(
-            f"time only goes forward: seconds must be more than 0, and at most {MAX_SECONDS}"
-            " (ten years)",
+            f"time only goes forward: seconds must be more than 0 and at most {_TEN_YEARS} (ten"
+            " years)",
         )
-    global _ahead  # noqa: PLW0603 - one process has one clock
+    global _ahead  # noqa: PLW0603 - a process has one clock
     _ahead += seconds
 
 
 def reset() -> None:
-    """Back to the real time: only for a sandbox whose tokens are forgotten with it."""
+    """Go back to the real time. Tokens that were issued later must not be used then."""
     global _ahead  # noqa: PLW0603
     _ahead = 0.0
 
@@ -42,6 +46,6 @@ def seconds_ahead() -> float:
 
 
 def install() -> None:
-    """Make it the clock of this process."""
+    """Make this the clock of the process."""
     time.time = now
     timezone.now = lambda: datetime.fromtimestamp(now(), tz=UTC)

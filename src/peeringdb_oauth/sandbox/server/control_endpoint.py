@@ -1,24 +1,25 @@
-"""The JSON control endpoint: POST /sandbox/api/<command>, header X-Sandbox-Token, the
-command's arguments as a JSON object.
+"""The JSON control endpoint: POST /sandbox/api/<command>, with header X-Sandbox-Token.
 
-Answers 200 with a JSON object, 400 with ``{"error": sentence}``, 403 without the right
-token. The commands:
+The body is a JSON object with the arguments of the command. So is the
+answer: the result with status 200, or an ``error`` with status 400, or with 403 if the
+token is wrong.
 
 =============  =========================================================================
-register       redirect_uris, client_id, client_secret, confidential, algorithm,
-               hash_client_secret, name
-person         name of a new person; email, and anything that ``change`` takes; answers
-               with login, id, name, email
-change         person; any of networks ({ASN: perms}), manage_peering_sessions (bits or
+register       redirect_uris; client_id, client_secret, confidential, algorithm,
+               hash_client_secret, name. Answers with client_id, client_secret,
+               redirect_uris
+person         name of a new person; email, and all arguments of ``change`` but person.
+               Answers with login, id, name, email
+change         person; networks ({ASN: perms}), manage_peering_sessions (bits, or
                {ASN: bits}), verified_user, verified_email, mfa, active
 fault          kind (error_500, slow, cut, outage); path, times, seconds
-clear-faults
-rotate-key
-revoke-tokens  person (else everybody's)
-reset-limits
+clear-faults   (no arguments)
+rotate-key     (no arguments)
+revoke-tokens  person, or nobody for all tokens. Answers with revoked, their number
+reset-limits   (no arguments)
 advance        seconds
-reset          people, faults, limits and time as they were at first, and no tokens;
-               applications and keys stay
+reset          (no arguments) people, faults, limits and time are as at the start, and
+               all tokens end; applications and keys stay
 =============  =========================================================================
 """
 
@@ -45,32 +46,24 @@ from peeringdb_oauth.sandbox.server.registration import register_application
 @csrf_exempt
 @require_POST
 def run_command(request: HttpRequest, command: str) -> JsonResponse:
-    """Carry out one command."""
-    if not secrets.compare_digest(
-        request.headers.get("X-Sandbox-Token", "").encode(),
-        settings.SANDBOX.control_token.encode(),
-    ):
-        return JsonResponse(
-            {"error": "the header X-Sandbox-Token must hold this sandbox's control token"},
-            status=403,
-        )
-    action = _COMMANDS.get(command)
-    if action is None:
-        return JsonResponse(
-            {"error": f"no command {command!r}; there are: {', '.join(_COMMANDS)}"},
-            status=400,
-        )
+    """Run a command and answer with its result."""
+    token = request.headers.get("X-Sandbox-Token", "").encode()
+    if not secrets.compare_digest(token, settings.SANDBOX.control_token.encode()):
+        return _error("the header X-Sandbox-Token must hold the control token", status=403)
+    function = _COMMANDS.get(command)
+    if function is None:
+        return _error(f"there is no command {command!r}; there are: {', '.join(_COMMANDS)}")
     try:
-        return JsonResponse(action(**json.loads(request.body or b"{}")) or {})
+        return JsonResponse(function(**json.loads(request.body or b"{}")) or {})
     except RecursionError:
-        return JsonResponse({"error": "the JSON is nested too deeply"}, status=400)
-    except (
-        CannotChange,
-        ConfigurationError,
-        TypeError,
-        ValueError,
-    ) as error:  # TypeError: an argument that the command does not have
-        return JsonResponse({"error": str(error)}, status=400)
+        return _error("the JSON is nested too deeply")
+    # TypeError: the command has no such argument, or the body is no object.
+    except (CannotChange, ConfigurationError, TypeError, ValueError) as error:
+        return _error(str(error))
+
+
+def _error(text: str, *, status: int = 400) -> JsonResponse:
+    return JsonResponse({"error": text}, status=status)
 
 
 @transaction.atomic
@@ -93,31 +86,32 @@ def _change_person(
     active: bool | None = None,
     **switches: bool,
 ) -> None:
-    given = switches | ({} if active is None else {"is_active": active})
-    if wrong := [
+    if active is not None:
+        switches["is_active"] = active
+    wrong = [
         name
-        for name, value in given.items()
+        for name, value in switches.items()
         if name not in edit_people.SWITCHES or type(value) is not bool
-    ]:
+    ]
+    if wrong:
         raise CannotChange(
-            f"these are true or false, and no others: {', '.join(edit_people.SWITCHES)}; wrong:"
-            f" {', '.join(wrong)}",
+            "verified_user, verified_email, mfa and active must be true or false, and there are no"
+            f" others; wrong: {', '.join(wrong)}",
         )
     sessions = manage_peering_sessions
-    by_asn = sessions if isinstance(sessions, int | None) else _parse_asn_keys(sessions)
     edit_people.change_person(
         person,
         networks=None if networks is None else _parse_asn_keys(networks),
-        sessions=by_asn,
-        switches=given,
+        sessions=sessions if isinstance(sessions, int | None) else _parse_asn_keys(sessions),
+        switches=switches,
     )
 
 
 def _parse_asn_keys(values: Any) -> dict[int, int]:
-    """JSON has only text as keys."""
+    """Make the keys of a JSON object, which are texts, ASNs."""
     if not isinstance(values, dict):
         raise CannotChange(
-            "permissions for networks are an object of ASN to bits, such as {64500: 15}, not"
+            "permissions for networks must be an object of ASN to bits, such as {64500: 15}, not"
             f" {values!r}",
         )
     return {int(asn): value for asn, value in values.items()}
@@ -130,14 +124,30 @@ def add_fault(
     times: int | None = None,
     seconds: float = 3.0,
 ) -> None:
-    """Switch a fault on."""
+    """Switch a fault on. The arguments are the fields of `Fault`.
+
+    Raises:
+        CannotChange: there is no such fault, or a value is out of range.
+    """
     if kind not in KINDS:
-        raise CannotChange(f"no fault {kind!r}; there are: {', '.join(KINDS)}")
+        raise CannotChange(f"there is no fault {kind!r}; there are: {', '.join(KINDS)}")
     if times is not None and times < 1:
-        raise CannotChange("times is at least 1, or absent: until cleared")
+        raise CannotChange("times must be at least 1; leave it out for a fault without end")
     if not 0 < seconds <= 600:
-        raise CannotChange("seconds is more than 0 and at most 600")
+        raise CannotChange("seconds must be more than 0 and at most 600")
     settings.SANDBOX.faults.add(Fault(kind=kind, path=path, times=times, seconds=seconds))
+
+
+def _clear_faults() -> None:
+    settings.SANDBOX.faults.clear()
+
+
+def _revoke_tokens(person: str | None = None) -> dict[str, int]:
+    return {"revoked": edit_people.revoke_tokens(person)}
+
+
+def _reset_limits() -> None:
+    settings.SANDBOX.limits.reset()
 
 
 def _advance(seconds: float) -> None:
@@ -145,18 +155,12 @@ def _advance(seconds: float) -> None:
 
 
 def _reset() -> None:
-    sandbox = settings.SANDBOX
-    edit_people.replace_all_people(
-        load_people(sandbox.options.people) if sandbox.options.people else default_people(),
-    )
+    people_file = settings.SANDBOX.options.people
+    edit_people.replace_all_people(load_people(people_file) if people_file else default_people())
     edit_people.revoke_tokens(None)
-    sandbox.faults.clear()
-    sandbox.limits.reset()
+    _clear_faults()
+    _reset_limits()
     clock.reset()
-
-
-def _revoke_tokens(person: str | None = None) -> dict[str, int]:
-    return {"revoked": edit_people.revoke_tokens(person)}
 
 
 _COMMANDS: dict[str, Callable[..., dict[str, Any] | None]] = {
@@ -164,10 +168,10 @@ _COMMANDS: dict[str, Callable[..., dict[str, Any] | None]] = {
     "person": _add_person,
     "change": _change_person,
     "fault": add_fault,
-    "clear-faults": (lambda: settings.SANDBOX.faults.clear()),  # noqa: PLW0108 - settings are read when it is called
+    "clear-faults": _clear_faults,
     "rotate-key": keys.rotate_signing_key,
     "revoke-tokens": _revoke_tokens,
-    "reset-limits": lambda: settings.SANDBOX.limits.reset(),  # noqa: PLW0108
+    "reset-limits": _reset_limits,
     "advance": _advance,
     "reset": _reset,
 }

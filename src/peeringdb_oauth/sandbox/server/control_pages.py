@@ -1,6 +1,4 @@
-"""The sandbox's own pages: change rights while an application runs, register
-applications, switch faults on.
-"""
+"""The control pages: change people, register applications, switch faults on and off."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +23,11 @@ _SWITCH_LABELS = (
     ("mfa", "has a second factor"),
     ("is_active", "account enabled"),
 )
-_MAX_ROWS = 40  # of networks that a page shows; more are changed through the JSON endpoint
+# A person's page shows no more networks than this. Those of somebody with more can only
+# be changed with the JSON control endpoint.
+_MAX_NETWORKS = 40
+# The pages do not offer the networks of the default person who has 300.
+_FIRST_PRIVATE_ASN = 4_200_000_000
 _NOTICE_IN_SESSION = "notice"
 _STYLE = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
 _GET_OR_POST = require_http_methods(["GET", "HEAD", "POST"])
@@ -33,7 +35,7 @@ _GET_OR_POST = require_http_methods(["GET", "HEAD", "POST"])
 
 @require_safe
 def style_sheet(_request: HttpRequest) -> HttpResponse:
-    """The one style sheet."""
+    """The style sheet of all pages."""
     return HttpResponse(
         _STYLE,
         content_type="text/css; charset=utf-8",
@@ -43,7 +45,7 @@ def style_sheet(_request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def overview_page(request: HttpRequest) -> HttpResponse:
-    """Everyone and everything at a glance."""
+    """The page with all people and all applications."""
     context = {
         "people": Person.objects.all(),
         "applications": Application.objects.all(),
@@ -54,66 +56,55 @@ def overview_page(request: HttpRequest) -> HttpResponse:
 
 @_GET_OR_POST
 def person_page(request: HttpRequest, login: str) -> HttpResponse:
-    """One person's switches and rights."""
+    """The page of one person, to change it."""
     try:
         person = edit_people.find_person(login)
     except CannotChange as error:
-        return _render(
-            request,
-            "overview",
-            {"people": Person.objects.all(), "error": str(error)},
-            status=404,
-        )
+        not_found = {"people": Person.objects.all(), "error": str(error)}
+        return _render(request, "overview", not_found, status=404)
     if request.method == "POST":
         return _act_and_redirect(
             request,
             lambda: _save_person(request, person),
-            f"{person.full_name.strip()} was changed. It shows with the next request.",
+            f"{person.full_name.strip()} was changed. Applications see it with their next request.",
         )
-    shown = list(person.rights.select_related("network")[: _MAX_ROWS + 1])
+    rights = person.rights.select_related("network")
+    number = rights.count()
+    shown = rights if number <= _MAX_NETWORKS else []
+    others = Network.objects.exclude(right__person=person)
     context = {
         "person": person,
         "switches": [(name, label, getattr(person, name)) for name, label in _SWITCH_LABELS],
         "rows": [
             (r.network, _checkboxes(r.perms), _checkboxes(r.manage_peering_sessions)) for r in shown
-        ]
-        if len(shown) <= _MAX_ROWS
-        else [],
-        "too_many": person.rights.count() if len(shown) > _MAX_ROWS else 0,
-        "others": Network.objects.exclude(right__person=person).filter(asn__lt=4_200_000_000),
+        ],
+        "too_many": number if number > _MAX_NETWORKS else 0,
+        "others": others.filter(asn__lt=_FIRST_PRIVATE_ASN),
     }
     return _render(request, "person", context)
 
 
 @_GET_OR_POST
 def applications_page(request: HttpRequest) -> HttpResponse:
-    """The registered applications, and a form for another."""
-    if request.method != "POST":
-        return _render(
-            request,
-            "applications",
-            {"applications": Application.objects.all(), "algorithms": ALGORITHMS},
-        )
-    context: dict[str, Any] = {"algorithms": ALGORITHMS, "given": request.POST}
-    try:
-        context["registered"] = register_application(
-            request.POST.get("redirect_uris", "").split(),
-            confidential=request.POST.get("client_type") != "public",
-            algorithm=request.POST.get("algorithm", ""),
-            name=request.POST.get("name", "").strip(),
-        )
-    except CannotChange as error:
-        context["error"] = str(error)
+    """The page with all applications, and with a form to register one."""
+    context: dict[str, Any] = {"algorithms": ALGORITHMS}
+    if request.method == "POST":
+        context["given"] = request.POST
+        try:
+            context["registered"] = _register(request)
+        except CannotChange as error:
+            context["error"] = str(error)
     return _render(request, "applications", context | {"applications": Application.objects.all()})
 
 
 @_GET_OR_POST
 def faults_page(request: HttpRequest) -> HttpResponse:
-    """Switch faults on and off, rotate the key, revoke tokens, forget limits, let time
-    pass.
+    """The page to switch faults on and off.
+
+    It also rotates the signing key, revokes tokens, forgets limits and lets time pass.
     """
     if request.method == "POST":
-        action, notice = _ACTIONS.get(request.POST.get("action", ""), (_no_action, ""))
+        action, notice = _ACTIONS.get(request.POST.get("action", ""), (_unknown_action, ""))
         return _act_and_redirect(request, lambda: action(request), notice)
     context = {
         "kinds": KINDS.items(),
@@ -138,7 +129,7 @@ def _render(
 def _act_and_redirect(
     request: HttpRequest, action: Callable[[], object], done: str
 ) -> HttpResponse:
-    """Act, and come back to the page that says so."""
+    """Act, and show the page again with a notice."""
     try:
         action()
         request.session[_NOTICE_IN_SESSION] = {"done": done}
@@ -154,7 +145,7 @@ def _checkboxes(value: int) -> list[tuple[int, str, bool]]:
 def _save_person(request: HttpRequest, person: Person) -> None:
     form = request.POST
     switches = {name: name in form for name, _ in _SWITCH_LABELS}
-    if "rows" not in form:  # too many to show: only the switches are on the page
+    if "rows" not in form:  # there were too many networks to show
         edit_people.change_person(person.username, networks=None, sessions=None, switches=switches)
         return
     kept = [int(asn) for asn in form.getlist("keep")]
@@ -163,6 +154,16 @@ def _save_person(request: HttpRequest, person: Person) -> None:
     if added := form.get("add", ""):
         perms[int(added)] = sessions[int(added)] = 1
     edit_people.change_person(person.username, networks=perms, sessions=sessions, switches=switches)
+
+
+def _register(request: HttpRequest) -> dict[str, object]:
+    form = request.POST
+    return register_application(
+        form.get("redirect_uris", "").split(),
+        confidential=form.get("client_type") != "public",
+        algorithm=form.get("algorithm", ""),
+        name=form.get("name", "").strip(),
+    )
 
 
 def _add_fault(request: HttpRequest) -> None:
@@ -177,25 +178,38 @@ def _add_fault(request: HttpRequest) -> None:
 
 
 def _advance(request: HttpRequest) -> None:
-    seconds = float(request.POST.get("seconds") or 0)
-    clock.advance(seconds)
+    clock.advance(float(request.POST.get("seconds") or 0))
 
 
-def _no_action(_request: HttpRequest) -> None:
-    raise CannotChange("no such action")
+def _clear_faults(_request: HttpRequest) -> None:
+    settings.SANDBOX.faults.clear()
 
 
-_ACTIONS: dict[str, tuple[Callable[[HttpRequest], object], str]] = {
+def _rotate_key(_request: HttpRequest) -> None:
+    keys.rotate_signing_key()
+
+
+def _revoke_tokens(request: HttpRequest) -> None:
+    edit_people.revoke_tokens(request.POST.get("person") or None)
+
+
+def _reset_limits(_request: HttpRequest) -> None:
+    settings.SANDBOX.limits.reset()
+
+
+def _unknown_action(_request: HttpRequest) -> None:
+    raise CannotChange("there is no such action")
+
+
+# What a button does, and what the page says afterwards.
+_ACTIONS: dict[str, tuple[Callable[[HttpRequest], None], str]] = {
     "fault": (_add_fault, "The fault is on."),
-    "clear": (lambda _: settings.SANDBOX.faults.clear(), "All faults are off."),
+    "clear": (_clear_faults, "All faults are off."),
     "rotate-key": (
-        lambda _: keys.rotate_signing_key(),
-        "ID tokens are now signed with a new key; the old one is gone from the key set.",
+        _rotate_key,
+        "ID tokens are now signed with a new key. The old key is not in the key set any more.",
     ),
-    "revoke-tokens": (
-        lambda request: edit_people.revoke_tokens(request.POST.get("person") or None),
-        "The tokens are revoked.",
-    ),
-    "reset-limits": (lambda _: settings.SANDBOX.limits.reset(), "All limits are forgotten."),
+    "revoke-tokens": (_revoke_tokens, "The tokens are revoked."),
+    "reset-limits": (_reset_limits, "All limits are forgotten."),
     "advance": (_advance, "Time has passed."),
 }

@@ -1,6 +1,4 @@
-"""The people a sandbox has unless a file replaces them: one for every case that matters
-to an application.
-"""
+"""The default people: one for every case that matters to an application."""
 
 from peeringdb_oauth.sandbox.people import Network, People, Person, Right
 
@@ -11,15 +9,15 @@ _NETWORKS = (
     Network(id=3, asn=_NET_FOUR_BYTE, name="Example Net Four Byte Ünïcode"),
     Network(id=6, asn=_SECOND_NET, name="Second Net"),
 )
-# The ranges for documentation hold 32 ASNs; 300 need the range for private use (RFC
-# 6996), for one person only.
+# The ranges for documentation hold 32 ASNs. The 300 networks of one person need the
+# range for private use (RFC 6996).
 _MANY_NETS = tuple(
     Network(id=1000 + i, asn=4_200_000_000 + i, name=f"Example Net {i:03}") for i in range(1, 301)
 )
 
 
 def default_people() -> People:
-    """The people and networks of a fresh sandbox."""
+    """The people and networks of a sandbox without a people file."""
     return People(networks=_NETWORKS + _MANY_NETS, people=_PEOPLE)
 
 
@@ -57,7 +55,7 @@ def _unverified() -> Person:
         given_name="Una",
         family_name="Verified",
         email="unverified@example.net",
-        about="not yet verified by PeeringDB, email not confirmed: belongs to no organisation",
+        about="not verified by PeeringDB, email not confirmed, in no organisation",
         verified_user=False,
         verified_email=False,
         mfa=False,
@@ -69,21 +67,21 @@ _PEOPLE = (
         "orgadmin",
         1,
         "Ada Admin",
-        "organisation admin: all rights on all its networks",
+        "organisation admin: may do everything with its networks",
         *_rights(15, _NET_ONE, _NET_TWO, _NET_FOUR_BYTE),
     ),
     _person(
         "member",
         2,
         "Mel Member",
-        "plain member: may read, and nothing more",
+        "plain member: may only read",
         *_rights(1, _NET_ONE, _NET_TWO, _NET_FOUR_BYTE),
     ),
     _person(
         "limited",
         3,
         "Lim Ited",
-        "different rights on each network; on one of them only peering sessions may be changed",
+        "different rights on each network; on one of them only for peering sessions",
         Right(asn=_NET_ONE, perms=15, manage_peering_sessions=15),
         Right(asn=_NET_TWO, perms=1, manage_peering_sessions=15),
         Right(asn=_NET_FOUR_BYTE, perms=3, manage_peering_sessions=3),
@@ -92,17 +90,17 @@ _PEOPLE = (
         "twoorgs",
         4,
         "Тест",
-        "admin of one organisation, member of another; no family name, not in Latin letters",
+        "admin of one organisation, member of another; name not in Latin letters, no family name",
         *_rights(15, _NET_ONE, _NET_TWO, _NET_FOUR_BYTE),
         *_rights(1, _SECOND_NET),
     ),
-    _person("nonets", 5, "No Nets", "verified, but of an organisation without networks"),
+    _person("nonets", 5, "No Nets", "verified, in an organisation without networks"),
     _unverified(),
     _person(
         "nomfa",
         7,
         "Nora Nofactor",
-        "has no second factor: PeeringDB does not let her go on",
+        "has no second factor, so PeeringDB never sends her back to the application",
         *_rights(15, _NET_ONE),
         mfa=False,
     ),
@@ -119,13 +117,13 @@ _PEOPLE = (
         "superuser",
         9,
         "Su Per",
-        "PeeringDB superuser: all rights there, and no network of one's own",
+        "superuser at PeeringDB, in no organisation",
     ),
     _person(
         "tobedisabled",
         10,
         "To Disable",
-        "plain member whose account is about to be disabled",
+        "plain member, for tests that disable the account",
         *_rights(1, _NET_ONE, _NET_TWO, _NET_FOUR_BYTE),
     ),
     _person(

@@ -1,6 +1,4 @@
-"""Changes to the people of a running sandbox: what the control pages and the JSON
-endpoint do, and how the first people come in.
-"""
+"""Change the people, networks and tokens in the database."""
 
 import re
 import unicodedata
@@ -11,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from oauth2_provider.models import AccessToken, RefreshToken
 
+from peeringdb_oauth.sandbox import people as people_file
 from peeringdb_oauth.sandbox.people import ALL_RIGHTS, EMAIL, MAX_ASN, People
 from peeringdb_oauth.sandbox.server.models import Network, Person, Right
 
@@ -18,56 +17,65 @@ SWITCHES = ("verified_user", "verified_email", "mfa", "is_active")
 
 
 class CannotChange(ValueError):
-    """What is asked for does not exist or is out of range; the message says so."""
+    """A value is out of range, or names something unknown; the message says what."""
 
 
 @transaction.atomic
 def replace_all_people(people: People) -> None:
-    """The people and networks of a file or of the default cast, instead of those in the
-    database.
+    """Replace all people and networks of the database by these.
+
+    Somebody with the same id and login name as before keeps their tokens.
     """
-    # those keep their tokens
-    staying = {(person.id, person.login) for person in people.people}
+    kept = {(person.id, person.login) for person in people.people}
     Person.objects.filter(
-        pk__in=[p.pk for p in Person.objects.all() if (p.pk, p.username) not in staying],
+        pk__in=[p.pk for p in Person.objects.all() if (p.pk, p.username) not in kept],
     ).delete()
     Network.objects.all().delete()
     Network.objects.bulk_create(Network(id=n.id, asn=n.asn, name=n.name) for n in people.networks)
     ids = {network.asn: network.id for network in people.networks}
     for person in people.people:
-        Person.objects.update_or_create(
-            id=person.id,
-            defaults={
-                "username": person.login,
-                "first_name": person.given_name,
-                "last_name": person.family_name,
-                "email": person.email,
-                "about": person.about,
-                "verified_user": person.verified_user,
-                "verified_email": person.verified_email,
-                "mfa": person.mfa,
-                "is_active": person.active,
-            },
+        _store_person(person, ids)
+
+
+def _store_person(person: people_file.Person, network_ids: Mapping[int, int]) -> None:
+    Person.objects.update_or_create(
+        id=person.id,
+        defaults={
+            "username": person.login,
+            "first_name": person.given_name,
+            "last_name": person.family_name,
+            "email": person.email,
+            "about": person.about,
+            "verified_user": person.verified_user,
+            "verified_email": person.verified_email,
+            "mfa": person.mfa,
+            "is_active": person.active,
+        },
+    )
+    Right.objects.bulk_create(
+        Right(
+            person_id=person.id,
+            network_id=network_ids[right.asn],
+            perms=right.perms,
+            manage_peering_sessions=right.manage_peering_sessions,
         )
-        Right.objects.bulk_create(
-            Right(
-                person_id=person.id,
-                network_id=ids[r.asn],
-                perms=r.perms,
-                manage_peering_sessions=r.manage_peering_sessions,
-            )
-            for r in person.networks
-        )
+        for right in person.networks
+    )
 
 
 def add_person(name: Any, *, email: Any = None) -> Person:
-    """Somebody new, without networks. The login name is made of the name, the email
-    address of the login name if none is given.
+    """Add a person without networks.
+
+    The login name is made of the name. The email address is made of the login name if
+    there is none.
+
+    Raises:
+        CannotChange: the name is empty, or the email address is none.
     """
     if not isinstance(name, str) or not name.strip():
         raise CannotChange("a person needs a name")
     if email is not None and not (isinstance(email, str) and EMAIL.fullmatch(email)):
-        raise CannotChange("an email address has one '@'")
+        raise CannotChange("an email address must have one '@'")
     given_name, _, family_name = name.strip().partition(" ")
     login = _unused_login(name)
     person: Person = Person.objects.create(
@@ -87,8 +95,15 @@ def change_person(
     sessions: int | Mapping[int, int] | None,
     switches: Mapping[str, bool],
 ) -> None:
-    """Change what is given and leave the rest. `networks`: ASN to perms, instead of all
-    the person has; `sessions`: for all, or by ASN.
+    """Change a person; what is not given stays as it is.
+
+    ``networks``: ASN to perms, which replace all networks of the person.
+    ``sessions``: manage_peering_sessions, for all networks or by ASN. ``switches``:
+    values for some of `SWITCHES`.
+
+    Raises:
+        CannotChange: nobody has this login name, or an ASN or a permission is out of
+            range.
     """
     person = find_person(login)
     for name, switch in switches.items():
@@ -100,8 +115,8 @@ def change_person(
             Right.objects.create(
                 person=person,
                 network=_find_or_create_network(asn),
-                perms=_checked_bits(perms),
-                manage_peering_sessions=_checked_bits(perms),
+                perms=_check_bits(perms),
+                manage_peering_sessions=_check_bits(perms),
             )
     if sessions is not None:
         for right in person.rights.select_related("network"):
@@ -110,14 +125,18 @@ def change_person(
                 if isinstance(sessions, int)
                 else sessions.get(right.network.asn, right.manage_peering_sessions)
             )
-            right.manage_peering_sessions = _checked_bits(value)
+            right.manage_peering_sessions = _check_bits(value)
             right.save()
 
 
 @transaction.atomic
 def revoke_tokens(login: str | None) -> int:
-    """Delete the tokens of one person, or of all; how many access and refresh tokens
-    that were.
+    """Delete the tokens of one person, or of everybody, and return their number.
+
+    Access tokens and refresh tokens count.
+
+    Raises:
+        CannotChange: nobody has this login name.
     """
     owner = {"user": find_person(login)} if login else {}
     refresh, _ = RefreshToken.objects.filter(**owner).delete()
@@ -126,7 +145,11 @@ def revoke_tokens(login: str | None) -> int:
 
 
 def find_person(login: str) -> Person:
-    """The person of that login name."""
+    """The person with this login name.
+
+    Raises:
+        CannotChange: there is none.
+    """
     person: Person | None = Person.objects.filter(username=login).first()
     if person is None:
         raise CannotChange(
@@ -137,20 +160,19 @@ def find_person(login: str) -> Person:
 
 
 def _unused_login(name: str) -> str:
-    """A login name that reads like the name, and that nobody has."""
+    """A login name that resembles the name, and that nobody has."""
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     login = re.sub("[^a-z0-9]+", "-", letters)[:50].strip("-") or "person"
     return next(
-        free
-        for free in chain([login], (f"{login}-{n}" for n in count(2)))
-        if not Person.objects.filter(username=free).exists()
+        unused
+        for unused in chain([login], (f"{login}-{n}" for n in count(2)))
+        if not Person.objects.filter(username=unused).exists()
     )
 
 
 def _find_or_create_network(asn: Any) -> Network:
-    """A network that exists, or a new one."""
     if type(asn) is not int or not 1 <= asn <= MAX_ASN:
-        raise CannotChange(f"an ASN is between 1 and {MAX_ASN}, not {asn!r}")
+        raise CannotChange(f"an ASN must be between 1 and {MAX_ASN}, not {asn!r}")
     network: Network = Network.objects.get_or_create(
         asn=asn,
         defaults={"name": f"Example Net AS{asn}"},
@@ -158,10 +180,10 @@ def _find_or_create_network(asn: Any) -> Network:
     return network
 
 
-def _checked_bits(value: Any) -> int:
+def _check_bits(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= ALL_RIGHTS:
         raise CannotChange(
-            "permissions are a sum of 1 (read), 2 (update), 4 (create) and 8 (delete), 0 to"
-            f" {ALL_RIGHTS}, not {value!r}",
+            "permissions must be a sum of 1 (read), 2 (update), 4 (create) and 8 (delete), so from"
+            f" 0 to {ALL_RIGHTS}, not {value!r}",
         )
     return value

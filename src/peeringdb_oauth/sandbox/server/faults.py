@@ -1,7 +1,7 @@
-"""Faults that can be switched on: what stands between the client and PeeringDB
-misbehaves, as a WSGI application around Django's.
+"""Faults that a test can switch on: PeeringDB, or what is before it, fails.
 
-Control pages keep working whatever is broken.
+They are a WSGI application around Django's. The control pages and commands have no
+faults.
 """
 
 import threading
@@ -12,56 +12,60 @@ from typing import Any
 
 CONTROL_PREFIX = "/sandbox/"
 KINDS = {
-    "error_500": "PeeringDB's internal error page",
+    "error_500": "PeeringDB answers with its error page",
     "slow": "the answer comes late",
-    "cut": "the connection is cut without an answer",
-    "outage": "503, the whole of PeeringDB is down",
+    "cut": "the connection ends without an answer",
+    "outage": "503, all of PeeringDB is down",
 }
-# Django's own page, byte for byte what PeeringDB sends.
+# Django's page, byte for byte as PeeringDB sends it.
 ERROR_500 = (
     b'\n<!doctype html>\n<html lang="en">\n<head>\n  <title>Server Error (500)</title>\n</head>\n'
     b"<body>\n  <h1>Server Error (500)</h1><p></p>\n</body>\n</html>\n"
 )
 _OUTAGE = b"<!doctype html>\n<title>503 Service Unavailable</title>\n<h1>Service Unavailable</h1>\n"
 
+_Application = Callable[..., Iterable[bytes]]
+
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """One fault: for one path or for all, until cleared or for the next `times`
-    requests.
+    """One fault.
+
+    ``kind``: one of `KINDS`. ``path``: only requests for this path meet it; None for
+    all. ``times``: how many more requests meet it; None for no end. ``seconds``: how
+    late the answer is, if the kind is "slow".
     """
 
     kind: str
     path: str | None = None
     times: int | None = None
     seconds: float = 3.0
-    """Of "slow"."""
 
 
 class Faults:
-    """The faults that are switched on, in the order in which they were."""
+    """The faults that are switched on, oldest first. Threads may share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._active: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Switch one on."""
+        """Switch a fault on."""
         with self._lock:
             self._active.append(fault)
 
     def clear(self) -> None:
-        """Switch all off."""
+        """Switch all faults off."""
         with self._lock:
             self._active.clear()
 
     def active(self) -> list[Fault]:
-        """Those that are on."""
+        """The faults that are switched on."""
         with self._lock:
             return list(self._active)
 
     def next_for(self, path: str) -> Fault | None:
-        """The fault that this request meets, used up by one."""
+        """The fault that a request for this path meets, which counts as one time."""
         with self._lock:
             for fault in self._active:
                 if fault.path in {None, path}:
@@ -72,10 +76,12 @@ class Faults:
                     return fault
         return None
 
-    def wrap(self, application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-        """The same WSGI application, behind the faults."""
+    def wrap(self, application: _Application) -> _Application:
+        """Put the faults before a WSGI application."""
 
-        def faulty(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def with_faults(
+            environ: dict[str, Any], start_response: Callable[..., Any]
+        ) -> Iterable[bytes]:
             path = environ.get("PATH_INFO", "")
             fault = None if path.startswith(CONTROL_PREFIX) else self.next_for(path)
             if fault is None:
@@ -86,15 +92,19 @@ class Faults:
             if fault.kind == "cut":
                 environ["sandbox.cut"]()
                 raise ConnectionAbortedError
-            status, body = (
-                ("500 Internal Server Error", ERROR_500)
-                if fault.kind == "error_500"
-                else ("503 Service Unavailable", _OUTAGE)
-            )
-            start_response(
-                status,
-                [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))],
-            )
-            return [body]
+            return _answer_with_error(fault, start_response)
 
-        return faulty
+        return with_faults
+
+
+def _answer_with_error(fault: Fault, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    status, body = (
+        ("500 Internal Server Error", ERROR_500)
+        if fault.kind == "error_500"
+        else ("503 Service Unavailable", _OUTAGE)
+    )
+    start_response(
+        status,
+        [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))],
+    )
+    return [body]

@@ -1,4 +1,4 @@
-"""What one running sandbox holds in memory beside the database."""
+"""What a running sandbox holds in memory; everything else is in the database."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -10,7 +10,12 @@ from peeringdb_oauth.sandbox.server.limits import Limits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InMemory:
-    """Found at ``settings.SANDBOX``."""
+    """What the views and the middleware share; they find it at ``settings.SANDBOX``.
+
+    ``options``: how the sandbox was started. ``limits``: what is remembered against
+    client addresses. ``faults``: those that are switched on. ``control_token``: opens
+    the JSON control endpoint.
+    """
 
     options: Options
     limits: Limits = field(default_factory=Limits)

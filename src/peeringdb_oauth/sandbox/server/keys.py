@@ -1,5 +1,6 @@
-"""The sandbox's keys: Django's secret, the ID token signing key, the TLS authority.
-They survive a restart with the database.
+"""The keys of a sandbox: Django's secret, the signing key, the certificate authority.
+
+They are in the database, so they survive a restart if the database is a file.
 """
 
 import secrets
@@ -17,24 +18,25 @@ _SIGNING_KEY = "signing_key"
 
 
 def load_keys() -> None:
-    """Put the stored keys in place, new ones where there are none."""
-    settings.SECRET_KEY = _stored("secret_key") or _store("secret_key", secrets.token_urlsafe(48))
-    oauth2_settings.OIDC_RSA_PRIVATE_KEY = _stored(_SIGNING_KEY) or _store(
-        _SIGNING_KEY,
-        _new_signing_key(),
-    )
+    """Load Django's secret and the signing key; create those that are missing."""
+    secret_key = _stored("secret_key") or _store("secret_key", secrets.token_urlsafe(48))
+    signing_key = _stored(_SIGNING_KEY) or _store(_SIGNING_KEY, _new_signing_key())
+    settings.SECRET_KEY = secret_key
+    oauth2_settings.OIDC_RSA_PRIVATE_KEY = signing_key
 
 
 def rotate_signing_key() -> None:
-    """A new signing key. The old one disappears from the key set at once: PeeringDB has
-    no way to list a retired one.
+    """Sign ID tokens with a new key.
+
+    The old key leaves the key set at once, because PeeringDB does not list old keys.
     """
     oauth2_settings.OIDC_RSA_PRIVATE_KEY = _store(_SIGNING_KEY, _new_signing_key())
 
 
 def ssl_context(names: tuple[str, ...], ca_file: str) -> ssl.SSLContext:
-    """A server's context for these names; the certificate of its authority is written
-    to `ca_file`.
+    """A context for a server with these host names.
+
+    ``ca_file``: where to write the certificate of the authority, as PEM.
     """
     if certificate := _stored("ca_certificate"):
         ca = trustme.CA.from_pem(certificate.encode(), _stored("ca_key").encode())
@@ -50,19 +52,21 @@ def ssl_context(names: tuple[str, ...], ca_file: str) -> ssl.SSLContext:
 
 def _new_signing_key() -> str:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = (
+    pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    return key.private_bytes(*pem).decode()
+    return pem.decode()
 
 
 def _stored(name: str) -> str:
+    """The stored text; empty if there is none."""
     stored = StoredKey.objects.filter(name=name).first()
     return str(stored.value) if stored else ""
 
 
 def _store(name: str, value: str) -> str:
+    """Store the text and return it."""
     StoredKey.objects.update_or_create(name=name, defaults={"value": value})
     return value

@@ -1,24 +1,29 @@
-"""What PeeringDB remembers against a client address: refusals it repeats, the block
-after too many, and the requests of a minute.
+"""What PeeringDB remembers against a client address.
 
-Values in, values out: the clock is an argument. Measured on PeeringDB 2.82.0; the three
-limits are independent of each other.
+There are three limits, and each works without the others: a refusal is repeated from
+memory, too many refusals block the address, and an address has a number of requests for
+each minute. Measured on PeeringDB 2.82.0. The time is an argument, in Unix seconds.
 """
 
 import math
 import threading
 from dataclasses import dataclass
 
+# For how many seconds an answer of this status is repeated. A repeated answer is
+# remembered anew.
 REFUSAL_SECONDS = {401: 60, 403: 10, 429: 10}
-"""How long an answer is repeated for the same key; each repetition starts the time again."""
+# More answers of 401 or 403 block the address until 60 seconds after the last of them.
 REFUSALS_PER_MINUTE = 10
-"""After more answers of 401 or 403 the address is refused, until 60 s after the last one."""
 REQUESTS_PER_MINUTE = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestKey:
-    """What a refusal is remembered for."""
+    """What makes two requests the same, so that one gets the other's refusal.
+
+    ``address``: the client's. ``identity``: who asks: a session, a user name, a bearer
+    token, or nobody. ``method``, ``path``, ``query``: those of the request.
+    """
 
     address: str
     identity: str
@@ -29,7 +34,11 @@ class RequestKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A remembered answer. Its headers are not remembered, except the type."""
+    """A refusal that is remembered, without its headers.
+
+    ``status``: 401, 403 or 429. ``content``: the body. ``content_type``: its type, with
+    the character set.
+    """
 
     status: int
     content: bytes
@@ -37,7 +46,7 @@ class Refusal:
 
 
 class Limits:
-    """The memory of one sandbox; safe for threads."""
+    """The memory of one sandbox. Threads may share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -50,21 +59,19 @@ class Limits:
         self._windows: dict[str, tuple[float, int]] = {}
 
     def is_blocked(self, address: str, now: float) -> bool:
-        """Whether this address has had too many refusals."""
+        """Whether too many refusals block this address."""
         with self._lock:
             until, count = self._counts.get(address, (0.0, 0))
             return count > REFUSALS_PER_MINUTE and now < until
 
     def find_refusal(self, key: RequestKey, now: float) -> Refusal | None:
-        """The refusal that this key got not long ago."""
+        """The refusal to repeat for this request; None if there is none."""
         with self._lock:
             until, refusal = self._refusals.get(key, (0.0, None))
             return refusal if now < until else None
 
     def remember_refusal(self, key: RequestKey, refusal: Refusal, now: float) -> None:
-        """Note an answer of 401, 403 or 429, be it new or repeated: repeating it starts
-        its time again, and counts again.
-        """
+        """Remember a refusal, new or repeated, and count it if it is a 401 or 403."""
         with self._lock:
             self._refusals[key] = (now + REFUSAL_SECONDS[refusal.status], refusal)
             if refusal.status in {401, 403}:
@@ -72,8 +79,9 @@ class Limits:
                 self._counts[key.address] = (now + 60, count + 1 if now < until else 1)
 
     def count_request(self, address: str, now: float) -> int:
-        """Count one request; 0 if it may pass, else the seconds until the window of a
-        minute ends.
+        """Count a request, and return how many seconds it must wait.
+
+        0: it may pass. Otherwise its minute has had too many requests, and ends then.
         """
         with self._lock:
             until, count = self._windows.get(address, (0.0, 0))

@@ -1,16 +1,13 @@
-"""PeeringDB's pages for people: home, login, second factor, logout. There are no
-passwords: one clicks on a person.
+"""PeeringDB's pages for people: home, login, second factor, logout.
+
+There are no passwords. A person is chosen with a click.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth import login, logout
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseRedirect,
-)
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
@@ -20,20 +17,22 @@ from peeringdb_oauth.sandbox.people import PASSWORD_ONLY, SECOND_FACTORS
 from peeringdb_oauth.sandbox.server.models import Person
 from peeringdb_oauth.sandbox.server.oauth_endpoints import AMR_IN_SESSION, OAUTH_COOKIE
 
+# Who has chosen a name, but not yet given the second factor.
 _PENDING_PERSON = "pending_person"
 _OAUTH_COOKIE_MAX_AGE = 1800  # seconds
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
+_GET_OR_POST = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @require_safe
 def home_page(request: HttpRequest) -> HttpResponse:
-    """Where one lands without an application."""
+    """The page at the root, where a login without an application ends."""
     return render(request, "sandbox/home.html")
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@_GET_OR_POST
 def login_page(request: HttpRequest) -> HttpResponse:
-    """The people to log in as; a second factor is asked for on the next page."""
+    """The page with the people to choose from."""
     next_url = _safe_next(request)
     error = ""
     if request.method == "POST":
@@ -42,9 +41,8 @@ def login_page(request: HttpRequest) -> HttpResponse:
             error = f"The account of {person.full_name.strip()} is disabled."
         elif person.mfa:
             request.session[_PENDING_PERSON] = person.pk
-            return HttpResponseRedirect(
-                f"{reverse('second-factor')}?{urlencode({'next': next_url})}",
-            )
+            query = urlencode({"next": next_url})
+            return HttpResponseRedirect(f"{reverse('second-factor')}?{query}")
         else:
             return _finish_login(request, person, PASSWORD_ONLY, next_url)
     return render(
@@ -54,9 +52,9 @@ def login_page(request: HttpRequest) -> HttpResponse:
     )
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@_GET_OR_POST
 def second_factor_page(request: HttpRequest) -> HttpResponse:
-    """The second step of a login. A click is enough; which one decides what `amr` says."""
+    """The second step of a login: a click on the second factor, which decides `amr`."""
     next_url = _safe_next(request)
     person_id: Any = request.session.get(_PENDING_PERSON)
     person = Person.objects.filter(pk=person_id).first()
@@ -73,10 +71,12 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
     )
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@_GET_OR_POST
 def two_factor_page(request: HttpRequest) -> HttpResponse:
-    """Where PeeringDB keeps people who have no second factor: nothing leads back to the
-    application.
+    """Where PeeringDB sends people who have no second factor.
+
+    It does not lead back to the application, not even after the second factor was set
+    up.
     """
     if not request.user.is_authenticated:
         return HttpResponseRedirect(reverse("login"))
@@ -90,7 +90,7 @@ def two_factor_page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def logout_page(request: HttpRequest) -> HttpResponse:
-    """The site's logout; applications are not told."""
+    """End the session at PeeringDB. Applications are not told."""
     logout(request)
     return HttpResponseRedirect("/")
 
@@ -111,13 +111,11 @@ def _finish_login(
 
 
 def _safe_next(request: HttpRequest) -> str:
+    """Where the login leads, if that is a URL of this site; otherwise the home page."""
     url = str(request.POST.get("next") or request.GET.get("next") or "/")
-    return (
-        url
-        if url_has_allowed_host_and_scheme(
-            url,
-            {request.get_host()},
-            require_https=request.is_secure(),
-        )
-        else "/"
+    is_safe = url_has_allowed_host_and_scheme(
+        url,
+        {request.get_host()},
+        require_https=request.is_secure(),
     )
+    return url if is_safe else "/"

@@ -1,5 +1,6 @@
-"""What PeeringDB does around its views, in its order: the refusals it repeats, the
-rate, who is asking, and the headers of every answer.
+"""What PeeringDB does before and after its views.
+
+The functions are in the order in which `settings` names them, the outermost first.
 """
 
 import base64
@@ -32,8 +33,8 @@ from peeringdb_oauth.sandbox.server.settings import CSP, LOOPBACK_NAMES
 
 View = Callable[[HttpRequest], HttpResponse]
 
-VERSION = "2.82.0"
-_BOTH = (
+VERSION = "2.82.0"  # of PeeringDB
+_HEADER_AND_SESSION = (
     "Cannot authenticate through Authorization header while logged in. Please log out and try"
     " again."
 )
@@ -41,27 +42,29 @@ _TOO_MANY_REFUSALS = {"meta": {"error": "Too many requests that resulted in 401 
 
 
 def protect_pages(get_response: View) -> View:
-    """Pages get a content policy, control pages a check of the host name; HSTS must not
-    reach 'localhost', where others speak http.
+    """Protect the pages of the sandbox; PeeringDB has other headers for that.
+
+    Pages get a content security policy. Control pages answer to loopback names only. A
+    browser must not remember for "localhost" that it speaks https only, because other
+    servers there speak http.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        own_page = request.path.startswith(CONTROL_PREFIX)
-        if own_page and not validate_host(
-            split_domain_port(request.META.get("HTTP_HOST", ""))[0],
-            LOOPBACK_NAMES,
-        ):
-            # A page of another site whose name was made to point here (DNS rebinding)
-            # must not switch faults.
+        is_control_page = request.path.startswith(CONTROL_PREFIX)
+        host = request.META.get("HTTP_HOST", "")
+        # Another site can make its name point to this machine (DNS rebinding). Its
+        # pages must not switch faults.
+        if is_control_page and not validate_host(split_domain_port(host)[0], LOOPBACK_NAMES):
             return HttpResponseForbidden(
                 "The control pages answer on 127.0.0.1, [::1] and localhost only.",
             )
         response = get_response(request)
         if response.get("Content-Type", "").startswith("text/html") and response.content:
-            # No form-action in the login pages: browsers apply it to the redirect that
-            # leads back to the application.
-            response["Content-Security-Policy"] = CSP + ("; form-action 'self'" if own_page else "")
-        if "localhost" in request.META.get("HTTP_HOST", ""):
+            # The login pages have no form-action: browsers would apply it to the
+            # redirect back to the application.
+            forms = "; form-action 'self'" if is_control_page else ""
+            response["Content-Security-Policy"] = CSP + forms
+        if "localhost" in host:
             response.headers.pop("Strict-Transport-Security", None)
         return response
 
@@ -69,7 +72,7 @@ def protect_pages(get_response: View) -> View:
 
 
 def answer_preflights(get_response: View) -> View:
-    """Preflights are answered, and allow nothing."""
+    """Answer preflight requests of CORS without allowing anything."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.method == "OPTIONS" and "Origin" in request.headers:
@@ -83,12 +86,10 @@ def answer_preflights(get_response: View) -> View:
 
 
 class RedirectToSlash(CommonMiddleware):
-    """A missing slash is a 301 for every method, POST too. The Host header is checked
-    here, before anything else looks at it.
-    """
+    """Redirects with 301 where a slash is missing, for every method, even for POST."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
-        """The redirect, or None."""
+        """Check the Host header, and redirect if the slash is missing."""
         request.get_host()
         if self.should_redirect_with_slash(request):
             return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
@@ -96,37 +97,13 @@ class RedirectToSlash(CommonMiddleware):
 
 
 def repeat_refusals(get_response: View) -> View:
-    """Refusals are repeated from memory, and too many of them block the address."""
-
-    def answer(request: HttpRequest, key: RequestKey) -> HttpResponse:
-        limits, now = _memory().limits, clock.now()
-        if limits.is_blocked(key.address, now):
-            return JsonResponse(
-                _TOO_MANY_REFUSALS,
-                status=429,
-                headers={"X-Throttled-Response": "True"},
-            )
-        if refusal := limits.find_refusal(key, now):
-            headers = {"X-Cached-Response": "True"}
-            return HttpResponse(
-                refusal.content,
-                content_type=refusal.content_type,
-                status=refusal.status,
-                headers=headers,
-            )
-        return get_response(request)
+    """Repeat a refusal from memory, and block an address after too many of them."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if not _limits_apply(request):
             return get_response(request)
-        key = RequestKey(
-            address=_client_address(request),
-            identity=_identity_of(request),
-            method=request.method or "",
-            path=request.path,
-            query=request.META.get("QUERY_STRING", ""),
-        )
-        response = answer(request, key)
+        key = _request_key(request)
+        response = _refusal_from_memory(key) or get_response(request)
         if response.status_code in REFUSAL_SECONDS:
             refusal = Refusal(
                 status=response.status_code,
@@ -140,7 +117,7 @@ def repeat_refusals(get_response: View) -> View:
 
 
 def add_common_headers(get_response: View) -> View:
-    """Headers of every answer that was not repeated from memory."""
+    """Add the headers of every answer that is not repeated from memory."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -153,8 +130,9 @@ def add_common_headers(get_response: View) -> View:
 
 
 def limit_rate(get_response: View) -> View:
-    """120 requests a minute for each address, bearer requests included, browsers with a
-    login session excepted.
+    """Allow each address 120 requests a minute, with a bearer token or without.
+
+    Browsers with a session are not limited.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -170,18 +148,19 @@ def limit_rate(get_response: View) -> View:
 
 
 class SandboxSession(SessionMiddleware):
-    """Django's sessions, without 'Vary: Cookie' for those who have none."""
+    """Django's sessions, without "Vary: Cookie" for clients that have no session."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """The answer, with the session's cookie if there is a session."""
+        """Save the session and set its cookie, if there is a session."""
         if settings.SESSION_COOKIE_NAME not in request.COOKIES and request.session.is_empty():
             return response
         return super().process_response(request, response)
 
 
 def identify_caller(get_response: View) -> View:
-    """PeeringDB's own reading of the Authorization header, before the OAuth code runs,
-    and the headers that tell of it.
+    """Read the Authorization header as PeeringDB does, before the OAuth code sees it.
+
+    The headers X-Auth-Status and X-Auth-ID say what was read.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -190,10 +169,10 @@ def identify_caller(get_response: View) -> View:
         if request.user.is_authenticated:
             auth_id = f"u{request.user.id}"
             if header:
-                refused = JsonResponse({"meta": {"error": _BOTH}}, status=400)
+                refused = JsonResponse({"meta": {"error": _HEADER_AND_SESSION}}, status=400)
         elif header and header.startswith("Basic "):
-            # Taken for a PeeringDB user name and password, whatever the path. Nobody in
-            # a sandbox has a password.
+            # PeeringDB takes it for the user name and password of an account, on every
+            # path. Nobody in a sandbox has a password.
             username, password = base64.b64decode(header[6:]).decode().split(":", 1)
             auth_id = username.replace(" ", "_")[:16]
             if authenticate(username=username, password=password) is None:
@@ -222,15 +201,40 @@ def _limits_apply(request: HttpRequest) -> bool:
     return _memory().options.limits and not request.path.startswith(CONTROL_PREFIX)
 
 
-def _client_address(request: HttpRequest) -> str:
-    """X-Forwarded-For as it was given, else the peer."""
-    return (
-        "".join(request.headers.get("X-Forwarded-For", "").split()) or request.META["REMOTE_ADDR"]
+def _refusal_from_memory(key: RequestKey) -> HttpResponse | None:
+    """The refusal that this request gets without reaching a view, or None."""
+    limits, now = _memory().limits, clock.now()
+    if limits.is_blocked(key.address, now):
+        headers = {"X-Throttled-Response": "True"}
+        return JsonResponse(_TOO_MANY_REFUSALS, status=429, headers=headers)
+    if refusal := limits.find_refusal(key, now):
+        return HttpResponse(
+            refusal.content,
+            content_type=refusal.content_type,
+            status=refusal.status,
+            headers={"X-Cached-Response": "True"},
+        )
+    return None
+
+
+def _request_key(request: HttpRequest) -> RequestKey:
+    return RequestKey(
+        address=_client_address(request),
+        identity=_identity_of(request),
+        method=request.method or "",
+        path=request.path,
+        query=request.META.get("QUERY_STRING", ""),
     )
 
 
+def _client_address(request: HttpRequest) -> str:
+    """The text of X-Forwarded-For without spaces, otherwise the peer's address."""
+    forwarded = "".join(request.headers.get("X-Forwarded-For", "").split())
+    return forwarded or request.META["REMOTE_ADDR"]
+
+
 def _identity_of(request: HttpRequest) -> str:
-    """Whom a refusal is remembered for."""
+    """Who asks, for `RequestKey`."""
     if session := request.COOKIES.get(settings.SESSION_COOKIE_NAME):
         return f"session {session}"
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")

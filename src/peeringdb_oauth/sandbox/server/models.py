@@ -1,4 +1,4 @@
-"""What the sandbox stores beside django-oauth-toolkit's own tables."""
+"""What the sandbox stores besides the tables of django-oauth-toolkit."""
 
 from typing import ClassVar
 
@@ -7,8 +7,9 @@ from django.db import models
 
 
 class Person(AbstractBaseUser):
-    """Someone to log in as. The names of the fields are Django's where PeeringDB's user
-    has them too.
+    """A person to log in as.
+
+    Fields that PeeringDB's user has, too, are named as Django names them there.
     """
 
     username = models.CharField(max_length=64, unique=True)
@@ -25,7 +26,7 @@ class Person(AbstractBaseUser):
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
-    # How the person logged in. It is set for the requests of one browser, never stored.
+    # How the person logged in. It is set for one request and not stored.
     amr: list[str]
 
     class Meta:  # noqa: D106
@@ -37,12 +38,15 @@ class Person(AbstractBaseUser):
 
     @property
     def full_name(self) -> str:
-        """As PeeringDB joins it: a trailing space when there is no family name."""
+        """The name as PeeringDB joins it.
+
+        Without a family name it ends in a space.
+        """
         return f"{self.first_name} {self.last_name}"
 
 
 class Network(models.Model):
-    """A network, with PeeringDB's own id."""
+    """A network. Its primary key is PeeringDB's id of it."""
 
     asn = models.BigIntegerField(unique=True)
     name = models.CharField(max_length=255)
@@ -56,7 +60,10 @@ class Network(models.Model):
 
 
 class Right(models.Model):
-    """What a person may do for a network: sums of READ 1, UPDATE 2, CREATE 4, DELETE 8."""
+    """What a person may do for one network.
+
+    Both numbers are sums of READ 1, UPDATE 2, CREATE 4 and DELETE 8.
+    """
 
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="rights")
     network = models.ForeignKey(Network, on_delete=models.CASCADE)
@@ -75,12 +82,13 @@ class Right(models.Model):
 
 
 class AuthenticationMethods(models.Model):
-    """The `amr` of the browser's login, kept with the code and then with the access
-    token it buys; a refresh does not inherit it.
+    """The `amr` of a login, stored with its code and with its first access token.
+
+    ``key``: ``code:`` or ``token:``, then the value. An access token from a refresh has
+    none.
     """
 
     key = models.CharField(max_length=255, primary_key=True)
-    """``code:`` or ``token:`` and the value."""
     amr = models.JSONField()
 
     class Meta:  # noqa: D106
@@ -91,7 +99,7 @@ class AuthenticationMethods(models.Model):
 
 
 class StoredKey(models.Model):
-    """What must survive a restart when the database is a file: keys."""
+    """A key or a secret, which must survive a restart if the database is a file."""
 
     name = models.CharField(max_length=64, primary_key=True)
     value = models.TextField()

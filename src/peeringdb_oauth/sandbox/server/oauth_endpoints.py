@@ -1,5 +1,6 @@
-"""PeeringDB's own OAuth pages and documents: authorize, /profile/v1, the RFC 8414
-document. The rest is django-oauth-toolkit's.
+"""The OAuth endpoints where PeeringDB differs from django-oauth-toolkit.
+
+Authorization and token endpoint, /profile/v1, and the metadata of RFC 8414.
 """
 
 import contextlib
@@ -36,15 +37,18 @@ AMR_IN_SESSION = "amr"
 
 
 class Authorize(AuthorizationView):
-    """The consent page. Being logged in at PeeringDB is not enough: the login must have
-    been made for an authorization.
+    """The authorization endpoint, with the consent page.
+
+    A session at PeeringDB is not enough. The login must have been made for an
+    authorization, which the cookie `OAUTH_COOKIE` shows.
     """
 
     template_name = "sandbox/consent.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Login and second factor come before the request is looked at; a cookie
-        without a session, after.
+        """Ask for login and second factor, before the request's parameters are checked.
+
+        Only a request with the cookie and without a session is checked first, in `get`.
         """
         self.oauth2_data: dict[str, Any] = {}
         try:
@@ -55,15 +59,11 @@ class Authorize(AuthorizationView):
             if request.user.verified_email and not request.user.mfa:
                 return HttpResponseRedirect(reverse("two-factor"))
             request.user.amr = request.session.get(AMR_IN_SESSION, [])
-        return View.dispatch(
-            self,
-            request,
-            *args,
-            **kwargs,
-        )  # without django-oauth-toolkit's own login check
+        # The parent class would do a login check of its own.
+        return View.dispatch(self, request, *args, **kwargs)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The page, the automatic approval, or an error."""
+        """Show the consent page, approve by itself, or answer with an error."""
         if request.user.is_authenticated:
             return super().get(request, *args, **kwargs)
         try:
@@ -73,7 +73,7 @@ class Authorize(AuthorizationView):
         return self.handle_prompt_login()
 
     def handle_prompt_login(self) -> HttpResponse:
-        """To the login page, and back here without ``prompt``."""
+        """Redirect to the login page, which leads back here without ``prompt``."""
         query = [
             (key, value)
             for key, value in parse_qsl(self.request.META["QUERY_STRING"])
@@ -81,9 +81,10 @@ class Authorize(AuthorizationView):
         ]
         return redirect_to_login(f"{self.request.path}?{urlencode(query)}")
 
-    def redirect(self, redirect_to: str, application: Any) -> HttpResponse:  # noqa: ARG002 - the signature there
-        """To the application. Anything but https is a bare 400, except loopback http in
-        a sandbox that is not strict.
+    def redirect(self, redirect_to: str, application: Any) -> HttpResponse:  # noqa: ARG002 - the parent's signature
+        """Redirect to the application, or answer with a bare 400 if it is not https.
+
+        In a sandbox that is not strict, http works for loopback hosts.
         """
         schemes = list(oauth2_settings.ALLOWED_REDIRECT_URI_SCHEMES)
         parts = urlsplit(redirect_to)
@@ -97,41 +98,40 @@ class Authorize(AuthorizationView):
 
 
 class Token(TokenView):
-    """django-oauth-toolkit's. Of several exchanges of one code at once, one succeeds
-    and the others are told invalid_grant (measured).
+    """The token endpoint.
+
+    If several requests exchange one code at the same time, one of them succeeds and the
+    others get invalid_grant. This was measured at PeeringDB.
     """
 
     _one_by_one = threading.Lock()
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """One grant."""
-        exchange = request.POST.get("grant_type") == "authorization_code"
-        with self._one_by_one if exchange else contextlib.nullcontext():
+        """Answer a token request; codes are exchanged one after the other."""
+        is_code = request.POST.get("grant_type") == "authorization_code"
+        with self._one_by_one if is_code else contextlib.nullcontext():
             return super().post(request, *args, **kwargs)
 
 
 def profile_v1(request: HttpRequest) -> HttpResponse:
-    """GET /profile/v1. Every refusal is an empty 403; other methods than GET, HEAD and
-    OPTIONS fail earlier, for want of a CSRF token.
+    """/profile/v1. Every refusal is an empty 403.
+
+    Methods other than GET, HEAD and OPTIONS fail before, without a CSRF token.
     """
     valid, oauth = get_oauthlib_core().verify_request(request, scopes=["profile"])
-    if not valid or not hasattr(
-        oauth.access_token,
-        "token",
-    ):  # an ID token opens pages, but not this one
+    # An ID token has no attribute "token". It is accepted elsewhere, but not here.
+    if not valid or not hasattr(oauth.access_token, "token"):
         return HttpResponseForbidden()
     if not request.headers.get("Authorization", "").startswith("Bearer "):
-        # oauthlib also reads "bearer" and ?access_token=, PeeringDB's own code then
-        # fails.
-        raise ValueError("no 'Bearer ' where PeeringDB looks for it")
+        # oauthlib reads "bearer" and ?access_token=, too. PeeringDB's own code then
+        # fails with a 500.
+        raise ValueError("the Authorization header does not begin with 'Bearer '")
     body = describe_profile(oauth.user, oauth.access_token.scope.split(), oauth.access_token.token)
     return JsonResponse(body, json_dumps_params={"indent": 2} if "pretty" in request.GET else {})
 
 
 def authorization_server_metadata(request: HttpRequest) -> HttpResponse:
-    """The RFC 8414 document, which differs from the OpenID one
-    (django-oauth-toolkit's).
-    """
+    """The metadata of RFC 8414. At PeeringDB it differs from that of OpenID Connect."""
 
     def url(name: str) -> str:
         return str(request.build_absolute_uri(reverse(f"oauth2_provider:{name}")))

@@ -1,6 +1,4 @@
-"""PeeringDB's part of the OAuth engine: its claims, its amr, and the lengths its
-database allows.
-"""
+"""What PeeringDB changes inside django-oauth-toolkit: claims, amr, maximum lengths."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,19 +9,20 @@ from oauth2_provider.oauth2_validators import OAuth2Validator
 from peeringdb_oauth.sandbox.server.claims import describe_networks, stored_amr
 from peeringdb_oauth.sandbox.server.models import AuthenticationMethods, Person
 
-_MAX_NONCE = 255
-_MAX_CODE_CHALLENGE = 128
+_MAX_NONCE = 255  # characters
+_MAX_CODE_CHALLENGE = 128  # characters
 
 
 class PeeringDBValidator(OAuth2Validator):
-    """django-oauth-toolkit's, with PeeringDB's claims. What is not granted is null, not
-    absent.
+    """Answers the engine's questions as PeeringDB does.
+
+    A claim that was not granted is null. It is not left out.
     """
 
     oidc_claim_scope = None
 
     def get_additional_claims(self) -> dict[str, Callable[[Any], Any]]:
-        """One function of the request for each claim, in PeeringDB's order."""
+        """For each claim a function of the request, in PeeringDB's order."""
         return {
             "name": _if_granted("profile", lambda person: person.full_name),
             "given_name": _if_granted("profile", lambda person: person.first_name),
@@ -33,14 +32,17 @@ class PeeringDBValidator(OAuth2Validator):
             "id": _if_granted("profile", lambda person: person.id),
             "verified_user": _if_granted("profile", lambda person: person.verified_user),
             "networks": _if_granted(
-                "networks", lambda person: describe_networks(person, with_sessions=False)
+                "networks",
+                lambda person: describe_networks(person, with_sessions=False),
             ),
             "amr": _amr_of_code,
         }
 
     def validate_user(self, *_args: Any, **_kwargs: Any) -> bool:
-        """The password grant. PeeringDB's login code fails on the request that
-        django-oauth-toolkit makes up for it: 500.
+        """Fail on a password grant.
+
+        PeeringDB's login code cannot read the request that django-oauth-toolkit makes
+        up for it, so the answer is a 500.
         """
         raise NotImplementedError
 
@@ -54,9 +56,8 @@ class PeeringDBValidator(OAuth2Validator):
             len(request.nonce or "") > _MAX_NONCE
             or len(request.code_challenge or "") > _MAX_CODE_CHALLENGE
         ):
-            raise DataError(
-                "too long for its column",
-            )  # as PeeringDB's MariaDB says; SQLite does not mind
+            # PeeringDB's MariaDB raises this error; SQLite has no maximum length.
+            raise DataError("too long for its column")
         grant = super()._create_authorization_code(request, code, expires)
         AuthenticationMethods.objects.create(key=f"code:{grant.code}", amr=request.user.amr)
         return grant
@@ -81,7 +82,8 @@ def _if_granted(scope: str, read: Callable[[Person], Any]) -> Callable[[Any], An
 
 
 def _amr_of_code(request: Any) -> list[str]:
-    """Known where a code is exchanged; a refresh and userinfo know nothing of the
-    login.
+    """The `amr` of the login, if a code is exchanged.
+
+    After a refresh and at userinfo PeeringDB does not know it any more.
     """
     return stored_amr(f"code:{request.code}") if request.grant_type == "authorization_code" else []

@@ -1,4 +1,4 @@
-"""Registering applications, as PeeringDB's form does."""
+"""Register applications, as PeeringDB's form does."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from peeringdb_oauth.sandbox.server.edit_people import CannotChange
 
 ALGORITHMS = ("RS256", "HS256", "")
 DEFAULT_CLIENT_ID = "sandbox-client"
-DEFAULT_CLIENT_SECRET = "sandbox-secret-not-for-production"  # noqa: S105 - of the sandbox only, and says so
+DEFAULT_CLIENT_SECRET = "sandbox-secret-not-for-production"  # noqa: S105 - it protects a sandbox only
 
 
 def register_application(
@@ -23,27 +23,30 @@ def register_application(
     hash_client_secret: bool = True,
     name: str = "",
 ) -> dict[str, object]:
-    """A new application, or an existing one (same client id) anew. The secret is told
-    here and never again: only its hash is stored.
+    """Register an application, or replace the one with the same client id.
+
+    The answer has the client secret. Afterwards only its hash is stored.
+
+    Raises:
+        CannotChange: a redirect URI or the algorithm cannot be used.
     """
     problems = [problem for uri in redirect_uris for problem in redirect_uri_problems(uri)]
     if not redirect_uris:
         problems.append("an application needs at least one redirect URI")
     if (algorithm or "") not in ALGORITHMS:
-        problems.append(f"the algorithm is RS256, HS256 or none, not {algorithm!r}")
+        problems.append(f"the algorithm must be RS256, HS256 or none, not {algorithm!r}")
     if problems:
         raise CannotChange("; ".join(problems))
     client_id = client_id or generate_client_id()
     client_secret = generate_client_secret() if client_secret is None else client_secret
+    kind = Application.CLIENT_CONFIDENTIAL if confidential else Application.CLIENT_PUBLIC
     Application.objects.update_or_create(
         client_id=client_id,
         defaults={
             "name": name or "Unnamed application",
             "client_secret": client_secret,
             "hash_client_secret": hash_client_secret,
-            "client_type": Application.CLIENT_CONFIDENTIAL
-            if confidential
-            else Application.CLIENT_PUBLIC,
+            "client_type": kind,
             "authorization_grant_type": Application.GRANT_AUTHORIZATION_CODE,
             "redirect_uris": " ".join(redirect_uris),
             "algorithm": algorithm or "",

@@ -1,5 +1,6 @@
-"""Django's settings for a sandbox: PeeringDB's where clients can see them, small where
-they cannot.
+"""Django's settings for a sandbox.
+
+Where clients can see a setting, it is the one that PeeringDB has.
 """
 
 from pathlib import Path
@@ -15,9 +16,10 @@ SCOPES = {
     "amr": "How you logged in (password, second factor)",
 }
 OAUTH2_PROVIDER: dict[str, Any] = {
-    # As PeeringDB configures it; what is not named here is django-oauth-toolkit's
-    # default there and here: codes live 60 s, tokens 36000 s, refresh tokens rotate
-    # without grace and never expire, reuse revokes nothing.
+    # PeeringDB's settings. For everything else PeeringDB has the defaults of
+    # django-oauth-toolkit, too: a code lives for 60 seconds, an access token for 36000.
+    # A refresh token never expires; it is replaced when it is used, and its reuse
+    # revokes nothing.
     "OIDC_ENABLED": True,
     "PKCE_REQUIRED": False,
     "SCOPES": SCOPES,
@@ -26,7 +28,8 @@ OAUTH2_PROVIDER: dict[str, Any] = {
     "OAUTH2_VALIDATOR_CLASS": "peeringdb_oauth.sandbox.server.oauth_validator.PeeringDBValidator",
 }
 _MIDDLEWARE = (
-    # Outermost first. Clients can tell the order by which answers carry which headers.
+    # The outermost is the first. The order is PeeringDB's: clients can see it from the
+    # headers that each answer has.
     "peeringdb_oauth.sandbox.server.middleware.protect_pages",
     "django.middleware.security.SecurityMiddleware",
     "peeringdb_oauth.sandbox.server.middleware.answer_preflights",
@@ -43,9 +46,18 @@ _MIDDLEWARE = (
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 CSP = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 
+_TEMPLATES = {
+    "BACKEND": "django.template.backends.django.DjangoTemplates",
+    "DIRS": [str(Path(__file__).parent / "templates")],
+    "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+}
+
 
 def settings_for(options: Options) -> dict[str, Any]:
-    """The settings. The secret key is set later: it is kept in the database."""
+    """The settings for these options.
+
+    The secret key is missing. It is in the database, so it is set later.
+    """
     return {
         "ALLOWED_HOSTS": [*LOOPBACK_NAMES, *options.hosts],
         "AUTHENTICATION_BACKENDS": [
@@ -74,29 +86,22 @@ def settings_for(options: Options) -> dict[str, Any]:
         "SECURE_HSTS_INCLUDE_SUBDOMAINS": True,
         "SECURE_HSTS_SECONDS": 47304000,
         "SECURE_REFERRER_POLICY": "strict-origin-when-cross-origin",
-        # Cookies know no ports: "sessionid" would be the cookie of the Django
-        # application under test as well.
+        # Browsers send a cookie to every port of a host. "sessionid" would also be the
+        # cookie of a Django application that is tested on this machine.
         "SESSION_COOKIE_NAME": "sandbox_session",
         "SESSION_COOKIE_SECURE": options.tls,
-        "TEMPLATES": [
-            {
-                "BACKEND": "django.template.backends.django.DjangoTemplates",
-                "DIRS": [str(Path(__file__).parent / "templates")],
-                "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
-            },
-        ],
+        "TEMPLATES": [_TEMPLATES],
         "USE_I18N": False,
         "USE_TZ": True,
     }
 
 
 def _database(path: str | None) -> dict[str, Any]:
-    """SQLite, shared by threads. Transactions begin as writers, so that two of them
-    wait for each other instead of failing.
-    """
+    # Every transaction begins as a writer. So two of them wait for each other, instead
+    # of one of them failing.
     options: dict[str, Any] = {"transaction_mode": "IMMEDIATE", "timeout": 20}
     if path is None:
-        # in memory, one for all connections of the process
+        # One database in memory, for all connections of this process.
         name = "file:/sandbox?vfs=memdb"
     else:
         name = path

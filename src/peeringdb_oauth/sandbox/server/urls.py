@@ -1,6 +1,4 @@
-"""PeeringDB's paths, with and without trailing slash as there, and the sandbox's own
-below /sandbox/.
-"""
+"""The paths: PeeringDB's own, and those of the sandbox below /sandbox/."""
 
 from django.urls import include, path, re_path
 from oauth2_provider import views
@@ -13,12 +11,12 @@ from peeringdb_oauth.sandbox.server import (
     oauth_endpoints,
 )
 
-_OIDC = re_path(
+_OPENID_CONFIGURATION = re_path(
     r"^\.well-known/openid-configuration/?$",
     views.ConnectDiscoveryInfoView.as_view(),
     name="oidc-connect-discovery-info",
 )
-_OAUTH = re_path(
+_AUTHORIZATION_SERVER_METADATA = re_path(
     r"^\.well-known/oauth-authorization-server/?$",
     oauth_endpoints.authorization_server_metadata,
 )
@@ -36,8 +34,8 @@ _oauth2 = [
     path("userinfo/", views.UserInfoView.as_view(), name="user-info"),
     path("logout/", views.RPInitiatedLogoutView.as_view(), name="rp-initiated-logout"),
     path(".well-known/jwks.json", views.JwksInfoView.as_view(), name="jwks-info"),
-    _OIDC,
-    _OAUTH,
+    _OPENID_CONFIGURATION,
+    _AUTHORIZATION_SERVER_METADATA,
 ]
 
 _control = [
@@ -60,6 +58,6 @@ urlpatterns = [
     path("profile/v1", oauth_endpoints.profile_v1, name="profile"),
     path("oauth2/", include((_oauth2, "oauth2_provider"))),
     path("sandbox/", include(_control)),
-    _OIDC,
-    _OAUTH,
+    _OPENID_CONFIGURATION,
+    _AUTHORIZATION_SERVER_METADATA,
 ]
