@@ -3,6 +3,8 @@
 Each test runs for `Client` and for `AsyncClient`, unless it is marked `only_for` one.
 """
 
+import ast
+import asyncio
 import gzip
 import http.client
 import secrets
@@ -13,16 +15,20 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 import requests
+from client_config import config_of
+from docstring_example import example_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from peeringdb_oauth import __version__
 from peeringdb_oauth.async_client import AsyncClient
+from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.errors import (
     ConfigurationError,
@@ -109,6 +115,30 @@ def test_logs_in(client, server):
         ("POST", TOKEN),
         ("GET", PROFILE),
     ]
+
+
+class ComesBack(dict):
+    """A session whose browser has come back by the time that the login is taken out."""
+
+    def pop(self, name):
+        names = self["names"]
+        names["callback_url"] = f"https://x/?code=c&state={self[name]['state']}"
+        return super().pop(name)
+
+
+def test_the_example_of_the_docstring_logs_in(client_class, client, server, capsys):
+    names = {
+        "AuthorizationRequest": AuthorizationRequest,
+        "AsyncClient": AsyncClient,
+        "Client": lambda _: client,
+        "ClientConfig": SimpleNamespace(load=lambda: config_of(server)),
+    }
+    names["session"] = ComesBack(names=names)
+    example = compile(example_of(client_class), "", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    awaitable = eval(example, names)  # noqa: S307 - our own documentation
+    if client_class is AsyncClient:
+        asyncio.run(awaitable)
+    assert capsys.readouterr().out == "Ada Admin (64500, 64501, 65550)\n"
 
 
 def test_callback_may_be_the_full_url(client):

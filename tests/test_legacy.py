@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from docstring_example import example_of
 from flask import Flask, abort, redirect, request, session
 from werkzeug.serving import make_server as make_wsgi_server
 
@@ -205,6 +206,13 @@ def test_the_readme_logs_a_person_in_at_the_sandbox(configure, portal, person, s
 
 def vars_of(application):
     return {"client_id": application.client_id, "client_secret": application.client_secret}
+
+
+@pytest.mark.usefixtures("configured")
+def test_the_example_of_the_docstring_logs_in():
+    names = {"PeeringdbAuth": PeeringdbAuth, "code": "a-code"}
+    exec(example_of(PeeringdbAuth), names)  # noqa: S102 - our own documentation
+    assert names["user"]["name"] == "Ada Admin"
 
 
 # --- each method ----------------------------------------------------------------------

@@ -1,10 +1,10 @@
 """The steps of a flow: what each yields and gives back, and the documented example."""
 
 import functools
-import textwrap
 from collections.abc import Callable
 
 import pytest
+from docstring_example import example_of
 
 from peeringdb_oauth import errors, messages, metadata, profile, steps, tokens
 from peeringdb_oauth.errors import PeeringDBOAuthError, TokenRejected
@@ -52,11 +52,10 @@ def test_a_failed_step_raises_in_the_flow():
 
 def example():
     """The names that the code of the docstring defines."""
-    blocks = [block for block in steps.__doc__.split("\n\n") if block.startswith("    ")]
     names = {"partial": functools.partial, "Callable": Callable}
     for module in (errors, messages, metadata, profile, tokens, steps):
         names |= vars(module)
-    exec(textwrap.dedent("\n\n".join(blocks)), names)  # noqa: S102 - our own documentation
+    exec(example_of(steps), names)  # noqa: S102 - our own documentation
     return names
 
 

@@ -1,8 +1,8 @@
 """The flows: each run of the protocol, from the first request to the result.
 
-What a flow is and how a client drives it, `steps` shows. Beside the errors that a flow
-names, it raises those of `responses.successful` and `TransportError` for an answer that
-never came.
+`steps` shows what a flow is and how a client drives it. Beside the errors that a flow
+names, it raises those of `responses.successful`, and `TransportError` for an answer
+that never came.
 """
 
 from dataclasses import dataclass, replace

@@ -61,18 +61,30 @@ Flow = Generator[Step, Any, T]
 
 
 def send(request: HTTPRequest) -> Flow[HTTPResponse]:
-    """Send a request; the result is its response."""
+    """Send a request; the result is its response, whatever its status.
+
+    Raises:
+        TransportError: there is no response, or PeeringDB must not be asked now.
+    """
     response: HTTPResponse = yield request
     return response
 
 
 def locked(name: str, flow: Flow[T]) -> Flow[T]:
-    """Run a flow while holding the lock ``name``; the result is the flow's."""
+    """Run a flow while holding the lock ``name``; the result is the flow's.
+
+    Raises:
+        TransportError: the lock was not free in time.
+    """
     result: T = yield Locked(name=name, flow=flow)
     return result
 
 
 def call(function: Callable[[], T | Awaitable[T]]) -> Flow[T]:
-    """Call a function of the application; the result is what it returns or awaits."""
+    """Call a function of the application; the result is what it returns.
+
+    Raises:
+        ConfigurationError: it is to be awaited, and the driver is a `Client`.
+    """
     result: T = yield ApplicationCall(function=function)
     return result

@@ -1,7 +1,8 @@
 """Verify an ID token, and fetch metadata and keys when they are needed.
 
 These are flows, see `steps`. What makes an ID token acceptable is in `id_token`, and
-how long keys are kept in `key_set`.
+how long keys are kept in `key_set`. Beside the errors that a flow names, it raises
+those of `responses.successful`, and `TransportError` for an answer that never came.
 """
 
 from peeringdb_oauth.errors import InvalidResponse, PeeringDBOAuthError, RateLimited
