@@ -16,7 +16,7 @@ SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 LAYERS = [
     {"_version", "errors", "grammar", "clock"},
     {"metadata", "config", "messages", "key_set", "responses", "steps"},
-    {"authorization", "tokens", "id_token", "profile", "access", "memberships"},
+    {"authorization", "callback", "tokens", "id_token", "profile", "access", "memberships"},
     {"flows", "verification", "provider", "budget", "look_ups"},
     {"tls", "transport", "requests_transport", "aiohttp_transport"},
     {"client", "async_client", "legacy"},

@@ -330,8 +330,7 @@ def test_a_missing_configuration_is_a_runtime_error(monkeypatch, tmp_path):
         PeeringdbAuth()
 
 
-# --- what the original lacked
-# ----------------------------------------------------------
+# --- what the original lacked ---------------------------------------------------------
 
 
 def test_objects_share_connections(configured):

@@ -16,8 +16,9 @@ from weakref import WeakValueDictionary
 
 from peeringdb_oauth import aiohttp_transport, flows, verification
 from peeringdb_oauth.aiohttp_transport import Connections
-from peeringdb_oauth.authorization import AuthorizationRequest, Callback
+from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.budget import Booking, Budget
+from peeringdb_oauth.callback import Callback
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import PeeringDBOAuthError
 from peeringdb_oauth.flows import Login

@@ -18,8 +18,9 @@ from weakref import WeakSet, WeakValueDictionary
 import requests
 
 from peeringdb_oauth import flows, requests_transport, verification
-from peeringdb_oauth.authorization import AuthorizationRequest, Callback
+from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.budget import Booking, Budget
+from peeringdb_oauth.callback import Callback
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.flows import Login

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from peeringdb_oauth.authorization import AuthorizationRequest, Callback, read_callback
+from peeringdb_oauth.authorization import AuthorizationRequest
+from peeringdb_oauth.callback import Callback, read_callback
 from peeringdb_oauth.errors import (
     ConfigurationError,
     InvalidIDToken,

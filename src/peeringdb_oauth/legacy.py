@@ -10,10 +10,10 @@ from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.authorization import (
     build_authorization_url,
-    checked_code,
     checked_code_verifier,
     new_secret,
 )
+from peeringdb_oauth.callback import checked_code
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.profile import User

@@ -2,11 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from peeringdb_oauth.authorization import (
-    AuthorizationRequest,
-    UsedStates,
-    create_authorization_request,
-)
+from peeringdb_oauth.authorization import AuthorizationRequest, create_authorization_request
+from peeringdb_oauth.callback import UsedStates
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.key_set import KeyCache, require_cryptography
 from peeringdb_oauth.metadata import PEERINGDB, ProviderMetadata

@@ -15,7 +15,8 @@ from typing import Any
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
-from peeringdb_oauth.authorization import checked_code, checked_code_verifier
+from peeringdb_oauth.authorization import checked_code_verifier
+from peeringdb_oauth.callback import checked_code
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
