@@ -1,6 +1,4 @@
-"""A browser before the login flow, without any framework: its cookies, its session, and
-what the application was told.
-"""
+"""A browser that uses the login flow without a framework."""
 
 import json
 from dataclasses import dataclass, field
@@ -18,8 +16,10 @@ CALLBACK = "/login/peeringdb/callback"
 
 @dataclass
 class Browser:
-    """Keeps cookies as browsers do (deleted ones go), and the session as the framework
-    would.
+    """Stores cookies as a browser does, and the session as a framework does.
+
+    ``events``: the events that the application got. ``rotated``: the session each time
+    when it got another id.
     """
 
     client: object
@@ -58,11 +58,11 @@ class Browser:
                 self.cookies[cookie.name] = cookie.value
             else:
                 self.cookies.pop(cookie.name, None)
-        json.dumps(self.session)  # or no framework could store it
+        json.dumps(self.session)  # a framework must be able to store it
         return answer
 
     def start(self, query=""):
-        """Press "log in"; what PeeringDB is asked, by name."""
+        """Start a login. Returns the parameters that PeeringDB gets."""
         answer = self.take(self.flow.start(self.visit(f"/login/peeringdb{query}")))
         assert (answer.status, answer.headers) == (302, {"Cache-Control": "no-store"})
         return {name: value for name, [value] in parse_qs(urlsplit(answer.location).query).items()}
@@ -101,8 +101,9 @@ class Browser:
 
 @pytest.fixture
 def profile(server, recording):
-    """``profile(verified_user=False)``: from now on PeeringDB answers so, with the
-    token's scope as it was recorded.
+    """``profile(verified_user=False)``: change the profile that PeeringDB returns.
+
+    The scope of the token stays as it was recorded.
     """
 
     def change(**fields):
@@ -113,10 +114,8 @@ def profile(server, recording):
 
 
 @pytest.fixture
-def make_browser(server, make_client, clock, profile):  # noqa: ARG001 - PeeringDB answers from the start
-    """``make_browser(rule=..., store=...)``: somebody new before an application of its
-    own.
-    """
+def make_browser(server, make_client, clock, profile):  # noqa: ARG001 - sets up the profile
+    """``make_browser(rule=..., store=...)``: a new browser and its own application."""
 
     def make(*, rule=None, secrets=(SECRET,), store=None, paths=None, root="", **config):
         settings = {"redirect_uri": f"{PORTAL}{root}{CALLBACK}"} | config

@@ -41,7 +41,7 @@ def test_takes_a_redirect_uri_that_leads_to_the_callback(redirect_uri):
     "redirect_uri",
     ["https://portal.example.net/callback", f"{REDIRECT_URI}/", "https://portal.example.net"],
 )
-def test_says_what_to_set_when_the_redirect_uri_leads_elsewhere(redirect_uri):
+def test_the_error_for_a_wrong_redirect_uri_says_what_to_set(redirect_uri):
     with pytest.raises(
         ConfigurationError,
         match=r"such as https://portal\.example\.net/login/peeringdb/callback; set it",
@@ -49,7 +49,7 @@ def test_says_what_to_set_when_the_redirect_uri_leads_elsewhere(redirect_uri):
         AnswerBuilder(redirect_uri=redirect_uri)
 
 
-def test_redirects_are_not_stored():
+def test_a_redirect_must_not_be_cached():
     answer = BUILDER.redirect("/x")
     assert (answer.status, answer.location, answer.headers, answer.page, answer.json) == (
         302,
@@ -60,7 +60,7 @@ def test_redirects_are_not_stored():
     )
 
 
-def test_a_person_gets_a_page_with_ways_on():
+def test_a_person_gets_a_page_with_links():
     answer = BUILDER.failure(
         visit(),
         FORGED,
@@ -82,7 +82,7 @@ def test_a_person_gets_a_page_with_ways_on():
     assert page.home_url == "/"
 
 
-def test_somebody_who_is_not_logged_in_has_no_way_home():
+def test_the_page_has_no_link_home_for_people_who_are_not_logged_in():
     assert BUILDER.failure(visit(), FORGED, logged_in=False).page.home_url is None
 
 
@@ -113,11 +113,11 @@ def test_a_program_gets_json(accept, is_page):
     assert answer.json == (None if is_page else expected)
 
 
-def test_without_an_accept_header_it_is_a_page():
+def test_a_request_without_accept_gets_a_page():
     assert BUILDER.failure(visit(headers={}), FORGED, logged_in=False).page
 
 
-def test_a_page_that_needs_a_login_leads_there_and_back():
+def test_a_page_that_needs_a_login_redirects_to_it():
     answer = BUILDER.ask_to_log_in(visit(query_string="q=a%20b&page=2"))
     assert (answer.status, answer.location) == (
         302,
@@ -129,7 +129,7 @@ def test_a_page_that_needs_a_login_leads_there_and_back():
     "changes",
     [{"method": "POST"}, {"headers": {"Accept": "application/json"}}],
 )
-def test_who_cannot_be_led_to_the_login_is_told(changes):
+def test_forms_and_programs_get_401_instead_of_a_redirect(changes):
     answer = BUILDER.ask_to_log_in(visit(**changes))
     assert (answer.status, answer.location) == (401, None)
     assert answer.page or answer.json
@@ -147,15 +147,15 @@ def test_who_cannot_be_led_to_the_login_is_told(changes):
         ("//evil.example", "/"),
     ],
 )
-def test_pages_of_the_login_are_no_pages_to_come_back_to(address, back):
+def test_a_login_never_returns_to_its_own_pages(address, back):
     assert BUILDER.return_path(visit(), address) == back
 
 
-def test_names_beyond_ascii_are_encoded():
+def test_a_path_beyond_ascii_is_encoded():
     assert BUILDER.here(visit("/net/Ünïcode x/")) == "/net/%C3%9Cn%C3%AFcode%20x/"
 
 
-def test_one_does_not_come_back_to_a_form():
+def test_a_login_does_not_return_to_a_posted_form():
     assert BUILDER.here(visit(method="POST")) == "/"
 
 
@@ -169,14 +169,14 @@ def test_a_mounted_application_stays_below_its_mount():
     assert BUILDER.return_path(mounted, "/portal/logout") == "/portal/"
 
 
-def test_paths_of_ones_own():
+def test_paths_can_be_changed():
     paths = Paths(login="/in", callback="/in/back", logout="/out", home="/start")
     builder = AnswerBuilder(redirect_uri="https://portal.example.net/in/back", paths=paths)
     assert builder.login_url(visit(), "/x") == "/in?next=/x"
     assert builder.return_path(visit(), "/in/back") == "/start"
 
 
-def test_names_the_address_that_the_redirect_uri_disagrees_with():
+def test_the_reason_names_an_address_that_differs_from_the_redirect_uri():
     why = BUILDER.why_unknown(
         visit("/login/peeringdb/callback", origin="http://localhost:8000", root="/x"),
     )
@@ -188,7 +188,7 @@ def test_names_the_address_that_the_redirect_uri_disagrees_with():
     assert "Set PEERINGDB_OAUTH_REDIRECT_URI" in why
 
 
-def test_where_they_agree_nobody_is_told_to_set_anything():
+def test_the_reason_says_nothing_about_settings_if_the_address_is_right():
     why = BUILDER.why_unknown(visit("/login/peeringdb/callback"))
     assert "started at another address than https://portal.example.net" in why
     assert "PEERINGDB_OAUTH" not in why

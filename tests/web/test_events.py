@@ -31,7 +31,7 @@ ADA = User(
         ),
     ],
 )
-def test_is_one_record_of_the_audit_log(event, level, text, caplog):
+def test_an_event_is_one_record_of_the_audit_log(event, level, text, caplog):
     with caplog.at_level(logging.INFO, "peeringdb_oauth.audit"):
         event.record()
     [record] = caplog.records
@@ -42,7 +42,7 @@ def test_is_one_record_of_the_audit_log(event, level, text, caplog):
     )
 
 
-def test_the_record_has_its_fields_and_no_personal_data(caplog):
+def test_the_record_has_the_fields_and_no_personal_data(caplog):
     with caplog.at_level(logging.INFO, "peeringdb_oauth.audit"):
         Event(kind="refused", user=ADA, reasons=("No.",), asn=64501).record()
     [record] = caplog.records
@@ -58,7 +58,7 @@ def test_the_record_has_its_fields_and_no_personal_data(caplog):
     assert not any("Ada" in str(value) or "ada@" in str(value) for value in vars(record).values())
 
 
-def test_nobody_has_no_networks(caplog):
+def test_the_record_of_an_unknown_user_has_no_networks(caplog):
     with caplog.at_level(logging.INFO, "peeringdb_oauth.audit"):
         Event(kind="refused").record()
     [record] = caplog.records

@@ -51,7 +51,7 @@ def test_an_empty_reason_stays_empty():
     assert reasons_of(TransportError("")) == ("",)
 
 
-def test_settings_are_not_told_to_visitors():
+def test_problems_with_settings_have_no_reasons_for_people():
     assert reasons_of(ConfigurationError("client_secret: missing")) == ()
     assert (
         reasons_of(ProviderError("check client_secret", error="invalid_client", status=401)) == ()

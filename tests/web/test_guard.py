@@ -1,4 +1,4 @@
-"""Which network a request is about, who may, and what programs are told."""
+"""Guards: the AS number of a request, bearer tokens, and their refusals."""
 
 import asyncio
 import logging
@@ -39,7 +39,7 @@ TOKEN = "an-access-token"
 # --- a view's conditions --------------------------------------------------------------
 
 
-def test_a_view_asks_of_accounts_what_the_login_asks():
+def test_the_rule_of_the_login_says_what_an_account_must_have_verified():
     login_rule = AccessRule(
         verified_user=False,
         verified_email=False,
@@ -76,13 +76,13 @@ def test_constants_are_part_of_the_rule(asn, in_the_rule, in_the_guard):
 
 
 @pytest.mark.parametrize("conditions", [{"perms": Permission.UPDATE}, {"manage_sessions": True}])
-def test_rights_on_no_network_are_a_mistake(conditions):
+def test_permissions_without_a_network_are_refused(conditions):
     with pytest.raises(ConfigurationError, match="asn: missing"):
         Guard.of(None, **conditions)
 
 
 @pytest.mark.parametrize("asn", [0, [], (64500, "64501"), 1.5])
-def test_what_is_no_as_number_is_a_mistake(asn):
+def test_a_constant_that_is_not_an_as_number_is_refused(asn):
     with pytest.raises(ConfigurationError, match="asn must be"):
         Guard.of(asn)
 
@@ -97,7 +97,7 @@ def config():
 
 @pytest.fixture
 def find(config):
-    """``find(source, arguments)``: the AS number that a view's guard finds."""
+    """``find(source, arguments)``: the AS number that a guard finds."""
     client = Client(config)
 
     def find(source, arguments=(), *request):
@@ -109,7 +109,7 @@ def find(config):
 
 
 @pytest.mark.parametrize("source", [None, 64500, (64500, 64501)])
-def test_what_the_rule_says_is_not_found_for_each_request(find, source):
+def test_a_request_has_no_as_number_if_the_rule_names_it(find, source):
     assert find(source, {"asn": 64511}) is None
 
 
@@ -121,7 +121,7 @@ def test_an_argument_has_the_number(find, argument, number):
     assert find("asn", {"asn": argument, "other": 64511}) == number
 
 
-def test_an_argument_that_is_missing_is_a_mistake(find):
+def test_a_missing_argument_is_an_error(find):
     with pytest.raises(ConfigurationError, match="asn: there is no 'asn' among the URL"):
         find("asn", {"other": 64511})
 
@@ -168,7 +168,7 @@ def test_every_rule_refuses_a_number_that_was_not_found():
         ("AS64500", "AS64500"),
     ],
 )
-def test_digits_are_read_as_an_as_number(text, number):
+def test_parse_asn(text, number):
     assert parse_asn(text) == number
 
 
@@ -190,14 +190,15 @@ def test_digits_are_read_as_an_as_number(text, number):
         (None, None),
     ],
 )
-def test_the_token_stands_behind_the_word_bearer(authorization, token):
+def test_bearer_token_reads_the_header(authorization, token):
     assert bearer_token(authorization) == token
 
 
 @pytest.fixture
 def ask(server, make_client, clock):
-    """``ask(check, token, source, arguments)``: a program asks a view, by
-    `require_token` or `verify_token`.
+    """``ask(check, token, source, arguments)``: send a token to a guarded view.
+
+    ``check``: `require_token` or `verify_token`.
     """
     introspection = {
         "active": True,
@@ -219,13 +220,13 @@ def ask(server, make_client, clock):
 
 @pytest.mark.parametrize("check", [require_token, verify_token])
 @pytest.mark.parametrize("source", [None, 64500, "asn", lambda: "64500"])
-def test_whoever_sent_a_good_token_gets_on(ask, check, source):
+def test_a_good_token_gives_its_user(ask, check, source):
     conditions = {"perms": Permission.UPDATE} if source else {}
     assert ask(check, TOKEN, source, {"asn": 64500}, **conditions).id == 1
 
 
 @pytest.mark.parametrize("source", [64511, "asn", lambda: 64511, lambda: None])
-def test_a_network_of_somebody_else_is_refused(ask, source):
+def test_a_network_of_other_people_is_refused(ask, source):
     with pytest.raises(AccessDenied):
         ask(verify_token, TOKEN, source, {"asn": "64511"})
     with pytest.raises(Refused) as caught:
@@ -242,7 +243,7 @@ def test_the_function_is_not_called_without_a_good_token(ask, token):
     assert looked == []
 
 
-def test_a_token_is_looked_up_when_peeringdbs_word_is_too_old(ask, server, clock):
+def test_a_token_is_looked_up_when_the_last_answer_is_older_than_max_age(ask, server, clock):
     ask(require_token, TOKEN, max_age=30)
     before = len(server.received)
     clock.now += 29
@@ -294,7 +295,7 @@ def test_every_error_has_its_status_and_headers(error, status, headers, reasons)
         (TransportError("down"), ["TransportError: down"]),
     ],
 )
-def test_the_operator_hears_of_what_is_not_the_callers_fault(error, logged, caplog):
+def test_errors_that_the_caller_did_not_cause_are_logged(error, logged, caplog):
     with caplog.at_level(logging.WARNING, "peeringdb_oauth"):
         refuse_token(error)
     assert [record.getMessage() for record in caplog.records] == logged

@@ -1,4 +1,4 @@
-"""What a page may know and allow, and how a login ends."""
+"""Who is logged in, who may see a page, and how a login ends."""
 
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ def test_a_login_ends_with_its_access_token(browser, clock, server):
     assert browser.flow.page_context(browser.visit("/")).user is None
     assert browser.user() is None
     assert browser.session == {}
-    # refresh tokens never end by themselves
+    # a refresh token has no expiry, so it must be revoked
     assert paths(server)[-1] == "/oauth2/revoke_token/"
 
 
@@ -51,7 +51,9 @@ def test_a_stricter_rule_ends_the_login(browser, make_browser):
     assert stricter.session == {}
 
 
-def test_peeringdb_is_asked_again_when_its_word_is_too_old(browser, clock, server, profile):
+def test_peeringdb_is_asked_when_its_last_answer_is_older_than_max_age(
+    browser, clock, server, profile
+):
     browser.log_in()
     profile(networks=[], amr=[])
     clock.now += 59
@@ -66,14 +68,14 @@ def test_peeringdb_is_asked_again_when_its_word_is_too_old(browser, clock, serve
     assert len(server.received) == count
 
 
-def test_a_clock_that_was_set_back_makes_no_word_younger(browser, clock, profile):
+def test_an_answer_does_not_get_younger_when_the_clock_is_set_back(browser, clock, profile):
     browser.log_in()
     profile(networks=[])
     clock.now -= 1000
     assert browser.user(max_age=60).networks == ()
 
 
-def test_a_token_that_peeringdb_ended_ends_the_login(browser, server):
+def test_the_login_ends_when_peeringdb_has_ended_its_token(browser, server):
     browser.log_in()
     server.answer("/profile/v1", status=403, content_type="text/html")
     with pytest.raises(TokenRejected):
@@ -81,7 +83,7 @@ def test_a_token_that_peeringdb_ended_ends_the_login(browser, server):
     assert browser.session == {}
 
 
-def test_whoever_is_not_let_in_any_more_is_out(browser, profile):
+def test_the_login_ends_when_the_rule_no_longer_lets_the_user_in(browser, profile):
     browser.log_in()
     profile(verified_user=False)
     with pytest.raises(AccessDenied, match="not verified"):
@@ -97,7 +99,7 @@ def test_an_outage_ends_no_login(browser, server):
     assert browser.user().name == "Ada Admin"
 
 
-def test_three_hundred_networks_are_all_there(browser, profile):
+def test_all_of_three_hundred_networks_are_stored(browser, profile):
     networks = [
         {
             "id": n,
@@ -116,7 +118,9 @@ def test_three_hundred_networks_are_all_there(browser, profile):
     )
 
 
-def test_what_the_store_has_lost_is_asked_of_peeringdb(make_browser, profile, clock, server):
+def test_peeringdb_is_asked_for_networks_that_the_store_has_lost(
+    make_browser, profile, clock, server
+):
     store = MemoryStore(monotonic=clock)
     browser = make_browser(store=store)
     networks = [
@@ -140,7 +144,7 @@ def test_what_the_store_has_lost_is_asked_of_peeringdb(make_browser, profile, cl
     assert len(server.received) == count
 
 
-def test_whom_the_store_has_lost_is_let_in_by_the_rule_only(make_browser, profile, clock):
+def test_the_rule_is_checked_when_the_store_has_lost_the_networks(make_browser, profile, clock):
     store = MemoryStore(monotonic=clock)
     browser = make_browser(store=store, rule=AccessRule(asn=4_200_000_001))
     networks = [
@@ -162,7 +166,7 @@ def test_whom_the_store_has_lost_is_let_in_by_the_rule_only(make_browser, profil
     assert browser.session == {}
 
 
-def test_changes_in_a_long_list_are_told(browser, profile):
+def test_a_change_in_a_long_list_of_networks_is_an_event(browser, profile):
     networks = [
         {
             "id": n,
@@ -192,12 +196,12 @@ def refused(call, *arguments, **more):
     return caught.value.answer
 
 
-def test_whom_the_rule_lets_in_gets_on(browser):
+def test_require_gives_the_user_if_the_rule_lets_them_in(browser):
     browser.log_in()
     assert browser.require("/networks/64500", MAY_UPDATE, asn="64500").id == 1
 
 
-def test_who_is_not_logged_in_is_led_to_the_login_and_back(browser):
+def test_a_browser_without_a_login_is_redirected_to_it_and_back(browser):
     answer = refused(browser.require, "/networks/64500?page=2", MAY_READ, asn=64500)
     assert (answer.status, answer.location) == (
         302,
@@ -208,7 +212,7 @@ def test_who_is_not_logged_in_is_led_to_the_login_and_back(browser):
     )
 
 
-def test_a_program_that_is_not_logged_in_gets_401(browser):
+def test_a_program_without_a_login_gets_401(browser):
     answer = refused(
         browser.require,
         "/networks/64500",
@@ -219,7 +223,7 @@ def test_a_program_that_is_not_logged_in_gets_401(browser):
     assert (answer.status, answer.json["title"]) == (401, "You are not logged in")
 
 
-def test_a_network_of_somebody_else_is_refused_with_the_reason(browser):
+def test_a_network_of_other_people_is_refused_with_the_reason(browser):
     browser.log_in()
     answer = refused(browser.require, "/networks/64511", MAY_READ, asn=64511)
     assert (answer.status, answer.page.reasons) == (
@@ -253,7 +257,7 @@ def test_a_network_of_somebody_else_is_refused_with_the_reason(browser):
         b"64500",
     ],
 )
-def test_what_is_no_as_number_is_refused(browser, asn):
+def test_anything_but_an_as_number_is_refused(browser, asn):
     browser.log_in()
     answer = refused(browser.require, "/networks/x", MAY_READ, asn=asn)
     assert answer.status == 403
@@ -261,7 +265,7 @@ def test_what_is_no_as_number_is_refused(browser, asn):
     assert browser.events[-1].asn is None
 
 
-def test_rights_are_asked_for_at_that_moment(browser, profile, recording):
+def test_max_age_of_zero_asks_for_the_rights_of_now(browser, profile, recording):
     browser.log_in()
     networks = recording("profile-orgadmin").json["networks"]
     profile(networks=[network | {"perms": 1} for network in networks])
@@ -283,13 +287,13 @@ def test_a_function_finds_the_network(browser, found, allowed):
 
 
 @pytest.mark.parametrize("visit", [{}, {"method": "POST"}])
-def test_the_function_is_not_called_for_strangers(browser, visit):
+def test_the_function_is_called_only_if_somebody_is_logged_in(browser, visit):
     called = []
     refused(browser.require, "/x", MAY_READ, asn=lambda: called.append(1), **visit)
     assert called == []
 
 
-def test_a_function_may_refuse(browser):
+def test_the_function_may_refuse_the_user(browser):
     def find():
         raise AccessDenied("this ticket is closed")
 
@@ -299,7 +303,7 @@ def test_a_function_may_refuse(browser):
     )
 
 
-def test_an_ended_login_is_told(browser, server):
+def test_the_page_says_that_peeringdb_has_ended_the_login(browser, server):
     browser.log_in()
     server.answer("/profile/v1", status=403, content_type="text/html")
     answer = refused(browser.require, "/", MAY_READ, max_age=0)
@@ -310,13 +314,13 @@ def test_an_ended_login_is_told(browser, server):
     )
 
 
-def test_an_outage_is_told(browser, server):
+def test_the_page_says_that_peeringdb_is_not_available(browser, server):
     browser.log_in()
     server.answer("/profile/v1", status=503)
     assert refused(browser.require, "/", MAY_READ, max_age=0).status == 502
 
 
-def test_a_login_that_is_not_let_in_any_more_is_told(browser, make_browser):
+def test_the_page_says_why_the_rule_ended_the_login(browser, make_browser):
     browser.log_in()
     stricter = make_browser(rule=AccessRule(asn=64511))
     stricter.session = browser.session
@@ -327,7 +331,7 @@ def test_a_login_that_is_not_let_in_any_more_is_told(browser, make_browser):
 # --- forms ----------------------------------------------------------------------------
 
 
-def test_a_form_of_this_site_is_taken(browser):
+def test_a_form_of_this_site_is_accepted(browser):
     browser.log_in()
     context = browser.flow.page_context(browser.visit("/"))
     assert context.csrf_field == "peeringdb_csrf"
@@ -359,12 +363,12 @@ def test_a_form_of_another_site_is_refused(browser, method, forged):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_what_changes_nothing_needs_no_token(browser, method):
+def test_a_safe_method_needs_no_token(browser, method):
     browser.log_in()
     assert browser.require("/", MAY_READ, method=method)
 
 
-def test_the_form_is_read_only_where_it_decides(browser):
+def test_the_form_is_read_only_if_nothing_else_decides(browser):
     def read():
         raise AssertionError("the form was read")
 
@@ -384,11 +388,11 @@ def test_the_form_is_read_only_where_it_decides(browser):
     assert browser.client.run(flow.require(unread(method="POST", X_PeeringDB_CSRF=token), MAY_READ))
 
 
-def test_an_empty_token_is_nobodys(browser):
+def test_an_empty_token_is_refused(browser):
     assert refused(browser.require, "/", MAY_READ, method="POST").status == 403
 
 
-def test_a_form_of_this_site_without_a_login_is_told_so(browser):
+def test_a_form_of_this_site_without_a_login_gets_401(browser):
     assert (
         refused(browser.require, "/", MAY_READ, method="POST", Sec_Fetch_Site="same-origin").status
         == 401
@@ -400,12 +404,12 @@ def test_a_form_of_this_site_without_a_login_is_told_so(browser):
 MFA = AccessRule(mfa=True)
 
 
-def test_whoever_used_a_second_factor_gets_on(browser):
+def test_a_user_with_a_second_factor_is_let_in(browser):
     browser.log_in()
     assert browser.require("/ports", MFA)
 
 
-def test_whoever_did_not_is_asked_for_it_once(browser, profile):
+def test_a_user_without_a_second_factor_is_asked_for_it_once(browser, profile):
     profile(amr=["pwd"])
     browser.log_in()
     answer = refused(browser.require, "/ports?x=1", MFA)
@@ -418,7 +422,7 @@ def test_whoever_did_not_is_asked_for_it_once(browser, profile):
     assert browser.require("/ports?x=1", MFA).amr == ("pwd", "otp", "mfa")
 
 
-def test_whoever_has_none_is_told_so_instead_of_being_sent_in_circles(browser, profile):
+def test_a_user_who_was_asked_and_has_none_sees_the_reason(browser, profile):
     profile(amr=["pwd"])
     browser.log_in("?prompt=login")
     answer = refused(browser.require, "/ports", MFA)
@@ -433,20 +437,20 @@ def test_whoever_has_none_is_told_so_instead_of_being_sent_in_circles(browser, p
     "visit",
     [{"method": "POST", "Sec_Fetch_Site": "same-origin"}, {"Accept": "application/json"}],
 )
-def test_who_cannot_be_led_there_is_told(browser, profile, visit):
+def test_forms_and_programs_get_the_reason_instead_of_a_redirect(browser, profile, visit):
     profile(amr=["pwd"])
     browser.log_in()
     assert refused(browser.require, "/ports", MFA, **visit).status == 403
 
 
-def test_a_second_factor_is_not_asked_for_where_it_would_not_help(browser, profile):
+def test_a_second_factor_is_not_asked_for_if_something_else_is_missing(browser, profile):
     profile(amr=["pwd"])
     browser.log_in()
     answer = refused(browser.require, "/networks/64511/ports", MFA, asn="64511")
     assert (answer.status, len(answer.page.reasons)) == (403, 2)
 
 
-def test_a_second_factor_for_a_network_is_asked_for(browser, profile):
+def test_a_rule_for_a_network_can_ask_for_a_second_factor(browser, profile):
     profile(amr=["pwd"])
     browser.log_in()
     assert refused(browser.require, "/networks/64500/ports", MFA, asn="64500").location.endswith(
@@ -454,7 +458,7 @@ def test_a_second_factor_for_a_network_is_asked_for(browser, profile):
     )
 
 
-def test_an_application_can_ask_everybody_for_a_second_factor(make_browser, profile, server):
+def test_the_rule_of_the_login_can_ask_for_a_second_factor(make_browser, profile, server):
     browser = make_browser(rule=MFA)
     profile(amr=["pwd"])
     answer = browser.log_in("?next=/x")
@@ -474,7 +478,7 @@ def test_an_application_can_ask_everybody_for_a_second_factor(make_browser, prof
 # --- logout ---------------------------------------------------------------------------
 
 
-def test_logout_ends_the_login_here_and_at_peeringdb(browser, server, recording):
+def test_a_logout_ends_the_login_here_and_at_peeringdb(browser, server, recording):
     browser.log_in()
     context = browser.flow.page_context(browser.visit("/"))
     assert context.logout_url == "/logout"
@@ -490,14 +494,14 @@ def test_logout_ends_the_login_here_and_at_peeringdb(browser, server, recording)
     assert browser.events[-1].reasons == ()
 
 
-def test_nothing_of_a_person_stays_in_the_session_after_a_logout(browser):
+def test_a_logout_clears_the_session(browser):
     browser.log_in()
     browser.session["acting_as"] = 64500
     browser.log_out(Sec_Fetch_Site="same-origin")
     assert browser.session == {}
 
 
-def test_nothing_of_a_person_stays_in_the_session_after_the_login_has_expired(browser, clock):
+def test_the_end_of_an_expired_login_clears_the_session(browser, clock):
     browser.log_in()
     browser.session["acting_as"] = 64500
     clock.now += 36000
@@ -505,7 +509,7 @@ def test_nothing_of_a_person_stays_in_the_session_after_the_login_has_expired(br
     assert browser.session == {}
 
 
-def test_a_forged_logout_logs_nobody_out(browser):
+def test_a_forged_logout_is_refused(browser):
     browser.log_in()
     answer = browser.log_out()
     assert (answer.status, answer.page.title, answer.page.home_url) == (
@@ -517,7 +521,7 @@ def test_a_forged_logout_logs_nobody_out(browser):
     assert browser.kinds() == ["login"]
 
 
-def test_logout_works_while_peeringdb_does_not(browser, server):
+def test_a_logout_works_during_an_outage_and_the_event_says_so(browser, server):
     browser.log_in()
     server.answer("/oauth2/revoke_token/", status=503)
     assert browser.log_out(Sec_Fetch_Site="same-origin").status == 303
@@ -526,6 +530,6 @@ def test_logout_works_while_peeringdb_does_not(browser, server):
     assert browser.events[-1].reasons[0].startswith("PeeringDB could not be told: ")
 
 
-def test_logging_out_twice_is_no_harm(browser):
+def test_a_second_logout_does_no_harm(browser):
     assert browser.log_out(Sec_Fetch_Site="same-origin").status == 303
     assert browser.events == []

@@ -29,7 +29,7 @@ def sent(server, path):
 # --- start and callback ---------------------------------------------------------------
 
 
-def test_a_login_leads_back_to_the_page_it_came_from(browser):
+def test_a_login_returns_to_the_page_it_came_from(browser):
     answer = browser.log_in("?next=/networks/64500%3Fpage%3D2")
     assert (answer.status, answer.location, answer.headers) == (
         302,
@@ -44,11 +44,11 @@ def test_a_login_leads_back_to_the_page_it_came_from(browser):
     "query",
     ["", "?next=", "?next=//evil.example", "?next=/logout", "?next=/a&next=/b"],
 )
-def test_a_login_from_nowhere_leads_home(browser, query):
+def test_a_login_without_a_page_to_return_to_leads_home(browser, query):
     assert browser.log_in(query).location == "/"
 
 
-def test_the_verifier_that_is_sent_is_the_one_that_was_promised(browser, server):
+def test_the_code_verifier_matches_the_code_challenge(browser, server):
     asked = browser.start()
     browser.come_back(asked)
     verifier = sent(server, "/oauth2/token/")[0].form["code_verifier"]
@@ -58,25 +58,25 @@ def test_the_verifier_that_is_sent_is_the_one_that_was_promised(browser, server)
     )
 
 
-def test_who_is_asked_for_the_password_again_is_asked_for_it(browser):
+def test_prompt_login_is_passed_on_to_peeringdb(browser):
     assert browser.start("?prompt=login")["prompt"] == "login"
     assert "prompt" not in browser.start("?prompt=none")
     assert "prompt" not in browser.start()
 
 
-def test_two_tabs_finish_in_any_order(browser):
+def test_logins_in_two_tabs_finish_in_any_order(browser):
     first, second = browser.start("?next=/first"), browser.start("?next=/second")
     assert browser.come_back(second).location == "/second"
     assert browser.come_back(first).location == "/first"
 
 
-def test_a_login_counts_once(browser, server):
+def test_a_callback_counts_once(browser, server):
     asked = browser.start()
     cookies = dict(browser.cookies)
     assert browser.come_back(asked).status == 302
     assert browser.cookies == {}
     assert browser.come_back(asked).status == 400
-    browser.cookies = cookies  # whoever kept them
+    browser.cookies = cookies  # as if they had not been deleted
     second = browser.come_back(asked)
     assert (second.status, second.page.title) == (400, "This login was not started here")
     assert len(sent(server, "/oauth2/token/")) == 1
@@ -92,13 +92,13 @@ def test_a_login_counts_once(browser, server):
         "code=abc&iss=https://evil.example",
     ],
 )
-def test_whatever_the_answer_the_login_is_over(browser, query):
+def test_every_answer_deletes_the_cookie_of_the_login(browser, query):
     asked = browser.start()
     browser.come_back(asked, query=query)
     assert browser.cookies == {}
 
 
-def test_ten_minutes_are_the_limit(browser, clock, server):
+def test_a_login_must_finish_within_ten_minutes(browser, clock, server):
     asked = browser.start()
     clock.now += 601
     answer = browser.come_back(asked)
@@ -124,14 +124,14 @@ def test_a_forged_callback_is_refused_and_disturbs_no_login(browser, server, sta
     assert browser.come_back(asked).status == 302
 
 
-def test_another_browsers_callback_is_refused(make_browser, server):
+def test_a_callback_of_another_browser_is_refused(make_browser, server):
     victim, attacker = make_browser(), make_browser()
     assert victim.come_back(attacker.start()).status == 400
     assert victim.session == {}
     assert server.received == []
 
 
-def test_a_cookie_moved_to_another_state_is_refused(browser, server):
+def test_a_cookie_renamed_to_another_state_is_refused(browser, server):
     first, second = browser.start(), browser.start()
     names = list(browser.cookies)
     browser.cookies[names[0]] = browser.cookies[names[1]]
@@ -140,7 +140,7 @@ def test_a_cookie_moved_to_another_state_is_refused(browser, server):
     assert browser.come_back(second).status == 302
 
 
-def test_a_login_that_an_older_version_started_is_started_again(make_browser):
+def test_a_login_that_an_older_version_started_must_be_started_again(make_browser):
     browser = make_browser()
     asked = browser.start()
     [name] = browser.cookies
@@ -153,14 +153,14 @@ def test_a_login_that_an_older_version_started_is_started_again(make_browser):
     assert (answer.status, answer.page.title) == (400, "This login cannot be completed")
 
 
-def test_the_page_names_what_to_set_where_the_address_is_not_the_configured_one(browser):
+def test_the_page_says_what_to_set_if_the_address_is_not_the_configured_one(browser):
     visit = browser.visit(f"{CALLBACK}?code=abc&state=x", origin="http://127.0.0.1:8000")
     [reason] = browser.client.run(browser.flow.callback(visit)).page.reasons
     assert "http://127.0.0.1:8000/login/peeringdb/callback" in reason
     assert "Set PEERINGDB_OAUTH_REDIRECT_URI" in reason
 
 
-def test_cancelling_leads_to_a_page_that_leads_back(browser):
+def test_the_page_after_a_cancelled_login_has_a_link_back(browser):
     answer = browser.come_back(browser.start("?next=/networks/64500"), query="error=access_denied")
     assert (answer.status, answer.page.title) == (403, "You cancelled the login")
     assert answer.page.login_url == "/login/peeringdb?next=/networks/64500"
@@ -169,7 +169,7 @@ def test_cancelling_leads_to_a_page_that_leads_back(browser):
     assert browser.events[0].user is None
 
 
-def test_cancelling_ends_no_login_that_there_was(browser):
+def test_a_cancelled_login_does_not_end_the_previous_one(browser):
     browser.log_in()
     answer = browser.come_back(browser.start(), query="error=access_denied")
     assert answer.page.home_url == "/"
@@ -197,7 +197,7 @@ def test_a_program_gets_json_from_the_callback(browser):
         ({"status": 429, "Retry_After": "30"}, 503),
     ],
 )
-def test_when_peeringdb_fails_the_operator_hears_of_it(browser, server, canned, status, caplog):
+def test_errors_of_peeringdb_are_logged(browser, server, canned, status, caplog):
     server.answer("/oauth2/token/", canned.pop("body", {}), **canned)
     with caplog.at_level(logging.WARNING, "peeringdb_oauth"):
         answer = browser.log_in()
@@ -208,15 +208,17 @@ def test_when_peeringdb_fails_the_operator_hears_of_it(browser, server, canned, 
     assert browser.session == {}
 
 
-def test_a_redirect_uri_that_leads_elsewhere_is_found_at_the_start(make_browser):
+def test_a_wrong_redirect_uri_is_found_at_the_start(make_browser):
     with pytest.raises(ConfigurationError, match="/login/peeringdb/callback"):
         make_browser(redirect_uri="https://portal.example.net/callback")
 
 
 @pytest.mark.parametrize("disguise", ["\u2000", "\xa0", "\u3000"])
-def test_a_cookie_that_only_passes_for_one_of_this_host_is_none(browser, server, disguise):
-    """Another host of the domain can plant it: browsers see no ``__Host-`` in its name,
-    but some frameworks do.
+def test_a_disguised_cookie_of_a_pending_login_does_not_count(browser, server, disguise):
+    """Another host of the domain can set a cookie that a framework takes for ours.
+
+    For the browser its name does not begin with ``__Host-``, but for some frameworks it
+    does.
     """
     asked = browser.start()
     [(name, value)] = browser.cookies.items()
@@ -228,7 +230,7 @@ def test_a_cookie_that_only_passes_for_one_of_this_host_is_none(browser, server,
     assert browser.client.run(browser.flow.callback(spaced)).status == 302
 
 
-def test_a_session_that_may_be_planted_is_nobodys(browser):
+def test_a_session_from_a_disguised_cookie_does_not_count(browser):
     browser.log_in()
     visit = replace(
         browser.visit("/"),
@@ -240,7 +242,7 @@ def test_a_session_that_may_be_planted_is_nobodys(browser):
     assert browser.client.run(browser.flow.user(browser.visit("/"))) is not None
 
 
-def test_a_login_that_another_application_started_is_nobodys(make_browser):
+def test_a_login_that_another_application_started_does_not_count(make_browser):
     one, other = make_browser(), make_browser(client_id="another")
     asked = one.start()
     other.cookies = one.cookies
@@ -248,7 +250,7 @@ def test_a_login_that_another_application_started_is_nobodys(make_browser):
 
 
 @pytest.mark.parametrize("error", [AccessDenied("not you"), ZeroDivisionError()])
-def test_behind_a_listener_that_fails_nobody_stays_logged_in(browser, server, error):
+def test_the_login_ends_when_a_listener_fails(browser, server, error):
     def fail(event):
         if event.kind == "login":
             raise error
@@ -264,7 +266,7 @@ def test_behind_a_listener_that_fails_nobody_stays_logged_in(browser, server, er
     assert paths(server)[-1] == "/oauth2/revoke_token/"
 
 
-def test_a_listener_that_ends_the_session_itself_is_no_harm(browser):
+def test_a_listener_that_clears_the_session_does_no_harm(browser):
     def fail(_):
         browser.session.clear()
         raise ZeroDivisionError
@@ -293,7 +295,7 @@ def test_the_session_gets_another_id_before_anything_is_written(browser):
         ({"verified_email": False}, "PeeringDB says your email address is not confirmed"),
     ],
 )
-def test_who_is_not_verified_is_refused_with_the_reason(browser, profile, server, fields, reason):
+def test_the_rule_refuses_a_login_with_the_reason(browser, profile, server, fields, reason):
     profile(**fields)
     answer = browser.log_in()
     assert (answer.status, answer.page.title) == (403, "You have no access here")
@@ -302,11 +304,11 @@ def test_who_is_not_verified_is_refused_with_the_reason(browser, profile, server
     assert browser.rotated == []
     assert browser.kinds() == ["refused"]
     assert browser.events[0].user.id == 1
-    # we have no use for their tokens
+    # their tokens are revoked
     assert paths(server)[-1] == "/oauth2/revoke_token/"
 
 
-def test_the_application_has_the_last_word(browser, server):
+def test_the_application_may_refuse_a_user_whom_the_rule_lets_in(browser, server):
     asked = []
 
     def admit(user):
@@ -324,21 +326,23 @@ def test_the_application_has_the_last_word(browser, server):
     assert paths(server)[-1] == "/oauth2/revoke_token/"
 
 
-def test_the_application_is_not_asked_about_whom_the_rule_refuses(browser, profile):
+def test_the_application_is_asked_only_if_the_rule_lets_the_user_in(browser, profile):
     profile(verified_user=False)
     asked = []
     assert browser.log_in(admit=asked.append).status == 403
     assert asked == []
 
 
-def test_that_tokens_cannot_be_given_back_changes_no_answer(browser, profile, server):
+def test_a_refused_login_has_the_same_answer_if_its_tokens_cannot_be_revoked(
+    browser, profile, server
+):
     profile(verified_user=False)
     server.answer("/oauth2/revoke_token/", status=503)
     answer = browser.log_in()
     assert (answer.status, answer.page.title) == (403, "You have no access here")
 
 
-def test_logging_in_again_ends_the_login_before(browser, server, recording):
+def test_a_new_login_of_the_same_user_ends_the_previous_one(browser, server, recording):
     browser.session["cart"] = "kept"
     browser.log_in()
     first = browser.session[SESSION_KEY]
@@ -350,7 +354,7 @@ def test_logging_in_again_ends_the_login_before(browser, server, recording):
     assert browser.kinds() == ["login", "login"]
 
 
-def test_nothing_of_somebody_else_stays_in_the_session(browser, profile):
+def test_a_login_of_another_user_clears_the_session(browser, profile):
     browser.log_in()
     browser.session["cart"] = "somebody else's"
     profile(id=999)
@@ -359,14 +363,14 @@ def test_nothing_of_somebody_else_stays_in_the_session(browser, profile):
     assert browser.user().id == 999
 
 
-def test_a_refused_newcomer_ends_the_login_that_there_was(browser, profile):
+def test_a_refused_login_ends_the_previous_one(browser, profile):
     browser.log_in()
     profile(id=999, verified_user=False)
     browser.log_in()
     assert browser.user() is None
 
 
-def test_changed_rights_are_told_at_the_next_login(browser, profile):
+def test_rights_that_have_changed_since_the_previous_login_are_an_event(browser, profile):
     browser.log_in()
     before = browser.user()
     profile(networks=[])
@@ -376,7 +380,7 @@ def test_changed_rights_are_told_at_the_next_login(browser, profile):
     assert browser.events[-1].user.networks == ()
 
 
-def test_another_name_is_no_other_right(browser, profile):
+def test_a_changed_name_is_not_a_changed_right(browser, profile):
     browser.log_in()
     profile(name="Ada Other")
     browser.log_in()
@@ -386,7 +390,9 @@ def test_another_name_is_no_other_right(browser, profile):
 # --- what nobody may see --------------------------------------------------------------
 
 
-def test_no_secret_is_where_it_can_be_read(browser, server, recording, caplog, profile):
+def test_no_secret_can_be_read_in_logs_cookies_or_the_session(
+    browser, server, recording, caplog, profile
+):
     with caplog.at_level(logging.DEBUG):
         asked = browser.start()
         pages = [repr(browser.come_back(asked))]
@@ -431,10 +437,8 @@ def test_no_secret_is_where_it_can_be_read(browser, server, recording, caplog, p
     "kind",
     ["function", "coroutine function", "function that gives a coroutine"],
 )
-def test_the_same_flow_runs_on_the_asynchronous_client(make_client, server, clock, kind):
-    """Also the application's own functions: one that waits, in a thread, so that nobody
-    else does.
-    """
+def test_the_asynchronous_client_runs_the_same_flow(make_client, server, clock, kind):
+    """A blocking function of the application runs in a thread."""
     config = make_client(server, redirect_uri=f"{PORTAL}{CALLBACK}").config
     admitted = []
 
@@ -469,7 +473,7 @@ def test_the_same_flow_runs_on_the_asynchronous_client(make_client, server, cloc
     assert (answer.location, user.name, admitted) == ("/x", "Ada Admin", [(1, True)])
 
 
-def test_a_hook_that_nobody_would_await_lets_nobody_in(browser):
+def test_a_coroutine_function_as_hook_is_refused_by_the_blocking_client(browser):
     async def admit(user):
         raise AccessDenied(f"never {user}")
 

@@ -27,8 +27,9 @@ def config(**changes):
 
 @pytest.fixture
 def start(clock):
-    """``start(cookies)``: another login of the browser that has these; changes them as
-    a browser does.
+    """``start(cookies)``: start a login in the browser with these cookies.
+
+    The new cookie is added to them, and deleted ones are removed.
     """
 
     def start(cookies, *, return_path="/", prompted=False, **changes):
@@ -54,7 +55,7 @@ def find(state, cookies, **changes):
     return PendingLogins(config(**changes), Sealer(SECRET)).find(state, cookies)
 
 
-def test_a_login_is_found_by_its_state_as_it_was(start):
+def test_a_login_is_found_by_its_state(start):
     cookies = {}
     login, [cookie] = start(cookies, return_path="/networks/64500?a=b", prompted=True)
     name, found = find(login.request.state, cookies)
@@ -65,7 +66,7 @@ def test_a_login_is_found_by_its_state_as_it_was(start):
     assert found.request == AuthorizationRequest.from_dict(as_started)
 
 
-def test_the_nonce_of_an_openid_login_is_kept(start):
+def test_the_nonce_of_an_openid_login_is_stored(start):
     cookies = {}
     login, _ = start(cookies, scope=("openid", "profile"))
     _, found = find(login.request.state, cookies)
@@ -80,7 +81,7 @@ def test_the_nonce_of_an_openid_login_is_kept(start):
         ("http://127.0.0.1:5000/callback", True, "peeringdb-login-", False),
     ],
 )
-def test_its_cookie_is_bound_to_the_host_and_lives_ten_minutes(
+def test_the_cookie_is_bound_to_the_host_and_lives_ten_minutes(
     start,
     redirect_uri,
     allow_http,
@@ -92,7 +93,7 @@ def test_its_cookie_is_bound_to_the_host_and_lives_ten_minutes(
     assert (cookie.max_age, cookie.secure) == (600, secure)
 
 
-def test_nothing_of_it_can_be_read_in_the_browser(start):
+def test_nothing_can_be_read_in_the_cookie(start):
     login, [cookie] = start({})
     readable = f"{cookie.name}={cookie.value}{urlsafe_b64decode(cookie.value)}"
     assert login.request.code_verifier not in readable
@@ -100,13 +101,13 @@ def test_nothing_of_it_can_be_read_in_the_browser(start):
     assert cookie.value not in repr(cookie)
 
 
-def test_five_logins_wait_side_by_side(start):
+def test_five_logins_can_be_pending(start):
     cookies = {}
     logins = [start(cookies)[0] for _ in range(5)]
     assert all(find(login.request.state, cookies) for login in logins)
 
 
-def test_the_sixth_takes_the_place_of_the_oldest(start):
+def test_the_sixth_login_deletes_the_oldest(start):
     cookies = {}
     logins = [start(cookies)[0] for _ in range(6)]
     assert [bool(find(login.request.state, cookies)) for login in logins] == [
@@ -119,33 +120,33 @@ def test_the_sixth_takes_the_place_of_the_oldest(start):
     ]
 
 
-def test_long_return_paths_leave_room_for_fewer(start):
+def test_fewer_logins_can_be_pending_if_their_return_paths_are_long(start):
     cookies = {}
     for _ in range(5):
         start(cookies, return_path="/" + "a" * 1023)
     assert 0 < sum(map(len, cookies.values())) <= 3072
 
 
-def test_cookies_that_cannot_be_opened_go_first(start):
+def test_cookies_that_cannot_be_opened_are_deleted_first(start):
     cookies = {"__Host-peeringdb-login-0123456789abcdef": "garbage"}
     logins = [start(cookies)[0] for _ in range(5)]
     assert all(find(login.request.state, cookies) for login in logins)
     assert len(cookies) == 5
 
 
-def test_other_cookies_are_left_alone(start):
+def test_other_cookies_are_not_deleted(start):
     cookies = {"session": "x" * 4000}
     assert len(start(cookies)[1]) == 1
 
 
 @pytest.mark.parametrize("state", [None, "", "unknown", ["a", "b"], 7, "\ud800"])
-def test_an_unknown_state_is_nobodys(start, state):
+def test_an_unknown_state_has_no_login(start, state):
     cookies = {}
     start(cookies)
     assert find(state, cookies) is None
 
 
-def test_a_cookie_of_another_secret_is_nobodys(start):
+def test_a_cookie_sealed_with_another_secret_has_no_login(start):
     cookies = {}
     login, _ = start(cookies)
     assert (
@@ -154,17 +155,17 @@ def test_a_cookie_of_another_secret_is_nobodys(start):
     )
 
 
-def test_a_cookie_under_another_logins_name_has_another_state(start):
+def test_a_cookie_with_the_name_of_another_login_has_another_state(start):
     cookies = {}
     first, [first_cookie] = start(cookies)
     second, [second_cookie] = start(cookies)
     cookies[first_cookie.name] = cookies[second_cookie.name]
     _, found = find(first.request.state, cookies)
-    # so that the callback's check refuses it
+    # and the callback is refused, because its state is another
     assert found.request.state == second.request.state
 
 
-def test_a_login_of_another_time_of_the_library_is_refused(start):
+def test_a_login_with_values_that_no_login_has_is_refused(start):
     cookies = {}
     login, [cookie] = start(cookies)
     sealer, purpose = Sealer(SECRET), PendingLogins(config(), Sealer(SECRET))._purpose

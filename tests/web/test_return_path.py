@@ -23,7 +23,7 @@ HERE = "https://portal.example.net/login/peeringdb"
         "/" + "a" * (MAX_LENGTH - 1),
     ],
 )
-def test_pages_of_this_site_are_kept(path):
+def test_a_path_of_this_site_is_accepted(path):
     assert safe_return_path(path, default="/home") == path
 
 
@@ -85,7 +85,7 @@ def test_pages_of_this_site_are_kept(path):
         "/" + "a" * MAX_LENGTH,
     ],
 )
-def test_what_could_lead_elsewhere_is_not(path):
+def test_a_path_that_could_lead_to_another_site_is_refused(path):
     assert safe_return_path(path, default="/home") == "/home"
 
 
@@ -93,8 +93,9 @@ TRICKY = st.text(alphabet="/\\.:@?#%2fF5cCeE09aA \t\r\n\x00evil-\u3002\uff0f;", 
 
 
 def leads_to_another_site(path):
-    """What a browser makes of it, by the WHATWG's rules, also when something before it
-    has decoded the path once.
+    """Whether a browser leaves this site, by the WHATWG's rules for URLs.
+
+    A proxy may have decoded the path once.
     """
     portal = ada_url.URL(HERE).origin
     return any(
@@ -111,10 +112,10 @@ def leads_to_another_site(path):
         TRICKY.map(lambda text: quote(f"/{text}", safe="/?#")),
     ),
 )
-def test_no_browser_leaves_the_site_by_a_return_path(text):
+def test_a_browser_stays_on_this_site_with_every_accepted_path(text):
     assert not leads_to_another_site(safe_return_path(text, default="/"))
 
 
-def test_a_browser_would_leave_by_what_is_refused():
+def test_the_model_of_a_browser_knows_paths_to_other_sites():
     assert leads_to_another_site("/\\evil.example")
     assert leads_to_another_site("/%2Fevil.example")

@@ -9,7 +9,7 @@ from peeringdb_oauth.web.seal import Sealer
 OLD, NEW = "old-secret-0123456789", "new-secret-0123456789"
 
 
-def test_opens_what_it_sealed():
+def test_a_sealed_value_can_be_opened():
     sealer = Sealer(NEW)
     assert sealer.open("login", sealer.seal("login", ["a", 1, None])) == ["a", 1, None]
 
@@ -20,16 +20,16 @@ def test_sealed_text_cannot_be_read_and_fits_into_a_cookie():
     assert all(character.isalnum() or character in "-_=" for character in sealed)
 
 
-def test_two_seals_of_one_value_differ():
+def test_a_value_sealed_twice_gives_different_text():
     assert Sealer(NEW).seal("login", 1) != Sealer(NEW).seal("login", 1)
 
 
 @pytest.mark.parametrize("text", [None, "", "x", 7, b"bytes", "é", "gAAAAA" * 20])
-def test_anything_else_is_nothing(text):
+def test_other_text_opens_to_none(text):
     assert Sealer(NEW).open("login", text) is None
 
 
-def test_a_changed_character_opens_nothing():
+def test_text_with_a_changed_character_opens_to_none():
     sealed = Sealer(NEW).seal("login", 1)
     assert (
         Sealer(NEW).open("login", sealed[:40] + ("A" if sealed[40] != "A" else "B") + sealed[41:])
@@ -37,15 +37,15 @@ def test_a_changed_character_opens_nothing():
     )
 
 
-def test_what_is_sealed_for_one_purpose_does_not_open_for_another():
+def test_a_value_does_not_open_for_another_purpose():
     assert Sealer(NEW).open("tokens", Sealer(NEW).seal("login", 1)) is None
 
 
-def test_another_secret_opens_nothing():
+def test_another_secret_opens_to_none():
     assert Sealer(NEW).open("login", Sealer(OLD).seal("login", 1)) is None
 
 
-def test_an_old_secret_still_opens_and_seals_no_more():
+def test_an_old_secret_opens_but_does_not_seal():
     both = Sealer(NEW, OLD)
     assert both.open("login", Sealer(OLD).seal("login", 1)) == 1
     assert Sealer(NEW).open("login", both.seal("login", 2)) == 2

@@ -41,7 +41,7 @@ def person(count=2, **changes):
 
 
 class Application:
-    """Sessions of one application, and one session of it."""
+    """The sessions of one application, and one of them."""
 
     def __init__(self, client, store, asns):
         self.client = client
@@ -65,7 +65,7 @@ class Application:
                 prompted=prompted,
             ),
         )
-        self.session = json.loads(json.dumps(self.session))  # as a framework does
+        self.session = json.loads(json.dumps(self.session))  # as a framework stores it
         return self.stored_login
 
     @property
@@ -94,7 +94,7 @@ def application(make_application):
     return make_application()
 
 
-def test_a_login_is_remembered(application, clock):
+def test_a_login_is_stored(application, clock):
     stored_login = application.begin(person(), prompted=True)
     assert stored_login.user == person()
     assert (
@@ -137,7 +137,7 @@ def test_no_token_can_be_read_in_the_session(application):
         [1],
     ],
 )
-def test_a_session_that_cannot_be_read_is_nobodys(application, stored):
+def test_a_session_that_cannot_be_read_has_no_login(application, stored):
     application.session[SESSION_KEY] = stored
     assert application.stored_login is None
 
@@ -146,13 +146,13 @@ def test_a_session_that_cannot_be_read_is_nobodys(application, stored):
     "change",
     [{"unknown": 1}, {"user": [0, "", "", "", None, False, False, None, []]}],
 )
-def test_a_session_of_another_version_is_nobodys(application, change):
+def test_a_session_of_another_version_has_no_login(application, change):
     application.begin(person())
     application.session[SESSION_KEY] |= change
     assert application.stored_login is None
 
 
-def test_an_empty_session_is_nobodys(application):
+def test_an_empty_session_has_no_login(application):
     assert application.stored_login is None
 
 
@@ -176,7 +176,7 @@ def test_the_networks_that_the_rule_names_stay_in_the_session(make_application):
     assert application.remembered_user() == person(300)
 
 
-def test_a_short_list_stays_whole_whatever_the_rule_names(make_application):
+def test_a_short_list_of_networks_is_stored_whole_whatever_the_rule_names(make_application):
     assert make_application(asns=(4_200_000_002,)).begin(person(3)).user == person(3)
 
 
@@ -188,7 +188,7 @@ def test_a_short_list_stays_whole_whatever_the_rule_names(make_application):
         {"amr": ("x" * 1000, "y" * 1000, "mfa")},
     ],
 )
-def test_whatever_is_long_stays_under_two_kilobytes(make_application, long):
+def test_a_user_with_long_fields_takes_less_than_two_kilobytes(make_application, long):
     application = make_application(asns=(4_200_000_001,))
     stored_login = application.begin(person(300, **long))
     assert application.size <= 2000
@@ -207,7 +207,7 @@ def test_whatever_is_long_stays_under_two_kilobytes(make_application, long):
     assert application.remembered_user() == person(300, **long)
 
 
-def test_a_rule_with_too_many_long_networks_leaves_them_to_the_store(make_application):
+def test_too_many_networks_of_the_rule_go_into_the_store(make_application):
     asns = tuple(4_200_000_000 + n for n in range(1, 301))
     application = make_application(asns=asns)
     stored_login = application.begin(person(300, amr=("pwd",)))
@@ -220,7 +220,7 @@ def test_a_rule_with_too_many_long_networks_leaves_them_to_the_store(make_applic
     assert application.remembered_user() == person(300, amr=("pwd",))
 
 
-def test_what_the_store_has_lost_is_not_made_up(application):
+def test_a_user_that_the_store_has_lost_is_none(application):
     stored_login = application.begin(person(300))
     application.store.delete(stored_login.store_key)
     assert application.remembered_user() is None
@@ -230,13 +230,13 @@ def test_what_the_store_has_lost_is_not_made_up(application):
     "stored",
     ["", "{}", "no json", '{"id": 7}', b"\xff", 7, json.dumps(person(300, id=8).to_dict())],
 )
-def test_what_the_store_has_spoilt_is_lost(application, stored):
+def test_a_user_that_cannot_be_read_from_the_store_is_none(application, stored):
     stored_login = application.begin(person(300))
     application.store.set(stored_login.store_key, stored, timeout=60)
     assert application.remembered_user() is None
 
 
-def test_the_store_keeps_it_as_long_as_the_login_counts(application, clock):
+def test_the_store_has_the_user_as_long_as_the_login(application, clock):
     stored_login = application.begin(person(300))
     clock.now += 35999
     assert application.store.get(stored_login.store_key) is not None
@@ -244,7 +244,7 @@ def test_the_store_keeps_it_as_long_as_the_login_counts(application, clock):
     assert application.store.get(stored_login.store_key) is None
 
 
-def test_what_is_written_after_the_end_does_not_stay(application, clock):
+def test_a_user_stored_after_the_end_of_the_login_is_deleted_at_once(application, clock):
     stored_login = application.begin(person(300))
     clock.now += 40000
     application.client.run(
@@ -254,7 +254,7 @@ def test_what_is_written_after_the_end_does_not_stay(application, clock):
     assert application.store.get(stored_login.store_key) is None
 
 
-def test_somebody_elses_profile_is_never_taken(application):
+def test_the_profile_of_another_user_is_refused(application):
     application.begin(person(1, id=999))
     with pytest.raises(InvalidResponse) as caught:
         application.client.run(application.sessions.fetch_user(application.stored_login))
@@ -271,7 +271,7 @@ def test_tokens_that_cannot_be_opened_end_the_login(application, server):
     assert application.stored_login is None
 
 
-def test_an_update_keeps_what_the_login_proved(application, clock):
+def test_an_update_changes_only_the_user_and_the_time(application, clock):
     before = application.begin(person(), prompted=True)
     clock.now += 100
     application.client.run(application.sessions.update(application.session, before, person(3)))
@@ -285,7 +285,7 @@ def test_an_update_keeps_what_the_login_proved(application, clock):
     )
 
 
-def test_an_update_leaves_nothing_old_in_the_store(application):
+def test_an_update_deletes_the_old_user_from_the_store(application):
     before = application.begin(person(300))
     application.client.run(application.sessions.update(application.session, before, person(301)))
     assert application.store.get(before.store_key) is None
@@ -296,7 +296,7 @@ def test_an_update_leaves_nothing_old_in_the_store(application):
     assert (application.stored_login.store_key, application.remembered_user()) == (None, person(2))
 
 
-def test_what_another_process_remembers_is_not_believed_after_an_update(make_application):
+def test_an_update_makes_other_processes_forget_the_old_user(make_application):
     here, there = make_application(), make_application()
     here.begin(person(300))
     there.session = here.session
@@ -321,7 +321,7 @@ def test_a_login_counts_for_one_application_at_one_peeringdb(
     assert application.stored_login is not None
 
 
-def test_the_end_revokes_the_refresh_token_and_forgets_everything(application, server):
+def test_the_end_revokes_the_refresh_token_and_deletes_everything(application, server):
     stored_login = application.begin(person(300))
     application.client.run(application.sessions.end(application.session, stored_login))
     assert application.session == {"own": "of the application"}
@@ -341,7 +341,7 @@ def test_without_a_refresh_token_the_access_token_is_revoked(application, server
     assert request.form["token"] == ACCESS_TOKEN
 
 
-def test_the_end_does_not_mind_a_session_that_has_ended(application):
+def test_a_second_end_does_no_harm(application):
     stored_login = application.begin(person())
     application.session.clear()
     application.client.run(application.sessions.end(application.session, stored_login))

@@ -1,7 +1,7 @@
 from peeringdb_oauth.web import MemoryStore
 
 
-def test_keeps_a_value_for_its_time(clock):
+def test_a_value_is_stored_for_its_time(clock):
     store = MemoryStore(monotonic=clock)
     store.set("a", "1", timeout=60)
     assert store.get("a") == "1"
@@ -9,11 +9,11 @@ def test_keeps_a_value_for_its_time(clock):
     assert store.get("a") is None
 
 
-def test_has_nothing_by_itself(clock):
+def test_a_new_store_is_empty(clock):
     assert MemoryStore(monotonic=clock).get("a") is None
 
 
-def test_forgets_what_is_deleted_and_does_not_mind_what_is_not_there(clock):
+def test_a_value_can_be_deleted_twice(clock):
     store = MemoryStore(monotonic=clock)
     store.set("a", "1", timeout=60)
     store.delete("a")
@@ -21,14 +21,14 @@ def test_forgets_what_is_deleted_and_does_not_mind_what_is_not_there(clock):
     assert store.get("a") is None
 
 
-def test_the_oldest_goes_when_it_is_full(clock):
+def test_a_full_store_deletes_its_oldest_value(clock):
     store = MemoryStore(2, monotonic=clock)
     for key in ("a", "b", "a", "c"):
         store.set(key, key, timeout=60)
     assert [store.get(key) for key in ("a", "b", "c")] == ["a", None, "c"]
 
 
-def test_writing_again_takes_the_new_time(clock):
+def test_a_value_that_is_replaced_has_the_new_time(clock):
     store = MemoryStore(monotonic=clock)
     store.set("a", "1", timeout=60)
     clock.now += 50
@@ -37,7 +37,7 @@ def test_writing_again_takes_the_new_time(clock):
     assert store.get("a") == "2"
 
 
-def test_its_usual_clock_runs():
+def test_the_default_clock_works():
     store = MemoryStore()
     store.set("a", "1", timeout=60)
     assert store.get("a") == "1"

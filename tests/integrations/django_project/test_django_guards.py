@@ -1,6 +1,4 @@
-"""Who may see a view: decorators, the mixin, the middleware, and that the two halves of
-a login end together.
-"""
+"""Guarded views, and the two parts of a login, which end together."""
 # ruff: noqa: PLC0415 - models can be imported when Django is set up
 
 import asyncio
@@ -14,7 +12,7 @@ pytestmark = pytest.mark.server
 
 @pytest.fixture
 def person(pdb):
-    """Somebody of the test's own, whose rights it changes."""
+    """A person whose rights the test can change."""
     return pdb.add_person("Net Admin", networks={64500: 15, 64501: 1})
 
 
@@ -37,7 +35,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize("path", [*KINDS, "/text/64500", "/class/64500"])
-def test_a_network_of_ones_own(visitor, person, path):
+def test_a_user_with_the_rights_sees_the_view(visitor, person, path):
     assert visitor.get(path)["Location"] == f"/login/peeringdb?next={path}"
     visitor.log_in(person.login)
     assert visitor.get(path).status_code == 200
@@ -47,7 +45,7 @@ def test_a_network_of_ones_own(visitor, person, path):
     "path",
     ["/named/64511", "/async/64511", "/class-async/64511", "/text/64511", "/class/64511"],
 )
-def test_a_network_of_somebody_elses(visitor, person, path):
+def test_a_network_of_other_people_is_refused(visitor, person, path):
     visitor.log_in(person.login)
     answer = visitor.get(path)
     assert answer.status_code == 403
@@ -56,7 +54,7 @@ def test_a_network_of_somebody_elses(visitor, person, path):
 
 
 @pytest.mark.parametrize("path", ["/constant", "/class-constant", "/found/1", "/class-found/1"])
-def test_none_of_the_networks_that_a_view_names(visitor, path):
+def test_a_user_of_other_networks_than_the_view_names_is_refused(visitor, path):
     visitor.log_in("nonets")
     answer = visitor.get(path)
     assert answer.status_code == 403
@@ -67,7 +65,7 @@ def test_none_of_the_networks_that_a_view_names(visitor, path):
     "path",
     ["/found/9", "/class-found/9", "/text/AS64500", "/text/064500", "/text/-1"],
 )
-def test_what_is_no_number_is_nobodys(visitor, person, path):
+def test_anything_but_an_as_number_is_refused(visitor, person, path):
     visitor.log_in(person.login)
     answer = visitor.get(path)
     assert answer.status_code == 403
@@ -75,14 +73,14 @@ def test_what_is_no_number_is_nobodys(visitor, person, path):
 
 
 @pytest.mark.parametrize("path", ["/text/64501", "/class/64501"])
-def test_reading_is_not_changing(visitor, person, path):
+def test_permission_to_read_is_not_permission_to_update(visitor, person, path):
     visitor.log_in(person.login)
     answer = visitor.get(path)
     assert answer.status_code == 403
     assert b"AS64501: you may read this network but not update it" in answer.content
 
 
-def test_the_right_to_manage_sessions(visitor, pdb):
+def test_permission_to_manage_sessions(visitor, pdb):
     person = pdb.add_person("No Sessions", networks={64500: 15}, manage_peering_sessions=1)
     visitor.log_in(person.login)
     assert b"you may not manage its peering sessions" in visitor.get("/edit/64500").content
@@ -92,14 +90,14 @@ def test_the_right_to_manage_sessions(visitor, pdb):
 
 
 @pytest.mark.parametrize("path", ["/mfa", "/class-mfa/64500"])
-def test_a_second_factor(visitor, path):
+def test_a_second_factor_is_asked_for(visitor, path):
     visitor.log_in("orgadmin", second_factor="backup")
     assert visitor.get(path)["Location"] == f"/login/peeringdb?next={path}&prompt=login"
     visitor.log_in("orgadmin", "?prompt=login")
     assert visitor.get(path).status_code == 200
 
 
-def test_a_view_may_ask_peeringdb_again(visitor, person, pdb, watch):
+def test_max_age_of_zero_asks_for_the_rights_of_now(visitor, person, pdb, watch):
     visitor.log_in(person.login)
     pdb.change(person.login, networks={64500: 1})
     assert visitor.get("/named/64501").status_code == 200, "PeeringDB's word counts for the login"
@@ -108,7 +106,7 @@ def test_a_view_may_ask_peeringdb_again(visitor, person, pdb, watch):
     assert watch.kinds[:2] == ["logged_in", "rights_changed"]
 
 
-def test_changed_rights_are_remembered(visitor, person, pdb):
+def test_changed_rights_are_saved(visitor, person, pdb):
     from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 
     visitor.log_in(person.login)
@@ -120,7 +118,7 @@ def test_changed_rights_are_remembered(visitor, person, pdb):
     ]
 
 
-def test_an_unlinked_account_has_nothing_to_remember(visitor, person, pdb):
+def test_changed_rights_of_an_account_without_identity_are_not_saved(visitor, person, pdb):
     from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 
     visitor.log_in(person.login)
@@ -130,7 +128,7 @@ def test_an_unlinked_account_has_nothing_to_remember(visitor, person, pdb):
     assert not PeeringDBIdentity.objects.exists()
 
 
-def test_a_login_that_peeringdb_ended_ends_in_djangos_eyes_too(visitor, person, pdb):
+def test_the_login_of_django_ends_when_peeringdb_has_ended_its_token(visitor, person, pdb):
     visitor.log_in(person.login)
     pdb.revoke_tokens(person.login)
     assert visitor.get("/account").status_code == 200, "nobody has told us yet"
@@ -141,7 +139,7 @@ def test_a_login_that_peeringdb_ended_ends_in_djangos_eyes_too(visitor, person, 
     assert visitor.get("/account").status_code == 302
 
 
-def test_who_is_not_let_in_any_more_is_out_everywhere(visitor, person, pdb):
+def test_the_login_of_django_ends_when_the_rule_no_longer_lets_the_user_in(visitor, person, pdb):
     visitor.log_in(person.login)
     pdb.change(person.login, verified_user=False)
     answer = visitor.get("/fresh")
@@ -149,7 +147,9 @@ def test_who_is_not_let_in_any_more_is_out_everywhere(visitor, person, pdb):
     assert visitor.get("/account").status_code == 302
 
 
-def test_who_is_out_is_out_on_the_page_that_says_so(configure, make_visitor, person, pdb, tmp_path):
+def test_the_failure_page_already_shows_nobody_as_logged_in(
+    configure, make_visitor, person, pdb, tmp_path
+):
     (tmp_path / "peeringdb_oauth").mkdir()
     (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
         "{{ user.username|default:'nobody' }}: {{ page.title }}",
@@ -165,14 +165,14 @@ def test_who_is_out_is_out_on_the_page_that_says_so(configure, make_visitor, per
         assert visitor.get(path).content == b"nobody: Your login has ended"
 
 
-def test_a_stricter_rule_counts_for_who_is_there(configure, visitor):
+def test_a_stricter_rule_ends_the_login(configure, visitor):
     visitor.log_in("member")
     configure(RULE=AccessRule(asn=64510))
     assert visitor.get("/me").status_code == 403
     assert visitor.get("/account").status_code == 302
 
 
-def test_an_outage_ends_nothing(visitor, pdb):
+def test_an_outage_ends_no_login(visitor, pdb):
     visitor.log_in("member")
     pdb.fault("error_500", path="/profile/v1", times=1)
     answer = visitor.get("/fresh")
@@ -181,7 +181,7 @@ def test_an_outage_ends_nothing(visitor, pdb):
     assert visitor.get("/fresh").status_code == 200
 
 
-def test_a_login_ends_with_its_token_also_where_only_django_is_asked(clocked, make_visitor, watch):
+def test_the_login_of_django_ends_with_the_token(clocked, make_visitor, watch):
     visitor = make_visitor()
     visitor.log_in("member")
     clocked.ahead = 35_900
@@ -192,7 +192,7 @@ def test_a_login_ends_with_its_token_also_where_only_django_is_asked(clocked, ma
     assert watch.kinds == ["logged_in", "logged_out"]
 
 
-def test_without_the_middleware_it_ends_where_it_is_asked_for(clocked, make_visitor):
+def test_without_the_middleware_the_login_of_django_ends_at_the_first_check(clocked, make_visitor):
     from django.conf import settings
     from django.test import override_settings
 
@@ -211,7 +211,7 @@ def test_without_the_middleware_it_ends_where_it_is_asked_for(clocked, make_visi
     "path",
     ["/me", "/named/64500", "/async/64500", "/class/64500", "/account"],
 )
-def test_a_disabled_account_is_out_at_once(visitor, path):
+def test_a_disabled_account_is_logged_out_at_once(visitor, path):
     from django.contrib.auth.models import User
 
     visitor.log_in("orgadmin")
@@ -221,7 +221,7 @@ def test_a_disabled_account_is_out_at_once(visitor, path):
     assert visitor.session == {}
 
 
-def test_a_disabled_account_is_out_without_the_middleware_too(configure, make_visitor):
+def test_a_disabled_account_is_logged_out_without_the_middleware_too(configure, make_visitor):
     from django.contrib.auth.models import User
 
     settings = configure()
@@ -235,7 +235,7 @@ def test_a_disabled_account_is_out_without_the_middleware_too(configure, make_vi
     assert visitor.get("/named/64500").status_code == 302
 
 
-def test_django_logins_of_other_backends_are_none_of_our_business(visitor):
+def test_a_login_by_another_backend_is_left_as_it_is(visitor):
     from django.contrib.auth.models import User
 
     visitor.client.force_login(
@@ -247,7 +247,7 @@ def test_django_logins_of_other_backends_are_none_of_our_business(visitor):
     assert visitor.get("/account").status_code == 200
 
 
-def test_a_django_login_by_our_backend_is_none_without_peeringdb(visitor):
+def test_a_login_by_our_backend_ends_without_a_login_at_peeringdb(visitor):
     from django.contrib.auth.models import User
 
     backend = "peeringdb_oauth.integrations.django.backends.PeeringDBBackend"
@@ -255,14 +255,14 @@ def test_a_django_login_by_our_backend_is_none_without_peeringdb(visitor):
     assert visitor.get("/account").status_code == 302
 
 
-def test_a_backend_that_is_gone_is_none(configure, visitor):
+def test_a_login_by_a_removed_backend_ends(configure, visitor):
     visitor.log_in("member")
     configure(AUTHENTICATION_BACKENDS=["django.contrib.auth.backends.ModelBackend"])
     assert visitor.get("/account").status_code == 302
     assert visitor.session == {}
 
 
-def test_another_account_in_the_same_session_has_nothing_of_the_first(visitor):
+def test_another_account_in_the_same_session_is_not_logged_in_with_peeringdb(visitor):
     from django.contrib.auth.models import User
 
     User.objects.create(username="other")
@@ -272,12 +272,12 @@ def test_another_account_in_the_same_session_has_nothing_of_the_first(visitor):
     assert visitor.get("/me").status_code == 302
 
 
-def test_who_has_no_session_costs_none(visitor):
-    """Pages for everybody can be cached for everybody."""
+def test_a_request_without_a_session_does_not_read_one(visitor):
+    """So the response can be cached for everybody."""
     assert "Vary" not in visitor.get("/plain")
 
 
-def test_a_view_may_check_by_itself(visitor, person, watch):
+def test_a_view_can_check_a_rule_itself(visitor, person, watch):
     assert visitor.get("/checks-itself/64500").content == b"nobody"
     visitor.log_in(person.login)
     assert visitor.get("/checks-itself/64500").content == b"yes"
@@ -288,12 +288,12 @@ def test_a_view_may_check_by_itself(visitor, person, watch):
     assert [(kind, sent["user"].id) for kind, sent in watch.seen] == [("login_refused", person.id)]
 
 
-def test_other_errors_are_the_projects_own(visitor):
+def test_other_errors_are_not_handled(visitor):
     with pytest.raises(LookupError):
         visitor.get("/crash")
 
 
-def test_a_wrong_setting_is_for_djangos_error_report(configure, make_visitor):
+def test_a_wrong_setting_is_not_handled(configure, make_visitor):
     configure(REDIRECT_URI="http://localhost/elsewhere")
     with pytest.raises(ConfigurationError, match="must end in /login/peeringdb/callback"):
         make_visitor().get("/login/peeringdb")
@@ -305,7 +305,7 @@ def test_a_form_needs_djangos_token(visitor, person):
     assert visitor.post("/edit/64500").content == b"changed AS64500"
 
 
-def test_a_form_that_django_lets_pass_is_not_refused_by_us(visitor, person):
+def test_a_form_that_django_accepts_is_accepted(visitor, person):
     visitor.log_in(person.login)
     assert (
         visitor.post("/edit/64500", **{"sec-fetch-site": "same-site"}).content == b"changed AS64500"
@@ -316,7 +316,7 @@ def test_a_form_that_django_lets_pass_is_not_refused_by_us(visitor, person):
     ("site", "status"),
     [("same-origin", 200), ("cross-site", 403), ("same-site", 403), ("none", 403)],
 )
-def test_what_django_does_not_check_we_do(visitor, person, site, status):
+def test_a_form_that_django_does_not_check_needs_fetch_metadata(visitor, person, site, status):
     visitor.log_in(person.login)
     answer = visitor.post("/exempt/64500", token="wrong" * 8, **{"sec-fetch-site": site})
     assert answer.status_code == status
@@ -324,13 +324,13 @@ def test_what_django_does_not_check_we_do(visitor, person, site, status):
         assert b"This form cannot be accepted" in answer.content
 
 
-def test_a_form_of_an_old_browser_where_django_does_not_check(visitor, person):
+def test_a_form_that_django_does_not_check_is_refused_without_fetch_metadata(visitor, person):
     visitor.log_in(person.login)
     assert visitor.post("/exempt/64500").status_code == 403
 
 
 def test_djangos_test_client_needs_no_token(configure, pdb):
-    """Unless it is told so: a project's tests post without one."""
+    """Django's client checks tokens only if it is told to. So do we."""
     from django.test import Client
 
     configure()
@@ -341,7 +341,7 @@ def test_djangos_test_client_needs_no_token(configure, pdb):
 
 
 @pytest.mark.usefixtures("visitor")
-def test_djangos_async_client(person, pdb):
+def test_djangos_async_client_works(person, pdb):
     from django.test import AsyncClient
 
     client = AsyncClient()
@@ -357,9 +357,9 @@ def test_djangos_async_client(person, pdb):
     assert asyncio.run(log_in_and_look()) == [200, 403, 200]
 
 
-def test_a_view_without_the_argument_is_found_out_at_once(guard):
+def test_a_view_without_the_argument_is_an_error_at_once(guard):
     def view(request, network):
-        """Never seen."""
+        """Not reached."""
 
     with pytest.raises(
         ConfigurationError,
@@ -368,7 +368,7 @@ def test_a_view_without_the_argument_is_found_out_at_once(guard):
         guard.require_asn("asn")(view)
 
 
-def test_an_url_without_the_argument_is_found_out_by_the_first_visitor(visitor):
+def test_a_url_without_the_argument_is_an_error_at_the_first_request(visitor):
     visitor.log_in("member")
     with pytest.raises(
         ConfigurationError,
@@ -387,19 +387,19 @@ def test_an_url_without_the_argument_is_found_out_by_the_first_visitor(visitor):
         {"asn": "asn", "mfa": "yes"},
     ],
 )
-def test_a_wrong_argument_is_found_out_at_once(guard, arguments):
+def test_a_wrong_argument_is_an_error_at_once(guard, arguments):
     with pytest.raises(ConfigurationError):
         guard.require_asn(**arguments)
 
 
-def test_a_wrong_attribute_is_found_out_at_once():
+def test_a_wrong_attribute_is_an_error_at_once():
     from peeringdb_oauth.integrations.django import RequireASNMixin
 
     with pytest.raises(ConfigurationError, match="perms"):
         type("Wrong", (RequireASNMixin,), {"perms": 2})
 
 
-def test_a_mixin_that_protects_nothing_is_found_out_at_once():
+def test_a_mixin_after_the_view_class_is_an_error_at_once():
     from django.views import View
 
     from peeringdb_oauth.integrations.django import RequireASNMixin
@@ -409,7 +409,7 @@ def test_a_mixin_that_protects_nothing_is_found_out_at_once():
     assert type("Right", (RequireASNMixin, View), {})
 
 
-def test_nothing_is_looked_for_on_behalf_of_strangers(configure, guard):
+def test_the_function_is_called_only_for_known_people(configure, guard):
     from django.contrib.auth.models import AnonymousUser
     from django.contrib.sessions.backends.db import SessionStore
     from django.http import HttpResponse
@@ -444,7 +444,7 @@ def test_nothing_is_looked_for_on_behalf_of_strangers(configure, guard):
     assert looked == []
 
 
-def test_get_asn_may_ask_the_function_that_it_replaces(visitor, person):
+def test_get_asn_can_call_the_method_that_it_overrides(visitor, person):
     from django.http import HttpResponse
     from django.test import RequestFactory
     from django.views import View
@@ -469,7 +469,7 @@ def test_get_asn_may_ask_the_function_that_it_replaces(visitor, person):
             assert view(request).status_code == status
 
 
-def test_what_accounts_must_have_the_logins_rule_says(configure, make_visitor):
+def test_the_rule_of_the_login_says_what_a_view_asks_of_accounts(configure, make_visitor):
     configure(RULE=AccessRule(verified_user=False, verified_email=False))
     visitor = make_visitor()
     visitor.log_in("emailunconf", second_factor="")
@@ -500,7 +500,7 @@ def _account(person):
     return User.objects.get(peeringdb_identity__peeringdb_id=person.id)
 
 
-def test_the_public_names_are_there():
+def test_the_public_names_can_be_imported():
     from peeringdb_oauth.integrations import django
 
     assert [getattr(django, name).__name__ for name in django.__all__] == django.__all__

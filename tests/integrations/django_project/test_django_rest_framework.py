@@ -1,4 +1,4 @@
-"""Django REST framework: bearer tokens and the permission, with DRF's own test client."""
+"""Bearer tokens and the permission of Django REST framework (DRF)."""
 # ruff: noqa: PLC0415 - models can be imported when Django is set up
 
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.server
 
 @pytest.fixture
 def api(configure):
-    """``api(token).get(path)``."""
+    """``api(token).get(path)``: send a request with a bearer token."""
     from rest_framework.test import APIClient
 
     configure()
@@ -29,9 +29,7 @@ def api(configure):
 
 @pytest.fixture
 def login(configured, pdb):
-    """``login("member", scope=...)``: tokens of this application, which the person got
-    in another of its programs.
-    """
+    """``login("member", scope=...)``: log in with another program of its operator."""
 
     def login(person, **changes):
         settings = {name.lower(): value for name, value in configured().items()}
@@ -47,40 +45,40 @@ def access_token(login):
     return lambda person, **changes: login(person, **changes).token.access_token
 
 
-def test_a_token_says_who_it_is(api, access_token):
+def test_a_token_authenticates_its_user(api, access_token):
     answer = api(access_token("member")).get("/api/me")
     assert answer.json() == {"account": "", "asns": [64500, 64501, 65550]}
 
 
-def test_who_has_an_account_here_is_that(api, access_token, visitor):
+def test_the_account_of_the_user_is_found(api, access_token, visitor):
     visitor.log_in("member")
     assert api(access_token("member")).get("/api/me").json()["account"] == "peeringdb-2"
 
 
-def test_an_id_token_will_do(api, login):
+def test_an_id_token_authenticates_its_user(api, login):
     login = login("member", scope=("openid", "profile", "email", "networks", "amr"))
     assert api(login.token.id_token).get("/api/me").json()["asns"] == [64500, 64501, 65550]
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer "])
-def test_the_scheme_is_read_as_everywhere(api, access_token, scheme):
+def test_the_scheme_can_be_written_in_any_case(api, access_token, scheme):
     assert api(access_token("member"), scheme).get("/api/me").json()["asns"]
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "Token"])
-def test_other_schemes_are_for_others(api, scheme):
+def test_other_schemes_are_ignored(api, scheme):
     assert api("abc", scheme).get("/api/me").json() == {"account": "", "asns": None}
 
 
 @pytest.mark.parametrize("path", ["/api/networks/64500", "/api/constant"])
-def test_without_a_token_it_is_a_401_that_says_how(api, path):
+def test_a_missing_token_is_a_401_that_says_how_to_authenticate(api, path):
     answer = api().get(path)
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="PeeringDB"')
     assert answer.json() == {"detail": "Authentication credentials were not provided."}
 
 
 @pytest.mark.parametrize("token", ["", "made-up", "made up", "ey.made.up", "\xe4"])
-def test_a_bad_token_is_a_401_that_says_why(api, token):
+def test_a_bad_token_is_a_401_with_the_reason(api, token):
     answer = api(token).get("/api/me")
     assert answer.status_code == 401
     assert answer["WWW-Authenticate"].startswith('Bearer realm="PeeringDB"')
@@ -90,7 +88,7 @@ def test_a_bad_token_is_a_401_that_says_why(api, token):
         assert token not in answer.content.decode() + str(answer.headers)
 
 
-def test_a_token_of_somebody_not_verified_is_a_403_with_the_reason(api, access_token):
+def test_a_token_of_an_unverified_user_is_a_403_with_the_reason(api, access_token):
     answer = api(access_token("unverified")).get("/api/me")
     assert answer.status_code == 403
     assert len(answer.json()["reasons"]) == 2
@@ -98,7 +96,7 @@ def test_a_token_of_somebody_not_verified_is_a_403_with_the_reason(api, access_t
     assert "WWW-Authenticate" not in answer
 
 
-def test_a_token_without_the_scope_is_a_403_that_names_it(api, access_token):
+def test_a_token_without_the_scope_is_a_403_that_names_the_scope(api, access_token):
     answer = api(access_token("member", scope=("profile",))).get("/api/me")
     assert answer.status_code == 403
     assert 'error="insufficient_scope"' in answer["WWW-Authenticate"]
@@ -117,7 +115,7 @@ def test_a_disabled_account_is_a_403(api, access_token, visitor):
     )
 
 
-def test_an_outage_is_a_503_that_says_when(api, access_token, pdb):
+def test_an_outage_is_a_503_with_retry_after(api, access_token, pdb):
     token = access_token("member")
     pdb.fault("error_500", times=1)
     answer = api(token).get("/api/me")
@@ -128,13 +126,13 @@ def test_an_outage_is_a_503_that_says_when(api, access_token, pdb):
     )
 
 
-def test_a_flood_is_a_503_that_says_when(api):
+def test_too_many_made_up_tokens_get_a_503_with_retry_after(api):
     answers = [api(f"made-up-{number}").get("/api/me") for number in range(11)]
     assert [answer.status_code for answer in answers] == [401] * 10 + [503]
     assert 0 < int(answers[-1]["Retry-After"]) <= 60
 
 
-def test_a_right_on_the_network(api, access_token):
+def test_a_token_opens_the_view_if_its_user_has_the_rights(api, access_token):
     assert api(access_token("orgadmin")).get("/api/networks/64500").json() == {"asn": 64500}
     assert api(access_token("orgadmin")).post("/api/networks/64500").json() == {"asn": 64500}, (
         "a token needs no other protection"
@@ -144,19 +142,19 @@ def test_a_right_on_the_network(api, access_token):
     assert answer.json()["reasons"] == ["AS64500: you may read this network but not update it"]
 
 
-def test_a_network_that_the_permission_names(api, access_token):
+def test_the_permission_can_name_networks(api, access_token):
     assert api(access_token("member")).get("/api/constant").json() == "ours"
     answer = api(access_token("nonets")).get("/api/constant")
     assert answer.status_code == 403
     assert "not affiliated with AS64500 or AS64499" in answer.json()["detail"]
 
 
-def test_what_accounts_must_have_the_logins_rule_says(api, access_token, configure):
+def test_the_rule_of_the_login_says_what_a_view_asks_of_accounts(api, access_token, configure):
     configure(RULE=AccessRule(verified_user=False, verified_email=False))
     assert api(access_token("emailunconf")).get("/api/networks/64500").status_code == 200
 
 
-def test_a_login_of_the_browser_opens_it_too(visitor):
+def test_a_session_opens_the_view_if_its_user_has_the_rights(visitor):
     visitor.log_in("orgadmin")
     assert visitor.get("/api/networks/64500", accept="application/json").json() == {"asn": 64500}
     assert visitor.get("/api/networks/64511", accept="application/json").status_code == 403
@@ -166,7 +164,7 @@ def test_a_login_of_the_browser_opens_it_too(visitor):
     assert visitor.get("/me").status_code == 200, "and ends no login"
 
 
-def test_a_login_of_the_browser_that_is_none_of_peeringdbs(visitor):
+def test_a_session_without_a_login_at_peeringdb_is_a_401(visitor):
     from django.contrib.auth.models import User
 
     visitor.client.force_login(
@@ -179,7 +177,7 @@ def test_a_login_of_the_browser_that_is_none_of_peeringdbs(visitor):
     assert answer.json()["login_url"] == "/login/peeringdb?next=/api/networks/64500"
 
 
-def test_a_refusal_is_json_for_drfs_pages_as_well(visitor):
+def test_a_refusal_of_a_session_is_always_json(visitor):
     visitor.log_in("member")
     answer = visitor.get("/api/networks/64500", accept="application/json;q=0.1, text/html")
     assert answer.status_code == 403
@@ -195,8 +193,8 @@ def test_a_form_needs_djangos_token(visitor):
     assert answer.status_code == 200, answer.content
 
 
-def test_without_drfs_protection_a_form_needs_ours(visitor):
-    """As in projects that switched DRF's off."""
+def test_a_form_that_drf_does_not_check_needs_fetch_metadata(visitor):
+    """Some projects switch off the check of DRF."""
     visitor.log_in("member")
     refused = visitor.post("/api/exempt", accept="application/json")
     assert (refused.status_code, refused.json()["title"]) == (403, "This form cannot be accepted")
@@ -210,24 +208,24 @@ def test_without_drfs_protection_a_form_needs_ours(visitor):
     )
 
 
-def test_an_outage_says_when_to_the_browser_too(visitor, pdb):
-    """A permission with ``max_age`` asks PeeringDB again."""
+def test_an_outage_is_a_502_for_a_session(visitor, pdb):
+    """The permission has ``max_age``, so PeeringDB is asked."""
     visitor.log_in("member")
     pdb.fault("error_500", path="/profile/v1", times=1)
     assert visitor.get("/api/fresh", accept="application/json").status_code == 502
     assert visitor.get("/api/fresh", accept="application/json").json() == "ours"
 
 
-def test_somebody_elses_token_does_not_open_what_a_cookie_beside_it_would(visitor):
+def test_a_cookie_beside_another_authentication_does_not_count(visitor):
     visitor.log_in("member")
     answer = visitor.get("/api/foreign", accept="application/json")
     assert (answer.status_code, answer.json()["detail"]) == (
         403,
-        "PeeringDB does not vouch for this request",
+        "this request is not authenticated by PeeringDB",
     )
 
 
-def test_where_the_view_knows_the_network(visitor):
+def test_get_asn_can_find_the_network(visitor):
     visitor.log_in("orgadmin")
     assert visitor.get("/api/found/1", accept="application/json").json() == "found"
     assert visitor.get("/api/found/2", accept="application/json").status_code == 403
@@ -235,7 +233,7 @@ def test_where_the_view_knows_the_network(visitor):
     assert (answer.status_code, "not an AS number" in answer.content.decode()) == (403, True)
 
 
-def test_an_url_without_the_argument_is_found_out_by_the_first_visitor(visitor):
+def test_a_url_without_the_argument_is_an_error_at_the_first_request(visitor):
     visitor.log_in("orgadmin")
     with pytest.raises(
         ConfigurationError, match="no 'asn' among the URL arguments of /api/missing"
@@ -243,7 +241,7 @@ def test_an_url_without_the_argument_is_found_out_by_the_first_visitor(visitor):
         visitor.get("/api/missing")
 
 
-def test_rights_are_asked_for_at_that_moment(api, access_token, pdb):
+def test_max_age_of_zero_asks_for_the_rights_of_now(api, access_token, pdb):
     person = pdb.add_person("Api User", networks={64500: 15})
     client = api(access_token(person.login))
     assert client.get("/api/now").json() == [64500]
@@ -258,7 +256,7 @@ def test_rights_are_asked_for_at_that_moment(api, access_token, pdb):
     assert client.get("/api/now").status_code == 403
 
 
-def test_an_id_token_cannot_say_what_is_true_at_that_moment(api, login):
+def test_max_age_of_zero_refuses_an_id_token(api, login):
     token = login("member", scope=("openid", "profile", "email", "networks", "amr")).token.id_token
     assert api(token).get("/api/constant").status_code == 200
     answer = api(token).get("/api/now")
@@ -268,24 +266,24 @@ def test_an_id_token_cannot_say_what_is_true_at_that_moment(api, login):
 
 
 @pytest.mark.parametrize("path", ["/api/networks/64500", "/api/constant"])
-def test_a_token_that_was_not_granted_the_networks_says_so(api, access_token, path):
+def test_a_token_without_the_scope_networks_is_a_403_that_names_the_scope(api, access_token, path):
     answer = api(access_token("orgadmin", scope=("profile", "email"))).get(path)
     assert answer.status_code == 403
     assert 'error="insufficient_scope"' in answer["WWW-Authenticate"]
     assert 'scope="networks"' in answer["WWW-Authenticate"]
 
 
-def test_what_another_way_to_authenticate_vouches_for_is_not_peeringdbs_word(api, access_token):
-    """Be it a user of PeeringDB's; nor does PeeringDB see what such a caller sent."""
+def test_a_user_of_another_authentication_does_not_count(api, access_token):
+    """Even if it is a `User`. PeeringDB does not get what such a caller sent."""
     for scheme in ("Bearer", "Api-Key"):
         answer = api(access_token("member"), scheme).get("/api/look-alike")
         assert (answer.status_code, answer.json()["detail"]) == (
             403,
-            "PeeringDB does not vouch for this request",
+            "this request is not authenticated by PeeringDB",
         )
 
 
-def test_nothing_is_looked_for_on_behalf_of_strangers(api, visitor):
+def test_get_asn_is_called_only_for_known_people(api, visitor):
     from django.contrib.auth.models import User
     from members_area.api import looked_for
 
@@ -332,7 +330,7 @@ def test_a_function_that_finds_no_network_refuses_the_token(api, access_token):
         assert permission.has_permission(request, SimpleNamespace(kwargs={}))
 
 
-def test_a_wrong_attribute_is_found_out_at_once():
+def test_a_wrong_attribute_is_an_error_at_once():
     from peeringdb_oauth.integrations.django.rest_framework import RequireASN
 
     with pytest.raises(ConfigurationError, match="perms"):

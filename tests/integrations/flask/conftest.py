@@ -1,4 +1,4 @@
-"""A portal in Flask before a real sandbox, and people with browsers."""
+"""A portal in Flask, a real sandbox, and people with browsers."""
 
 import re
 import time
@@ -30,7 +30,7 @@ SECRET = "0123456789abcdef0123456789abcdef"
 @pytest.fixture(scope="session")
 def running_sandbox():
     with Sandbox(tls=False, limits=False) as sandbox:
-        sandbox.registered = cache(sandbox.register)  # applications outlive a reset
+        sandbox.registered = cache(sandbox.register)  # a reset does not delete applications
         yield sandbox
 
 
@@ -42,7 +42,7 @@ def sandbox(running_sandbox):
 
 @dataclass
 class Portal:
-    """One application."""
+    """One application, and the events that it got."""
 
     app: Flask
     pdb: PeeringDB
@@ -60,7 +60,7 @@ class Portal:
 
 @dataclass
 class Browser:
-    """One person's browser. What it gets: `werkzeug.test.TestResponse`."""
+    """One person's browser. Its responses are of `werkzeug.test.TestResponse`."""
 
     portal: Portal
     client: object
@@ -81,7 +81,7 @@ class Browser:
         )
 
     def start(self, path="/login/peeringdb?next=/me"):
-        """Where PeeringDB is asked to log somebody in."""
+        """Start a login. Returns the authorization URL."""
         answer = self.get(path)
         assert answer.status_code == 302
         return answer.location
@@ -90,7 +90,7 @@ class Browser:
         return self.get(self.portal.sandbox.log_in(person, authorization_url, **arguments))
 
     def log_in(self, person, path="/login/peeringdb?next=/me", **arguments):
-        """The answer to the callback."""
+        """Log in. Returns the answer to the callback."""
         return self.come_back(person, self.start(path), **arguments)
 
     def page(self, path="/"):
@@ -102,7 +102,7 @@ class Browser:
         return re.search('name="peeringdb_csrf" value="([^"]*)"', self.get("/form").text)[1]
 
     def session(self):
-        """What is in the session's cookie, as anybody can read it."""
+        """The content of the session's cookie, which anybody can read."""
         cookie = self.client.get_cookie(
             "session",
             domain=urlsplit(self.portal.base_url).hostname,
@@ -116,9 +116,7 @@ class Browser:
 
     @staticmethod
     def failure(answer):
-        """What a page says that does not give what was wanted: its heading and its
-        reasons, as the reader sees them.
-        """
+        """Status, heading and reasons of a failure page, as people see them."""
         heading = re.search("<h1>(.*?)</h1>", answer.text)[1]
         return (
             answer.status_code,
@@ -129,15 +127,16 @@ class Browser:
 
 @pytest.fixture
 def clock(clock):
-    """Shows the sandbox's time until a test moves it."""
+    """The clock of the client. It shows the time until a test changes it."""
     clock.now = time.time()
     return clock
 
 
 @pytest.fixture
 def make_client(sandbox, clock):
-    """``make_client(redirect_uri)``: of an application at the sandbox; closed with the
-    test.
+    """``make_client(redirect_uri)``: a client of an application at the sandbox.
+
+    It is closed at the end of the test.
     """
     clients = []
 
@@ -161,7 +160,7 @@ def make_client(sandbox, clock):
 
 @pytest.fixture
 def make_portal(sandbox, make_client):
-    """``make_portal(rule=..., store=...)``: an application with a few pages of its own."""
+    """``make_portal(rule=..., store=...)``: an application with a few pages."""
     disconnect = []
 
     def make(

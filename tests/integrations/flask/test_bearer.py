@@ -1,4 +1,4 @@
-"""Views of an API: bearer tokens, and what programs are answered."""
+"""Views of an API, which are opened by bearer tokens."""
 
 import pytest
 
@@ -29,8 +29,9 @@ def portal(make_portal):
 
 @pytest.fixture
 def call(browser):
-    """``call(path, person)``: a program asks with that person's access token; or with
-    ``authorization``, as it is.
+    """``call(path, person)``: send a request with the access token of a person.
+
+    ``authorization``: the header to send instead.
     """
 
     def call(path, person=None, *, authorization=None):
@@ -48,7 +49,7 @@ def call(browser):
     return call
 
 
-def test_token_of_somebody_who_may_opens_the_view(call):
+def test_token_opens_the_view_if_its_user_has_the_rights(call):
     answer = call("/api/as64500", "orgadmin")
     assert (answer.status_code, answer.json) == (200, {"asn": 64500, "user": "Ada Admin", "by": 1})
 
@@ -58,7 +59,7 @@ def test_scheme_may_be_written_in_small_letters(call, browser):
     assert call("/api/as64500", authorization=f"bearer {browser.tokens()[0]}").status_code == 200
 
 
-def test_rights_are_asked_for_at_that_moment(portal, call, sandbox):
+def test_max_age_of_zero_asks_for_the_rights_of_now(portal, call, sandbox):
     portal.app.add_url_rule(
         "/api/now",
         "now",
@@ -73,7 +74,7 @@ def test_rights_are_asked_for_at_that_moment(portal, call, sandbox):
 
 
 def test_id_token_opens_the_view(make_portal):
-    """Here the application itself asks for one; it verifies it by itself."""
+    """The application asks PeeringDB for the ID token, and verifies it itself."""
     portal = make_portal(scope=("openid", "profile", "email", "networks"))
 
     @portal.app.get("/api/as<int:asn>")
@@ -92,7 +93,7 @@ def test_id_token_opens_the_view(make_portal):
     )
 
 
-def test_token_of_somebody_who_may_not_is_told_why(call):
+def test_refusal_of_a_token_has_the_reason(call):
     answer = call("/api/as64500", "member")
     assert (answer.status_code, answer.json) == (
         403,
@@ -102,7 +103,7 @@ def test_token_of_somebody_who_may_not_is_told_why(call):
 
 
 @pytest.mark.parametrize("authorization", [None, "Basic eDp5", "Bearer"])
-def test_no_token_is_asked_for(call, authorization):
+def test_request_without_a_token_is_asked_for_one(call, authorization):
     answer = call("/api/as64500", authorization=authorization)
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (
         401,
@@ -123,12 +124,12 @@ def test_made_up_token_is_refused(call, token):
     )
 
 
-def test_session_of_a_browser_opens_no_api(browser):
+def test_session_of_a_browser_does_not_open_an_api(browser):
     browser.log_in("orgadmin")
     assert browser.get("/api/as64500").status_code == 401
 
 
-def test_token_counts_in_the_api_whoever_is_logged_in(portal, browser):
+def test_token_counts_in_an_api_even_if_another_user_is_logged_in(portal, browser):
     other = portal.browser()
     other.log_in("orgadmin")
     token, _ = other.tokens()
@@ -139,13 +140,13 @@ def test_token_counts_in_the_api_whoever_is_logged_in(portal, browser):
     )
 
 
-def test_token_without_the_scope_that_the_login_needs_names_it(make_portal):
+def test_refusal_names_the_scope_that_a_token_lacks(make_portal):
     portal = make_portal(scope=("profile", "networks"))
 
     @portal.app.get("/api")
     @portal.pdb.bearer()
     def view():
-        """Never reached."""
+        """Not reached."""
 
     request = portal.client.authorization_request()
     token = portal.client.log_in(
@@ -158,14 +159,14 @@ def test_token_without_the_scope_that_the_login_needs_names_it(make_portal):
     assert 'scope="email"' in answer.headers["WWW-Authenticate"]
 
 
-def test_peeringdb_out_of_order_is_a_503(portal, call, caplog):
+def test_outage_of_peeringdb_is_a_503(portal, call, caplog):
     portal.sandbox.fault("error_500", path="/oauth2/introspect/")
     answer = call("/api/as64500", authorization="Bearer unknown")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
     assert "TransportError" in caplog.text
 
 
-def test_too_many_made_up_tokens_are_asked_to_wait(call):
+def test_too_many_made_up_tokens_get_a_503_with_retry_after(call):
     answers = [
         call("/api/as64500", authorization=f"Bearer made-up-{number}") for number in range(11)
     ]
@@ -173,7 +174,7 @@ def test_too_many_made_up_tokens_are_asked_to_wait(call):
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
 
 
-def test_error_in_a_view_is_json_for_whoever_sent_a_token(call):
+def test_error_in_a_view_is_json_if_the_request_has_a_token(call):
     answer = call("/api/errors/rule", "member")
     assert (answer.status_code, answer.json) == (
         403,

@@ -1,4 +1,4 @@
-"""What docs/flask.md and the module's docstring say is run as it stands there."""
+"""The examples in docs/flask.md and in the docstring of the package run."""
 
 import inspect
 import re
@@ -34,8 +34,9 @@ def docs_sandbox():
 
 @pytest.fixture
 def load(docs_sandbox, tmp_path, monkeypatch):
-    """``load(text)``: imported as the module of an application, with the settings that
-    ``peeringdb-oauth sandbox`` prints.
+    """``load(text)``: import an example as the module of an application.
+
+    Its settings are those that ``peeringdb-oauth sandbox`` prints.
     """
     registered = docs_sandbox.register(f"{ORIGIN}/login/peeringdb/callback")
     settings = {
@@ -76,7 +77,7 @@ def log_in(docs_sandbox):
     return log_in
 
 
-def test_example_of_the_module_runs_and_is_short(load, log_in):
+def test_example_in_the_docstring_runs_and_is_short(load, log_in):
     text = dedent(inspect.getdoc(integration).partition("::\n")[2].partition("\n`current_user`")[0])
     assert len([line for line in text.splitlines() if line.strip()]) < 15
     app = load(text).app
@@ -123,7 +124,7 @@ def test_examples_of_the_docs_run(load, log_in):
     assert portal.refusals[0] == "user 1, AS64510: You are not affiliated with AS64510 at PeeringDB"
 
 
-def test_example_of_a_hook_keeps_the_members(load, log_in):
+def test_example_of_a_hook_links_the_members(load, log_in):
     *blocks, _ = examples()
     portal = load("\n".join(blocks))
     log_in(portal.app, "twoorgs")

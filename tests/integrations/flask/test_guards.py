@@ -1,6 +1,4 @@
-"""Views that only some may see: rules, where the AS number comes from, what is shown
-instead, and who is there.
-"""
+"""Guarded views: their rules, AS numbers and refusals, and the current user."""
 
 from functools import wraps
 
@@ -17,7 +15,7 @@ pytestmark = pytest.mark.server
 NO_ASN = "This request names something that is not an AS number (an int from 1 to 4294967295)"
 
 
-def test_who_may_sees_the_view(browser):
+def test_user_with_the_rights_sees_the_view(browser):
     browser.log_in("orgadmin")
     assert browser.page("/as64500") == (200, "Ada Admin changes AS64500")
 
@@ -29,7 +27,7 @@ def test_who_may_sees_the_view(browser):
         (64511, "You are not affiliated with AS64511 at PeeringDB"),
     ],
 )
-def test_who_may_not_is_told_why(browser, asn, reason):
+def test_user_without_the_rights_sees_the_reason(browser, asn, reason):
     browser.log_in("member")
     assert browser.failure(browser.get(f"/as{asn}")) == (403, "You have no access here", [reason])
 
@@ -45,12 +43,12 @@ def test_programs_get_json(browser):
     )
 
 
-def test_form_of_somebody_who_is_not_logged_in_leads_nowhere(browser):
+def test_form_without_a_login_gets_401(browser):
     answer = browser.post("/as64500", headers={"Sec-Fetch-Site": "same-origin"})
     assert browser.failure(answer)[:2] == (401, "You are not logged in")
 
 
-def test_form_from_elsewhere_is_refused(browser):
+def test_form_of_another_site_is_refused(browser):
     browser.log_in("orgadmin")
     assert browser.failure(browser.post("/as64500"))[:2] == (403, "This form cannot be accepted")
     assert (
@@ -76,7 +74,7 @@ def test_second_factor_is_asked_for_once(portal, browser):
     assert browser.page("/danger") == (200, "boom")
 
 
-def test_rights_lost_at_peeringdb_are_seen_after_max_age(portal, browser, clock):
+def test_rights_lost_at_peeringdb_are_noticed_after_max_age(portal, browser, clock):
     @portal.app.get("/fresh/as<int:asn>")
     @portal.pdb.require(asn="asn", max_age=60)
     def fresh(**_):
@@ -93,7 +91,7 @@ def test_rights_lost_at_peeringdb_are_seen_after_max_age(portal, browser, clock)
     assert [name for name, _ in portal.events] == ["logged-in", "rights-changed", "login-refused"]
 
 
-def test_view_asks_for_what_the_login_asks_for(make_portal):
+def test_rule_of_the_login_says_what_a_view_asks_of_accounts(make_portal):
     browser = make_portal(rule=AccessRule(verified_email=False)).browser()
     browser.log_in("emailunconf")
     assert browser.page("/as64500") == (200, "Em Unconf changes AS64500")
@@ -124,7 +122,7 @@ def test_permission_to_manage_sessions(portal, browser):
         (lambda: 64510, 403),
     ],
 )
-def test_network_is_a_constant_or_what_a_function_says(portal, browser, asn, status):
+def test_network_can_be_a_constant_or_found_by_a_function(portal, browser, asn, status):
     @portal.app.get("/fixed")
     @portal.pdb.require(asn=asn)
     def fixed():
@@ -148,8 +146,8 @@ def test_network_in_the_url_may_be_text(portal, browser, path, status):
     assert browser.get(f"/text/{path}").status_code == status
 
 
-def test_network_that_is_left_out_is_not_the_wish_for_none(portal, browser):
-    """Neither an argument's default nor a missing field of a form opens the view."""
+def test_network_that_is_none_is_refused(portal, browser):
+    """For example an argument with a default, or a field that the form lacks."""
 
     @portal.app.get("/default")
     @portal.pdb.require(asn="asn")
@@ -168,7 +166,7 @@ def test_network_that_is_left_out_is_not_the_wish_for_none(portal, browser):
 
 
 @pytest.mark.parametrize("asn", ["asn", "kwargs", "64500", ""])
-def test_network_that_the_view_does_not_have_is_the_sites_fault(portal, browser, asn, caplog):
+def test_missing_argument_is_an_error_of_the_site(portal, browser, asn, caplog):
     @portal.app.get("/view/<int:number>")
     @portal.pdb.require(asn=asn)
     def view(number):
@@ -182,8 +180,8 @@ def test_network_that_the_view_does_not_have_is_the_sites_fault(portal, browser,
     )
 
 
-def test_network_is_the_one_that_the_view_is_called_with(portal, browser):
-    """Whatever the address says: one view may call another."""
+def test_argument_of_a_call_counts_before_the_url(portal, browser):
+    """A view can call another view, with a network that the URL does not name."""
 
     @portal.pdb.require(asn="asn")
     def inner(asn, /, *others):
@@ -198,7 +196,7 @@ def test_network_is_the_one_that_the_view_is_called_with(portal, browser):
     assert browser.get("/outer/64500/64511").status_code == 403
 
 
-def test_network_may_be_among_further_arguments(portal, browser):
+def test_network_can_be_a_keyword_argument(portal, browser):
     @portal.app.get("/further/<int:asn>")
     @portal.pdb.require(asn="asn")
     def further(**arguments):
@@ -209,7 +207,7 @@ def test_network_may_be_among_further_arguments(portal, browser):
     assert browser.get("/further/64511").status_code == 403
 
 
-def test_condition_that_nobody_can_meet_is_an_error_at_once(portal):
+def test_conditions_that_nobody_can_meet_are_an_error_at_once(portal):
     for conditions in (
         {"perms": Permission.UPDATE},
         {"manage_sessions": True},
@@ -223,7 +221,7 @@ def test_condition_that_nobody_can_meet_is_an_error_at_once(portal):
             portal.pdb.bearer(**conditions)
 
 
-def test_view_may_be_a_coroutine_function(portal, browser):
+def test_view_can_be_a_coroutine_function(portal, browser):
     @portal.app.get("/async/<int:asn>")
     @portal.pdb.require(asn="asn")
     async def view(asn):
@@ -239,7 +237,7 @@ def test_decorator_above_the_route_is_an_error_and_not_an_open_view(portal, brow
     @portal.pdb.require()
     @portal.app.get("/open")
     def wide_open():
-        """Never reached."""
+        """Not reached."""
 
     assert browser.get("/open").status_code == 500
     assert (
@@ -249,7 +247,7 @@ def test_decorator_above_the_route_is_an_error_and_not_an_open_view(portal, brow
 
 
 @pytest.mark.parametrize("between", [1, 2])
-def test_decorator_above_the_route_is_found_whatever_stands_between(portal, browser, between):
+def test_decorator_above_the_route_is_found_with_others_between(portal, browser, between):
     def plain(view):
         @wraps(view)
         def wrapper(*args, **kwargs):
@@ -259,7 +257,7 @@ def test_decorator_above_the_route_is_found_whatever_stands_between(portal, brow
 
     @portal.app.get("/open")
     def wide_open():
-        """Never reached."""
+        """Not reached."""
 
     view = wide_open
     for _ in range(between):
@@ -272,20 +270,20 @@ def test_decorator_above_the_route_is_found_whatever_stands_between(portal, brow
 
 
 @pytest.mark.parametrize("of_the_blueprint", [False, True])
-def test_decorator_above_the_one_for_every_request_is_an_error(portal, browser, of_the_blueprint):
+def test_decorator_above_before_request_is_an_error(portal, browser, of_the_blueprint):
     pages = Blueprint("pages", __name__)
     pages.add_url_rule("/page", "page", lambda: "open")
 
     @portal.pdb.bearer()
     @(pages if of_the_blueprint else portal.app).before_request
     def only_who_may():
-        """Lets everybody in."""
+        """Lets everybody in, because it returns nothing."""
 
     portal.app.register_blueprint(pages)
     assert browser.get("/page").status_code == 500
 
 
-def test_view_may_be_a_class(portal, browser):
+def test_view_can_be_a_class(portal, browser):
     class Network(MethodView):
         decorators = (portal.pdb.require(asn="asn"),)
 
@@ -303,13 +301,13 @@ def test_decorated_view_keeps_its_name(portal):
     assert {"me", "network"} <= portal.app.view_functions.keys()
 
 
-def test_every_view_of_a_blueprint(portal, browser):
+def test_guard_before_every_request_of_a_blueprint(portal, browser):
     members = Blueprint("members", __name__, url_prefix="/members")
 
     @members.before_request
     @portal.pdb.require(asn="asn", perms=Permission.UPDATE)
     def only_who_may():
-        """The rule says it all."""
+        """The decorator is the check."""
 
     @members.get("/<int:asn>")
     def member(asn):
@@ -323,24 +321,24 @@ def test_every_view_of_a_blueprint(portal, browser):
     assert browser.page() == (200, "Hello Lim Ited")
 
 
-def test_the_urls_network_counts_more_than_a_default(portal, browser):
+def test_network_in_the_url_counts_before_a_default(portal, browser):
     @portal.app.before_request
     @portal.pdb.require(asn="asn")
     def only_who_may(asn=64500):
-        """The view has its say after this."""
+        """Lets the request go on to the view."""
 
     browser.log_in("member")
     assert browser.get("/").status_code == 200
     assert browser.get("/as64511").status_code == 403
 
 
-def test_pages_that_only_look_like_the_logins_are_behind_the_check(portal, browser):
+def test_guard_before_every_request_leaves_only_the_login_pages_open(portal, browser):
     portal.app.before_request(portal.pdb.require()(lambda: None))
     portal.app.add_url_rule("/other", "peeringdb.other", lambda: "open")
     assert browser.get("/other").status_code == 302
 
 
-def test_nothing_is_looked_for_on_behalf_of_strangers(portal, browser):
+def test_function_is_called_only_for_known_people(portal, browser):
     looked = []
 
     def find():
@@ -370,7 +368,7 @@ def test_nothing_is_looked_for_on_behalf_of_strangers(portal, browser):
     assert looked == ["/found", "/api/found"]
 
 
-def test_long_forms_of_strangers_are_not_read(portal, browser):
+def test_form_of_an_unknown_person_is_not_read(portal, browser):
     left = []
 
     @portal.app.after_request
@@ -385,7 +383,7 @@ def test_long_forms_of_strangers_are_not_read(portal, browser):
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_every_page_but_those_of_the_login(portal, browser, asynchronous):
+def test_guard_before_every_request_of_an_application(portal, browser, asynchronous):
     if asynchronous:
 
         @portal.app.before_request
@@ -409,7 +407,7 @@ def test_every_page_but_those_of_the_login(portal, browser, asynchronous):
     assert browser.get("/nowhere").status_code == 404
 
 
-def test_refusal_of_a_rule_in_a_view_is_the_same_page_and_event(portal, browser):
+def test_rule_in_a_view_refuses_with_the_same_page_and_event(portal, browser):
     @portal.app.get("/own")
     @portal.pdb.require()
     def own():
@@ -425,7 +423,7 @@ def test_refusal_of_a_rule_in_a_view_is_the_same_page_and_event(portal, browser)
     assert [(name, event.user.id) for name, event in portal.events][1:] == [("login-refused", 2)]
 
 
-def test_refusal_of_a_rule_about_nobody(portal, browser):
+def test_configuration_error_in_a_view_is_a_page_without_reasons(portal, browser):
     @portal.app.get("/own")
     def own():
         raise ConfigurationError("something internal")
@@ -447,7 +445,7 @@ def test_error_handlers_of_the_application_do_not_change_the_answer(portal, brow
     assert browser.failure(browser.get("/as64500"))[1] == "You have no access here"
 
 
-def test_current_user_is_a_user_or_says_that_nobody_is_there(portal, browser):
+def test_current_user_is_a_user_or_an_error_that_says_what_to_do(portal, browser):
     seen = []
 
     @portal.app.get("/who")
@@ -488,9 +486,10 @@ def test_current_user_is_looked_up_once_in_a_request(make_portal):
     assert store.reads == before + 1
 
 
-def test_nobody_is_another_requests_user(portal, browser):
-    """Tests and scripts have several requests in one application context, and so one
-    `flask.g`.
+def test_user_of_another_request_does_not_count(portal, browser):
+    """Tests and scripts can have several requests in one application context.
+
+    Then all of them have one `flask.g`.
     """
     browser.log_in("member")
     with portal.app.app_context():
@@ -498,8 +497,8 @@ def test_nobody_is_another_requests_user(portal, browser):
         assert portal.browser().page() == (200, "Hello whoever")
 
 
-def test_networks_that_cannot_be_found_out_are_not_nobody(make_portal, tmp_path):
-    """The page that says so may itself want to know who is there."""
+def test_failed_look_up_of_the_networks_is_an_error_and_not_nobody(make_portal, tmp_path):
+    """The failure page may ask for the current user, too."""
     (tmp_path / "peeringdb_oauth").mkdir()
     (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
         "{{ page.title }}{% if user %}{{ user.name }}{% endif %}",
@@ -545,13 +544,13 @@ def _context(app):
     return context["peeringdb"]
 
 
-def test_application_that_was_not_set_up_says_so():
+def test_application_that_was_not_set_up_is_an_error():
     pdb, app = PeeringDB(), Flask("other")
 
     @app.get("/")
     @pdb.require()
     def view():
-        """Never reached."""
+        """Not reached."""
 
     app.testing = True
     with pytest.raises(

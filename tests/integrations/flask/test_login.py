@@ -1,6 +1,4 @@
-"""A login in a Flask application, from the first redirect to the logout, over the
-sandbox.
-"""
+"""Logins in a Flask application, from the first redirect to the logout."""
 
 from functools import wraps
 
@@ -20,7 +18,7 @@ REPLAYED = (
 )
 
 
-def test_login_leads_back_to_the_page_that_was_wanted(browser):
+def test_login_returns_to_the_page_it_came_from(browser):
     wanted = browser.get("/as64500?tab=sessions")
     assert (wanted.status_code, wanted.location) == (
         302,
@@ -31,11 +29,11 @@ def test_login_leads_back_to_the_page_that_was_wanted(browser):
     assert browser.page(answer.location) == (200, "Ada Admin changes AS64500")
 
 
-def test_login_without_a_wanted_page_leads_home(browser):
+def test_login_without_a_page_to_return_to_leads_home(browser):
     assert browser.log_in("member", "/login/peeringdb").location == "/"
 
 
-def test_two_logins_at_a_time_lead_to_their_own_pages(browser):
+def test_two_logins_at_a_time_return_to_their_own_pages(browser):
     first, second = (
         browser.start("/login/peeringdb?next=/first"),
         browser.start("/login/peeringdb?next=/second"),
@@ -44,7 +42,7 @@ def test_two_logins_at_a_time_lead_to_their_own_pages(browser):
     assert browser.come_back("member", first).location == "/first"
 
 
-def test_cancelled_login_says_so(browser):
+def test_page_says_that_the_login_was_cancelled(browser):
     answer = browser.log_in("member", consent=False)
     assert browser.failure(answer) == (
         403,
@@ -72,7 +70,7 @@ def test_callback_counts_once(portal, browser):
     assert browser.page() == (200, "Hello Mel Member")
 
 
-def test_callback_with_a_state_twice_is_refused(portal, browser):
+def test_callback_with_two_states_is_refused(portal, browser):
     callback = portal.sandbox.log_in("member", browser.start())
     assert browser.get(f"{callback}&state=x").status_code == 400
     assert browser.page() == (200, "Hello whoever")
@@ -102,7 +100,7 @@ def test_login_ends_when_its_token_expires(browser, clock):
         ("emailunconf", "your email address is not confirmed"),
     ],
 )
-def test_whom_peeringdb_has_not_verified_is_not_let_in(browser, person, reason):
+def test_unverified_user_is_refused(browser, person, reason):
     answer = browser.log_in(person)
     assert browser.failure(answer)[:2] == (403, "You have no access here")
     assert reason in answer.text
@@ -117,7 +115,7 @@ def test_rule_says_who_may_log_in(make_portal):
     assert browser.log_in("twoorgs").location == "/me"
 
 
-def test_hook_lets_nobody_in_whom_it_refuses(portal, browser):
+def test_hook_can_refuse_a_user(portal, browser):
     @portal.pdb.on_login
     def admit(user):
         raise AccessDenied(f"user {user.id} is no member")
@@ -131,7 +129,7 @@ def test_hook_lets_nobody_in_whom_it_refuses(portal, browser):
     assert browser.page() == (200, "Hello whoever")
 
 
-def test_hooks_are_called_in_their_order_also_coroutine_functions(portal, browser):
+def test_hooks_are_called_in_order_and_can_be_coroutine_functions(portal, browser):
     called = []
 
     @portal.pdb.on_login
@@ -146,7 +144,7 @@ def test_hooks_are_called_in_their_order_also_coroutine_functions(portal, browse
     assert called == [("first", "Mel Member", False), ("second", "Mel Member", False)]
 
 
-def test_coroutine_function_in_disguise_lets_nobody_in(portal, browser):
+def test_hidden_coroutine_function_as_hook_is_refused(portal, browser):
     async def refuse(user):
         raise AccessDenied(f"never {user}")
 
@@ -159,7 +157,7 @@ def test_coroutine_function_in_disguise_lets_nobody_in(portal, browser):
     assert browser.page() == (200, "Hello whoever")
 
 
-def test_nothing_of_who_was_here_before_is_left_for_the_next(portal, browser, clock):
+def test_login_of_another_user_clears_the_session(portal, browser, clock):
     portal.app.add_url_rule("/note", "note", lambda: session.setdefault("note", current_user.name))
     for end in (
         lambda: browser.post("/logout", headers={"Sec-Fetch-Site": "same-origin"}),
@@ -173,7 +171,7 @@ def test_nothing_of_who_was_here_before_is_left_for_the_next(portal, browser, cl
         browser.post("/logout", headers={"Sec-Fetch-Site": "same-origin"})
 
 
-def test_error_of_a_hook_is_the_applications_and_nobody_is_logged_in(portal, browser):
+def test_error_in_a_hook_is_not_hidden_and_nobody_is_logged_in(portal, browser):
     @portal.pdb.on_login
     def admit(_):
         raise ZeroDivisionError
@@ -193,7 +191,7 @@ def test_logout_ends_the_login_here_and_at_peeringdb(portal, browser):
 
 
 @pytest.mark.parametrize("header", [{"Sec-Fetch-Site": "same-origin"}, {"X-PeeringDB-CSRF": None}])
-def test_logout_is_possible_for_scripts_of_this_site(browser, header):
+def test_scripts_of_this_site_can_log_out(browser, header):
     browser.log_in("member")
     headers = {name: value or browser.csrf_token() for name, value in header.items()}
     assert browser.post("/logout", headers=headers).status_code == 303
@@ -201,7 +199,7 @@ def test_logout_is_possible_for_scripts_of_this_site(browser, header):
 
 
 @pytest.mark.parametrize("form", [{}, {"peeringdb_csrf": "x"}])
-def test_logout_from_elsewhere_is_refused(portal, browser, form):
+def test_logout_by_another_site_is_refused(portal, browser, form):
     browser.log_in("member")
     assert browser.failure(browser.post("/logout", data=form))[:2] == (
         403,
@@ -215,7 +213,7 @@ def test_logout_by_a_link_is_impossible(browser):
     assert browser.get("/logout").status_code == 405
 
 
-def test_cookies_of_an_https_site_are_for_it_alone(browser):
+def test_cookies_of_an_https_site_are_bound_to_its_host(browser):
     [pending] = browser.get("/login/peeringdb").headers.getlist("Set-Cookie")
     assert pending.startswith("__Host-peeringdb-login-")
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax", "Max-Age=600"} <= set(
@@ -241,7 +239,7 @@ def test_cookies_of_a_site_on_loopback_need_no_tls(make_portal):
     ] == []
 
 
-def test_cookie_flags_of_the_application_stay(make_portal):
+def test_cookie_flags_of_the_application_are_not_changed(make_portal):
     def set_up(app):
         app.config |= {"SESSION_COOKIE_SAMESITE": "None", "SESSION_COOKIE_SECURE": True}
 
@@ -256,7 +254,7 @@ def test_no_cookie_shows_a_token(browser):
     assert all(token and token not in str(browser.session()) for token in tokens)
 
 
-def test_answers_of_a_login_are_not_stored(browser):
+def test_answers_of_a_login_must_not_be_cached(browser):
     answers = [
         browser.get("/login/peeringdb"),
         browser.log_in("member"),
@@ -281,12 +279,12 @@ def test_secret_key_can_be_changed_while_people_are_logged_in(make_portal):
     )
     assert new.page() == (200, "Hello Mel Member")
     assert new.post("/logout", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
-    # it could be opened, and was revoked
+    # the sealed token could be opened, so it was revoked
     with pytest.raises(ProviderError, match="invalid_grant"):
         old.portal.client.refresh(refresh_token)
 
 
-def test_operator_reads_that_the_site_is_used_at_another_address(make_portal):
+def test_page_names_an_address_that_is_not_the_configured_one(make_portal):
     browser = make_portal().browser()
     browser.portal.base_url = "http://192.0.2.1:8000"
     status, _, [reason] = browser.failure(browser.get("/login/peeringdb/callback?code=x&state=y"))
@@ -295,7 +293,7 @@ def test_operator_reads_that_the_site_is_used_at_another_address(make_portal):
     assert f"the redirect URI is {PORTAL}/login/peeringdb/callback" in reason
 
 
-def test_own_template_takes_the_place_of_the_page(make_portal, tmp_path):
+def test_template_of_the_application_replaces_the_failure_page(make_portal, tmp_path):
     (tmp_path / "peeringdb_oauth").mkdir()
     (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
         "Sorry {{ page.status }} {{ page.reasons[0] }} {{ peeringdb.login_url }}",
@@ -310,7 +308,7 @@ def test_own_template_takes_the_place_of_the_page(make_portal, tmp_path):
     )
 
 
-def test_peeringdb_out_of_order_is_nobody_elses_fault(portal, browser, caplog):
+def test_page_says_that_peeringdb_is_not_available(portal, browser, caplog):
     asked = browser.start()
     callback = portal.sandbox.log_in("member", asked)
     portal.sandbox.fault("error_500", path="/oauth2/token/")
@@ -337,7 +335,7 @@ def test_application_under_a_path_with_a_prefix_for_the_login(make_portal):
     )
 
 
-def test_signals_tell_what_happened(portal, browser):
+def test_signals_are_sent(portal, browser):
     browser.log_in("member")
     browser.get("/as64500")
     portal.sandbox.change("member", networks={64500: 15})
@@ -356,7 +354,7 @@ def test_signals_tell_what_happened(portal, browser):
     assert (changed.previous.asns, changed.user.asns) == ((64500, 64501, 65550), (64500,))
 
 
-def test_receiver_of_a_signal_sees_who_is_there_now(portal, browser):
+def test_receiver_of_a_signal_sees_the_new_user(portal, browser):
     seen = []
     portal.app.before_request(lambda: seen.append(current_user.name if current_user else None))
 
@@ -375,7 +373,7 @@ def test_receiver_of_a_signal_sees_who_is_there_now(portal, browser):
     assert seen == ["Mel Member", ("login", "Ada Admin"), "Ada Admin", ("logout", None)]
 
 
-def test_receiver_of_a_signal_may_be_a_coroutine_function(portal, browser):
+def test_receiver_of_a_signal_can_be_a_coroutine_function(portal, browser):
     seen = []
 
     async def receiver(_, event):

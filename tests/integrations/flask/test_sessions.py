@@ -1,4 +1,4 @@
-"""Together with Flask-Session and Flask-Login."""
+"""The login together with Flask-Session and Flask-Login."""
 
 import pytest
 from cachelib import FileSystemCache, SimpleCache
@@ -20,7 +20,7 @@ def cache():
 
 @pytest.fixture
 def portal(make_portal, cache):
-    """With sessions on the server, and a page that gives everybody one."""
+    """Its sessions are on the server, and ``/visit`` starts one."""
 
     def set_up(app):
         app.config |= {"SESSION_TYPE": "cachelib", "SESSION_CACHELIB": cache}
@@ -54,13 +54,14 @@ def test_session_has_another_id_after_the_login(browser, cache):
 
 
 @pytest.mark.parametrize("person", ["member", "orgadmin"])
-def test_session_has_another_id_after_each_login_whoever_knew_the_one_before(
+def test_session_has_another_id_after_a_second_login(
     browser,
     cache,
     person,
 ):
-    """Somebody logs in, and gives the cookie to another browser: who logs in there must
-    not share the session with them.
+    """Somebody may log in and plant their cookie in another browser.
+
+    The person who logs in there must not share the session with them.
     """
     browser.log_in("member")
     before = sid(browser)
@@ -69,7 +70,7 @@ def test_session_has_another_id_after_each_login_whoever_knew_the_one_before(
     assert stored(cache) == {f"session:{sid(browser)}"}
 
 
-def test_sessions_on_the_server_that_cannot_be_given_another_id_are_refused(make_portal):
+def test_server_side_sessions_that_cannot_change_their_id_are_refused(make_portal):
     class Known(dict, SessionMixin):
         sid = "known-to-others"
 
@@ -83,7 +84,7 @@ def test_sessions_on_the_server_that_cannot_be_given_another_id_are_refused(make
     assert browser.log_in("member").status_code == 500
 
 
-def test_session_has_another_id_after_the_logout_with_nothing_in_it(browser):
+def test_session_is_empty_and_has_another_id_after_the_logout(browser):
     browser.get("/visit")
     browser.log_in("member")
     before = sid(browser)
@@ -92,7 +93,7 @@ def test_session_has_another_id_after_the_logout_with_nothing_in_it(browser):
     assert "peeringdb" not in browser.page("/visit")[1]
 
 
-def test_nothing_is_left_of_a_session_that_had_only_the_login(browser, cache):
+def test_session_that_had_only_the_login_is_deleted_at_the_logout(browser, cache):
     browser.log_in("member")
     browser.post("/logout", headers={"Sec-Fetch-Site": "same-origin"})
     assert sid(browser) is None
@@ -107,19 +108,15 @@ def test_long_list_of_networks_goes_into_a_cache_of_cachelib(make_portal, tmp_pa
 
 
 class Account(UserMixin):
-    """What an application knows about people: a row of its database, found by
-    PeeringDB's id.
-    """
+    """An account of the application, found by PeeringDB's id."""
 
     def __init__(self, user):
         self.id = user.id
         self.name = user.name
 
 
-def test_flask_login_asks_this_login(make_portal):
-    """There is one truth, and so the logout and the end of the login are Flask-Login's,
-    too.
-    """
+def test_flask_login_can_ask_this_login_for_each_request(make_portal):
+    """Then a logout and the end of a login count for Flask-Login at once."""
     portal = make_portal()
     browser = portal.browser()
     login_manager = LoginManager(portal.app)
@@ -143,8 +140,8 @@ def test_flask_login_asks_this_login(make_portal):
     assert browser.get("/account").status_code == 302
 
 
-def test_flask_login_has_a_session_of_its_own(make_portal, clock):
-    """For an application with other ways to log in."""
+def test_flask_login_can_have_its_own_session(make_portal, clock):
+    """An application that has other logins, too, can do this."""
     portal = make_portal()
     browser = portal.browser()
     login_manager = LoginManager(portal.app)

@@ -1,6 +1,4 @@
-"""How an application is set up: its settings, one object for several applications, and
-a real server at the end.
-"""
+"""The set-up of an application: its settings, several applications, a real server."""
 
 import http.client
 import threading
@@ -42,7 +40,7 @@ def test_settings_come_from_the_application():
         PEERINGDB_OAUTH_ALLOW_HTTP=True,
         PEERINGDB_OAUTH_REQUESTS_PER_MINUTE=None,
     )
-    # there is no such file: the setting arrived
+    # there is no such file, so the error shows that the setting was read
     with pytest.raises(ConfigurationError):
         PeeringDB(app)
     del app.config["PEERINGDB_OAUTH_CA_FILE"]
@@ -59,7 +57,7 @@ def test_settings_come_from_the_application():
     )
 
 
-def test_settings_come_from_the_environment_else(monkeypatch):
+def test_settings_come_from_the_environment_if_the_application_has_none(monkeypatch):
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
     app = new_app()
@@ -67,14 +65,14 @@ def test_settings_come_from_the_environment_else(monkeypatch):
     assert config_of(app).client_id == "an-id"
 
 
-def test_settings_are_given_as_arguments_before_all():
+def test_config_counts_before_the_settings_of_the_application():
     config = ClientConfig(client_id="another-id", redirect_uri=REDIRECT_URI)
     app = new_app(**SETTINGS)
     PeeringDB(app, config=config)
     assert config_of(app) is config
 
 
-def test_client_brings_its_settings():
+def test_client_has_its_own_settings():
     with Client(ClientConfig(client_id="another-id", redirect_uri=REDIRECT_URI)) as client:
         app = new_app(**SETTINGS)
         PeeringDB(app, client=client)
@@ -83,7 +81,7 @@ def test_client_brings_its_settings():
             PeeringDB(app, client=client, config=client.config)
 
 
-def test_all_problems_are_told_at_once():
+def test_all_problems_are_reported_at_once():
     app = new_app(SECRET_KEY=None, PEERINGDB_OAUTH_CLIENT_SECRT="x", PEERINGDB_OAUTH_TIMEOUT="10")
     with pytest.raises(ConfigurationError) as raised:
         PeeringDB(app)
@@ -109,7 +107,7 @@ def test_application_needs_a_secret_key(secret_key):
         PeeringDB(new_app(**SETTINGS | {"SECRET_KEY": secret_key}))
 
 
-def test_fallback_of_no_secret_key_is_none():
+def test_fallback_keys_do_not_replace_the_secret_key():
     with pytest.raises(ConfigurationError, match="SECRET_KEY"):
         PeeringDB(new_app(**SETTINGS | {"SECRET_KEY": None, "SECRET_KEY_FALLBACKS": [SECRET]}))
 
@@ -136,9 +134,7 @@ def test_one_object_serves_several_applications():
 
 @pytest.mark.server
 def test_login_over_real_sockets_with_tls_to_peeringdb():
-    """An application factory, a person with a browser, and PeeringDB: each with its own
-    sockets.
-    """
+    """Browser, application and PeeringDB use real sockets."""
     pdb = PeeringDB()
 
     def make_app():
@@ -202,8 +198,8 @@ def _browser(port):
     return get
 
 
-def test_error_of_an_application_without_the_network_is_a_page():
-    """Whatever of this library escapes from a view."""
+def test_error_of_the_library_in_a_view_has_an_answer():
+    """The view needs no guard for it."""
     app = new_app(**SETTINGS)
     PeeringDB(app)
 

@@ -1,6 +1,4 @@
-"""The same portal in Starlette and in FastAPI before a real sandbox, and people with
-browsers.
-"""
+"""A portal in Starlette and in FastAPI, a real sandbox, and people with browsers."""
 
 import json
 import re
@@ -25,7 +23,7 @@ from peeringdb_oauth.sandbox import Sandbox
 PORTAL = "https://testserver"
 CALLBACK = "/login/peeringdb/callback"
 SECRET = "0123456789abcdef0123456789abcdef"
-RULE = AccessRule(perms=Permission.DELETE)  # what an endpoint asks for by itself
+RULE = AccessRule(perms=Permission.DELETE)  # checked by an endpoint itself
 
 
 def described(user):
@@ -111,7 +109,7 @@ def in_fastapi(pdb):
 @pytest.fixture(scope="session")
 def running_sandbox():
     with Sandbox(tls=False, limits=False) as sandbox:
-        sandbox.registered = cache(sandbox.register)  # applications outlive a reset
+        sandbox.registered = cache(sandbox.register)  # a reset does not delete applications
         yield sandbox
 
 
@@ -123,7 +121,7 @@ def sandbox(running_sandbox):
 
 @pytest.fixture
 def make_config(sandbox):
-    """``make_config(redirect_uri)``: of an application at the sandbox."""
+    """``make_config(redirect_uri)``: the settings of an application at the sandbox."""
 
     def make(redirect_uri=PORTAL + CALLBACK, **changes):
         registered = sandbox.registered(redirect_uri)
@@ -142,7 +140,7 @@ def make_config(sandbox):
 
 @dataclass
 class Portal:
-    """One application, and what it was told. Its browsers end with the test."""
+    """One application, and the events that it got."""
 
     app: object
     pdb: PeeringDB
@@ -185,7 +183,7 @@ class Browser:
         return answer.status_code, answer.json()
 
     def start(self, path="/login/peeringdb?next=/me"):
-        """Where PeeringDB is asked to log somebody in."""
+        """Start a login. Returns the authorization URL."""
         answer = self.get(path)
         assert answer.status_code == 302
         return answer.headers["Location"]
@@ -194,7 +192,7 @@ class Browser:
         return self.get(self.sandbox.log_in(person, authorization_url, **arguments))
 
     def log_in(self, person, path="/login/peeringdb?next=/me", **arguments):
-        """The answer to the callback."""
+        """Log in. Returns the answer to the callback."""
         return self.come_back(person, self.start(path), **arguments)
 
     def csrf_token(self):
@@ -204,7 +202,7 @@ class Browser:
         return self.post("/logout", {"peeringdb_csrf": self.csrf_token()})
 
     def session(self, name="__Host-session"):
-        """What everybody can read in the session's cookie, who has it."""
+        """The login in the session's cookie, which anybody can read."""
         return json.loads(b64decode(self.client.cookies[name].split(".")[0]))["peeringdb"]
 
 
@@ -213,9 +211,7 @@ def _headers(names):
 
 
 def failure(answer):
-    """What a page says that does not give what was wanted: its status, its heading and
-    its reasons, as the reader sees them.
-    """
+    """Status, heading and reasons of a failure page, as people see them."""
     heading = re.search("<h1>(.*?)</h1>", answer.text)[1]
     return (
         answer.status_code,
@@ -226,9 +222,7 @@ def failure(answer):
 
 @pytest.fixture
 def make_portal(sandbox, make_config):
-    """``make_portal(rule=...)``: an application of its own, in the framework
-    ``make_app`` makes one of.
-    """
+    """``make_portal(make_app, rule=...)``: a new application, made by ``make_app``."""
 
     def make(make_app=in_starlette, *, config=None, base_url=PORTAL, **arguments):
         events = []
@@ -252,8 +246,9 @@ def browser(portal):
 
 @pytest.fixture
 def with_clock(make_portal, make_config, clock):
-    """A browser before a portal whose clock is ours. Its client is the application's
-    own, so all is in one event loop.
+    """A browser of a portal whose clock the test changes.
+
+    The application has its own client, so everything runs in one event loop.
     """
     client = AsyncClient(make_config(), clock=clock, monotonic=clock)
     portal = make_portal(client=client)

@@ -1,4 +1,4 @@
-"""What docs/fastapi.md says is run as it stands there."""
+"""The examples in docs/fastapi.md run."""
 
 import re
 from pathlib import Path
@@ -32,8 +32,9 @@ def docs_sandbox():
 
 @pytest.fixture
 def load(docs_sandbox, monkeypatch):
-    """``load(code)``: what it defines, run with the settings that ``peeringdb-oauth
-    sandbox`` prints.
+    """``load(code)``: run an example. Returns the names that it defines.
+
+    Its settings are those that ``peeringdb-oauth sandbox`` prints.
     """
     registered = docs_sandbox.register(f"{ORIGIN}/login/peeringdb/callback")
     settings = {
@@ -100,7 +101,7 @@ def test_the_examples_run(load, log_in):
     assert get("/api/networks/64500") == 401
 
 
-def test_the_hook_keeps_the_members(load, log_in):
+def test_the_hook_links_the_members(load, log_in):
     names = load(HOOK)
     assert log_in(names["app"], "twoorgs")[1].status_code == 302
     assert {link.asn for link in names["links"][4]} == {64500, 64510}

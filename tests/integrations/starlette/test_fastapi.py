@@ -1,6 +1,4 @@
-"""What FastAPI alone has: dependencies, the OpenAPI document, routers with a prefix,
-typed parameters.
-"""
+"""Features of FastAPI: dependencies, the OpenAPI document, typed parameters."""
 
 from typing import Annotated
 
@@ -22,7 +20,7 @@ def document(make_portal):
     return make_portal(in_fastapi).app.openapi()
 
 
-def test_the_document_says_who_needs_which_login(document):
+def test_the_document_names_the_security_scheme_of_each_endpoint(document):
     assert document["components"]["securitySchemes"] == {
         "PeeringDBLogin": {
             "type": "apiKey",
@@ -50,7 +48,7 @@ def test_the_pages_of_the_login_are_not_in_the_document(document):
     assert not any("login" in path or "logout" in path for path in document["paths"])
 
 
-def test_the_parameters_are_the_endpoints_alone(document):
+def test_a_requirement_adds_no_parameters(document):
     assert [
         parameter["name"] for parameter in document["paths"]["/networks/{asn}"]["get"]["parameters"]
     ] == ["asn"]
@@ -81,7 +79,7 @@ def test_the_router_takes_a_prefix(make_portal, make_config):
     assert browser.post("/auth/logout", Sec_Fetch_Site="same-origin").headers["Location"] == "/"
 
 
-def test_a_whole_router_may_ask_for_something(make_portal):
+def test_a_whole_router_can_have_a_requirement(make_portal):
     def make_app(pdb):
         admin = APIRouter(
             prefix="/admin",
@@ -107,7 +105,7 @@ def test_a_whole_router_may_ask_for_something(make_portal):
     assert browser.json("/admin/page") == (200, "page")
 
 
-def test_who_may_not_learns_nothing_of_the_parameters(make_portal):
+def test_the_requirement_is_checked_before_the_parameters(make_portal):
     browser = make_portal(in_fastapi).browser()
     assert browser.get("/networks/many", accept="application/json").status_code == 401
     browser.log_in("member")
@@ -116,7 +114,7 @@ def test_who_may_not_learns_nothing_of_the_parameters(make_portal):
     assert browser.post("/networks/64500", Sec_Fetch_Site="same-origin").status_code == 422
 
 
-def test_json_needs_the_header(make_portal):
+def test_json_needs_the_csrf_token_in_a_header(make_portal):
     def make_app(pdb):
         app = FastAPI(middleware=[pdb.session_middleware])
         app.include_router(pdb.router)
@@ -143,7 +141,7 @@ def test_json_needs_the_header(make_portal):
     )
 
 
-def test_forms_with_fields_and_files_come_through(make_portal):
+def test_an_endpoint_can_read_fields_and_files_of_a_form(make_portal):
     def make_app(pdb):
         app = in_fastapi(pdb)
 
@@ -168,8 +166,8 @@ def test_forms_with_fields_and_files_come_through(make_portal):
     ]
 
 
-def test_a_web_socket_is_not_let_through(make_portal):
-    """It is not supported: `Requirement` needs a request, and FastAPI has none to give."""
+def test_a_web_socket_is_refused(make_portal):
+    """It is not supported: `Requirement` needs a request, and a socket has none."""
 
     def make_app(pdb):
         app = FastAPI(middleware=[pdb.session_middleware])
@@ -185,14 +183,14 @@ def test_a_web_socket_is_not_let_through(make_portal):
         pass
 
 
-def test_tests_may_replace_the_user(make_portal):
+def test_a_test_can_replace_the_user(make_portal):
     portal = make_portal(in_fastapi)
     portal.app.dependency_overrides[portal.pdb.current_user] = lambda: User(id=7)
     assert portal.browser().json("/me")[1]["id"] == 7
 
 
-def test_both_frameworks_share_a_portal(make_portal):
-    """A Starlette application below one of FastAPI, with one login for both."""
+def test_fastapi_and_starlette_can_share_a_login(make_portal):
+    """A Starlette application is mounted in one of FastAPI, with one login for both."""
 
     def make_app(pdb):
         app = in_fastapi(pdb)
@@ -222,7 +220,7 @@ def test_forgotten_parentheses_are_an_error_and_not_an_open_endpoint(make_portal
 
 
 @pytest.mark.parametrize("name", ["require", "bearer"])
-def test_a_condition_without_its_name_is_not_taken_for_none(make_portal, name):
+def test_a_positional_condition_is_an_error(make_portal, name):
     with pytest.raises(TypeError, match="positional"):
         getattr(make_portal().pdb, name)(64500)
 
@@ -249,7 +247,7 @@ def test_a_guard_in_the_wrong_order_is_an_error_and_not_an_open_endpoint(make_po
             return f"{user.name} at {request.url}"
 
 
-def test_an_endpoint_may_answer_with_its_user(make_portal):
+def test_an_endpoint_can_return_the_user(make_portal):
     def make_app(pdb):
         app = in_fastapi(pdb)
 
@@ -266,7 +264,7 @@ def test_an_endpoint_may_answer_with_its_user(make_portal):
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_nothing_is_looked_for_on_behalf_of_strangers(make_portal, asynchronous):
+def test_the_function_is_called_only_for_known_people(make_portal, asynchronous):
     looked = []
 
     def find(request: Request):
@@ -296,7 +294,7 @@ def test_nothing_is_looked_for_on_behalf_of_strangers(make_portal, asynchronous)
     assert looked == ["/found", "/api/found"]
 
 
-def test_a_function_that_finds_no_network_lets_no_token_through(make_portal):
+def test_a_function_that_finds_no_network_refuses_the_token(make_portal):
     def make_app(pdb):
         app = in_fastapi(pdb)
         app.get("/nowhere", dependencies=[Depends(pdb.bearer(asn=lambda _: None))])(lambda: "found")
@@ -309,7 +307,7 @@ def test_a_function_that_finds_no_network_lets_no_token_through(make_portal):
     assert (answer.status_code, "not an AS number" in answer.text) == (403, True)
 
 
-def test_behind_a_hook_that_fails_nobody_stays_logged_in(make_portal):
+def test_the_login_ends_when_on_event_fails(make_portal):
     def fail(_, event):
         if event.kind == "login":
             raise AccessDenied("not you")
@@ -319,7 +317,7 @@ def test_behind_a_hook_that_fails_nobody_stays_logged_in(make_portal):
     assert browser.get("/mfa").status_code == 302
 
 
-def test_a_forged_callback_ends_no_login_whatever_the_hook_does(make_portal):
+def test_a_forged_callback_ends_no_login_even_if_on_event_fails(make_portal):
     def fail(_, event):
         if event.kind == "refused":
             raise LookupError
@@ -332,7 +330,7 @@ def test_a_forged_callback_ends_no_login_whatever_the_hook_does(make_portal):
     assert browser.json("/me")[1]["id"] == 2
 
 
-def test_an_api_may_ask_peeringdb_about_each_token_again(make_portal):
+def test_max_age_of_zero_looks_up_each_token(make_portal):
     def make_app(pdb):
         app = in_fastapi(pdb)
 
@@ -358,29 +356,19 @@ def test_an_api_may_ask_peeringdb_about_each_token_again(make_portal):
     assert browser.json("/asked-again", Authorization=f"Bearer {token}")[1] == [64501]
 
 
-def test_a_cookie_that_only_passes_for_one_of_this_host_is_none(make_portal, sandbox):
-    """Another host of the domain can plant it: Starlette drops Unicode's spaces before
-    a name, browsers do not.
+def test_a_disguised_cookie_does_not_count(make_portal, sandbox):
+    """Another host of the domain can set a cookie with a Unicode space before its name.
+
+    Starlette removes the space, browsers do not.
     """
 
     def make_app(pdb):
         app = in_fastapi(pdb)
 
-        async def as_bytes(
-            scope,
-            receive,
-            send,
-        ):  # as servers pass them on; the test client has UTF-8 alone
-            await app(
-                scope
-                | {
-                    "headers": [
-                        (name, value.decode().encode("latin-1")) for name, value in scope["headers"]
-                    ],
-                },
-                receive,
-                send,
-            )
+        # The test client encodes headers in UTF-8, but servers use Latin-1.
+        async def as_bytes(scope, receive, send):
+            headers = [(name, value.decode().encode("latin-1")) for name, value in scope["headers"]]
+            await app(scope | {"headers": headers}, receive, send)
 
         return as_bytes
 
@@ -397,7 +385,7 @@ def test_a_cookie_that_only_passes_for_one_of_this_host_is_none(make_portal, san
     assert portal.browser().get(callback, Cookie=cookie).status_code == 302
 
 
-def test_a_listener_that_fails_later_ends_no_login(make_portal):
+def test_a_refusal_ends_no_login_even_if_on_event_fails(make_portal):
     def fail(_, event):
         if event.kind == "refused":
             raise ZeroDivisionError
@@ -414,7 +402,7 @@ def test_a_forgotten_depends_is_an_error_and_not_an_open_endpoint(make_portal):
         app = FastAPI(middleware=[pdb.session_middleware])
 
         @app.get("/open")
-        def endpoint(user=pdb.require()):  # noqa: B008 - the mistake
+        def endpoint(user=pdb.require()):  # noqa: B008 - the mistake that is tested
             return f"open to {user}"
 
         return app

@@ -1,4 +1,4 @@
-"""What holds in Starlette and in FastAPI alike."""
+"""Logins and refusals that are the same in Starlette and in FastAPI."""
 
 import logging
 from urllib.parse import parse_qs, urlsplit
@@ -24,7 +24,7 @@ def set_cookies(answer):
 # --- login ----------------------------------------------------------------------------
 
 
-def test_a_login_leads_back_to_the_page_that_was_wanted(browser):
+def test_a_login_returns_to_the_page_it_came_from(browser):
     asked = browser.get("/networks/64500?page=2&q=%C3%BC")
     assert (asked.status_code, asked.headers["Location"]) == (
         302,
@@ -44,12 +44,12 @@ def test_a_login_leads_back_to_the_page_that_was_wanted(browser):
     }
 
 
-def test_nobody_is_logged_in_before(browser):
+def test_nobody_is_logged_in_at_first(browser):
     assert browser.json("/me") == (200, None)
 
 
 @pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/logout", ""])
-def test_a_login_leads_nowhere_else(browser, target):
+def test_a_login_never_leads_to_another_site_or_its_own_pages(browser, target):
     assert browser.log_in("member", f"/login/peeringdb?next={target}").headers["Location"] == "/"
 
 
@@ -62,13 +62,13 @@ def test_logins_in_two_tabs_finish_in_any_order(browser):
     assert browser.come_back("member", first).headers["Location"] == "/first"
 
 
-def test_a_login_that_is_cancelled_says_so(portal, browser):
+def test_the_page_says_that_the_login_was_cancelled(portal, browser):
     assert failure(browser.log_in("member", consent=False))[:2] == (403, "You cancelled the login")
     assert browser.json("/me") == (200, None)
     assert portal.kinds() == ["refused"]
 
 
-def test_a_callback_without_its_login_is_refused(portal, browser):
+def test_a_callback_in_another_browser_is_refused(portal, browser):
     callback = portal.sandbox.log_in("member", browser.start())
     victim = portal.browser()
     status, heading, _ = failure(victim.get(callback))
@@ -82,13 +82,13 @@ def test_a_callback_counts_once(portal, browser):
     assert failure(browser.get(callback))[:2] == (400, "This login was not started here")
 
 
-def test_parameters_that_are_sent_twice_are_no_login(browser):
+def test_a_callback_with_two_states_is_refused(browser):
     browser.start()
     state = parse_qs(urlsplit(browser.start()).query)["state"][0]
     assert browser.get(f"{CALLBACK}?state={state}&state={state}&code=abc").status_code == 400
 
 
-def test_another_address_than_the_configured_one_is_named(make_portal, make_config):
+def test_the_page_names_an_address_that_is_not_the_configured_one(make_portal, make_config):
     portal = make_portal(config=make_config(f"https://portal.example.net{CALLBACK}"))
     _, _, [reason] = failure(portal.browser().get(f"{CALLBACK}?code=abc&state=abc"))
     assert (
@@ -105,14 +105,14 @@ def test_a_login_expires_with_its_token(with_clock, clock):
     assert with_clock.json("/me") == (200, None)
 
 
-def test_a_login_that_took_too_long_is_no_login(with_clock, clock):
+def test_a_callback_after_ten_minutes_is_refused(with_clock, clock):
     callback = with_clock.sandbox.log_in("member", with_clock.start())
     clock.now += 601
     assert with_clock.get(callback).status_code == 400
 
 
 @pytest.mark.parametrize("person", ["unverified", "emailunconf"])
-def test_who_is_not_verified_is_not_let_in(portal, browser, person):
+def test_an_unverified_user_is_refused(portal, browser, person):
     status, heading, reasons = failure(browser.log_in(person))
     assert (status, heading) == (403, "You have no access here")
     assert any("verified your account" in reason or "not confirmed" in reason for reason in reasons)
@@ -123,7 +123,7 @@ def test_who_is_not_verified_is_not_let_in(portal, browser, person):
 # --- rules ----------------------------------------------------------------------------
 
 
-def test_who_may_not_is_told_why(portal, browser):
+def test_a_user_without_the_rights_sees_the_reason(portal, browser):
     browser.log_in("member")
     answer = browser.get("/networks/64500")
     assert failure(answer) == (
@@ -140,7 +140,7 @@ def test_who_may_not_is_told_why(portal, browser):
     )
 
 
-def test_programs_are_told_in_json(browser):
+def test_programs_get_json(browser):
     assert browser.json("/networks/64500") == (
         401,
         {
@@ -162,7 +162,7 @@ def test_programs_are_told_in_json(browser):
     "asn",
     ["064500", "+64500", "64500.0", "0", "99999999999", "AS64500", "64_500"],
 )
-def test_what_is_no_asn_is_refused(browser, asn):
+def test_anything_but_an_as_number_is_refused(browser, asn):
     browser.log_in("orgadmin")
     assert browser.get(f"/networks/{asn}").status_code == 403
 
@@ -172,7 +172,7 @@ def test_one_of_several_networks_is_enough(browser):
     assert browser.json("/two")[0] == 200
 
 
-def test_the_network_may_come_from_a_function_of_the_request(browser):
+def test_a_function_of_the_request_can_find_the_network(browser):
     browser.log_in("member")
     assert browser.json("/asked?asn=64501")[0] == 200
     assert browser.json("/asked?asn=64499")[1]["reasons"] == [
@@ -180,12 +180,12 @@ def test_the_network_may_come_from_a_function_of_the_request(browser):
     ]
 
 
-def test_a_function_that_finds_no_network_lets_nobody_through(browser):
+def test_a_function_that_finds_no_network_refuses_the_user(browser):
     browser.log_in("member")
     assert browser.get("/asked").status_code == 403
 
 
-def test_a_network_that_the_path_does_not_have_is_a_mistake_of_ours(browser):
+def test_a_missing_path_parameter_is_an_error_of_the_application(browser):
     for _ in range(2):
         with pytest.raises(
             ConfigurationError, match="no 'asn' among the path parameters of /misnamed"
@@ -194,7 +194,7 @@ def test_a_network_that_the_path_does_not_have_is_a_mistake_of_ours(browser):
         browser.get("/me")
 
 
-def test_the_rule_of_an_endpoint_of_ones_own_is_answered_alike(portal, browser):
+def test_a_rule_in_an_endpoint_refuses_with_the_same_page_and_event(portal, browser):
     browser.log_in("member")
     answer = browser.get("/own-rule")
     assert failure(answer) == (
@@ -205,7 +205,7 @@ def test_the_rule_of_an_endpoint_of_ones_own_is_answered_alike(portal, browser):
     assert (portal.events[-1].kind, portal.events[-1].user.id) == ("refused", 2)
 
 
-def test_a_second_factor_is_asked_for_once_and_then_told(browser):
+def test_a_second_factor_is_asked_for_once(browser):
     browser.log_in("member", second_factor="backup")
     step_up = browser.get("/mfa")
     assert (step_up.status_code, step_up.headers["Location"]) == (
@@ -225,7 +225,7 @@ def test_a_second_factor_is_asked_for_once_and_then_told(browser):
     assert browser.json("/mfa")[0] == 200
 
 
-def test_lost_rights_are_seen_where_peeringdb_is_asked_each_time(portal, browser):
+def test_max_age_of_zero_notices_lost_rights(portal, browser):
     browser.log_in("member")
     portal.sandbox.change("member", networks={64501: 1})
     assert browser.json("/me")[1]["asns"] == [64500, 64501, 65550]
@@ -242,13 +242,13 @@ def test_an_outage_is_a_page_and_ends_no_login(portal, browser):
     assert browser.json("/fresh")[0] == 200
 
 
-def test_a_list_of_networks_that_no_cookie_can_hold_is_kept_in_the_store(browser):
+def test_a_long_list_of_networks_goes_into_the_store(browser):
     browser.log_in("manynets")
     assert len(browser.json("/me")[1]["asns"]) == 300
     assert len(browser.client.cookies["__Host-session"]) < 4000
 
 
-def test_the_store_may_be_asynchronous(make_portal):
+def test_the_store_can_be_asynchronous(make_portal):
     class Store:
         def __init__(self):
             self.values = {}
@@ -256,7 +256,7 @@ def test_the_store_may_be_asynchronous(make_portal):
         async def get(self, key):
             return self.values.get(key)
 
-        async def set(self, key, value, *, timeout):  # noqa: ASYNC109 - a store's word for how long to keep it
+        async def set(self, key, value, *, timeout):  # noqa: ASYNC109 - the name in `Store`
             assert timeout > 0
             self.values[key] = value
 
@@ -281,7 +281,7 @@ def tokens_of(portal, browser):
 
 
 def refused_at_peeringdb(portal, token):
-    """Whether a refresh token is dead there."""
+    """Whether PeeringDB refuses a refresh token."""
     config = portal.pdb._config
     form = {
         "grant_type": "refresh_token",
@@ -308,7 +308,7 @@ def test_a_logout_ends_the_login_here_and_at_peeringdb(portal, browser):
     "headers",
     [{}, {"Sec_Fetch_Site": "cross-site"}, {"X_PeeringDB_CSRF": "wrong"}],
 )
-def test_a_logout_that_somebody_else_sent_is_refused(browser, headers):
+def test_a_logout_by_another_site_is_refused(browser, headers):
     browser.log_in("member")
     for fields in ({}, {"peeringdb_csrf": "wrong"}):
         assert failure(browser.post("/logout", fields, **headers))[:2] == (
@@ -318,12 +318,12 @@ def test_a_logout_that_somebody_else_sent_is_refused(browser, headers):
     assert browser.json("/me")[1]["id"] == 2
 
 
-def test_a_logout_is_no_link(browser):
+def test_a_logout_by_a_link_is_impossible(browser):
     browser.log_in("member")
     assert browser.get("/logout").status_code == 405
 
 
-def test_a_form_needs_the_token_or_the_browsers_word(browser):
+def test_a_form_needs_the_csrf_token_or_fetch_metadata(browser):
     browser.log_in("orgadmin")
     token = browser.csrf_token()
     assert failure(browser.post("/networks/64500", {"note": "n"}))[:2] == (
@@ -340,7 +340,7 @@ def test_a_form_needs_the_token_or_the_browsers_word(browser):
         )
 
 
-def test_a_form_with_a_file_is_a_form(browser):
+def test_a_form_with_a_file_can_have_the_csrf_token(browser):
     browser.log_in("orgadmin")
     fields = {"note": "n", "peeringdb_csrf": browser.csrf_token()}
     assert (
@@ -354,7 +354,7 @@ def test_a_form_with_a_file_is_a_form(browser):
 
 
 @pytest.mark.parametrize("length", ["1048577", "-1", "many", None])
-def test_no_token_is_looked_for_in_a_form_that_is_too_long_or_does_not_say_how_long_it_is(
+def test_a_form_that_is_long_or_does_not_say_its_length_is_not_read(
     browser,
     length,
 ):
@@ -369,7 +369,7 @@ def test_no_token_is_looked_for_in_a_form_that_is_too_long_or_does_not_say_how_l
 # --- sessions and cookies -------------------------------------------------------------
 
 
-def test_cookies_have_their_flags_and_go_when_they_are_no_longer_needed(browser):
+def test_cookies_have_their_flags_and_are_deleted_when_they_are_not_needed(browser):
     [[start, *flags]] = set_cookies(browser.get("/login/peeringdb"))
     assert start.startswith("__Host-peeringdb-login-")
     assert sorted(flags) == ["HttpOnly", "Max-Age=600", "Path=/", "SameSite=lax", "Secure"]
@@ -380,7 +380,7 @@ def test_cookies_have_their_flags_and_go_when_they_are_no_longer_needed(browser)
     assert {"path=/", "httponly", "samesite=lax", "secure"} <= set(session)
 
 
-def test_on_loopback_without_https_cookies_are_kept_too(make_portal):
+def test_cookies_of_a_site_on_loopback_need_no_tls(make_portal):
     browser = make_portal(base_url="http://127.0.0.1:5000").browser()
     [[start, *flags]] = set_cookies(browser.get("/login/peeringdb"))
     assert start.startswith("peeringdb-login-")
@@ -390,7 +390,7 @@ def test_on_loopback_without_https_cookies_are_kept_too(make_portal):
     assert browser.session("session")["user"][0] == 2
 
 
-def test_nothing_secret_is_in_any_cookie(portal, browser):
+def test_no_cookie_shows_a_secret(portal, browser):
     callback = parse_qs(urlsplit(portal.sandbox.log_in("member", browser.start())).query)
     cookies = str(dict(browser.client.cookies))
     assert not any(value in cookies for values in callback.values() for value in values)
@@ -401,7 +401,7 @@ def test_nothing_secret_is_in_any_cookie(portal, browser):
     assert not any(secret in session for secret in (*tokens, portal.pdb._config.client_secret))
 
 
-def test_a_session_that_somebody_wrote_themselves_is_none(portal, browser):
+def test_a_forged_session_cookie_does_not_count(portal, browser):
     browser.log_in("member")
     data, *rest = browser.client.cookies["__Host-session"].split(".")
     browser.client.cookies.clear()
@@ -410,7 +410,7 @@ def test_a_session_that_somebody_wrote_themselves_is_none(portal, browser):
     assert other.json("/me") == (200, None)
 
 
-def test_another_secret_key_opens_nothing(make_portal):
+def test_a_login_under_another_secret_key_does_not_count(make_portal):
     first, second = (make_portal(secret_key=letter * 16).browser() for letter in "ab")
     callback = first.sandbox.log_in("member", first.start())
     second.client.cookies.update(first.client.cookies)
@@ -421,7 +421,7 @@ def test_another_secret_key_opens_nothing(make_portal):
     assert second.json("/me") == (200, None)
 
 
-def test_of_whoever_was_logged_in_before_nothing_stays(portal, browser):
+def test_a_login_of_another_user_clears_the_session(portal, browser):
     browser.log_in("member")
     _, refresh_token = tokens_of(portal, browser)
     browser.log_in("orgadmin")
@@ -450,7 +450,7 @@ class Refuser:
 
 
 @pytest.mark.parametrize("on_login", [refuse, refuse_later, refuse_in_the_end, Refuser()])
-def test_a_hook_may_refuse_a_login_be_it_a_coroutine_or_not(make_portal, on_login):
+def test_on_login_can_refuse_a_user(make_portal, on_login):
     portal = make_portal(on_login=on_login)
     browser = portal.browser()
     assert failure(browser.log_in("member")) == (
@@ -464,7 +464,7 @@ def test_a_hook_may_refuse_a_login_be_it_a_coroutine_or_not(make_portal, on_logi
     ]
 
 
-def test_a_hook_is_asked_about_those_alone_whom_the_rule_lets_in(make_portal):
+def test_on_login_is_called_only_if_the_rule_lets_the_user_in(make_portal):
     asked = []
     portal = make_portal(on_login=asked.append)
     portal.browser().log_in("unverified")
@@ -472,7 +472,7 @@ def test_a_hook_is_asked_about_those_alone_whom_the_rule_lets_in(make_portal):
     assert [user.id for user in asked] == [2]
 
 
-def test_events_are_told_with_their_request(make_portal):
+def test_on_event_gets_the_request_and_the_event(make_portal):
     told = []
 
     async def tell(request, event):
@@ -491,7 +491,7 @@ def test_events_are_told_with_their_request(make_portal):
     ]
 
 
-def test_nobody_has_to_listen(make_portal):
+def test_on_event_can_be_left_out(make_portal):
     browser = make_portal(on_event=None).browser()
     browser.log_in("member")
     assert browser.get("/networks/64500").status_code == 403
@@ -504,7 +504,7 @@ def bearer(browser, token, path="/api/64500", **headers):
     return browser.get(path, Authorization=f"Bearer {token}", **headers)
 
 
-def test_a_bearer_token_opens_what_its_user_may(portal, browser):
+def test_a_bearer_token_opens_the_endpoint_if_its_user_has_the_rights(portal, browser):
     browser.log_in("orgadmin")
     access_token, _ = tokens_of(portal, browser)
     stranger = portal.browser()
@@ -524,7 +524,7 @@ def test_a_bearer_token_opens_what_its_user_may(portal, browser):
         ),
     ],
 )
-def test_no_token_or_a_bad_one_is_a_401_for_programs_whatever_they_accept(
+def test_a_missing_or_bad_token_is_a_401_in_json(
     browser,
     authorization,
     challenge,
@@ -534,12 +534,12 @@ def test_no_token_or_a_bad_one_is_a_401_for_programs_whatever_they_accept(
     assert answer.headers["WWW-Authenticate"].startswith(challenge)
 
 
-def test_a_session_is_no_bearer_token(browser):
+def test_a_session_of_a_browser_does_not_open_an_api(browser):
     browser.log_in("orgadmin")
     assert browser.get("/api/64500").status_code == 401
 
 
-def test_a_token_of_who_may_not_is_a_403_with_the_reasons(portal, browser):
+def test_a_token_of_a_user_without_the_rights_is_a_403_with_the_reasons(portal, browser):
     browser.log_in("member")
     answer = bearer(browser, tokens_of(portal, browser)[0])
     assert (answer.status_code, answer.json()) == (
@@ -548,7 +548,7 @@ def test_a_token_of_who_may_not_is_a_403_with_the_reasons(portal, browser):
     )
 
 
-def test_an_outage_is_a_503_that_says_when_to_try_again(portal, browser):
+def test_an_outage_is_a_503_with_retry_after(portal, browser):
     browser.log_in("orgadmin")
     token = tokens_of(portal, browser)[0]
     portal.sandbox.fault("outage")
@@ -567,7 +567,7 @@ def test_settings_come_from_the_environment(make_config, monkeypatch):
     assert PeeringDB()._config.client_id == config.client_id
 
 
-def test_there_is_one_configuration(make_config):
+def test_config_and_client_exclude_each_other(make_config):
     client = AsyncClient(make_config())
     with pytest.raises(ConfigurationError, match="the client has its own settings"):
         PeeringDB(config=make_config(), client=client)
@@ -582,7 +582,7 @@ def test_a_public_client_must_give_a_secret_key(make_config):
 
 
 @pytest.mark.parametrize("uri", [f"{PORTAL}/callback", f"{PORTAL}{CALLBACK}/more"])
-def test_a_redirect_uri_that_leads_elsewhere_is_a_mistake(make_config, uri):
+def test_a_wrong_redirect_uri_is_refused(make_config, uri):
     with pytest.raises(ConfigurationError, match=f"must end in {CALLBACK}"):
         PeeringDB(config=make_config(uri))
 
@@ -597,14 +597,14 @@ def test_a_redirect_uri_that_leads_elsewhere_is_a_mistake(make_config, uri):
         ({"asn": 64500, "perms": 2}, "perms must be"),
     ],
 )
-def test_conditions_that_nobody_can_meet_are_a_mistake_at_once(make_config, conditions, problem):
+def test_conditions_that_nobody_can_meet_are_an_error_at_once(make_config, conditions, problem):
     pdb = PeeringDB(config=make_config())
     for method in (pdb.require, pdb.bearer):
         with pytest.raises(ConfigurationError, match=problem):
             method(**conditions)
 
 
-def test_who_is_let_in_unverified_is_let_through_unverified(make_portal):
+def test_the_rule_of_the_login_says_what_an_endpoint_asks_of_accounts(make_portal):
     portal = make_portal(rule=AccessRule(verified_user=False, verified_email=False))
     browser = portal.browser()
     browser.log_in("emailunconf")
@@ -612,7 +612,7 @@ def test_who_is_let_in_unverified_is_let_through_unverified(make_portal):
     assert bearer(browser, tokens_of(portal, browser)[0]).status_code == 200
 
 
-def test_several_applications_know_nothing_of_each_other(make_portal, make_config, sandbox):
+def test_the_login_of_another_application_does_not_count(make_portal, make_config, sandbox):
     first = make_portal()
     other = sandbox.register(PORTAL + CALLBACK)
     second = make_portal(
@@ -626,7 +626,7 @@ def test_several_applications_know_nothing_of_each_other(make_portal, make_confi
     assert (answer.status_code, "another application" in answer.text) == (401, True)
 
 
-def test_where_to_go_after_a_logout_can_be_said(make_portal):
+def test_the_page_after_a_logout_can_be_set(make_portal):
     browser = make_portal(home="/bye").browser()
     browser.log_in("member")
     assert browser.log_out().headers["Location"] == "/bye"

@@ -1,6 +1,4 @@
-"""What Starlette alone has: routes and mounts, plain endpoints, sessions, templates,
-event loops.
-"""
+"""Features of Starlette: mounts, endpoints, sessions, templates, event loops."""
 
 import asyncio
 import secrets
@@ -45,7 +43,7 @@ async def home(_request):
 
 
 def example(heading):
-    """The code below a heading of the module's docstring."""
+    """The code below a heading in the docstring of the package."""
     _, _, rest = starlette.__doc__.partition(f"\n{heading}::\n\n")
     lines = rest.splitlines()
     end = next(
@@ -56,7 +54,7 @@ def example(heading):
 
 
 @pytest.mark.parametrize("heading", ["Starlette", "FastAPI"])
-def test_the_example_is_short_and_works_as_it_stands(
+def test_the_example_in_the_docstring_is_short_and_runs(
     make_portal,
     make_config,
     monkeypatch,
@@ -86,7 +84,7 @@ def test_the_example_is_short_and_works_as_it_stands(
 # --- routes ---------------------------------------------------------------------------
 
 
-def test_starlette_does_without_fastapi():
+def test_fastapi_need_not_be_installed():
     program = """
         import sys
         from peeringdb_oauth import ClientConfig
@@ -141,8 +139,8 @@ def test_the_router_can_be_mounted_anywhere(make_portal, make_config, make_app, 
     ("path", "address"),
     [("/me", "/portal/me"), ("/portal", "/portal"), ("/portals/me", "/portal/portals/me")],
 )
-def test_a_proxy_that_strips_its_prefix_is_understood(make_portal, make_config, path, address):
-    """Servers differ in whether the path that they pass on has the prefix."""
+def test_a_proxy_can_strip_its_prefix(make_portal, make_config, path, address):
+    """The path of a request has the prefix with some servers, with others not."""
 
     def make_app(pdb):
         guarded = pdb.require().guard(me)
@@ -158,7 +156,7 @@ def test_a_proxy_that_strips_its_prefix_is_understood(make_portal, make_config, 
     )
 
 
-def test_a_mounted_application_is_refused_as_a_whole(make_portal):
+def test_an_application_with_a_guard_can_be_mounted(make_portal):
     def make_app(pdb):
         require = pdb.require(asn=64500, perms=Permission.UPDATE)
 
@@ -185,7 +183,7 @@ def test_a_mounted_application_is_refused_as_a_whole(make_portal):
     assert browser.get("/inner/page").text == "home"
 
 
-def test_the_pages_have_names(make_portal):
+def test_the_routes_have_names(make_portal):
     def make_app(pdb):
         async def addresses(request):
             return PlainTextResponse(
@@ -206,7 +204,7 @@ def test_the_pages_have_names(make_portal):
 # --- endpoints ------------------------------------------------------------------------
 
 
-def test_endpoints_may_be_functions_and_classes(make_portal):
+def test_endpoints_can_be_functions_and_classes(make_portal):
     def make_app(pdb):
         require = pdb.require(asn="asn", perms=Permission.UPDATE)
 
@@ -234,7 +232,7 @@ def test_endpoints_may_be_functions_and_classes(make_portal):
     assert [browser.get(f"/{kind}/64501").status_code for kind in ("thread", "class")] == [403, 403]
 
 
-def test_the_network_may_come_from_a_coroutine(make_portal):
+def test_a_coroutine_function_can_find_the_network(make_portal):
     async def of_member(request):
         await asyncio.sleep(0)
         return {"one": 64500, "two": "64499"}.get(request.path_params["name"])
@@ -276,7 +274,7 @@ async def read_field(request):
         (read_field, b"n"),
     ],
 )
-def test_whatever_an_endpoint_reads_of_a_form_is_still_there(make_portal, read, content):
+def test_an_endpoint_can_still_read_the_form(make_portal, read, content):
     def make_app(pdb):
         @pdb.require().guard
         async def endpoint(request, _user):
@@ -295,7 +293,7 @@ def test_whatever_an_endpoint_reads_of_a_form_is_still_there(make_portal, read, 
     )
 
 
-def test_handlers_of_the_applications_own_come_first(make_portal):
+def test_exception_handlers_of_the_application_come_first(make_portal):
     async def denied(_request, error):
         return PlainTextResponse(f"no: {error}", 403)
 
@@ -312,7 +310,7 @@ def test_handlers_of_the_applications_own_come_first(make_portal):
     assert failure(browser.get("/networks/64500"))[0] == 403
 
 
-def test_other_errors_of_ours_are_pages_too(make_portal):
+def test_other_errors_of_the_library_are_pages_too(make_portal):
     def make_app(pdb):
         async def broken(request):
             await pdb.current_user(request)
@@ -335,7 +333,7 @@ def test_other_errors_of_ours_are_pages_too(make_portal):
 # --- sessions -------------------------------------------------------------------------
 
 
-def test_an_application_without_sessions_is_told_what_it_lacks(make_portal):
+def test_the_error_without_sessions_says_what_to_add(make_portal):
     app = make_portal(
         lambda pdb: Starlette(routes=[*pdb.routes, Route("/me", pdb.require().guard(me))]),
     )
@@ -360,9 +358,9 @@ def test_an_api_needs_no_sessions_and_answers_in_json(make_portal):
 
 
 class ServerSideSessions:
-    """Sessions whose cookie has an id only, under the names that starsessions has."""
+    """Sessions on the server, with the method names of starsessions."""
 
-    sessions: dict = {}  # noqa: RUF012 - of all
+    sessions: dict = {}  # noqa: RUF012 - common to all
 
     def __init__(self, app):
         self.app = app
@@ -383,7 +381,7 @@ class ServerSideSessions:
         self.id = secrets.token_hex(8)
 
 
-def test_a_session_that_is_kept_here_gets_another_id_at_login_and_logout(make_portal):
+def test_a_server_side_session_gets_another_id_at_login_and_logout(make_portal):
     def make_app(pdb):
         return Starlette(
             routes=in_starlette(pdb).routes,
@@ -425,7 +423,7 @@ def directory(tmp_path):
     return tmp_path
 
 
-def test_a_page_is_not_to_be_kept(make_portal):
+def test_a_failure_page_must_not_be_cached(make_portal):
     answer = refused_page(make_portal())
     assert (answer.headers["Cache-Control"], answer.headers["Content-Type"]) == (
         "no-store",
@@ -439,25 +437,25 @@ def test_templates_in_a_directory_come_before_ours(make_portal, directory):
     assert "peeringdb_csrf" in portal.browser().get("/page").text
 
 
-def test_templates_of_the_applications_own_get_ours(make_portal, directory):
+def test_our_templates_are_added_to_those_of_the_application(make_portal, directory):
     portal = make_portal(templates=Jinja2Templates(directory))
     assert refused_page(portal).text == REFUSED
     assert "peeringdb_csrf" in portal.browser().get("/page").text
 
 
-def test_an_environment_without_templates_gets_ours(make_portal):
+def test_our_templates_are_added_to_an_environment_without_a_loader(make_portal):
     env = jinja2.Environment(autoescape=True)
     assert failure(refused_page(make_portal(templates=Jinja2Templates(env=env))))[0] == 403
 
 
-def test_templates_that_do_not_escape_are_a_mistake(make_portal, directory):
+def test_templates_that_do_not_escape_are_refused(make_portal, directory):
     for autoescape in (False, lambda _: False):
-        env = jinja2.Environment(loader=jinja2.FileSystemLoader(directory), autoescape=autoescape)  # noqa: S701 - that is the point
+        env = jinja2.Environment(loader=jinja2.FileSystemLoader(directory), autoescape=autoescape)  # noqa: S701 - tested here
         with pytest.raises(ConfigurationError, match="autoescape"):
             make_portal(templates=Jinja2Templates(env=env))
 
 
-def test_the_buttons_work_in_pages_of_the_applications_own(make_portal, tmp_path):
+def test_the_buttons_work_in_pages_of_the_application(make_portal, tmp_path):
     (tmp_path / "home.html").write_text(
         "{% if peeringdb.user %}{% include 'peeringdb_oauth/logout_button.html' %}"
         "{% else %}{% include 'peeringdb_oauth/login_button.html' %}{% endif %}",
@@ -483,11 +481,11 @@ def test_the_buttons_work_in_pages_of_the_applications_own(make_portal, tmp_path
 
 
 def ask(pdb):
-    """Something that takes one request to PeeringDB."""
+    """Send one request to PeeringDB."""
     return pdb._client.run(flows.introspect(pdb._client.provider, "x" * 30))
 
 
-def test_each_event_loop_has_connections_of_its_own_which_end_with_it(make_config):
+def test_each_event_loop_has_its_own_client_which_closes_with_it(make_config):
     pdb, clients = PeeringDB(config=make_config()), []
 
     async def twice():
@@ -503,7 +501,7 @@ def test_each_event_loop_has_connections_of_its_own_which_end_with_it(make_confi
     assert first._connections.session is second._connections.session is None
 
 
-def test_connections_can_be_closed_before(make_config):
+def test_a_client_can_be_closed_before_its_event_loop(make_config):
     pdb = PeeringDB(config=make_config())
 
     async def twice():
@@ -517,7 +515,7 @@ def test_connections_can_be_closed_before(make_config):
     asyncio.run(twice())
 
 
-def test_a_client_that_was_given_is_its_owners_to_close(make_config):
+def test_close_leaves_a_given_client_open(make_config):
     async def close():
         async with AsyncClient(make_config()) as client:
             pdb = PeeringDB(client=client)
@@ -540,7 +538,7 @@ def served(app, listening):
         thread.join()
 
 
-def test_over_real_sockets(make_portal):
+def test_a_login_over_real_sockets(make_portal):
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     portal = make_portal(base_url=url)

@@ -78,7 +78,7 @@ class RequireASN(Conditions, BasePermission):
         ConfigurationError: an attribute is wrong.
     """
 
-    message = "PeeringDB does not vouch for this request"
+    message = "this request is not authenticated by PeeringDB"
 
     def get_asn(self, request: Request, view: Any) -> object:
         """The AS number that the request is about; None if an attribute names it.
