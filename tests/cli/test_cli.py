@@ -82,7 +82,7 @@ def url_of(said):
     return settings(said)["PEERINGDB_OAUTH_BASE_URL"]
 
 
-def test_tells_its_version():
+def test_version_is_printed():
     assert run("--version").stdout == f"peeringdb-oauth {__version__}\n"
 
 
@@ -110,7 +110,7 @@ def test_help_of_the_sandbox_explains_every_option():
 
 
 @pytest.mark.parametrize("module", ["click", "rich"])
-def test_names_the_pip_line_when_the_command_line_is_not_installed(module):
+def test_names_the_pip_command_if_the_command_line_is_not_installed(module):
     ended = run_without(module, "--version")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert re.fullmatch(
@@ -120,7 +120,7 @@ def test_names_the_pip_line_when_the_command_line_is_not_installed(module):
 
 
 @pytest.mark.parametrize("module", ["django", "oauth2_provider"])
-def test_names_the_pip_line_when_the_sandbox_is_not_installed(module):
+def test_names_the_pip_command_if_the_sandbox_is_not_installed(module):
     ended = run_without(module, "sandbox")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert re.fullmatch(
@@ -150,13 +150,13 @@ def test_names_the_pip_line_when_the_sandbox_is_not_installed(module):
         ),
     ],
 )
-def test_what_cannot_work_is_said_in_one_sentence(arguments, problem):
+def test_a_wrong_option_is_named_in_one_sentence(arguments, problem):
     ended = run("sandbox", *arguments)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert re.fullmatch(rf"peeringdb-oauth: .*{problem}.*\n", ended.stderr)
 
 
-def test_several_problems_are_several_sentences():
+def test_two_wrong_options_are_two_sentences():
     ended = run("sandbox", "--port", "-1", "--redirect-uri", "nonsense")
     assert [line.startswith("peeringdb-oauth: ") for line in ended.stderr.splitlines()] == [
         True,
@@ -164,7 +164,7 @@ def test_several_problems_are_several_sentences():
     ]
 
 
-def test_a_port_that_is_taken_is_said():
+def test_a_taken_port_is_named():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = run("sandbox", "--port", str(port))
@@ -174,7 +174,7 @@ def test_a_port_that_is_taken_is_said():
 
 @pytest.mark.server
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_sandbox_ends_in_order_and_leaves_nothing_behind(number):
+def test_a_signal_ends_the_sandbox_which_removes_its_file(number):
     with sandbox("--tls") as (process, said):
         ca_file = Path(settings(said)["PEERINGDB_OAUTH_CA_FILE"])
         assert ca_file.exists()
@@ -189,7 +189,7 @@ def test_the_sandbox_ends_in_order_and_leaves_nothing_behind(number):
     "arguments",
     [(), ("--tls",), ("--strict",), ("--redirect-uri", "http://127.0.0.1:3000/callback?a=b&c=d")],
 )
-def test_its_settings_can_be_pasted_and_used(monkeypatch, arguments):
+def test_the_printed_settings_can_be_pasted_into_a_shell(monkeypatch, arguments):
     with sandbox(*arguments) as (_, said):
         exports = "".join(line + "\n" for line in said.splitlines() if line.startswith("  export"))
         pasted = start(["/bin/sh", "-c", f"{exports}env"], {}).stdout
@@ -206,7 +206,7 @@ def test_its_settings_can_be_pasted_and_used(monkeypatch, arguments):
 
 
 @pytest.mark.server
-def test_introduces_its_own_people_and_its_control_pages():
+def test_prints_the_default_people_and_the_control_pages():
     with sandbox() as (_, said):
         assert re.search(r"^  orgadmin +\S", said, re.MULTILINE)
         for page in re.findall(r"http://\S+/sandbox/\S*", said):
@@ -227,7 +227,7 @@ def test_people_come_from_a_file(tmp_path):
 
 
 @pytest.mark.server
-def test_the_database_is_a_file_and_the_port_a_choice(tmp_path):
+def test_the_database_and_the_port_can_be_chosen(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with sandbox("--database", str(tmp_path / "sandbox.sqlite"), "--port", str(port)) as (_, said):

@@ -54,7 +54,7 @@ def refuse():
     raise ConfigurationError("this is wrong", "so is that")
 
 
-def test_by_default_a_free_port_plain_http_and_the_limits_of_peeringdb(run):
+def test_the_defaults_are_a_free_port_http_and_limits(run):
     status, options = run("sandbox")
     assert status == 0
     assert (
@@ -85,7 +85,7 @@ def test_every_option_reaches_the_sandbox(run):
     ) == ((8080, True, True, False, "p.toml", "d.sqlite", ("https://a/", "https://b/")))
 
 
-def test_settings_are_quoted_for_the_shell_and_never_broken(run, capsys):
+def test_settings_are_quoted_for_the_shell_and_not_wrapped(run, capsys):
     long = "https://portal.example.net/" + "x" * 200
     run("sandbox", "--redirect-uri", long, ca_file="/srv/with space/ca.pem")
     said = capsys.readouterr().out.splitlines()
@@ -102,17 +102,17 @@ def test_settings_are_quoted_for_the_shell_and_never_broken(run, capsys):
         ("https://portal.example.net/", None, True),
     ],
 )
-def test_http_is_allowed_only_where_it_is_used(run, capsys, redirect_uri, ca_file, allowed):
+def test_allow_http_is_printed_only_if_http_is_used(run, capsys, redirect_uri, ca_file, allowed):
     run("sandbox", "--redirect-uri", redirect_uri, ca_file=ca_file)
     assert ("ALLOW_HTTP=yes" in capsys.readouterr().out) == allowed
 
 
-def test_does_not_show_the_token_that_opens_its_controls(run, capsys):
+def test_does_not_print_the_control_token(run, capsys):
     run("sandbox")
     assert "hidden" not in capsys.readouterr().out
 
 
-def test_introduces_the_people_there_are(run, capsys):
+def test_prints_the_people(run, capsys):
     run("sandbox")
     assert (
         "\n  ada          may do everything\n  bob.builder  may read\n" in capsys.readouterr().out
@@ -120,7 +120,7 @@ def test_introduces_the_people_there_are(run, capsys):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interruption_is_an_orderly_end(run, number):
+def test_an_interruption_ends_with_status_0(run, number):
     assert run("sandbox", end=lambda: signal.raise_signal(number))[0] == 0
 
 
@@ -143,7 +143,7 @@ def test_a_hangup_that_is_ignored_stays_ignored(run):
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
-def test_what_is_to_be_corrected_is_said_one_by_one(run, capsys):
+def test_each_problem_is_printed_on_a_line(run, capsys):
     status, _ = run("sandbox", end=refuse)
     assert (status, capsys.readouterr().err) == (
         2,
@@ -151,7 +151,7 @@ def test_what_is_to_be_corrected_is_said_one_by_one(run, capsys):
     )
 
 
-def test_names_the_pip_line_when_the_command_line_is_not_installed(run, monkeypatch, capsys):
+def test_names_the_pip_command_if_the_command_line_is_not_installed(run, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "click", None)
     for module in ("peeringdb_oauth.cli.program", "peeringdb_oauth.cli.sandbox"):
         monkeypatch.delitem(sys.modules, module, raising=False)

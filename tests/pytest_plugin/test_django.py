@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 pytestmark = pytest.mark.server
 
 
-def test_a_login_works_with_django_as_with_the_others():
+def test_the_login_tests_pass_with_django_too():
     environ = os.environ | {
         "DJANGO_SETTINGS_MODULE": "one_page",
         "PYTHONPATH": str(HERE / "in_django"),

@@ -50,12 +50,12 @@ def examples(how=""):
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_the_tests_for_flask_and_fastapi_pass(pytester, number):
+def test_examples_for_flask_and_fastapi_pass(pytester, number):
     pytester.makepyfile(examples()[number])
     pytester.runpytest_subprocess().assert_outcomes(passed=3)
 
 
-def test_the_tests_for_django_pass(pytester, monkeypatch):
+def test_examples_for_django_pass(pytester, monkeypatch):
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "members")
     monkeypatch.setenv("PYTHONPATH", str(HERE / "in_django"))
     pytester.makeconftest(DJANGO)
@@ -63,7 +63,7 @@ def test_the_tests_for_django_pass(pytester, monkeypatch):
     pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=2)
 
 
-def test_one_application_for_all_tests_keeps_working(pytester):
+def test_example_of_one_application_for_all_tests_passes(pytester):
     pytester.makeconftest(*examples(", as conftest.py"))
     pytester.makepyfile(
         portal="""

@@ -62,7 +62,7 @@ def rights(user):
     }
 
 
-def test_a_person_is_verified_and_admin_of_one_network_unless_it_is_said_otherwise(
+def test_a_person_is_by_default_verified_and_admin_of_one_network(
     peeringdb,
     log_in,
 ):
@@ -77,7 +77,7 @@ def test_a_person_is_verified_and_admin_of_one_network_unless_it_is_said_otherwi
     assert rights(user) == {64500: (15, 15)}
 
 
-def test_a_person_may_be_anybody(peeringdb, log_in):
+def test_a_person_has_the_values_that_are_given(peeringdb, log_in):
     user = log_in(
         peeringdb.person(
             "Bob",
@@ -101,7 +101,7 @@ def test_a_person_may_have_no_networks(peeringdb, log_in):
     assert log_in(peeringdb.person("Nora", networks={})).user.networks == ()
 
 
-def test_two_people_of_one_name_are_two(peeringdb):
+def test_two_people_may_have_the_same_name(peeringdb):
     one, other = peeringdb.person("Ada Admin"), peeringdb.person("Ada Admin")
     assert (one.login != other.login, one.id != other.id, one.name == other.name) == (
         True,
@@ -110,7 +110,7 @@ def test_two_people_of_one_name_are_two(peeringdb):
     )
 
 
-def test_a_person_is_a_value(peeringdb):
+def test_a_person_is_immutable_and_hashable(peeringdb):
     ada = peeringdb.person("Ada Admin", amr=["pwd"])
     assert ada.amr == ("pwd",)
     assert hash(ada) == hash(replace(ada))
@@ -119,14 +119,14 @@ def test_a_person_is_a_value(peeringdb):
 
 
 @pytest.mark.parametrize("amr", [("pwd", "otp", "mfa"), ("pwd",), ("pwd", "swk", "mfa")])
-def test_a_login_proves_what_the_person_can(peeringdb, make_portal, in_flask, amr):
+def test_a_login_sends_the_amr_of_the_person(peeringdb, make_portal, in_flask, amr):
     portal = make_portal()
     peeringdb.log_in(in_flask(portal), peeringdb.person("Ada Admin", amr=amr))
     assert [user.amr for user in portal.users.values()] == [amr]
 
 
 @pytest.mark.parametrize("amr", [(), ("otp",), ("mfa", "pwd", "otp"), "pwd", ("pwd", "sms", "mfa")])
-def test_what_no_login_proves_is_refused_with_what_one_can(peeringdb, amr):
+def test_an_amr_that_peeringdb_never_sends_is_refused(peeringdb, amr):
     with pytest.raises(SandboxError) as caught:
         peeringdb.person("Ada Admin", amr=amr)
     assert (
@@ -156,7 +156,7 @@ def test_a_change_shows_when_the_application_asks_again(peeringdb, client, log_i
 
 
 @pytest.mark.parametrize("change", [{"active": False}, {"mfa": False}])
-def test_a_change_may_keep_somebody_at_peeringdb(peeringdb, log_in, change):
+def test_a_change_can_prevent_a_login(peeringdb, log_in, change):
     peeringdb.change("member", **change)
     ada = peeringdb.person("Ada Admin")
     peeringdb.change(ada, **change)
@@ -165,7 +165,7 @@ def test_a_change_may_keep_somebody_at_peeringdb(peeringdb, log_in, change):
             log_in(login)
 
 
-def test_the_configuration_works_as_it_is(peeringdb):
+def test_client_config_needs_no_arguments(peeringdb):
     config = peeringdb.client_config()
     assert isinstance(config, ClientConfig)
     assert (config.base_url, config.redirect_uri) == (
@@ -176,7 +176,7 @@ def test_the_configuration_works_as_it_is(peeringdb):
     assert config.client_id != peeringdb.client_config().client_id
 
 
-def test_the_configuration_takes_other_fields(peeringdb):
+def test_client_config_takes_other_fields(peeringdb):
     config = peeringdb.client_config(
         "http://localhost:5000/cb",
         scope="openid profile",
@@ -215,12 +215,12 @@ def test_without_a_secret_the_application_is_public(peeringdb):
 
 
 @pytest.mark.parametrize("redirect_uri", ["http://testserver/cb", "http://portal.example.net/cb"])
-def test_http_is_for_loopback_as_in_production(peeringdb, redirect_uri):
+def test_http_is_refused_for_other_hosts_than_loopback(peeringdb, redirect_uri):
     with pytest.raises(ConfigurationError, match="redirect_uri: must be https"):
         peeringdb.client_config(redirect_uri)
 
 
-def test_a_redirect_uri_that_cannot_be_is_refused(peeringdb):
+def test_a_malformed_redirect_uri_is_refused(peeringdb):
     with pytest.raises(SandboxError, match="redirect URI 'callback' must be"):
         peeringdb.client_config("callback")
 
@@ -237,13 +237,13 @@ def test_a_fault_stays_until_it_is_cleared(peeringdb, client, log_in, fault):
 
 
 @pytest.mark.parametrize("fault", ["outage", "error_500", "cut"])
-def test_a_fault_may_be_of_one_path_and_some_times(peeringdb, ask, fault):
+def test_a_fault_can_be_for_one_path_and_a_number_of_times(peeringdb, ask, fault):
     getattr(peeringdb, fault)(path=JWKS, times=1)
     answers = [ask("/"), ask(JWKS), ask(JWKS)]
     assert answers == [200, {"outage": 503, "error_500": 500, "cut": None}[fault], 200]
 
 
-def test_slowness_is_a_fault_as_the_others(peeringdb, ask):
+def test_a_slow_answer_can_be_for_one_path_and_one_time(peeringdb, ask):
     peeringdb.slow(seconds=0.2, path=JWKS, times=1)
     began = time.monotonic()
     assert (ask("/"), ask(JWKS)) == (200, 200)
@@ -251,7 +251,7 @@ def test_slowness_is_a_fault_as_the_others(peeringdb, ask):
     assert ask(JWKS) == 200
 
 
-def test_time_passes_at_peeringdb(peeringdb, client, log_in):
+def test_advance_lets_tokens_expire(peeringdb, client, log_in):
     token = log_in(peeringdb.person("Ada Admin")).token
     peeringdb.advance(36_001)
     with pytest.raises(TokenRejected):
@@ -259,7 +259,7 @@ def test_time_passes_at_peeringdb(peeringdb, client, log_in):
     assert client.refresh(token)
 
 
-def test_a_rotated_key_takes_the_place_of_the_old_one(peeringdb):
+def test_a_rotated_key_replaces_the_old_one(peeringdb):
     def keys():
         return requests.get(
             peeringdb.url + JWKS,

@@ -26,7 +26,7 @@ PORTAL = "https://portal.example.net"
         [f"{PORTAL}/login/peeringdb/callback"],
     ],
 )
-def test_logs_somebody_in_whatever_the_redirect_uri(
+def test_logs_in_with_any_redirect_uri(
     peeringdb,
     make_portal,
     in_framework,
@@ -44,14 +44,14 @@ def test_the_client_stays_logged_in(peeringdb, make_portal, in_framework):
     assert client.get("/").text == "Hello Mel Member"
 
 
-def test_another_client_does_not_become_logged_in(peeringdb, make_portal, in_framework):
+def test_another_client_is_not_logged_in(peeringdb, make_portal, in_framework):
     portal = make_portal()
     peeringdb.log_in(in_framework(portal), "member")
     assert in_framework(portal).get("/").status_code == 401
 
 
 @pytest.mark.parametrize(("redirect_uri", "scheme"), [([], "https"), ([LOOPBACK], "http")])
-def test_the_callback_comes_to_the_clients_host_by_the_scheme_of_the_redirect_uri(
+def test_the_callback_has_the_clients_host_and_the_redirect_uris_scheme(
     peeringdb,
     make_portal,
     in_framework,
@@ -69,7 +69,7 @@ def test_the_callback_comes_to_the_clients_host_by_the_scheme_of_the_redirect_ur
     )
 
 
-def test_a_client_of_https_stays_one(peeringdb, make_portal, in_fastapi):
+def test_a_client_with_https_keeps_host_and_port(peeringdb, make_portal, in_fastapi):
     portal = make_portal()
     client = in_fastapi(portal)
     client.base_url = "https://portal.example.net:8443/"
@@ -116,14 +116,14 @@ def test_a_redirect_to_another_site_is_the_last_response(
     assert (response.status_code, response.headers["Location"]) == (302, elsewhere)
 
 
-def test_whoever_says_no_comes_back_without_a_login(peeringdb, make_portal, in_framework):
+def test_a_person_who_denies_consent_is_not_logged_in(peeringdb, make_portal, in_framework):
     client = in_framework(make_portal())
     response = peeringdb.log_in(client, "member", consent=False)
     assert (response.status_code, response.text) == (403, "you said no")
     assert client.get("/").status_code == 401
 
 
-def test_an_application_may_send_somebody_to_peeringdb_twice(peeringdb, make_portal, in_framework):
+def test_an_application_may_send_a_person_to_peeringdb_twice(peeringdb, make_portal, in_framework):
     portal = make_portal(mfa=True)
     person = peeringdb.person("Bob Backup", amr=("pwd",))
     response = peeringdb.log_in(in_framework(portal), person)
@@ -158,7 +158,7 @@ def test_the_start_may_be_a_form(peeringdb, make_portal, in_framework):
     )
 
 
-def test_says_what_came_when_a_path_does_not_start_a_login(peeringdb, make_portal, in_framework):
+def test_a_path_that_starts_no_login_is_an_error(peeringdb, make_portal, in_framework):
     with pytest.raises(SandboxError) as caught:
         peeringdb.log_in(in_framework(make_portal()), "member", "/enter?secret=1")
     assert (
@@ -190,7 +190,7 @@ def one_page(*arguments, **keywords):
         (" ".join("abcdefghijklmnop"), "answers 200: a b c d e f g h i j k l\n"),
     ],
 )
-def test_shows_the_first_words_without_markup_and_secrets(peeringdb, body, shown):
+def test_the_error_shows_the_first_words_without_markup_and_secrets(peeringdb, body, shown):
     with pytest.raises(SandboxError) as caught:
         peeringdb.log_in(one_page(body), "member")
     assert shown in str(caught.value)
@@ -200,7 +200,7 @@ def test_shows_the_first_words_without_markup_and_secrets(peeringdb, body, shown
     "location",
     ["https://auth.peeringdb.com/oauth2/authorize/?state=secret", "https://127.0.0.1/#secret"],
 )
-def test_says_where_an_application_leads_that_does_not_know_the_sandbox(peeringdb, location):
+def test_a_redirect_to_another_provider_is_an_error_without_secrets(peeringdb, location):
     with pytest.raises(
         SandboxError,
         match=r"redirects to https://(auth\.peeringdb\.com/oauth2/authorize|127\.0\.0\.1)/\n",
@@ -219,7 +219,7 @@ def test_a_location_that_is_no_redirect_is_an_answer(peeringdb):
         peeringdb.log_in(one_page(status=201, headers={"Location": peeringdb.url + "/"}), "member")
 
 
-def test_an_application_that_redirects_in_circles_is_given_up(peeringdb):
+def test_an_application_that_redirects_in_circles_is_an_error(peeringdb):
     with pytest.raises(
         SandboxError,
         match=r"still redirects after 20 requests, now to http://localhost/login/peeringdb$",
@@ -227,12 +227,12 @@ def test_an_application_that_redirects_in_circles_is_given_up(peeringdb):
         peeringdb.log_in(one_page(status=302, headers={"Location": "?again"}), "member")
 
 
-def test_says_who_does_not_come_back_from_peeringdb(peeringdb, make_portal, in_framework):
+def test_a_person_whom_peeringdb_keeps_is_an_error(peeringdb, make_portal, in_framework):
     with pytest.raises(SandboxError, match="did not lead back to the application, but showed: "):
         peeringdb.log_in(in_framework(make_portal()), "nomfa")
 
 
-def test_a_client_that_is_none_is_refused(peeringdb):
+def test_an_unknown_kind_of_client_is_refused(peeringdb):
     with (
         requests.Session() as session,
         pytest.raises(
@@ -269,6 +269,6 @@ def test_logs_in_with_an_asynchronous_httpx_client(peeringdb, make_portal, in_fa
     ]
 
 
-def test_a_client_that_need_not_be_awaited_is_told_so(peeringdb, make_portal, in_framework):
+def test_alog_in_refuses_a_synchronous_client(peeringdb, make_portal, in_framework):
     with pytest.raises(TypeError, match=r"write: peeringdb\.log_in\(\.\.\.\)"):
         asyncio.run(peeringdb.alog_in(in_framework(make_portal()), "member"))

@@ -48,7 +48,7 @@ def is_refused_within(seconds, url):
     return False
 
 
-def test_loading_it_loads_nothing_else():
+def test_importing_the_plugin_imports_nothing_else():
     code = """if True:
         import sys, pytest
         before = set(sys.modules)
@@ -62,7 +62,7 @@ def test_loading_it_loads_nothing_else():
     assert done.stdout.split() == ours
 
 
-def test_without_the_extra_only_tests_that_use_it_are_told_what_to_install(
+def test_without_the_extra_only_tests_with_the_fixture_fail(
     run,
     pytester,
     monkeypatch,
@@ -87,7 +87,7 @@ def test_without_the_extra_only_tests_that_use_it_are_told_what_to_install(
     assert "traceback" not in str(result.stdout).lower()
 
 
-def test_a_test_leaves_nothing_to_the_next(run):
+def test_a_test_does_not_affect_the_next(run):
     result = run("""
         import time
         import pytest
@@ -129,7 +129,7 @@ def test_a_test_leaves_nothing_to_the_next(run):
     result.assert_outcomes(passed=2)
 
 
-def test_a_session_has_one_sandbox_which_wider_fixtures_share(run, pytester):
+def test_a_session_has_one_sandbox_for_fixtures_of_every_scope(run, pytester):
     result = run("""
         import pathlib
         import pytest
@@ -203,7 +203,7 @@ def test_each_worker_of_xdist_has_a_sandbox_of_its_own(run, pytester):
     assert all(is_refused_within(5, url) for of_worker in urls.values() for url in of_worker)
 
 
-def test_what_goes_wrong_is_shown_at_the_line_of_the_test(run):
+def test_an_error_is_shown_at_the_line_of_the_test(run):
     result = run("""
         from flask import Flask
 

@@ -236,3 +236,10 @@ def address():
 def app(pdb):
     """A fresh application, so that nobody has approved it yet."""
     return pdb.register("https://app.example.net/callback")
+
+
+@pytest.fixture
+def clear_faults(pdb):
+    """Switches all faults of the shared sandbox off after the test."""
+    yield
+    pdb.clear_faults()

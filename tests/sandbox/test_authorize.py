@@ -93,7 +93,7 @@ def test_denied_consent_leads_back_with_access_denied(pdb, web, app):
         ),
     ],
 )
-def test_errors_that_lead_back(pdb, web, app, parameters, expected):
+def test_some_errors_redirect_to_the_application(pdb, web, app, parameters, expected):
     answer = query(pdb.log_in("member", web.authorization_url(app, **parameters)))
     assert (answer["error"], answer.get("error_description")) == expected
     assert answer["state"] == "s"
@@ -108,13 +108,13 @@ def test_errors_that_lead_back(pdb, web, app, parameters, expected):
         ({"redirect_uri": "https://app.example.net/callback#x"}, "Invalid redirect URI."),
     ],
 )
-def test_errors_that_are_pages(visitor, web, app, parameters, words):
+def test_some_errors_are_pages(visitor, web, app, parameters, words):
     page = logged_in(visitor, web, app, **parameters)
     assert page.status_code == 400
     assert words in page.text
 
 
-def test_an_error_page_is_told_to_who_drives_the_login(pdb, web, app):
+def test_log_in_raises_the_words_of_an_error_page(pdb, web, app):
     with pytest.raises(
         SandboxError,
         match=r"did not lead back.*Invalid client_id parameter value\.",
@@ -130,7 +130,7 @@ def test_a_redirect_uri_may_have_more_query_parameters(pdb, web, app):
     assert query(callback)["next"] == "1"
 
 
-def test_without_redirect_uri_the_only_one_is_used_and_two_are_too_many(pdb, web, app, visitor):
+def test_redirect_uri_may_be_missing_if_only_one_is_registered(pdb, web, app, visitor):
     assert pdb.log_in("member", web.authorization_url(app, redirect_uri=None)).startswith(
         "https://app.example.net/callback?code=",
     )
@@ -156,7 +156,7 @@ def test_loopback_http_is_a_redirect_uri_here(pdb, web, uri):
     assert pdb.log_in("member", web.authorization_url(pdb.register(uri))).startswith(uri + "?code=")
 
 
-def test_other_http_is_a_bare_400_after_consent(pdb, web, visitor):
+def test_http_to_another_host_is_a_bare_400_after_consent(pdb, web, visitor):
     answer = visitor.press(
         logged_in(visitor, web, pdb.register("http://app.example.net/callback")),
         allow="Authorize",
@@ -220,7 +220,7 @@ def test_prompt_login_asks_for_a_login_in_a_live_session(visitor, web, app):
     assert "code=" in visitor.log_in("orgadmin", again).headers["Location"]
 
 
-def test_the_browser_of_log_in_logs_in_as_often_as_it_is_asked_to(pdb, web, app):
+def test_log_in_logs_in_twice_if_the_prompt_asks_for_it(pdb, web, app):
     """Without a session that is twice: first because there is none, then because of the
     prompt.
     """
@@ -233,7 +233,7 @@ def test_prompt_none_is_the_error_page_after_the_login(visitor, web, app):
 
 
 @pytest.mark.parametrize(("name", "most"), [("nonce", 255), ("code_challenge", 128)])
-def test_what_is_too_long_for_the_database_is_the_error_page_at_consent(
+def test_values_too_long_for_the_database_are_the_error_page_at_consent(
     visitor,
     web,
     app,
@@ -268,7 +268,7 @@ def test_the_login_sets_the_cookie_that_authorization_needs(visitor, web, app):
     )
 
 
-def test_being_logged_in_is_not_enough(visitor, web, app):
+def test_a_session_without_the_cookie_must_log_in_again(visitor, web, app):
     visitor.press(visitor.get("/account/login/"), person="emailunconf")
     assert "Em Unconf" in visitor.get("/").text
     assert (
@@ -278,7 +278,7 @@ def test_being_logged_in_is_not_enough(visitor, web, app):
     )
 
 
-def test_a_lapsed_cookie_sends_the_consent_form_back_to_the_login_and_the_flow_starts_again(
+def test_an_expired_cookie_restarts_the_flow_from_the_consent_form(
     visitor,
     web,
     app,
@@ -292,7 +292,7 @@ def test_a_lapsed_cookie_sends_the_consent_form_back_to_the_login_and_the_flow_s
     assert query(callback)["state"] == "kept"
 
 
-def test_a_cookie_without_a_session_still_tells_a_wrong_scope_first(visitor, web, app):
+def test_a_cookie_without_a_session_is_told_about_a_wrong_scope_first(visitor, web, app):
     logged_in(visitor, web, app)
     visitor.session.cookies.set("sandbox_session", None)
     assert (
@@ -329,7 +329,7 @@ def test_a_person_without_second_factor_never_comes_back_until_it_is_switched_on
     pdb.change("nomfa", mfa=False)
 
 
-def test_who_drives_the_login_learns_that_a_second_factor_is_missing(pdb, web, app):
+def test_log_in_raises_that_a_second_factor_is_missing(pdb, web, app):
     with pytest.raises(SandboxError, match="requires a second factor"):
         pdb.log_in("nomfa", web.authorization_url(app))
 
@@ -341,7 +341,7 @@ def test_a_disabled_account_cannot_log_in(pdb, web, app):
     pdb.change("tobedisabled", active=True)
 
 
-def test_says_who_there_is_if_the_person_is_unknown(pdb, web, app):
+def test_an_unknown_person_is_answered_with_those_that_exist(pdb, web, app):
     with pytest.raises(
         SandboxError,
         match=r"^nobody here is called 'nobody'; there are: orgadmin, member, ",
@@ -349,7 +349,7 @@ def test_says_who_there_is_if_the_person_is_unknown(pdb, web, app):
         pdb.log_in("nobody", web.authorization_url(app))
 
 
-def test_says_which_second_factors_there_are_if_it_is_unknown(pdb, web, app):
+def test_an_unknown_second_factor_is_answered_with_those_that_exist(pdb, web, app):
     with pytest.raises(
         SandboxError,
         match=r"^no second factor here is called 'sms'; there are: otp, backup, security-key$",
@@ -357,7 +357,7 @@ def test_says_which_second_factors_there_are_if_it_is_unknown(pdb, web, app):
         pdb.log_in("member", web.authorization_url(app), second_factor="sms")
 
 
-def test_wants_an_authorization_url_of_its_own(pdb):
+def test_the_authorization_url_must_be_of_this_sandbox(pdb):
     with pytest.raises(SandboxError, match="must start with"):
         pdb.log_in("member", "https://auth.peeringdb.com/oauth2/authorize/")
 
@@ -373,7 +373,7 @@ def test_a_forged_consent_form_is_refused_in_json(visitor, web, app):
     assert (forged.status_code, list(forged.json())) == (403, ["non_field_errors"])
 
 
-def test_a_login_does_not_lead_to_other_sites(visitor):
+def test_a_login_does_not_redirect_to_other_sites(visitor):
     page = visitor.get("/account/login/?next=https://evil.example.net/")
     assert visitor.press(page, person="emailunconf").headers["Location"] == "/"
 
@@ -382,7 +382,7 @@ def test_a_login_does_not_lead_to_other_sites(visitor):
     ("method", "challenge"),
     [("S256", None), ("plain", "v" * 50), (None, "v" * 50)],
 )
-def test_pkce_is_checked_if_it_was_begun(pdb, web, app, method, challenge):
+def test_the_code_verifier_is_checked_if_there_was_a_challenge(pdb, web, app, method, challenge):
     s256 = base64.urlsafe_b64encode(hashlib.sha256(b"v" * 50).digest()).decode().rstrip("=")
     url = web.authorization_url(app, code_challenge=challenge or s256, code_challenge_method=method)
     code = query(pdb.log_in("member", url))["code"]

@@ -38,7 +38,7 @@ def rights(body):
     ]
 
 
-def test_somebody_new_is_verified_and_has_no_networks(pdb, web):
+def test_a_new_person_is_verified_and_has_no_networks(pdb, web):
     ada = pdb.add_person("Ada Maria Admin")
     assert (ada.login, ada.name, ada.email) == (
         "ada-maria-admin",
@@ -58,7 +58,7 @@ def test_somebody_new_is_verified_and_has_no_networks(pdb, web):
     }
 
 
-def test_somebody_new_has_what_was_said(pdb, web):
+def test_a_new_person_has_the_values_that_are_given(pdb, web):
     ed = pdb.add_person(
         "Ed",
         email="someone.else@example.net",
@@ -79,7 +79,7 @@ def test_somebody_new_has_what_was_said(pdb, web):
     assert body["networks"][1]["name"] == "Example Net AS65551"
 
 
-def test_somebody_new_may_have_a_disabled_account(pdb, web, app):
+def test_a_new_person_may_have_a_disabled_account(pdb, web, app):
     ada = pdb.add_person("Ada Absent", active=False)
     with pytest.raises(SandboxError, match="did not lead back"):
         pdb.log_in(ada.login, web.authorization_url(app))
@@ -94,7 +94,7 @@ def test_somebody_new_may_have_a_disabled_account(pdb, web, app):
         (f"{'x' * 49} {'y' * 30}", ["x" * 49, f"{'x' * 49}-2", f"{'x' * 49}-3"]),
     ],
 )
-def test_everybody_new_has_a_login_name_and_an_id_of_their_own(own, own_web, name, logins):
+def test_each_new_person_has_a_new_login_name_and_a_new_id(own, own_web, name, logins):
     added = [own.add_person(name) for _ in logins]
     assert [one.login for one in added] == logins
     assert {one.login: profile(own, own_web, one.login)["id"] for one in added} == {
@@ -121,14 +121,14 @@ def test_everybody_new_has_a_login_name_and_an_id_of_their_own(own, own_web, nam
         ({"name": "Ada", "mfa": "yes"}, "wrong: mfa"),
     ],
 )
-def test_says_why_somebody_cannot_be_and_adds_nobody(pdb, web, arguments, words):
+def test_a_person_that_cannot_be_added_is_refused_with_the_reason(pdb, web, arguments, words):
     before = web.get("/account/login/").text.count('name="person"')
     with pytest.raises(SandboxError, match=words):
         pdb.add_person(**arguments)
     assert web.get("/account/login/").text.count('name="person"') == before
 
 
-def test_a_reset_brings_people_back_and_takes_the_new_away(own, own_web):
+def test_a_reset_restores_people_and_removes_new_ones(own, own_web):
     before = profile(own, own_web, "member")
     own.change("member", networks={64511: 15}, verified_user=False, verified_email=False)
     ada = own.add_person("Ada Admin", networks={64500: 15})
@@ -140,7 +140,7 @@ def test_a_reset_brings_people_back_and_takes_the_new_away(own, own_web):
         profile(own, own_web, ada.login)
 
 
-def test_a_reset_never_gives_an_id_twice(own, own_web):
+def test_an_id_is_never_used_twice_not_even_after_a_reset(own, own_web):
     """An application that kept the first person would take the second for them."""
     first = own.add_person("Ada Admin").id
     own.reset()
@@ -158,7 +158,7 @@ def test_a_reset_ends_tokens_and_keeps_applications_and_keys(own, own_web):
     assert own_web.get(JWKS).json() == keys
 
 
-def test_a_reset_ends_faults_limits_and_time_that_was_added(own, own_web, address):
+def test_a_reset_clears_faults_limits_and_added_time(own, own_web, address):
     app = own.register(CALLBACK)
     for i in range(12):
         own_web.get("/profile/v1", f"bogus{i}", address)
@@ -172,7 +172,7 @@ def test_a_reset_ends_faults_limits_and_time_that_was_added(own, own_web, addres
     assert own_web.exchange(app, code).status == 200, "the minute of the code has not passed"
 
 
-def test_a_reset_takes_people_from_the_file_anew(tmp_path, web_for):
+def test_a_reset_reads_the_people_file_again(tmp_path, web_for):
     path = tmp_path / "people.toml"
     path.write_text(
         '[[people]]\nlogin="ed"\nid=1\ngiven_name="Ed"\nfamily_name="It"\nemail="ed@example.net"\n',

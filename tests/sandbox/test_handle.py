@@ -2,12 +2,9 @@
 with its owner, keeps its database.
 """
 
-import contextlib
 import http.client
 import os
-import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -49,7 +46,7 @@ def test_is_ready_within_three_seconds():
         assert time.monotonic() - begun < 3
 
 
-def test_importing_it_imports_no_django():
+def test_importing_the_sandbox_does_not_import_django():
     code = (
         "import sys, peeringdb_oauth.sandbox; sys.exit('django' in sys.modules or 'requests' in"
         " sys.modules)"
@@ -57,7 +54,7 @@ def test_importing_it_imports_no_django():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
 
 
-def test_has_an_application_for_newcomers(web_for):
+def test_has_a_default_application(web_for):
     with Sandbox(tls=False) as pdb:
         app = pdb.application
         assert (app.client_id, app.client_secret) == (
@@ -70,7 +67,7 @@ def test_has_an_application_for_newcomers(web_for):
         assert web_for(pdb).tokens(app, "member")["access_token"]
 
 
-def test_the_application_for_newcomers_needs_no_http_with_tls(pdb):
+def test_the_default_application_works_with_tls(pdb):
     app = pdb.application
     config = ClientConfig(
         client_id=app.client_id,
@@ -93,7 +90,7 @@ def test_speaks_http_without_tls_and_https_with_it(pdb):
     assert "BEGIN CERTIFICATE" in Path(pdb.ca_file).read_text(encoding="ascii")
 
 
-def test_ends_and_cleans_up():
+def test_close_ends_the_process_and_removes_its_file():
     with Sandbox() as pdb:
         port, ca_file = urlsplit(pdb.url).port, Path(pdb.ca_file)
         assert ca_file.exists()
@@ -103,7 +100,7 @@ def test_ends_and_cleans_up():
         _ = pdb.url
 
 
-def test_can_be_started_and_closed_by_hand_and_again():
+def test_can_be_started_closed_and_started_again():
     sandbox = Sandbox(tls=False)
     first = sandbox.start().url
     with pytest.raises(SandboxError, match="running already"):
@@ -116,7 +113,7 @@ def test_can_be_started_and_closed_by_hand_and_again():
     sandbox.wait()
 
 
-def test_ends_when_its_owner_is_killed():
+def test_ends_when_the_parent_process_is_killed():
     code = (
         "import sys; from peeringdb_oauth.sandbox import Sandbox;"
         " print(Sandbox(tls=False).start().url, flush=True); sys.stdin.read()"
@@ -132,7 +129,7 @@ def test_ends_when_its_owner_is_killed():
     assert gone_within(5, lambda: refused(port))
 
 
-def test_two_sandboxes_do_not_meet():
+def test_two_sandboxes_are_independent():
     with Sandbox(tls=False) as one, Sandbox(tls=False) as two:
         assert one.url != two.url
         one.fault("outage")
@@ -148,7 +145,7 @@ def http_status(pdb: Sandbox) -> int:
     return status
 
 
-def test_says_that_a_port_is_taken(pdb):
+def test_names_the_port_if_it_is_taken(pdb):
     with (
         pytest.raises(ConfigurationError, match=r"cannot listen on 127\.0\.0\.1 port"),
         Sandbox(port=urlsplit(pdb.url).port),
@@ -209,49 +206,6 @@ def test_a_file_replaces_the_people(web_for, name):
             pdb.log_in("orgadmin", web.authorization_url(app))
 
 
-def test_a_database_file_survives_a_restart_with_people_tokens_sessions_and_keys(
-    tmp_path,
-    web_for,
-    visitor_for,
-):
-    database = tmp_path / "sandbox.sqlite"
-    with Sandbox(database=database) as pdb:
-        web = web_for(pdb)
-        app = pdb.register("https://app.example.net/callback")
-        token, jwks = web.tokens(app, "member"), web.get(JWKS).json()
-        pdb.change("member", networks={64500: 7})
-        visitor = visitor_for(pdb)
-        visitor.press(visitor.get("/account/login/"), person="emailunconf")
-        ca = Path(pdb.ca_file).read_bytes()
-    with Sandbox(database=database) as pdb:
-        web = web_for(pdb)
-        assert Path(pdb.ca_file).read_bytes() == ca
-        assert Path(pdb.ca_file).is_absolute()
-        assert web.get(JWKS).json() == jwks
-        visitor.pdb = pdb
-        assert "Em Unconf" in visitor.get("/").text
-        assert web.get("/profile/v1", token["access_token"]).json()["networks"][0]["perms"] == 7
-        assert web.refresh(app, token["refresh_token"]).status == 200
-    for _ in range(2):
-        with Sandbox(database=database, people=PEOPLE / "people.toml") as pdb:
-            web = web_for(pdb)
-            assert web.refresh(app, token["refresh_token"]).json() == {"error": "invalid_grant"}
-            assert web.tokens(app, "ed")
-
-
-def test_nobody_else_can_read_the_database_and_no_link_is_followed(tmp_path):
-    precious = tmp_path / "precious"
-    precious.write_text("precious", encoding="utf-8")
-    (tmp_path / "sandbox.sqlite.ca.pem").symlink_to(precious)
-    with Sandbox(database=tmp_path / "sandbox.sqlite"):
-        modes = {
-            path.name: path.stat().st_mode & 0o077 for path in tmp_path.glob("sandbox.sqlite*")
-        }
-    assert modes
-    assert set(modes.values()) == {0}
-    assert precious.read_text(encoding="utf-8") == "precious"
-
-
 def test_modules_in_the_working_directory_are_not_run(tmp_path, monkeypatch):
     (tmp_path / "trustme.py").write_text(
         "raise SystemExit('somebody else was run')",
@@ -262,46 +216,7 @@ def test_modules_in_the_working_directory_are_not_run(tmp_path, monkeypatch):
         assert pdb.url
 
 
-def test_says_that_a_database_cannot_be_used(tmp_path):
-    path = tmp_path / "text.sqlite"
-    path.write_text("this is no database " * 100, encoding="utf-8")
-    with (
-        pytest.raises(ConfigurationError, match="the database cannot be used"),
-        Sandbox(database=path),
-    ):
-        pass
-
-
-def test_connections_are_kept(web):
-    web.get(JWKS)
-    before = web.connection.sock
-    assert all(
-        web.get(path).status
-        for path in (JWKS, "/profile/v1", "/", "/oauth2/token/", "/oauth2/token")
-    )
-    assert web.connection.sock is before
-
-
-def test_a_silent_handshake_holds_up_nobody(pdb, web_for):
-    parts = urlsplit(pdb.url)
-    with socket.create_connection((parts.hostname, parts.port)):
-        assert web_for(pdb).get(JWKS).status == 200
-
-
-def test_a_client_that_does_not_trust_it_does_no_harm(pdb, web):
-    parts = urlsplit(pdb.url)
-    connection = http.client.HTTPSConnection(
-        parts.netloc,
-        timeout=10,
-        context=ssl.create_default_context(),
-    )
-    with pytest.raises(ssl.SSLCertVerificationError):
-        connection.request("GET", "/")
-    connection.close()
-    assert web.get(JWKS).status == 200
-
-
-def test_takes_no_notice_of_proxies_and_settings_of_its_surroundings(monkeypatch):
+def test_ignores_proxies_and_settings_of_the_environment(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "nowhere.settings")
     monkeypatch.setenv("PYTHONWARNINGS", "error")
@@ -311,88 +226,11 @@ def test_takes_no_notice_of_proxies_and_settings_of_its_surroundings(monkeypatch
         assert http_status(pdb) == 200
 
 
-def test_ctrl_c_is_for_its_owner(pdb):
+def test_ctrl_c_reaches_the_parent_process_only(pdb):
     assert os.getsid(pdb._process.pid) != os.getsid(0)
 
 
-@contextlib.contextmanager
-def run(*arguments: str):
-    command = [sys.executable, "-m", "peeringdb_oauth.sandbox", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def test_runs_in_the_foreground_until_ended_and_logs_no_secrets():
-    with run("--no-limits", "--redirect-uri", "http://localhost:1/cb") as process:
-        told = dict(process.stdout.readline().decode().strip().split(": ", 1) for _ in range(4))
-        connection = http.client.HTTPConnection(urlsplit(told["url"]).netloc, timeout=10)
-        form = {"Content-Type": "application/x-www-form-urlencoded"}
-        for method, path, body, headers in (
-            (
-                "POST",
-                "/oauth2/token/?code=in-the-query",
-                "client_secret=in-the-body",
-                form | {"Authorization": "Bearer in-a-header"},
-            ),
-            (
-                "POST",
-                "/oauth2/token/",
-                "grant_type=password&username=in-the-body&client_id=sandbox-client",
-                form,
-            ),
-            (
-                "GET",
-                "/profile/v1?access_token=in-the-query",
-                None,
-                {"Cookie": "oauth_session=in-a-header"},
-            ),
-        ):
-            connection.request(method, path, body, headers)
-            connection.getresponse().read()
-        connection.close()
-        process.terminate()
-        _, log = process.communicate(timeout=10)
-    assert (told["client_id"], set(told)) == (
-        "sandbox-client",
-        {"url", "client_id", "client_secret", "control_token"},
-    )
-    assert log.decode().splitlines()[0] == "POST /oauth2/token/ 400"
-    assert not [
-        word
-        for word in (b"in-the-query", b"in-the-body", b"in-a-header", b"Traceback")
-        if word in log
-    ]
-    assert process.returncode == 0
-
-
-def test_the_foreground_ends_with_its_terminal_and_cleans_up():
-    with run("--tls") as process:
-        told = dict(process.stdout.readline().decode().strip().split(": ", 1) for _ in range(5))
-        process.send_signal(signal.SIGHUP)
-        _, log = process.communicate(timeout=10)
-    assert (process.returncode, log, Path(told["ca_file"]).exists()) == (0, b"", False)
-
-
-def test_an_interruption_before_the_first_request_ends_it_quietly():
-    code = (
-        "import signal; from peeringdb_oauth.sandbox import Options, serve;"
-        " serve(options=Options(), ready=lambda started: signal.raise_signal(signal.SIGINT))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)  # noqa: S603
-    assert (done.returncode, done.stderr) == (0, b"")
-
-
-def test_the_foreground_says_why_it_cannot_start():
-    with run("--host", "0.0.0.0") as process:  # noqa: S104 - refused
-        _, log = process.communicate(timeout=10)
-    assert process.returncode == 2
-    assert log.decode().startswith("sandbox: host must be a loopback address")
-
-
-def test_an_owner_without_the_extra_is_told_what_to_install(tmp_path):
+def test_names_the_extra_to_install_if_django_is_missing(tmp_path):
     (tmp_path / "django").mkdir()
     (tmp_path / "django" / "__init__.py").write_text(
         "raise ModuleNotFoundError(name='django')",
@@ -409,6 +247,6 @@ def test_an_owner_without_the_extra_is_told_what_to_install(tmp_path):
     assert b'pip install "peeringdb-oauth[sandbox]"' in done.stderr
 
 
-def test_the_reprs_of_what_it_tells_hold_no_secret(pdb):
+def test_the_reprs_contain_no_secret(pdb):
     assert pdb.application.client_secret not in repr(pdb.application)
     assert pdb.control_token not in repr(pdb._started)

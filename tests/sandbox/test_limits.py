@@ -45,7 +45,7 @@ def test_repeating_a_refusal_renews_it():
         request_key(path="/profile/v1"),
     ],
 )
-def test_a_refusal_is_remembered_for_the_same_question_only(other):
+def test_a_refusal_is_remembered_for_the_same_request_only(other):
     limits = Limits()
     limits.remember_refusal(request_key(), refusal(), 1000.0)
     assert limits.find_refusal(other, 1000.0) is None
@@ -98,7 +98,7 @@ def test_reset_forgets_everything():
 
 
 @pytest.mark.server
-def test_one_wrong_secret_silences_the_token_endpoint_until_a_minute_of_silence(
+def test_a_wrong_secret_blocks_the_token_endpoint_until_a_minute_of_silence(
     pdb,
     web,
     app,
@@ -147,7 +147,7 @@ def test_only_the_address_that_was_refused_is_blocked(web, address):
 
 
 @pytest.mark.server
-def test_without_a_forwarded_address_the_peer_counts(pdb, web):
+def test_without_x_forwarded_for_the_peer_address_counts(pdb, web):
     for i in range(11):
         web.get("/profile/v1", f"bogus{i}", {"X-Forwarded-For": ""})
     assert web.get("/profile/v1", "bogus", {"X-Forwarded-For": "127.0.0.1"}).status == 429
@@ -155,7 +155,7 @@ def test_without_a_forwarded_address_the_peer_counts(pdb, web):
 
 
 @pytest.mark.server
-def test_a_browser_with_a_login_session_is_not_rated(visitor):
+def test_a_browser_with_a_session_has_no_rate_limit(visitor):
     visitor.press(visitor.get("/account/login/"), person="member")
     assert {visitor.get("/account/login/").status_code for _ in range(125)} == {200}
 

@@ -54,12 +54,12 @@ def test_a_redirect_uri_is_https_or_stays_on_this_machine(uri):
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_http_never_leaves_this_machine(strict):
+def test_http_is_refused_for_other_hosts(strict):
     (problem,) = Options(strict=strict, redirect_uris=("http://app.example.net/",)).problems()
     assert problem.startswith("redirect URI http://app.example.net/ must be https")
 
 
-def test_strict_wants_https_only():
+def test_strict_refuses_http_for_loopback_hosts_too():
     (problem,) = Options(
         strict=True,
         redirect_uris=("https://localhost/", "http://localhost/"),
@@ -85,12 +85,12 @@ def test_strict_wants_https_only():
         "https://a:x/",
     ],
 )
-def test_what_is_no_redirect_uri_is_named(uri):
+def test_a_malformed_redirect_uri_is_refused(uri):
     (problem,) = Options(redirect_uris=(uri,)).problems()
     assert problem.startswith(f"redirect URI {uri!r} must be ")
 
 
 @given(st.lists(_PART | st.text(max_size=2), max_size=8).map("".join).filter(bool))
-def test_a_client_accepts_every_redirect_uri_that_is_accepted_here(uri):
+def test_client_config_accepts_every_redirect_uri_that_options_accept(uri):
     if not Options(redirect_uris=(uri,)).problems():
         assert ClientConfig(client_id="id", redirect_uri=uri, allow_http=True).redirect_uri == uri

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.sandbox.people import Network, People, Person, Right, load_people, parse_people
-from peeringdb_oauth.sandbox.server.default_people import default_people
 
 EXAMPLES = Path(__file__).parent / "people"
 ADA = {
@@ -123,7 +122,7 @@ def test_reads_json_and_toml_alike():
         (["organisations"], [], "the document: unknown key 'organisations'"),
     ],
 )
-def test_names_what_is_wrong(path, value, problem):
+def test_names_the_problem(path, value, problem):
     assert problem in problems(changed(path, value))
 
 
@@ -132,7 +131,7 @@ def test_names_every_problem_at_once():
     assert len(problems(document)) == 8
 
 
-def test_says_when_the_people_are_missing():
+def test_people_are_required():
     assert problems({"networks": []}) == ["the document: people is missing"]
 
 
@@ -175,29 +174,3 @@ def test_says_which_file_is_missing(tmp_path):
         match=r"nobody\.toml cannot be read: No such file or directory$",
     ):
         load_people(str(tmp_path / "nobody.toml"))
-
-
-def test_the_default_people_cover_every_case():
-    people = {person.login: person for person in default_people().people}
-    assert {right.perms for right in people["orgadmin"].networks} == {15}
-    assert {right.perms for right in people["member"].networks} == {1}
-    assert len({right.perms for right in people["limited"].networks}) == 3
-    assert any(right.perms != right.manage_peering_sessions for right in people["limited"].networks)
-    assert (people["unverified"].verified_user, people["emailunconf"].verified_email) == (
-        False,
-        False,
-    )
-    assert people["nonets"].networks == ()
-    assert {right.perms for right in people["twoorgs"].networks} == {15, 1}
-    assert len(people["manynets"].networks) == 300
-    assert people["nomfa"].verified_email
-    assert not people["nomfa"].mfa
-    assert all(person.about for person in people.values())
-
-
-def test_the_default_people_use_documentation_and_private_asns_only():
-    asns = [network.asn for network in default_people().networks]
-    assert all(
-        64496 <= asn <= 64511 or 65536 <= asn <= 65551 or 4_200_000_000 <= asn <= 4_294_967_294
-        for asn in asns
-    )

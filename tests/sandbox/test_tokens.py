@@ -44,7 +44,7 @@ def verify(id_token: str, jwks: dict[str, list[dict[str, str]]]) -> bool:
     return bool(keys)
 
 
-def test_an_id_token_verifies_with_the_published_key_until_that_is_rotated(pdb, web, app):
+def test_an_id_token_verifies_until_the_key_is_rotated(pdb, web, app):
     before = web.tokens(app)["id_token"]
     assert verify(before, web.get("/oauth2/.well-known/jwks.json").json())
     pdb.rotate_key()
@@ -103,7 +103,7 @@ def test_an_access_token_lives_for_ten_hours_and_a_refresh_token_for_ever(pdb, w
     assert web.refresh(app, token["refresh_token"]).status == 200
 
 
-def test_the_clock_of_id_tokens_and_answers_moves_too(pdb, web, app):
+def test_added_time_shows_in_id_tokens(pdb, web, app):
     before = claims(web.tokens(app)["id_token"])
     pdb.advance(1000)
     after = claims(web.tokens(app)["id_token"])
@@ -117,7 +117,7 @@ def test_time_only_goes_forward(pdb):
         pdb.advance(-1)
 
 
-def test_a_refresh_knows_nothing_of_the_login_even_if_it_is_told_the_code(web, app):
+def test_a_refresh_has_no_amr_even_with_the_code(web, app):
     code = web.code(app)
     token = web.exchange(app, code).json()
     assert claims(token["id_token"])["amr"] == ["pwd", "otp", "mfa"]
@@ -126,13 +126,13 @@ def test_a_refresh_knows_nothing_of_the_login_even_if_it_is_told_the_code(web, a
     )
 
 
-def test_a_long_user_name_is_cut_in_the_header_that_repeats_it(web):
+def test_x_auth_id_has_at_most_16_characters_of_the_user_name(web):
     basic = base64.b64encode(b"a-client-id-of-24-letters:secret").decode()
     answer = web.send("POST", "/oauth2/token/", {"Authorization": f"Basic {basic}"})
     assert (answer.status, answer.headers["X-Auth-ID"]) == (401, "a-client-id-of-2")
 
 
-def test_a_refresh_ends_both_old_tokens_and_a_second_use_ends_nothing(web, app):
+def test_a_refresh_ends_both_old_tokens_and_reuse_revokes_nothing(web, app):
     old = web.tokens(app)
     new = web.refresh(app, old["refresh_token"]).json()
     assert web.get("/profile/v1", old["access_token"]).status == 403
@@ -141,7 +141,7 @@ def test_a_refresh_ends_both_old_tokens_and_a_second_use_ends_nothing(web, app):
     assert web.refresh(app, new["refresh_token"]).status == 200
 
 
-def test_a_narrowed_scope_sticks(web, app):
+def test_a_narrowed_scope_stays_narrow(web, app):
     narrow = web.refresh(app, web.tokens(app)["refresh_token"], scope="profile").json()
     again = web.refresh(app, narrow["refresh_token"]).json()
     assert again["scope"] == "profile"
@@ -151,14 +151,14 @@ def test_a_narrowed_scope_sticks(web, app):
     assert web.refresh(app, again["refresh_token"]).status == 200
 
 
-def test_reusing_a_code_leaves_its_tokens_alone(web, app):
+def test_reusing_a_code_revokes_nothing(web, app):
     code = web.code(app)
     token = web.exchange(app, code).json()
     assert web.exchange(app, code).status == 400
     assert web.get("/profile/v1", token["access_token"]).status == 200
 
 
-def test_a_code_survives_everything_but_success(web, app):
+def test_a_code_works_after_refused_exchanges(web, app):
     code = web.code(app)
     assert web.exchange(app, code, client_secret="wrong").status == 401
     assert web.exchange(app, code, redirect_uri="https://app.example.net/other").status == 400
@@ -190,7 +190,7 @@ def test_refreshes_at_once_get_the_same_tokens_or_come_too_late(pdb, web_for, we
     )
 
 
-def test_revoking_the_refresh_token_kills_the_access_token_but_not_the_other_way_round(web, app):
+def test_revoking_a_refresh_token_ends_its_access_token_but_not_vice_versa(web, app):
     one, two = web.tokens(app), web.tokens(app)
     for token in (one["refresh_token"], two["access_token"]):
         assert (
@@ -215,7 +215,7 @@ def test_any_client_can_revoke_any_token(pdb, web, app):
     assert web.get("/profile/v1", token["access_token"]).status == 403
 
 
-def test_tokens_of_one_person_are_revoked_from_outside(pdb, web, app):
+def test_the_tokens_of_one_person_can_be_revoked(pdb, web, app):
     mel, ada = web.tokens(app, "member"), web.tokens(app, "orgadmin")
     assert pdb.revoke_tokens("member") >= 2
     assert web.get("/profile/v1", mel["access_token"]).status == 403
@@ -225,7 +225,7 @@ def test_tokens_of_one_person_are_revoked_from_outside(pdb, web, app):
     assert web.get("/profile/v1", ada["access_token"]).status == 403
 
 
-def test_a_change_shows_with_the_next_call(pdb, web, app):
+def test_a_change_shows_in_the_next_answer(pdb, web, app):
     token = web.tokens(app, "member")
     pdb.change(
         "member",
@@ -255,14 +255,14 @@ def test_a_change_shows_with_the_next_call(pdb, web, app):
         ({"mfa": "yes"}, "true or false"),
     ],
 )
-def test_a_change_that_cannot_be_is_refused_and_changes_nothing(pdb, web, app, arguments, words):
+def test_a_wrong_change_is_refused_and_changes_nothing(pdb, web, app, arguments, words):
     with pytest.raises(SandboxError, match=words):
         pdb.change("member", **arguments)
     networks = web.get("/profile/v1", web.tokens(app, "member")["access_token"]).json()["networks"]
     assert [network["perms"] for network in networks] == [1, 1, 1]
 
 
-def test_says_who_there_is_if_nobody_is_called_that(pdb):
+def test_a_change_of_an_unknown_person_names_those_that_exist(pdb):
     with pytest.raises(SandboxError, match=r"nobody here is called 'nobody'.*orgadmin"):
         pdb.change("nobody", mfa=True)
 

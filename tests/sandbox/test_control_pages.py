@@ -1,0 +1,181 @@
+"""The control pages: what they do, and who may use them."""
+
+import pytest
+
+pytestmark = [pytest.mark.server, pytest.mark.usefixtures("clear_faults")]
+JWKS = "/oauth2/.well-known/jwks.json"
+CONTROL_PAGES = [
+    "/sandbox/",
+    "/sandbox/people/limited/",
+    "/sandbox/people/manynets/",
+    "/sandbox/applications/",
+    "/sandbox/faults/",
+]
+PAGES = ["/", "/account/login/", *CONTROL_PAGES]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/sandbox/people/member/", "/sandbox/applications/", "/sandbox/faults/"],
+)
+def test_a_forged_form_changes_nothing(web, path):
+    body = "action=fault&kind=outage&mfa=on&redirect_uris=https://evil.example.net/"
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Referer": "https://evil.example.net/",
+    }
+    assert web.send("POST", path, headers, body).status == 403
+    assert web.get(JWKS).status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example.net", "127.0.0.1.evil.example.net", "auth.peeringdb.com", ""],
+)
+@pytest.mark.parametrize("path", CONTROL_PAGES)
+def test_control_pages_answer_on_loopback_names_only(web, host, path):
+    assert web.send("GET", path, {"Host": host}).status == 403
+
+
+def test_peeringdbs_pages_answer_on_known_names_only(web):
+    assert web.send("GET", JWKS, {"Host": "evil.example.net"}).status == 400
+    assert {
+        web.send("GET", JWKS, {"Host": host}).status
+        for host in ("localhost:1", "[::1]", "auth.peeringdb.com")
+    } == {200}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_says_that_it_is_a_sandbox_and_loads_nothing_from_elsewhere(web, path):
+    answer = web.get(path)
+    assert answer.status == 200
+    assert "Sandbox: not the real PeeringDB" in answer.text
+    assert answer.headers["Content-Security-Policy"].startswith(
+        "default-src 'none'; style-src 'self'",
+    )
+    assert answer.text.count("<h1>") == 1
+    assert "<script" not in answer.text
+    assert " style=" not in answer.text
+    assert not [
+        part for part in answer.text.split('"') if part.startswith(("http://", "https://", "//"))
+    ]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_localhost_gets_no_hsts_because_others_there_use_http(web, path):
+    assert web.get(path).headers["Strict-Transport-Security"]
+    assert (
+        web.get(path, None, {"Host": "localhost:8443"}).headers["Strict-Transport-Security"] is None
+    )
+
+
+def test_the_faults_page_switches_on_and_off(visitor, web):
+    page = visitor.get("/sandbox/faults/")
+    visitor.press(page, action="fault", kind="error_500", path=JWKS, times="5", seconds="3")
+    assert web.get(JWKS).status == 500
+    assert "4 more times" in visitor.get("/sandbox/faults/").text
+    assert "1 fault switched on" in visitor.get("/sandbox/").text
+    visitor.press(page, action="clear")
+    assert web.get(JWKS).status == 200
+    assert "All faults are off." in visitor.get("/sandbox/faults/").text
+
+
+def test_the_faults_page_rotates_the_key_revokes_tokens_and_lets_time_pass(visitor, web, app):
+    token, kid = web.tokens(app, "member")["access_token"], web.get(JWKS).json()["keys"][0]["kid"]
+    page = visitor.get("/sandbox/faults/")
+    visitor.press(page, action="revoke-tokens", person="member")
+    assert web.get("/profile/v1", token).status == 403
+    visitor.press(page, action="rotate-key")
+    assert web.get(JWKS).json()["keys"][0]["kid"] != kid
+    code = web.code(app)
+    visitor.press(page, action="advance", seconds="61")
+    assert web.exchange(app, code).status == 400
+
+
+def test_the_faults_page_forgets_limits(visitor, web, address):
+    for i in range(12):
+        web.get("/profile/v1", f"bogus{i}", address)
+    visitor.press(visitor.get("/sandbox/faults/"), action="reset-limits")
+    assert web.get(JWKS, None, address).status == 200
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"action": "explode"},
+        {"action": "fault", "kind": "fire"},
+        {"action": "advance", "seconds": "x"},
+    ],
+)
+def test_the_faults_page_says_what_is_wrong(visitor, fields):
+    visitor.press(visitor.get("/sandbox/faults/"), **fields)
+    assert 'role="alert"' in visitor.get("/sandbox/faults/").text
+
+
+def test_the_page_of_a_person_changes_rights_while_an_application_runs(pdb, visitor, web, app):
+    token = web.tokens(app, "member")["access_token"]
+    switches = {"verified_user": "on", "mfa": "on", "is_active": "on"}
+    networks = {
+        "keep": ["64500", "64501"],
+        "perms-64500": ["1", "2"],
+        "sessions-64500": ["1", "8"],
+        "add": "64510",
+    }
+    answer = visitor.press(visitor.get("/sandbox/people/member/"), **switches, **networks)
+    assert answer.headers["Location"] == "/sandbox/people/member/"
+    body = web.get("/profile/v1", token).json()
+    assert (body["verified_user"], body["verified_email"]) == (True, False)
+    rights = [
+        (network["asn"], network["perms"], network["manage_peering_sessions"])
+        for network in body["networks"]
+    ]
+    assert rights == [(64500, 3, 9), (64501, 0, 0), (64510, 1, 1)]
+    assert "was changed" in visitor.get("/sandbox/people/member/").text
+    pdb.change("member", networks={64500: 1, 64501: 1, 65550: 1}, verified_email=True)
+
+
+def test_the_page_of_a_person_does_not_change_too_many_networks(visitor, web, app):
+    token = web.tokens(app, "manynets")["access_token"]
+    switches = dict.fromkeys(("verified_user", "verified_email", "mfa", "is_active"), "on")
+    visitor.press(visitor.get("/sandbox/people/manynets/"), **switches)
+    assert len(web.get("/profile/v1", token).json()["networks"]) == 300
+
+
+def test_the_page_of_an_unknown_person_is_not_found(web):
+    answer = web.get("/sandbox/people/nobody/")
+    assert (answer.status, "nobody here is called" in answer.text) == (404, True)
+
+
+def test_the_applications_page_registers_and_shows_the_secret_once(visitor):
+    fields = {
+        "name": "My portal",
+        "redirect_uris": "https://a.example.net/cb\nhttps://b.example.net/cb",
+        "client_type": "public",
+    }
+    page = visitor.press(visitor.get("/sandbox/applications/"), **fields, algorithm="RS256")
+    assert "Copy the secret now" in page.text
+    again = visitor.get("/sandbox/applications/").text
+    assert "My portal" in again
+    assert "public, RS256" in again
+    assert "Copy the secret now" not in again
+
+
+def test_the_applications_page_says_what_is_wrong(visitor):
+    page = visitor.press(
+        visitor.get("/sandbox/applications/"),
+        redirect_uris="callback",
+        algorithm="RS256",
+    )
+    assert "absolute http or https URL" in page.text
+
+
+def test_every_field_of_every_form_has_a_label_or_stays_hidden(web):
+    for path in CONTROL_PAGES:
+        text = web.get(path).text
+        shown = (
+            text.count("<select")
+            + text.count("<textarea")
+            + text.count('<input type="text"')
+            + text.count('<input type="number"')
+        )
+        assert shown + text.count('<input type="checkbox"') == text.count("<label"), path
