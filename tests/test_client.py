@@ -146,7 +146,7 @@ def test_callback_may_be_the_full_url(client):
     assert (
         client.log_in(
             request,
-            f"https://app.example.net/callback?code=c&state={request.state}",
+            f"https://app.test/callback?code=c&state={request.state}",
         ).user.id
         == 1
     )

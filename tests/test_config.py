@@ -99,8 +99,9 @@ def test_the_defaults():
         {"redirect_uri": "http://localhost:5000/callback", "allow_http": True},
         {"redirect_uri": "http://127.0.0.1/callback", "allow_http": True},
         {"redirect_uri": "http://[::1]:5000/callback", "allow_http": True},
-        {"base_url": "http://127.0.0.1:8000", "allow_http": True},
+        {"base_url": "https://127.0.0.1:8000"},
         {"base_url": "https://beta.peeringdb.com:8443"},
+        {"base_url": "https://auth.beta.peeringdb.com"},
         {"scope": SCOPES},
         {"scope": ("profile",)},
         {"timeout": 300},
@@ -113,6 +114,23 @@ def test_the_defaults():
 def test_accepts(change):
     config = ClientConfig(**GOOD | change)
     assert {name: getattr(config, name) for name in change} == change
+
+
+@pytest.mark.parametrize(
+    "redirect_uri",
+    [
+        "http://localhost:5000/callback",
+        "https://127.0.0.1:5000/callback",
+        "https://[::1]/callback",
+        "https://testserver/callback",
+        "https://portal.test/callback",
+        "https://portal.localhost/callback",
+    ],
+)
+def test_a_sandbox_is_accepted_for_a_redirect_uri_for_tests(redirect_uri):
+    sandbox = {"base_url": "http://127.0.0.1:8000", "allow_http": True}
+    config = ClientConfig(**GOOD | sandbox | {"redirect_uri": redirect_uri})
+    assert (config.base_url, config.redirect_uri) == ("http://127.0.0.1:8000", redirect_uri)
 
 
 @pytest.mark.parametrize("base_url", ["https://auth.peeringdb.com/", "HTTPS://Auth.PeeringDB.com"])
@@ -161,9 +179,16 @@ def test_refuses_a_client_id_that_is_none():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("client_id", "client-id"), ("client_secret", "megasecret!")],
+    [
+        ("client_id", "client-id"),
+        ("client_id", "..."),
+        ("client_id", "…"),
+        ("client_secret", "megasecret!"),
+        ("client_secret", "..."),
+        ("client_secret", "…"),
+    ],
 )
-def test_refuses_the_sample_values_of_the_original_ini(name, value):
+def test_refuses_the_sample_values_of_the_guides_and_of_the_original_ini(name, value):
     (problem,) = problems(**{name: value})
     assert (
         problem
@@ -235,6 +260,10 @@ def test_refuses_the_stored_hash_of_a_secret(stored):
         ("/callback", NOT_A_URL),
         ("https://", NOT_A_URL),
         ("https://:443", NOT_A_URL),
+        ("...", NOT_A_URL),
+        ("…", NOT_A_URL),
+        ("https://...", NOT_A_URL),
+        ("https://.../callback", NOT_A_URL),
         ("https:portal.example.net", NOT_A_URL),
         ("https://[::1", NOT_A_URL),
         ("https://[portal]", NOT_A_URL),
@@ -308,6 +337,58 @@ def test_refuses_a_base_url_with_a_path_or_a_query(end):
     assert problems(base_url=f"https://auth.peeringdb.com{end}") == (
         "base_url: must be scheme and host only, such as https://auth.peeringdb.com",
     )
+
+
+@pytest.mark.parametrize(
+    ("base_url", "host"),
+    [
+        ("https://www.peeringdb.com", "www.peeringdb.com"),
+        ("https://www.peeringdb.com:443/", "www.peeringdb.com"),
+        ("https://WWW.PeeringDB.com", "www.peeringdb.com"),
+        ("https://peeringdb.com", "peeringdb.com"),
+    ],
+)
+def test_refuses_a_base_url_where_peeringdb_is_another_issuer(base_url, host):
+    assert problems(base_url=base_url) == (
+        f"base_url: must be https://auth.peeringdb.com; {host} is another issuer",
+    )
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:8000", "https://localhost:8000"])
+@pytest.mark.parametrize(
+    "redirect_uri",
+    [
+        "https://portal.example.net/callback",
+        "https://192.0.2.1/callback",
+        "https://[2001:db8::1]/callback",
+        "https://test.example.net/callback",
+        "https://localhost.example.net/callback",
+    ],
+)
+def test_refuses_a_forgotten_sandbox(base_url, redirect_uri):
+    (problem,) = problems(base_url=base_url, redirect_uri=redirect_uri, allow_http=True)
+    assert problem == (
+        "base_url: leads to this machine, as for a sandbox, but redirect_uri to a public"
+        " host; remove base_url and allow_http to log people in at PeeringDB, or set a"
+        " redirect_uri on localhost for a test"
+    )
+
+
+def test_a_forgotten_sandbox_is_reported_with_all_other_problems():
+    found = problems(
+        client_id="...", client_secret="...", base_url="http://127.0.0.1:8000", allow_http=True
+    )
+    assert [problem.partition(":")[0] for problem in found] == [
+        "client_id",
+        "client_secret",
+        "base_url",
+    ]
+
+
+def test_the_names_of_the_settings_of_a_forgotten_sandbox_are_in_the_problem(monkeypatch):
+    set_environment(monkeypatch, **CREDENTIALS, BASE_URL="http://127.0.0.1:8000", ALLOW_HTTP="yes")
+    (problem,) = load_problems()
+    assert "PEERINGDB_OAUTH_BASE_URL): leads to this machine" in problem
 
 
 @pytest.mark.parametrize(
@@ -507,7 +588,7 @@ def test_an_ini_of_the_original_library_is_read(ini):
 
 
 def test_every_setting_of_the_ini_is_read(ini):
-    more = """base_url = http://127.0.0.1:8000
+    more = """base_url = https://beta.peeringdb.com
 scope = profile email
 timeout = 2.5
 ca_file = /etc/ca.pem
@@ -516,7 +597,7 @@ requests_per_minute = 50
 """
     assert ClientConfig.load(ini(INI % SECRET + more)) == ClientConfig(
         **GOOD,
-        base_url="http://127.0.0.1:8000",
+        base_url="https://beta.peeringdb.com",
         scope=("profile", "email"),
         timeout=2.5,
         ca_file="/etc/ca.pem",
@@ -566,7 +647,7 @@ def test_the_environment_is_enough_without_a_file(monkeypatch):
 )
 def test_the_environment_overrides_the_file(ini, monkeypatch, variable, text, name, value):  # noqa: PLR0917 - a table and two fixtures
     in_file = (
-        "base_url = https://www.peeringdb.com\nscope = profile\ntimeout = 1\nca_file ="
+        "base_url = https://beta.peeringdb.com:8443\nscope = profile\ntimeout = 1\nca_file ="
         " /x.pem\nallow_http = 1\nrequests_per_minute = 5"
     )
     if variable == "ALLOW_HTTP" and value:

@@ -23,7 +23,7 @@ from peeringdb_oauth.tokens import TokenResponse
 
 ISSUED_AT = 1795432419  # token-success-openid
 BASE_URL = "https://127.0.0.1:8443"  # where the recordings were made
-REDIRECT_URI = "https://app.example.net/callback"
+REDIRECT_URI = "https://app.test/callback"
 ANSWERS = {
     "/oauth2/token/": "token-success-no-openid",
     "/profile/v1": "profile-orgadmin",

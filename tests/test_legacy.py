@@ -84,7 +84,7 @@ def configured(configure, server):
         INI.format(
             client_id="conf-rs256",
             client_secret=secret,
-            redirect_uri="https://app.example.net/callback",
+            redirect_uri="https://app.test/callback",
             url=server.url,
         ),
     )
@@ -189,13 +189,13 @@ def test_the_readme_survives_a_callback_without_a_code(portal):
 @pytest.mark.server
 @pytest.mark.parametrize(("person", "status"), [("member", 200), ("unverified", 403)])
 def test_the_readme_logs_a_person_in_at_the_sandbox(configure, portal, person, status):
-    redirect_uri = "https://portal.example.net/login/peeringdb/callback"
+    redirect_uri = "https://portal.test/login/peeringdb/callback"
     with Sandbox() as pdb, requests.Session() as browser:
         application = pdb.register(redirect_uri)
         ini = INI.format(**{**vars_of(application), "redirect_uri": redirect_uri, "url": pdb.url})
         configure(ini + (f"ca_file = {pdb.ca_file}\n" if pdb.ca_file else ""))
         callback_url = pdb.log_in(person, begin(browser, portal))
-        answer = browser.get(callback_url.replace("https://portal.example.net", portal))
+        answer = browser.get(callback_url.replace("https://portal.test", portal))
     assert answer.status_code == status
     assert status == 403 or [network["asn"] for network in answer.json()["networks"]] == [
         64500,
@@ -222,7 +222,7 @@ def test_the_original_attributes_are_there(configured):
     auth = PeeringdbAuth()
     assert auth.OAUTH_CLIENT_KEY == "conf-rs256"
     assert auth.OAUTH_CLIENT_SEC == "secret-rs256-0123456789abcdef0123456789"
-    assert auth.redirect_to == "https://app.example.net/callback"
+    assert auth.redirect_to == "https://app.test/callback"
     assert configured.connections == 0
 
 
@@ -233,7 +233,7 @@ def test_redirect_url_is_the_originals(configured):
     assert query(answer["redirect"]) == {
         "response_type": "code",
         "client_id": "conf-rs256",
-        "redirect_uri": "https://app.example.net/callback",
+        "redirect_uri": "https://app.test/callback",
         "scope": "profile email networks",
         "state": answer["state"],
     }
@@ -265,7 +265,7 @@ def test_access_token_is_peeringdbs_answer(configured, recording):
     assert configured.received[0].form == {
         "grant_type": "authorization_code",
         "code": "a-code",
-        "redirect_uri": "https://app.example.net/callback",
+        "redirect_uri": "https://app.test/callback",
         "client_id": "conf-rs256",
         "client_secret": "secret-rs256-0123456789abcdef0123456789",
     }

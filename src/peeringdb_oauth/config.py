@@ -35,8 +35,15 @@ _INI_KEYS = {
 }
 _ENVIRONMENT_KEYS = {f"PEERINGDB_OAUTH_{name.upper()}": name for name in _INI_KEYS.values()}
 _SECRET_FILE = "PEERINGDB_OAUTH_CLIENT_SECRET_FILE"  # noqa: S105 - the name of a variable
-# The values in the sample ini file of the original library.
-_SAMPLES = {"client_id": "client-id", "client_secret": "megasecret!"}
+# What guides have in place of a value, and the sample ini file of the original library.
+_SAMPLES = {
+    "client_id": ("...", "…", "client-id"),
+    "client_secret": ("...", "…", "megasecret!"),
+}
+# PeeringDB answers there too, but not as the issuer https://auth.peeringdb.com/oauth2.
+_OTHER_ISSUERS = ("www.peeringdb.com", "peeringdb.com")
+# A name without a dot, and RFC 6761 sections 6.2 and 6.3. An IPv6 address has colons.
+_HOST_FOR_TESTS = re.compile(r"[^.:]+|.+\.(test|localhost)")
 _STORED_HASH = re.compile(
     r"(pbkdf2_sha(1|256)|\$?argon2(id)?|bcrypt(_sha256)?|scrypt|(unsalted_)?(md5|sha1)|\$2[aby])\$",
 )
@@ -92,7 +99,7 @@ class ClientConfig:
         problems = [
             *_client_problems(self.client_id, self.client_secret),
             *_redirect_uri_problems(self.redirect_uri, allow_http=self.allow_http),
-            *_base_url_problems(self.base_url, allow_http=self.allow_http),
+            *_base_url_problems(self.base_url, self.redirect_uri, allow_http=self.allow_http),
             *scope_problems(self.scope),
             *_number_problems(self.timeout, self.requests_per_minute),
             *_other_problems(self.allow_http, self.ca_file),
@@ -184,7 +191,7 @@ def _client_problems(client_id: Any, client_secret: Any) -> list[str]:
                 f"{name}: missing or empty; copy it from your application's page at"
                 " www.peeringdb.com/oauth2/applications/",
             )
-        elif value == _SAMPLES[name]:
+        elif value in _SAMPLES[name]:
             problems.append(
                 f"{name}: still the sample value; copy the real one from your application's page at"
                 " PeeringDB",
@@ -220,7 +227,7 @@ def _url_problems(name: str, url: Any, *, allow_http: bool) -> tuple[SplitResult
     parts = _split(url)
     if not url:
         return None, [f"{name}: missing or empty"]
-    if parts is None or not parts.hostname:
+    if parts is None or not parts.hostname or ".." in parts.hostname:
         return None, [f"{name}: must be a URL with a host, such as https://portal.example.net/"]
     problems = []
     loopback = is_loopback(parts.hostname)
@@ -245,13 +252,32 @@ def _redirect_uri_problems(redirect_uri: Any, *, allow_http: bool) -> list[str]:
     return _url_problems("redirect_uri", redirect_uri, allow_http=allow_http)[1]
 
 
-def _base_url_problems(base_url: Any, *, allow_http: bool) -> list[str]:
+def _base_url_problems(base_url: Any, redirect_uri: Any, *, allow_http: bool) -> list[str]:
     parts, problems = _url_problems("base_url", base_url, allow_http=allow_http)
-    if parts is not None and (parts.path or "?" in base_url):
+    if parts is None:
+        return problems
+    if parts.path or "?" in base_url:
         problems.append(
             "base_url: must be scheme and host only, such as https://auth.peeringdb.com",
         )
+    if parts.hostname in _OTHER_ISSUERS:
+        problems.append(
+            f"base_url: must be https://auth.peeringdb.com; {parts.hostname} is another issuer",
+        )
+    # A sandbox that was forgotten. A test may use one for a public host, but with https.
+    if allow_http and is_loopback(parts.hostname or "") and _is_public(redirect_uri):
+        problems.append(
+            "base_url: leads to this machine, as for a sandbox, but redirect_uri to a public"
+            " host; remove base_url and allow_http to log people in at PeeringDB, or set a"
+            " redirect_uri on localhost for a test",
+        )
     return problems
+
+
+def _is_public(url: Any) -> bool:
+    parts = _split(url)
+    host = (parts and parts.hostname) or "localhost"
+    return not is_loopback(host) and not _HOST_FOR_TESTS.fullmatch(host)
 
 
 def _number_problems(timeout: Any, requests_per_minute: Any) -> list[str]:

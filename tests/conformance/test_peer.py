@@ -25,7 +25,7 @@ SCOPE = ("openid", "profile", "email", "networks", "amr")
 APPLICATION = {
     "client_id": "portal",
     "client_secret": "only-for-a-test",
-    "redirect_uri": "https://portal.example.net/callback",
+    "redirect_uri": "https://portal.test/callback",
 }
 
 

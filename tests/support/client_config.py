@@ -4,7 +4,7 @@ from peeringdb_oauth.config import ClientConfig
 
 CLIENT_ID = "conf-rs256"
 CLIENT_SECRET = "secret-rs256-0123456789abcdef0123456789"
-REDIRECT_URI = "https://app.example.net/callback"
+REDIRECT_URI = "https://app.test/callback"
 
 
 def config_of(server, **changes):

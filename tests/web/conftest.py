@@ -10,7 +10,7 @@ from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.web import LoginFlow, Visit
 
 SECRET = "0123456789abcdef0123456789abcdef"
-PORTAL = "https://portal.example.net"
+PORTAL = "https://portal.test"
 CALLBACK = "/login/peeringdb/callback"
 
 

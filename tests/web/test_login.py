@@ -210,7 +210,7 @@ def test_errors_of_peeringdb_are_logged(browser, server, canned, status, caplog)
 
 def test_a_wrong_redirect_uri_is_found_at_the_start(make_browser):
     with pytest.raises(ConfigurationError, match="/login/peeringdb/callback"):
-        make_browser(redirect_uri="https://portal.example.net/callback")
+        make_browser(redirect_uri="https://portal.test/callback")
 
 
 @pytest.mark.parametrize("disguise", ["\u2000", "\xa0", "\u3000"])

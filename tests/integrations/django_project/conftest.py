@@ -68,7 +68,7 @@ def pdb():
     with Sandbox(tls=False, limits=False) as sandbox:
         sandbox.members_area = sandbox.register(
             REDIRECT_URI,
-            "https://members.example.net/login/peeringdb/callback",
+            "https://members.test/login/peeringdb/callback",
         )
         yield sandbox
 

@@ -114,7 +114,7 @@ def test_two_logins_in_one_browser_do_not_disturb_each_other(visitor):
     ("secure", "name", "at"),
     [
         (False, "peeringdb-login-", "http://localhost"),
-        (True, "__Host-peeringdb-login-", "https://members.example.net"),
+        (True, "__Host-peeringdb-login-", "https://members.test"),
     ],
     ids=["http", "https"],
 )
@@ -143,14 +143,14 @@ def test_the_callback_deletes_the_login_cookie(visitor):
 
 def test_a_login_works_on_https(configure, make_visitor, pdb):
     configure(
-        REDIRECT_URI="https://members.example.net/login/peeringdb/callback",
+        REDIRECT_URI="https://members.test/login/peeringdb/callback",
         SESSION_COOKIE_SECURE=True,
     )
     client = make_visitor().client
-    at = {"secure": True, "headers": {"host": "members.example.net"}}
+    at = {"secure": True, "headers": {"host": "members.test"}}
     url = client.get("/login/peeringdb", **at)["Location"]
     parts = urlsplit(pdb.log_in("member", url))
-    assert parts.netloc == "members.example.net"
+    assert parts.netloc == "members.test"
     answer = client.get(f"{parts.path}?{parts.query}", **at)
     session = answer.cookies["sessionid"]
     assert (bool(session["secure"]), bool(session["httponly"]), session["samesite"]) == (

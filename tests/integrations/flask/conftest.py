@@ -22,7 +22,7 @@ from peeringdb_oauth.integrations.flask import (
 )
 from peeringdb_oauth.sandbox import Sandbox
 
-PORTAL = "https://portal.example.net"
+PORTAL = "https://portal.test"
 CALLBACK = "/login/peeringdb/callback"
 SECRET = "0123456789abcdef0123456789abcdef"
 

@@ -39,7 +39,7 @@ def call(browser):
             browser.log_in(person)
             call.tokens = browser.tokens()
             authorization = f"Bearer {call.tokens[0]}"
-            browser.client.delete_cookie("session", domain="portal.example.net")
+            browser.client.delete_cookie("session", domain="portal.test")
         return browser.get(
             path,
             accept="*/*",

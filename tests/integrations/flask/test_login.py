@@ -10,7 +10,7 @@ from peeringdb_oauth.integrations.flask import current_user, logged_in, logged_o
 
 pytestmark = pytest.mark.server
 
-PORTAL = "https://portal.example.net"
+PORTAL = "https://portal.test"
 SECRET = "0123456789abcdef0123456789abcdef"
 REPLAYED = (
     "No login of this browser is waiting for this answer: it was used already, took longer than ten"
@@ -274,8 +274,8 @@ def test_secret_key_can_be_changed_while_people_are_logged_in(make_portal):
     ).browser()
     new.client.set_cookie(
         "session",
-        old.client.get_cookie("session", domain="portal.example.net").value,
-        domain="portal.example.net",
+        old.client.get_cookie("session", domain="portal.test").value,
+        domain="portal.test",
     )
     assert new.page() == (200, "Hello Mel Member")
     assert new.post("/logout", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303

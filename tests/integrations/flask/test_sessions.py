@@ -35,7 +35,7 @@ def portal(make_portal, cache):
 
 
 def sid(browser):
-    cookie = browser.client.get_cookie("session", domain="portal.example.net")
+    cookie = browser.client.get_cookie("session", domain="portal.test")
     return cookie and cookie.value
 
 
@@ -104,7 +104,7 @@ def test_long_list_of_networks_goes_into_a_cache_of_cachelib(make_portal, tmp_pa
     browser = make_portal(store=FileSystemCache(str(tmp_path))).browser()
     browser.log_in("manynets")
     assert browser.page("/as4200000300") == (200, "Many Nets changes AS4200000300")
-    assert len(browser.client.get_cookie("session", domain="portal.example.net").value) < 4093
+    assert len(browser.client.get_cookie("session", domain="portal.test").value) < 4093
 
 
 class Account(UserMixin):

@@ -12,7 +12,7 @@ from peeringdb_oauth.integrations.flask import PeeringDB, current_user
 from peeringdb_oauth.sandbox import Sandbox
 
 SECRET = "0123456789abcdef0123456789abcdef"
-REDIRECT_URI = "https://portal.example.net/login/peeringdb/callback"
+REDIRECT_URI = "https://portal.test/login/peeringdb/callback"
 SETTINGS = {
     "PEERINGDB_OAUTH_CLIENT_ID": "an-id",
     "PEERINGDB_OAUTH_CLIENT_SECRET": "a-secret-of-an-application",

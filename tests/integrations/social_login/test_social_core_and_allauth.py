@@ -268,7 +268,7 @@ def test_redirect_uri_without_https_is_found_before_peeringdb_is(start, library)
 
 
 def test_rule_that_is_none_lets_nobody_in():
-    config = ClientConfig(client_id="app", redirect_uri="https://app.example.net/callback")
+    config = ClientConfig(client_id="app", redirect_uri="https://app.test/callback")
     with pytest.raises(ConfigurationError, match="ACCESS_RULE must be an AccessRule"):
         log_in(config, {"verified_user": False}, code=CODE, code_verifier="v" * 43)
 
@@ -277,16 +277,16 @@ def test_logins_of_an_application_share_a_client_whatever_their_redirect_uri(ser
     config = ClientConfig(
         client_id="app",
         client_secret="s3cret",
-        redirect_uri="https://one.example.net/callback",
+        redirect_uri="https://one.test/callback",
         base_url=server.url,
         allow_http=True,
     )
-    other = replace(config, redirect_uri="https://two.example.net/callback", scope=SCOPE[:3])
+    other = replace(config, redirect_uri="https://two.test/callback", scope=SCOPE[:3])
     for each in (config, other):
         assert log_in(each, AccessRule(), code=CODE, code_verifier="v" * 43).id == 1
     assert [request.form["redirect_uri"] for request in server.received if request.form] == [
-        "https://one.example.net/callback",
-        "https://two.example.net/callback",
+        "https://one.test/callback",
+        "https://two.test/callback",
     ]
     assert server.connections == 1
 
@@ -295,7 +295,7 @@ def test_another_application_has_another_client(server):
     config = ClientConfig(
         client_id="app",
         client_secret="s3cret",
-        redirect_uri="https://app.example.net/callback",
+        redirect_uri="https://app.test/callback",
         base_url=server.url,
         allow_http=True,
         requests_per_minute=2,

@@ -89,12 +89,9 @@ def test_a_callback_with_two_states_is_refused(browser):
 
 
 def test_the_page_names_an_address_that_is_not_the_configured_one(make_portal, make_config):
-    portal = make_portal(config=make_config(f"https://portal.example.net{CALLBACK}"))
+    portal = make_portal(config=make_config(f"https://portal.test{CALLBACK}"))
     _, _, [reason] = failure(portal.browser().get(f"{CALLBACK}?code=abc&state=abc"))
-    assert (
-        f"{PORTAL}{CALLBACK}, and the redirect URI is https://portal.example.net{CALLBACK}"
-        in reason
-    )
+    assert f"{PORTAL}{CALLBACK}, and the redirect URI is https://portal.test{CALLBACK}" in reason
 
 
 def test_a_login_expires_with_its_token(with_clock, clock):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 SECRET_KEY = "members-area-0123456789abcdef0123456789abcdef"
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "members.example.net", "testserver"]
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "members.test", "testserver"]
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
