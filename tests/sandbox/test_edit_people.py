@@ -140,6 +140,26 @@ def test_a_reset_restores_people_and_removes_new_ones(own, own_web):
         profile(own, own_web, ada.login)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"networks": {64500: 1, 64501: 1}},
+        {"networks": {64500: 1, 64501: 1, 65550: 2}},
+        {"manage_peering_sessions": 15},
+        {"verified_user": False},
+        {"verified_email": False},
+    ],
+    ids=str,
+)
+def test_a_reset_undoes_a_single_change(own, own_web, change):
+    """It writes nothing if nothing has changed."""
+    before = profile(own, own_web, "member")
+    own.change("member", **change)
+    assert profile(own, own_web, "member") != before
+    own.reset()
+    assert profile(own, own_web, "member") == before
+
+
 def test_an_id_is_never_used_twice_not_even_after_a_reset(own, own_web):
     """An application that kept the first person would take the second for them."""
     first = own.add_person("Ada Admin").id
