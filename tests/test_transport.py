@@ -4,6 +4,9 @@ import ssl
 
 import pytest
 
+from peeringdb_oauth.async_client import AsyncClient
+from peeringdb_oauth.client import Client
+from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import InvalidResponse, TransportError
 from peeringdb_oauth.messages import MAX_BODY
 from peeringdb_oauth.transport import (
@@ -69,3 +72,25 @@ def test_finds_openssls_words_anywhere_in_the_chain_of_errors():
 @pytest.mark.parametrize("error", [None, OSError(), wrapped(OSError())])
 def test_says_nothing_about_a_certificate_that_is_not_the_cause(error):
     assert certificate_problem(error) == ""
+
+
+@pytest.mark.parametrize("client_class", [Client, AsyncClient])
+def test_a_client_without_a_secret_warns_once(client_class, caplog):
+    redirect_uri = "https://portal.example.net/callback"
+    for _ in range(2):
+        client_class(ClientConfig(client_id=client_class.__name__, redirect_uri=redirect_uri))
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("peeringdb_oauth", "WARNING")
+    assert record.getMessage() == (
+        f"the application {client_class.__name__} has no client_secret, which is right for a"
+        " public client only: if PeeringDB gave it a secret, set PEERINGDB_OAUTH_CLIENT_SECRET"
+    )
+
+
+@pytest.mark.parametrize("client_class", [Client, AsyncClient])
+def test_a_client_with_a_secret_does_not_warn(client_class, caplog):
+    redirect_uri = "https://portal.example.net/callback"
+    client_class(
+        ClientConfig(client_id="portal", client_secret="s3cret", redirect_uri=redirect_uri)
+    )
+    assert caplog.records == []

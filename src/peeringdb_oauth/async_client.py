@@ -28,7 +28,7 @@ from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Clock, Provider
 from peeringdb_oauth.steps import ApplicationCall, Flow, Locked, Step
 from peeringdb_oauth.tokens import Introspection, TokenResponse, checked_token
-from peeringdb_oauth.transport import BoundedBody, budget_timeout, lock_timeout
+from peeringdb_oauth.transport import BoundedBody, budget_timeout, lock_timeout, warn_at_start
 
 with suppress(ImportError):  # `Connections` says so when a client is made
     import aiohttp
@@ -79,6 +79,7 @@ class AsyncClient:
         self._settled = asyncio.Event()
         # Each lock lives as long as somebody holds it or waits for it.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        warn_at_start(config)
 
     def authorization_request(
         self,

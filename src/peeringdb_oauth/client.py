@@ -32,7 +32,7 @@ from peeringdb_oauth.requests_transport import Connections, OwnConnections, Sess
 from peeringdb_oauth.steps import ApplicationCall, Flow, Locked, Step
 from peeringdb_oauth.tls import tls_context
 from peeringdb_oauth.tokens import Introspection, TokenResponse, checked_token
-from peeringdb_oauth.transport import BoundedBody, budget_timeout, lock_timeout
+from peeringdb_oauth.transport import BoundedBody, budget_timeout, lock_timeout, warn_at_start
 
 T = TypeVar("T")
 
@@ -84,6 +84,7 @@ class Client:
         self._budget = Budget(config.requests_per_minute)
         self._connect()
         _clients.add(self)
+        warn_at_start(config)
 
     def _connect(self) -> None:
         """Make what a process cannot share with its parent: connections and locks."""

@@ -1,8 +1,6 @@
 """PeeringDB as one client sees it."""
 
-import logging
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 
 from peeringdb_oauth.authorization import AuthorizationRequest, create_authorization_request
 from peeringdb_oauth.callback import UsedStates
@@ -12,8 +10,6 @@ from peeringdb_oauth.metadata import PEERINGDB, ProviderMetadata
 from peeringdb_oauth.tokens import RefusedTokens
 
 Clock = Callable[[], float]  # Unix seconds
-
-_log = logging.getLogger("peeringdb_oauth")
 
 
 class Provider:
@@ -37,8 +33,6 @@ class Provider:
         if "openid" in config.scope:
             require_cryptography()
         self.key_cache = KeyCache()
-        if config.client_secret is None:
-            _warn_of_public_client(config)
 
     def authorization_request(
         self,
@@ -62,12 +56,3 @@ class Provider:
         if "openid" in request.scope:
             require_cryptography()  # now, and not when the person comes back
         return request
-
-
-@lru_cache  # once for each configuration
-def _warn_of_public_client(config: ClientConfig) -> None:
-    _log.warning(
-        "the application %s has no client_secret, which is right for a public client only: if"
-        " PeeringDB gave it a secret, set PEERINGDB_OAUTH_CLIENT_SECRET",
-        config.client_id,
-    )

@@ -1,13 +1,18 @@
-"""What both clients do in the same way: bound a body, and say what failed.
+"""What both clients do in the same way: bound a body, warn, and say what failed.
 
 Knows no network library. `requests_transport` and `aiohttp_transport` each know one.
 """
 
+import logging
 import ssl
 from collections.abc import Callable
+from functools import lru_cache
 
+from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import InvalidResponse, RateLimited, TransportError
 from peeringdb_oauth.messages import MAX_BODY
+
+log = logging.getLogger("peeringdb_oauth")
 
 
 class BoundedBody:
@@ -41,6 +46,17 @@ class BoundedBody:
 
     def __bytes__(self) -> bytes:
         return bytes(self._content)
+
+
+@lru_cache  # a configuration is told once, however many clients it has
+def warn_at_start(config: ClientConfig) -> None:
+    """Log what is probably a mistake in a configuration, but may be meant."""
+    if config.client_secret is None:
+        log.warning(
+            "the application %s has no client_secret, which is right for a public client only: if"
+            " PeeringDB gave it a secret, set PEERINGDB_OAUTH_CLIENT_SECRET",
+            config.client_id,
+        )
 
 
 def lock_timeout(timeout: float) -> TransportError:
