@@ -1,5 +1,6 @@
-"""Imports point down only. Read from the source, so that imports inside functions and
-for type checkers count too.
+"""Imports point down only.
+
+They are read from the source, so imports inside functions and for type checkers count.
 """
 
 import ast
@@ -27,7 +28,7 @@ LAYERS = [
 ]
 LAYER_OF = {part: number for number, layer in enumerate(LAYERS) for part in layer}
 WITHOUT_IO = set.union(*LAYERS[:4])
-ITS_OWN_WORLD = "sandbox"
+SANDBOX = "sandbox"
 MAY_START_THE_SANDBOX = {"cli", "pytest_plugin"}
 # Values without Django, which both the sandbox's handle and its server need.
 SHARED_IN_SANDBOX = {"options", "people"}
@@ -161,18 +162,18 @@ def test_integrations_import_the_web_layer_by_its_public_names(path):
 @each_file
 def test_the_sandbox_shares_no_code_with_the_client(path):
     ours = {name for name, _ in parts_imported(path)}
-    if part_of(path) == ITS_OWN_WORLD:
-        # with a class for what the operator must mend one cannot err twice
-        assert ours <= {ITS_OWN_WORLD, "errors"}
+    if part_of(path) == SANDBOX:
+        # The class of an error is no code that could have a mistake.
+        assert ours <= {SANDBOX, "errors"}
     elif part_of(path) in MAY_START_THE_SANDBOX:
         at_once = {name for name, at_once in parts_imported(path) if at_once}
-        assert ITS_OWN_WORLD not in at_once, "only when it is asked for"
+        assert SANDBOX not in at_once, "only when it is asked for"
     else:
-        assert ITS_OWN_WORLD not in ours
+        assert SANDBOX not in ours
 
 
 def sandbox_modules_imported(path):
-    """The sandbox's own modules that a file imports, and whether at once."""
+    """The modules of the sandbox that a file imports, and whether at once."""
     for name, at_once in imports(path):
         if name.startswith(f"{PACKAGE}.sandbox."):
             yield name.split(".")[2], at_once

@@ -1,4 +1,4 @@
-"""The command line, as a process of its own."""
+"""The command line in a process of its own."""
 
 import os
 import re
@@ -40,7 +40,7 @@ def run(*arguments):
 
 
 def run_without(module, *arguments):
-    """As if a package were not installed."""
+    """Run the command line as if this module were not installed."""
     program = (
         f"import sys; sys.modules[{module!r}] = None; from peeringdb_oauth.cli import main; main()"
     )
@@ -49,7 +49,7 @@ def run_without(module, *arguments):
 
 @contextmanager
 def sandbox(*arguments):
-    """A running sandbox: its process, and all it said at the start."""
+    """A running sandbox: its process, and what it printed at the start."""
     environment = ENVIRONMENT | {"PYTHONUNBUFFERED": "1"}
     command = [COMMAND, "sandbox", *arguments]
     process = subprocess.Popen(  # noqa: S603
@@ -67,7 +67,7 @@ def sandbox(*arguments):
                 break
         yield process, said
     finally:
-        process.terminate()  # it removes its certificate
+        process.terminate()  # so that it removes its certificate
         try:
             process.communicate(timeout=10)
         finally:

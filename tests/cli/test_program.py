@@ -1,6 +1,4 @@
-"""The command line inside this process, with a sandbox that only says what it was asked
-for.
-"""
+"""The command line in this process, with a stand-in that records the options."""
 
 import signal
 import sys
@@ -27,7 +25,7 @@ REDIRECT_URIS = (
 
 @pytest.fixture
 def run(monkeypatch):
-    """``run("sandbox", ...)``: the exit status and the sandbox's options."""
+    """``run("sandbox", ...)``: the exit status, and the options of the sandbox."""
 
     def run(*arguments, end=None, **started):
         asked = []

@@ -1,5 +1,6 @@
-"""One small application in three frameworks. It logs in with a `Client` and nothing
-else of ours; its cookies are as in production.
+"""A small application in three frameworks, to log in at with their test clients.
+
+It uses nothing of this library except `Client`. Its cookies are those of production.
 """
 
 import os
@@ -16,16 +17,20 @@ from flask import Flask, make_response, request
 from peeringdb_oauth import Client, LoginDenied
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # Starlette would like another httpx better
+    warnings.simplefilter("ignore")  # Starlette prefers another httpx
     from fastapi.testclient import TestClient
 
 
 class Portal:
-    """Says at ``/`` who is logged in, and refuses a callback that comes by the wrong
-    scheme or without the cookie of its login.
+    """An application without a framework.
 
-    ``mfa``: whoever came without a second factor is sent back for one, once.
-    ``after_login``: where a login leads. ``asked_for``: each request, as it arrived.
+    It shows at ``/`` who is logged in. It refuses a callback with the wrong scheme, or
+    without the cookie of the login.
+
+    ``https_only``: redirect from http to https. ``mfa``: send a person without a second
+    factor to PeeringDB again, once. ``login``, ``start_method``: path and method of the
+    request that starts a login. ``after_login``: where a login leads. ``asked_for``:
+    the requests that arrived.
     """
 
     def __init__(
@@ -44,7 +49,7 @@ class Portal:
         self.logins, self.users, self.asked_for = {}, {}, []
 
     def answer(self, method, url, cookies):
-        """Status, text or location, and a cookie's name and value to set."""
+        """Status, text or location, and name and value of a cookie to set."""
         parts = urlsplit(url)
         self.asked_for.append(
             f"{method} {parts.scheme}://{parts.netloc}{parts.path}"
@@ -92,7 +97,7 @@ class Portal:
         return f"__Host-{name}" if self.scheme == "https" else name
 
     def complete(self, response, given):
-        """A framework's response; all of them set cookies with the same words."""
+        """Fill in a framework's response. Cookies are set alike in all of them."""
         status, text, cookie = given
         response.status_code = status
         if status in (301, 302):
@@ -114,7 +119,7 @@ def flask_app(portal):
 
     @app.route("/", defaults={"path": ""}, methods=["GET", "POST"])
     @app.route("/<path:path>", methods=["GET", "POST"])
-    def page(path):  # noqa: ARG001 - Flask names it
+    def page(path):  # noqa: ARG001 - Flask passes it by name
         given = portal.answer(request.method, request.url, request.cookies)
         return portal.complete(make_response(given[1]), given)
 
@@ -134,9 +139,7 @@ def fastapi_app(portal):
 
 @pytest.fixture
 def make_portal(peeringdb):
-    """``make_portal(redirect_uri, **changes)``: the application without a framework;
-    closed with the test.
-    """
+    """``make_portal(redirect_uri, **changes)``: a `Portal`, closed after the test."""
     with ExitStack() as stack:
 
         def make(*redirect_uri, **changes):
@@ -159,10 +162,12 @@ def in_fastapi():
 
 @pytest.fixture
 def in_django():
-    """As the others. A process has one Django project, and in that of the other tests
-    it is not this one: see test_django.py.
+    """``in_django(portal)``: its test client.
+
+    It works only in the process that test_django.py starts, because a process can have
+    only one Django project.
     """
-    from django.test import Client as DjangoClient  # noqa: PLC0415 - as above
+    from django.test import Client as DjangoClient  # noqa: PLC0415 - needs Django's settings
     from django.test import override_settings  # noqa: PLC0415
 
     with ExitStack() as stack:
@@ -175,7 +180,7 @@ def in_django():
 
 
 def django_urls(portal):
-    from django.http import HttpResponse  # noqa: PLC0415 - as above
+    from django.http import HttpResponse  # noqa: PLC0415 - needs Django's settings
     from django.urls import re_path  # noqa: PLC0415
 
     def page(request):
@@ -189,5 +194,5 @@ def django_urls(portal):
     params=["django"] if "DJANGO_SETTINGS_MODULE" in os.environ else ["flask", "fastapi"],
 )
 def in_framework(request):
-    """``in_framework(portal)``: its test client, in one framework after the other."""
+    """``in_framework(portal)``: its test client; the test runs for each framework."""
     return request.getfixturevalue(f"in_{request.param}")

@@ -1,4 +1,4 @@
-"""The same with Django, in a process of its own."""
+"""The tests of `log_in` with Django, in a process of its own."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The tests in docs/testing.md are run as they stand there."""
+"""Runs the examples of docs/testing.md."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs" / "testing.md"
-# Stands in for pytest-django, which would take the other tests here for its own.
+# Replaces pytest-django, which would also change the other tests here.
 DJANGO = """
 import django
 import pytest

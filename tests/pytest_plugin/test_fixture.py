@@ -1,6 +1,4 @@
-"""The fixture ``peeringdb``: people, applications and faults, each as the application
-under test gets to see it.
-"""
+"""The fixture ``peeringdb``: people, applications, faults; what applications see of it."""
 
 import time
 from dataclasses import FrozenInstanceError, replace
@@ -30,7 +28,7 @@ def client(peeringdb):
 
 @pytest.fixture
 def log_in(peeringdb, client):
-    """``log_in(person)``, without an application around the client."""
+    """``log_in(person)``: the `Login`, with a client and without an application."""
 
     def log_in(person):
         request = client.authorization_request()
@@ -41,7 +39,7 @@ def log_in(peeringdb, client):
 
 @pytest.fixture
 def ask(peeringdb):
-    """``ask(path)``: the status of PeeringDB's answer, None without one."""
+    """``ask(path)``: the status of PeeringDB's answer; None if there is none."""
 
     def ask(path):
         try:

@@ -1,6 +1,4 @@
-"""``peeringdb.log_in``: the whole way through an application, as its test client and a
-person's browser go it.
-"""
+"""``peeringdb.log_in``: a whole login with the test client of an application."""
 
 import asyncio
 from dataclasses import replace

@@ -1,6 +1,4 @@
-"""The plugin inside pytest: what it loads, when the sandbox runs, what of one test the
-next one sees.
-"""
+"""The plugin in pytest: what it imports, when the sandbox runs, what a test leaves."""
 
 import socket
 import subprocess
@@ -20,8 +18,9 @@ INSTALL = (
 
 @pytest.fixture
 def run(pytester):
-    """``run(tests, *arguments)``: pytest with these tests in a file; in another
-    process, if so wanted.
+    """``run(tests, *arguments)``: run pytest with these tests in a file.
+
+    ``in_process=False``: in a process of its own.
     """
 
     def run(tests, *arguments, in_process=True):
@@ -36,8 +35,9 @@ def run(pytester):
 
 
 def is_refused_within(seconds, url):
-    """Whether nobody listens any more. Another process ends when it does: there is
-    nothing to wait on but the clock.
+    """Whether nobody listens at this URL any more, within this time.
+
+    It is about another process, so there is nothing to wait for except time.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -226,7 +226,7 @@ def test_an_error_is_shown_at_the_line_of_the_test(run):
 
 def test_a_test_with_a_login_takes_less_than_a_second(peeringdb, make_portal, in_framework):
     taken = []
-    for _ in range(3):  # the machine may be busy with other things once, or twice
+    for _ in range(3):  # the machine may be busy
         began = time.monotonic()
         peeringdb.log_in(in_framework(make_portal()), peeringdb.person("Ada Admin"))
         peeringdb.sandbox.reset()

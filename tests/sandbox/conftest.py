@@ -1,4 +1,4 @@
-"""One sandbox for all tests here; those that need another kind start their own."""
+"""What the tests of the sandbox share: a running sandbox, and ways to ask it."""
 
 import contextlib
 import http.client
@@ -32,8 +32,9 @@ class Answer:
 
 
 class Web:
-    """Requests over one kept connection, with exactly the headers that are given; every
-    caller has an address of its own.
+    """Sends requests over one connection, with exactly the headers that are given.
+
+    Each request has a client address of its own, unless the headers name one.
     """
 
     def __init__(self, pdb: Sandbox) -> None:
@@ -144,8 +145,9 @@ def new_address() -> str:
 
 
 class Visitor:
-    """A person's browser at the sandbox's pages, one step at a time; no redirect is
-    followed by itself.
+    """A person's browser at the sandbox, one step at a time.
+
+    It does not follow redirects.
     """
 
     def __init__(self, pdb: Sandbox) -> None:
@@ -159,7 +161,7 @@ class Visitor:
         return self.session.get(urljoin(self.pdb.url, url), allow_redirects=False, timeout=20)
 
     def press(self, page: requests.Response, **fields: str) -> requests.Response:
-        """Send the page's form, with the pressed button among the fields."""
+        """Send the form of the page with these fields, and with the button as one."""
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
         hidden = {name: unescape(value) for name, value in hidden.items()}
         headers = {"Referer": page.url}
@@ -177,7 +179,7 @@ class Visitor:
         start: requests.Response,
         factor: str | None = "otp",
     ) -> requests.Response:
-        """From the redirect to the login page to the page after the login."""
+        """Follow a redirect to the login page, log in, and return the next page."""
         answer = self.press(self.get(start.headers["Location"]), person=person)
         if factor:
             answer = self.press(self.get(answer.headers["Location"]), factor=factor)
@@ -192,7 +194,7 @@ def pdb():
 
 @pytest.fixture(scope="session")
 def web_for():
-    """A `Web` for any sandbox."""
+    """``web_for(sandbox)``: a `Web` for it."""
     with contextlib.ExitStack() as stack:
 
         def make(sandbox: Sandbox) -> Web:
@@ -210,7 +212,7 @@ def web(pdb, web_for):
 
 @pytest.fixture
 def visitor_for():
-    """A `Visitor` for any sandbox."""
+    """``visitor_for(sandbox)``: a `Visitor` for it."""
     with contextlib.ExitStack() as stack:
 
         def make(sandbox: Sandbox) -> Visitor:
@@ -228,18 +230,18 @@ def visitor(pdb, visitor_for):
 
 @pytest.fixture
 def address():
-    """A client address that nobody else uses, as the header that says so."""
+    """The header that gives a request a client address which no other test uses."""
     return {"X-Forwarded-For": new_address()}
 
 
 @pytest.fixture
 def app(pdb):
-    """A fresh application, so that nobody has approved it yet."""
+    """A new application, which nobody has approved yet."""
     return pdb.register("https://app.example.net/callback")
 
 
 @pytest.fixture
 def clear_faults(pdb):
-    """Switches all faults of the shared sandbox off after the test."""
+    """Switch all faults of the shared sandbox off after the test."""
     yield
     pdb.clear_faults()

@@ -1,6 +1,4 @@
-"""The authorization endpoint: login, second factor, consent, automatic approval, errors
-that lead back and errors that do not.
-"""
+"""The authorization endpoint: login, second factor, consent, approval and errors."""
 
 import base64
 import hashlib
@@ -27,9 +25,7 @@ def amr(id_token: str) -> list[str]:
 
 
 def logged_in(visitor, web, app, person="orgadmin", factor="otp", **parameters):
-    """The page or redirect that the authorization URL leads to, after the login if
-    there is need of one.
-    """
+    """The answer to an authorization request, after a login if it needs one."""
     answer = visitor.get(web.authorization_url(app, **parameters))
     return (
         visitor.log_in(person, answer, factor)
@@ -39,7 +35,7 @@ def logged_in(visitor, web, app, person="orgadmin", factor="otp", **parameters):
 
 
 def approved(visitor, web, app, **parameters):
-    """A browser whose person has a token of this application."""
+    """Approve the application and exchange the code, so that the person has a token."""
     code = query(
         visitor.press(logged_in(visitor, web, app, **parameters), allow="Authorize").headers[
             "Location"
@@ -221,9 +217,7 @@ def test_prompt_login_asks_for_a_login_in_a_live_session(visitor, web, app):
 
 
 def test_log_in_logs_in_twice_if_the_prompt_asks_for_it(pdb, web, app):
-    """Without a session that is twice: first because there is none, then because of the
-    prompt.
-    """
+    """The first login is for the missing session, the second one for the prompt."""
     assert query(pdb.log_in("member", web.authorization_url(app, prompt="login")))["code"]
 
 

@@ -1,6 +1,4 @@
-"""People who are added to a running sandbox, and the reset that makes it as it was at
-first.
-"""
+"""People that are added to a running sandbox, and the reset."""
 
 import pytest
 
@@ -13,7 +11,7 @@ CALLBACK = "https://app.example.net/callback"
 
 @pytest.fixture(scope="module")
 def own():
-    """A sandbox that may be reset: that of the other tests may not."""
+    """A sandbox that may be reset. The one that all tests share may not."""
     with Sandbox(tls=False) as sandbox:
         yield sandbox
 
@@ -161,7 +159,7 @@ def test_a_reset_undoes_a_single_change(own, own_web, change):
 
 
 def test_an_id_is_never_used_twice_not_even_after_a_reset(own, own_web):
-    """An application that kept the first person would take the second for them."""
+    """An application may have stored the id of the first person."""
     first = own.add_person("Ada Admin").id
     own.reset()
     assert own.add_person("Bob Builder").id > first

@@ -1,12 +1,11 @@
-"""The sandbox's process: starts fast, says why it cannot, serves many at once, ends
-with its owner, keeps its database.
-"""
+"""The handle of a sandbox: start and stop the process, and why it does not start."""
 
 import http.client
 import os
 import socket
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from peeringdb_oauth import Client, ClientConfig
+from peeringdb_oauth import Client, ClientConfig, sandbox
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.sandbox import Sandbox, SandboxError
 
@@ -29,8 +28,9 @@ def refused(port: int) -> bool:
 
 
 def gone_within(seconds: float, check) -> bool:
-    """Whether the check comes true in time. Another process ends when it does: there is
-    nothing to wait on but the clock.
+    """Whether the check becomes true in time.
+
+    It is about another process, so there is nothing to wait for except time.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -52,6 +52,15 @@ def test_importing_the_sandbox_does_not_import_django():
         " sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
+
+
+def test_the_example_in_the_docstring_of_the_package_works(capsys):
+    _, _, example = sandbox.__doc__.partition("use it like this::\n\n")
+    code, _, _ = example.partition("\n\nIn pytest")
+    exec(textwrap.dedent(code), {})  # noqa: S102
+    printed, _, _ = code.partition("print(user.name, user.asns)  # ")[2].partition("\n")
+    assert capsys.readouterr().out == f"{printed}\n"
+    assert printed
 
 
 def test_has_a_default_application(web_for):
@@ -101,16 +110,15 @@ def test_close_ends_the_process_and_removes_its_file():
 
 
 def test_can_be_started_closed_and_started_again():
-    sandbox = Sandbox(tls=False)
-    first = sandbox.start().url
+    pdb = Sandbox(tls=False)
+    assert pdb.start().url
     with pytest.raises(SandboxError, match="running already"):
-        sandbox.start()
-    sandbox.close()
-    sandbox.close()
-    assert sandbox.start().url
-    assert first
-    sandbox.close()
-    sandbox.wait()
+        pdb.start()
+    pdb.close()
+    pdb.close()
+    assert pdb.start().url
+    pdb.close()
+    pdb.wait()
 
 
 def test_ends_when_the_parent_process_is_killed():
@@ -220,7 +228,7 @@ def test_ignores_proxies_and_settings_of_the_environment(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "nowhere.settings")
     monkeypatch.setenv("PYTHONWARNINGS", "error")
-    monkeypatch.setenv("HTTP_AUTHORIZATION", "Basic eDp5")  # looks like a header to CGI
+    monkeypatch.setenv("HTTP_AUTHORIZATION", "Basic eDp5")  # CGI would take it for a header
     with Sandbox(tls=False) as pdb:
         assert pdb.register("https://app.example.net/callback")
         assert http_status(pdb) == 200

@@ -1,6 +1,4 @@
-"""The three limits of a client address: remembered refusals, the block after too many,
-120 requests a minute.
-"""
+"""The limits of a client address: repeated refusals, a block, requests a minute."""
 
 import pytest
 

@@ -1,6 +1,4 @@
-"""The people file: everything that is right is read, everything that is wrong is named
-at once.
-"""
+"""The people file: what is right is read, and every mistake is named."""
 
 import contextlib
 import copy

@@ -1,6 +1,4 @@
-"""Tokens after the recordings: how long they live, what becomes of them, who may use
-them, and keys.
-"""
+"""Tokens: how long they live, what ends them, who may use them, and who signs them."""
 
 import base64
 import hashlib
@@ -26,7 +24,7 @@ def claims(id_token: str) -> dict[str, object]:
 
 
 def verify(id_token: str, jwks: dict[str, list[dict[str, str]]]) -> bool:
-    """RS256, by hand: the key must be in the key set, and the signature right."""
+    """Whether the key set has the key. A wrong signature of RS256 is an error."""
     head, payload, signature = id_token.split(".")
     kid = json.loads(decoded(head))["kid"]
     keys = [key for key in jwks["keys"] if key["kid"] == kid]

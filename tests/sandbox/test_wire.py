@@ -1,8 +1,7 @@
-"""Every recording of PeeringDB's answers, replayed against the sandbox: status, the
-headers that matter, the body's shape and values.
+"""Replays every recorded request at the sandbox, and compares the answers.
 
-Codes and tokens in a recording stand for ones that the sandbox issues in the same
-steps; `PREPARATIONS` says which steps.
+Status, headers and body must be those that PeeringDB gave. A code or a token in a
+recording is replaced by one that the sandbox has issued; `PREPARATIONS` has the steps.
 """
 
 import base64
@@ -31,8 +30,8 @@ DIFFERENCES = {
     ),
 }
 
-# Differ from one moment or address to the next, or belong to the connection; CSP
-# belongs to pages.
+# They depend on the moment or on the address, or they belong to the connection. The
+# content security policy belongs to the sandbox's own pages.
 HEADERS_THAT_DO_NOT_MATTER = {
     "date",
     "content-length",
@@ -52,7 +51,7 @@ VOLATILE = {
     "kid",
     "n",
 }
-# PeeringDB makes them of a set
+# PeeringDB makes these lists from sets.
 UNORDERED = {"claims_supported", "oidc_claims_supported"}
 
 APPLICATIONS = {
@@ -86,8 +85,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepare:
-    """Log in, perhaps exchange the code, perhaps do more; then put what was got where
-    the recording has its own.
+    """What happens before a recorded request.
+
+    ``person``, ``client``: who logs in, and where. ``asked``: parameters of the
+    authorization request. ``exchange``: exchange the code. ``then``: a further step.
+    ``into``: what to replace in the request (a parameter, or the header Authorization),
+    and with which of the values from these steps.
     """
 
     person: str = "orgadmin"
@@ -96,7 +99,6 @@ class Prepare:
     exchange: bool = True
     then: Callable[[Any, dict[str, str]], None] | None = None
     into: dict[str, str] = field(default_factory=dict)
-    """Place in the request (a parameter's name, or Authorization) → which of the things we got."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,7 +334,7 @@ PREPARATIONS: dict[str, Prepare] = {
     "userinfo-error-expired-token": scoped(None, then=wait(36001)),
     "userinfo-idtoken-as-bearer": Prepare(into={"Authorization": "id_token"}),
 }
-# The other recordings say in their names what they need.
+# The names of the other recordings tell what they need.
 PATTERNS: list[tuple[str, Callable[[re.Match[str]], Prepare]]] = [
     (r"(?:profile|userinfo)-scope-(.+)", lambda match: scoped(match[1].replace("-", " "))),
     (r"token-scope-(.+)", lambda match: code(scope=match[1].replace("-", " "))),
@@ -409,7 +411,7 @@ def preparation(name: str) -> Prepare:
 
 
 def get_ready(world: World, how: Prepare) -> dict[str, str]:
-    """The steps before the recorded request; what goes into it."""
+    """Take the steps before the recorded request; return what to replace in it."""
     if not how.into and how.exchange is False:
         return {}
     app = world.apps[how.client]
@@ -434,8 +436,9 @@ def decoded(token: str) -> list[Any]:
 
 
 def differences(expected: Any, actual: Any, where: str = "") -> list[str]:
-    """What is not the same: types, keys, their order, and the values that do not depend
-    on the moment.
+    """A line for each difference in types, keys, order of keys, and values.
+
+    Values that depend on the moment are not compared.
     """
     if type(expected) is not type(actual):
         return [f"{where}: {type(expected).__name__} there, {type(actual).__name__} here"]
@@ -477,7 +480,7 @@ def compare(expected: Message, actual: Any, url: str) -> list[str]:
         if name.lower() not in HEADERS_THAT_DO_NOT_MATTER
     }
     if "retry-after" in there and here.get("retry-after", "").isdigit():
-        there["retry-after"] = here["retry-after"]  # how much of the minute is left
+        there["retry-after"] = here["retry-after"]  # it depends on the moment
     found += [
         f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"
         for name in sorted(there | here)
@@ -521,7 +524,7 @@ def test_answers_as_recorded(world, name):
 
 
 def with_local_issuer(expected: Message, url: str) -> Message:
-    """An ID token inside the body names the recorded server."""
+    """Replace the issuer in the ID token of the recorded body."""
     body = json.loads(expected.body)
     if "id_token" in body:
         header, claims = decoded(body["id_token"])

@@ -1,4 +1,4 @@
-"""Clients that only Django has. Run by test_django.py."""
+"""Tests with clients that only Django has; test_django.py runs them."""
 
 import asyncio
 

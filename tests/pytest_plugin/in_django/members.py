@@ -1,4 +1,4 @@
-"""The settings of the project that docs/testing.md tests, and its pages."""
+"""The settings of the Django project that the examples of docs/testing.md test."""
 
 SECRET_KEY = "only-for-tests-0123456789-0123456789"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}

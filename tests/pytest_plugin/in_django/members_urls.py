@@ -1,4 +1,4 @@
-"""As docs/django.md has them."""
+"""The pages of that project, as in docs/django.md."""
 
 from django.http import HttpResponse
 from django.urls import include, path
