@@ -1,4 +1,4 @@
-"""The fixture ``peeringdb``: people, applications, faults; what applications see of it."""
+"""The fixture ``peeringdb``: people, applications and faults."""
 
 import time
 from dataclasses import FrozenInstanceError, replace
