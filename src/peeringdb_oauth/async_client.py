@@ -193,7 +193,7 @@ class AsyncClient:
         return response
 
     async def _admit(self, request: HTTPRequest) -> Booking:
-        # Only a login that is half-way goes before those who wait: its code is spent.
+        # Only the second request of a login goes first: its code is spent.
         if (request.booked == 0 or not self._queue.locked()) and (
             booking := self._budget.admit(request, self._monotonic())
         ):

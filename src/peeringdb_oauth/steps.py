@@ -7,8 +7,8 @@ A flow knows no network. It yields what is to be done and is sent the result::
         response = yield from send(request)
         return User.from_profile(parse_profile_response(request, response))
 
-A driver does what the flow yields. If that fails, the flow is thrown the error. For
-requests alone, this is a whole driver::
+A driver does what the flow yields. If that fails, the flow is thrown the error. This
+driver knows only requests, neither locks nor functions of the application::
 
     def run(flow: Flow[T], transmit: Callable[[HTTPRequest], HTTPResponse]) -> T:
         proceed = partial(next, flow)

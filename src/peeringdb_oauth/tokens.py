@@ -262,7 +262,7 @@ def parse_profile_response(request: HTTPRequest, response: HTTPResponse) -> dict
             "PeeringDB refused the access token: it is expired, revoked, replaced by a refresh, or"
             " lacks the scope 'profile'; log in again",
         )
-    # With a body a 403 says nothing about the token, so it must end nobody's session.
+    # A 403 with a body says nothing about the token, so no session may end for it.
     if response.status == 403:
         raise TransportError(
             "something between here and PeeringDB, perhaps a firewall, refused the request (it"
