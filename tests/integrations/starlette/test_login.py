@@ -273,7 +273,7 @@ def test_the_store_can_be_asynchronous(make_portal):
 
 
 def tokens_of(portal, browser):
-    sessions = portal.pdb._flow("")._sessions
+    sessions = portal.pdb._pages.flow("")._sessions
     return sessions._tokens(sessions.read({"peeringdb": browser.session()}))
 
 

@@ -51,8 +51,11 @@ def protect(guard: Guard, check: Check, view: Callable[P, R]) -> Callable[P, R]:
     signature = inspect.signature(view) if isinstance(guard.asn, str) else None
     _guarded.update(_unwrapped(view))
 
-    def is_open(*args: P.args, **kwargs: P.kwargs) -> bool:
-        # Before every request of an application, the login's pages stay open.
+    def passes(*args: P.args, **kwargs: P.kwargs) -> bool:
+        """Whether to call the view: False only for the login's own pages.
+
+        A function before every request of an application leaves them open.
+        """
         if request.endpoint in _LOGIN_PAGES:
             return False
         arguments = {} if signature is None else _arguments(signature, *args, **kwargs)
@@ -64,13 +67,13 @@ def protect(guard: Guard, check: Check, view: Callable[P, R]) -> Callable[P, R]:
 
         @wraps(view)
         async def protected_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return await view(*args, **kwargs) if is_open(*args, **kwargs) else None
+            return await view(*args, **kwargs) if passes(*args, **kwargs) else None
 
         return cast("Callable[P, R]", protected_coroutine)
 
     @wraps(view)
     def protected(*args: P.args, **kwargs: P.kwargs) -> R:
-        return view(*args, **kwargs) if is_open(*args, **kwargs) else cast("R", None)
+        return view(*args, **kwargs) if passes(*args, **kwargs) else cast("R", None)
 
     return protected
 

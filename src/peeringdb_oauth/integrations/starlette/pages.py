@@ -1,0 +1,207 @@
+"""`Pages`: answers the requests of an application, from the login to a refusal."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.templating import Jinja2Templates
+
+from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.async_client import AsyncClient
+from peeringdb_oauth.bearer import BearerVerifier
+from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
+from peeringdb_oauth.integrations.starlette.clients import Clients
+from peeringdb_oauth.integrations.starlette.guard import invoke
+from peeringdb_oauth.integrations.starlette.visits import read_form, to_response, to_visit
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.web import (
+    Event,
+    Guard,
+    LoginFlow,
+    PageContext,
+    Paths,
+    Refused,
+    Store,
+    Visit,
+    bearer_token,
+    refuse_token,
+    require_token,
+)
+
+PATHS = Paths()
+# Marks the scope of a request with a bearer token. Its errors are always JSON.
+_API = "peeringdb_oauth.api"
+
+
+class Pages:
+    """The login's pages, the checks of the guards, and the pages for errors.
+
+    The arguments are those of `PeeringDB`.
+
+    Raises:
+        ConfigurationError: the redirect URI does not lead to the callback, or the
+            secret key is missing or too short.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient | Clients,
+        *,
+        rule: AccessRule,
+        secret_key: str,
+        store: Store,
+        on_login: Callable[[User], object] | None,
+        on_event: Callable[[Request, Event], object] | None,
+        templates: Jinja2Templates,
+        home: str,
+    ) -> None:
+        self._client = client
+        self._rule = rule
+        self._secret_key = secret_key
+        self._store = store
+        self._on_login, self._on_event = on_login, on_event
+        self._templates = templates
+        self._home = home
+        self._verifier: BearerVerifier[Awaitable[User]] = BearerVerifier(client, rule=rule)
+        self._flows: dict[str, LoginFlow] = {}
+        self.flow("")  # raises now, and not at the first request
+        self.routes = [
+            Route(PATHS.login, self._start, name="peeringdb_login"),
+            Route(PATHS.callback, self._callback, name="peeringdb_callback"),
+            Route(PATHS.logout, self._log_out, name="peeringdb_logout", methods=["POST"]),
+        ]
+
+    async def user(self, request: Request) -> User | None:
+        """Who is logged in; None for nobody.
+
+        Raises:
+            PeeringDBOAuthError: an error of `LoginFlow.user`.
+            ConfigurationError: the application has no session.
+        """
+        async with self._visit(request) as (flow, visit):
+            return await self._client.run(flow.user(visit))
+
+    async def check_login(self, request: Request, guard: Guard, asn: object) -> User:
+        """Who is logged in, if the guard lets them in.
+
+        Raises:
+            Refused: with the answer to send.
+            ConfigurationError: the application has no session.
+        """
+        async with self._visit(request) as (flow, visit):
+            return await self._client.run(
+                flow.require(visit, guard.rule, asn=asn, max_age=guard.max_age),
+            )
+
+    async def check_token(self, request: Request, guard: Guard, asn: object) -> User:
+        """Who sent the bearer token, if the guard lets them in.
+
+        Raises:
+            Refused: with the answer to send.
+        """
+        self._answer_errors(request)
+        request.scope[_API] = True
+        token = bearer_token(request.headers.get("Authorization"))
+        return await self._client.run(require_token(self._verifier, token, guard, asn=asn))
+
+    def page_context(self, request: Request) -> PageContext:
+        """What templates know as ``peeringdb``."""
+        visit = to_visit(request)
+        return self.flow(visit.root).page_context(visit)
+
+    def flow(self, root: str) -> LoginFlow:
+        """The login of the application that is mounted at ``root``.
+
+        The redirect URI says where our routes are mounted in that application.
+        """
+        callback = urlsplit(self._client.provider.config.redirect_uri).path
+        mount = callback.rpartition(PATHS.callback)[0].removeprefix(root)
+        if mount not in self._flows:
+            self._flows[mount] = LoginFlow(
+                self._client.provider,
+                rule=self._rule,
+                secrets=(self._secret_key,),
+                store=self._store,
+                paths=Paths(
+                    login=mount + PATHS.login,
+                    callback=mount + PATHS.callback,
+                    logout=mount + PATHS.logout,
+                    home=self._home,
+                ),
+            )
+        return self._flows[mount]
+
+    @asynccontextmanager
+    async def _visit(self, request: Request) -> AsyncIterator[tuple[LoginFlow, Visit]]:
+        """The login and the visit of a request.
+
+        ``on_event`` is called at the end, because a flow cannot await it.
+        """
+        self._answer_errors(request)
+        if "session" not in request.scope:
+            raise ConfigurationError(
+                "there is no session: give the application middleware=[pdb.session_middleware]",
+            )
+        events: list[Event] = []
+        visit = to_visit(request, events.append)
+        flow = self.flow(visit.root)
+        try:
+            yield flow, await read_form(request, flow, visit)
+        finally:
+            await self._tell(request, events)
+
+    async def _tell(self, request: Request, events: list[Event]) -> None:
+        try:
+            for event in events:
+                if self._on_event is not None:
+                    await invoke(self._on_event, request, event)
+        except BaseException:
+            if any(event.kind == "login" for event in events):
+                # The browser gets an error page. Nobody must be logged in behind it.
+                request.session.clear()
+            raise
+
+    def _answer_errors(self, request: Request) -> None:
+        """Have the application answer our errors in this request.
+
+        So it needs no exception handlers. If it has some, they come first.
+        """
+        handlers, _ = request.scope.get("starlette.exception_handlers", ({}, {}))
+        handlers.setdefault(Refused, self._refuse)
+        handlers.setdefault(PeeringDBOAuthError, self._fail)
+
+    async def _start(self, request: Request) -> Response:
+        async with self._visit(request) as (flow, visit):
+            return to_response(request, flow.start(visit), self._templates)
+
+    async def _callback(self, request: Request) -> Response:
+        async with self._visit(request) as (flow, visit):
+            answer = await self._client.run(flow.callback(visit, self._admit))
+        return to_response(request, answer, self._templates)
+
+    async def _log_out(self, request: Request) -> Response:
+        async with self._visit(request) as (flow, visit):
+            answer = await self._client.run(flow.log_out(visit))
+        return to_response(request, answer, self._templates)
+
+    async def _admit(self, user: User) -> None:
+        if self._on_login is not None:
+            await invoke(self._on_login, user)
+
+    async def _refuse(self, request: Request, refused: Refused) -> Response:
+        return to_response(request, refused.answer, self._templates)
+
+    async def _fail(self, request: Request, error: PeeringDBOAuthError) -> Response:
+        if isinstance(error, ConfigurationError):
+            raise error  # a mistake in the application, for its developers to see
+        if _API in request.scope:
+            return to_response(request, refuse_token(error), self._templates)
+        events: list[Event] = []
+        visit = to_visit(request, events.append)
+        flow = self.flow(visit.root)
+        answer = flow.fail(visit, error, user=flow.page_context(visit).user)
+        await self._tell(request, events)
+        return to_response(request, answer, self._templates)
