@@ -235,7 +235,7 @@ def test_ignores_proxies_and_settings_of_the_environment(monkeypatch):
 
 
 def test_ctrl_c_reaches_the_parent_process_only(pdb):
-    assert os.getsid(pdb._process.pid) != os.getsid(0)
+    assert os.getsid(pdb._process._process.pid) != os.getsid(0)
 
 
 def test_names_the_extra_to_install_if_django_is_missing(tmp_path):
@@ -257,4 +257,4 @@ def test_names_the_extra_to_install_if_django_is_missing(tmp_path):
 
 def test_the_reprs_contain_no_secret(pdb):
     assert pdb.application.client_secret not in repr(pdb.application)
-    assert pdb.control_token not in repr(pdb._started)
+    assert pdb.control_token not in repr(pdb._process.started)

@@ -3,22 +3,16 @@
 It needs neither Django nor any other package in this process.
 """
 
-import contextlib
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from peeringdb_oauth.sandbox import server_process
 from peeringdb_oauth.sandbox.browser import Browser
 from peeringdb_oauth.sandbox.control_client import send_command, ssl_context
-from peeringdb_oauth.sandbox.errors import SandboxError
-from peeringdb_oauth.sandbox.options import Options, Started
-
-_STOP_TIMEOUT = 5  # seconds
+from peeringdb_oauth.sandbox.options import Options
+from peeringdb_oauth.sandbox.server_process import ServerProcess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +82,7 @@ class Sandbox:
             hosts=tuple(hosts),
             log=log,
         )
-        self._process: subprocess.Popen[bytes] | None = None
-        self._started: Started | None = None
+        self._process = ServerProcess(self._options)
 
     def start(self) -> Self:
         """Start the sandbox and wait until it answers. A ``with`` statement does it.
@@ -99,38 +92,16 @@ class Sandbox:
                 is named.
             SandboxError: it is running already, or its process ends without an answer.
         """
-        if self._process is not None:
-            raise SandboxError("this sandbox is running already")
-        self._process = server_process.start_process()
-        try:
-            self._started = server_process.wait_until_ready(self._process, self._options)
-        except BaseException:
-            self.close()
-            raise
+        self._process.start()
         return self
 
     def close(self) -> None:
         """Stop the sandbox. If it is not running, nothing happens."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        # Both streams are pipes, so they are not None.
-        with contextlib.suppress(OSError):
-            process.stdin.close()  # type: ignore[union-attr]  # see above
-        try:
-            process.wait(_STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()  # type: ignore[union-attr]  # see above
-        # The process removes it, unless it was killed.
-        if self._started and self._started.ca_file and not self._options.database:
-            Path(self._started.ca_file).unlink(missing_ok=True)
+        self._process.close()
 
     def wait(self) -> None:
         """Wait until the sandbox has ended."""
-        if self._process is not None:
-            self._process.wait()
+        self._process.wait()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -150,7 +121,7 @@ class Sandbox:
         Raises:
             SandboxError: the sandbox is not running.
         """
-        return self._running.url
+        return self._process.started.url
 
     @property
     def ca_file(self) -> str | None:
@@ -159,7 +130,7 @@ class Sandbox:
         Raises:
             SandboxError: the sandbox is not running.
         """
-        return self._running.ca_file
+        return self._process.started.ca_file
 
     @property
     def control_token(self) -> str:
@@ -168,7 +139,7 @@ class Sandbox:
         Raises:
             SandboxError: the sandbox is not running.
         """
-        return self._running.control_token
+        return self._process.started.control_token
 
     @property
     def application(self) -> Application:
@@ -177,7 +148,7 @@ class Sandbox:
         Raises:
             SandboxError: the sandbox is not running.
         """
-        started = self._running
+        started = self._process.started
         return Application(
             client_id=started.client_id,
             client_secret=started.client_secret,
@@ -239,7 +210,7 @@ class Sandbox:
             SandboxError: PeeringDB does not send the person back to the application;
                 the message says what its page shows.
         """
-        with Browser(self.url, ssl_context(self._running)) as browser:
+        with Browser(self.url, ssl_context(self._process.started)) as browser:
             return browser.log_in(
                 person,
                 authorization_url,
@@ -387,16 +358,8 @@ class Sandbox:
         """
         self._command("reset")
 
-    @property
-    def _running(self) -> Started:
-        if self._started is None or self._process is None:
-            raise SandboxError(
-                "this sandbox is not running: use it in a with statement, or call start()",
-            )
-        return self._started
-
     def _command(self, command: str, **arguments: Any) -> dict[str, Any]:
-        return send_command(self._running, command, arguments)
+        return send_command(self._process.started, command, arguments)
 
 
 def _as_json(

@@ -30,12 +30,7 @@ def register_application(
     Raises:
         CannotChange: a redirect URI or the algorithm cannot be used.
     """
-    problems = [problem for uri in redirect_uris for problem in redirect_uri_problems(uri)]
-    if not redirect_uris:
-        problems.append("an application needs at least one redirect URI")
-    if (algorithm or "") not in ALGORITHMS:
-        problems.append(f"the algorithm must be RS256, HS256 or none, not {algorithm!r}")
-    if problems:
+    if problems := _problems(redirect_uris, algorithm or ""):
         raise CannotChange("; ".join(problems))
     client_id = client_id or generate_client_id()
     client_secret = generate_client_secret() if client_secret is None else client_secret
@@ -57,6 +52,15 @@ def register_application(
         "client_secret": client_secret,
         "redirect_uris": list(redirect_uris),
     }
+
+
+def _problems(redirect_uris: Sequence[str], algorithm: str) -> list[str]:
+    problems = [problem for uri in redirect_uris for problem in redirect_uri_problems(uri)]
+    if not redirect_uris:
+        problems.append("an application needs at least one redirect URI")
+    if algorithm not in ALGORITHMS:
+        problems.append(f"the algorithm must be RS256, HS256 or none, not {algorithm!r}")
+    return problems
 
 
 def register_default_application(redirect_uris: Sequence[str]) -> None:
