@@ -16,7 +16,8 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from client_config import CLIENT_SECRET, config_of
+from canned_server import far_url
+from client_config import CLIENT_SECRET, REDIRECT_URI, config_of
 
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.config import ClientConfig
@@ -699,53 +700,73 @@ def test_a_callers_session_needs_no_readable_ca_file_of_ours(server, tmp_path):
 # --- proxies --------------------------------------------------------------------------
 
 
-def proxied(server, monkeypatch, proxy, **environment):
-    """Fetch a user while the environment names a proxy."""
-    for name, value in {"http_proxy": proxy, **environment}.items():
-        monkeypatch.setenv(name, value)
+@pytest.fixture
+def far_server(make_server):
+    """A server that is not on this machine, as far as a client of `far_url` knows."""
+    return make_server(tls=True)
+
+
+def proxied(far_server, monkeypatch, proxy):
+    """The error of a client for which the environment names a proxy."""
+    monkeypatch.setenv("https_proxy", proxy)
 
     async def main():
-        async with one_that_leaves_nothing(config_of(server)) as client:
-            await client.fetch_user("t")
+        config = config_of(far_server, base_url=far_url(far_server))
+        async with one_that_leaves_nothing(config) as client:
+            with pytest.raises(TransportError) as caught:
+                await client.fetch_user("t")
+        return caught.value
 
-    asyncio.run(main())
+    return asyncio.run(main())
 
 
-def test_sends_the_proxys_password_to_the_proxy(make_server, server, monkeypatch):
+def test_sends_the_proxys_password_to_the_proxy(make_server, far_server, monkeypatch):
     proxy = make_server()
-    # a proxy is asked for the whole URL
-    proxy.replay(f"{server.url}{PROFILE}", "profile-orgadmin")
-    proxied(server, monkeypatch, proxy.url.replace("//", "//us%40er:pass%20word@"))
+    proxied(far_server, monkeypatch, proxy.url.replace("//", "//us%40er:pass%20word@"))
     assert (
         proxy.received[0].headers["proxy-authorization"]
         == f"Basic {base64.b64encode(b'us@er:pass word').decode()}"
     )
-    assert server.received == []
 
 
-def test_a_proxy_may_be_named_without_a_scheme(make_server, server, monkeypatch):
+def test_a_proxy_may_be_named_without_a_scheme(make_server, far_server, monkeypatch):
     proxy = make_server()
-    proxy.replay(f"{server.url}{PROFILE}", "profile-orgadmin")
-    proxied(server, monkeypatch, proxy.url.removeprefix("http://"))
+    proxied(far_server, monkeypatch, proxy.url.removeprefix("http://"))
     assert len(proxy.received) == 1
 
 
-@pytest.mark.parametrize("no_proxy", ["127.0.0.0/8", "192.0.2.1, 127.0.0.1", "*"])
-def test_reads_no_proxy_as_requests_does(make_server, server, monkeypatch, no_proxy):
-    proxied(server, monkeypatch, make_server().url, no_proxy=no_proxy)
-    assert len(server.received) == 1
+@pytest.mark.parametrize("no_proxy", ["192.0.2.0/24", "203.0.113.1, 192.0.2.1", "*"])
+def test_reads_no_proxy_as_requests_does(monkeypatch, no_proxy):
+    """With a SOCKS proxy there is no client, as the next test shows."""
+    monkeypatch.setenv("https_proxy", "socks5h://127.0.0.1:1080")
+    monkeypatch.setenv("no_proxy", no_proxy)
+    config = ClientConfig(client_id="a", redirect_uri=REDIRECT_URI, base_url="https://192.0.2.1")
+    assert AsyncClient(config).config == config
 
 
-def test_a_proxy_of_another_kind_is_a_configuration_error(server, monkeypatch):
+def test_a_proxy_of_another_kind_is_a_configuration_error(far_server, monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "socks5h://user:pa55word@127.0.0.1:1080")
     with pytest.raises(ConfigurationError, match="'socks5h'") as caught:
-        AsyncClient(config_of(server))
+        AsyncClient(config_of(far_server, base_url=far_url(far_server)))
     assert "pa55word" not in str(caught.value)
 
 
-def test_a_proxy_with_an_unknown_name_is_named_as_the_cause(server, monkeypatch):
-    with pytest.raises(TransportError, match="the proxy between"):
-        proxied(server, monkeypatch, "http://proxy.invalid:3128")
+def test_a_proxy_with_an_unknown_name_is_named_as_the_cause(far_server, monkeypatch):
+    error = proxied(far_server, monkeypatch, "http://proxy.invalid:3128")
+    assert "the proxy between" in str(error)
+
+
+def test_the_proxy_of_the_callers_session_is_asked_for_a_loopback_host(make_server, server):
+    """The caller has named it. Only what the environment names is passed by."""
+    proxy = make_server()
+    proxy.replay(f"{server.url}{PROFILE}", "profile-orgadmin")
+
+    async def main():
+        async with aiohttp.ClientSession(proxy=proxy.url) as session:
+            return await AsyncClient(config_of(server), session=session).fetch_user("t")
+
+    assert asyncio.run(main()).id == 1
+    assert (len(proxy.received), server.received) == (1, [])
 
 
 def test_a_host_with_an_unknown_name_is_no_matter_of_the_proxy(server):
@@ -762,21 +783,16 @@ def test_a_host_with_an_unknown_name_is_no_matter_of_the_proxy(server):
     asyncio.run(main())
 
 
-def test_a_proxy_that_refuses_is_named_as_the_cause_without_its_password(make_server, monkeypatch):
-    target, proxy = make_server(tls=True), make_server()
-    proxy.answer(target.url.removeprefix("https://"), b"", status=407)
-    monkeypatch.setenv("https_proxy", proxy.url.replace("//", "//user:pa55word@"))
-
-    async def main():
-        async with one_that_leaves_nothing(config_of(target)) as client:
-            with pytest.raises(TransportError, match="the proxy between") as caught:
-                await client.fetch_user("t")
-        return caught.value
-
-    said = everything_about(asyncio.run(main()))
+def test_a_proxy_that_refuses_is_named_as_the_cause_without_its_password(
+    make_server, far_server, monkeypatch
+):
+    proxy = make_server()
+    proxy.answer(far_url(far_server).removeprefix("https://"), b"", status=407)
+    error = proxied(far_server, monkeypatch, proxy.url.replace("//", "//user:pa55word@"))
+    assert "the proxy between" in str(error)
     assert [request.method for request in proxy.received] == ["CONNECT"]
-    assert "pa55word" not in said
-    assert base64.b64encode(b"user:pa55word").decode() not in said
+    assert "pa55word" not in everything_about(error)
+    assert base64.b64encode(b"user:pa55word").decode() not in everything_about(error)
 
 
 # --- secrets --------------------------------------------------------------------------
@@ -822,20 +838,14 @@ def test_no_secret_hangs_on_an_error(server, answer):
             assert secret not in everything_about(error)
 
 
-def test_the_password_of_a_proxy_hangs_on_no_error(make_server, monkeypatch):
-    target, proxy = make_server(tls=True), make_server()
-    proxy.answers[target.url.removeprefix("https://")] = lambda handler: handler.wfile.write(
-        b"HTTP/1.1 200 OK\r\n\r\nno handshake",
+def test_the_password_of_a_proxy_hangs_on_no_error(make_server, far_server, monkeypatch):
+    proxy = make_server()
+    proxy.answers[far_url(far_server).removeprefix("https://")] = lambda handler: (
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\nno handshake")
     )
-    monkeypatch.setenv("https_proxy", proxy.url.replace("//", "//user:pa55word@"))
-
-    async def main():
-        async with one_that_leaves_nothing(config_of(target)) as client:
-            with pytest.raises(TransportError, match="no TLS connection") as caught:
-                await client.fetch_user("t")
-        return caught.value
-
-    assert "pa55word" not in everything_about(asyncio.run(main()))
+    error = proxied(far_server, monkeypatch, proxy.url.replace("//", "//user:pa55word@"))
+    assert "no TLS connection" in str(error)
+    assert "pa55word" not in everything_about(error)
 
 
 def test_nothing_secret_is_logged_even_in_debug_mode(server, caplog):

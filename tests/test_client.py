@@ -6,23 +6,22 @@ Each test runs for `Client` and for `AsyncClient`, unless it is marked `only_for
 import ast
 import asyncio
 import gzip
-import http.client
 import secrets
-import select
 import shutil
 import socket
 import threading
 import time
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 import requests
+from canned_server import FAR, far_url
 from client_config import config_of
 from docstring_example import example_of
+from forward_proxy import forward_proxy_handler
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -798,79 +797,61 @@ def test_does_not_look_into_netrc(make_client_with, server, monkeypatch, tmp_pat
 # --- proxies --------------------------------------------------------------------------
 
 
-def proxy_handler_of(canned):
-    """A forward proxy. ``canned.received``: what it was asked for."""
-
-    class Proxy(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def forward(self):
-            canned.received.append((self.command, self.path))
-            target = http.client.HTTPConnection(urlsplit(self.path).netloc)
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            target.request(self.command, urlsplit(self.path).path, body, dict(self.headers))
-            answer = target.getresponse()
-            body = answer.read()
-            target.close()
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = forward  # noqa: N815 - the names that http.server calls
-
-        def do_CONNECT(self):
-            canned.received.append(("CONNECT", self.path))
-            host, _, port = self.path.partition(":")
-            self.close_connection = True
-            with socket.create_connection((host, int(port))) as target:
-                self.send_response(200)
-                self.end_headers()
-                while True:
-                    readable, _, _ = select.select([self.connection, target], [], [], PATIENCE)
-                    for source, sink in ((self.connection, target), (target, self.connection)):
-                        data = source.recv(65536) if source in readable else None
-                        if data == b"" or not readable:
-                            return
-                        sink.sendall(data or b"")
-
-        def log_message(self, *args):
-            pass
-
-    return Proxy
+@pytest.fixture
+def proxy(make_server):
+    """A forward proxy. ``proxy.received``: what it was asked for."""
+    return make_server(handler_of=forward_proxy_handler)
 
 
-def test_goes_through_the_environments_proxy(make_server, make_client, server, monkeypatch):
-    proxy = make_server(handler_of=proxy_handler_of)
-    monkeypatch.setenv("http_proxy", proxy.url)
-    assert log_in(make_client(server)).user.id == 1
-    assert proxy.received == [("POST", f"{server.url}{TOKEN}"), ("GET", f"{server.url}{PROFILE}")]
-
-
-def test_goes_through_the_environments_proxy_with_tls(make_server, make_client, monkeypatch):
-    proxy, server = make_server(handler_of=proxy_handler_of), make_server(tls=True)
+@pytest.fixture
+def far_server(make_server):
+    """A server that is not on this machine, as far as a client of `far_url` knows."""
+    server = make_server(tls=True)
     server.replay(PROFILE, "profile-orgadmin")
+    return server
+
+
+def test_goes_through_the_environments_proxy(proxy, make_client, far_server, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-    client = make_client(server)
+    client = make_client(far_server, base_url=far_url(far_server))
     assert [client.fetch_user("t").id for _ in range(2)] == [1, 1]
-    assert proxy.received == [("CONNECT", urlsplit(server.url).netloc)]
+    assert proxy.received == [("CONNECT", urlsplit(far_url(far_server)).netloc)]
 
 
-def test_no_proxy_goes_around_it(make_server, make_client, server, monkeypatch):
-    proxy = make_server(handler_of=proxy_handler_of)
-    monkeypatch.setenv("http_proxy", proxy.url)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    log_in(make_client(server))
+def test_no_proxy_goes_around_it(proxy, make_client, far_server, monkeypatch):
+    monkeypatch.setenv("https_proxy", proxy.url)
+    monkeypatch.setenv("no_proxy", FAR)
+    # There is no other way to this host.
+    with pytest.raises(TransportError, match=f"the connection to {FAR}:[0-9]+ failed"):
+        make_client(far_server, base_url=far_url(far_server)).fetch_user("t")
+    assert proxy.received == []
+
+
+def name_proxy(monkeypatch, proxy):
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, proxy.url)
+
+
+def test_a_loopback_host_is_asked_directly(proxy, make_client_with, server, monkeypatch):
+    """A proxy could read the client_secret and the tokens: they go over http here."""
+    name_proxy(monkeypatch, proxy)
+    assert log_in(make_client_with(server)).user.id == 1
     assert (proxy.received, len(server.received)) == ([], 2)
 
 
-def test_a_proxy_that_is_not_there_is_named_as_the_cause(make_client, server, monkeypatch):
+def test_a_loopback_host_with_tls_is_asked_directly(proxy, make_client, far_server, monkeypatch):
+    name_proxy(monkeypatch, proxy)
+    monkeypatch.setenv("no_proxy", FAR)
+    assert make_client(far_server).fetch_user("t").id == 1
+    assert (proxy.received, len(far_server.received)) == ([], 1)
+
+
+def test_a_proxy_that_is_not_there_is_named_as_the_cause(make_client, far_server, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    monkeypatch.setenv("http_proxy", f"http://user:pa55word@127.0.0.1:{port}")
+    monkeypatch.setenv("https_proxy", f"http://user:pa55word@127.0.0.1:{port}")
     with pytest.raises(TransportError, match="the proxy between here and") as caught:
-        log_in(make_client(server))
+        make_client(far_server, base_url=far_url(far_server)).fetch_user("t")
     assert "pa55word" not in repr(caught.value) + repr(caught.value.__cause__)
 
 

@@ -14,7 +14,7 @@ from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, TransportError
 from peeringdb_oauth.messages import HTTPRequest
 from peeringdb_oauth.tls import tls_context
-from peeringdb_oauth.transport import BoundedBody, certificate_problem
+from peeringdb_oauth.transport import BoundedBody, certificate_problem, goes_direct
 
 try:
     import aiohttp
@@ -47,6 +47,7 @@ class Connections:
             )
         self.session = session
         self._is_own = session is None
+        self._is_direct = goes_direct(config.base_url)
         if session is None:
             self._context = tls_context(config.ca_file)
             self._proxy = _environment_proxy(config.base_url)
@@ -66,6 +67,8 @@ class Connections:
         session = self._open()
         # A request's middlewares replace the session's, so those are repeated here.
         middlewares = (*getattr(session, "_middlewares", ()), partial(_send_once, request))
+        if self._is_direct and getattr(session, "_default_proxy", None) is None:
+            middlewares = (_without_proxy, *middlewares)
         return session.request(
             request.method,
             request.url,
@@ -91,6 +94,15 @@ class Connections:
         if self._is_own and self.session is not None:
             session, self.session = self.session, None
             await session.close()
+
+
+async def _without_proxy(
+    prepared: "aiohttp.ClientRequest",
+    send: "aiohttp.ClientHandlerType",
+) -> "aiohttp.ClientResponse":
+    """Send the request past the proxy that a session with ``trust_env`` has found."""
+    prepared.proxy = None
+    return await send(prepared)
 
 
 async def _send_once(
@@ -120,6 +132,8 @@ def _environment_proxy(base_url: str) -> str | None:
 
     So NO_PROXY means the same to both, with its names, ports and networks.
     """
+    if goes_direct(base_url):
+        return None
     proxy = select_proxy(base_url, get_environ_proxies(base_url))
     if not proxy:
         return None

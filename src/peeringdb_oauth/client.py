@@ -91,7 +91,7 @@ class Client:
         self._connections: Connections = (
             OwnConnections(self._context, self.config.base_url)
             if self._session is None
-            else SessionConnections(self._session)
+            else SessionConnections(self._session, self.config.base_url)
         )
         self._budget.forget_in_flight()
         self._budget_changed = threading.Condition()

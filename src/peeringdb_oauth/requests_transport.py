@@ -15,7 +15,7 @@ from requests.structures import CaseInsensitiveDict
 from peeringdb_oauth.budget import REFUSALS
 from peeringdb_oauth.errors import TransportError
 from peeringdb_oauth.messages import HTTPRequest
-from peeringdb_oauth.transport import BoundedBody, certificate_problem
+from peeringdb_oauth.transport import BoundedBody, certificate_problem, goes_direct
 
 # Everything that requests and the libraries below it raise.
 ERRORS = (
@@ -44,7 +44,9 @@ class OwnConnections:
 
     def __init__(self, context: ssl.SSLContext | None, base_url: str) -> None:
         self._adapter = _Adapter(context)
-        self._proxies = requests.utils.get_environ_proxies(base_url)
+        self._proxies = (
+            {} if goes_direct(base_url) else requests.utils.get_environ_proxies(base_url)
+        )
 
     def send(self, request: HTTPRequest, timeout: float) -> requests.Response:
         """See `Connections.send`."""
@@ -63,10 +65,14 @@ class OwnConnections:
 
 
 class SessionConnections:
-    """The connections of the caller's ``session``."""
+    """The connections of the caller's ``session``, with its proxies.
 
-    def __init__(self, session: requests.Session) -> None:
+    ``base_url``: whose proxy the environment may name, if the session reads it.
+    """
+
+    def __init__(self, session: requests.Session, base_url: str) -> None:
         self._session = session
+        self._proxies = {"no_proxy": "*"} if goes_direct(base_url) else {}
 
     def send(self, request: HTTPRequest, timeout: float) -> requests.Response:
         """See `Connections.send`."""
@@ -76,6 +82,7 @@ class SessionConnections:
             headers=request.headers,
             data=request.body,
             auth=_no_authentication,
+            proxies=self._proxies,
             timeout=timeout,
             allow_redirects=False,
             stream=True,

@@ -1,4 +1,4 @@
-"""What both clients do in the same way: bound a body, warn, and say what failed.
+"""What both clients do in the same way, such as to bound a body and say what failed.
 
 Knows no network library. `requests_transport` and `aiohttp_transport` each know one.
 """
@@ -7,8 +7,9 @@ import logging
 import ssl
 from collections.abc import Callable
 from functools import lru_cache
+from urllib.parse import urlsplit
 
-from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.config import ClientConfig, is_loopback
 from peeringdb_oauth.errors import InvalidResponse, RateLimited, TransportError
 from peeringdb_oauth.messages import MAX_BODY
 
@@ -57,6 +58,14 @@ def warn_at_start(config: ClientConfig) -> None:
             " PeeringDB gave it a secret, set PEERINGDB_OAUTH_CLIENT_SECRET",
             config.client_id,
         )
+
+
+def goes_direct(base_url: str) -> bool:
+    """Whether requests go to ``base_url`` without a proxy, whatever the environment says.
+
+    A loopback host may be asked over http, and a proxy would read the client_secret.
+    """
+    return is_loopback(urlsplit(base_url).hostname or "")
 
 
 def lock_timeout(timeout: float) -> TransportError:

@@ -122,6 +122,15 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
 
+# A name of the servers with TLS that no resolver knows: only a proxy of ours reaches it.
+FAR = "peeringdb.test"
+
+
+def far_url(canned):
+    """The URL of a server with TLS that is not on this machine, as far as a client knows."""
+    return canned.url.replace("127.0.0.1", FAR)
+
+
 @contextmanager
 def running_server(authority, *, tls=False, handler_of=canned_handler):
     """Run a server on a free port until the end of the block; yields its `CannedServer`.
@@ -134,7 +143,7 @@ def running_server(authority, *, tls=False, handler_of=canned_handler):
     canned.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
     if tls:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        authority.issue_cert("127.0.0.1").configure_cert(context)
+        authority.issue_cert("127.0.0.1", FAR).configure_cert(context)
         server.socket = context.wrap_socket(
             server.socket,
             server_side=True,
