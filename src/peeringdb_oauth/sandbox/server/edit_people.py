@@ -15,7 +15,7 @@ from peeringdb_oauth.sandbox.server.models import Network, Person, Right
 
 SWITCHES = ("verified_user", "verified_email", "mfa", "is_active")
 
-# a field in the database -> where people come from
+# The name of each field in the database, and in the people file.
 _PERSON_FIELDS = {
     "username": "login",
     "first_name": "given_name",
@@ -40,7 +40,7 @@ def replace_all_people(people: People) -> None:
     Somebody with the same id and login name as before keeps their tokens.
     """
     if _rows_of(people) == _stored_rows():
-        return  # so it is after most tests, and to write everything takes 20 ms
+        return  # most tests change nobody, and writing everything takes 20 milliseconds
     kept = {(person.id, person.login) for person in people.people}
     Person.objects.filter(
         pk__in=[p.pk for p in Person.objects.all() if (p.pk, p.username) not in kept],
@@ -53,7 +53,7 @@ def replace_all_people(people: People) -> None:
 
 
 def _rows_of(people: People) -> tuple[set[tuple[Any, ...]], ...]:
-    """Return what is in the tables when they hold these people."""
+    """The rows of networks, people and rights that describe these people."""
     network_ids = {network.asn: network.id for network in people.networks}
     return (
         {(network.id, network.asn, network.name) for network in people.networks},
