@@ -86,7 +86,7 @@ class PendingLogins:
         created_at, own_state, code_verifier, nonce, scope, return_path, prompted = stored
         request = AuthorizationRequest.from_dict(
             {
-                "url": f"{self._config.base_url}/",  # the rest of it is not needed any more
+                "url": f"{self._config.base_url}/",  # its query is not needed any more
                 "state": own_state,
                 "nonce": nonce,
                 "code_verifier": code_verifier,

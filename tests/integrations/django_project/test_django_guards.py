@@ -100,9 +100,9 @@ def test_a_second_factor_is_asked_for(visitor, path):
 def test_max_age_of_zero_asks_for_the_rights_of_now(visitor, person, pdb, watch):
     visitor.log_in(person.login)
     pdb.change(person.login, networks={64500: 1})
-    assert visitor.get("/named/64501").status_code == 200, "PeeringDB's word counts for the login"
+    assert visitor.get("/named/64501").status_code == 200, "the last answer counts for the login"
     assert visitor.get("/text/64500").status_code == 403
-    assert visitor.get("/named/64501").status_code == 403, "and its newer word for everybody"
+    assert visitor.get("/named/64501").status_code == 403, "and a newer answer counts everywhere"
     assert watch.kinds[:2] == ["logged_in", "rights_changed"]
 
 

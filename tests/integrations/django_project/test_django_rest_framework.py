@@ -246,11 +246,9 @@ def test_max_age_of_zero_asks_for_the_rights_of_now(api, access_token, pdb):
     client = api(access_token(person.login))
     assert client.get("/api/now").json() == [64500]
     pdb.change(person.login, networks={64500: 15, 64501: 1})
-    assert client.get("/api/constant").status_code == 200, (
-        "where PeeringDB's word counts for longer"
-    )
+    assert client.get("/api/constant").status_code == 200, "where an older answer counts"
     assert client.get("/api/now").json() == [64500, 64501], (
-        "and the view knows no more than the permission"
+        "and the view has the user of the permission"
     )
     pdb.change(person.login, networks={})
     assert client.get("/api/now").status_code == 403

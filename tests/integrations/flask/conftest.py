@@ -204,7 +204,7 @@ def receive(signal, portal):
 def add_pages(app, pdb):
     @app.get("/")
     def home():
-        return f"Hello {current_user.name}" if current_user else "Hello whoever"
+        return f"Hello {current_user.name}" if current_user else "Hello visitor"
 
     @app.get("/form")
     def form():

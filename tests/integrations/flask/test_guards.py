@@ -494,7 +494,7 @@ def test_user_of_another_request_does_not_count(portal, browser):
     browser.log_in("member")
     with portal.app.app_context():
         assert browser.page() == (200, "Hello Mel Member")
-        assert portal.browser().page() == (200, "Hello whoever")
+        assert portal.browser().page() == (200, "Hello visitor")
 
 
 def test_failed_look_up_of_the_networks_is_an_error_and_not_nobody(make_portal, tmp_path):

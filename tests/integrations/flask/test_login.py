@@ -50,7 +50,7 @@ def test_page_says_that_the_login_was_cancelled(browser):
         ["The login was cancelled at PeeringDB"],
     )
     assert 'href="/login/peeringdb?next=/me"' in answer.text
-    assert browser.page() == (200, "Hello whoever")
+    assert browser.page() == (200, "Hello visitor")
 
 
 def test_callback_in_another_browser_is_refused(portal, browser):
@@ -60,7 +60,7 @@ def test_callback_in_another_browser_is_refused(portal, browser):
     )
     assert (status, heading) == (400, "This login was not started here")
     assert reason.startswith(REPLAYED)
-    assert victim.page() == (200, "Hello whoever")
+    assert victim.page() == (200, "Hello visitor")
 
 
 def test_callback_counts_once(portal, browser):
@@ -73,7 +73,7 @@ def test_callback_counts_once(portal, browser):
 def test_callback_with_two_states_is_refused(portal, browser):
     callback = portal.sandbox.log_in("member", browser.start())
     assert browser.get(f"{callback}&state=x").status_code == 400
-    assert browser.page() == (200, "Hello whoever")
+    assert browser.page() == (200, "Hello visitor")
 
 
 def test_callback_after_ten_minutes_is_refused(browser, clock):
@@ -83,14 +83,14 @@ def test_callback_after_ten_minutes_is_refused(browser, clock):
         400,
         "This login cannot be completed",
     )
-    assert browser.page() == (200, "Hello whoever")
+    assert browser.page() == (200, "Hello visitor")
 
 
 def test_login_ends_when_its_token_expires(browser, clock):
     browser.log_in("member")
     clock.now += 36_000
     assert browser.get("/me").status_code == 302
-    assert browser.page() == (200, "Hello whoever")
+    assert browser.page() == (200, "Hello visitor")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_unverified_user_is_refused(browser, person, reason):
     answer = browser.log_in(person)
     assert browser.failure(answer)[:2] == (403, "You have no access here")
     assert reason in answer.text
-    assert browser.page() == (200, "Hello whoever")
+    assert browser.page() == (200, "Hello visitor")
 
 
 def test_rule_says_who_may_log_in(make_portal):
@@ -126,7 +126,7 @@ def test_hook_can_refuse_a_user(portal, browser):
         "You have no access here",
         ["User 2 is no member"],
     )
-    assert browser.page() == (200, "Hello whoever")
+    assert browser.page() == (200, "Hello visitor")
 
 
 def test_hooks_are_called_in_order_and_can_be_coroutine_functions(portal, browser):
@@ -154,7 +154,7 @@ def test_hidden_coroutine_function_as_hook_is_refused(portal, browser):
         return refuse(user)
 
     assert browser.log_in("member").status_code == 500
-    assert browser.page() == (200, "Hello whoever")
+    assert browser.page() == (200, "Hello visitor")
 
 
 def test_login_of_another_user_clears_the_session(portal, browser, clock):
@@ -177,7 +177,7 @@ def test_error_in_a_hook_is_not_hidden_and_nobody_is_logged_in(portal, browser):
         raise ZeroDivisionError
 
     assert browser.log_in("member").status_code == 500
-    assert browser.page() == (200, "Hello whoever")
+    assert browser.page() == (200, "Hello visitor")
 
 
 def test_logout_ends_the_login_here_and_at_peeringdb(portal, browser):
@@ -185,7 +185,7 @@ def test_logout_ends_the_login_here_and_at_peeringdb(portal, browser):
     _, refresh_token = browser.tokens()
     answer = browser.post("/logout", data={"peeringdb_csrf": browser.csrf_token()})
     assert (answer.status_code, answer.location) == (303, "/")
-    assert browser.page() == (200, "Hello whoever")
+    assert browser.page() == (200, "Hello visitor")
     with pytest.raises(ProviderError, match="invalid_grant"):
         portal.client.refresh(refresh_token)
 
@@ -195,7 +195,7 @@ def test_scripts_of_this_site_can_log_out(browser, header):
     browser.log_in("member")
     headers = {name: value or browser.csrf_token() for name, value in header.items()}
     assert browser.post("/logout", headers=headers).status_code == 303
-    assert browser.page() == (200, "Hello whoever")
+    assert browser.page() == (200, "Hello visitor")
 
 
 @pytest.mark.parametrize("form", [{}, {"peeringdb_csrf": "x"}])
@@ -314,7 +314,7 @@ def test_page_says_that_peeringdb_is_not_available(portal, browser, caplog):
     portal.sandbox.fault("error_500", path="/oauth2/token/")
     assert browser.failure(browser.get(callback))[:2] == (502, "PeeringDB is not available")
     assert "TransportError" in caplog.text
-    assert browser.page() == (200, "Hello whoever")
+    assert browser.page() == (200, "Hello visitor")
 
 
 def test_application_under_a_path_with_a_prefix_for_the_login(make_portal):

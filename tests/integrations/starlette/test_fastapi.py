@@ -334,12 +334,12 @@ def test_max_age_of_zero_looks_up_each_token(make_portal):
     def make_app(pdb):
         app = in_fastapi(pdb)
 
-        @app.get("/kept")
-        async def kept(user: Annotated[User, Depends(pdb.bearer())]) -> tuple[int, ...]:
+        @app.get("/cached")
+        async def cached(user: Annotated[User, Depends(pdb.bearer())]) -> tuple[int, ...]:
             return user.asns
 
-        @app.get("/asked-again")
-        async def asked_again(
+        @app.get("/looked-up")
+        async def looked_up(
             user: Annotated[User, Depends(pdb.bearer(max_age=0))],
         ) -> tuple[int, ...]:
             return user.asns
@@ -350,10 +350,10 @@ def test_max_age_of_zero_looks_up_each_token(make_portal):
     browser = portal.browser()
     browser.log_in("member")
     token, _ = tokens_of(portal, browser)
-    assert browser.json("/kept", Authorization=f"Bearer {token}")[1] == [64500, 64501, 65550]
+    assert browser.json("/cached", Authorization=f"Bearer {token}")[1] == [64500, 64501, 65550]
     portal.sandbox.change("member", networks={64501: 1})
-    assert browser.json("/kept", Authorization=f"Bearer {token}")[1] == [64500, 64501, 65550]
-    assert browser.json("/asked-again", Authorization=f"Bearer {token}")[1] == [64501]
+    assert browser.json("/cached", Authorization=f"Bearer {token}")[1] == [64500, 64501, 65550]
+    assert browser.json("/looked-up", Authorization=f"Bearer {token}")[1] == [64501]
 
 
 def test_a_disguised_cookie_does_not_count(make_portal, sandbox):

@@ -400,10 +400,10 @@ def test_no_cookie_shows_a_secret(portal, browser):
 
 def test_a_forged_session_cookie_does_not_count(portal, browser):
     browser.log_in("member")
-    data, *rest = browser.client.cookies["__Host-session"].split(".")
+    data, *signature = browser.client.cookies["__Host-session"].split(".")
     browser.client.cookies.clear()
     other = portal.browser()
-    other.client.cookies.set("__Host-session", ".".join([data[:-4] + "AAAA", *rest]))
+    other.client.cookies.set("__Host-session", ".".join([data[:-4] + "AAAA", *signature]))
     assert other.json("/me") == (200, None)
 
 
@@ -504,10 +504,10 @@ def bearer(browser, token, path="/api/64500", **headers):
 def test_a_bearer_token_opens_the_endpoint_if_its_user_has_the_rights(portal, browser):
     browser.log_in("orgadmin")
     access_token, _ = tokens_of(portal, browser)
-    stranger = portal.browser()
-    assert bearer(stranger, access_token).json()["id"] == 1
-    assert stranger.get("/api/64500", Authorization=f"bearer {access_token}").json()["id"] == 1
-    assert bearer(stranger, access_token, "/api/064500").status_code == 403
+    other = portal.browser()
+    assert bearer(other, access_token).json()["id"] == 1
+    assert other.get("/api/64500", Authorization=f"bearer {access_token}").json()["id"] == 1
+    assert bearer(other, access_token, "/api/064500").status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -615,11 +615,11 @@ def test_the_login_of_another_application_does_not_count(make_portal, make_confi
     second = make_portal(
         config=make_config(client_id=other.client_id, client_secret=other.client_secret),
     )
-    browser, stranger = first.browser(), second.browser()
+    browser, other = first.browser(), second.browser()
     browser.log_in("orgadmin")
-    stranger.client.cookies.update(browser.client.cookies)
-    assert stranger.json("/me") == (200, None)
-    answer = bearer(stranger, tokens_of(first, browser)[0])
+    other.client.cookies.update(browser.client.cookies)
+    assert other.json("/me") == (200, None)
+    answer = bearer(other, tokens_of(first, browser)[0])
     assert (answer.status_code, "another application" in answer.text) == (401, True)
 
 

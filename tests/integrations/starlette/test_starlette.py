@@ -44,8 +44,8 @@ async def home(_request):
 
 def example(heading):
     """The code below a heading in the docstring of the package."""
-    _, _, rest = starlette.__doc__.partition(f"\n{heading}::\n\n")
-    lines = rest.splitlines()
+    _, _, below = starlette.__doc__.partition(f"\n{heading}::\n\n")
+    lines = below.splitlines()
     end = next(
         (number for number, line in enumerate(lines) if line and not line.startswith(" ")),
         len(lines),
