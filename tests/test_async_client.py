@@ -702,7 +702,7 @@ def test_a_callers_session_needs_no_readable_ca_file_of_ours(server, tmp_path):
 
 @pytest.fixture
 def far_server(make_server):
-    """A server that is not on this machine, as far as a client of `far_url` knows."""
+    """A server that is not on this machine, if a client uses its `far_url`."""
     return make_server(tls=True)
 
 

@@ -423,7 +423,7 @@ def test_the_memory_is_only_looked_into_under_its_lock():
         __slots__ = ()
 
         def __hash__(self):
-            locked.append(states._lock.locked())
+            locked.append(states._lock._lock.locked())
             return super().__hash__()
 
     states.use(replace(REQUEST, state=Watched("x")), NOW)

@@ -805,7 +805,7 @@ def proxy(make_server):
 
 @pytest.fixture
 def far_server(make_server):
-    """A server that is not on this machine, as far as a client of `far_url` knows."""
+    """A server that is not on this machine, if a client uses its `far_url`."""
     server = make_server(tls=True)
     server.replay(PROFILE, "profile-orgadmin")
     return server

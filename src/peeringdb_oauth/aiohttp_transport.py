@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from requests.utils import get_environ_proxies, select_proxy
 
+from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, TransportError
 from peeringdb_oauth.messages import HTTPRequest
@@ -45,8 +46,8 @@ class Connections:
             raise ConfigurationError(
                 'AsyncClient needs the package "aiohttp": pip install "peeringdb-oauth[async]"',
             )
-        self.session = session
-        self._is_own = session is None
+        self._callers_session = session
+        make_in_each_process(self, Connections._start)
         self._is_direct = goes_direct(config.base_url)
         if session is None:
             self._context = tls_context(config.ca_file)
@@ -58,6 +59,9 @@ class Connections:
             connect=config.timeout,
             sock_read=config.timeout,
         )
+
+    def _start(self) -> None:
+        self.session = self._callers_session
 
     def send(
         self,
@@ -91,7 +95,7 @@ class Connections:
 
     async def close(self) -> None:
         """Close our own session. The caller closes theirs."""
-        if self._is_own and self.session is not None:
+        if self._callers_session is None and self.session is not None:
             session, self.session = self.session, None
             await session.close()
 

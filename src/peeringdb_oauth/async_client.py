@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 from weakref import WeakValueDictionary
 
 from peeringdb_oauth import aiohttp_transport, flows, verification
+from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.aiohttp_transport import Connections
 from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.budget import Booking, Budget
@@ -73,13 +74,17 @@ class AsyncClient:
         self.provider = Provider(config, clock)
         self._monotonic = monotonic
         self._budget = Budget(config.requests_per_minute)
+        make_in_each_process(self, AsyncClient._make_locks)
+        warn_at_start(config)
+
+    def _make_locks(self) -> None:
+        self._budget.forget_in_flight()
         # The first in the queue asks the budget when a request is settled; the others
         # wait behind it.
         self._queue = asyncio.Lock()
         self._settled = asyncio.Event()
         # Each lock lives as long as somebody holds it or waits for it.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        warn_at_start(config)
 
     def authorization_request(
         self,

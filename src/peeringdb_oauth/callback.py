@@ -4,12 +4,12 @@ RFC 6749 section 4.1.2, and the issuer check of RFC 9207. Asks nobody. The only 
 remembers is which logins were used.
 """
 
-import threading
 from collections.abc import Mapping
 from hmac import compare_digest
 from typing import Any
 from urllib.parse import parse_qs
 
+from peeringdb_oauth.after_fork import ForkSafeLock
 from peeringdb_oauth.authorization import LIFETIME, AuthorizationRequest
 from peeringdb_oauth.errors import InvalidResponse, LoginDenied, ProviderError, StateMismatch
 from peeringdb_oauth.grammar import CALLBACK_ERROR, CODE, AuthorizationCode
@@ -179,7 +179,7 @@ class UsedStates:
         self._limit = limit
         # state -> when it was created, in the order of use
         self._used: dict[str, float] = {}
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def use(self, request: AuthorizationRequest, now: float) -> None:
         """Mark a login as used. ``now``: Unix seconds.

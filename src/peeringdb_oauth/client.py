@@ -5,19 +5,18 @@ connections, see `requests_transport`.
 """
 
 import inspect
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 import requests
 
 from peeringdb_oauth import flows, requests_transport, verification
+from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.budget import Booking, Budget
 from peeringdb_oauth.callback import Callback
@@ -82,8 +81,7 @@ class Client:
         self._context = None if session is not None else tls_context(config.ca_file)
         self._monotonic = monotonic
         self._budget = Budget(config.requests_per_minute)
-        self._connect()
-        _clients.add(self)
+        make_in_each_process(self, Client._connect)
         warn_at_start(config)
 
     def _connect(self) -> None:
@@ -279,17 +277,3 @@ def _call(function: Callable[[], Any]) -> Any:
             result.close()  # or Python warns that it was never awaited
         raise ConfigurationError("a function that is to be awaited needs an AsyncClient")
     return result
-
-
-_clients: WeakSet[Client] = WeakSet()
-
-
-def _connect_anew() -> None:
-    for client in list(_clients):
-        client._connect()  # noqa: SLF001 - of this module
-
-
-with suppress(AttributeError):  # Windows has no fork
-    # Two processes on one connection would read each other's answers: one person would
-    # be logged in as another.
-    os.register_at_fork(after_in_child=_connect_anew)

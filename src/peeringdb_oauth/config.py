@@ -264,7 +264,7 @@ def _base_url_problems(base_url: Any, redirect_uri: Any, *, allow_http: bool) ->
         problems.append(
             f"base_url: must be https://auth.peeringdb.com; {parts.hostname} is another issuer",
         )
-    # A sandbox that was forgotten. A test may use one for a public host, but with https.
+    # A forgotten sandbox. With https a test may use one for a public host.
     if allow_http and is_loopback(parts.hostname or "") and _is_public(redirect_uri):
         problems.append(
             "base_url: leads to this machine, as for a sandbox, but redirect_uri to a public"

@@ -5,9 +5,9 @@ This is a state machine without a clock: the time is an argument.
 """
 
 import math
-import threading
 from collections import deque
 
+from peeringdb_oauth.after_fork import ForkSafeLock
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import RateLimited
 
@@ -39,7 +39,7 @@ class LookUps:
         # Look-ups of new tokens that have not turned out to be good.
         self._unproven: deque[float] = deque()
         self._paused_at = -math.inf
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def start(self, now: float, *, age: float | None) -> None:
         """Count a look-up that starts now.

@@ -5,13 +5,17 @@ Knows proxies, certificates and what requests raises. Knows no OAuth.
 
 import http.client
 import ssl
+import threading
+from queue import LifoQueue
 from typing import Any, Protocol
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.budget import REFUSALS
 from peeringdb_oauth.errors import TransportError
 from peeringdb_oauth.messages import HTTPRequest
@@ -93,6 +97,34 @@ class SessionConnections:
         """Do nothing: the caller owns the session and closes it."""
 
 
+class _KeptConnections(LifoQueue[Any]):
+    """The connections that a pool keeps, with locks that are free in a forked process.
+
+    When the child exits, urllib3 closes what the parent's pools kept.
+    """
+
+    def __init__(self, maxsize: int = 0) -> None:
+        super().__init__(maxsize)
+        make_in_each_process(self, _KeptConnections._make_locks)
+
+    def _make_locks(self) -> None:
+        self.mutex = threading.Lock()
+        self.not_empty = threading.Condition(self.mutex)
+        self.not_full = threading.Condition(self.mutex)
+        self.all_tasks_done = threading.Condition(self.mutex)
+
+
+class _HTTPPool(HTTPConnectionPool):
+    QueueCls = _KeptConnections
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    QueueCls = _KeptConnections
+
+
+_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
 class _Adapter(HTTPAdapter):
     """An adapter whose connections share one TLS context.
 
@@ -105,9 +137,12 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+        manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
 
     def cert_verify(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the context has the certificates and demands one."""

@@ -61,7 +61,7 @@ def warn_at_start(config: ClientConfig) -> None:
 
 
 def goes_direct(base_url: str) -> bool:
-    """Whether requests go to ``base_url`` without a proxy, whatever the environment says.
+    """Whether requests to ``base_url`` ignore the proxy that the environment names.
 
     A loopback host may be asked over http, and a proxy would read the client_secret.
     """

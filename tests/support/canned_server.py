@@ -122,12 +122,12 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
 
-# A name of the servers with TLS that no resolver knows: only a proxy of ours reaches it.
+# A name of the servers with TLS that no resolver knows: only `forward_proxy` does.
 FAR = "peeringdb.test"
 
 
 def far_url(canned):
-    """The URL of a server with TLS that is not on this machine, as far as a client knows."""
+    """The URL of a server with TLS as if it were not on this machine."""
     return canned.url.replace("127.0.0.1", FAR)
 
 

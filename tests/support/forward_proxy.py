@@ -10,7 +10,7 @@ PATIENCE = 10  # seconds until it gives up on a silent connection
 
 
 def forward_proxy_handler(canned):
-    """Return the handler class of a proxy. ``canned.received``: what it was asked for."""
+    """Return the handler class of a proxy, which writes into ``canned.received``."""
 
     class Proxy(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

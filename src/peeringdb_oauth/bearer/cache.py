@@ -1,9 +1,9 @@
 """The results of earlier checks of bearer tokens, each for as long as it counts."""
 
 import math
-import threading
 from dataclasses import dataclass
 
+from peeringdb_oauth.after_fork import ForkSafeLock
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import AccessDenied, TokenRejected
 from peeringdb_oauth.look_ups import MAX_AGE
@@ -61,7 +61,7 @@ class ResultCache:
     def __init__(self) -> None:
         self._recent: dict[bytes, CachedResult] = {}
         self._older: dict[bytes, CachedResult] = {}
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def get(self, key: bytes) -> CachedResult | None:
         """The result for a key, None if there is none."""

@@ -1,9 +1,10 @@
 """Stores for the part of a session that is too long for a cookie."""
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
+
+from peeringdb_oauth.after_fork import ForkSafeLock
 
 
 class Store(Protocol):
@@ -38,7 +39,7 @@ class MemoryStore:
         self._limit = limit
         self._monotonic = monotonic
         self._values: dict[str, tuple[str, float]] = {}  # in the order of writing
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def get(self, key: str) -> str | None:
         """The value, or None if there is none or its time is over."""

@@ -5,6 +5,7 @@ import io
 import threading
 
 import pytest
+from forks import held_by_another_thread, in_a_child
 
 from peeringdb_oauth import AccessRule, Client, ClientConfig, ConfigurationError
 
@@ -140,6 +141,16 @@ def test_all_threads_share_one_application(override, application):
     for thread in threads:
         thread.join()
     assert len(set(map(id, found))) == 1
+
+
+def test_a_forked_process_makes_the_application_while_another_thread_makes_it(
+    override, application
+):
+    from peeringdb_oauth.integrations.django.application import _lock
+
+    override(PEERINGDB_OAUTH=GOOD)
+    with held_by_another_thread(_lock):
+        assert in_a_child(application)
 
 
 @pytest.mark.parametrize("given", ["itself", "by its path"])

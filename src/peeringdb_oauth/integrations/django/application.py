@@ -16,6 +16,7 @@ from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils.connection import ConnectionProxy
 
+from peeringdb_oauth.after_fork import ForkSafeLock
 from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.integrations.django.settings import (
@@ -35,7 +36,7 @@ _SETTINGS_IN_USE = {
     "LOGIN_REDIRECT_URL",
     "FORCE_SCRIPT_NAME",
 }
-_lock = RLock()
+_lock = ForkSafeLock(RLock)
 
 
 class Application:

@@ -1,0 +1,244 @@
+"""Locks and connections of a forked process are new, whatever the parent was doing."""
+
+import asyncio
+import subprocess
+import sys
+import textwrap
+import threading
+from dataclasses import asdict
+from functools import partial
+
+import pytest
+from client_config import config_of
+from forks import PATIENCE, held_by_another_thread, in_a_child
+
+from peeringdb_oauth import after_fork
+from peeringdb_oauth.after_fork import ForkSafeLock
+from peeringdb_oauth.async_client import AsyncClient
+from peeringdb_oauth.authorization import create_authorization_request
+from peeringdb_oauth.bearer.cache import CachedResult, ResultCache
+from peeringdb_oauth.callback import UsedStates
+from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.errors import TokenRejected
+from peeringdb_oauth.look_ups import LookUps
+from peeringdb_oauth.messages import HTTPRequest
+from peeringdb_oauth.metadata import PEERINGDB
+from peeringdb_oauth.steps import locked
+from peeringdb_oauth.tls import tls_context
+from peeringdb_oauth.web import MemoryStore
+
+CONFIG = ClientConfig(
+    client_id="portal",
+    client_secret="s3cret",
+    redirect_uri="https://portal.example.net/callback",
+)
+REQUEST = create_authorization_request(CONFIG, PEERINGDB, now=0.0)
+REJECTED = CachedResult(outcome=TokenRejected("unknown"), checked_at=0.0)
+
+
+@pytest.fixture(params=[False, True], ids=["http", "tls"])
+def server(request, make_server):
+    server = make_server(tls=request.param)
+    server.answer("/profile/v1", {"id": 1, "verified_user": True})
+    return server
+
+
+# --- locks ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [threading.Lock, threading.RLock])
+def test_a_lock_is_held_by_one_thread_at_a_time(kind):
+    lock, order = ForkSafeLock(kind), []
+
+    def enter():
+        with lock:
+            order.append("second")
+
+    thread = threading.Thread(target=enter)
+    with lock:
+        thread.start()
+        order.append("first")
+    thread.join(PATIENCE)
+    assert order == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("make", "use"),
+    [
+        (ForkSafeLock, lambda lock: lock.__enter__()),
+        (UsedStates, lambda states: states.use(REQUEST, 0.0)),
+        (ResultCache, lambda cache: cache.put(b"key", REJECTED)),
+        (partial(LookUps, 100), lambda look_ups: look_ups.start(0.0, age=None)),
+        (MemoryStore, lambda store: store.set("key", "value", 60)),
+    ],
+    ids=["lock", "used states", "cache of the bearer verifier", "look-ups", "memory store"],
+)
+def test_a_lock_that_another_thread_holds_is_free_in_the_child(make, use):
+    owner = make()
+    with held_by_another_thread(getattr(owner, "_lock", owner)):
+        assert in_a_child(lambda: use(owner))
+
+
+def test_what_nobody_uses_any_more_is_not_made_anew():
+    made = []
+
+    class Owner:
+        pass
+
+    owner = Owner()
+    after_fork.make_in_each_process(owner, made.append)
+    del owner
+    made.clear()
+    after_fork.make_anew()
+    assert made == []
+
+
+# --- the blocking client --------------------------------------------------------------
+
+
+def test_a_forked_process_opens_connections_of_its_own(server, make_client):
+    client = make_client(server)
+    client.fetch_user("of-the-parent")
+    assert in_a_child(lambda: client.fetch_user("of-the-child"))
+    client.fetch_user("of-the-parent")
+    assert server.connections == 2
+
+
+def test_requests_in_flight_in_the_parent_do_not_delay_the_child(server, make_client):
+    client = make_client(server)
+    for _ in range(10):  # never settled: their threads stay behind
+        assert client._budget.admit(HTTPRequest(url=server.url), 0.0)
+    assert in_a_child(lambda: client.fetch_user("of-the-child"))
+
+
+def pool_of(client):
+    """The connections that the client keeps, as urllib3 has them."""
+    (pool,) = client._connections._adapter.poolmanager.pools._container.values()
+    return pool
+
+
+@pytest.mark.parametrize(
+    "lock_of",
+    [
+        lambda client: client._budget_changed,
+        lambda client: client._locks_lock,
+        lambda client: pool_of(client).pool.mutex,
+        lambda client: client._connections._adapter.poolmanager.pools.lock,
+    ],
+    ids=["budget", "locks", "idle connections", "pools"],
+)
+def test_a_lock_of_the_client_is_free_in_the_child(server, make_client, lock_of):
+    client = make_client(server)
+    client.fetch_user("of-the-parent")
+    with held_by_another_thread(lock_of(client)):
+        assert in_a_child(lambda: client.fetch_user("of-the-child"))
+    client.fetch_user("of-the-parent")
+    assert server.connections == 2
+
+
+def nothing():
+    return None
+    yield
+
+
+def test_a_flow_that_the_parent_runs_alone_does_not_stop_the_child(server, make_client):
+    client = make_client(server)
+    lock = client._locks.setdefault("name", threading.Lock())
+    with held_by_another_thread(lock):
+        assert in_a_child(lambda: client.run(locked("name", nothing())))
+
+
+def test_the_old_connections_are_left_to_the_parent(server, make_client):
+    client = make_client(server)
+    client.fetch_user("before")
+    pool = pool_of(client)
+    after_fork.make_anew()  # as in a child, but here it can be measured
+    client.fetch_user("after")
+    assert server.connections == 2
+    connections = [connection for connection in pool.pool.queue if connection is not None]
+    assert [connection.sock is None for connection in connections] == [False]
+
+
+def test_a_child_exits_while_a_thread_of_the_parent_has_the_lock_of_a_pool(server):
+    """At the exit urllib3 takes the lock of each pool to close its connections."""
+    program = f"""
+        import os, sys, threading
+        from peeringdb_oauth import Client, ClientConfig
+        client = Client(ClientConfig(**{asdict(config_of(server))!r}))
+        client.fetch_user("of-the-parent")
+        (pool,) = client._connections._adapter.poolmanager.pools._container.values()
+        held, over = threading.Event(), threading.Event()
+        def hold():
+            with pool.pool.mutex:
+                held.set()
+                over.wait()
+        threading.Thread(target=hold).start()
+        held.wait()
+        child = os.fork()
+        if child == 0:
+            client.fetch_user("of-the-child")
+            sys.exit()
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        over.set()
+    """
+    ended = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=3 * PATIENCE,
+        check=False,
+    )
+    assert (ended.stdout, ended.stderr) == ("0\n", "")
+
+
+def test_a_client_whose_certificates_are_gone_does_not_stop_another(
+    make_server,
+    make_client,
+    tmp_path,
+    authority,
+):
+    other, bundle = make_server(tls=True), tmp_path / "ca.pem"
+    bundle.write_bytes(authority.cert_pem.bytes())
+    for server in (first := make_server(tls=True), other):
+        server.answer("/profile/v1", {"id": 1, "verified_user": True})
+    clients = [make_client(first, ca_file=str(bundle)), make_client(other)]
+    for client in clients:
+        client.fetch_user("of-the-parent")
+    bundle.unlink()
+    tls_context.cache_clear()
+    for client in clients:
+        assert in_a_child(partial(client.fetch_user, "of-the-child"))
+    assert (first.connections, other.connections) == (2, 2)
+
+
+# --- the asynchronous client ----------------------------------------------------------
+
+
+def test_an_asynchronous_client_starts_anew_in_the_child(server):
+    """The parent's tasks hold its locks, and its connections belong to their loop."""
+
+    async def parent():
+        client = AsyncClient(config_of(server))
+        await client.fetch_user("of-the-parent")
+        lock = client._locks.setdefault("name", asyncio.Lock())
+        async with lock, client._queue:
+            for _ in range(10):
+                assert client._budget.admit(HTTPRequest(url=server.url), 0.0)
+
+            async def child():
+                await client.run(locked("name", nothing()))
+                await client.fetch_user("of-the-child")
+
+            ended = in_a_child(lambda: asyncio.run(child()))
+        await client.close()
+        return ended
+
+    assert asyncio.run(parent())
+    assert server.connections == 2
+
+
+def test_the_callers_session_stays_the_callers(server):
+    session = object()
+    client = AsyncClient(config_of(server), session=session)
+    after_fork.make_anew()
+    assert client._connections.session is session
