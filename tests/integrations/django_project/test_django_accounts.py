@@ -29,6 +29,7 @@ ADA = User(
         Network(id=2, asn=64501, name="Two", perms=Permission(15)),
     ),
 )
+NO_PASSWORD = "!"  # as Django stores one that cannot be used
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ def test_an_account_without_an_email_field_is_updated_otherwise(accounts):
 
     from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
 
-    account = WithoutEmail.objects.create(username="ada")
+    account = WithoutEmail.objects.create(username="ada", password=NO_PASSWORD)
     PeeringDBBackend().update_account(account, ADA)
     assert (accounts.get().first_name, accounts.get().email) == ("Ada", "")
 
@@ -157,7 +158,7 @@ def test_a_unique_value_of_another_account_is_not_stored(accounts, taken, name):
     from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
 
     accounts.create(username=taken)
-    account = ByAddress.objects.create(username="ada")
+    account = ByAddress.objects.create(username="ada", password=NO_PASSWORD)
     PeeringDBBackend().update_account(account, ADA)
     assert accounts.get(pk=account.pk).username == name
 

@@ -1,6 +1,7 @@
 """The authentication backend: the account of a person whom PeeringDB has confirmed."""
 
 import secrets
+from copy import copy
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -61,7 +62,7 @@ class PeeringDBBackend(ModelBackend):
         ]
         if (
             len(found) != 1
-            or _has_rights(found[0])
+            or has_rights(found[0])
             or PeeringDBIdentity.objects.filter(account=found[0]).exists()
         ):
             return None
@@ -89,6 +90,8 @@ class PeeringDBBackend(ModelBackend):
         """Copy the name and the confirmed email address of ``user`` into the account.
 
         A value stays as it is if PeeringDB has none, or if the account cannot store it.
+        All of an account stays if it has a usable password or rights: its address can
+        give that password to somebody else.
         """
         values = {
             "first_name": user.given_name,
@@ -100,10 +103,11 @@ class PeeringDBBackend(ModelBackend):
             for name, value in values.items()
             if value and _can_store(account, name, value) and getattr(account, name) != value
         ]
+        if not changed or account.has_usable_password() or has_rights(account):
+            return
         for name in changed:
             setattr(account, name, values[name])
-        if changed:
-            account.save(update_fields=changed)
+        account.save(update_fields=changed)
 
     def _find_or_create(self, user: User) -> Any:
         identity = (
@@ -130,13 +134,16 @@ class PeeringDBBackend(ModelBackend):
         return identity.account
 
 
-def _has_rights(account: Any) -> bool:
+def has_rights(account: Any) -> bool:
     """Whether the account is staff, or has a permission of its own or by a group.
 
     A project's own account model may know nothing of either.
     """
     is_staff = getattr(account, "is_staff", False) or getattr(account, "is_superuser", False)
-    return bool(is_staff or getattr(account, "get_all_permissions", set)())
+    # Django says that a disabled account has no permissions. It may be enabled later.
+    enabled = copy(account)
+    vars(enabled)["is_active"] = True
+    return bool(is_staff or getattr(enabled, "get_all_permissions", set)())
 
 
 def _is_same_address(one: str, other: str) -> bool:
