@@ -33,7 +33,7 @@ def install(cache):
     """The folder with the provider and its packages: installed once, and anew when one
     of its files changes.
     """
-    files = sorted((Path(__file__).parent / "peer").iterdir())
+    files = sorted((Path(__file__).parent / "oidc_provider").iterdir())
     folder = cache / hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
     if folder.exists():
         return folder
