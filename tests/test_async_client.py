@@ -6,6 +6,7 @@ What it has in common with `Client` is in test_client.py and test_twins.py.
 import asyncio
 import base64
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -170,14 +171,19 @@ def test_keeps_a_connection_for_a_minute_and_no_cookies(server, recording):
     assert ["cookie" in request.headers for request in server.received] == [False, False]
 
 
-def run_without_aiohttp(code):
-    """What a program prints where aiohttp is not installed."""
+@pytest.fixture
+def run_without_aiohttp(measured):
+    """``run_without_aiohttp(code)``: what a program prints if aiohttp is not installed."""
     without = 'import sys; sys.modules |= dict.fromkeys(["aiohttp", "multidict", "yarl"])'
-    command = [sys.executable, "-c", f"{without}\n{code}"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
+
+    def run(code):
+        command = [sys.executable, "-c", f"{without}\n{code}"]
+        return subprocess.check_output(command, text=True, env=os.environ | measured)  # noqa: S603
+
+    return run
 
 
-def test_without_aiohttp_it_names_what_to_install():
+def test_without_aiohttp_it_names_what_to_install(run_without_aiohttp):
     said = run_without_aiohttp("""
 from peeringdb_oauth import AsyncClient, ClientConfig, ConfigurationError
 config = ClientConfig(client_id="portal", redirect_uri="https://portal.example.net/callback")
@@ -189,7 +195,7 @@ except ConfigurationError as error:
     assert 'AsyncClient needs the package "aiohttp": pip install "peeringdb-oauth[async]"' in said
 
 
-def test_without_aiohttp_help_and_star_imports_work():
+def test_without_aiohttp_help_and_star_imports_work(run_without_aiohttp):
     said = run_without_aiohttp("""
 import pydoc
 import peeringdb_oauth

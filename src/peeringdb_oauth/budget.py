@@ -9,6 +9,7 @@ holds one lock around each call.
 import math
 from collections import deque
 from dataclasses import dataclass
+from itertools import accumulate
 
 from peeringdb_oauth.errors import RateLimited
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
@@ -123,15 +124,14 @@ class Budget:
         )
         if excess <= 0:
             return
-        # until those that leave the window make room enough
-        for booking in self._bookings:
-            excess -= booking.requests
-            if excess <= 0:
-                break
+        # There is room when the oldest bookings, up to this one, have left the window.
+        room = accumulate(booking.requests for booking in self._bookings)
+        oldest = zip(self._bookings, room, strict=True)
+        last = next(booking for booking, requests in oldest if requests >= excess)
         raise _limited(
             f"this client's {self._requests_per_minute} requests a minute are used up (PeeringDB"
             " grants 120 to one address)",
-            booking.at + WINDOW - now,
+            last.at + WINDOW - now,
         )
 
 
