@@ -1,21 +1,50 @@
-# make demo    log in with a local PeeringDB, in the browser   (ARGS=--once: without one)
-# make test    all tests                                        (ARGS="-k word": some)
-# make lint    ruff and mypy
-# make bench   our speed beside that of our peers
-.PHONY: demo test lint format bench
+# make demo          log in with a local PeeringDB, in the browser     (ARGS=--once: without one)
+# make test          all tests but test-servers, with coverage         (ARGS="-k word": some)
+# make test-unit     the fast tests: no server, no browser
+# make test-servers  the tests that need Apache or Node.js
+# make lint          ruff and mypy
+# make bench         our speed beside that of our peers
+#
+# Hypothesis tries the same examples in every run. Others, which it tells how to repeat:
+#     make test-unit ARGS=--hypothesis-profile=random
+.PHONY: demo test test-unit test-servers lint format bench
 
 ARGS =
+WORKERS = 2
 PYTHON = .venv/bin/python
+PYTEST = -m pytest --ignore=tests/servers
+# A worker takes whole files, since the tests of a file share a sandbox or a browser. The
+# folders with those come first, and the fast files at the end fill the gaps.
+BY_FILE = --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
+BY_TEST = --numprocesses=$(WORKERS) --dist=worksteal
+
+# Without compiled files, each of a thousand processes would compile its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 demo:
 	@scripts/set-up demo
 	@$(PYTHON) examples/demo.py $(ARGS)
 
+ifdef ARGS
 test:
 	@scripts/set-up test
-	$(PYTHON) -m coverage run -m pytest $(ARGS)
+	$(PYTHON) $(PYTEST) $(ARGS)
+else
+test:
+	@scripts/set-up test
+	$(PYTHON) -m coverage erase
+	$(PYTHON) -m coverage run $(PYTEST) $(BY_FILE)
 	$(PYTHON) -m coverage combine -q
-	$(if $(ARGS),,$(PYTHON) -m coverage report)
+	$(PYTHON) -m coverage report
+endif
+
+test-unit:
+	@scripts/set-up unit
+	$(PYTHON) $(PYTEST) -m "not server" $(BY_TEST) $(ARGS)
+
+test-servers:
+	@scripts/set-up servers
+	$(PYTHON) -m pytest tests/servers $(ARGS)
 
 lint:
 	@scripts/set-up lint

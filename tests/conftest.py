@@ -4,7 +4,10 @@ and clients that are closed.
 
 import os
 import signal
+import sys
 from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trustme
@@ -32,6 +35,55 @@ settings.load_profile("repeatable")
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
+
+TESTS = Path(__file__).parent
+# The tests in these folders get the mark "server": nearly all of them start a process
+# that answers, such as a sandbox, a portal or a browser. In any other file such a test
+# is marked by hand, and fails if it is not.
+FOLDERS_WITH_SERVERS = {
+    "browser",
+    "cli",
+    "demo",
+    "integrations",
+    "pytest_plugin",
+    "sandbox",
+    "servers",
+}
+running = SimpleNamespace(unit_test=False)
+
+
+def has_servers(path):
+    return not FOLDERS_WITH_SERVERS.isdisjoint(path.relative_to(TESTS).parts[:1])
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Do not read the files that ``make test-unit`` leaves out: that takes seconds."""
+    return True if config.option.markexpr == "not server" and has_servers(collection_path) else None
+
+
+def pytest_itemcollected(item):
+    if has_servers(item.path):
+        item.add_marker(pytest.mark.server)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    running.unit_test = item.get_closest_marker("server") is None
+    try:
+        return (yield)
+    finally:
+        running.unit_test = False
+
+
+def refuse_servers_in_unit_tests(event, arguments):
+    """Let a test that is not marked start nothing but short Python commands."""
+    if event == "subprocess.Popen" and running.unit_test:
+        _, command, *_ = arguments
+        if list(command[:2]) != [sys.executable, "-c"]:
+            pytest.fail(f"a test that starts a process needs the mark server: {command}")
+
+
+sys.addaudithook(refuse_servers_in_unit_tests)
 
 # Nothing of the machine on which the tests run: no proxy, no certificates, no passwords.
 SETTINGS_FROM_OUTSIDE = (

@@ -32,6 +32,7 @@ PUBLIC_KEY = {
     "alg": "RS256",
     "use": "sig",
 }
+JOSERFC_KEYS = jwk.KeySet([jwk.RSAKey.import_key(PUBLIC_KEY)])
 KEYS = KeySet.from_jwks({"keys": [PUBLIC_KEY]})
 CLAIMS = {
     "aud": CLIENT_ID,
@@ -77,7 +78,7 @@ def accepted_by_joserfc(token):
     lenient = JWSRegistry(algorithms=["RS256"], strict_check_header=False)
     decoded = joserfc_jwt.decode(
         token,
-        jwk.KeySet([jwk.RSAKey.import_key(PUBLIC_KEY)]),
+        JOSERFC_KEYS,
         registry=lenient,
     )
     wanted = {

@@ -5,6 +5,7 @@ They are read from the source, so imports inside functions and for type checkers
 
 import ast
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -59,8 +60,9 @@ def _does_not_run_with_the_module(block):
     return isinstance(block, ast.FunctionDef | ast.AsyncFunctionDef)
 
 
+@cache
 def imports(path):
-    return parse(path.read_text())
+    return tuple(parse(path.read_text()))
 
 
 def part_of(path):
