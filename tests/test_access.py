@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peeringdb_oauth.access import AccessRule, Decision
+from peeringdb_oauth.access import AccessRule, Decision, missing_scope, scope_of
+from peeringdb_oauth.config import SCOPES
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.profile import Network, Permission, User
 
@@ -423,3 +424,38 @@ def test_an_allowed_call_means_what_the_rule_says(who, rule, asn):
 def test_a_rule_with_several_networks_allows_what_one_of_them_allows(who, rule):
     if rule.asn is not None:
         assert bool(rule.check(who)) == any(rule.check(who, asn=asn) for asn in rule.asn)
+
+
+# --- the scope that a rule needs ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "needed"),
+    [
+        (AccessRule(verified_email=False), {"profile": "verified_user"}),
+        (AccessRule(), {"profile": "verified_user", "email": "verified_email"}),
+        (
+            AccessRule(verified_email=False, mfa=True),
+            {"profile": "verified_user", "amr": "mfa"},
+        ),
+        *(
+            (rule, {"profile": "verified_user", "networks": "asn"})
+            for rule in (
+                AccessRule(verified_email=False, asn=64500),
+                AccessRule(verified_email=False, perms=Permission.UPDATE),
+                AccessRule(verified_email=False, manage_sessions=True),
+            )
+        ),
+    ],
+)
+def test_the_scope_that_a_rule_needs(rule, needed):
+    assert scope_of(rule) == needed
+
+
+def test_each_missing_word_is_a_problem_that_names_the_condition():
+    needed = scope_of(AccessRule(asn=64500, mfa=True))
+    assert missing_scope(needed, ("profile", "email"), where="the rule") == [
+        "scope: 'networks' is missing, and the rule asks for asn; add 'networks'",
+        "scope: 'amr' is missing, and the rule asks for mfa; add 'amr'",
+    ]
+    assert missing_scope(needed, SCOPES, where="the rule") == []

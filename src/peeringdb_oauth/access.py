@@ -3,7 +3,7 @@
 What PeeringDB did not say about a user counts as missing, never as given.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -215,6 +215,33 @@ class AccessRule:
                 ),
             )
         return reasons
+
+
+def scope_of(rule: AccessRule) -> dict[str, str]:
+    """The scope without which PeeringDB does not say what the rule reads.
+
+    Each word is the key of the condition that reads it.
+    """
+    is_about_network = rule.asn is not None or rule.manage_sessions or rule.perms != Permission.READ
+    read = [
+        ("profile", "verified_user", True),
+        ("email", "verified_email", rule.verified_email),
+        ("networks", "asn", is_about_network),
+        ("amr", "mfa", rule.mfa),
+    ]
+    return {word: condition for word, condition, is_read in read if is_read}
+
+
+def missing_scope(needed: Mapping[str, str], scope: Iterable[str], *, where: str) -> list[str]:
+    """One sentence for each word that ``scope`` lacks.
+
+    ``needed``: from `scope_of`. ``where``: whose conditions these are.
+    """
+    return [
+        f"scope: {word!r} is missing, and {where} asks for {condition}; add {word!r}"
+        for word, condition in needed.items()
+        if word not in scope
+    ]
 
 
 def _to_tuple(asn: object) -> tuple[object, ...]:

@@ -17,6 +17,8 @@
 No message contains a token, an authorization code, a client_secret or a code_verifier.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -41,6 +43,18 @@ class ConfigurationError(PeeringDBOAuthError):
     def __init__(self, *problems: str) -> None:
         self.problems = problems
         super().__init__("; ".join(problems))
+
+
+@contextmanager
+def collected(problems: list[str], where: str = "") -> Iterator[None]:
+    """Collect the problems of a `ConfigurationError` instead of raising it.
+
+    ``problems``: the list to add them to. ``where``: stands before each.
+    """
+    try:
+        yield
+    except ConfigurationError as error:
+        problems.extend(where + problem for problem in error.problems)
 
 
 class TransportError(PeeringDBOAuthError):

@@ -9,7 +9,7 @@ from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.client import Client
-from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.config import SCOPES, ClientConfig
 from peeringdb_oauth.errors import (
     AccessDenied,
     ConfigurationError,
@@ -85,6 +85,29 @@ def test_permissions_without_a_network_are_refused(conditions):
 def test_a_constant_that_is_not_an_as_number_is_refused(asn):
     with pytest.raises(ConfigurationError, match="asn must be"):
         Guard.of(asn)
+
+
+@pytest.mark.parametrize(
+    ("guard", "missing", "condition"),
+    [
+        (Guard.of(64500), "networks", "asn"),
+        (Guard.of("asn"), "networks", "asn"),
+        (Guard.of(len), "networks", "asn"),
+        (Guard.of(None), "email", "verified_email"),
+        (Guard.of(None, mfa=True), "amr", "mfa"),
+    ],
+)
+def test_a_scope_that_lacks_what_the_guard_reads_is_refused(guard, missing, condition):
+    scope = [word for word in SCOPES if word != missing]
+    with pytest.raises(ConfigurationError) as caught:
+        guard.check_scope(scope, where="the view peering")
+    assert caught.value.problems == (
+        (
+            f"scope: {missing!r} is missing, and the view peering asks for {condition};"
+            f" add {missing!r}"
+        ),
+    )
+    guard.check_scope(SCOPES, where="the view peering")
 
 
 # --- the AS number of a request -------------------------------------------------------

@@ -213,6 +213,25 @@ def test_a_wrong_redirect_uri_is_found_at_the_start(make_browser):
         make_browser(redirect_uri="https://portal.test/callback")
 
 
+def test_all_problems_are_found_at_the_start(make_browser):
+    with pytest.raises(ConfigurationError) as caught:
+        make_browser(
+            redirect_uri="https://portal.test/callback",
+            scope=("profile", "networks"),
+            rule=AccessRule(asn=64500, mfa=True),
+            secrets=("short",),
+        )
+    assert [problem.partition(";")[0] for problem in caught.value.problems] == [
+        "scope: 'email' is missing, and the rule asks for verified_email",
+        "scope: 'amr' is missing, and the rule asks for mfa",
+        (
+            "redirect_uri: must end in /login/peeringdb/callback, where this application takes"
+            " callbacks, such as https://portal.test/login/peeringdb/callback"
+        ),
+        "the secret key of the sessions is missing or has fewer than 16 characters",
+    ]
+
+
 @pytest.mark.parametrize("disguise", ["\u2000", "\xa0", "\u3000"])
 def test_a_disguised_cookie_of_a_pending_login_does_not_count(browser, server, disguise):
     """Another host of the domain can set a cookie that a framework takes for ours.

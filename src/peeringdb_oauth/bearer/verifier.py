@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from peeringdb_oauth import flows, verification
-from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.access import AccessRule, scope_of
 from peeringdb_oauth.bearer.cache import CachedResult, ResultCache
 from peeringdb_oauth.bearer.challenge import insufficient_scope, invalid_token, missing_token
 from peeringdb_oauth.clock import elapsed
@@ -91,7 +91,7 @@ class BearerVerifier(Generic[R]):
         self._provider = client.provider
         self._clock = self._provider.clock
         self._rule = rule or AccessRule()
-        self._scope = _scope_of(self._rule)
+        self._scope = scope_of(self._rule)
         is_async = inspect.iscoroutinefunction(client.run)
         self._answer = cast(
             "Callable[..., R]",
@@ -331,14 +331,3 @@ def _key_of(token: str) -> bytes:
         return sha256(token.encode("ascii")).digest()
     except (AttributeError, UnicodeEncodeError):
         return b""  # not a token: never in the cache
-
-
-def _scope_of(rule: AccessRule) -> tuple[str, ...]:
-    """The scope without which PeeringDB does not say what the rule reads."""
-    needed = {
-        "profile": True,
-        "email": rule.verified_email,
-        "networks": rule.asn is not None,
-        "amr": rule.mfa,
-    }
-    return tuple(word for word, is_needed in needed.items() if is_needed)

@@ -31,7 +31,13 @@ from peeringdb_oauth.errors import (
     RateLimited,
     TransportError,
 )
-from peeringdb_oauth.integrations.social_login import OPTIONS, SCOPE, log_in, user_from_extra_data
+from peeringdb_oauth.integrations.social_login import (
+    OPTIONS,
+    SCOPE,
+    check_rule,
+    log_in,
+    user_from_extra_data,
+)
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
 
@@ -86,7 +92,9 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
             AuthConfigurationError: a setting is missing or wrong.
         """
         with self._translated("begin"):
-            return ProviderMetadata.at(self._config().base_url).authorization_endpoint
+            config = self._config()
+            check_rule(self._rule(), config.scope)
+            return ProviderMetadata.at(config.base_url).authorization_endpoint
 
     def auth_params(self, state: str | None = None) -> dict[str, str]:
         """Always with PKCE, even if a setting switches it off for other providers."""
@@ -109,10 +117,9 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
         state = self.validate_state()
         self.process_error(self.data)
         with self._translated("token_exchange"):
-            rule = self._settings("access_rule").get("access_rule", AccessRule())
             user = log_in(
                 self._config(),
-                rule,
+                self._rule(),
                 code=self.data.get("code"),
                 code_verifier=self.get_code_verifier(state),
             )
@@ -146,6 +153,9 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
             "first_name": response["given_name"],
             "last_name": response["family_name"],
         }
+
+    def _rule(self) -> Any:
+        return self._settings("access_rule").get("access_rule", AccessRule())
 
     def _config(self) -> ClientConfig:
         key, secret = self.get_key_and_secret()

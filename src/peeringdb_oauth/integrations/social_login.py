@@ -8,13 +8,13 @@ pipelines and database columns, unencrypted, and each opens all of PeeringDB for
 owner.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
 from peeringdb_oauth import flows
-from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.access import AccessRule, missing_scope, scope_of
 from peeringdb_oauth.authorization import checked_code_verifier
 from peeringdb_oauth.callback import checked_code
 from peeringdb_oauth.client import Client
@@ -38,14 +38,13 @@ def log_in(config: ClientConfig, rule: AccessRule, *, code: object, code_verifie
 
     Raises:
         AccessDenied: the rule does not let the person in.
-        ConfigurationError: ``rule`` is not an `AccessRule`.
+        ConfigurationError: as for `check_rule`.
         ProviderError: PeeringDB refused the code or this application.
         TokenRejected: PeeringDB refused the new access token.
         InvalidResponse: the code, the verifier or an answer is malformed.
         TransportError: PeeringDB gave no answer, or must not be asked now.
     """
-    if not isinstance(rule, AccessRule):
-        raise ConfigurationError("ACCESS_RULE must be an AccessRule")
+    check_rule(rule, config.scope)
     client = _client(config)
     flow = _log_in(
         client.provider,
@@ -61,6 +60,21 @@ def log_in(config: ClientConfig, rule: AccessRule, *, code: object, code_verifie
         raise
     Event(kind="login", user=user).record()
     return user
+
+
+def check_rule(rule: object, scope: Iterable[str]) -> None:
+    """Check the rule of all logins before the first of them.
+
+    ``rule``: the value of the setting. ``scope``: what PeeringDB is asked for.
+
+    Raises:
+        ConfigurationError: it is not an `AccessRule`, or the scope lacks what it reads.
+    """
+    if not isinstance(rule, AccessRule):
+        raise ConfigurationError("ACCESS_RULE must be an AccessRule")
+    problems = missing_scope(scope_of(rule), scope, where="ACCESS_RULE")
+    if problems:
+        raise ConfigurationError(*problems)
 
 
 def user_from_extra_data(extra_data: Mapping[str, Any]) -> User:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.access import AccessRule, missing_scope, scope_of
 from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.errors import (
     AccessDenied,
@@ -85,6 +85,20 @@ class Guard:
             verified_email=login_rule.verified_email,
         )
         return replace(self, rule=rule)
+
+    def check_scope(self, scope: tuple[str, ...], *, where: str) -> None:
+        """Refuse conditions that nobody meets, because the scope lacks what they read.
+
+        ``scope``: what the application asks PeeringDB for. ``where``: the view, for an
+        error message.
+
+        Raises:
+            ConfigurationError: the scope lacks a word.
+        """
+        needed = scope_of(self.rule) | ({} if self.asn is None else {"networks": "asn"})
+        problems = missing_scope(needed, scope, where=where)
+        if problems:
+            raise ConfigurationError(*problems)
 
     def asn_of(self, arguments: Mapping[str, object], *request: object, where: str) -> object:
         """The AS number of one request, or a function without arguments that finds it.

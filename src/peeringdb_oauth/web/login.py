@@ -14,14 +14,16 @@ from hmac import compare_digest
 from typing import Any
 
 from peeringdb_oauth import flows
-from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.access import AccessRule, missing_scope, scope_of
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import (
     AccessDenied,
+    ConfigurationError,
     PeeringDBOAuthError,
     RateLimited,
     StateMismatch,
     TokenRejected,
+    collected,
 )
 from peeringdb_oauth.flows import Login
 from peeringdb_oauth.profile import User, is_asn
@@ -71,8 +73,9 @@ class LoginFlow:
     of this process. ``paths``: the paths of the login's pages.
 
     Raises:
-        ConfigurationError: the redirect URI does not lead to the callback, or a secret
-            is missing or too short.
+        ConfigurationError: the redirect URI does not lead to the callback, the scope
+            lacks what the rule reads, or a secret is missing or too short; all problems
+            are reported at once.
     """
 
     def __init__(
@@ -86,13 +89,19 @@ class LoginFlow:
     ) -> None:
         self.rule = rule
         self._provider = provider
-        self._builder = AnswerBuilder(
-            redirect_uri=provider.config.redirect_uri,
-            paths=paths or Paths(),
-        )
-        sealer = Sealer(*secrets)
+        config = provider.config
+        problems = missing_scope(scope_of(rule), config.scope, where="the rule")
+        with collected(problems):
+            self._builder = AnswerBuilder(
+                redirect_uri=config.redirect_uri,
+                paths=paths or Paths(),
+            )
+        with collected(problems):
+            sealer = Sealer(*secrets)
+        if problems:
+            raise ConfigurationError(*problems)
         asns = rule.asn if isinstance(rule.asn, tuple) else ()
-        self._pending = PendingLogins(provider.config, sealer)
+        self._pending = PendingLogins(config, sealer)
         self._sessions = Sessions(
             provider,
             sealer,

@@ -25,6 +25,7 @@ OURS = {
     "CREATE_USERS",
     "CACHE",
     "BASE_URL",
+    "SCOPE",
     "TIMEOUT",
 }
 REDIRECT_URI = "http://localhost/login/peeringdb/callback"

@@ -506,3 +506,17 @@ def test_the_public_names_can_be_imported():
     assert [getattr(django, name).__name__ for name in django.__all__] == django.__all__
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         django.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("path", "missing", "name"),
+    [
+        ("/named/64500", "networks", "members_area.views.named"),
+        ("/mfa", "amr", "members_area.views.mfa"),
+    ],
+)
+def test_a_scope_that_lacks_what_a_view_reads_is_an_error(configure, visitor, path, missing, name):
+    scope = {"profile", "email", "networks", "amr"} - {missing}
+    configure(SCOPE=sorted(scope))
+    with pytest.raises(ConfigurationError, match=f"'{missing}' is missing, and the view {name}"):
+        visitor.get(path)

@@ -70,7 +70,7 @@ def problems(override, application):
 def test_the_setting_accepts_every_field_of_a_client_config(override, application, authority):
     more = {
         "BASE_URL": "https://127.0.0.1:1",
-        "SCOPE": ["profile"],
+        "SCOPE": ["profile", "email"],
         "TIMEOUT": 3,
         "CA_FILE": authority.ca_file,
         "REQUESTS_PER_MINUTE": None,
@@ -456,3 +456,17 @@ def test_the_check_command_shows_the_problems(override):
         match=r'\(peeringdb_oauth.E001\) PEERINGDB_OAUTH\["REDIRECT_URI"\]: missing or empty',
     ):
         call_command("check", stdout=io.StringIO(), stderr=io.StringIO())
+
+
+def test_a_scope_that_lacks_what_the_rule_reads_is_reported(override, messages):
+    override(PEERINGDB_OAUTH=GOOD | {"SCOPE": ["profile"], "RULE": AccessRule(asn=64500)})
+    assert [message.msg for message in messages()["E001"]] == [
+        (
+            "PEERINGDB_OAUTH[\"SCOPE\"]: 'email' is missing, and the rule asks for verified_email;"
+            " add 'email'"
+        ),
+        (
+            "PEERINGDB_OAUTH[\"SCOPE\"]: 'networks' is missing, and the rule asks for asn;"
+            " add 'networks'"
+        ),
+    ]

@@ -141,14 +141,14 @@ def test_token_counts_in_an_api_even_if_another_user_is_logged_in(portal, browse
 
 
 def test_refusal_names_the_scope_that_a_token_lacks(make_portal):
-    portal = make_portal(scope=("profile", "networks"))
+    portal = make_portal()
 
     @portal.app.get("/api")
     @portal.pdb.bearer()
     def view():
         """Not reached."""
 
-    request = portal.client.authorization_request()
+    request = portal.client.authorization_request(scope=("profile", "networks"))
     token = portal.client.log_in(
         request,
         portal.sandbox.log_in("orgadmin", request.url),

@@ -233,6 +233,13 @@ def test_view_can_be_a_coroutine_function(portal, browser):
     assert browser.get("/async/64511").status_code == 403
 
 
+def test_scope_that_lacks_what_a_view_reads_is_an_error_of_the_site(make_portal, caplog):
+    portal = make_portal(scope=("profile", "email", "amr"))
+    answer = portal.browser().get("/as64500")
+    assert (answer.status_code, "location" in answer.headers) == (500, False)
+    assert "scope: 'networks' is missing, and the view network asks for asn" in caplog.text
+
+
 def test_decorator_above_the_route_is_an_error_and_not_an_open_view(portal, browser, caplog):
     @portal.pdb.require()
     @portal.app.get("/open")

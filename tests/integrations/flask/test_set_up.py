@@ -34,7 +34,7 @@ def test_settings_come_from_the_application():
     app = new_app(
         **SETTINGS,
         PEERINGDB_OAUTH_BASE_URL="http://localhost:1",
-        PEERINGDB_OAUTH_SCOPE="profile networks",
+        PEERINGDB_OAUTH_SCOPE="profile email",
         PEERINGDB_OAUTH_TIMEOUT=3,
         PEERINGDB_OAUTH_CA_FILE="/etc/ca.pem",
         PEERINGDB_OAUTH_ALLOW_HTTP=True,
@@ -50,7 +50,7 @@ def test_settings_come_from_the_application():
         client_secret="a-secret-of-an-application",
         redirect_uri=REDIRECT_URI,
         base_url="http://localhost:1",
-        scope=("profile", "networks"),
+        scope=("profile", "email"),
         timeout=3,
         allow_http=True,
         requests_per_minute=None,
@@ -212,3 +212,16 @@ def test_error_of_the_library_in_a_view_has_an_answer():
         502,
         ["PeeringDB did not answer within 10 s"],
     )
+
+
+def test_a_scope_that_lacks_what_the_rule_reads_is_found_at_the_start():
+    """Together with the other problems."""
+    app = new_app(**SETTINGS, PEERINGDB_OAUTH_SCOPE="profile networks")
+    app.secret_key = "short"
+    with pytest.raises(ConfigurationError) as caught:
+        PeeringDB(app, rule=AccessRule(mfa=True))
+    assert [problem.partition(" is missing")[0] for problem in caught.value.problems] == [
+        "scope: 'email'",
+        "scope: 'amr'",
+        "SECRET_KEY: the secret key of the sessions",
+    ]

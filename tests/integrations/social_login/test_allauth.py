@@ -1,6 +1,10 @@
 """What only allauth has: login links, the form of a new account, email addresses."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +16,24 @@ CODE = "a" * 30
 @pytest.fixture
 def canned(start):
     return start("allauth")
+
+
+@pytest.fixture
+def check(measured):
+    """``check(options)``: run ``manage.py check`` for a project with these settings."""
+
+    def check(options):
+        project = {"client_id": "a", "client_secret": "b", "database": "", "options": options}
+        return subprocess.run(
+            [sys.executable, "-m", "django", "check", "--settings", "allauth_settings"],
+            cwd=Path(__file__).parent / "project",
+            env=os.environ | measured | {"PROJECT": json.dumps(project), "PYTHONPATH": "."},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return check
 
 
 @pytest.mark.parametrize(
@@ -72,3 +94,19 @@ def test_refusal_of_peeringdb_is_allauths_page_and_says_more_in_the_log(canned, 
     assert (page.status_code, "Third-Party Login Failure" in page.text) == (401, True)
     assert "PeeringDB login failed: PeeringDB refused" in canned.log
     assert visitor.me is None
+
+
+@pytest.mark.parametrize(
+    ("options", "problems"),
+    [
+        ({}, []),
+        ({"scope": "profile networks"}, ["'email' is missing, and ACCESS_RULE asks for"]),
+        ({"access_rule": {"mfa": True}}, ["ACCESS_RULE must be an AccessRule"]),
+    ],
+)
+def test_rule_and_scope_that_do_not_fit_are_found_by_djangos_check(check, options, problems):
+    ended = check(options)
+    assert ended.returncode == len(problems)
+    for problem in problems:
+        assert problem in ended.stderr
+        assert "(peeringdb_oauth_allauth.E001)" in ended.stderr

@@ -267,6 +267,13 @@ def test_redirect_uri_without_https_is_found_before_peeringdb_is(start, library)
     assert "redirect_uri: must be https" in project.log
 
 
+def test_scope_that_lacks_what_the_rule_reads_is_found_before_peeringdb_is(start, library):
+    options = {"scope": ["profile", "email"], "ignore_default_scope": True}
+    project = start(library, options=options, rule={"asn": 64500})
+    assert project.visit().post(project.library.login).status_code == 500
+    assert "scope: 'networks' is missing, and ACCESS_RULE asks for asn" in project.log
+
+
 def test_rule_that_is_none_lets_nobody_in():
     config = ClientConfig(client_id="app", redirect_uri="https://app.test/callback")
     with pytest.raises(ConfigurationError, match="ACCESS_RULE must be an AccessRule"):

@@ -81,6 +81,28 @@ def test_the_example_in_the_docstring_is_short_and_runs(
     assert browser.get("/networks/64501").status_code == 403
 
 
+# --- the scope ------------------------------------------------------------------------
+
+
+def test_a_scope_that_lacks_what_the_rule_reads_is_found_at_the_start(make_config):
+    config = make_config(scope=("profile", "networks"))
+    with pytest.raises(ConfigurationError, match="'email' is missing, and the rule asks for"):
+        PeeringDB(config=config)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "missing"),
+    [({"asn": "asn"}, "networks"), ({"asn": 64500}, "networks"), ({"mfa": True}, "amr")],
+)
+def test_a_scope_that_lacks_what_a_requirement_reads_is_found_at_once(
+    make_config, conditions, missing
+):
+    pdb = PeeringDB(config=make_config(scope=("profile", "email")))
+    with pytest.raises(ConfigurationError, match=f"'{missing}' is missing, and pdb.require"):
+        pdb.require(**conditions)
+    pdb.bearer(**conditions)  # a token may have another scope
+
+
 # --- routes ---------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import AccessDenied, PeeringDBOAuthError
-from peeringdb_oauth.integrations.social_login import OPTIONS, log_in
+from peeringdb_oauth.integrations.social_login import OPTIONS, check_rule, log_in
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
 
@@ -45,6 +45,7 @@ class PeeringDBOAuth2Adapter(OAuth2Adapter):
             ConfigurationError: a setting is missing or wrong.
         """
         config = self._config(self.request, self.get_provider().app)
+        check_rule(self._rule(), config.scope)
         return ProviderMetadata.at(config.base_url).authorization_endpoint
 
     def get_access_token_data(
@@ -62,11 +63,10 @@ class PeeringDBOAuth2Adapter(OAuth2Adapter):
             PermissionDenied: the access rule does not let the person in.
             OAuth2Error: anything else went wrong; the log says what.
         """
-        rule = self.get_provider().get_settings().get("ACCESS_RULE", AccessRule())
         try:
             return log_in(
                 self._config(request, app),
-                rule,
+                self._rule(),
                 code=request.GET["code"],
                 code_verifier=pkce_code_verifier,
             )
@@ -98,6 +98,9 @@ class PeeringDBOAuth2Adapter(OAuth2Adapter):
     ) -> SocialLogin:
         """The login of allauth for the user."""
         return self.get_provider().sociallogin_from_response(request, response)
+
+    def _rule(self) -> Any:
+        return self.get_provider().get_settings().get("ACCESS_RULE", AccessRule())
 
     def _config(self, request: HttpRequest, app: SocialApp) -> ClientConfig:
         provider = self.get_provider()

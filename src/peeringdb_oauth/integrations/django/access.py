@@ -50,11 +50,13 @@ def require(
 
     Raises:
         Refused: with the answer to send.
+        ConfigurationError: the scope lacks what the guard reads.
     """
     app = application()
-    rule = guard.under(app.settings.rule).rule
+    guard = guard.under(app.settings.rule)
+    guard.check_scope(app.client.config.scope, where=f"the view {_name_of_view(request)}")
     visit = visit or to_visit(request)
-    return _run(request, app.flow.require(visit, rule, asn=asn, max_age=guard.max_age))
+    return _run(request, app.flow.require(visit, guard.rule, asn=asn, max_age=guard.max_age))
 
 
 def end_incomplete_login(request: HttpRequest) -> None:
@@ -68,6 +70,11 @@ def end_incomplete_login(request: HttpRequest) -> None:
     user = application().flow.page_context(to_visit(request)).user
     if user is None or not request.user.is_authenticated:
         auth.logout(request)
+
+
+def _name_of_view(request: HttpRequest) -> str:
+    match = request.resolver_match
+    return request.path if match is None else match.view_name
 
 
 def _run(request: HttpRequest, flow: Flow[T]) -> T:

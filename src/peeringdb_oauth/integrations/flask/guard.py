@@ -32,7 +32,9 @@ _guarded: WeakSet[Callable[..., object]] = WeakSet()  # the functions behind a g
 
 def check_login(guard: Guard, asn: object) -> None:
     """Check who is logged in. If they may not see the view, end the request."""
-    flow = extension().flow.require(to_visit(), guard.rule, asn=asn, max_age=guard.max_age)
+    pdb = extension()
+    guard.check_scope(pdb.client.config.scope, where=f"the view {request.endpoint}")
+    flow = pdb.flow.require(to_visit(), guard.rule, asn=asn, max_age=guard.max_age)
     remember(_run(flow))
 
 

@@ -8,11 +8,11 @@ from typing import Any, ParamSpec, TypeVar
 from flask import Blueprint, Flask, Response, current_app
 from werkzeug.local import LocalProxy
 
-from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.access import AccessRule, missing_scope, scope_of
 from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
+from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError, collected
 from peeringdb_oauth.integrations.flask.current import fail, find_user, page_context
 from peeringdb_oauth.integrations.flask.extension import NAME, Extension, extension
 from peeringdb_oauth.integrations.flask.guard import (
@@ -23,7 +23,7 @@ from peeringdb_oauth.integrations.flask.guard import (
     check_token,
     protect,
 )
-from peeringdb_oauth.integrations.flask.settings import collected, read_config, read_secrets
+from peeringdb_oauth.integrations.flask.settings import read_config, read_secrets
 from peeringdb_oauth.integrations.flask.visits import to_response, to_visit
 from peeringdb_oauth.profile import Permission, User
 from peeringdb_oauth.web import TEMPLATES, Guard, LoginFlow, Paths, Sealer, Store
@@ -221,6 +221,7 @@ class PeeringDB:
         problems: list[str] = []
         with collected(problems):
             client = self._client or Client(self._config or read_config(app.config))
+            problems += missing_scope(scope_of(self.rule), client.config.scope, where="the rule")
         secrets = read_secrets(app)
         with collected(problems, "SECRET_KEY: "):
             Sealer(*secrets)

@@ -1,30 +1,17 @@
 """Reads the settings of an application from its ``config``."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 from flask import Flask
 
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.errors import ConfigurationError, collected
 
 # Stands before the name of an argument of `ClientConfig` in capital letters.
 PREFIX = "PEERINGDB_OAUTH_"
 _NAMES = tuple(field.name for field in fields(ClientConfig))
-
-
-@contextmanager
-def collected(problems: list[str], where: str = "") -> Iterator[None]:
-    """Collect the problems of a `ConfigurationError` instead of raising it.
-
-    ``problems``: the list to add them to. ``where``: stands before each.
-    """
-    try:
-        yield
-    except ConfigurationError as error:
-        problems.extend(where + problem for problem in error.problems)
 
 
 def read_config(settings: Mapping[str, Any]) -> ClientConfig:

@@ -151,7 +151,8 @@ class PeeringDB:
         seconds; None: an answer counts for as long as the login.
 
         Raises:
-            ConfigurationError: nobody can meet the conditions.
+            ConfigurationError: nobody can meet the conditions, or the scope lacks what
+                they read.
         """
         guard = Guard.of(
             asn,
@@ -159,9 +160,10 @@ class PeeringDB:
             manage_sessions=manage_sessions,
             mfa=mfa,
             max_age=max_age,
-        )
+        ).under(self.rule)
+        guard.check_scope(self._config.scope, where="pdb.require()")
         return _make_requirement(
-            guard.under(self.rule),
+            guard,
             self._pages.check_login,
             cookie=self.session_cookie,
         )
