@@ -230,7 +230,7 @@ class PeeringDBFixture:
         many requests; None until `clear_faults` or the end of the test.
 
         Raises:
-            SandboxError: ``times`` is less than 1.
+            SandboxError: ``times`` is less than 1, or nothing is at the path.
         """
         self.sandbox.fault("outage", path=path, times=times)
 
@@ -238,7 +238,7 @@ class PeeringDBFixture:
         """Let PeeringDB answer with its error page. The arguments are as in `outage`.
 
         Raises:
-            SandboxError: ``times`` is less than 1.
+            SandboxError: ``times`` is less than 1, or nothing is at the path.
         """
         self.sandbox.fault("error_500", path=path, times=times)
 
@@ -252,8 +252,8 @@ class PeeringDBFixture:
         """Let PeeringDB answer late, by ``seconds``. The rest is as in `outage`.
 
         Raises:
-            SandboxError: ``times`` is less than 1, or ``seconds`` is not between 0 and
-                600.
+            SandboxError: ``times`` is less than 1, nothing is at the path, or
+                ``seconds`` is not between 0 and 600.
         """
         self.sandbox.fault("slow", path=path, times=times, seconds=seconds)
 
@@ -263,9 +263,54 @@ class PeeringDBFixture:
         The arguments are as in `outage`.
 
         Raises:
-            SandboxError: ``times`` is less than 1.
+            SandboxError: ``times`` is less than 1, or nothing is at the path.
         """
         self.sandbox.fault("cut", path=path, times=times)
+
+    def maintenance(self, *, times: int | None = None) -> None:
+        """Let PeeringDB refuse every POST with 503, so nobody logs in or refreshes.
+
+        Nothing is consumed: the same code or refresh token works afterwards. ``times``:
+        only so many requests; None until `clear_faults` or the end of the test.
+
+        Raises:
+            SandboxError: ``times`` is less than 1.
+        """
+        self.sandbox.fault("maintenance", times=times)
+
+    def account_switch(self, *, times: int | None = 1) -> None:
+        """Let a login end in PeeringDB's error page, so the person never comes back.
+
+        PeeringDB does so if another person is still logged in there. ``times``: only so
+        many logins with a second factor; None until `clear_faults`.
+
+        Raises:
+            SandboxError: ``times`` is less than 1.
+        """
+        self.sandbox.fault("account_switch", times=times)
+
+    def lose_refresh_race(self, *, refused: bool = False, times: int | None = 1) -> None:
+        """Let another refresh with the same refresh token come just before the next one.
+
+        The answer has the tokens that the other refresh was given. They are good, but
+        the ``at_hash`` of the ID token does not fit. ``refused``: the answer is
+        invalid_grant instead. ``times``: only so many refreshes; None until
+        `clear_faults`.
+
+        Raises:
+            SandboxError: ``times`` is less than 1.
+        """
+        self.sandbox.fault("refresh_lost" if refused else "refresh_race", times=times)
+
+    def use_up_limit(self, *, left: int = 0) -> None:
+        """Leave the application only some of its 120 requests a minute.
+
+        ``left``: how many, in this minute and in the next. A login takes two.
+
+        Raises:
+            SandboxError: ``left`` is not from 0 to 120.
+        """
+        self.sandbox.use_up_limit(left=left)
 
     def clear_faults(self) -> None:
         """Switch all faults off."""

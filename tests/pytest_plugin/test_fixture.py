@@ -11,6 +11,8 @@ from peeringdb_oauth import (
     ClientConfig,
     ConfigurationError,
     Permission,
+    ProviderError,
+    RateLimited,
     TokenRejected,
     TransportError,
 )
@@ -247,6 +249,58 @@ def test_a_slow_answer_can_be_for_one_path_and_one_time(peeringdb, ask):
     assert (ask("/"), ask(JWKS)) == (200, 200)
     assert time.monotonic() - began >= 0.2
     assert ask(JWKS) == 200
+
+
+def test_a_fault_at_a_path_that_does_not_exist_is_refused(peeringdb):
+    with pytest.raises(SandboxError, match="did you mean '/profile/v1'"):
+        peeringdb.outage(path="profile/v1")
+
+
+def test_maintenance_keeps_the_refresh_token(peeringdb, client, log_in):
+    token = log_in(peeringdb.person("Ada Admin")).token
+    peeringdb.maintenance(times=1)
+    with pytest.raises(TransportError):
+        client.refresh(token)
+    assert client.fetch_user(token.access_token)
+    assert client.refresh(token)
+
+
+def test_maintenance_lets_nobody_log_in(peeringdb, log_in):
+    ada = peeringdb.person("Ada Admin")
+    peeringdb.maintenance()
+    with pytest.raises(SandboxError, match="status 503"):
+        log_in(ada)
+    peeringdb.clear_faults()
+    assert log_in(ada)
+
+
+def test_an_account_switch_ends_one_login(peeringdb, log_in):
+    ada = peeringdb.person("Ada Admin")
+    peeringdb.account_switch()
+    with pytest.raises(SandboxError, match="Server Error"):
+        log_in(ada)
+    assert log_in(ada)
+
+
+def test_a_lost_refresh_race_gives_the_tokens_of_the_other_refresh(peeringdb, client, log_in):
+    token = log_in(peeringdb.person("Ada Admin")).token
+    peeringdb.lose_refresh_race()
+    assert client.fetch_user(client.refresh(token).access_token)
+
+
+def test_a_lost_refresh_race_can_be_a_refusal(peeringdb, client, log_in):
+    token = log_in(peeringdb.person("Ada Admin")).token
+    peeringdb.lose_refresh_race(refused=True)
+    with pytest.raises(ProviderError):
+        client.refresh(token)
+
+
+def test_a_limit_that_is_nearly_used_up(peeringdb, client, log_in):
+    token = log_in(peeringdb.person("Ada Admin")).token.access_token
+    peeringdb.use_up_limit(left=1)
+    assert client.fetch_user(token)
+    with pytest.raises(RateLimited):
+        client.fetch_user(token)
 
 
 def test_advance_lets_tokens_expire(peeringdb, client, log_in):

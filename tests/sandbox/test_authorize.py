@@ -152,6 +152,17 @@ def test_loopback_http_is_a_redirect_uri_here(pdb, web, uri):
     assert pdb.log_in("member", web.authorization_url(pdb.register(uri))).startswith(uri + "?code=")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+@pytest.mark.parametrize("port", ["", ":6000"])
+def test_the_port_of_a_loopback_redirect_uri_is_compared(pdb, web, host, port):
+    app = pdb.register(f"http://{host}:5000/callback", f"http://{host}:7000/callback")
+    url = web.authorization_url(app, redirect_uri=f"http://{host}{port}/callback")
+    with pytest.raises(SandboxError, match=r"Mismatching redirect URI\."):
+        pdb.log_in("member", url)
+    url = web.authorization_url(app, redirect_uri=f"http://{host}:7000/callback")
+    assert pdb.log_in("member", url).startswith(f"http://{host}:7000/callback?code=")
+
+
 def test_http_to_another_host_is_a_bare_400_after_consent(pdb, web, visitor):
     answer = visitor.press(
         logged_in(visitor, web, pdb.register("http://app.example.net/callback")),

@@ -1,6 +1,9 @@
 """The faults that can be switched on."""
 
+import base64
+import hashlib
 import http.client
+import json
 import time
 from pathlib import Path
 
@@ -25,6 +28,14 @@ def test_a_fault_is_for_its_path_and_its_number_of_times():
     assert faults.next_for("/b") is None
     assert [faults.next_for("/a") is None for _ in range(3)] == [False, False, True]
     assert faults.active() == []
+
+
+def test_a_fault_of_one_step_is_for_those_who_ask_for_it():
+    faults = Faults()
+    faults.add(Fault(kind="refresh_race", times=1))
+    assert faults.next_for("/oauth2/token/") is None
+    assert not faults.take("refresh_lost")
+    assert [faults.take("refresh_race") for _ in range(2)] == [True, False]
 
 
 def test_a_fault_without_times_stays_until_cleared():
@@ -78,10 +89,76 @@ def test_in_an_outage_only_the_control_pages_work(pdb, web):
 
 
 @pytest.mark.server
+def test_in_maintenance_nobody_can_log_in_and_control_pages_work(pdb, web, visitor, app):
+    pdb.fault("maintenance")
+    with pytest.raises(SandboxError, match="showed: an answer of status 503"):
+        pdb.log_in("member", web.authorization_url(app))
+    visitor.press(visitor.get("/sandbox/faults/"), action="clear")
+    assert pdb.log_in("member", web.authorization_url(app))
+
+
+@pytest.mark.server
+def test_maintenance_consumes_nothing_and_can_end_by_itself(pdb, web, app):
+    code = web.code(app)
+    pdb.fault("maintenance", times=2)
+    assert [web.exchange(app, code).status for _ in range(3)] == [503, 503, 200]
+
+
+@pytest.mark.server
+def test_the_account_switch_ends_a_login_in_the_error_page(pdb, web, app):
+    pdb.fault("account_switch", times=1)
+    with pytest.raises(SandboxError, match=r"Server Error \(500\)"):
+        pdb.log_in("member", web.authorization_url(app))
+    assert pdb.log_in("member", web.authorization_url(app))
+
+
+@pytest.mark.server
+def test_a_late_refresh_gets_good_tokens_and_an_at_hash_that_does_not_fit(pdb, web, app):
+    old = web.tokens(app, "member", scope="openid profile")
+    pdb.fault("refresh_race", times=1)
+    new = web.refresh(app, old["refresh_token"]).json()
+    assert at_hash(new["id_token"]) != hash_of(new["access_token"])
+    assert web.get("/profile/v1", new["access_token"]).status == 200
+    assert web.get("/profile/v1", old["access_token"]).status == 403
+    again = web.refresh(app, new["refresh_token"]).json()
+    assert at_hash(again["id_token"]) == hash_of(again["access_token"])
+
+
+@pytest.mark.server
+def test_a_lost_refresh_is_refused_and_the_old_tokens_are_gone(pdb, web, app):
+    old = web.tokens(app, "member")
+    pdb.fault("refresh_lost", times=1)
+    for _ in range(2):
+        assert web.refresh(app, old["refresh_token"]).json() == {"error": "invalid_grant"}
+    assert web.get("/profile/v1", old["access_token"]).status == 403
+
+
+def at_hash(id_token):
+    payload = id_token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=="))["at_hash"]
+
+
+def hash_of(access_token):
+    digest = hashlib.sha256(access_token.encode()).digest()
+    return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
+
+
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"kind": "fire"}, r"no fault 'fire'; there are: error_500, slow, cut, outage"),
+        ({"kind": "fire"}, r"no fault 'fire'; there are: error_500, slow, cut, outage, main"),
+        (
+            {"kind": "outage", "path": "profile/v1"},
+            r"no request would meet .* the path 'profile/v1'; did you mean '/profile/v1'",
+        ),
+        ({"kind": "cut", "path": "/oauth2/token"}, "did you mean '/oauth2/token/'"),
+        (
+            {"kind": "cut", "path": "/profile/v1?pretty"},
+            r"nothing at the path '/profile/v1\?pretty'$",
+        ),
+        ({"kind": "outage", "path": "/sandbox/"}, "pages below /sandbox/ have no faults"),
+        ({"kind": "maintenance", "path": "/oauth2/token/"}, "'maintenance' takes no path"),
         ({"kind": "cut", "times": 0}, "times must be at least 1"),
         ({"kind": "slow", "seconds": 0}, "seconds must be more than 0"),
     ],

@@ -1,9 +1,18 @@
 """The limits of a client address: repeated refusals, a block, requests a minute."""
 
-import pytest
+from email.utils import parsedate_to_datetime
 
-from peeringdb_oauth.sandbox import Sandbox
-from peeringdb_oauth.sandbox.server.limits import Limits, Refusal, RequestKey
+import pytest
+from wire_families import RECORDINGS_2, WIRE_2
+from wire_replay import read
+
+from peeringdb_oauth.sandbox import Sandbox, SandboxError
+from peeringdb_oauth.sandbox.server.limits import (
+    Limits,
+    Refusal,
+    RequestKey,
+    last_second_of_window,
+)
 
 ADDRESS = "192.0.2.1"
 
@@ -75,13 +84,45 @@ def test_answers_of_429_do_not_count_as_refusals():
     assert not limits.is_blocked(ADDRESS, 1000.0)
 
 
-def test_the_request_after_120_waits_for_the_end_of_the_minute():
+RETRY_AFTER = [
+    name
+    for name in RECORDINGS_2
+    if name.startswith("ratelimit-") and "Retry-After" in read(name, WIRE_2)[1].headers
+]
+
+
+@pytest.mark.parametrize("name", RETRY_AFTER)
+def test_the_request_after_120_waits_as_long_as_recorded(name):
+    request, answer = read(name, WIRE_2)
+    address = request.headers["X-Forwarded-For"]
+    now = parsedate_to_datetime(answer.headers["Date"]).timestamp() + 0.9
     limits = Limits()
-    assert {limits.count_request(ADDRESS, 1000.0 + i / 10) for i in range(120)} == {0}
-    assert limits.count_request(ADDRESS, 1012.5) == 48
-    assert limits.count_request(ADDRESS, 1059.9) == 1
-    assert limits.count_request("192.0.2.2", 1012.5) == 0
-    assert limits.count_request(ADDRESS, 1060.0) == 0
+    assert {limits.count_request(address, now) for _ in range(120)} == {None}
+    wait = limits.count_request(address, now)
+    assert wait == int(answer.headers["Retry-After"])
+    assert limits.count_request(address, now + wait) == 0
+    assert limits.count_request(address, now + wait + 1) is None
+    assert limits.count_request("192.0.2.2", now) is None
+
+
+def test_there_are_recordings_with_a_retry_after():
+    assert len(RETRY_AFTER) == 6
+
+
+def test_a_minute_of_an_address_has_60_whole_seconds():
+    last = last_second_of_window(ADDRESS, 1000.0)
+    lasts = [last_second_of_window(ADDRESS, last + 0.5 + i) for i in range(62)]
+    assert lasts == [last, *[last + 60] * 60, last + 120]
+
+
+@pytest.mark.parametrize("left", [0, 1, 120])
+def test_as_many_requests_as_wanted_are_left_in_this_minute_and_in_the_next(left):
+    limits = Limits()
+    limits.leave_requests(ADDRESS, left, 1000.0)
+    for now in (1000.0, 1060.0):
+        assert {limits.count_request(ADDRESS, now) for _ in range(left)} <= {None}
+        assert limits.count_request(ADDRESS, now) is not None
+    assert limits.count_request(ADDRESS, 1120.0) is None
 
 
 def test_reset_forgets_everything():
@@ -92,7 +133,7 @@ def test_reset_forgets_everything():
     limits.reset()
     assert limits.find_refusal(request_key(), 1000.0) is None
     assert not limits.is_blocked(ADDRESS, 1000.0)
-    assert limits.count_request(ADDRESS, 1000.0) == 0
+    assert limits.count_request(ADDRESS, 1000.0) is None
 
 
 @pytest.mark.server
@@ -154,8 +195,45 @@ def test_without_x_forwarded_for_the_peer_address_counts(pdb, web):
 
 @pytest.mark.server
 def test_a_browser_with_a_session_has_no_rate_limit(visitor):
-    visitor.press(visitor.get("/account/login/"), person="member")
+    visitor.press(visitor.get("/account/login/"), person="emailunconf")
     assert {visitor.get("/account/login/").status_code for _ in range(125)} == {200}
+
+
+@pytest.mark.server
+def test_a_browser_that_has_not_logged_in_yet_is_limited(visitor):
+    page = visitor.get("/account/login/")
+    visitor.press(page, person="member")
+    assert 429 in {visitor.get("/account/login/").status_code for _ in range(250)}
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(("one", "other"), [("?a=1&b=+", "?a=1&b=%20"), ("?a=", "?a")])
+def test_a_query_that_means_the_same_is_the_same_request(web, address, one, other):
+    assert web.get(f"/profile/v1{one}", "bogus", address).headers["X-Cached-Response"] is None
+    assert web.get(f"/profile/v1{other}", "bogus", address).headers["X-Cached-Response"] == "True"
+
+
+@pytest.mark.server
+def test_unknown_paths_and_missing_slashes_do_not_count(pdb, web, address):
+    pdb.use_up_limit(left=1, address=address["X-Forwarded-For"])
+    assert {web.get("/nothing-here", None, address).status for _ in range(3)} == {404}
+    assert {web.post("/oauth2/token", {}, address).status for _ in range(3)} == {301}
+    assert web.get("/oauth2/.well-known/jwks.json", None, address).status == 200
+    assert web.get("/oauth2/.well-known/jwks.json", None, address).status == 429
+
+
+@pytest.mark.server
+def test_use_up_limit_counts_for_this_machine_by_default(pdb, web):
+    pdb.use_up_limit()
+    assert web.get("/profile/v1", None, {"X-Forwarded-For": ""}).status == 429
+    pdb.reset_limits()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("left", [-1, 121, 1.5, True])
+def test_use_up_limit_leaves_a_number_that_is_possible(pdb, left):
+    with pytest.raises(SandboxError, match="left must be from 0 to 120"):
+        pdb.use_up_limit(left=left)
 
 
 @pytest.mark.server
@@ -180,4 +258,6 @@ def test_without_limits_nothing_is_remembered(web_for, address):
         token = web.tokens(pdb.register("https://app.example.net/callback"))["access_token"]
         for i in range(130):
             assert web.get("/profile/v1", f"bogus{i % 2}", address).status == 403
+        with pytest.raises(SandboxError, match="without limits"):
+            pdb.use_up_limit()
         assert web.get("/profile/v1", token, address).status == 200

@@ -183,6 +183,11 @@ def test_refreshes_at_once_get_the_same_tokens_or_come_too_late(pdb, web_for, we
     good = [answer.json() for answer in answers if answer.status == 200]
     assert good
     assert len({(answer["access_token"], answer["refresh_token"]) for answer in good}) == 1
+    digest = hashlib.sha256(good[0]["access_token"].encode()).digest()
+    fitting = [claims(a["id_token"])["at_hash"] for a in good].count(
+        base64.urlsafe_b64encode(digest[:16]).decode().rstrip("="),
+    )
+    assert fitting == 1
     assert all(
         answer.json() == {"error": "invalid_grant"} for answer in answers if answer.status != 200
     )

@@ -294,14 +294,28 @@ class Sandbox:
     ) -> None:
         """Switch a fault on. Control pages and commands keep working.
 
-        ``kind``: "error_500" (PeeringDB's error page), "slow" (the answer comes late),
-        "cut" (the connection ends without an answer) or "outage" (503). ``path``: only
-        requests for this path meet the fault; None for all paths. ``times``: only so
-        many requests meet it; None until `clear_faults`. ``seconds``: how late the
-        answer is if the fault is "slow".
+        ``kind``: one of these:
+
+        - "error_500": PeeringDB's error page.
+        - "slow": the answer comes late, by ``seconds``.
+        - "cut": the connection ends without an answer.
+        - "outage": 503 for everything.
+        - "maintenance": 503 for every POST, PUT, PATCH and DELETE. Nothing is consumed:
+          the same code or refresh token works afterwards.
+        - "account_switch": a login with a second factor ends in the error page, as it
+          does if another person is still logged in at PeeringDB.
+        - "refresh_race": another refresh with the same refresh token comes first. The
+          answer has the tokens that the other one was given, but the ``at_hash`` of its
+          ID token does not fit.
+        - "refresh_lost": another refresh comes first, and this one gets invalid_grant.
+
+        ``path``: only requests for this path meet the fault; None for all paths. Only
+        the first four may have one. ``times``: only so many requests meet it; None
+        until `clear_faults`.
 
         Raises:
-            SandboxError: there is no such fault, or a value is out of range.
+            SandboxError: there is no such fault, nothing is at the path, or a value is
+                out of range.
         """
         self._command("fault", kind=kind, path=path, times=times, seconds=seconds)
 
@@ -337,6 +351,17 @@ class Sandbox:
             SandboxError: the sandbox is not running.
         """
         self._command("reset-limits")
+
+    def use_up_limit(self, *, left: int = 0, address: str = "127.0.0.1") -> None:
+        """Leave an address only some of its 120 requests, in this minute and the next.
+
+        ``left``: how many. ``address``: that of the client, which is the text of
+        ``X-Forwarded-For`` if there is one.
+
+        Raises:
+            SandboxError: ``left`` is not from 0 to 120, or the sandbox has no limits.
+        """
+        self._command("use-limit", left=left, address=address)
 
     def advance(self, seconds: float) -> None:
         """Let time pass in the sandbox, for codes, tokens, sessions and limits.

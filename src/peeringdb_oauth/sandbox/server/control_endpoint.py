@@ -12,11 +12,14 @@ person         name of a new person; email, and all arguments of ``change`` but 
                Answers with login, id, name, email
 change         person; networks ({ASN: perms}), manage_peering_sessions (bits, or
                {ASN: bits}), verified_user, verified_email, mfa, active
-fault          kind (error_500, slow, cut, outage); path, times, seconds
+fault          kind (error_500, slow, cut, outage, maintenance, account_switch,
+               refresh_race, refresh_lost); times; path for the first four, seconds for
+               slow
 clear-faults   (no arguments)
 rotate-key     (no arguments)
 revoke-tokens  person, or nobody for all tokens. Answers with revoked, their number
 reset-limits   (no arguments)
+use-limit      left, requests in this minute and in the next; address
 advance        seconds
 reset          (no arguments) people, faults, limits and time are as at the start, and
                all tokens end; applications and keys stay
@@ -31,6 +34,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, JsonResponse
+from django.urls import is_valid_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -39,7 +43,8 @@ from peeringdb_oauth.sandbox.people import load_people
 from peeringdb_oauth.sandbox.server import clock, edit_people, keys
 from peeringdb_oauth.sandbox.server.default_people import default_people
 from peeringdb_oauth.sandbox.server.edit_people import CannotChange
-from peeringdb_oauth.sandbox.server.faults import KINDS, Fault
+from peeringdb_oauth.sandbox.server.faults import CONTROL_PREFIX, KINDS, KINDS_WITH_PATH, Fault
+from peeringdb_oauth.sandbox.server.limits import REQUESTS_PER_MINUTE
 from peeringdb_oauth.sandbox.server.registration import register_application
 
 
@@ -127,15 +132,42 @@ def add_fault(
     """Switch a fault on. The arguments are the fields of `Fault`.
 
     Raises:
-        CannotChange: there is no such fault, or a value is out of range.
+        CannotChange: there is no such fault, nothing is at the path, or a value is out
+            of range.
     """
     if kind not in KINDS:
         raise CannotChange(f"there is no fault {kind!r}; there are: {', '.join(KINDS)}")
+    if path is not None:
+        _check_path(kind, path)
     if times is not None and times < 1:
         raise CannotChange("times must be at least 1; leave it out for a fault without end")
     if not 0 < seconds <= 600:
         raise CannotChange("seconds must be more than 0 and at most 600")
     settings.SANDBOX.faults.add(Fault(kind=kind, path=path, times=times, seconds=seconds))
+
+
+def _check_path(kind: str, path: str) -> None:
+    """Refuse a path that no request can meet the fault at."""
+    if kind not in KINDS_WITH_PATH:
+        raise CannotChange(f"the fault {kind!r} takes no path, because it has its own")
+    if path.startswith(CONTROL_PREFIX):
+        raise CannotChange(f"the pages below {CONTROL_PREFIX} have no faults")
+    if is_valid_path(path):
+        return
+    bare = path.strip("/")
+    similar = next(filter(is_valid_path, (f"/{bare}", f"/{bare}/")), None)
+    hint = f"; did you mean {similar!r}?" if similar else ""
+    raise CannotChange(
+        f"no request would meet this fault: PeeringDB has nothing at the path {path!r}{hint}",
+    )
+
+
+def _use_limit(left: Any = 0, address: str = "127.0.0.1") -> None:
+    if not settings.SANDBOX.options.limits:
+        raise CannotChange("this sandbox was started without limits")
+    if type(left) is not int or not 0 <= left <= REQUESTS_PER_MINUTE:
+        raise CannotChange(f"left must be from 0 to {REQUESTS_PER_MINUTE}, not {left!r}")
+    settings.SANDBOX.limits.leave_requests(address, left, clock.now())
 
 
 def _clear_faults() -> None:
@@ -172,6 +204,7 @@ _COMMANDS: dict[str, Callable[..., dict[str, Any] | None]] = {
     "rotate-key": keys.rotate_signing_key,
     "revoke-tokens": _revoke_tokens,
     "reset-limits": _reset_limits,
+    "use-limit": _use_limit,
     "advance": _advance,
     "reset": _reset,
 }

@@ -16,7 +16,13 @@ KINDS = {
     "slow": "the answer comes late",
     "cut": "the connection ends without an answer",
     "outage": "503, all of PeeringDB is down",
+    "maintenance": "503 for every POST, pages and reading work",
+    "account_switch": "a login ends in the error page, as after another person's",
+    "refresh_race": "a refresh answers late, with tokens that another refresh was given first",
+    "refresh_lost": "a refresh is refused, because another one has used the token",
 }
+# The other kinds concern one step of PeeringDB, which asks for them with `Faults.take`.
+KINDS_WITH_PATH = ("error_500", "slow", "cut", "outage")
 # Django's page, byte for byte as PeeringDB sends it.
 ERROR_500 = (
     b'\n<!doctype html>\n<html lang="en">\n<head>\n  <title>Server Error (500)</title>\n</head>\n'
@@ -32,8 +38,8 @@ class Fault:
     """One fault.
 
     ``kind``: one of `KINDS`. ``path``: only requests for this path meet it; None for
-    all. ``times``: how many more requests meet it; None for no end. ``seconds``: how
-    late the answer is, if the kind is "slow".
+    all. Only `KINDS_WITH_PATH` may have one. ``times``: how many more requests meet it;
+    None for no end. ``seconds``: how late the answer is, if the kind is "slow".
     """
 
     kind: str
@@ -66,15 +72,22 @@ class Faults:
 
     def next_for(self, path: str) -> Fault | None:
         """The fault that a request for this path meets, which counts as one time."""
+        return self._next(
+            lambda fault: fault.kind in KINDS_WITH_PATH and fault.path in {None, path}
+        )
+
+    def take(self, kind: str) -> bool:
+        """Whether a fault of this kind is on, which counts as one time."""
+        return self._next(lambda fault: fault.kind == kind) is not None
+
+    def _next(self, meets: Callable[[Fault], bool]) -> Fault | None:
         with self._lock:
-            for fault in self._active:
-                if fault.path in {None, path}:
-                    if fault.times is not None:
-                        fault.times -= 1
-                        if fault.times == 0:
-                            self._active.remove(fault)
-                    return fault
-        return None
+            fault = next(filter(meets, self._active), None)
+            if fault is not None and fault.times is not None:
+                fault.times -= 1
+                if fault.times == 0:
+                    self._active.remove(fault)
+            return fault
 
     def wrap(self, application: _Application) -> _Application:
         """Put the faults before a WSGI application."""

@@ -5,8 +5,8 @@ memory, too many refusals block the address, and an address has a number of requ
 each minute. Measured on PeeringDB 2.82.0. The time is an argument, in Unix seconds.
 """
 
-import math
 import threading
+import zlib
 from dataclasses import dataclass
 
 # For how many seconds an answer of this status is repeated. A repeated answer is
@@ -56,7 +56,8 @@ class Limits:
         """Forget everything."""
         self._refusals: dict[RequestKey, tuple[float, Refusal]] = {}
         self._counts: dict[str, tuple[float, int]] = {}
-        self._windows: dict[str, tuple[float, int]] = {}
+        # How many requests an address has sent in a window, by the window's last second.
+        self._windows: dict[str, dict[int, int]] = {}
 
     def is_blocked(self, address: str, now: float) -> bool:
         """Whether too many refusals block this address."""
@@ -78,13 +79,35 @@ class Limits:
                 until, count = self._counts.get(key.address, (0.0, 0))
                 self._counts[key.address] = (now + 60, count + 1 if now < until else 1)
 
-    def count_request(self, address: str, now: float) -> int:
-        """Count a request, and return how many seconds it must wait.
+    def count_request(self, address: str, now: float) -> int | None:
+        """Count a request, and return the seconds of its Retry-After.
 
-        0: it may pass. Otherwise its minute has had too many requests, and ends then.
+        None: it may pass. Otherwise its minute has had too many requests. The seconds
+        are those to the last second of the minute, so PeeringDB says one too few.
         """
+        last = last_second_of_window(address, now)
         with self._lock:
-            until, count = self._windows.get(address, (0.0, 0))
-            until, count = (until, count + 1) if now < until else (now + 60, 1)
-            self._windows[address] = (until, count)
-            return max(1, math.ceil(until - now)) if count > REQUESTS_PER_MINUTE else 0
+            count = self._windows.get(address, {}).get(last, 0) + 1
+            self._windows[address] = {last: count} | self._later_windows(address, last)
+            return last - int(now) if count > REQUESTS_PER_MINUTE else None
+
+    def leave_requests(self, address: str, left: int, now: float) -> None:
+        """Count as many requests as leave this number in this minute and in the next."""
+        last = last_second_of_window(address, now)
+        with self._lock:
+            self._windows[address] = dict.fromkeys((last, last + 60), REQUESTS_PER_MINUTE - left)
+
+    def _later_windows(self, address: str, last: int) -> dict[int, int]:
+        windows = self._windows.get(address, {})
+        return {window: count for window, count in windows.items() if window > last}
+
+
+def last_second_of_window(address: str, now: float) -> int:
+    """The last second of the minute that an address is in, in Unix seconds.
+
+    The minutes of an address begin at a second of the clock that depends on the
+    address, and not with its first request.
+    """
+    second = int(now)
+    last = second - second % 60 + zlib.crc32(address.encode()) % 60
+    return last if last >= second else last + 60

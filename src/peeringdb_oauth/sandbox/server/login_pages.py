@@ -6,11 +6,13 @@ There are no passwords. A person is chosen with a click.
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from peeringdb_oauth.sandbox.people import PASSWORD_ONLY, SECOND_FACTORS
@@ -24,12 +26,17 @@ _BACKEND = "django.contrib.auth.backends.ModelBackend"
 _GET_OR_POST = require_http_methods(["GET", "HEAD", "POST"])
 
 
+class AccountSwitch(RuntimeError):
+    """A login with a second factor, while another person is logged in."""
+
+
 @require_safe
 def home_page(request: HttpRequest) -> HttpResponse:
     """The page at the root, where a login without an application ends."""
     return render(request, "sandbox/home.html")
 
 
+@never_cache
 @_GET_OR_POST
 def login_page(request: HttpRequest) -> HttpResponse:
     """The page with the people to choose from."""
@@ -52,9 +59,13 @@ def login_page(request: HttpRequest) -> HttpResponse:
     )
 
 
+@never_cache
 @_GET_OR_POST
 def second_factor_page(request: HttpRequest) -> HttpResponse:
-    """The second step of a login: a click on the second factor, which decides `amr`."""
+    """The second step of a login: a click on the second factor, which decides `amr`.
+
+    Over the session of another person, it ends in the error page.
+    """
     next_url = _safe_next(request)
     person_id: Any = request.session.get(_PENDING_PERSON)
     person = Person.objects.filter(pk=person_id).first()
@@ -62,6 +73,7 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(f"{reverse('login')}?{urlencode({'next': next_url})}")
     _, amr = SECOND_FACTORS.get(request.POST.get("factor", ""), ("", ()))
     if amr:
+        _check_account_switch(request, person)
         return _finish_login(request, person, amr, next_url)
     factors = [(key, label) for key, (label, _) in SECOND_FACTORS.items()]
     return render(
@@ -93,6 +105,18 @@ def logout_page(request: HttpRequest) -> HttpResponse:
     """End the session at PeeringDB. Applications are not told."""
     logout(request)
     return HttpResponseRedirect("/")
+
+
+def _check_account_switch(request: HttpRequest, person: Person) -> None:
+    """Fail as PeeringDB does if another person is logged in.
+
+    Nothing is saved, so the other person stays logged in. Logging out helps.
+    """
+    others_session = request.user.is_authenticated and request.user.pk != person.pk
+    if others_session or settings.SANDBOX.faults.take("account_switch"):
+        raise AccountSwitch(
+            "PeeringDB cannot log a person in over the session of another one: log out there first"
+        )
 
 
 def _finish_login(

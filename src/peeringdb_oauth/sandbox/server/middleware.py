@@ -4,20 +4,23 @@ The functions are in the order in which `settings` names them, the outermost fir
 """
 
 import base64
+import contextlib
 from collections.abc import Callable
 
 from django.conf import settings
-from django.contrib.auth import authenticate
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseForbidden,
     HttpResponsePermanentRedirect,
+    HttpResponseRedirect,
     JsonResponse,
 )
 from django.http.request import split_domain_port, validate_host
 from django.middleware.common import CommonMiddleware
+from django.shortcuts import render
+from django.urls import is_valid_path, reverse
 from django.utils.cache import patch_vary_headers
 
 from peeringdb_oauth.sandbox.server import clock
@@ -29,6 +32,7 @@ from peeringdb_oauth.sandbox.server.limits import (
     Refusal,
     RequestKey,
 )
+from peeringdb_oauth.sandbox.server.models import Person
 from peeringdb_oauth.sandbox.server.settings import CSP, LOOPBACK_NAMES
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -38,6 +42,13 @@ _HEADER_AND_SESSION = (
     "Cannot authenticate through Authorization header while logged in. Please log out and try"
     " again."
 )
+_MAINTENANCE = (
+    "The site is currently in maintenance mode, during which this action is disabled, please try"
+    " again in a few minutes"
+)
+_CHANGING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
+# The paths for somebody who is logged in, but still needs a second factor.
+_OPEN_WITHOUT_SECOND_FACTOR = ("/account/two_factor/", "/logout", CONTROL_PREFIX)
 _TOO_MANY_REFUSALS = {"meta": {"error": "Too many requests that resulted in 401 or 403 responses"}}
 
 
@@ -75,25 +86,16 @@ def answer_preflights(get_response: View) -> View:
     """Answer preflight requests of CORS without allowing anything."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if request.method == "OPTIONS" and "Origin" in request.headers:
-            response = HttpResponse(headers={"Content-Length": "0"})
-        else:
-            response = get_response(request)
+        is_preflight = (
+            request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        )
+        response = (
+            HttpResponse(headers={"Content-Length": "0"}) if is_preflight else get_response(request)
+        )
         patch_vary_headers(response, ("origin",))
         return response
 
     return middleware
-
-
-class RedirectToSlash(CommonMiddleware):
-    """Redirects with 301 where a slash is missing, for every method, even for POST."""
-
-    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
-        """Check the Host header, and redirect if the slash is missing."""
-        request.get_host()
-        if self.should_redirect_with_slash(request):
-            return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
-        return None
 
 
 def repeat_refusals(get_response: View) -> View:
@@ -116,6 +118,33 @@ def repeat_refusals(get_response: View) -> View:
     return middleware
 
 
+class RedirectToSlash(CommonMiddleware):
+    """Redirects with 301 where a slash is missing, for every method, even for POST."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        """Check the Host header, and redirect if the slash is missing."""
+        request.get_host()
+        if self.should_redirect_with_slash(request):
+            return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
+        return None
+
+
+class SandboxSession(SessionMiddleware):
+    """Django's sessions, without "Vary: Cookie" for clients that have no session."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Find the session. PeeringDB reads it, which adds "Vary: Cookie"."""
+        super().process_request(request)
+        if settings.SESSION_COOKIE_NAME in request.COOKIES:
+            request.session.accessed = True
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Save the session and set its cookie, if there is a session."""
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES and request.session.is_empty():
+            return response
+        return super().process_response(request, response)
+
+
 def add_common_headers(get_response: View) -> View:
     """Add the headers of every answer that is not repeated from memory."""
 
@@ -129,16 +158,42 @@ def add_common_headers(get_response: View) -> View:
     return middleware
 
 
+def answer_unknown_paths(get_response: View) -> View:
+    """Answer 404 for a path that does not exist, whatever the method is."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if is_valid_path(request.path_info):
+            return get_response(request)
+        return render(request, "sandbox/not_found.html", status=404)
+
+    return middleware
+
+
+def refuse_in_maintenance(get_response: View) -> View:
+    """Refuse everything that could change something, while PeeringDB is in maintenance."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if (
+            request.method in _CHANGING_METHODS
+            and not request.path.startswith(CONTROL_PREFIX)
+            and _memory().faults.take("maintenance")
+        ):
+            return JsonResponse({"non_field_errors": [_MAINTENANCE]}, status=503)
+        return get_response(request)
+
+    return middleware
+
+
 def limit_rate(get_response: View) -> View:
     """Allow each address 120 requests a minute, with a bearer token or without.
 
-    Browsers with a session are not limited.
+    Browsers of people who are logged in are not limited.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if _limits_apply(request) and settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        if _limits_apply(request) and not request.user.is_authenticated:
             wait = _memory().limits.count_request(_client_address(request), clock.now())
-            if wait:
+            if wait is not None:
                 headers = {"X-RateLimit-Limit": str(REQUESTS_PER_MINUTE), "Retry-After": str(wait)}
                 text = "Rate limit exceeded. Please try again later."
                 return HttpResponse(text, content_type="text/plain", status=429, headers=headers)
@@ -147,40 +202,23 @@ def limit_rate(get_response: View) -> View:
     return middleware
 
 
-class SandboxSession(SessionMiddleware):
-    """Django's sessions, without "Vary: Cookie" for clients that have no session."""
-
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """Save the session and set its cookie, if there is a session."""
-        if settings.SESSION_COOKIE_NAME not in request.COOKIES and request.session.is_empty():
-            return response
-        return super().process_response(request, response)
-
-
 def identify_caller(get_response: View) -> View:
     """Read the Authorization header as PeeringDB does, before the OAuth code sees it.
 
-    The headers X-Auth-Status and X-Auth-ID say what was read.
+    The headers X-Auth-Status and X-Auth-ID say what was read. A person who is logged in
+    without a second factor is sent away from every path.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        header = request.headers.get("Authorization")
-        refused, auth_id = None, None
+        header = request.headers.get("Authorization", "")
         if request.user.is_authenticated:
-            auth_id = f"u{request.user.id}"
-            if header:
-                refused = JsonResponse({"meta": {"error": _HEADER_AND_SESSION}}, status=400)
-        elif header and header.startswith("Basic "):
-            # PeeringDB takes it for the user name and password of an account, on every
-            # path. Nobody in a sandbox has a password.
-            username, password = base64.b64decode(header[6:]).decode().split(":", 1)
-            auth_id = username.replace(" ", "_")[:16]
-            if authenticate(username=username, password=password) is None:
-                refused = JsonResponse(
-                    {"meta": {"error": "Invalid username or password"}},
-                    status=401,
-                )
-        response = refused or get_response(request)
+            auth_id, answer = (
+                f"u{request.user.id}",
+                _answer_to_session(request.user, request.path, header),
+            )
+        else:
+            auth_id, answer = _answer_to_header(header)
+        response = answer or get_response(request)
         response["X-Auth-Status"] = (
             "authenticated" if request.user.is_authenticated else "unauthenticated"
         )
@@ -190,6 +228,40 @@ def identify_caller(get_response: View) -> View:
         return response
 
     return middleware
+
+
+def _answer_to_session(person: Person, path: str, header: str) -> HttpResponse | None:
+    """The answer to somebody who is logged in; None if the request may go on."""
+    if header:
+        return _error(_HEADER_AND_SESSION, 400)
+    needs_second_factor = person.verified_email and not person.mfa
+    if needs_second_factor and not path.startswith(_OPEN_WITHOUT_SECOND_FACTOR):
+        return HttpResponseRedirect(reverse("two-factor"))
+    return None
+
+
+def _answer_to_header(header: str) -> tuple[str, HttpResponse | None]:
+    """X-Auth-ID, and the answer to this Authorization header; None if it may go on.
+
+    PeeringDB takes Basic for the user name and password of an account, and it knows API
+    keys, on every path. Nobody in a sandbox has either.
+    """
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "api-key" and value:
+        return f"apikey_{value[:16]}", _error("Invalid API key", 401)
+    if scheme != "Basic":
+        return "", None
+    try:
+        username, colon, _ = base64.b64decode(value).decode().partition(":")
+    except ValueError:
+        return "", _error("Corrupt base64 input.", 400)
+    if not colon:
+        return "", _error("Invalid Input.", 400)
+    return username.replace(" ", "_")[:16], _error("Invalid username or password", 401)
+
+
+def _error(text: str, status: int) -> JsonResponse:
+    return JsonResponse({"meta": {"error": text}}, status=status)
 
 
 def _memory() -> InMemory:
@@ -223,7 +295,7 @@ def _request_key(request: HttpRequest) -> RequestKey:
         identity=_identity_of(request),
         method=request.method or "",
         path=request.path,
-        query=request.META.get("QUERY_STRING", ""),
+        query=request.GET.urlencode(),  # PeeringDB parses and encodes it, too
     )
 
 
@@ -234,10 +306,18 @@ def _client_address(request: HttpRequest) -> str:
 
 
 def _identity_of(request: HttpRequest) -> str:
-    """Who asks, for `RequestKey`."""
+    """Who asks, for `RequestKey`.
+
+    The scheme of the Authorization header does not matter, except for Basic and API
+    keys.
+    """
     if session := request.COOKIES.get(settings.SESSION_COOKIE_NAME):
         return f"session {session}"
-    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    scheme, space, value = request.headers.get("Authorization", "").partition(" ")
+    if not space:
+        return "anonymous"
     if scheme == "Basic":
-        return "basic " + base64.b64decode(value).decode(errors="replace").partition(":")[0]
-    return f"bearer {value}" if scheme == "Bearer" else "anonymous"
+        with contextlib.suppress(ValueError):
+            value = base64.b64decode(value).decode().partition(":")[0]
+        return f"basic {value}"
+    return f"api-key {value}" if scheme.lower() == "api-key" else f"value {value}"

@@ -16,7 +16,6 @@ from django.http import (
     HttpResponse,
     HttpResponseBase,
     HttpResponseForbidden,
-    HttpResponseRedirect,
     JsonResponse,
 )
 from django.urls import reverse
@@ -46,7 +45,7 @@ class Authorize(AuthorizationView):
     template_name = "sandbox/consent.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Ask for login and second factor, before the request's parameters are checked.
+        """Ask for a login, before the request's parameters are checked.
 
         Only a request with the cookie and without a session is checked first, in `get`.
         """
@@ -56,8 +55,6 @@ class Authorize(AuthorizationView):
         except (KeyError, BadSignature):
             return redirect_to_login(request.get_full_path())
         if request.user.is_authenticated:
-            if request.user.verified_email and not request.user.mfa:
-                return HttpResponseRedirect(reverse("two-factor"))
             request.user.amr = request.session.get(AMR_IN_SESSION, [])
         # The parent class would do a login check of its own.
         return View.dispatch(self, request, *args, **kwargs)
@@ -130,32 +127,40 @@ def profile_v1(request: HttpRequest) -> HttpResponse:
     return JsonResponse(body, json_dumps_params={"indent": 2} if "pretty" in request.GET else {})
 
 
-def authorization_server_metadata(request: HttpRequest) -> HttpResponse:
+class AuthorizationServerMetadata(View):
     """The metadata of RFC 8414. At PeeringDB it differs from that of OpenID Connect."""
 
-    def url(name: str) -> str:
-        return str(request.build_absolute_uri(reverse(f"oauth2_provider:{name}")))
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Answer with the document."""
 
-    return JsonResponse(
-        {
-            "issuer": oauth2_settings.oidc_issuer(request),
-            "authorization_endpoint": url("authorize"),
-            "token_endpoint": url("token"),
-            "jwks_uri": url("jwks-info"),
-            "response_types_supported": oauth2_settings.OIDC_RESPONSE_TYPES_SUPPORTED,
-            "subject_types_supported": oauth2_settings.OIDC_SUBJECT_TYPES_SUPPORTED,
-            "grant_types_supported": [
-                "authorization_code",
-                "implicit",
-                "password",
-                "client_credentials",
-                "openid hybrid",
-            ],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-            "revocation_endpoint": url("revoke-token"),
-            "introspection_endpoint": url("introspect"),
-            "oidc_claims_supported": list(set(PeeringDBValidator().get_discovery_claims(request))),
-            "scopes_supported": list(SCOPES),
-            "signing_algorithms_supported": ["RS256", "HS256"],
-        },
-    )
+        def url(name: str) -> str:
+            return str(request.build_absolute_uri(reverse(f"oauth2_provider:{name}")))
+
+        return JsonResponse(
+            {
+                "issuer": oauth2_settings.oidc_issuer(request),
+                "authorization_endpoint": url("authorize"),
+                "token_endpoint": url("token"),
+                "jwks_uri": url("jwks-info"),
+                "response_types_supported": oauth2_settings.OIDC_RESPONSE_TYPES_SUPPORTED,
+                "subject_types_supported": oauth2_settings.OIDC_SUBJECT_TYPES_SUPPORTED,
+                "grant_types_supported": [
+                    "authorization_code",
+                    "implicit",
+                    "password",
+                    "client_credentials",
+                    "openid hybrid",
+                ],
+                "token_endpoint_auth_methods_supported": [
+                    "client_secret_basic",
+                    "client_secret_post",
+                ],
+                "revocation_endpoint": url("revoke-token"),
+                "introspection_endpoint": url("introspect"),
+                "oidc_claims_supported": list(
+                    set(PeeringDBValidator().get_discovery_claims(request))
+                ),
+                "scopes_supported": list(SCOPES),
+                "signing_algorithms_supported": ["RS256", "HS256"],
+            },
+        )

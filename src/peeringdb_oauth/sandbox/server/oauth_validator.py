@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.db import DataError
+from oauth2_provider.models import redirect_to_uri_allowed
 from oauth2_provider.oauth2_validators import OAuth2Validator
+from oauthlib.common import generate_token
 
 from peeringdb_oauth.sandbox.server.claims import describe_networks, stored_amr
 from peeringdb_oauth.sandbox.server.models import AuthenticationMethods, Person
@@ -45,6 +49,58 @@ class PeeringDBValidator(OAuth2Validator):
         up for it, so the answer is a 500.
         """
         raise NotImplementedError
+
+    def validate_redirect_uri(
+        self,
+        client_id: str,
+        redirect_uri: str,
+        request: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> bool:
+        """Compare redirect URIs, and their ports too.
+
+        For http://127.0.0.1 django-oauth-toolkit ignores the port (RFC 8252). At
+        PeeringDB such a redirect URI is of no use, so what it stands for here is an
+        https URL, whose port PeeringDB compares.
+        """
+        if not super().validate_redirect_uri(client_id, redirect_uri, request, *args, **kwargs):
+            return False
+        port = urlsplit(redirect_uri).port
+        same_port = [
+            uri for uri in request.client.redirect_uris.split() if urlsplit(uri).port == port
+        ]
+        return redirect_to_uri_allowed(redirect_uri, same_port)
+
+    def validate_refresh_token(
+        self,
+        refresh_token: str,
+        client: Any,
+        request: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> bool:
+        """Check a refresh token, which another request may have used just before."""
+        valid = super().validate_refresh_token(refresh_token, client, request, *args, **kwargs)
+        if not valid or not settings.SANDBOX.faults.take("refresh_lost"):
+            return bool(valid)
+        request.refresh_token_instance.revoke()
+        return False
+
+    def _save_bearer_token(
+        self, token: dict[str, Any], request: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        """Save the tokens, and those of another refresh before them if there is a race.
+
+        Then the engine answers with the tokens of the other refresh. The ID token has
+        been made before, so its at_hash fits no token that anybody was given.
+        """
+        if request.grant_type == "refresh_token" and settings.SANDBOX.faults.take("refresh_race"):
+            refresh_token = request.refresh_token_instance
+            first = {"access_token": generate_token(), "refresh_token": generate_token()}
+            super()._save_bearer_token(token | first, request, *args, **kwargs)
+            request.refresh_token_instance = refresh_token
+        super()._save_bearer_token(token, request, *args, **kwargs)
 
     def _create_authorization_code(
         self,

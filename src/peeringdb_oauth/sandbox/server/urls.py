@@ -18,7 +18,7 @@ _OPENID_CONFIGURATION = re_path(
 )
 _AUTHORIZATION_SERVER_METADATA = re_path(
     r"^\.well-known/oauth-authorization-server/?$",
-    oauth_endpoints.authorization_server_metadata,
+    oauth_endpoints.AuthorizationServerMetadata.as_view(),
 )
 
 _oauth2 = [
