@@ -1,8 +1,7 @@
-"""A peering API in plain ASGI: ``GET /networks/<asn>`` for whoever may update that
-network at PeeringDB.
+"""A peering API in plain ASGI: ``GET /networks/<asn>`` for people who may update it.
 
-As ``bearer_wsgi.py``, but one process serves many callers while it waits for PeeringDB.
-Needs ``peeringdb-oauth[async,oidc]`` and uvicorn::
+It does the same as ``bearer_wsgi.py``, but one process serves many callers while it
+waits for PeeringDB. It needs ``peeringdb-oauth[async,oidc]`` and uvicorn::
 
     export PEERINGDB_OAUTH_CLIENT_ID=... PEERINGDB_OAUTH_CLIENT_SECRET=...
     export PEERINGDB_OAUTH_REDIRECT_URI=...
@@ -61,7 +60,7 @@ async def answer(verifier, path, authorization):
     except AccessDenied as error:
         headers = [("WWW-Authenticate", error.www_authenticate)] if error.www_authenticate else []
         return HTTPStatus.FORBIDDEN, headers, {"reasons": error.reasons}
-    except TransportError as error:  # of which RateLimited knows for how long
+    except TransportError as error:  # RateLimited also says how long to wait
         seconds = math.ceil(getattr(error, "retry_after", 30))
         return (
             HTTPStatus.SERVICE_UNAVAILABLE,

@@ -1,7 +1,6 @@
-"""A peering API in plain WSGI: ``GET /networks/<asn>`` for whoever may update that
-network at PeeringDB.
+"""A peering API in plain WSGI: ``GET /networks/<asn>`` for people who may update it.
 
-Who calls sends what a login gave them: ``Authorization: Bearer <ID token or access
+Callers send a token of their login: ``Authorization: Bearer <ID token or access
 token>``. The settings come from the environment::
 
     export PEERINGDB_OAUTH_CLIENT_ID=... PEERINGDB_OAUTH_CLIENT_SECRET=...
@@ -61,7 +60,7 @@ def answer(verifier, path, authorization):
     except AccessDenied as error:
         headers = [("WWW-Authenticate", error.www_authenticate)] if error.www_authenticate else []
         return HTTPStatus.FORBIDDEN, headers, {"reasons": error.reasons}
-    except TransportError as error:  # of which RateLimited knows for how long
+    except TransportError as error:  # RateLimited also says how long to wait
         seconds = math.ceil(getattr(error, "retry_after", 30))
         return (
             HTTPStatus.SERVICE_UNAVAILABLE,

@@ -1,5 +1,6 @@
-"""Starts a local PeeringDB and the portal of an exchange, to log in with one at the
-other. ``--once``: one login, as JSON.
+"""Starts the portal of an exchange and a local PeeringDB to log in with.
+
+``--once`` logs in once, prints the user as JSON and ends.
 """
 
 import argparse
@@ -47,7 +48,7 @@ class LoginFailed(Exception):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the demo; the exit status."""
+    """Run the demo and return the exit status."""
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
     parser.add_argument(
         "--framework",
@@ -65,10 +66,10 @@ def main(arguments: list[str] | None = None) -> int:
     if options.user is not None and not options.once:
         parser.error("--user goes with --once")
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup asks for that
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, interrupt)
     if options.once:
-        # what the portal warns of is in our one message
+        # Our message says what the portal's warnings say.
         logging.disable(logging.WARNING)
     try:
         with Sandbox(tls=False) as pdb, running_portal(pdb, options.framework) as portal:
@@ -97,8 +98,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def interrupt(number: int, _: object) -> None:
-    """End as with Ctrl-C, once: a closed terminal may say it twice, and the second must
-    not interrupt the cleaning up.
+    """End as with Ctrl-C, once.
+
+    A terminal that closes may send the signal twice. The second must not interrupt the
+    clean-up.
     """
     signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -106,9 +109,7 @@ def interrupt(number: int, _: object) -> None:
 
 @contextmanager
 def running_portal(pdb: Sandbox, framework: str = "flask") -> Iterator[str]:
-    """A portal, registered at this PeeringDB, on a free port of loopback; yields its
-    address.
-    """
+    """Run a portal that is registered at this PeeringDB; yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         application = pdb.register(
@@ -127,11 +128,13 @@ def running_portal(pdb: Sandbox, framework: str = "flask") -> Iterator[str]:
 
 
 def log_in(pdb: Sandbox, portal: str, person: str) -> dict[str, object]:
-    """The user as the portal knows them after a login over its own pages. Raises
-    `LoginFailed`.
+    """Log in over the portal's pages and return the user that the portal sees.
+
+    Raises:
+        LoginFailed: the login did not end at the portal.
     """
     with requests.Session() as browser:
-        browser.trust_env = False  # no proxy stands between this machine and itself
+        browser.trust_env = False  # no proxy: everything is on this machine
         browser.headers["Accept"] = "application/json"
         callback = pdb.log_in(
             person,
@@ -143,7 +146,11 @@ def log_in(pdb: Sandbox, portal: str, person: str) -> dict[str, object]:
 
 
 def step(browser: requests.Session, url: str) -> requests.Response:
-    """One page of the portal, which says in JSON what is wrong."""
+    """Get one page of the portal.
+
+    Raises:
+        LoginFailed: the portal refuses; the message has its reasons.
+    """
     answer = browser.get(url, allow_redirects=False, timeout=30)
     if not answer.ok:
         failure = (
@@ -159,8 +166,9 @@ def step(browser: requests.Session, url: str) -> requests.Response:
 
 
 def open_browser(address: str) -> None:
-    """Open the portal, where there is a screen; a demo without a browser is still a
-    demo.
+    """Open the portal in a browser, if there is a screen.
+
+    The demo also works without a browser.
     """
     if sys.platform == "linux" and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")

@@ -1,5 +1,6 @@
-"""The three portals, each on a server of its framework's world and with its settings in
-the environment: for the demo and for tests.
+"""Runs each of the three portals on a server, for the demo and for tests.
+
+A portal has its settings in the environment.
 """
 
 import os
@@ -15,7 +16,7 @@ from typing import Any
 
 from peeringdb_oauth import ClientConfig
 
-Certificate = tuple[str, str] | None  # files of a certificate and of its key, for https
+Certificate = tuple[str, str] | None  # for https: files with a certificate and its key
 
 
 @contextmanager
@@ -25,8 +26,10 @@ def serving(
     listener: socket,
     certificate: Certificate = None,
 ) -> Iterator[None]:
-    """One of the portals, while the context lasts. Those in FastAPI and Django are set
-    up when they are imported: one in a process.
+    """Run one of the portals until the end of the block.
+
+    A process can run only one in FastAPI and one in Django, because they are set up
+    when they are imported.
     """
     with (
         TemporaryDirectory(prefix="portal-") as directory,
@@ -38,9 +41,7 @@ def serving(
 
 @contextmanager
 def settings(config: ClientConfig, directory: Path) -> Iterator[None]:
-    """The environment in which a portal is started: nothing that somebody has set for
-    another application counts.
-    """
+    """Set the environment of a portal, without settings for other applications."""
     ini = directory / "peeringdb_oauth.ini"
     with ini.open("w") as file:
         in_ini(config).write(file)
@@ -62,7 +63,7 @@ def settings(config: ClientConfig, directory: Path) -> Iterator[None]:
 
 
 def in_ini(config: ClientConfig) -> ConfigParser:
-    """A configuration, as `ClientConfig.load` reads it."""
+    """Return a configuration as the file that `ClientConfig.load` reads."""
     ini = ConfigParser(interpolation=None)
     ini["peeringdb_oauth"] = {
         "oauth_client_key": config.client_id,
@@ -77,7 +78,7 @@ def in_ini(config: ClientConfig) -> ConfigParser:
 
 @contextmanager
 def flask(listener: socket, certificate: Certificate) -> Iterator[None]:
-    """On Flask's own server."""
+    """Run the portal in Flask on Flask's own server."""
     from portal import create_app  # noqa: PLC0415 - one framework at a time
 
     app = create_app()
@@ -86,7 +87,7 @@ def flask(listener: socket, certificate: Certificate) -> Iterator[None]:
 
 
 def django(listener: socket, certificate: Certificate) -> AbstractContextManager[None]:
-    """On the same server, for Django's own has no TLS."""
+    """Run the portal in Django on the same server, because Django's has no TLS."""
     from django.core.management import call_command  # noqa: PLC0415
     from portal_django.wsgi import application  # noqa: PLC0415
 
@@ -96,7 +97,7 @@ def django(listener: socket, certificate: Certificate) -> AbstractContextManager
 
 @contextmanager
 def fastapi(listener: socket, certificate: Certificate) -> Iterator[None]:
-    """On uvicorn."""
+    """Run the portal in FastAPI on uvicorn."""
     import uvicorn  # noqa: PLC0415
     from portal_fastapi import app  # noqa: PLC0415
 
@@ -128,14 +129,14 @@ FRAMEWORKS: dict[str, Callable[[socket, Certificate], AbstractContextManager[Non
 
 @contextmanager
 def wsgi_server(app: Any, listener: socket, certificate: Certificate) -> Iterator[None]:
-    """A WSGI application on werkzeug's server."""
+    """Run a WSGI application on Werkzeug's server."""
     from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415
 
     class Quiet(WSGIRequestHandler):
-        """Werkzeug's own log has every callback in it, with its code."""
+        """A handler without a log: Werkzeug's has the URLs of callbacks, with codes."""
 
         def log(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     server = make_server(
         "127.0.0.1",

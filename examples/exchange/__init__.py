@@ -1,16 +1,14 @@
-"""Example-IX, the exchange whose portal is here in three frameworks: what it knows, its
-pages and their looks. Knows no framework.
+"""Example-IX: what its portals in three frameworks share.
 
-`members` is its database, `membership` says who may act for a member, `pages` prepares
-what the templates show. The portals are ``portal`` (Flask), ``portal_fastapi`` and
-``portal_django``.
+`members` is the database. `membership` says who may act for a member. `pages` prepares
+what the templates show. None of them knows a framework. The portals are ``portal``
+(Flask), ``portal_fastapi`` and ``portal_django``.
 """
 
 from pathlib import Path
 
-TEMPLATES = (
-    Path(__file__).parent / "templates"
-)  # in what Jinja and Django's template language have in common
+# The templates use only what Jinja and Django's template language have in common.
+TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
 
 SECURITY_HEADERS = {
@@ -21,8 +19,8 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    # A callback's address, with its code, is nobody else's business. "no-referrer"
-    # would also take the origin from forms: Django wants it.
+    # Other sites must not see a callback's URL, since it has the code. "no-referrer"
+    # would also hide the origin of forms, which Django checks.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -30,8 +28,9 @@ SECURITY_HEADERS = {
 
 
 def headers_of(path: str, *, https: bool) -> dict[str, str]:
-    """The security headers of an answer. Pages are stored nowhere: after a logout the
-    back button shows nothing.
+    """Return the security headers of a response.
+
+    Pages are stored nowhere, so that the back button shows nothing after a logout.
     """
     transport = {"Strict-Transport-Security": "max-age=31536000"} if https else {}
     return (

@@ -1,8 +1,8 @@
-"""The members that the demo has: one for every case, for the people of the sandbox."""
+"""The members of the demo: one for each case, with people in the sandbox."""
 
 from exchange.members import Member
 
-# the sandbox's person with 300 networks has those after this one
+# The person with 300 networks in the sandbox has the AS numbers after this one.
 MANY_NETS = 4_200_000_000
 MEMBERS = (
     Member(asn=64500, name="Example Net One"),
@@ -12,5 +12,5 @@ MEMBERS = (
     Member(asn=64511, name="Example Net of Old", status="left"),
     *(Member(asn=MANY_NETS + i, name=f"Example Net {i:03}") for i in range(1, 13)),
 )
-# the sandbox's superuser, who has no network at PeeringDB
+# the superuser in the sandbox, who has no network at PeeringDB
 LINKED_BY_HAND = ((9, 64500),)

@@ -1,5 +1,6 @@
-"""The exchange's database: its members, who is linked to which, and what was asked for.
-Here a file of SQLite.
+"""The exchange's database: members, links of people to members, peering requests.
+
+It is an SQLite file.
 """
 
 import os
@@ -24,8 +25,10 @@ CREATE TABLE IF NOT EXISTS peering_request (asn INTEGER PRIMARY KEY, requested_a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A network that has a port here. ``status``: active, suspended or left.
-    ``peeringdb_login``: it lets its people in by PeeringDB.
+    """A network that has a port at the exchange.
+
+    ``status``: "active", "suspended" or "left". ``peeringdb_login``: whether its people
+    may log in with PeeringDB.
     """
 
     asn: int
@@ -39,15 +42,17 @@ class Member:
 
     @property
     def standing(self) -> str:
-        """What the exchange says about it, in words."""
+        """What the exchange says about the network, in words."""
         if self.status != "active":
             return {"suspended": "Suspended", "left": "Former member"}[self.status]
         return "Member" if self.peeringdb_login else "Member without PeeringDB login"
 
 
 class Members:
-    """The member table and what hangs on it, in the file ``path``; by itself, in
-    ``$EXCHANGE_DATABASE`` or here.
+    """The tables of the exchange.
+
+    ``path``: the database file. None: the file in ``$EXCHANGE_DATABASE``, or
+    ``example-ix.sqlite3`` in the working directory.
     """
 
     def __init__(self, path: str | None = None) -> None:
@@ -59,8 +64,9 @@ class Members:
         *,
         linked_by_hand: Iterable[tuple[int, int]] = (),
     ) -> None:
-        """Make the tables, with these members and links (user id and ASN) to begin
-        with; what is there already stays.
+        """Create what is missing: the tables, these members and these links.
+
+        ``linked_by_hand``: the user id and the ASN of each link.
         """
         with self._transaction() as database:
             database.executescript(SCHEMA)
@@ -81,7 +87,7 @@ class Members:
             )
 
     def all(self) -> dict[int, Member]:
-        """Every member there is or was, by ASN."""
+        """Return all present and former members by ASN."""
         with self._transaction() as database:
             rows = database.execute(
                 "SELECT asn, name, status, peeringdb_login, port_enabled FROM member ORDER BY asn",
@@ -90,13 +96,14 @@ class Members:
         return {row[0]: Member(**dict(zip(names, row, strict=True))) for row in rows}
 
     def set_status(self, asn: int, status: str) -> None:
-        """Suspend a member, let it go, or take it back."""
+        """Change a member's status."""
         with self._transaction() as database:
             database.execute("UPDATE member SET status = ? WHERE asn = ?", (status, asn))
 
     def links(self, user_id: int) -> list[Membership]:
-        """The members that a person is linked to, and who made the links. The key is
-        PeeringDB's id: names and addresses change.
+        """Return the links of a person: to which members, and who made them.
+
+        ``user_id``: PeeringDB's id of the person. Names and email addresses change.
         """
         with self._transaction() as database:
             rows = database.execute(
@@ -106,7 +113,7 @@ class Members:
         return [Membership(asn=asn, origin=origin) for asn, origin in rows]
 
     def carry_out(self, user_id: int, plan: MembershipPlan) -> None:
-        """Make and undo links as planned: all of it, or in an accident nothing."""
+        """Carry out a plan in one transaction: all of it, or nothing."""
         with self._transaction() as database:
             for link in plan.remove:
                 database.execute(
@@ -125,7 +132,7 @@ class Members:
             database.execute("UPDATE member SET port_enabled = ? WHERE asn = ?", (enabled, asn))
 
     def request_peering(self, asn: int) -> None:
-        """Note that peering was asked for; who asks again changes nothing."""
+        """Store a request for peering. A second request changes nothing."""
         with self._transaction() as database:
             database.execute(
                 "INSERT OR IGNORE INTO peering_request VALUES (?, ?)",
@@ -133,7 +140,7 @@ class Members:
             )
 
     def peering_requests(self) -> dict[int, datetime]:
-        """For which ASN peering was asked for, and when."""
+        """Return when peering was requested, by ASN."""
         with self._transaction() as database:
             return {
                 asn: datetime.fromisoformat(at)

@@ -1,16 +1,17 @@
-"""Who may act for a member: the rules of IXP Manager, the most widely used ones,
-carried out with `plan_memberships`.
+"""Who may act for a member: the rules of IXP Manager, with `plan_memberships`.
 
-At each login: people are known by PeeringDB's id alone; account and address must be
-verified; everybody whom PeeringDB calls one of a member's people is linked to it, if it
-is active and has opted in; only links that PeeringDB made are undone; without any, no
-login.
+- PeeringDB's id identifies a person.
+- PeeringDB must have verified the account and the email address.
+- A login links a person to each of their networks that is an active member and has
+  opted in.
+- A login removes the other links, but only those that PeeringDB made.
+- A person without any link cannot log in.
 """
 
 from exchange.members import Member, Members
 from peeringdb_oauth import AccessDenied, AccessRule, User, plan_memberships
 
-# verified, and affiliated with the network: that suffices for a link
+# A link needs a verified person who is affiliated with the network.
 LINK = AccessRule()
 WHY_CLOSED = {
     "Suspended": "is suspended at Example-IX: ask our support",
@@ -22,8 +23,10 @@ WHY_CLOSED = {
 
 
 def link_memberships(members: Members, user: User) -> None:
-    """Bring a person's links up to date, at login. Raises: `AccessDenied` when there is
-    nobody to act for.
+    """Update a person's links, at each login.
+
+    Raises:
+        AccessDenied: the person can act for no member.
     """
     everybody = members.all()
     tenants = {
@@ -32,14 +35,14 @@ def link_memberships(members: Members, user: User) -> None:
         if member.status == "active" and member.peeringdb_login
     }
     plan = plan_memberships(user, tenants, members.links(user.id), LINK)
-    # also when nothing is left: then there is something to undo
+    # Before the refusal below, because links may have to be removed.
     members.carry_out(user.id, plan)
     if not choices(members, user):
         raise AccessDenied(*_why_nobody(user, everybody))
 
 
 def choices(members: Members, user: User) -> list[Member]:
-    """The members that ``user`` may act for now."""
+    """Return the members that ``user`` may act for now."""
     everybody, links = members.all(), members.links(user.id)
     linked = [everybody[asn] for asn in sorted({link.asn for link in links})]
     return [
@@ -55,13 +58,14 @@ def choices(members: Members, user: User) -> list[Member]:
 
 
 def act_as(members: Members, user: User, asn: object, rule: AccessRule = LINK) -> Member:
-    """The member, if ``user`` may act for it now. Ask at every use: what a form or a
-    session says was true once, or never.
+    """Return the member ``asn`` if ``user`` may act for it now.
 
-    ``rule``: what they need at PeeringDB. A link that was made by hand counts without
-    PeeringDB.
+    Call it at every use, because a session says what was true earlier, and a form can
+    say anything. ``rule``: what the user needs at PeeringDB, unless the link was made
+    by hand.
 
-    Raises: `AccessDenied`.
+    Raises:
+        AccessDenied: they may not; the reasons say why.
     """
     if asn is None:
         raise AccessDenied("you have not chosen yet which member you act as")

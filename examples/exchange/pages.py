@@ -1,6 +1,4 @@
-"""What the templates show, prepared: rows, words and addresses, so that the templates
-need no logic of any template language.
-"""
+"""Prepares what the templates show, so that the templates need no logic."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,12 +18,12 @@ WORDS = {
 }
 PAGE_SIZE = 25
 
-Words = list[tuple[str, str]]  # each with what separates it from the next
+Words = list[tuple[str, str]]  # each word with what separates it from the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One network. ``requested``: when peering was asked for, empty if it was not."""
+    """One network. ``requested``: when peering was requested; empty: it was not."""
 
     asn: int
     name: str
@@ -37,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageLink:
-    """One of the pages of a long list."""
+    """A link to one page of a long list."""
 
     number: int
     url: str
@@ -45,8 +43,9 @@ class PageLink:
 
 
 def networks_page(members: Members, user: User, query: Mapping[str, str]) -> dict[str, Any]:
-    """The context of ``networks.html``: one page of the networks in which
-    ``query["q"]`` is found.
+    """Return the context of ``networks.html``: one page of the user's networks.
+
+    ``query``: the parameters of the page: ``q``, a text to find, and ``page``.
     """
     wanted = query.get("q", "").strip()[:100]
     found = [
@@ -81,9 +80,7 @@ def networks_page(members: Members, user: User, query: Mapping[str, str]) -> dic
 
 
 def network_page(members: Members, user: User, asn: int) -> dict[str, Any]:
-    """The context of ``network.html``, for somebody who is affiliated with this
-    network.
-    """
+    """Return the context of ``network.html`` for one of the user's networks."""
     [row] = rows(members, user, *(network for network in user.networks if network.asn == asn))
     return {
         "here": "networks",
@@ -93,7 +90,7 @@ def network_page(members: Members, user: User, asn: int) -> dict[str, Any]:
 
 
 def port_page(member: Member) -> dict[str, Any]:
-    """The context of ``port.html``."""
+    """Return the context of ``port.html``."""
     return {
         "here": "port",
         "member": member,
@@ -103,7 +100,7 @@ def port_page(member: Member) -> dict[str, Any]:
 
 
 def rows(members: Members, user: User, *networks: Network) -> list[Row]:
-    """Some of the user's networks in words."""
+    """Describe some of the user's networks."""
     everybody, requests = members.all(), members.peering_requests()
     found = []
     for network in networks:
@@ -122,7 +119,7 @@ def rows(members: Members, user: User, *networks: Network) -> list[Row]:
 
 
 def in_words(user: User, network: Network) -> tuple[list[str], list[str]]:
-    """What the user may do for a network, and what not."""
+    """Return what the user may do with a network, and what they may not do."""
     rights = {word: bool(network.perms & permission) for permission, word in WORDS.items()}
     rights["manage peering sessions"] = bool(MAY_MANAGE_SESSIONS.check(user, asn=network.asn))
     return [word for word, granted in rights.items() if granted], [
@@ -143,8 +140,6 @@ def _separated(words: list[str]) -> Words:
 
 
 def _number(text: str) -> int:
-    """A page number as it stands in an address; anything else is the first page."""
+    """Read a page number. Anything else, and a number of 15 digits or more, is 1."""
     digits = text.removeprefix("-")
-    return (
-        int(text) if digits.isdecimal() and len(digits) < 15 else 1
-    )  # more than anybody has pages
+    return int(text) if digits.isdecimal() and len(digits) < 15 else 1

@@ -1,6 +1,4 @@
-"""The portal of an exchange, in Flask: members' people log in with PeeringDB.
-Everything that is Flask's is in `app`.
-"""
+"""The portal of an exchange in Flask. All code that knows Flask is in `app`."""
 
 from portal.app import create_app
 

@@ -1,8 +1,7 @@
-"""Log in with PeeringDB, see one's networks, request peering, and act for a member of
-the exchange: in Flask.
+"""The portal in Flask: log in, see your networks, request peering, act for a member.
 
-Run it with the settings of `ClientConfig.load` and a ``SECRET_KEY``: ``flask --app
-examples/portal run``; or against a local PeeringDB with ``make demo``.
+It needs the settings of `ClientConfig.load` and a ``SECRET_KEY``. Run it with ``flask
+--app examples/portal run``, or against a local PeeringDB with ``make demo``.
 """
 
 import os
@@ -31,8 +30,8 @@ from peeringdb_oauth import AccessDenied, AccessRule, Permission, User
 from peeringdb_oauth.integrations.flask import PeeringDB, current_user, logged_out
 from peeringdb_oauth.web import Event, parse_asn
 
-# seconds that a page may be older than PeeringDB's word; the demo shows changes at
-# once, a busy portal may say 60
+# So many seconds PeeringDB's last answer counts for a page. The demo shows changes at
+# once; a portal with many visitors may say 60.
 MAX_AGE = 0
 
 pages = Blueprint("pages", __name__)
@@ -41,17 +40,15 @@ pdb = PeeringDB()
 
 
 def create_app() -> Flask:
-    """The portal."""
+    """Create the portal."""
     app = Flask(__name__, template_folder=TEMPLATES, static_folder=STATIC)
-    app.secret_key = (
-        os.environ.get("SECRET_KEY") or secrets.token_hex()
-    )  # made up: then logins end with the process
+    # With a random key, logins end with the process.
+    app.secret_key = os.environ.get("SECRET_KEY") or secrets.token_hex()
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024  # bytes
     pdb.init_app(app)
     if app.config["SESSION_COOKIE_SECURE"]:
-        app.config["SESSION_COOKIE_NAME"] = (
-            "__Host-session"  # so that no other host of the domain can set it
-        )
+        # Other hosts of the domain cannot set a cookie with this prefix.
+        app.config["SESSION_COOKIE_NAME"] = "__Host-session"
     app.register_blueprint(pages)
     logged_out.connect(say_goodbye, app)
     members.create(MEMBERS, linked_by_hand=LINKED_BY_HAND)
@@ -60,12 +57,12 @@ def create_app() -> Flask:
 
 @pdb.on_login
 def admit(user: User) -> None:
-    """Only people of members get in: their links are brought up to date at each login."""
+    """Update the links of a person at each login, and refuse people without one."""
     link_memberships(members, user)
 
 
 def say_goodbye(_: Flask, event: Event) -> None:
-    """After a logout; the event has a reason if PeeringDB could not be told."""
+    """Confirm a logout. The event has a reason if PeeringDB could not be told."""
     flash(
         "You are logged out here, but PeeringDB could not be told to end our access."
         if event.reasons
@@ -75,34 +72,29 @@ def say_goodbye(_: Flask, event: Event) -> None:
 
 @pages.get("/")
 def welcome() -> ResponseReturnValue:
-    """The way in."""
+    """Show the login button to people who are not logged in."""
     return redirect("/networks/") if pdb.user() else render_template("welcome.html")
 
 
 @pages.get("/networks/")
 @pdb.require(max_age=MAX_AGE)
 def networks() -> str:
-    """All networks of whoever is logged in."""
+    """Show the user's networks."""
     return render_template("networks.html", **networks_page(members, current_user, request.args))
 
 
 @pages.get("/networks/<int:asn>/")
 @pdb.require(asn="asn", max_age=MAX_AGE)
 def network(asn: int) -> str:
-    """One network, for its people."""
+    """Show one network to its people."""
     return render_template("network.html", **network_page(members, current_user, asn))
 
 
 @pages.post("/networks/<int:asn>/peering/")
-@pdb.require(
-    asn="asn",
-    perms=Permission.UPDATE,
-    max_age=0,
-)  # the page with the button may be hours old
+# The page with the button may be hours old, so PeeringDB is asked at this moment.
+@pdb.require(asn="asn", perms=Permission.UPDATE, max_age=0)
 def request_peering(asn: int) -> ResponseReturnValue:
-    """Request peering, if PeeringDB says at this moment that one may update the
-    network.
-    """
+    """Request peering, if the user may update the network at this moment."""
     members.request_peering(asn)
     flash(f"Peering for AS{asn} is requested. We will write to its contacts at PeeringDB.")
     return redirect("/networks/")
@@ -111,9 +103,7 @@ def request_peering(asn: int) -> ResponseReturnValue:
 @pages.post("/act-as/")
 @pdb.require(max_age=0)
 def choose() -> ResponseReturnValue:
-    """Choose the member that one acts for. What the form says is somebody's wish and no
-    proof.
-    """
+    """Choose the member to act for. The form can say anything; `act_as` checks it."""
     member = act_as(members, current_user, parse_asn(request.form.get("asn", "")))
     session["acting_as"] = member.asn
     flash(f"You act as {member}.")
@@ -121,9 +111,7 @@ def choose() -> ResponseReturnValue:
 
 
 def acting(rule: AccessRule = LINK) -> Member:
-    """The member that was chosen, if one may act for it now, which a session does not
-    know.
-    """
+    """Return the chosen member if the user may act for it now."""
     try:
         return act_as(members, current_user, session.get("acting_as"), rule)
     except AccessDenied:
@@ -134,8 +122,9 @@ def acting(rule: AccessRule = LINK) -> Member:
 @pages.get("/port/")
 @pdb.require(mfa=True, max_age=MAX_AGE)
 def port() -> str:
-    """The port of the member that one acts for. Whoever logged in without a second
-    factor is asked for it once.
+    """Show the port of the chosen member.
+
+    A user who logged in without a second factor is asked for it once.
     """
     return render_template("port.html", **port_page(acting()))
 
@@ -143,7 +132,7 @@ def port() -> str:
 @pages.post("/port/")
 @pdb.require(mfa=True, max_age=0)
 def switch_port() -> ResponseReturnValue:
-    """Put it into service or out of it."""
+    """Put the port into service, or out of it."""
     member = acting(AccessRule(perms=Permission.UPDATE))
     enabled = request.form.get("enabled") == "yes"
     members.enable_port(member.asn, enabled=enabled)
@@ -154,24 +143,24 @@ def switch_port() -> ResponseReturnValue:
 @pages.get("/me")
 @pdb.require(max_age=MAX_AGE)
 def me() -> dict[str, Any]:
-    """Whoever is logged in, as JSON."""
+    """Return the user as JSON."""
     return current_user.to_dict()
 
 
 @pages.app_context_processor
 def every_page() -> dict[str, Any]:
-    """What the layout shows."""
+    """Return what the layout shows on every page."""
     return {"messages": get_flashed_messages(), "acting_as": session.get("acting_as")}
 
 
 @pages.app_errorhandler(404)
 def not_found(_: Exception) -> ResponseReturnValue:
-    """A page for addresses that do not exist."""
+    """Show a page for URLs that do not exist."""
     return render_template("404.html"), 404
 
 
 @pages.after_app_request
 def harden(response: Response) -> Response:
-    """Security headers on everything."""
+    """Add the security headers to every response."""
     response.headers.update(headers_of(request.path, https=request.is_secure))
     return response

@@ -1,3 +1,1 @@
-"""The portal of an exchange, in Django: members' people log in with PeeringDB. Start
-reading at `views`, then `settings`.
-"""
+"""The portal of an exchange in Django. Read `views` first, then `settings`."""

@@ -9,7 +9,7 @@ from exchange import headers_of
 def harden(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """The middleware."""
+    """Create the middleware."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)

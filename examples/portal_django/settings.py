@@ -1,6 +1,4 @@
-"""The settings of the portal. Those of the login come from the environment, as for
-`ClientConfig.load`.
-"""
+"""The settings of the portal. `ClientConfig.load` reads those of the login."""
 
 import os
 import secrets
@@ -9,9 +7,8 @@ import exchange
 
 from peeringdb_oauth import ClientConfig
 
-SECRET_KEY = (
-    os.environ.get("SECRET_KEY") or secrets.token_hex()
-)  # made up: then logins end with the process
+# With a random key, logins end with the process.
+SECRET_KEY = os.environ.get("SECRET_KEY") or secrets.token_hex()
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "portal.example.net"]
 ROOT_URLCONF = "portal_django.urls"
 DATABASES = {
@@ -42,9 +39,9 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [
-            exchange.TEMPLATES,
-        ],  # before those of the applications: so the library's failure page gets our layout
+        # They are found before those of the applications, so the library's failure
+        # page has our layout.
+        "DIRS": [exchange.TEMPLATES],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -64,7 +61,6 @@ LOGIN_URL, LOGIN_REDIRECT_URL = "peeringdb:login", "/"
 
 HTTPS = ClientConfig.load().redirect_uri.startswith("https:")
 SESSION_COOKIE_SECURE = HTTPS
-SESSION_COOKIE_NAME = (
-    "__Host-session" if HTTPS else "session"
-)  # with that name, no other host of the domain can set it
-CSRF_USE_SESSIONS = True  # one cookie less, and none that scripts can read
+# Other hosts of the domain cannot set a cookie with the prefix.
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
+CSRF_USE_SESSIONS = True  # instead of a cookie that scripts can read

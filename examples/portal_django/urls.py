@@ -1,4 +1,4 @@
-"""The addresses of the portal."""
+"""The URLs of the portal."""
 
 from django.urls import include, path
 from django.views.static import serve
@@ -15,9 +15,6 @@ urlpatterns = [
     path("act-as/", views.choose),
     path("port/", views.port, name="port"),
     path("me", views.me),
-    path(
-        "static/<path:path>",
-        serve,
-        {"document_root": STATIC},
-    ),  # two small files: with more, a web server's business
+    # Two small files; with more, let a web server do it.
+    path("static/<path:path>", serve, {"document_root": STATIC}),
 ]

@@ -1,8 +1,7 @@
-"""Log in with PeeringDB, see one's networks, request peering, and act for a member of
-the exchange: in Django.
+"""The portal in Django: log in, see your networks, request peering, act for a member.
 
-Run it with the settings of `ClientConfig.load` and a ``SECRET_KEY``, in the directory
-``examples``::
+It needs the settings of `ClientConfig.load` and a ``SECRET_KEY``. Run it in the
+directory ``examples``::
 
     export DJANGO_SETTINGS_MODULE=portal_django.settings
     django-admin migrate --pythonpath . && django-admin runserver --pythonpath .
@@ -28,8 +27,8 @@ from peeringdb_oauth.integrations.django import peeringdb_user, require_asn, req
 from peeringdb_oauth.integrations.django.signals import logged_out
 from peeringdb_oauth.web import Event, parse_asn
 
-# seconds that a page may be older than PeeringDB's word; the demo shows changes at
-# once, a busy portal may say 60
+# So many seconds PeeringDB's last answer counts for a page. The demo shows changes at
+# once; a portal with many visitors may say 60.
 MAX_AGE = 0
 
 members = Members()
@@ -37,13 +36,13 @@ members.create(MEMBERS, linked_by_hand=LINKED_BY_HAND)
 
 
 def admit(_request: HttpRequest, user: User, _account: AbstractUser) -> None:
-    """Only people of members get in: their links are brought up to date at each login."""
+    """Update the links of a person at each login, and refuse people without one."""
     link_memberships(members, user)
 
 
 @receiver(logged_out)
 def say_goodbye(request: HttpRequest, event: Event, **_: Any) -> None:
-    """After a logout; the event has a reason if PeeringDB could not be told."""
+    """Confirm a logout. The event has a reason if PeeringDB could not be told."""
     told = (
         "You are logged out here, but PeeringDB could not be told to end our access."
         if event.reasons
@@ -53,37 +52,35 @@ def say_goodbye(request: HttpRequest, event: Event, **_: Any) -> None:
 
 
 def every_page(request: HttpRequest) -> dict[str, Any]:
-    """What the layout shows."""
+    """Return what the layout shows on every page."""
     return {"acting_as": request.session.get("acting_as")}
 
 
 @require_safe
 def welcome(request: HttpRequest) -> HttpResponse:
-    """The way in."""
+    """Show the login button to people who are not logged in."""
     return redirect("networks") if peeringdb_user(request) else render(request, "welcome.html")
 
 
 @require_safe
 @require_peeringdb(max_age=MAX_AGE)
 def networks(request: HttpRequest) -> HttpResponse:
-    """All networks of whoever is logged in."""
+    """Show the user's networks."""
     return render(request, "networks.html", networks_page(members, request.peeringdb, request.GET))
 
 
 @require_safe
 @require_asn("asn", max_age=MAX_AGE)
 def network(request: HttpRequest, asn: int) -> HttpResponse:
-    """One network, for its people."""
+    """Show one network to its people."""
     return render(request, "network.html", network_page(members, request.peeringdb, asn))
 
 
 @require_POST
-# the page with the button may be hours old
+# The page with the button may be hours old, so PeeringDB is asked at this moment.
 @require_asn("asn", perms=Permission.UPDATE, max_age=0)
 def request_peering(request: HttpRequest, asn: int) -> HttpResponse:
-    """Request peering, if PeeringDB says at this moment that one may update the
-    network.
-    """
+    """Request peering, if the user may update the network at this moment."""
     members.request_peering(asn)
     messages.success(
         request,
@@ -95,9 +92,7 @@ def request_peering(request: HttpRequest, asn: int) -> HttpResponse:
 @require_POST
 @require_peeringdb(max_age=0)
 def choose(request: HttpRequest) -> HttpResponse:
-    """Choose the member that one acts for. What the form says is somebody's wish and no
-    proof.
-    """
+    """Choose the member to act for. The form can say anything; `act_as` checks it."""
     member = act_as(members, request.peeringdb, parse_asn(request.POST.get("asn", "")))
     request.session["acting_as"] = member.asn
     messages.success(request, f"You act as {member}.")
@@ -105,9 +100,7 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 
 def acting(request: HttpRequest, rule: AccessRule = LINK) -> Member:
-    """The member that was chosen, if one may act for it now, which a session does not
-    know.
-    """
+    """Return the chosen member if the user may act for it now."""
     try:
         return act_as(members, request.peeringdb, request.session.get("acting_as"), rule)
     except AccessDenied:
@@ -116,12 +109,10 @@ def acting(request: HttpRequest, rule: AccessRule = LINK) -> Member:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@require_peeringdb(
-    mfa=True,
-    max_age=0,
-)  # whoever logged in without a second factor is asked for it once
+# A user who logged in without a second factor is asked for it once.
+@require_peeringdb(mfa=True, max_age=0)
 def port(request: HttpRequest) -> HttpResponse:
-    """The port of the member that one acts for, and its switch."""
+    """Show the port of the chosen member, or switch it."""
     if request.method != "POST":
         return render(request, "port.html", port_page(acting(request)))
     member = acting(request, AccessRule(perms=Permission.UPDATE))
@@ -134,5 +125,5 @@ def port(request: HttpRequest) -> HttpResponse:
 @require_safe
 @require_peeringdb(max_age=MAX_AGE)
 def me(request: HttpRequest) -> HttpResponse:
-    """Whoever is logged in, as JSON."""
+    """Return the user as JSON."""
     return JsonResponse(request.peeringdb.to_dict())

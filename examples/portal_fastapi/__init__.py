@@ -1,6 +1,4 @@
-"""The portal of an exchange, in FastAPI: members' people log in with PeeringDB.
-Everything that is FastAPI's is in `app`.
-"""
+"""The portal of an exchange in FastAPI. All code that knows FastAPI is in `app`."""
 
 from portal_fastapi.app import app
 

@@ -1,8 +1,7 @@
-"""Log in with PeeringDB, see one's networks, request peering, and act for a member of
-the exchange: in FastAPI.
+"""The portal in FastAPI: log in, see your networks, request peering, act for a member.
 
-Run it with the settings of `ClientConfig.load` and a ``SECRET_KEY``: ``uvicorn
---app-dir examples portal_fastapi:app``; or against a local PeeringDB with ``make demo
+It needs the settings of `ClientConfig.load` and a ``SECRET_KEY``. Run it with ``uvicorn
+--app-dir examples portal_fastapi:app``, or against a local PeeringDB with ``make demo
 ARGS="--framework fastapi"``.
 """
 
@@ -25,8 +24,8 @@ from peeringdb_oauth import AccessDenied, AccessRule, Permission, User
 from peeringdb_oauth.integrations.starlette import PeeringDB
 from peeringdb_oauth.web import Event, parse_asn
 
-# seconds that a page may be older than PeeringDB's word; the demo shows changes at
-# once, a busy portal may say 60
+# So many seconds PeeringDB's last answer counts for a page. The demo shows changes at
+# once; a portal with many visitors may say 60.
 MAX_AGE = 0
 
 members = Members()
@@ -34,12 +33,12 @@ members.create(MEMBERS, linked_by_hand=LINKED_BY_HAND)
 
 
 def admit(user: User) -> None:
-    """Only people of members get in: their links are brought up to date at each login."""
+    """Update the links of a person at each login, and refuse people without one."""
     link_memberships(members, user)
 
 
 def say_goodbye(request: Request, event: Event) -> None:
-    """After a logout; the event has a reason if PeeringDB could not be told."""
+    """Confirm a logout. The event has a reason if PeeringDB could not be told."""
     if event.kind == "logout":
         flash(
             request,
@@ -50,12 +49,12 @@ def say_goodbye(request: Request, event: Event) -> None:
 
 
 def flash(request: Request, message: str) -> None:
-    """Say it on the next page."""
+    """Show a message on the next page."""
     request.session["messages"] = [*request.session.get("messages", []), message]
 
 
 def every_page(request: Request) -> dict[str, Any]:
-    """What the layout shows."""
+    """Return what the layout shows on every page."""
     return {
         "messages": request.session.pop("messages", []),
         "acting_as": request.session.get("acting_as"),
@@ -64,30 +63,27 @@ def every_page(request: Request) -> dict[str, Any]:
 
 templates = Jinja2Templates(TEMPLATES, context_processors=[every_page])
 pdb = PeeringDB(
-    secret_key=os.environ.get("SECRET_KEY")
-    or secrets.token_hex(),  # made up: then logins end with the process
+    # With a random key, logins end with the process.
+    secret_key=os.environ.get("SECRET_KEY") or secrets.token_hex(),
     on_login=admit,
     on_event=say_goodbye,
     templates=templates,
 )
 LoggedIn = Annotated[User, Depends(pdb.require(max_age=MAX_AGE))]
-WithSecondFactor = Annotated[
-    User,
-    Depends(pdb.require(mfa=True, max_age=MAX_AGE)),
-]  # who logged in without is asked for it once
+# A user who logged in without a second factor is asked for it once.
+WithSecondFactor = Annotated[User, Depends(pdb.require(mfa=True, max_age=MAX_AGE))]
 
 app = FastAPI(title="Example-IX", openapi_url=None, middleware=[pdb.session_middleware])
 app.include_router(pdb.router)
 app.mount("/static", StaticFiles(directory=STATIC))
 
 
-# Endpoints that use the database are no coroutines: FastAPI gives them a thread to wait
-# in.
+# Endpoints that use the database are not coroutines: FastAPI runs them in a thread.
 
 
 @app.get("/")
 async def welcome(request: Request) -> Response:
-    """The way in."""
+    """Show the login button to people who are not logged in."""
     return (
         RedirectResponse("/networks/", 303)
         if await pdb.current_user(request)
@@ -97,7 +93,7 @@ async def welcome(request: Request) -> Response:
 
 @app.get("/networks/")
 def networks(request: Request, user: LoggedIn) -> Response:
-    """All networks of whoever is logged in."""
+    """Show the user's networks."""
     return templates.TemplateResponse(
         request,
         "networks.html",
@@ -111,7 +107,7 @@ def network(
     asn: int,
     user: Annotated[User, Depends(pdb.require(asn="asn", max_age=MAX_AGE))],
 ) -> Response:
-    """One network, for its people."""
+    """Show one network to its people."""
     return templates.TemplateResponse(request, "network.html", network_page(members, user, asn))
 
 
@@ -120,8 +116,9 @@ def network(
     dependencies=[Depends(pdb.require(asn="asn", perms=Permission.UPDATE, max_age=0))],
 )
 def request_peering(request: Request, asn: int) -> Response:
-    """Request peering, if PeeringDB says at this moment that one may update the
-    network: the page with the button may be hours old.
+    """Request peering, if the user may update the network at this moment.
+
+    The page with the button may be hours old.
     """
     members.request_peering(asn)
     flash(request, f"Peering for AS{asn} is requested. We will write to its contacts at PeeringDB.")
@@ -134,9 +131,7 @@ def choose(
     user: Annotated[User, Depends(pdb.require(max_age=0))],
     asn: Annotated[str, Form()] = "",
 ) -> Response:
-    """Choose the member that one acts for. What the form says is somebody's wish and no
-    proof.
-    """
+    """Choose the member to act for. The form can say anything; `act_as` checks it."""
     member = act_as(members, user, parse_asn(asn))
     request.session["acting_as"] = member.asn
     flash(request, f"You act as {member}.")
@@ -144,9 +139,7 @@ def choose(
 
 
 def acting(request: Request, user: User, rule: AccessRule = LINK) -> Member:
-    """The member that was chosen, if one may act for it now, which a session does not
-    know.
-    """
+    """Return the chosen member if the user may act for it now."""
     try:
         return act_as(members, user, request.session.get("acting_as"), rule)
     except AccessDenied:
@@ -156,7 +149,7 @@ def acting(request: Request, user: User, rule: AccessRule = LINK) -> Member:
 
 @app.get("/port/")
 def port(request: Request, user: WithSecondFactor) -> Response:
-    """The port of the member that one acts for."""
+    """Show the port of the chosen member."""
     return templates.TemplateResponse(request, "port.html", port_page(acting(request, user)))
 
 
@@ -166,7 +159,7 @@ def switch_port(
     user: Annotated[User, Depends(pdb.require(mfa=True, max_age=0))],
     enabled: Annotated[str, Form()] = "",
 ) -> Response:
-    """Put it into service or out of it."""
+    """Put the port into service, or out of it."""
     member = acting(request, user, AccessRule(perms=Permission.UPDATE))
     members.enable_port(member.asn, enabled=enabled == "yes")
     flash(request, f"The port of {member} is {'in' if enabled == 'yes' else 'out of'} service.")
@@ -175,19 +168,19 @@ def switch_port(
 
 @app.get("/me")
 def me(user: LoggedIn) -> dict[str, Any]:
-    """Whoever is logged in, as JSON."""
+    """Return the user as JSON."""
     return user.to_dict()
 
 
 @app.exception_handler(404)
 def not_found(request: Request, _: Exception) -> Response:
-    """A page for addresses that do not exist."""
+    """Show a page for URLs that do not exist."""
     return templates.TemplateResponse(request, "404.html", status_code=404)
 
 
 @app.middleware("http")
 async def harden(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Security headers on everything."""
+    """Add the security headers to every response."""
     response = await call_next(request)
     response.headers.update(headers_of(request.url.path, https=request.url.scheme == "https"))
     return response
