@@ -110,6 +110,8 @@ def test_one_browser_changes_to_another_account(somebody):
     person = somebody()
     person.log_in("orgadmin")
     person.press("Log out")
+    person.page.goto(f"{person.pdb}/logout")  # without it PeeringDB answers 500
+    person.go_to("/")
     person.press("Use another PeeringDB account", role="link")
     person.choose("member")
     person.press("Authorize")
