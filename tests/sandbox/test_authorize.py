@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import json
-from urllib.parse import parse_qs, urlsplit
+import re
+from html import unescape
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import pytest
 
@@ -365,6 +367,77 @@ def test_an_unknown_second_factor_is_answered_with_those_that_exist(pdb, web, ap
 def test_the_authorization_url_must_be_of_this_sandbox(pdb):
     with pytest.raises(SandboxError, match="must start with"):
         pdb.log_in("member", "https://auth.peeringdb.com/oauth2/authorize/")
+
+
+def edit_address(visitor, page, *words, **fields):
+    """Send the second form of the consent page, and return the page that it leads to."""
+    query = unescape(re.search('name="query" value="([^"]*)"', page.text)[1])
+    token = re.search('name="csrfmiddlewaretoken" value="([^"]*)"', page.text)[1]
+    form = [("word", word) for word in words] + list(fields.items())
+    answer = visitor.session.post(
+        urljoin(visitor.pdb.url, "/sandbox/edited-address/"),
+        [("csrfmiddlewaretoken", token), ("query", query), *form],
+        headers={"Referer": page.url},
+        allow_redirects=False,
+        timeout=20,
+    )
+    return visitor.get(answer.headers["Location"])
+
+
+def test_words_of_the_scope_can_be_taken_off_as_in_an_edited_address(visitor, web, app):
+    page = logged_in(visitor, web, app, scope="openid profile email", state="a b")
+    page = edit_address(visitor, page, "openid", "email")
+    callback = query(visitor.press(page, allow="Authorize").headers["Location"])
+    assert callback["state"] == "a b"
+    token = web.exchange(app, callback["code"]).json()
+    assert token["scope"] == "openid email"
+    assert web.get("/profile/v1", token["access_token"]).status == 403
+
+
+def test_without_a_word_the_edited_scope_is_empty_and_refused(visitor, web, app):
+    answer = edit_address(visitor, logged_in(visitor, web, app))
+    assert query(answer.headers["Location"]) == {"error": "invalid_scope", "state": "s"}
+
+
+@pytest.mark.parametrize(("kept", "status"), [({"challenge": "on"}, 400), ({}, 200)])
+def test_the_challenge_can_be_taken_off_as_in_an_edited_address(visitor, web, app, kept, status):
+    challenge = {"code_challenge": "x" * 43, "code_challenge_method": "S256"}
+    page = logged_in(visitor, web, app, **challenge)
+    page = edit_address(visitor, page, "profile", **kept)
+    code = query(visitor.press(page, allow="Authorize").headers["Location"])["code"]
+    assert web.exchange(app, code, code_verifier="v" * 50).status == status
+
+
+def test_the_consent_page_says_if_there_is_no_challenge(visitor, web, app):
+    text = logged_in(visitor, web, app).text
+    assert "There is no PKCE challenge in this request." in text
+    assert 'name="challenge"' not in text
+    assert re.findall('name="word" value="(.+?)"', text) == [
+        "openid",
+        "profile",
+        "email",
+        "networks",
+        "amr",
+    ]
+
+
+def test_an_error_page_says_which_redirect_uris_are_registered(visitor, web, app):
+    text = logged_in(visitor, web, app, redirect_uri="https://app.example.net/other").text
+    assert "Sandbox says" in text
+    assert "<code>https://app.example.net/other</code>" in text
+    assert "<code>https://app.example.net/callback</code>" in text
+
+
+def test_a_missing_application_can_be_registered_from_the_error_page(visitor, web, app):
+    page = logged_in(visitor, web, app, client_id="missing-one")
+    assert "<code>missing-one</code>" in page.text
+    assert "<code>sandbox-client</code>" in page.text
+    values = dict(re.findall('type="hidden" name="(.+?)" value="(.*?)"', page.text))
+    form = visitor.get(f"/sandbox/applications/?{urlencode(values)}")
+    visitor.press(form, redirect_uris=values["redirect_uris"], client_id=values["client_id"])
+    assert "Unnamed application asks for" in " ".join(
+        re.sub("<.*?>", "", visitor.get(page.url).text).split(),
+    )
 
 
 def test_a_forged_consent_form_is_refused_in_json(visitor, web, app):

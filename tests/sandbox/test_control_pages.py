@@ -1,6 +1,10 @@
 """The control pages: what they do, and who may use them."""
 
+import re
+
 import pytest
+
+from peeringdb_oauth.sandbox import Application
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("clear_faults")]
 JWKS = "/oauth2/.well-known/jwks.json"
@@ -167,6 +171,51 @@ def test_the_applications_page_says_what_is_wrong(visitor):
         algorithm="RS256",
     )
     assert "absolute http or https URL" in page.text
+
+
+def test_the_applications_page_registers_the_credentials_that_are_given(visitor, web):
+    page = visitor.get("/sandbox/applications/?client_id=portal&redirect_uris=https://a.test/cb")
+    assert 'value="portal"' in page.text
+    fields = {"client_id": "portal", "client_secret": "s3cret", "algorithm": "RS256"}
+    page = visitor.press(page, redirect_uris="https://a.test/cb", **fields)
+    assert "<code>s3cret</code>" in page.text
+    application = Application(
+        client_id="portal", client_secret="s3cret", redirect_uris=("https://a.test/cb",)
+    )
+    assert web.tokens(application)["access_token"]
+
+
+def test_the_faults_page_uses_a_limit_up(visitor, web, address):
+    fields = {"left": "1", "address": address["X-Forwarded-For"]}
+    visitor.press(visitor.get("/sandbox/faults/"), action="use-limit", **fields)
+    assert [web.get(JWKS, None, address).status for _ in range(2)] == [200, 429]
+
+
+def test_the_overview_and_the_login_page_show_groups_and_rights(web):
+    for path in ("/sandbox/", "/account/login/"):
+        text = web.get(path).text
+        headings = re.findall("<h2>(Get in|Are refused|Odd)</h2>", text)
+        assert headings == ["Get in", "Are refused", "Odd"], path
+        for rights in (
+            "AS64500, AS64501, AS65550: read",
+            "AS64501: read (peering sessions: all rights); AS65550: read + update",
+            "300 networks: all rights",
+            "no networks",
+        ):
+            assert rights in text
+
+
+def test_a_person_changes_the_group_with_the_rights(pdb, web):
+    def group_of(name):
+        text = web.get("/account/login/").text
+        return re.findall("<h2>(.+?)</h2>", text[: text.index(name)])[-1]
+
+    assert group_of("Mel Member") == "Get in"
+    pdb.change("member", active=False)
+    assert group_of("Mel Member") == "Are refused"
+    pdb.change("member", active=True, networks={64500: 0})
+    assert "AS64500: no rights" in web.get("/account/login/").text
+    pdb.change("member", networks={64500: 1, 64501: 1, 65550: 1})
 
 
 def test_every_field_of_every_form_has_a_label_or_stays_hidden(web):

@@ -93,7 +93,8 @@ class Started:
     certificate authority that signed its certificate; None without TLS. ``client_id``,
     ``client_secret``: those of the default application. ``control_token``: opens the
     JSON control endpoint, as the header ``X-Sandbox-Token``. ``people``: whom one can
-    log in as, login name to description.
+    log in as, login name to description. ``rights``: the same people in groups, the
+    name of the group to login name to networks and rights in words.
     """
 
     url: str
@@ -102,6 +103,7 @@ class Started:
     client_secret: str = field(repr=False)
     control_token: str = field(repr=False)
     people: dict[str, str]
+    rights: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def redirect_uri_problems(uri: str) -> list[str]:

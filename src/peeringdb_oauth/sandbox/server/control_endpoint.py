@@ -162,7 +162,12 @@ def _check_path(kind: str, path: str) -> None:
     )
 
 
-def _use_limit(left: Any = 0, address: str = "127.0.0.1") -> None:
+def use_up_limit(left: Any = 0, address: str = "127.0.0.1") -> None:
+    """Leave an address this number of requests, in this minute and in the next.
+
+    Raises:
+        CannotChange: the number is out of range, or the sandbox has no limits.
+    """
     if not settings.SANDBOX.options.limits:
         raise CannotChange("this sandbox was started without limits")
     if type(left) is not int or not 0 <= left <= REQUESTS_PER_MINUTE:
@@ -204,7 +209,7 @@ _COMMANDS: dict[str, Callable[..., dict[str, Any] | None]] = {
     "rotate-key": keys.rotate_signing_key,
     "revoke-tokens": _revoke_tokens,
     "reset-limits": _reset_limits,
-    "use-limit": _use_limit,
+    "use-limit": use_up_limit,
     "advance": _advance,
     "reset": _reset,
 }

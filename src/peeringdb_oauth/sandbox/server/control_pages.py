@@ -14,6 +14,7 @@ from peeringdb_oauth.sandbox.server import clock, control_endpoint, edit_people,
 from peeringdb_oauth.sandbox.server.edit_people import CannotChange
 from peeringdb_oauth.sandbox.server.faults import KINDS
 from peeringdb_oauth.sandbox.server.models import Network, Person
+from peeringdb_oauth.sandbox.server.people_groups import grouped_people
 from peeringdb_oauth.sandbox.server.registration import ALGORITHMS, register_application
 
 _BITS = ((1, "read"), (2, "update"), (4, "create"), (8, "delete"))
@@ -46,12 +47,7 @@ def style_sheet(_request: HttpRequest) -> HttpResponse:
 @require_safe
 def overview_page(request: HttpRequest) -> HttpResponse:
     """The page with all people and all applications."""
-    context = {
-        "people": Person.objects.all(),
-        "applications": Application.objects.all(),
-        "active": settings.SANDBOX.faults.active(),
-    }
-    return _render(request, "overview", context)
+    return _render(request, "overview", _overview())
 
 
 @_GET_OR_POST
@@ -60,8 +56,7 @@ def person_page(request: HttpRequest, login: str) -> HttpResponse:
     try:
         person = edit_people.find_person(login)
     except CannotChange as error:
-        not_found = {"people": Person.objects.all(), "error": str(error)}
-        return _render(request, "overview", not_found, status=404)
+        return _render(request, "overview", _overview() | {"error": str(error)}, status=404)
     if request.method == "POST":
         return _act_and_redirect(
             request,
@@ -87,7 +82,7 @@ def person_page(request: HttpRequest, login: str) -> HttpResponse:
 @_GET_OR_POST
 def applications_page(request: HttpRequest) -> HttpResponse:
     """The page with all applications, and with a form to register one."""
-    context: dict[str, Any] = {"algorithms": ALGORITHMS}
+    context: dict[str, Any] = {"algorithms": ALGORITHMS, "given": request.GET}
     if request.method == "POST":
         context["given"] = request.POST
         try:
@@ -114,6 +109,14 @@ def faults_page(request: HttpRequest) -> HttpResponse:
         "limits": settings.SANDBOX.options.limits,
     }
     return _render(request, "faults", context)
+
+
+def _overview() -> dict[str, Any]:
+    return {
+        "groups": grouped_people(),
+        "applications": Application.objects.all(),
+        "active": settings.SANDBOX.faults.active(),
+    }
 
 
 def _render(
@@ -160,6 +163,8 @@ def _register(request: HttpRequest) -> dict[str, object]:
     form = request.POST
     return register_application(
         form.get("redirect_uris", "").split(),
+        client_id=form.get("client_id", "").strip() or None,
+        client_secret=form.get("client_secret", "") or None,
         confidential=form.get("client_type") != "public",
         algorithm=form.get("algorithm", ""),
         name=form.get("name", "").strip(),
@@ -193,6 +198,11 @@ def _revoke_tokens(request: HttpRequest) -> None:
     edit_people.revoke_tokens(request.POST.get("person") or None)
 
 
+def _use_up_limit(request: HttpRequest) -> None:
+    address = request.POST.get("address", "").strip() or "127.0.0.1"
+    control_endpoint.use_up_limit(int(request.POST.get("left") or 0), address)
+
+
 def _reset_limits(_request: HttpRequest) -> None:
     settings.SANDBOX.limits.reset()
 
@@ -210,6 +220,7 @@ _ACTIONS: dict[str, tuple[Callable[[HttpRequest], None], str]] = {
         "ID tokens are now signed with a new key. The old key is not in the key set any more.",
     ),
     "revoke-tokens": (_revoke_tokens, "The tokens are revoked."),
+    "use-limit": (_use_up_limit, "The limit of this address is nearly used up."),
     "reset-limits": (_reset_limits, "All limits are forgotten."),
     "advance": (_advance, "Time has passed."),
 }

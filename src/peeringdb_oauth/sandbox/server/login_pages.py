@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from peeringdb_oauth.sandbox.people import PASSWORD_ONLY, SECOND_FACTORS
 from peeringdb_oauth.sandbox.server.models import Person
 from peeringdb_oauth.sandbox.server.oauth_endpoints import AMR_IN_SESSION, OAUTH_COOKIE
+from peeringdb_oauth.sandbox.server.people_groups import grouped_people
 
 # Who has chosen a name, but not yet given the second factor.
 _PENDING_PERSON = "pending_person"
@@ -55,7 +56,7 @@ def login_page(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "sandbox/login.html",
-        {"people": Person.objects.all(), "next": next_url, "error": error},
+        {"groups": grouped_people(), "next": next_url, "error": error},
     )
 
 

@@ -18,16 +18,19 @@ from django.http import (
     HttpResponseForbidden,
     JsonResponse,
 )
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.generic import View
 from oauth2_provider.exceptions import OAuthToolkitError
 from oauth2_provider.http import OAuth2ResponseRedirect
+from oauth2_provider.models import Application
 from oauth2_provider.oauth2_backends import get_oauthlib_core
 from oauth2_provider.settings import oauth2_settings
 from oauth2_provider.views import AuthorizationView, TokenView
 
 from peeringdb_oauth.sandbox.options import is_loopback
 from peeringdb_oauth.sandbox.server.claims import describe_profile
+from peeringdb_oauth.sandbox.server.edited_address import describe_request
 from peeringdb_oauth.sandbox.server.oauth_validator import PeeringDBValidator
 from peeringdb_oauth.sandbox.server.settings import SCOPES
 
@@ -68,6 +71,30 @@ class Authorize(AuthorizationView):
         except OAuthToolkitError as error:
             return self.error_response(error, application=None)
         return self.handle_prompt_login()
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Let the consent page offer to edit the address."""
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {"edit": describe_request(self.request)}
+
+    def error_response(self, error: Any, application: Any, **kwargs: Any) -> HttpResponse:
+        """Redirect with the error, or show a page that says what is registered."""
+        response = super().error_response(error, application, **kwargs)
+        if isinstance(response, TemplateResponse):
+            response.context_data = {**(response.context_data or {}), "says": self._explain_error()}
+        return response
+
+    def _explain_error(self) -> dict[str, Any]:
+        """What the request asked for, and what is registered."""
+        client_id = self.request.GET.get("client_id", "")
+        application = Application.objects.filter(client_id=client_id).first()
+        return {
+            "client_id": client_id,
+            "redirect_uri": self.request.GET.get("redirect_uri", ""),
+            "application": application,
+            "redirect_uris": application.redirect_uris.split() if application else [],
+            "client_ids": Application.objects.values_list("client_id", flat=True),
+        }
 
     def handle_prompt_login(self) -> HttpResponse:
         """Redirect to the login page, which leads back here without ``prompt``."""

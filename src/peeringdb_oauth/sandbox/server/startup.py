@@ -63,7 +63,12 @@ def prepare_server(options: Options) -> PreparedServer:
     people = load_people(options.people) if options.people else None
     memory = _configure_process(options)
     # These import Django models, which need the settings.
-    from peeringdb_oauth.sandbox.server import database, keys, registration  # noqa: PLC0415
+    from peeringdb_oauth.sandbox.server import (  # noqa: PLC0415
+        database,
+        keys,
+        people_groups,
+        registration,
+    )
 
     server = _bind_port(options)
     database.prepare_database(people)
@@ -80,6 +85,7 @@ def prepare_server(options: Options) -> PreparedServer:
         client_secret=registration.DEFAULT_CLIENT_SECRET,
         control_token=memory.control_token,
         people=database.describe_people(),
+        rights=people_groups.rights_by_group(),
     )
     return PreparedServer(server=server, started=started, remove_ca_file=options.database is None)
 

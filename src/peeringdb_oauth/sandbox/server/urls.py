@@ -6,6 +6,7 @@ from oauth2_provider import views
 from peeringdb_oauth.sandbox.server import (
     control_endpoint,
     control_pages,
+    edited_address,
     error_pages,
     login_pages,
     oauth_endpoints,
@@ -42,6 +43,7 @@ _control = [
     path("", control_pages.overview_page, name="control"),
     path("people/<str:login>/", control_pages.person_page, name="control-person"),
     path("applications/", control_pages.applications_page, name="control-applications"),
+    path("edited-address/", edited_address.follow_edited_address, name="edited-address"),
     path("faults/", control_pages.faults_page, name="control-faults"),
     path("api/<slug:command>", control_endpoint.run_command, name="control-api"),
     path("style.css", control_pages.style_sheet, name="style"),
