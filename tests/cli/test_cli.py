@@ -221,7 +221,7 @@ def test_people_come_from_a_file(tmp_path):
         ' "zoe@example.net"\n',
     )
     with sandbox("--people", str(people)) as (_, said):
-        assert re.search(r"^  zoe  Zoe Zone$", said, re.MULTILINE)
+        assert re.search(r"^  zoe  Zoe Zone\n       no networks$", said, re.MULTILINE)
         assert "orgadmin" not in said
         assert "Zoe Zone" in requests.get(url_of(said) + "/sandbox/", timeout=10).text
 

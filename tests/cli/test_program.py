@@ -1,6 +1,8 @@
 """The command line in this process, with a stand-in that records the options."""
 
 import signal
+import socket
+import stat
 import sys
 
 import pytest
@@ -16,6 +18,7 @@ STARTED = {
     "client_secret": "it's secret",
     "control_token": "hidden",
     "people": {"ada": "may do everything", "bob.builder": "may read"},
+    "rights": {"Get in": {"ada": "AS64500: all rights"}, "Odd": {"bob.builder": "no networks"}},
 }
 REDIRECT_URIS = (
     "http://127.0.0.1:5000/login/peeringdb/callback",
@@ -48,11 +51,20 @@ def run(monkeypatch):
         signal.signal(number, handler)
 
 
+@pytest.fixture
+def usual_port(monkeypatch):
+    """The usual port, which is a free one here: the real one may be taken."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setattr("peeringdb_oauth.cli.sandbox._PORT", port)
+    return port
+
+
 def refuse():
     raise ConfigurationError("this is wrong", "so is that")
 
 
-def test_the_defaults_are_a_free_port_http_and_limits(run):
+def test_the_defaults_are_the_usual_port_http_and_limits(run, usual_port):
     status, options = run("sandbox")
     assert status == 0
     assert (
@@ -63,7 +75,7 @@ def test_the_defaults_are_a_free_port_http_and_limits(run):
         options.people,
         options.database,
         options.redirect_uris,
-    ) == ((0, False, False, True, None, None, REDIRECT_URIS))
+    ) == ((usual_port, False, False, True, None, None, REDIRECT_URIS))
 
 
 def test_every_option_reaches_the_sandbox(run):
@@ -113,8 +125,63 @@ def test_does_not_print_the_control_token(run, capsys):
 def test_prints_the_people(run, capsys):
     run("sandbox")
     assert (
-        "\n  ada          may do everything\n  bob.builder  may read\n" in capsys.readouterr().out
+        "\n  Get in\n  ada          may do everything\n               AS64500: all rights\n"
+        "\n  Odd\n  bob.builder  may read\n               no networks\n"
+    ) in capsys.readouterr().out
+
+
+def test_says_nothing_about_the_usual_port_if_it_is_free_or_another_was_chosen(
+    run,
+    usual_port,  # noqa: ARG001 - a free one
+    capsys,
+):
+    run("sandbox")
+    assert run("sandbox", "--port", "0")[1].port == 0
+    assert "is taken" not in capsys.readouterr().out
+
+
+def test_takes_a_free_port_and_says_so_if_the_usual_one_is_taken(run, usual_port, capsys):
+    with socket.create_server(("127.0.0.1", usual_port)):
+        assert run("sandbox")[1].port == 0
+    assert f"Port {usual_port} is taken, so this is a free one.\n" in capsys.readouterr().out
+
+
+def test_the_settings_go_into_a_file_for_the_owner(run, tmp_path, capsys):
+    path = tmp_path / "sandbox.env"
+    run("sandbox", "--env-file", str(path))
+    said = capsys.readouterr().out
+    assert f"They are in {path}, too." in said
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    lines = path.read_text().splitlines()
+    assert """PEERINGDB_OAUTH_CLIENT_SECRET='it'"'"'s secret'""" in lines
+    assert [f"  export {line}" for line in lines] == [
+        line for line in said.splitlines() if line.startswith("  export")
+    ]
+
+
+def test_a_file_that_exists_is_not_overwritten(run, tmp_path, capsys):
+    path = tmp_path / "sandbox.env"
+    path.write_text("mine")
+    assert run("sandbox", "--env-file", str(path)) == (2,)
+    assert (
+        "exists already: choose another --env-file, or add --overwrite" in capsys.readouterr().err
     )
+    assert path.read_text() == "mine"
+
+
+def test_a_file_is_replaced_if_that_is_asked_for(run, tmp_path):
+    path, other = tmp_path / "sandbox.env", tmp_path / "other"
+    other.write_text("mine")
+    path.symlink_to(other)
+    assert run("sandbox", "--env-file", str(path), "--overwrite")[0] == 0
+    assert path.read_text().startswith("PEERINGDB_OAUTH_BASE_URL=http://127.0.0.1:8080\n")
+    assert (stat.S_IMODE(path.lstat().st_mode), other.read_text()) == (0o600, "mine")
+
+
+def test_a_file_that_cannot_be_written_is_named(run, tmp_path, capsys):
+    path = tmp_path / "missing" / "sandbox.env"
+    assert run("sandbox", "--env-file", str(path))[0] == 2
+    assert f"{path} cannot be written: No such file or directory" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

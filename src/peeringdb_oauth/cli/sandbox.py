@@ -1,14 +1,23 @@
 """``peeringdb-oauth sandbox``: run a local PeeringDB in the foreground."""
 
+import os
 import shlex
+import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
+from peeringdb_oauth.errors import ConfigurationError
+
 # Only this command needs the sandbox, so it is not imported at the start.
 if TYPE_CHECKING:
     from peeringdb_oauth.sandbox import Options, Started
+
+
+_PORT = 8642
+_EXISTS = "{} exists already: choose another --env-file, or add --overwrite"
 
 
 @click.command()
@@ -16,8 +25,7 @@ if TYPE_CHECKING:
     "--port",
     type=int,
     metavar="PORT",
-    default=0,
-    help="Port on 127.0.0.1. By default a free one.",
+    help=f"Port on 127.0.0.1. By default {_PORT}, or a free one if that is taken.",
 )
 @click.option("--tls", is_flag=True, help="Use https, with a certificate made at the start.")
 @click.option(
@@ -46,15 +54,23 @@ if TYPE_CHECKING:
     metavar="URI",
     help="The URL of your application's callback. Can be repeated.",
 )
+@click.option(
+    "--env-file",
+    metavar="FILE",
+    help="Write the settings for your application to a new file, which only you can read.",
+)
+@click.option("--overwrite", is_flag=True, help="Let --env-file replace a file that exists.")
 def sandbox(
     *,
-    port: int,
+    port: int | None,
     tls: bool,
     people: str | None,
     strict: bool,
     no_limits: bool,
     database: str | None,
     redirect_uris: tuple[str, ...],
+    env_file: str | None,
+    overwrite: bool,
 ) -> None:
     """Run a local PeeringDB for development.
 
@@ -63,14 +79,17 @@ def sandbox(
     with Ctrl-C.
 
     \b
-    Try:  peeringdb-oauth sandbox --port 8080
+    Try:  peeringdb-oauth sandbox --env-file sandbox.env
           peeringdb-oauth sandbox --redirect-uri http://127.0.0.1:3000/callback
     """  # noqa: D301 - click does not wrap a paragraph that begins with \b
     from peeringdb_oauth.sandbox import Options, serve  # noqa: PLC0415 - for this command only
     from peeringdb_oauth.sandbox.serving import stop_on_signals  # noqa: PLC0415
 
+    if env_file is not None and not overwrite and Path(env_file).exists():
+        raise ConfigurationError(_EXISTS.format(env_file))
+    is_taken = port is None and not _is_free(_PORT)
     options = Options(
-        port=port,
+        port=(0 if is_taken else _PORT) if port is None else port,
         tls=tls,
         strict=strict,
         limits=not no_limits,
@@ -79,26 +98,82 @@ def sandbox(
         redirect_uris=redirect_uris,
         log=True,
     )
+
+    def ready(started: "Started") -> None:
+        settings = _settings(options, started)
+        if env_file is not None:
+            _write_settings(env_file, settings, overwrite=overwrite)
+        _announce(started, settings, env_file, usual_port_is_taken=is_taken)
+
     stop_on_signals()
     try:
-        serve(options=options, ready=lambda started: _announce(options, started))
+        serve(options=options, ready=ready)
     except KeyboardInterrupt:  # before the sandbox was ready
         return
 
 
-def _announce(options: "Options", started: "Started") -> None:
+def _is_free(port: int) -> bool:
+    """Whether this machine has no server at this port."""
+    with socket.socket() as probe:
+        # The sandbox does so too: connections of the last one do not keep it from the port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _announce(
+    started: "Started",
+    settings: dict[str, str],
+    env_file: str | None,
+    *,
+    usual_port_is_taken: bool,
+) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print("PeeringDB sandbox ", started.url, sep="", style="bold")
+    if usual_port_is_taken:
+        console.print(f"Port {_PORT} is taken, so this is a free one.")
     console.print("\nSettings for your application:\n")
-    for name, value in _settings(options, started).items():
-        console.print(f"  export PEERINGDB_OAUTH_{name}={shlex.quote(value)}", style="cyan")
-    console.print("\nPeople to log in as:\n")
-    width = max(map(len, started.people))
-    for login, about in started.people.items():
-        console.print(f"  {login:<{width}}  {about}")
+    for line in _setting_lines(settings):
+        console.print(f"  export {line}", style="cyan")
+    if env_file is not None:
+        console.print(f"\nThey are in {env_file}, too.")
+    _announce_people(started, console)
     console.print(f"\n  Change people, register applications   {started.url}/sandbox/")
     console.print(f"  Switch faults on and off               {started.url}/sandbox/faults/")
     console.print("\nEnd the sandbox with Ctrl-C.\n")
+
+
+def _announce_people(started: "Started", console: Console) -> None:
+    console.print("\nPeople to log in as:")
+    width = max(map(len, started.people))
+    for group, people in started.rights.items():
+        console.print(f"\n  {group}", style="bold")
+        for login, rights in people.items():
+            console.print(f"  {login:<{width}}  {started.people[login]}")
+            console.print(f"  {'':<{width}}  {rights}", style="dim")
+
+
+def _write_settings(path: str, settings: dict[str, str], *, overwrite: bool) -> None:
+    """Write the settings to a file that only its owner can read.
+
+    Raises:
+        ConfigurationError: the file cannot be written.
+    """
+    text = "".join(f"{line}\n" for line in _setting_lines(settings))
+    try:
+        if overwrite:  # the old file may be open to others, or a link
+            Path(path).unlink(missing_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - Path has no mode
+            file.write(text)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _setting_lines(settings: dict[str, str]) -> list[str]:
+    return [f"PEERINGDB_OAUTH_{name}={shlex.quote(value)}" for name, value in settings.items()]
 
 
 def _settings(options: "Options", started: "Started") -> dict[str, str]:
