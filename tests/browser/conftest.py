@@ -4,18 +4,15 @@ $PORTAL_SCREENSHOTS, if there is one.
 
 import os
 import shutil
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import trustme
 from playwright.sync_api import Page, expect, sync_playwright
+from portal_process import PortalProcess
 
 from peeringdb_oauth.sandbox import Sandbox
-
-TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS / "demo"), str(TESTS.parent / "examples")]
 
 # The first takes half the time of the others.
 CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -122,8 +119,6 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["flask", "fastapi", "django"])
 def portal(request, pdb, certificate):
-    from portal_process import PortalProcess  # noqa: PLC0415 - found since the lines above
-
     portal = PortalProcess(request.param, pdb, certificate=certificate)
     yield portal
     portal.close()

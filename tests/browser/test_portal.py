@@ -6,6 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from portal_process import PortalProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
@@ -41,8 +42,6 @@ SMALLEST_CONTRAST = """() => {
 
 @pytest.fixture(scope="module")
 def portal(pdb, certificate):
-    from portal_process import PortalProcess  # noqa: PLC0415
-
     portal = PortalProcess("flask", pdb, certificate=certificate)
     yield portal
     portal.close()

@@ -4,19 +4,16 @@ who go there over HTTP.
 
 import logging
 import re
-import sys
 from functools import partial
 from html import unescape
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import requests
+from portal_process import PortalProcess
+from reading import issued as issued_by
 
 from peeringdb_oauth.sandbox import Sandbox
-
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "examples")]
 
 FRAMEWORKS = ("flask", "fastapi", "django")
 
@@ -103,15 +100,11 @@ def issued(database):
     """``issued()``: every token that PeeringDB has issued; ``issued(alive=True)``:
     those that open something.
     """
-    from reading import issued  # noqa: PLC0415 - found since the lines above
-
-    return partial(issued, database)
+    return partial(issued_by, database)
 
 
 @pytest.fixture(scope="package", params=FRAMEWORKS)
 def portal(request, pdb):
-    from portal_process import PortalProcess  # noqa: PLC0415 - found since the lines above
-
     portal = PortalProcess(request.param, pdb)
     yield portal
     portal.close()

@@ -3,6 +3,7 @@
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from portal_process import PortalProcess
 
 pytestmark = pytest.mark.server
 
@@ -129,8 +130,6 @@ def test_an_outage_during_a_session_ends_nothing(visitor, pdb):
 @pytest.fixture
 def other_portal(pdb, portal):
     """``other_portal(...)``: the same portal with other settings."""
-    from portal_process import PortalProcess  # noqa: PLC0415
-
     portals = []
 
     def other_portal(**settings):

@@ -1,34 +1,33 @@
-"""A portal in a process of its own, as people run one: Django's settings are for a
-whole process, and so is the time.
+"""Starts a portal of the examples in a process of its own.
 
-Imported, `PortalProcess` starts one. Run, this is that process: it gets its
-configuration, and then the time, on standard input.
+Django's settings hold for a whole process, and so does the clock.
 """
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+from exchange.example_members import LINKED_BY_HAND, MEMBERS
+from exchange.members import Members
+
+PROGRAM = Path(__file__).with_name("run_portal.py")
 
 
 class PortalProcess:
-    """A running portal, registered at a sandbox. ``url``: where it answers;
-    ``members``: its database.
+    """A running portal, which is registered at a sandbox.
 
-    ``settings`` replace those of `ClientConfig` that would work.
+    ``url``: its address. ``members``: its database. ``certificate``: for https, the
+    files with a certificate and its key. ``settings``: other fields of `ClientConfig`
+    than those that work.
     """
 
     def __init__(self, framework, pdb, *, certificate=None, **settings):
         self.framework = framework
-        command = [sys.executable, "-W", "error", __file__, framework, *(certificate or ())]
         self._process = subprocess.Popen(  # noqa: S603
-            command,
+            [sys.executable, "-W", "error", PROGRAM, framework, *(certificate or ())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -47,8 +46,6 @@ class PortalProcess:
             "requests_per_minute": None,
         }
         self._say(json.dumps(works | settings))
-        from exchange.members import Members  # noqa: PLC0415 - found since the examples are on the path
-
         self.database = self._hear()
         self.members = Members(self.database)
 
@@ -58,13 +55,11 @@ class PortalProcess:
         assert self._hear() == "done"
 
     def reset(self):
-        """Everything as at first."""
-        from exchange.example_members import LINKED_BY_HAND, MEMBERS  # noqa: PLC0415
-
+        """Restore the clock and the database."""
         self.set_ahead(0)
         with closing(sqlite3.connect(self.database)) as connection, connection:
             for table in ("member", "link", "peering_request"):
-                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - ours
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own tables
         self.members.create(MEMBERS, linked_by_hand=LINKED_BY_HAND)
 
     def close(self):
@@ -80,31 +75,3 @@ class PortalProcess:
         line = self._process.stdout.readline().strip()
         assert line, f"the portal in {self.framework} has ended"
         return line
-
-
-def main(framework, *certificate):
-    ahead, real = 0.0, time.time
-    time.time = lambda: real() + ahead  # before anything is imported that keeps it
-    sys.path.insert(0, str(EXAMPLES))
-    import socket  # noqa: PLC0415
-
-    from portals import serving  # noqa: PLC0415
-
-    from peeringdb_oauth import ClientConfig  # noqa: PLC0415
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        say(listener.getsockname()[1])
-        config = ClientConfig(**json.loads(sys.stdin.readline()))
-        with serving(framework, config, listener, certificate or None):
-            say(os.environ["EXCHANGE_DATABASE"])
-            for line in sys.stdin:
-                ahead = float(line)
-                say("done")
-
-
-def say(line):
-    print(line, flush=True)  # noqa: T201
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
