@@ -1,6 +1,4 @@
-"""What many tests share: PeeringDB's recorded answers, servers that give such answers,
-and clients that are closed.
-"""
+"""Fixtures for all tests: recorded answers, servers that replay them, clients."""
 
 import os
 import signal
@@ -57,7 +55,7 @@ def has_servers(path):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Do not read the files that ``make test-unit`` leaves out: that takes seconds."""
+    """Do not read files that ``make test-unit`` leaves out, which takes seconds."""
     return True if config.option.markexpr == "not server" and has_servers(collection_path) else None
 
 
@@ -76,7 +74,7 @@ def pytest_runtest_protocol(item):
 
 
 def refuse_servers_in_unit_tests(event, arguments):
-    """Let a test that is not marked start nothing but short Python commands."""
+    """Let a test without the mark start only short Python commands."""
     if event == "subprocess.Popen" and running.unit_test:
         _, command, *_ = arguments
         if list(command[:2]) != [sys.executable, "-c"]:
@@ -85,7 +83,7 @@ def refuse_servers_in_unit_tests(event, arguments):
 
 sys.addaudithook(refuse_servers_in_unit_tests)
 
-# Nothing of the machine on which the tests run: no proxy, no certificates, no passwords.
+# The proxies, certificates and passwords of the machine must not matter.
 SETTINGS_FROM_OUTSIDE = (
     "http_proxy",
     "https_proxy",
@@ -106,10 +104,10 @@ def _no_settings_from_outside(monkeypatch):
 
 @pytest.fixture(scope="session", autouse=True)
 def measured():
-    """The environment of a process that coverage is to measure: ``os.environ | measured``.
+    """Variables for a process that coverage is to measure: ``os.environ | measured``.
 
-    Other processes start without it. To measure a sandbox takes half of its time and
-    tells nothing.
+    Other processes start without them. A sandbox is not measured, because that would
+    make it half as fast and find nothing.
     """
     names = [name for name in os.environ if name.startswith("COVERAGE_PROCESS_")]
     measured = {name: os.environ.pop(name) for name in names}
@@ -209,7 +207,7 @@ def client(make_client, server):
 
 @pytest.fixture
 def provider(clock):
-    """PeeringDB as the application of the recordings sees it, just after most of them."""
+    """PeeringDB as the application of the recordings sees it, shortly after them."""
     clock.now = 1795432421.0  # two seconds after token-success-openid
     config = ClientConfig(
         client_id=CLIENT_ID,

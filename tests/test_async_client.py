@@ -122,7 +122,7 @@ async def settle_down():
 # --- a client and its event loop ------------------------------------------------------
 
 
-def test_is_made_without_an_event_loop_and_may_serve_one_after_the_other(server):
+def test_needs_no_event_loop_at_first_and_serves_several_in_turn(server):
     client = AsyncClient(config_of(server))
 
     async def use():
@@ -132,7 +132,7 @@ def test_is_made_without_an_event_loop_and_may_serve_one_after_the_other(server)
     assert [asyncio.run(use()), asyncio.run(use())] == [1, 1]
 
 
-def test_closing_an_unused_one_is_nothing(server):
+def test_an_unused_client_can_be_closed(server):
     asyncio.run(AsyncClient(config_of(server)).close())
     assert server.connections == 0
 
@@ -173,7 +173,7 @@ def test_keeps_a_connection_for_a_minute_and_no_cookies(server, recording):
 
 @pytest.fixture
 def run_without_aiohttp(measured):
-    """``run_without_aiohttp(code)``: what a program prints if aiohttp is not installed."""
+    """``run_without_aiohttp(code)``: what a program prints without aiohttp."""
     without = 'import sys; sys.modules |= dict.fromkeys(["aiohttp", "multidict", "yarl"])'
 
     def run(code):
@@ -535,7 +535,7 @@ def test_a_cancelled_flow_has_ended_before_the_next_one_begins(server, hold):
     assert story == ["first begins", "first ends", "second begins", "second ends"]
 
 
-def test_one_of_many_cancelled_logins_disturbs_nobody(server, hold):
+def test_cancelled_logins_do_not_disturb_others(server, hold):
     held = hold(TOKEN)
 
     async def main():
@@ -823,7 +823,7 @@ def everything_about(error):
     ],
     ids=["nothing", "no HTTP", "cut short", "no chunk"],
 )
-def test_no_secret_hangs_on_an_error(server, answer):
+def test_no_error_has_a_secret(server, answer):
     def write(handler):
         handler.close_connection = True
         handler.wfile.write(answer)
@@ -844,7 +844,7 @@ def test_no_secret_hangs_on_an_error(server, answer):
             assert secret not in everything_about(error)
 
 
-def test_the_password_of_a_proxy_hangs_on_no_error(make_server, far_server, monkeypatch):
+def test_no_error_has_the_password_of_a_proxy(make_server, far_server, monkeypatch):
     proxy = make_server()
     proxy.answers[far_url(far_server).removeprefix("https://")] = lambda handler: (
         handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\nno handshake")

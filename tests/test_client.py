@@ -167,7 +167,7 @@ def test_the_token_goes_into_the_header_as_bearer_and_nowhere_else(client, serve
     assert (get.path, get.body) == (PROFILE, b"")
 
 
-def test_says_who_it_is_and_wants_the_answer_uncompressed(client, server):
+def test_names_itself_and_asks_for_an_uncompressed_answer(client, server):
     log_in(client)
     for request in server.received:
         assert request.headers["user-agent"] == f"peeringdb-oauth/{__version__}"
@@ -432,7 +432,7 @@ def test_garbage_and_cut_answers_are_transport_errors(client, server, answer):
         [b"", b"HTTP/1.1 200 OK\r\n", HEAD + b"\r\n", HEAD + b"Transfer-Encoding: chunked\r\n\r\n"],
     ),
 )
-def test_any_bytes_are_an_answer_or_one_of_our_errors(client, server, garbage, head):
+def test_any_bytes_are_read_or_raise_one_of_our_errors(client, server, garbage, head):
     server.answers["/oauth2/introspect/"] = raw(head + garbage)
     with suppress(PeeringDBOAuthError):
         client.introspect("t")
@@ -512,11 +512,17 @@ def test_gives_up_a_host_that_does_not_take_the_connection(make_client, server):
             client.fetch_user("t")
 
 
-def test_a_host_that_is_not_there_is_a_transport_error(make_client, server):
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        address = f"127.0.0.1:{closed.getsockname()[1]}"
-    with pytest.raises(TransportError, match=f"the connection to {address} failed"):
-        make_client(server, base_url=f"http://{address}").fetch_user("t")
+@pytest.fixture
+def unused_address():
+    """An address that is taken, and where nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{bound.getsockname()[1]}"
+
+
+def test_a_host_that_is_not_there_is_a_transport_error(make_client, server, unused_address):
+    with pytest.raises(TransportError, match=f"the connection to {unused_address} failed"):
+        make_client(server, base_url=f"http://{unused_address}").fetch_user("t")
 
 
 # --- limits ---------------------------------------------------------------------------
@@ -846,10 +852,13 @@ def test_a_loopback_host_with_tls_is_asked_directly(proxy, make_client, far_serv
     assert (proxy.received, len(far_server.received)) == ([], 1)
 
 
-def test_a_proxy_that_is_not_there_is_named_as_the_cause(make_client, far_server, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    monkeypatch.setenv("https_proxy", f"http://user:pa55word@127.0.0.1:{port}")
+def test_a_proxy_that_is_not_there_is_named_as_the_cause(
+    make_client,
+    far_server,
+    monkeypatch,
+    unused_address,
+):
+    monkeypatch.setenv("https_proxy", f"http://user:pa55word@{unused_address}")
     with pytest.raises(TransportError, match="the proxy between here and") as caught:
         make_client(far_server, base_url=far_url(far_server)).fetch_user("t")
     assert "pa55word" not in repr(caught.value) + repr(caught.value.__cause__)

@@ -76,7 +76,7 @@ def objects_in(node, name):
 
 
 def blocks_in(docstring):
-    """Return the blocks of code, each of which comes after a line that ends with ``::``."""
+    """Return the blocks of code: those after a line that ends with ``::``."""
     blocks, block, indent = [], None, 0
     for line in docstring.splitlines():
         if block is not None and (not line.strip() or indent_of(line) > indent):
@@ -130,7 +130,7 @@ def test_what_a_block_imports_from_us_exists(name):
 
 
 def names_of(module):
-    """Return the names of a module; without an import, for which Django needs settings."""
+    """Return the names of a module. Those for Django are read, not imported."""
     if ".django" not in module:
         return set(dir(importlib.import_module(module)))
     path = SOURCE.joinpath(*module.split(".")[1:])

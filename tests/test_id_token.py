@@ -417,7 +417,7 @@ def test_refuses_a_payload_that_is_not_one_plain_json_object(text):
     assert refusal(sign(text)) == "payload"
 
 
-def test_of_claims_with_the_same_name_the_last_one_counts():
+def test_the_last_of_duplicate_claims_counts():
     """RFC 7519 section 4 allows it, and other libraries do the same."""
     text = json.dumps(claims())[:-1]
     verified = verify(sign((text + ', "name": "Bob", "\\u006eame": "Last"}').encode()))

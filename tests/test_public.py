@@ -1,4 +1,4 @@
-"""The public face: the names, and that importing it costs nothing and needs nothing."""
+"""The public names, and that importing them loads only what is needed."""
 
 import ast
 import inspect
@@ -36,9 +36,7 @@ CONTRACT = """
 
 
 def loaded_by(code):
-    """Which of the heavy packages a fresh interpreter has loaded after running
-    ``code``.
-    """
+    """Return which heavy packages a new process has loaded after running ``code``."""
     script = f"import sys\n{code}\nprint(*sorted({HEAVY!r} & set(sys.modules)))"
     return set(
         subprocess.run(  # noqa: S603
@@ -112,7 +110,7 @@ AccessRule(); ClientConfig(client_id="portal", redirect_uri="https://portal.exam
     assert loaded_by(code) == set()
 
 
-def test_the_base_install_brings_requests_alone():
+def test_the_base_install_brings_only_requests():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert [
         re.split(r"[^A-Za-z0-9_.-]", requirement)[0] for requirement in project["dependencies"]

@@ -1,4 +1,4 @@
-"""The README's examples are run as they stand there."""
+"""The examples in the README work."""
 
 import re
 from importlib import import_module
@@ -24,7 +24,7 @@ def examples():
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
-    """One of the README's examples, imported as a module of an application of its own."""
+    """``load(number)``: one of the examples, imported as a module."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def load(number):
@@ -49,7 +49,7 @@ def test_flask_example_is_under_fifteen_lines():
     assert len([line for line in examples()[0].splitlines() if line]) < 15
 
 
-def test_flask_example_lets_in_who_may(app, peeringdb):
+def test_flask_example_admits_a_user_with_the_right(app, peeringdb):
     browser = app.test_client()
     answer = peeringdb.log_in(
         browser,
@@ -68,7 +68,7 @@ def test_flask_example_lets_in_who_may(app, peeringdb):
         ({"verified_email": False}, "PeeringDB says your email address is not confirmed"),
     ],
 )
-def test_flask_example_says_why_not(app, peeringdb, rights, reason):
+def test_flask_example_says_why_a_user_is_refused(app, peeringdb, rights, reason):
     answer = peeringdb.log_in(
         app.test_client(),
         peeringdb.person("Mel Member", **rights),

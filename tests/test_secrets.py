@@ -1,6 +1,4 @@
-"""Logins that succeed and logins that fail in every way, with everything logged: no
-secret is written anywhere.
-"""
+"""Successful and failed logins with full logging: no secret is written anywhere."""
 
 import http.client
 import json
@@ -8,13 +6,10 @@ import logging
 import socket
 import time
 import traceback
-from base64 import urlsafe_b64encode
 from hashlib import sha256
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
+from jose import b64, compact_jws, rsa_jwk
 
 from peeringdb_oauth.errors import PeeringDBOAuthError
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
@@ -26,7 +21,7 @@ TOKEN, PROFILE, INTROSPECT, REVOKE = (
     "/oauth2/revoke_token/",
 )
 ALL = (TOKEN, PROFILE, INTROSPECT, REVOKE, "/oauth2/.well-known/jwks.json")
-SECRETS = {  # lower case, so that no lowering of headers hides them
+SECRETS = {  # in lower case, as are the names and values of some logs
     "client_secret": "cl1ent-secret-aaaaaaaaaaaaaaaa",
     "code": "c0de-bbbbbbbbbbbbbbbbbbbbbbbbb",
     "access_token": "acc3ss-ccccccccccccccccccccccc",
@@ -37,32 +32,12 @@ SECRETS = {  # lower case, so that no lowering of headers hides them
 ECHO = " ".join(SECRETS.values())
 
 
-def base64url(data):
-    data = data if isinstance(data, bytes) else json.dumps(data).encode()
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-@pytest.fixture(scope="module")
-def key():
-    return generate_private_key(65537, 2048)
-
-
-def jwks_of(key):
-    numbers = key.public_key().public_numbers()
-    n, e = (
-        base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
-        for number in (numbers.n, numbers.e)
-    )
-    return {"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "k", "n": n, "e": e}]}
-
-
-def sign(key, claims):
-    message = f"{base64url({'alg': 'RS256', 'kid': 'k', 'typ': 'JWT'})}.{base64url(claims)}"
-    return f"{message}.{base64url(key.sign(message.encode(), PKCS1v15(), SHA256()))}"
+def sign(claims):
+    return compact_jws({"alg": "RS256", "kid": "k", "typ": "JWT"}, claims, key="k")
 
 
 def claims_for(server, nonce, **changes):
-    at_hash = base64url(sha256(SECRETS["access_token"].encode()).digest()[:16])
+    at_hash = b64(sha256(SECRETS["access_token"].encode()).digest()[:16])
     now = int(time.time())
     times = {"iat": now, "exp": now + 100, "auth_time": now}
     return (
@@ -79,9 +54,7 @@ def claims_for(server, nonce, **changes):
 
 
 class Everything:
-    """All that was written, and all that could have been: log records, errors with what
-    hangs on them, reprs.
-    """
+    """All that was written or could be: log records, errors and their causes, reprs."""
 
     def __init__(self, capfd):
         self.capfd = capfd
@@ -108,9 +81,7 @@ class Everything:
 
 @pytest.fixture
 def everything(capfd):
-    """Hears every logger at DEBUG, also those that would not listen, and reads what is
-    printed.
-    """
+    """Gets every log record from DEBUG on, and all that is printed."""
     everything = Everything(capfd)
     handler = logging.Handler(logging.DEBUG)
     handler.emit = everything.emit
@@ -135,13 +106,13 @@ def everything(capfd):
 
 
 @pytest.fixture
-def portal(server, make_client, key):
-    """A server that grants secret tokens, and a client of it that asks for an ID token."""
+def portal(server, make_client):
+    """A client with ``openid`` in its scope, at a server that grants secret tokens."""
     granted = {name: SECRETS[name] for name in ("access_token", "refresh_token")}
     granted |= {"token_type": "Bearer", "expires_in": 100, "scope": "openid profile"}
     server.answer(TOKEN, granted)
     server.answer("/oauth2/.well-known/openid-configuration", {"issuer": f"{server.url}/oauth2"})
-    server.answer("/oauth2/.well-known/jwks.json", jwks_of(key))
+    server.answer("/oauth2/.well-known/jwks.json", {"keys": [rsa_jwk("k")]})
     server.granted = granted
     return make_client(
         server,
@@ -151,12 +122,12 @@ def portal(server, make_client, key):
     )
 
 
-def use(client, server, key, everything, break_something):
-    """A whole visit: log in, look up, refresh, log out. Returns what must stay secret."""
+def use(client, server, everything, break_something):
+    """Log in, look up, refresh, log out; return what must stay secret."""
     request = client.authorization_request()
-    id_token = sign(key, claims_for(server, request.nonce))
+    id_token = sign(claims_for(server, request.nonce))
     server.answer(TOKEN, server.granted | {"id_token": id_token})
-    break_something(server, request, key)
+    break_something(server, request)
     callback = {"code": SECRETS["code"], "state": request.state}
 
     steps = [
@@ -194,19 +165,19 @@ def use(client, server, key, everything, break_something):
     return succeeded, secrets | {"id_token": id_token, "signature": id_token.rpartition(".")[2]}
 
 
-def nothing(_server, _request, _key):
-    """All goes well."""
+def nothing(_server, _request):
+    """Leave everything as it is."""
 
 
 def broken(*paths, **answer):
-    def break_something(server, _request, _key):
+    def break_something(server, _request):
         for path in paths:
             server.answer(path, **({"body": b""} | answer))
 
     return break_something
 
 
-def cut(server, _request, _key):
+def cut(server, _request):
     for path in (TOKEN, PROFILE):
         server.answers[path] = lambda handler: (
             handler.connection.shutdown(socket.SHUT_RDWR)
@@ -214,7 +185,7 @@ def cut(server, _request, _key):
         )
 
 
-def half(server, _request, _key):
+def half(server, _request):
     head = f"HTTP/1.1 200 {ECHO}\r\nContent-Length: 1000\r\n\r\n{ECHO}".encode()
     for path in (TOKEN, PROFILE, INTROSPECT):
         server.answers[path] = lambda handler: (
@@ -222,16 +193,16 @@ def half(server, _request, _key):
         )
 
 
-def no_http(server, _request, _key):
+def no_http(server, _request):
     server.answers[TOKEN] = lambda handler: (
         handler.wfile.write(b"no HTTP\r\n\r\n") and setattr(handler, "close_connection", True)
     )
 
 
 def echo(name, status):
-    """Answers a request that has this secret with just that."""
+    """Answer a request that has this secret with the secret as the error."""
 
-    def break_something(server, _request, _key):
+    def break_something(server, _request):
         def answer(handler):
             sent = server.received[-1]
             word = (
@@ -252,9 +223,9 @@ def echo(name, status):
 
 
 def foreign(**changes):
-    def break_something(server, request, key):
+    def break_something(server, request):
         claims = claims_for(server, request.nonce)
-        server.answer(TOKEN, server.granted | {"id_token": sign(key, claims | changes)})
+        server.answer(TOKEN, server.granted | {"id_token": sign(claims | changes)})
 
     return break_something
 
@@ -310,8 +281,8 @@ FAILURES = ECHOES | {
 }
 
 
-def test_a_login_writes_no_secret(portal, server, key, everything):
-    succeeded, secrets = use(portal, server, key, everything, nothing)
+def test_a_login_writes_no_secret(portal, server, everything):
+    succeeded, secrets = use(portal, server, everything, nothing)
     assert (succeeded, http.client.HTTPConnection.debuglevel) == (6, 0)
     assert any(
         '"POST /oauth2/token/ HTTP/1.1" 200' in text for text in everything.written
@@ -320,17 +291,16 @@ def test_a_login_writes_no_secret(portal, server, key, everything):
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_failed_login_writes_no_secret(portal, server, key, everything, failure):
-    succeeded, secrets = use(portal, server, key, everything, FAILURES[failure])
+def test_a_failed_login_writes_no_secret(portal, server, everything, failure):
+    succeeded, secrets = use(portal, server, everything, FAILURES[failure])
     assert succeeded < 6
     assert everything.secrets_in(secrets) == []
 
 
-def test_a_content_type_that_echoes_is_not_repeated(portal, server, key, everything):
+def test_a_content_type_that_echoes_is_not_repeated(portal, server, everything):
     _, secrets = use(
         portal,
         server,
-        key,
         everything,
         broken(*ALL, content_type=f"text/{SECRETS['access_token']}"),
     )

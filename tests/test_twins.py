@@ -1,7 +1,6 @@
-"""The two clients have the same names and signatures, and PeeringDB's answers mean the
-same to both.
+"""The two clients have the same methods and read PeeringDB's answers alike.
 
-That they behave alike in everything else is in test_client.py, which runs for both.
+The tests of everything else that both do are in test_client.py.
 """
 
 import inspect
@@ -44,7 +43,7 @@ def test_have_the_same_signatures(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_whatever_asks_somebody_is_awaited(name):
+def test_methods_that_use_the_network_are_awaited(name):
     assert inspect.iscoroutinefunction(getattr(AsyncClient, name)) == (
         name != "authorization_request"
     )
@@ -76,7 +75,7 @@ RECORDINGS = [path.stem for path in sorted(WIRE.glob("*.http"))]
 
 
 def outcome(function):
-    """A result, or everything there is to know about an error."""
+    """Return the result as text, or all that is known about an error."""
     try:
         return repr(function())
     except PeeringDBOAuthError as error:

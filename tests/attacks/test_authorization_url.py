@@ -1,6 +1,4 @@
-"""Attacks on the way to PeeringDB: no value may add, replace or redirect anything in
-the authorization URL.
-"""
+"""Attacks on the authorization URL: no value can change the rest of it."""
 
 from urllib.parse import parse_qsl, urlsplit
 
@@ -83,6 +81,6 @@ def test_a_prompt_cannot_smuggle_parameters():
         "https://portal.example.net/#@attacker.example.net",
     ],
 )
-def test_a_redirect_uri_that_leads_elsewhere_is_no_configuration(redirect_uri):
+def test_a_redirect_uri_that_leads_to_another_host_is_refused(redirect_uri):
     with pytest.raises(ConfigurationError, match="redirect_uri: "):
         parameters(redirect_uri=redirect_uri)

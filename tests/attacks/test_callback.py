@@ -1,8 +1,7 @@
-"""Attacks on the callback of a login. Each is refused before a single request is sent,
-with the check that caught it.
+"""Attacks on the callback. Each is refused by its check before a request is sent.
 
-An authorization code that belongs to somebody else but comes with the right state is
-PeeringDB's to refuse: it does not fit our verifier.
+PeeringDB refuses the code of another login that comes with the right state, because it
+does not fit our code_verifier.
 """
 
 from urllib.parse import quote
@@ -41,19 +40,18 @@ def callback(state, *more, code=CODE):
 
 
 def sends_a_request(provider, request, back):
-    """Whether a callback gets as far as the token endpoint."""
+    """Return whether a login with this callback asks the token endpoint."""
     return next(log_in(provider, request, back)).url == provider.metadata.token_endpoint
 
 
 def refused(provider, request, back, error=InvalidResponse):
-    """The error that ended a login before anything was sent. None of them repeats a
-    secret, or anything of the attacker's.
+    """Return the error of a login that sends nothing.
+
+    Its message has no secret and nothing from the attacker.
     """
     if error is not StateMismatch:
-        provider = Provider(
-            provider.config,
-            provider.clock,
-        )  # a refusal uses up the login, and each of these meets one that waits
+        # A refusal uses up the login, so each callback meets a provider of its own.
+        provider = Provider(provider.config, provider.clock)
     sent = []
     with pytest.raises((InvalidResponse, ProviderError)) as caught:
         sent.extend(log_in(provider, request, back))
@@ -65,7 +63,7 @@ def refused(provider, request, back, error=InvalidResponse):
     return caught.value
 
 
-def test_the_honest_callback_is_the_one_that_gets_through(provider, request_):
+def test_an_honest_callback_is_accepted(provider, request_):
     assert sends_a_request(provider, request_, callback(request_.state))
 
 
@@ -304,7 +302,7 @@ def test_a_flood_of_parameters(provider, request_):
 # Words in the answer
 
 
-def test_a_person_who_cancels_is_not_a_provider_that_refuses(provider, request_):
+def test_cancelling_is_another_error_than_a_refusal_by_the_provider(provider, request_):
     assert (
         refused(
             provider,

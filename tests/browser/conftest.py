@@ -1,5 +1,6 @@
-"""A real Chromium before the portals. Screenshots go to the directory in
-$PORTAL_SCREENSHOTS, if there is one.
+"""Chromium, the portals and a sandbox.
+
+If ``PORTAL_SCREENSHOTS`` names a directory, screenshots are stored there.
 """
 
 import os
@@ -28,7 +29,7 @@ FLAGS = [
 
 
 class Person:
-    """Somebody before a browser of their own, who knows what they want to press."""
+    """A person with a browser."""
 
     def __init__(self, page: Page, portal: str, pdb: str) -> None:
         self.page = page
@@ -36,7 +37,7 @@ class Person:
         self.pdb = pdb
 
     def open_tab(self):
-        """Another tab of the same browser."""
+        """Open another tab of the same browser."""
         return Person(self.page.context.new_page(), self.portal, self.pdb)
 
     def go_to(self, path):
@@ -46,12 +47,12 @@ class Person:
         self.page.get_by_role(role, name=name, exact=exact).click()
 
     def choose(self, login, factor="Code of an authenticator app"):
-        """At PeeringDB: log in as one of its people, with a second factor."""
+        """Log in at PeeringDB as one of its people, with a second factor."""
         self.page.locator(f'button[name="person"][value="{login}"]').click()
         self.press(factor)
 
     def start(self, login, factor="Code of an authenticator app"):
-        """From the portal to PeeringDB's question whether the portal may know."""
+        """Go from the portal to PeeringDB's question for consent."""
         self.go_to("/")
         self.press("Log in with PeeringDB", role="link")
         self.choose(login, factor)
@@ -71,7 +72,7 @@ class Person:
         return self.page.get_by_role("heading", name=name, level=1)
 
     def network(self, asn):
-        """The part of the page about one network."""
+        """Return the part of the page about one network."""
         return self.page.get_by_role("listitem").filter(
             has=self.page.get_by_role("heading", name=f"AS{asn}", exact=False),
         )
@@ -109,7 +110,7 @@ def pdb(database):
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """Files of a certificate for this machine, and of its key."""
+    """The files with a certificate for this machine and its key."""
     directory = tmp_path_factory.mktemp("certificate")
     issued = trustme.CA().issue_cert("127.0.0.1")
     (directory / "cert.pem").write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
@@ -126,8 +127,9 @@ def portal(request, pdb, certificate):
 
 @pytest.fixture
 def somebody(chromium, portal, pdb):
-    """``somebody()``: a person with a fresh browser, in which nothing goes wrong unseen
-    and nothing comes from elsewhere.
+    """``somebody()``: a person with a new browser.
+
+    The test fails if the browser complains, or asks another host.
     """
     contexts, complaints, documents = [], [], set()
 
@@ -138,7 +140,7 @@ def somebody(chromium, portal, pdb):
             documents.add(request.url)
 
     def hear(message):
-        # A page that says 403 on purpose is an error to the console as well.
+        # The console also reports a page whose status is 403 on purpose.
         if message.type in ("error", "warning") and message.location["url"] not in documents:
             complaints.append(message.text)
 

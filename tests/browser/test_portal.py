@@ -1,5 +1,6 @@
-"""The portal's looks, and what people do at PeeringDB's pages meanwhile. All portals
-share their pages, so one of them suffices here.
+"""The pages of the portal and of the sandbox in a browser.
+
+All portals have the same pages, so these tests use one of them.
 """
 
 import re
@@ -10,8 +11,8 @@ from portal_process import PortalProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
-# The smallest contrast of any text with what is behind it (WCAG 2.2, 1.4.3), and the
-# text.
+# The smallest contrast of a text with its background (WCAG 2.2 section 1.4.3), and
+# that text.
 SMALLEST_CONTRAST = """() => {
   const parse = (color) => (color.match(/[0-9.]+/g) || []).map(Number);
   const luminance = ([r, g, b]) => {
@@ -82,7 +83,7 @@ def test_rights_that_are_changed_at_peeringdb_show_in_the_portal(somebody):
     expect(mel.page.get_by_role("status")).to_contain_text("Peering for AS64501 is requested.")
 
 
-def test_a_fault_that_is_switched_on_at_the_control_page_is_told(somebody):
+def test_a_fault_that_is_switched_on_at_the_control_page_is_reported(somebody):
     mel, admin = somebody(), somebody()
     mel.log_in("member")
     admin.page.goto(f"{admin.pdb}/sandbox/faults/")
@@ -121,7 +122,7 @@ def test_one_browser_changes_to_another_account(somebody):
     ("login", "reason"),
     [("unverified", "has not verified your account"), ("emailunconf", "address is not confirmed")],
 )
-def test_people_whom_peeringdb_does_not_vouch_for_are_told_why(somebody, login, reason):
+def test_an_unverified_person_sees_the_reason(somebody, login, reason):
     person = somebody()
     person.page.goto(person.portal)
     person.press("Log in with PeeringDB", role="link")
@@ -132,7 +133,7 @@ def test_people_whom_peeringdb_does_not_vouch_for_are_told_why(somebody, login, 
     person.photograph(login)
 
 
-def test_everything_works_with_the_keyboard_alone(somebody):
+def test_everything_works_with_only_the_keyboard(somebody):
     ada = somebody()
     keyboard = ada.page.keyboard
 

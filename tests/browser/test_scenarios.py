@@ -1,6 +1,4 @@
-"""What people go through in a browser: the same list on each of the three portals, by
-https.
-"""
+"""What people do in a browser, at each of the three portals, by https."""
 
 import re
 
@@ -10,11 +8,8 @@ from reading import challenges, issued, readable
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
-OF_PEERINGDB = {
-    "sandbox_session",
-    "oauth_session",
-    "csrftoken",
-}  # cookies do not tell the ports of a machine apart
+# The portal gets these too, because cookies do not depend on the port.
+OF_PEERINGDB = {"sandbox_session", "oauth_session", "csrftoken"}
 
 
 def test_a_login_leads_to_the_networks(somebody):
@@ -36,7 +31,7 @@ def test_a_login_leads_back_to_the_page_that_was_asked_for(somebody):
     expect(mel.heading("AS64501 Example Net Two")).to_be_visible()
 
 
-def test_two_tabs_log_in_at_once_and_each_ends_where_it_was_to_go(somebody):
+def test_two_tabs_log_in_at_once_and_each_reaches_its_page(somebody):
     one = somebody()
     two = one.open_tab()
     one.go_to("/networks/64500/")
@@ -50,7 +45,7 @@ def test_two_tabs_log_in_at_once_and_each_ends_where_it_was_to_go(somebody):
     expect(two.heading("AS64501 Example Net Two")).to_be_visible()
 
 
-def test_the_back_button_after_a_login_ends_no_login(somebody):
+def test_the_back_button_does_not_end_a_login(somebody):
     mel = somebody()
     mel.log_in("member")
     mel.page.go_back()
@@ -59,7 +54,7 @@ def test_the_back_button_after_a_login_ends_no_login(somebody):
     expect(mel.heading("Your networks")).to_be_visible()
 
 
-def test_whoever_says_no_at_peeringdb_can_try_again(somebody):
+def test_a_person_who_cancels_at_peeringdb_can_try_again(somebody):
     mel = somebody()
     mel.go_to("/networks/64501/")
     mel.choose("member")
@@ -70,7 +65,7 @@ def test_whoever_says_no_at_peeringdb_can_try_again(somebody):
     expect(mel.heading("AS64501 Example Net Two")).to_be_visible()
 
 
-def test_a_login_that_took_too_long_is_started_again(somebody, portal):
+def test_a_login_that_took_too_long_can_be_started_again(somebody, portal):
     mel = somebody()
     mel.start("member")
     portal.set_ahead(601)
@@ -91,7 +86,7 @@ def test_a_forged_callback_does_nothing(somebody):
     expect(mel.page.get_by_role("banner")).to_contain_text("Mel Member")
 
 
-def test_the_callback_of_somebody_elses_login_logs_nobody_in(somebody, pdb):
+def test_the_callback_of_another_browser_is_refused(somebody, pdb):
     attacker, victim = somebody(), somebody()
     started = attacker.page.context.request.get(
         f"{attacker.portal}/login/peeringdb",
@@ -124,7 +119,7 @@ def test_a_right_that_is_missing_is_named(somebody):
     )
 
 
-def test_nobody_without_a_member_gets_in(somebody, pdb):
+def test_a_login_needs_a_member(somebody, pdb):
     pdb.change("member", networks={64510: 15, 65550: 15})
     mel = somebody()
     mel.start("member")
@@ -137,7 +132,7 @@ def test_nobody_without_a_member_gets_in(somebody, pdb):
     expect(mel.page.get_by_role("banner")).not_to_contain_text("Mel Member")
 
 
-def test_somebody_acts_for_the_member_that_they_choose(somebody):
+def test_a_person_acts_for_the_chosen_member(somebody):
     ada = somebody()
     ada.log_in("orgadmin")
     ada.act_as(64501)
@@ -149,7 +144,7 @@ def test_somebody_acts_for_the_member_that_they_choose(somebody):
     )
 
 
-def test_whoever_loses_the_right_acts_no_longer(somebody, pdb):
+def test_a_person_who_loses_the_right_can_no_longer_act(somebody, pdb):
     ada = somebody()
     ada.log_in("orgadmin")
     ada.act_as(64501)
@@ -175,7 +170,7 @@ def test_a_member_that_was_not_offered_cannot_be_chosen(somebody):
     expect(ada.page.get_by_role("banner")).not_to_contain_text("acting as")
 
 
-def test_a_second_factor_is_asked_for_where_it_is_needed(somebody):
+def test_a_page_that_needs_a_second_factor_asks_for_it(somebody):
     ada = somebody()
     ada.log_in("orgadmin", "Backup code")
     ada.act_as(64500)
@@ -184,7 +179,7 @@ def test_a_second_factor_is_asked_for_where_it_is_needed(somebody):
     expect(ada.heading("Port of AS64500 Example Net One")).to_be_visible()
 
 
-def test_whoever_has_no_second_factor_is_asked_once_and_then_told(somebody):
+def test_a_second_factor_is_asked_for_once_and_its_absence_explained(somebody):
     ada = somebody()
     ada.log_in("orgadmin", "Backup code")
     ada.act_as(64500)
@@ -208,7 +203,7 @@ def test_after_a_logout_the_back_button_shows_nothing_private(somebody):
     expect(ada.page.get_by_text("Example Net One")).to_have_count(0)
 
 
-def test_cookies_are_for_the_server_alone_and_hold_no_secret(somebody, database):
+def test_cookies_cannot_be_read_by_scripts_and_hold_no_secret(somebody, database):
     ada = somebody()
     ada.start("orgadmin")
     before = cookies_of(ada)
@@ -237,7 +232,7 @@ def test_cookies_are_for_the_server_alone_and_hold_no_secret(somebody, database)
     assert not [token for token in issued(database) if token in given_away]
 
 
-def test_browsers_are_told_to_stay_with_https(somebody):
+def test_browsers_must_stay_with_https(somebody):
     assert "max-age" in somebody().go_to("/").headers["strict-transport-security"]
 
 
@@ -253,7 +248,7 @@ def test_the_verifier_of_a_login_cannot_be_read(somebody):
 
 
 def cookies_of(person):
-    """Those of the portal."""
+    """Return the cookies of the portal."""
     return [
         cookie
         for cookie in person.page.context.cookies(person.portal)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from ports import free_port
 
 from peeringdb_oauth import Client, ClientConfig, __version__
 from peeringdb_oauth.sandbox.browser import Browser
@@ -228,8 +229,7 @@ def test_people_come_from_a_file(tmp_path):
 
 @pytest.mark.server
 def test_the_database_and_the_port_can_be_chosen(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with sandbox("--database", str(tmp_path / "sandbox.sqlite"), "--port", str(port)) as (_, said):
         assert url_of(said) == f"http://127.0.0.1:{port}"
         assert (tmp_path / "sandbox.sqlite").stat().st_size

@@ -1,8 +1,5 @@
-"""An OpenID provider on loopback that does everything right, except for what a test
-tells it to do wrong.
-"""
+"""An OpenID provider on loopback that makes only the mistakes that a test wants."""
 
-import base64
 import hashlib
 import hmac
 import http.client
@@ -14,11 +11,11 @@ from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jose import b64, changed, rs256, rsa_jwk, rsa_key, uint
 
 CLIENT_ID = "conf-rs256"
 CLIENT_SECRET = "secret-rs256-0123456789abcdef0123456789"
@@ -30,48 +27,13 @@ DOCUMENTS = {
 }
 
 
-def b64(value):
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-def uint(number):
-    return b64(number.to_bytes((number.bit_length() + 7) // 8, "big"))
-
-
 def half_hash(text):
     return b64(hashlib.sha256(text.encode()).digest()[:16])
-
-
-def changed(members, changes):
-    """``...`` as the value of a change leaves the member out."""
-    return {name: value for name, value in (members | changes).items() if value is not ...}
-
-
-@cache
-def rsa_key(name):
-    """One key for each name, for all tests."""
-    del name
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @cache
 def ec_key():
     return ec.generate_private_key(ec.SECP256R1())
-
-
-def rsa_jwk(name, **changes):
-    numbers = rsa_key(name).public_key().public_numbers()
-    return changed(
-        {
-            "kty": "RSA",
-            "use": "sig",
-            "alg": "RS256",
-            "kid": name,
-            "n": uint(numbers.n),
-            "e": uint(numbers.e),
-        },
-        changes,
-    )
 
 
 def ec_jwk():
@@ -97,21 +59,22 @@ def sign(alg, key, message):
             rsa_key(key).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         )
         return hmac.digest(public, message, "sha256")
-    return b"" if alg == "none" else rsa_key(key).sign(message, PKCS1v15(), SHA256())
+    return b"" if alg == "none" else rs256(key, message)
 
 
 @dataclass(kw_only=True)
 class Provider:
-    """In the shape of PeeringDB, whose metadata it has.
+    """A provider with the metadata of PeeringDB.
 
-    What a test may change: ``key`` signs ID tokens; ``claims`` and ``header`` change
-    them, ``tokens`` the token response and ``profile`` the profile (``...`` leaves a
-    member out). ``answers`` replaces whole answers by path: with a status, or a status,
-    content type and body, or None to hang up.
+    A test may change everything here. ``key``: the name of the key that signs ID
+    tokens. ``claims``, ``header``: changes of ID tokens. ``tokens``: changes of the
+    token response. ``profile``: changes of the profile. In a change, ``...`` leaves a
+    member out. ``answers``: replaces the answer at a path by a status; by a status,
+    content type and body; or by None, which hangs up.
     """
 
     clock: object
-    ca_file: str  # not needed, but read faster than the usual certificate authorities
+    ca_file: str  # not needed, but loads faster than the usual authorities
     url: str = ""
     documents: dict = field(default_factory=dict)  # name -> metadata
     key: str = "one"
@@ -119,7 +82,7 @@ class Provider:
     keys: list = field(default_factory=lambda: [rsa_jwk("one"), ec_jwk()])
     claims: dict = field(default_factory=dict)
     header: dict = field(default_factory=dict)
-    payload: str = "{"  # how it begins
+    payload: str = "{"  # the beginning of the JSON of an ID token
     tokens: dict = field(default_factory=dict)
     profile: dict = field(default_factory=dict)
     answers: dict = field(default_factory=dict)
@@ -136,11 +99,11 @@ class Provider:
             setattr(self, name, value)
 
     def publish(self, *names, **changes):
-        """These keys and no others."""
+        """Publish these keys and no others."""
         self.keys = [rsa_jwk(name, **changes) for name in names]
 
     def rotate(self, name):
-        """Another key signs from now on, and it alone is published."""
+        """Sign with another key from now on, and publish only that one."""
         self.key = name
         self.publish(name)
 
@@ -149,7 +112,7 @@ class Provider:
         return rsa_jwk("foreign")
 
     def move(self, *names):
-        """Serve these endpoints under other paths, and say so in the metadata."""
+        """Serve these endpoints at other paths, which the metadata name."""
         for name in names:
             path = self.documents["openid-configuration"][name].removeprefix(self.url)
             self.moved[f"/{name}"] = path
@@ -160,9 +123,7 @@ class Provider:
         return self.received.count(path)
 
     def authorize(self, request):
-        """What the browser does: go where the login starts, and come back with the
-        callback's URL.
-        """
+        """Do what the browser does; return the URL of the callback."""
         parts = urlsplit(request.url)
         connection = http.client.HTTPConnection(parts.netloc, timeout=5)
         try:
@@ -172,12 +133,12 @@ class Provider:
             connection.close()
 
     def log_in(self, client):
-        """A whole login."""
+        """Log in with a client."""
         request = client.authorization_request()
         return client.log_in(request, self.authorize(request))
 
     def answer(self, path, fields, bearer):
-        """Status, content type, body and further headers."""
+        """Return the status, the content type, the body and perhaps more headers."""
         self.received.append(path)
         if path in self.moved.values():
             return 404, "text/html", ""
@@ -244,7 +205,7 @@ class Provider:
         return changed(issued, self.tokens)
 
     def issue_id_token(self, **more):
-        """A signed ID token, as wrong as it was told to be."""
+        """Return a signed ID token with the mistakes that the test wants."""
         header = changed({"typ": "JWT", "alg": "RS256", "kid": self.key}, self.header)
         now = int(self.clock())
         issued = {

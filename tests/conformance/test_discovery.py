@@ -1,6 +1,4 @@
-"""Discovery through the whole client: PeeringDB's two documents merged, checked, and
-needed before an ID token is trusted.
-"""
+"""Discovery: PeeringDB's two documents are merged and checked before a login."""
 
 from dataclasses import asdict
 from urllib.parse import urlsplit
@@ -25,9 +23,7 @@ def discover(client):
 
 
 def refuses_to_log_in(provider, client):
-    """What was wrong; in passing, that neither the client's secret nor the code was
-    sent anywhere.
-    """
+    """Return the error of a login. Neither the secret nor the code was sent."""
     with pytest.raises(PeeringDBOAuthError) as refused:
         provider.log_in(client)
     assert not any(path.startswith("/oauth2/token") for path in provider.received)
@@ -54,7 +50,7 @@ def test_logs_in_at_the_endpoints_that_the_documents_name(provider, client):
 
 
 @pytest.mark.parametrize("name", ["revocation_endpoint", "introspection_endpoint"])
-def test_takes_from_one_document_what_the_other_lacks(provider, client, name):
+def test_completes_one_document_with_the_other(provider, client, name):
     assert name not in provider.documents[OIDC]
     provider.documents[OAUTH][name] = f"{provider.url}/moved/"
     assert asdict(discover(client)) == asdict(ProviderMetadata.at(provider.url)) | {
@@ -101,7 +97,7 @@ def test_refuses_documents_that_disagree(provider, client, name):
     "host",
     ["https://attacker.example.net", "{}.example.net", "{}@attacker.example.net"],
 )
-def test_refuses_endpoints_elsewhere(provider, client, document, name, host):
+def test_refuses_endpoints_on_another_host(provider, client, document, name, host):
     path = urlsplit(provider.documents[document][name]).path
     provider.documents[document][name] = host.format(provider.url) + path
     refused = refuses_to_log_in(provider, client)

@@ -1,7 +1,7 @@
-"""ID tokens that are wrong in one respect each, through the whole client.
+"""ID tokens with one mistake each, through the whole client.
 
-The cases of the OpenID Foundation's relying party plans (Basic, Config and Refresh,
-response type "code"), and those of RFC 8725.
+The cases are those of the OpenID Foundation's plans for relying parties (Basic, Config
+and Refresh, response type "code") and those of RFC 8725.
 """
 
 import pytest
@@ -19,7 +19,7 @@ CLAIMS = {
         "azp",
         {"aud": ["another-client", "conf-rs256"], "azp": "another-client"},
     ),
-    "of nobody knows which client": ("azp", {"aud": ["another-client", "conf-rs256"]}),
+    "of two clients without azp": ("azp", {"aud": ["another-client", "conf-rs256"]}),
     "missing iat": ("iat", {"iat": ...}),
     "from the future": ("iat", {"iat": 1_000_061}),
     "missing exp": ("exp", {"exp": ...}),
@@ -76,7 +76,7 @@ def test_refuses_an_id_token_with_one_thing_wrong(provider, client, way, check, 
 
 
 @WAYS
-def test_of_claims_with_the_same_name_the_last_one_counts(provider, client, way):
+def test_the_last_of_duplicate_claims_counts(provider, client, way):
     """RFC 7519 section 4."""
     provider.change(payload='{"iss": "https://attacker.example.net/oauth2", ')
     way(provider, client, {})
@@ -107,7 +107,7 @@ def test_takes_no_key_from_the_token_or_from_where_it_points(provider, client, w
 
 
 @WAYS
-def test_needs_no_kid_where_there_is_one_key(provider, client, way):
+def test_needs_no_kid_if_there_is_only_one_key(provider, client, way):
     provider.publish("one", kid=...)
     provider.change(header={"kid": ...})
     way(provider, client, {})
@@ -121,7 +121,7 @@ def test_does_not_guess_which_of_several_keys_it_was(provider, client, way, kid)
 
 
 @pytest.mark.parametrize("kid", [..., "three"])
-def test_a_refresh_goes_without_an_id_token_of_who_knows_which_key(provider, client, kid):
+def test_a_refresh_drops_an_id_token_with_an_unknown_key(provider, client, kid):
     provider.publish("one", "two")
     login = provider.log_in(client)
     provider.change(header={"kid": kid})
@@ -129,7 +129,7 @@ def test_a_refresh_goes_without_an_id_token_of_who_knows_which_key(provider, cli
 
 
 @WAYS
-def test_passes_over_keys_that_it_cannot_use(provider, client, way):
+def test_ignores_keys_that_it_cannot_use(provider, client, way):
     provider.keys[:0] = [
         {"kty": "AKP", "alg": "ML-DSA-00", "kid": "pq", "pub": "AAAA"},
         {"kty": "made-up", "kid": "x"},
@@ -170,7 +170,7 @@ def test_needs_no_at_hash_with_a_code(provider, client, way):
     way(provider, client, {"claims": {"at_hash": ...}})
 
 
-def test_refuses_a_profile_of_somebody_else(provider, client):
+def test_refuses_the_profile_of_another_person(provider, client):
     assert refusal(log_in, provider, client, {"profile": {"id": 2}}) == "sub"
 
 

@@ -1,6 +1,4 @@
-"""The provider's keys through the whole client: when they are fetched, how often, and
-what becomes of everything while that fails.
-"""
+"""The provider's keys: when the client fetches them, how often, and if that fails."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -30,7 +28,7 @@ FAILURES = {
 
 @pytest.fixture(params=FAILURES.values(), ids=FAILURES)
 def failure(request):
-    """What the key endpoint answers, and what that is to somebody who has no keys."""
+    """What the key endpoint answers, and the error of a client without keys."""
     return request.param
 
 
@@ -43,10 +41,8 @@ def is_unknown(client, id_token):
 # --- rotation -------------------------------------------------------------------------
 
 
-AGES = pytest.mark.parametrize(
-    "age",
-    [0, 60],
-)  # seconds; of the keys that the client has, when there are new ones
+# The seconds since the client fetched its keys, when the provider has a new one.
+AGES = pytest.mark.parametrize("age", [0, 60])
 
 
 @AGES
@@ -97,7 +93,7 @@ def test_an_unknown_key_is_looked_for_at_most_once_a_minute(provider, client, cl
 
 
 def all_at_once(client, id_token):
-    """Twenty threads verify it in the same moment."""
+    """Verify an ID token in twenty threads in the same moment."""
     together = Barrier(20)
 
     def verify(_):

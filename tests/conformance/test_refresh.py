@@ -1,6 +1,4 @@
-"""Refreshed ID tokens through the whole client (OpenID Connect Core 12.2), and
-refreshes while there are no keys.
-"""
+"""Refreshed ID tokens (OpenID Connect Core section 12.2), with and without keys."""
 
 import pytest
 

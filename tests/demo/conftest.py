@@ -1,6 +1,4 @@
-"""A sandbox and the three portals for all, each in a process of its own, and visitors
-who go there over HTTP.
-"""
+"""A sandbox, the three portals in processes of their own, and visitors of them."""
 
 import logging
 import re
@@ -20,13 +18,13 @@ FRAMEWORKS = ("flask", "fastapi", "django")
 
 @pytest.fixture(autouse=True)
 def loud():
-    """The demo silences its process, which here is everybody's."""
+    """Switch logging on again, since the demo switches it off."""
     yield
     logging.disable(logging.NOTSET)
 
 
 class Visitor:
-    """Somebody with a browser that follows no redirects, and the way through PeeringDB."""
+    """A person with a browser that follows no redirects."""
 
     def __init__(self, portal, pdb):
         self.portal = portal
@@ -34,7 +32,7 @@ class Visitor:
         self.browser = requests.Session()
         self.browser.trust_env = False
         self.browser.headers["Accept"] = "text/html"
-        self.form = {}  # the hidden fields of the forms on the page that was last seen
+        self.form = {}  # the hidden fields of the last page with a form
 
     def get(self, path, **arguments):
         return self._read(
@@ -47,7 +45,7 @@ class Visitor:
         )
 
     def post(self, path, **fields):
-        """Press a button, with the token of the form unless another is given."""
+        """Send a form, with the token of the last page unless another is given."""
         answer = self.browser.post(
             f"{self.portal.url}{path}",
             self.form | fields,
@@ -60,19 +58,19 @@ class Visitor:
         return self.get(path, headers={"Accept": "application/json"})
 
     def callback(self, person, path="/login/peeringdb", **choices):
-        """Go to PeeringDB, and stand before the callback."""
+        """Log in at PeeringDB; return the path of the callback."""
         parts = urlsplit(self.pdb.log_in(person, self.get(path).headers["Location"], **choices))
         return f"{parts.path}?{parts.query}"
 
     def log_in(self, person, **choices):
-        """Log in, and look at the networks if that worked."""
+        """Log in and visit the networks; return the answer to the callback."""
         answer = self.get(self.callback(person, **choices))
         if answer.status_code == requests.codes.found:
             self.get("/networks/")
         return answer
 
     def _read(self, answer):
-        """An answer, with its text as a person reads it."""
+        """Add the text as a person reads it, ``words``, to an answer."""
         answer.words = " ".join(unescape(re.sub("<[^>]+>", " ", answer.text)).split())
         fields = re.findall(
             r'<input type="hidden" name="(\w*csrf\w*)" value="([^"]*)">',
@@ -90,16 +88,14 @@ def database(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def pdb(database):
-    """PeeringDB, as at first for each test that has visitors."""
+    """A sandbox; `visit` resets it."""
     with Sandbox(tls=False, limits=False, database=str(database)) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def issued(database):
-    """``issued()``: every token that PeeringDB has issued; ``issued(alive=True)``:
-    those that open something.
-    """
+    """``issued()``: the tokens that were issued; with ``alive=True``: valid ones."""
     return partial(issued_by, database)
 
 
@@ -112,7 +108,7 @@ def portal(request, pdb):
 
 @pytest.fixture
 def visit(pdb, portal):
-    """``visit()``: somebody at the portal."""
+    """``visit()``: another visitor of the portal."""
     visitors = []
 
     def visit(portal=portal):

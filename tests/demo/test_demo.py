@@ -1,4 +1,4 @@
-"""The demo as a person starts it."""
+"""The demo, started as a person starts it."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def test_once_prints_nothing_but_the_user(arguments, name, perms):
         ("nomfa", "second factor"),
     ],
 )
-def test_once_says_in_one_line_why_somebody_does_not_get_in(person, reason):
+def test_once_says_in_one_line_why_a_login_is_refused(person, reason):
     ended = run("--once", "--user", person)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert re.fullmatch(f"demo: .*{reason}.*\n", ended.stderr)
@@ -131,7 +131,7 @@ def test_runs_until_interrupted_and_leaves_nothing_behind(monkeypatch, tmp_path,
 
 @pytest.fixture
 def signals():
-    """As they were before, afterwards."""
+    """Restores the handlers of signals."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in before.items():
@@ -161,14 +161,14 @@ def test_a_second_hangup_does_not_interrupt_the_end():
     signal.raise_signal(signal.SIGHUP)
 
 
-def test_an_outage_of_everything_is_told(pdb):
+def test_an_outage_of_peeringdb_is_reported(pdb):
     with demo.running_portal(pdb) as portal:
         pdb.fault("outage", times=1)
         with pytest.raises(SandboxError, match="Service Unavailable"):
             demo.log_in(pdb, portal, "member")
 
 
-def test_an_outage_between_portal_and_peeringdb_is_told(pdb):
+def test_an_outage_that_the_portal_meets_is_reported(pdb):
     with demo.running_portal(pdb) as portal:
         pdb.fault("outage", path="/oauth2/token/", times=1)
         with pytest.raises(

@@ -1,4 +1,4 @@
-"""docs/membership.md shows the examples' code as it is."""
+"""The code in docs/membership.md is that of the examples."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Everything that can go wrong is a page with the right status, a reason and a way on."""
+"""Each failure is a page with the right status, a reason and a way to go on."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -34,7 +34,7 @@ def test_pages_are_stored_nowhere(visitor):
 
 
 @pytest.mark.parametrize("path", ["/logout", "/networks/64500/peering/", "/act-as/", "/port/"])
-def test_a_form_that_was_not_made_here_does_nothing(visitor, path):
+def test_a_form_without_its_token_is_refused(visitor, path):
     visitor.log_in("orgadmin")
     for csrf in ("", "wrong", "ünicode"):
         forged = dict.fromkeys(visitor.form, csrf)
@@ -46,7 +46,7 @@ def test_a_form_that_was_not_made_here_does_nothing(visitor, path):
     assert "acting as" not in page
 
 
-def test_a_form_of_a_session_that_has_ended_does_nothing(visitor):
+def test_a_form_of_an_ended_session_is_refused(visitor):
     visitor.log_in("member")
     visitor.post("/logout")
     visitor.browser.cookies.clear()
@@ -129,7 +129,7 @@ def test_an_outage_during_a_session_ends_nothing(visitor, pdb):
 
 @pytest.fixture
 def other_portal(pdb, portal):
-    """``other_portal(...)``: the same portal with other settings."""
+    """``other_portal(**settings)``: the same portal with other settings."""
     portals = []
 
     def other_portal(**settings):

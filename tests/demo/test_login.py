@@ -1,4 +1,4 @@
-"""The portals' login: what it keeps, what it gives away, and how it ends."""
+"""The login of the portals: what they store, what they reveal, and how it ends."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -33,7 +33,7 @@ def test_two_logins_at_a_time_both_end_where_they_were_asked_for(visitor):
     ]
 
 
-def test_nothing_is_set_before_somebody_logs_in(visitor):
+def test_no_cookie_is_set_before_a_login(visitor):
     assert "Set-Cookie" not in visitor.get("/").headers
 
 
@@ -53,7 +53,7 @@ def test_tokens_and_verifiers_cannot_be_read(visitor, issued):
     assert asked not in challenges(pending)
 
 
-def test_all_cookies_are_for_the_server_alone(visitor):
+def test_no_cookie_can_be_read_by_scripts_or_other_hosts(visitor):
     started = visitor.get("/login/peeringdb")
     finished = visitor.get(visitor.callback("member"))
     for answer in (started, finished, visitor.get("/networks/")):
@@ -63,7 +63,7 @@ def test_all_cookies_are_for_the_server_alone(visitor):
             assert not any(attribute.startswith("domain") for attribute in attributes)
 
 
-def test_whoever_knew_the_session_before_the_login_is_not_logged_in_with_it(visit):
+def test_a_session_from_before_the_login_is_not_logged_in(visit):
     victim, attacker = visit(), visit()
     victim.get("/login/peeringdb")
     attacker.browser.cookies.update(victim.browser.cookies)
@@ -115,7 +115,7 @@ def test_a_second_login_ends_the_first(visitor, issued):
         ("nonets", "PeeringDB lists no network for you"),
     ],
 )
-def test_people_who_may_not_enter_are_told_why_and_nothing_of_them_is_kept(
+def test_a_refused_person_sees_the_reason_and_no_token_is_kept(
     visitor,
     issued,
     person,
@@ -129,7 +129,7 @@ def test_people_who_may_not_enter_are_told_why_and_nothing_of_them_is_kept(
     assert issued(alive=True) == []
 
 
-def test_whoever_is_no_longer_welcome_is_logged_out(visitor, pdb, issued):
+def test_a_user_who_no_longer_meets_the_rule_is_logged_out(visitor, pdb, issued):
     visitor.log_in("member")
     pdb.change("member", verified_email=False)
     answer = visitor.get("/networks/")
@@ -139,7 +139,7 @@ def test_whoever_is_no_longer_welcome_is_logged_out(visitor, pdb, issued):
     assert issued(alive=True) == []
 
 
-def test_a_login_that_peeringdb_ended_ends_here(visitor, pdb):
+def test_a_login_ends_when_peeringdb_revokes_its_tokens(visitor, pdb):
     visitor.log_in("twoorgs")
     pdb.revoke_tokens("twoorgs")
     answer = visitor.get("/networks/")
@@ -148,7 +148,7 @@ def test_a_login_that_peeringdb_ended_ends_here(visitor, pdb):
     assert "Log in with PeeringDB" in visitor.get("/").words
 
 
-def test_after_ten_hours_one_logs_in_again(visitor, portal):
+def test_a_login_ends_after_ten_hours(visitor, portal):
     visitor.log_in("member")
     portal.set_ahead(10 * 3600 + 1)
     assert visitor.get("/networks/").headers["Location"] == "/login/peeringdb?next=/networks/"

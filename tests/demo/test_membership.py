@@ -1,4 +1,4 @@
-"""Who gets in as whose, and for whom they may act: IXP Manager's rules."""
+"""Who may log in, and for which members they may act."""
 
 import pytest
 from exchange.example_members import LINKED_BY_HAND, MEMBERS
@@ -38,7 +38,7 @@ def asns(members, user):
     [
         ((64500,), [64500]),
         ((64499, 64501, 64500), [64500, 64501]),
-        # the first one is as good or bad as the others
+        # an active member after three that are not
         ((65550, 64510, 64511, 64500), [64500]),
         ((4_200_000_001, 4_200_000_300), [4_200_000_001]),
     ],
@@ -73,19 +73,19 @@ def test_a_login_links_active_members_that_opted_in(members, networks, linked):
         (somebody(64500, perms=0), "AS64500: you may not read this network"),
     ],
 )
-def test_whoever_has_no_member_to_act_for_does_not_get_in(members, user, reason):
+def test_a_person_who_can_act_for_no_member_cannot_log_in(members, user, reason):
     with pytest.raises(AccessDenied, match=reason):
         link_memberships(members, user)
     assert members.links(1) == []
 
 
-def test_a_link_goes_with_the_affiliation(members):
+def test_a_link_is_removed_with_the_affiliation(members):
     link_memberships(members, somebody(64500, 64501))
     link_memberships(members, somebody(64501))
     assert members.links(1) == [Membership(asn=64501, origin="peeringdb")]
 
 
-def test_the_last_link_goes_too(members):
+def test_the_last_link_is_removed_too(members):
     link_memberships(members, somebody(64500))
     with pytest.raises(AccessDenied):
         link_memberships(members, somebody(64499))
@@ -99,21 +99,21 @@ def test_a_link_made_by_hand_stays_and_counts_without_peeringdb(members):
     assert members.links(9) == [Membership(asn=64500, origin="staff")]
 
 
-def test_a_link_made_by_hand_lets_nobody_act_for_a_suspended_member(members):
+def test_a_link_made_by_hand_does_not_count_for_a_suspended_member(members):
     members.set_status(64500, "suspended")
     with pytest.raises(AccessDenied, match="lists no network for you"):
         link_memberships(members, somebody(id_=9))
 
 
 @pytest.mark.parametrize("asn", [64501, 64510, 64499, "64500", True, 64500.0, "", -1])
-def test_nobody_acts_for_a_member_without_a_link(members, asn):
+def test_acting_for_a_member_needs_a_link(members, asn):
     user = somebody(64500, 64510)
     link_memberships(members, user)
     with pytest.raises(AccessDenied, match="you are not linked to"):
         act_as(members, user, asn)
 
 
-def test_who_has_not_chosen_is_told_so(members):
+def test_acting_needs_a_choice(members):
     with pytest.raises(AccessDenied, match="not chosen yet"):
         act_as(members, somebody(64500), None)
 
@@ -136,13 +136,13 @@ def test_a_link_counts_only_as_long_as_member_and_rights_are_there(members, happ
     assert asns(members, user) == []
 
 
-def test_people_are_known_by_their_id_alone(members):
+def test_links_belong_to_the_id_of_a_person(members):
     link_memberships(members, somebody(64500))
     with pytest.raises(AccessDenied, match="not linked"):
         act_as(members, somebody(64500, id_=2), 64500)
 
 
-def test_the_member_that_was_chosen_is_the_one_whose_port_is_shown(visitor):
+def test_the_port_of_the_chosen_member_is_shown(visitor):
     visitor.log_in("limited")
     assert visitor.post("/act-as/", asn="64501").headers["Location"] == "/networks/"
     page = visitor.get("/networks/").words
@@ -160,7 +160,7 @@ def test_the_member_that_was_chosen_is_the_one_whose_port_is_shown(visitor):
         ("", "You are not linked to a member at Example-IX"),
     ],
 )
-def test_a_choice_that_was_not_offered_is_refused(visitor, asn, reason):
+def test_a_member_without_a_link_cannot_be_chosen(visitor, asn, reason):
     visitor.log_in("limited")
     answer = visitor.post("/act-as/", asn=asn)
     assert answer.status_code == 403
@@ -175,7 +175,7 @@ def test_a_port_needs_a_member(visitor):
     assert "You have not chosen yet which member you act as" in answer.words
 
 
-def test_whoever_loses_the_right_acts_no_longer(visitor, pdb):
+def test_a_person_who_loses_the_right_can_no_longer_act(visitor, pdb):
     visitor.log_in("orgadmin")
     visitor.post("/act-as/", asn="64501")
     assert visitor.get("/port/").status_code == 200
@@ -184,12 +184,11 @@ def test_whoever_loses_the_right_acts_no_longer(visitor, pdb):
     assert answer.status_code == 403
     assert "You are not affiliated with AS64501 at PeeringDB" in answer.words
     pdb.change("orgadmin", networks={64500: 15, 64501: 15})
-    assert (
-        "You have not chosen yet" in visitor.get("/port/").words
-    )  # what was lost does not come back by itself
+    # The choice does not come back with the right.
+    assert "You have not chosen yet" in visitor.get("/port/").words
 
 
-def test_nobody_acts_for_a_member_that_was_suspended_meanwhile(visitor, portal):
+def test_acting_ends_when_the_member_is_suspended(visitor, portal):
     visitor.log_in("orgadmin")
     visitor.post("/act-as/", asn="64501")
     portal.members.set_status(64501, "suspended")
@@ -213,13 +212,13 @@ def test_a_port_is_switched_with_the_right_to_update(visit):
     assert "State in service" in ada.get("/port/").words
 
 
-def test_somebody_linked_by_hand_acts_without_a_network_at_peeringdb(visitor):
+def test_a_link_made_by_hand_needs_no_network_at_peeringdb(visitor):
     visitor.log_in("superuser")
     visitor.post("/act-as/", asn="64500")
     assert "Port of AS64500" in visitor.get("/port/").words
 
 
-def test_a_port_needs_a_second_factor_which_is_asked_for_once(visitor):
+def test_the_port_needs_a_second_factor_which_is_asked_for_once(visitor):
     visitor.log_in("orgadmin", second_factor="backup")
     visitor.post("/act-as/", asn="64500")
     asked = visitor.get("/port/").headers["Location"]
@@ -237,7 +236,7 @@ def test_a_port_needs_a_second_factor_which_is_asked_for_once(visitor):
     assert "Port of AS64500" in visitor.get("/port/").words
 
 
-def test_whoever_logs_in_next_does_not_act_for_the_member_of_the_one_before(visitor):
+def test_the_next_user_does_not_act_for_the_member_of_the_previous_one(visitor):
     visitor.log_in("orgadmin")
     visitor.post("/act-as/", asn="64501")
     visitor.log_in("twoorgs")

@@ -1,4 +1,4 @@
-"""What one sees and can do once one is in."""
+"""The pages of the networks, and requests for peering."""
 
 import re
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.server
 
 
 def in_page(answer, asn):
-    """One network of the page, in words."""
+    """Return what the page says about one network."""
     row = re.search(rf"AS{asn}</span>.*?</li>", answer.text, re.DOTALL)[0]
     return " ".join(re.sub("<[^>]+>", " ", row).split())
 
@@ -28,7 +28,7 @@ def in_page(answer, asn):
         (0, 0, [], ["read", "update", "create entries", "delete", "manage peering sessions"]),
     ],
 )
-def test_rights_are_told_in_words(perms, sessions, may, may_not):
+def test_rights_are_shown_in_words(perms, sessions, may, may_not):
     network = Network(
         id=1,
         asn=64500,
@@ -129,7 +129,7 @@ def test_changed_rights_show_at_once(visitor, pdb):
 
 @pytest.fixture
 def find(tmp_path):
-    """``find(q=..., page=...)``: what somebody with 300 networks is shown."""
+    """``find(q=..., page=...)``: the page of a user with 300 networks."""
     members = Members(str(tmp_path / "exchange.sqlite3"))
     members.create(MEMBERS)
     networks = tuple(
@@ -160,11 +160,11 @@ def test_a_long_list_can_be_searched(find, query, found, count):
     ("page", "first"),
     [("0", 1), ("-3", 1), ("x", 1), ("²", 1), ("", 1), ("9" * 30, 1), ("2", 26), ("999999", 276)],
 )
-def test_any_page_number_is_some_page(find, page, first):
+def test_any_page_number_shows_a_page(find, page, first):
     assert find(page=page)["rows"][0].asn == 4_200_000_000 + first
 
 
-def test_pages_lead_to_each_other(find):
+def test_pages_link_to_each_other(find):
     page = find(q="net 1", page="3")
     assert [link.number for link in page["page_links"] if link.current] == [3]
     assert (page["previous_page"].url, page["next_page"].url) == (

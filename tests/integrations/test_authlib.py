@@ -1,4 +1,4 @@
-"""Authlib in Flask as docs/other-software.md has it, against the sandbox over TLS."""
+"""Authlib in Flask as in docs/other-software.md, with the sandbox over TLS."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ def pdb():
 
 @pytest.fixture
 def start(pdb, monkeypatch):
-    """``start(old, new)``: the page's application, with a change; a client of it."""
+    """``start(old, new)``: a test client of the page's application, after a change."""
     registered = pdb.register(CALLBACK)
     settings = {
         "PEERINGDB": pdb.url,
@@ -69,7 +69,7 @@ def test_logs_in_and_reads_the_profile(start, pdb):
     ("person", "reason"),
     [("unverified", "has not verified your account"), ("emailunconf", "is not confirmed")],
 )
-def test_refuses_who_is_not_verified(start, pdb, person, reason):
+def test_refuses_an_unverified_person(start, pdb, person, reason):
     client, _ = start()
     answer = come_back(client, pdb.log_in(person, begin(client)))
     assert (answer.status_code, reason in answer.text) == (403, True)
@@ -104,7 +104,7 @@ def test_works_without_openid(start, pdb):
     assert come_back(client, pdb.log_in("member", begin(client))).json["id"] == 2
 
 
-def test_default_of_basic_gets_a_401_that_authlib_takes_for_a_token(start, pdb):
+def test_authlibs_default_of_client_secret_basic_fails(start, pdb):
     client, _ = start('"token_endpoint_auth_method": "client_secret_post",')
     client.application.testing = True  # so that errors come through
     callback = pdb.log_in("member", begin(client))

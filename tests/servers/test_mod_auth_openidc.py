@@ -1,11 +1,8 @@
-"""Apache with mod_auth_openidc, configured as docs/other-software.md has it, before an
-application of ours.
-"""
+"""Apache with mod_auth_openidc, configured as in docs/other-software.md."""
 
 import json
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -13,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from ports import free_port
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
@@ -54,7 +52,7 @@ def pdb():
 
 @pytest.fixture
 def application(make_server):
-    """What stands behind Apache; it says which headers arrived."""
+    """The application behind Apache: a server that tells which headers arrived."""
     server = make_server()
     server.answer("/page", {})
     return server
@@ -65,9 +63,7 @@ class Site:
 
     def __init__(self, pdb, application, *, without=""):
         self.pdb, self.application = pdb, application
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{self.address}"
         self._directory = Path(tempfile.mkdtemp(prefix="apache-"))
         self._directory.chmod(0o755)  # its children run as www-data
@@ -85,7 +81,7 @@ class Site:
         )
 
     def _page(self, registered):
-        """The configuration in the page, with the names that are different here."""
+        """Return the configuration in the page with the addresses of this test."""
         text = re.search(r"```apache\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]
         here = {
             "https://auth.peeringdb.com": self.pdb.url,
@@ -109,7 +105,7 @@ class Site:
         shutil.rmtree(self._directory)
 
     def visit(self):
-        """A browser, which waits for Apache to be there."""
+        """Return a browser that waits until Apache has started."""
         browser = requests.Session()
         browser.trust_env = False
         browser.mount("http://", HTTPAdapter(max_retries=Retry(connect=9, backoff_factor=0.05)))
@@ -127,9 +123,7 @@ class Site:
 
 @pytest.fixture
 def start(pdb, application):
-    """``start(without="OIDC...")``: the site, perhaps without a line of its
-    configuration.
-    """
+    """``start(without="OIDC...")``: the site, without a line of its configuration."""
     sites = []
 
     def start(**changes):
@@ -168,7 +162,7 @@ def test_access_token_does_not_reach_the_application(start, application):
 
 
 @pytest.mark.parametrize("person", ["unverified", "emailunconf"])
-def test_person_who_is_not_verified_does_not(start, application, person):
+def test_unverified_person_is_refused(start, application, person):
     assert start().log_in(person).status_code == 403
     assert application.received == []
 
@@ -192,7 +186,7 @@ def test_asks_for_the_scope_with_s256(start):
     assert (asked["code_challenge_method"], "nonce" in asked) == ("S256", True)
 
 
-def test_without_the_line_about_client_secret_post_nobody_gets_in(start, application):
+def test_without_the_line_about_client_secret_post_no_login_works(start, application):
     site = start(without="OIDCProviderTokenEndpointAuth client_secret_post")
     site.log_in("member")
     assert application.received == []

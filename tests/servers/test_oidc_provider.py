@@ -1,6 +1,4 @@
-"""A certified provider that is not ours, panva's oidc-provider, and our client: over
-real sockets, by discovery.
-"""
+"""Our client at panva's oidc-provider, a certified OpenID provider, by discovery."""
 
 import hashlib
 import os
@@ -30,8 +28,9 @@ APPLICATION = {
 
 
 def install(cache):
-    """The folder with the provider and its packages: installed once, and anew when one
-    of its files changes.
+    """Return the folder with the installed provider.
+
+    It is installed once, and again when one of its files changes.
     """
     files = sorted((Path(__file__).parent / "oidc_provider").iterdir())
     folder = cache / hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
@@ -59,7 +58,7 @@ def install(cache):
 
 @pytest.fixture(scope="module")
 def peer(pytestconfig, tmp_path_factory):
-    """The address of a running oidc-provider, which ends with its standard input."""
+    """The URL of a running oidc-provider. It ends with its standard input."""
     folder = install(pytestconfig.cache.mkdir("oidc-provider"))
     environment = {"PATH": os.environ["PATH"]} | {
         name.upper(): value for name, value in APPLICATION.items()
@@ -84,9 +83,7 @@ def peer(pytestconfig, tmp_path_factory):
 
 @pytest.fixture
 def make_peers_client(make_client, peer, authority):
-    """A client that has read the provider's metadata, which it does not look for at
-    PeeringDB's paths.
-    """
+    """``make_peers_client(**changes)``: a client that has read the metadata."""
 
     def make(**changes):
         client = make_client(
@@ -105,9 +102,7 @@ def client(make_peers_client):
 
 
 def browse(request):
-    """What the browser does: follow the redirects, with cookies, until one leads back
-    to the application.
-    """
+    """Follow the redirects as a browser does; return the URL of the callback."""
     with requests.Session() as browser:
         url = request.url
         while not url.startswith(request.redirect_uri):
@@ -161,7 +156,7 @@ def test_verifies_the_id_token_later(client, login):
     assert refused.value.check == "nonce"
 
 
-def test_the_id_token_is_for_nobody_else(make_peers_client, login):
+def test_another_client_refuses_the_id_token(make_peers_client, login):
     with pytest.raises(InvalidIDToken) as refused:
         make_peers_client(client_id="another").verify_id_token(login.token.id_token)
     assert refused.value.check == "aud"
@@ -198,7 +193,7 @@ def test_revokes(client, login):
 # --- what it refuses us, and we refuse ------------------------------------------------
 
 
-def test_a_code_is_only_for_who_has_the_verifier(client):
+def test_a_code_without_its_verifier_is_refused(client):
     request = client.authorization_request()
     with pytest.raises(ProviderError) as refused:
         client.log_in(replace(request, code_verifier="v" * 43), browse(request))

@@ -15,7 +15,7 @@ class LoopThread:
         self._starting = threading.Lock()
 
     def run(self, function, *args, **kwargs):
-        """Call a function in the loop; return its result, awaited if it is a coroutine."""
+        """Call a function in the loop. If it returns a coroutine, await that."""
 
         async def call():
             result = function(*args, **kwargs)

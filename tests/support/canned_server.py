@@ -133,7 +133,7 @@ def far_url(canned):
 
 @contextmanager
 def running_server(authority, *, tls=False, handler_of=canned_handler):
-    """Run a server on a free port until the end of the block; yields its `CannedServer`.
+    """Run a server on a free port until the end of the block; yields a `CannedServer`.
 
     ``authority``: the `trustme.CA` that issues its certificate, with a ``ca_file``.
     ``handler_of``: returns the handler class for a `CannedServer`.

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-ABSENT = object()  # as the value of a change: the member is left out
+ABSENT = ...  # as the value of a change: the member is left out
 
 
 def b64(value):

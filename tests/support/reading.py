@@ -1,6 +1,4 @@
-"""What somebody can read without a key: in cookies as they are, and in PeeringDB's own
-database, to know what to look for.
-"""
+"""What anybody can read in cookies, and which tokens PeeringDB has issued."""
 
 import re
 import sqlite3
@@ -12,9 +10,7 @@ from urllib.parse import unquote
 
 
 def readable(values):
-    """Everything that can be made of cookies: their values, and each part of them
-    decoded and inflated, in one text.
-    """
+    """Return the values of cookies and all that they decode and inflate to."""
     found = []
     for value in map(unquote, values):
         found.append(value)
@@ -29,8 +25,9 @@ def readable(values):
 
 
 def challenges(text):
-    """The S256 challenge (RFC 7636 section 4.2) of everything in a text that could be a
-    verifier of 43 characters.
+    """Return the S256 challenges of all words that could be a code_verifier.
+
+    A code_verifier of ours has 43 characters (RFC 7636 section 4.2).
     """
     words = {
         run[at:][:43]
@@ -43,8 +40,9 @@ def challenges(text):
 
 
 def issued(database, *, alive=False):
-    """Every access and refresh token that a sandbox has issued; with ``alive`` those
-    only that open something.
+    """Return the access and refresh tokens that a sandbox has issued.
+
+    ``alive``: only those that are valid.
     """
     with closing(sqlite3.connect(database)) as connection:
         access = connection.execute("SELECT token FROM oauth2_provider_accesstoken").fetchall()

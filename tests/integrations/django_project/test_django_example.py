@@ -6,7 +6,6 @@ It is added to a new project that ``django-admin startproject`` has made.
 import inspect
 import os
 import re
-import socket
 import subprocess
 import sys
 import textwrap
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from ports import free_port
 
 from peeringdb_oauth.integrations import django
 
@@ -30,11 +30,6 @@ def block(name):
         re.MULTILINE,
     )[1]
     return textwrap.dedent(text)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class Example:
