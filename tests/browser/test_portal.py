@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 from portal_process import PortalProcess
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
+pytestmark = pytest.mark.browser
 
 # The smallest contrast of a text with its background (WCAG 2.2 section 1.4.3), and
 # that text.

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 from reading import challenges, issued, readable
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
+pytestmark = pytest.mark.browser
 
 # The portal gets these too, because cookies do not depend on the port.
 OF_PEERINGDB = {"sandbox_session", "oauth_session", "csrftoken"}

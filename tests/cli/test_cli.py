@@ -173,7 +173,6 @@ def test_a_taken_port_is_named():
     assert re.fullmatch(rf"peeringdb-oauth: .*port {port}: .*\n", ended.stderr)
 
 
-@pytest.mark.server
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_sandbox_which_removes_its_file(number):
     with sandbox("--tls") as (process, said):
@@ -185,7 +184,6 @@ def test_a_signal_ends_the_sandbox_which_removes_its_file(number):
     assert not ca_file.exists()
 
 
-@pytest.mark.server
 @pytest.mark.parametrize(
     "arguments",
     [(), ("--tls",), ("--strict",), ("--redirect-uri", "http://127.0.0.1:3000/callback?a=b&c=d")],
@@ -206,7 +204,6 @@ def test_the_printed_settings_can_be_pasted_into_a_shell(monkeypatch, arguments)
             assert client.log_in(login, callback).user.name == "Mel Member"
 
 
-@pytest.mark.server
 def test_prints_the_default_people_and_the_control_pages():
     with sandbox() as (_, said):
         assert re.search(r"^  orgadmin +\S", said, re.MULTILINE)
@@ -214,7 +211,6 @@ def test_prints_the_default_people_and_the_control_pages():
             assert requests.get(page, timeout=10).ok
 
 
-@pytest.mark.server
 def test_people_come_from_a_file(tmp_path):
     people = tmp_path / "people.toml"
     people.write_text(
@@ -227,7 +223,6 @@ def test_people_come_from_a_file(tmp_path):
         assert "Zoe Zone" in requests.get(url_of(said) + "/sandbox/", timeout=10).text
 
 
-@pytest.mark.server
 def test_the_database_and_the_port_can_be_chosen(tmp_path):
     port = free_port()
     with sandbox("--database", str(tmp_path / "sandbox.sqlite"), "--port", str(port)) as (_, said):
@@ -236,7 +231,6 @@ def test_the_database_and_the_port_can_be_chosen(tmp_path):
         assert re.search(r"^  orgadmin +\S", said, re.MULTILINE)
 
 
-@pytest.mark.server
 def test_limits_can_be_switched_off():
     with sandbox("--no-limits") as (_, said), requests.Session() as session:
         assert {

@@ -13,7 +13,6 @@ import requests
 
 from peeringdb_oauth.sandbox import Sandbox, SandboxError
 
-pytestmark = pytest.mark.server
 COMMAND = [sys.executable, "-W", "error", demo.__file__]
 
 

@@ -5,8 +5,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from portal_process import PortalProcess
 
-pytestmark = pytest.mark.server
-
 PAGES = (
     "/",
     "/login/peeringdb",

@@ -6,8 +6,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from reading import challenges, readable
 
-pytestmark = pytest.mark.server
-
 
 def test_a_login_ends_at_the_networks(visitor):
     answer = visitor.log_in("orgadmin")

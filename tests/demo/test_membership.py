@@ -7,8 +7,6 @@ from exchange.membership import act_as, choices, link_memberships
 
 from peeringdb_oauth import AccessDenied, Membership, Network, Permission, User
 
-pytestmark = pytest.mark.server
-
 
 def somebody(*asns, id_=1, verified_user=True, verified_email=True, perms=1):
     networks = tuple(

@@ -9,8 +9,6 @@ from exchange.pages import in_words, networks_page
 
 from peeringdb_oauth import Network, Permission, User
 
-pytestmark = pytest.mark.server
-
 
 def in_page(answer, asn):
     """Return what the page says about one network."""

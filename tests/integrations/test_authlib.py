@@ -10,8 +10,6 @@ from authlib.integrations.base_client import UnsupportedTokenTypeError
 
 from peeringdb_oauth.sandbox import Sandbox
 
-pytestmark = pytest.mark.server
-
 PAGE = Path(__file__).parents[2] / "docs" / "other-software.md"
 CALLBACK = "https://app.example.net/callback"
 

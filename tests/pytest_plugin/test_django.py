@@ -6,10 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 HERE = Path(__file__).parent
-pytestmark = pytest.mark.server
 
 
 def test_the_login_tests_pass_with_django_too():

@@ -38,7 +38,6 @@ def db(tables):
         transaction.set_rollback(True)
 """
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.server
 
 
 def examples(how=""):

@@ -18,7 +18,6 @@ from peeringdb_oauth import (
 )
 from peeringdb_oauth.sandbox import SandboxError
 
-pytestmark = pytest.mark.server
 JWKS = "/oauth2/.well-known/jwks.json"
 
 

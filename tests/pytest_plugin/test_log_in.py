@@ -10,7 +10,6 @@ from flask import Flask, Response
 
 from peeringdb_oauth.sandbox import SandboxError
 
-pytestmark = pytest.mark.server
 LOOPBACK = "http://127.0.0.1:5000/login/peeringdb/callback"
 PORTAL = "https://portal.example.net"
 

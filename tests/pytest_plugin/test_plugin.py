@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import pytest
 
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.server
 INSTALL = (
     'the sandbox needs more packages (django is missing): pip install "peeringdb-oauth[sandbox]"'
 )

@@ -11,8 +11,6 @@ import pytest
 
 from peeringdb_oauth.sandbox import Sandbox, SandboxError
 
-pytestmark = pytest.mark.server
-
 
 def query(url: str) -> dict[str, str]:
     return {

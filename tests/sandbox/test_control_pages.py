@@ -6,7 +6,7 @@ import pytest
 
 from peeringdb_oauth.sandbox import Application
 
-pytestmark = [pytest.mark.server, pytest.mark.usefixtures("clear_faults")]
+pytestmark = pytest.mark.usefixtures("clear_faults")
 JWKS = "/oauth2/.well-known/jwks.json"
 CONTROL_PAGES = [
     "/sandbox/",

@@ -7,7 +7,6 @@ import pytest
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.sandbox import Sandbox
 
-pytestmark = pytest.mark.server
 PEOPLE = Path(__file__).parent / "people"
 JWKS = "/oauth2/.well-known/jwks.json"
 

@@ -4,7 +4,6 @@ import pytest
 
 from peeringdb_oauth.sandbox import Sandbox, SandboxError
 
-pytestmark = pytest.mark.server
 JWKS = "/oauth2/.well-known/jwks.json"
 CALLBACK = "https://app.example.net/callback"
 

@@ -46,7 +46,6 @@ def test_a_fault_without_times_stays_until_cleared():
     assert faults.next_for("/a") is None
 
 
-@pytest.mark.server
 def test_error_500_is_the_page_that_peeringdb_shows(pdb, web):
     pdb.fault("error_500", path=JWKS)
     recorded = (
@@ -62,7 +61,6 @@ def test_error_500_is_the_page_that_peeringdb_shows(pdb, web):
     assert web.get("/.well-known/openid-configuration").status == 200
 
 
-@pytest.mark.server
 def test_slow_answers_come_late_and_right(pdb, web):
     pdb.fault("slow", seconds=0.3, times=1)
     begun = time.monotonic()
@@ -70,7 +68,6 @@ def test_slow_answers_come_late_and_right(pdb, web):
     assert time.monotonic() - begun >= 0.3
 
 
-@pytest.mark.server
 def test_a_cut_connection_ends_without_an_answer(pdb, web_for):
     pdb.fault("cut", path=JWKS, times=1)
     with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
@@ -78,7 +75,6 @@ def test_a_cut_connection_ends_without_an_answer(pdb, web_for):
     assert web_for(pdb).get(JWKS).status == 200
 
 
-@pytest.mark.server
 def test_in_an_outage_only_the_control_pages_work(pdb, web):
     pdb.fault("outage")
     assert {web.get(path).status for path in ("/", JWKS, "/profile/v1", "/account/login/")} == {503}
@@ -88,7 +84,6 @@ def test_in_an_outage_only_the_control_pages_work(pdb, web):
     assert web.get(JWKS).status == 200
 
 
-@pytest.mark.server
 def test_in_maintenance_nobody_can_log_in_and_control_pages_work(pdb, web, visitor, app):
     pdb.fault("maintenance")
     with pytest.raises(SandboxError, match="showed: an answer of status 503"):
@@ -97,14 +92,12 @@ def test_in_maintenance_nobody_can_log_in_and_control_pages_work(pdb, web, visit
     assert pdb.log_in("member", web.authorization_url(app))
 
 
-@pytest.mark.server
 def test_maintenance_consumes_nothing_and_can_end_by_itself(pdb, web, app):
     code = web.code(app)
     pdb.fault("maintenance", times=2)
     assert [web.exchange(app, code).status for _ in range(3)] == [503, 503, 200]
 
 
-@pytest.mark.server
 def test_the_account_switch_ends_a_login_in_the_error_page(pdb, web, app):
     pdb.fault("account_switch", times=1)
     with pytest.raises(SandboxError, match=r"Server Error \(500\)"):
@@ -112,7 +105,6 @@ def test_the_account_switch_ends_a_login_in_the_error_page(pdb, web, app):
     assert pdb.log_in("member", web.authorization_url(app))
 
 
-@pytest.mark.server
 def test_a_late_refresh_gets_good_tokens_and_an_at_hash_that_does_not_fit(pdb, web, app):
     old = web.tokens(app, "member", scope="openid profile")
     pdb.fault("refresh_race", times=1)
@@ -124,7 +116,6 @@ def test_a_late_refresh_gets_good_tokens_and_an_at_hash_that_does_not_fit(pdb, w
     assert at_hash(again["id_token"]) == hash_of(again["access_token"])
 
 
-@pytest.mark.server
 def test_a_lost_refresh_is_refused_and_the_old_tokens_are_gone(pdb, web, app):
     old = web.tokens(app, "member")
     pdb.fault("refresh_lost", times=1)
@@ -143,7 +134,6 @@ def hash_of(access_token):
     return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
 
 
-@pytest.mark.server
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

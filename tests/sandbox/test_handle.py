@@ -17,7 +17,6 @@ from peeringdb_oauth import Client, ClientConfig, sandbox
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.sandbox import Sandbox, SandboxError
 
-pytestmark = pytest.mark.server
 PEOPLE = Path(__file__).parent / "people"
 JWKS = "/oauth2/.well-known/jwks.json"
 

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-pytestmark = pytest.mark.server
 JWKS = "/oauth2/.well-known/jwks.json"
 
 

@@ -136,7 +136,6 @@ def test_reset_forgets_everything():
     assert limits.count_request(ADDRESS, 1000.0) is None
 
 
-@pytest.mark.server
 def test_a_wrong_secret_blocks_the_token_endpoint_until_a_minute_of_silence(
     pdb,
     web,
@@ -161,7 +160,6 @@ def test_a_wrong_secret_blocks_the_token_endpoint_until_a_minute_of_silence(
     assert web.post("/oauth2/token/", good, address).status == 200
 
 
-@pytest.mark.server
 def test_eleven_refusals_block_every_path_and_polling_prolongs_it(pdb, web, app, address):
     token = web.tokens(app)["access_token"]
     for i in range(11):
@@ -177,7 +175,6 @@ def test_eleven_refusals_block_every_path_and_polling_prolongs_it(pdb, web, app,
     assert web.get("/profile/v1", token, address).status == 200
 
 
-@pytest.mark.server
 def test_only_the_address_that_was_refused_is_blocked(web, address):
     for i in range(12):
         web.get("/profile/v1", f"bogus{i}", address)
@@ -185,7 +182,6 @@ def test_only_the_address_that_was_refused_is_blocked(web, address):
     assert web.get("/profile/v1", "bogus").status == 403
 
 
-@pytest.mark.server
 def test_without_x_forwarded_for_the_peer_address_counts(pdb, web):
     for i in range(11):
         web.get("/profile/v1", f"bogus{i}", {"X-Forwarded-For": ""})
@@ -193,27 +189,23 @@ def test_without_x_forwarded_for_the_peer_address_counts(pdb, web):
     pdb.reset_limits()
 
 
-@pytest.mark.server
 def test_a_browser_with_a_session_has_no_rate_limit(visitor):
     visitor.press(visitor.get("/account/login/"), person="emailunconf")
     assert {visitor.get("/account/login/").status_code for _ in range(125)} == {200}
 
 
-@pytest.mark.server
 def test_a_browser_that_has_not_logged_in_yet_is_limited(visitor):
     page = visitor.get("/account/login/")
     visitor.press(page, person="member")
     assert 429 in {visitor.get("/account/login/").status_code for _ in range(250)}
 
 
-@pytest.mark.server
 @pytest.mark.parametrize(("one", "other"), [("?a=1&b=+", "?a=1&b=%20"), ("?a=", "?a")])
 def test_a_query_that_means_the_same_is_the_same_request(web, address, one, other):
     assert web.get(f"/profile/v1{one}", "bogus", address).headers["X-Cached-Response"] is None
     assert web.get(f"/profile/v1{other}", "bogus", address).headers["X-Cached-Response"] == "True"
 
 
-@pytest.mark.server
 def test_unknown_paths_and_missing_slashes_do_not_count(pdb, web, address):
     pdb.use_up_limit(left=1, address=address["X-Forwarded-For"])
     assert {web.get("/nothing-here", None, address).status for _ in range(3)} == {404}
@@ -222,28 +214,24 @@ def test_unknown_paths_and_missing_slashes_do_not_count(pdb, web, address):
     assert web.get("/oauth2/.well-known/jwks.json", None, address).status == 429
 
 
-@pytest.mark.server
 def test_use_up_limit_counts_for_this_machine_by_default(pdb, web):
     pdb.use_up_limit()
     assert web.get("/profile/v1", None, {"X-Forwarded-For": ""}).status == 429
     pdb.reset_limits()
 
 
-@pytest.mark.server
 @pytest.mark.parametrize("left", [-1, 121, 1.5, True])
 def test_use_up_limit_leaves_a_number_that_is_possible(pdb, left):
     with pytest.raises(SandboxError, match="left must be from 0 to 120"):
         pdb.use_up_limit(left=left)
 
 
-@pytest.mark.server
 def test_control_pages_are_never_limited(web, address):
     for i in range(12):
         web.get("/profile/v1", f"bogus{i}", address)
     assert web.get("/sandbox/", None, address).status == 200
 
 
-@pytest.mark.server
 def test_resetting_the_limits_ends_a_block(pdb, web, address):
     for i in range(12):
         web.get("/profile/v1", f"bogus{i}", address)
@@ -251,7 +239,6 @@ def test_resetting_the_limits_ends_a_block(pdb, web, address):
     assert web.get("/oauth2/.well-known/jwks.json", None, address).status == 200
 
 
-@pytest.mark.server
 def test_without_limits_nothing_is_remembered(web_for, address):
     with Sandbox(tls=False, limits=False) as pdb:
         web = web_for(pdb)

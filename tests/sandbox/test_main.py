@@ -8,10 +8,6 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
-
-pytestmark = pytest.mark.server
-
 
 @contextlib.contextmanager
 def run(*arguments: str):

@@ -12,8 +12,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from peeringdb_oauth.sandbox import SandboxError
 
-pytestmark = pytest.mark.server
-
 
 def decoded(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -20,8 +20,6 @@ from wire_replay import (
     with_local_issuer,
 )
 
-pytestmark = pytest.mark.server
-
 CLAIMS = sorted(
     path.stem.removeprefix("idtoken-claims-") for path in WIRE.glob("idtoken-claims-*.json")
 )

@@ -6,7 +6,7 @@ import pytest
 from wire_families import FAMILIES, RECORDINGS_2, WIRE_2, Stage
 from wire_replay import compare, read, register_applications, with_local_issuer
 
-pytestmark = [pytest.mark.server, pytest.mark.usefixtures("clear_faults")]
+pytestmark = pytest.mark.usefixtures("clear_faults")
 
 _NO_PASSWORDS = "the sandbox has no passwords; a click answers 302 to a page for the second factor"
 DIFFERENCES = {

@@ -16,8 +16,6 @@ from urllib3.util import Retry
 
 from peeringdb_oauth.sandbox import Sandbox
 
-pytestmark = pytest.mark.server
-
 PAGE = Path(__file__).parents[2] / "docs" / "other-software.md"
 MODULES = Path("/usr/lib/apache2/modules")
 NEEDED = (

@@ -18,7 +18,6 @@ from peeringdb_oauth import verification
 from peeringdb_oauth.errors import InvalidIDToken, InvalidResponse, ProviderError, TokenRejected
 from peeringdb_oauth.profile import Permission
 
-pytestmark = pytest.mark.server
 SCOPE = ("openid", "profile", "email", "networks", "amr")
 APPLICATION = {
     "client_id": "portal",

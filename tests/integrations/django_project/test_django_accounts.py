@@ -8,8 +8,6 @@ import pytest
 
 from peeringdb_oauth import AccessDenied, Network, Permission, User
 
-pytestmark = pytest.mark.server
-
 ADA = User(
     id=7,
     name="Ada Admin",

@@ -17,8 +17,6 @@ from ports import free_port
 
 from peeringdb_oauth.integrations import django
 
-pytestmark = pytest.mark.server
-
 GUIDE = Path(__file__).parents[3] / "docs" / "django.md"
 
 

@@ -7,8 +7,6 @@ import pytest
 
 from peeringdb_oauth import AccessRule, ConfigurationError, Permission
 
-pytestmark = pytest.mark.server
-
 
 @pytest.fixture
 def person(pdb):

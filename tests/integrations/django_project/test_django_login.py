@@ -8,8 +8,6 @@ import pytest
 
 from peeringdb_oauth import AccessRule, ProviderError, TokenRejected
 
-pytestmark = pytest.mark.server
-
 SIGNED_COOKIES = "django.contrib.sessions.backends.signed_cookies"
 
 

@@ -7,8 +7,6 @@ import pytest
 
 from peeringdb_oauth import AccessRule, Client, ClientConfig, ConfigurationError
 
-pytestmark = pytest.mark.server
-
 
 @pytest.fixture
 def api(configure):

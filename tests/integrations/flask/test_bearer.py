@@ -5,8 +5,6 @@ import pytest
 from peeringdb_oauth import AccessRule, ConfigurationError, Permission
 from peeringdb_oauth.integrations.flask import current_user
 
-pytestmark = pytest.mark.server
-
 
 @pytest.fixture
 def portal(make_portal):

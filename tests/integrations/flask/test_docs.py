@@ -15,7 +15,6 @@ from peeringdb_oauth.sandbox import Sandbox
 DOCS = Path(__file__).parents[3] / "docs" / "flask.md"
 ORIGIN = "http://127.0.0.1:5000"
 FORM = {"Sec-Fetch-Site": "same-origin"}
-pytestmark = pytest.mark.server
 
 
 def examples():

@@ -10,8 +10,6 @@ from peeringdb_oauth import AccessRule, ConfigurationError, Permission
 from peeringdb_oauth.integrations.flask import PeeringDB, current_user
 from peeringdb_oauth.web import MemoryStore
 
-pytestmark = pytest.mark.server
-
 NO_ASN = "This request names something that is not an AS number (an int from 1 to 4294967295)"
 
 

@@ -8,8 +8,6 @@ from flask import session
 from peeringdb_oauth import AccessDenied, AccessRule, ProviderError
 from peeringdb_oauth.integrations.flask import current_user, logged_in, logged_out
 
-pytestmark = pytest.mark.server
-
 PORTAL = "https://portal.test"
 SECRET = "0123456789abcdef0123456789abcdef"
 REPLAYED = (

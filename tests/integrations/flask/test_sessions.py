@@ -10,8 +10,6 @@ from flask_session import Session
 
 from peeringdb_oauth.integrations.flask import logged_in, logged_out
 
-pytestmark = pytest.mark.server
-
 
 @pytest.fixture
 def cache():

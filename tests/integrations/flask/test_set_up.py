@@ -132,7 +132,6 @@ def test_one_object_serves_several_applications():
     assert ["client_id=an-id" in asked[0], "client_id=other-id" in asked[1]] == [True, True]
 
 
-@pytest.mark.server
 def test_login_over_real_sockets_with_tls_to_peeringdb():
     """Browser, application and PeeringDB use real sockets."""
     pdb = PeeringDB()

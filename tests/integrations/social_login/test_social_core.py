@@ -2,8 +2,6 @@
 
 import pytest
 
-pytestmark = pytest.mark.server
-
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
 CODE = "a" * 30
 

@@ -12,8 +12,6 @@ from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, InvalidResponse, RateLimited
 from peeringdb_oauth.integrations.social_login import SCOPE, log_in, user_from_extra_data
 
-pytestmark = pytest.mark.server
-
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
 CODE = "a" * 30
 

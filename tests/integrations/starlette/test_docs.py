@@ -11,7 +11,6 @@ from peeringdb_oauth.sandbox import Sandbox
 
 DOCS = Path(__file__).parents[3] / "docs" / "fastapi.md"
 ORIGIN = "http://127.0.0.1:5000"
-pytestmark = pytest.mark.server
 
 
 def examples(alone=""):

@@ -12,8 +12,6 @@ from peeringdb_oauth import AccessDenied, Network, Permission, User
 from .conftest import CALLBACK, PORTAL, failure, in_fastapi, in_starlette
 from .test_login import tokens_of
 
-pytestmark = pytest.mark.server
-
 
 @pytest.fixture
 def document(make_portal):

@@ -12,8 +12,6 @@ from peeringdb_oauth.integrations.starlette import PeeringDB
 
 from .conftest import CALLBACK, PORTAL, failure
 
-pytestmark = pytest.mark.server
-
 EVIL = "https://evil.example"
 
 

@@ -35,8 +35,6 @@ from peeringdb_oauth.integrations.starlette import PeeringDB
 from .conftest import CALLBACK, PORTAL, failure, in_starlette
 from .test_login import tokens_of
 
-pytestmark = pytest.mark.server
-
 
 async def home(_request):
     return PlainTextResponse("home")
