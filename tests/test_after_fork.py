@@ -181,7 +181,7 @@ def test_a_child_exits_while_a_thread_of_the_parent_has_the_lock_of_a_pool(serve
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         over.set()
     """
-    ended = subprocess.run(  # noqa: S603 - our own program
+    ended = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
         capture_output=True,
         text=True,

@@ -250,7 +250,7 @@ def running(example, config):
         f"PEERINGDB_OAUTH_{name.upper()}": value for name, value in settings.items()
     }
     command = [sys.executable, str(EXAMPLES / example), "0"]
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         command,
         env=environ,
         stdout=subprocess.PIPE,

@@ -39,7 +39,7 @@ def loaded_by(code):
     """Return which heavy packages a new process has loaded after running ``code``."""
     script = f"import sys\n{code}\nprint(*sorted({HEAVY!r} & set(sys.modules)))"
     return set(
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [sys.executable, "-c", script],
             check=True,
             capture_output=True,

@@ -10,7 +10,7 @@ MODULE = [sys.executable, "-m", "platform"]
 
 def test_a_test_without_the_mark_server_starts_no_process():
     with pytest.raises(pytest.fail.Exception, match="needs the mark server"):
-        subprocess.run(MODULE, check=True)  # noqa: S603
+        subprocess.run(MODULE, check=True)
 
 
 def test_a_test_without_the_mark_may_run_a_short_command_in_python():
@@ -19,4 +19,4 @@ def test_a_test_without_the_mark_may_run_a_short_command_in_python():
 
 @pytest.mark.server
 def test_a_test_with_the_mark_may_start_a_process():
-    assert subprocess.check_output(MODULE)  # noqa: S603
+    assert subprocess.check_output(MODULE)

@@ -26,7 +26,7 @@ ENVIRONMENT = {
 
 
 def start(command, environment=ENVIRONMENT):
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         command,
         capture_output=True,
         text=True,
@@ -53,7 +53,7 @@ def sandbox(*arguments):
     """A running sandbox: its process, and what it printed at the start."""
     environment = ENVIRONMENT | {"PYTHONUNBUFFERED": "1"}
     command = [COMMAND, "sandbox", *arguments]
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

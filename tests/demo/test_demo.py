@@ -17,7 +17,7 @@ COMMAND = [sys.executable, "-W", "error", demo.__file__]
 
 
 def start(command, environment=None):
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         command,
         capture_output=True,
         text=True,
@@ -98,7 +98,7 @@ def test_runs_until_interrupted_and_leaves_nothing_behind(monkeypatch, tmp_path,
         monkeypatch.delenv(display, raising=False)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     command = [*COMMAND, "--framework", framework]
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         command,
         cwd=tmp_path,
         stdout=subprocess.PIPE,

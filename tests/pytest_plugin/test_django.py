@@ -26,7 +26,7 @@ def test_the_login_tests_pass_with_django_too():
         "no:cacheprovider",
         *files,
     ]
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         command,
         env=environ,
         cwd=HERE.parents[1],

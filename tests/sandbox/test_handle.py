@@ -50,7 +50,7 @@ def test_importing_the_sandbox_does_not_import_django():
         "import sys, peeringdb_oauth.sandbox; sys.exit('django' in sys.modules or 'requests' in"
         " sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_example_in_the_docstring_of_the_package_works(capsys):
@@ -125,7 +125,7 @@ def test_ends_when_the_parent_process_is_killed():
         "import sys; from peeringdb_oauth.sandbox import Sandbox;"
         " print(Sandbox(tls=False).start().url, flush=True); sys.stdin.read()"
     )
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -245,7 +245,7 @@ def test_names_the_extra_to_install_if_django_is_missing(tmp_path):
     )
     environ = os.environ | {"PYTHONPATH": str(tmp_path)}
     code = "from peeringdb_oauth.sandbox import Sandbox\nSandbox().start()"
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-c", code],
         env=environ,
         capture_output=True,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 @contextlib.contextmanager
 def run(*arguments: str):
     command = [sys.executable, "-m", "peeringdb_oauth.sandbox", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             yield process
         finally:
@@ -75,7 +75,7 @@ def test_an_interruption_before_the_first_request_ends_it_quietly():
         "import signal; from peeringdb_oauth.sandbox import Options, serve;"
         " serve(options=Options(), ready=lambda started: signal.raise_signal(signal.SIGINT))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 
 

@@ -74,8 +74,8 @@ class Site:
         (self._directory / "httpd.conf").write_text(
             modules + SERVER.format(directory=self._directory, address=self.address) + page,
         )
-        self._process = subprocess.Popen(  # noqa: S603
-            ["apache2", "-DFOREGROUND", "-f", self._directory / "httpd.conf"],  # noqa: S607
+        self._process = subprocess.Popen(
+            ["apache2", "-DFOREGROUND", "-f", self._directory / "httpd.conf"],
         )
 
     def _page(self, registered):

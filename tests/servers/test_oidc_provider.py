@@ -44,7 +44,7 @@ def install(cache):
     for file in files:
         shutil.copy(file, unfinished)
     npm = subprocess.run(
-        ["npm", "ci", "--no-audit", "--no-fund"],  # noqa: S607
+        ["npm", "ci", "--no-audit", "--no-fund"],
         cwd=unfinished,
         capture_output=True,
         text=True,
@@ -66,7 +66,7 @@ def peer(pytestconfig, tmp_path_factory):
     with (
         errors.open("w") as stderr,
         subprocess.Popen(
-            ["node", "provider.mjs"],  # noqa: S607
+            ["node", "provider.mjs"],
             cwd=folder,
             env=environment,
             stdin=subprocess.PIPE,

@@ -26,7 +26,7 @@ class PortalProcess:
 
     def __init__(self, framework, pdb, *, certificate=None, **settings):
         self.framework = framework
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(
             [sys.executable, "-W", "error", PROGRAM, framework, *(certificate or ())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

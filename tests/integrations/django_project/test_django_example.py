@@ -42,7 +42,7 @@ class Example:
 
     def run(self, *command, **environment):
         """Run Python with these arguments, and return its exit code and its output."""
-        process = subprocess.run(  # noqa: S603 - our own commands
+        process = subprocess.run(
             [sys.executable, "-W", "error", *command],
             cwd=self.directory,
             env=os.environ | environment,
@@ -81,7 +81,7 @@ def site(request, example, pdb):
     assert example.run("manage.py", "check", "--fail-level", "WARNING", **environment)[0] == 0
     assert example.run("manage.py", "migrate", **environment)[0] == 0
     command = [part.format(port=port) for part in SERVERS[request.param]]
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         [sys.executable, "-u", *command],
         cwd=example.directory,
         env=os.environ | environment,

@@ -64,7 +64,7 @@ class Project:
             | more,
         )
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - ours
+            self._process = subprocess.Popen(
                 [sys.executable, str(HERE / "serve.py"), library.settings],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

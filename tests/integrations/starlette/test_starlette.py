@@ -113,7 +113,7 @@ def test_fastapi_need_not_be_installed():
         pdb.require(), pdb.bearer(), pdb.router
         assert "fastapi" not in sys.modules
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)
 
 
 def in_root_mount(pdb):
