@@ -47,6 +47,7 @@ class Browser:
             cookie_header="; ".join(f"{name}={value}" for name, value in self.cookies.items()),
             cookies=dict(self.cookies),
             session=self.session,
+            session_cookie="__Host-session",
             csrf_token=lambda: csrf_token,
             rotate=lambda: self.rotated.append(dict(self.session)),
             emit=self.events.append,
@@ -117,7 +118,7 @@ def profile(server, recording):
 def make_browser(server, make_client, clock, profile):  # noqa: ARG001 - sets up the profile
     """``make_browser(rule=..., store=...)``: a new browser and its own application."""
 
-    def make(*, rule=None, secrets=(SECRET,), store=None, paths=None, root="", **config):
+    def make(*, rule=None, secrets=(SECRET,), store=None, paths=None, root="", keep=(), **config):
         settings = {"redirect_uri": f"{PORTAL}{root}{CALLBACK}"} | config
         client = make_client(server, arguments={"clock": clock, "monotonic": clock}, **settings)
         flow = LoginFlow(
@@ -126,6 +127,7 @@ def make_browser(server, make_client, clock, profile):  # noqa: ARG001 - sets up
             secrets=secrets,
             store=store,
             paths=paths,
+            keep=keep,
         )
         return Browser(client, flow, root=root)
 

@@ -21,6 +21,8 @@ def visit(path="/networks/64500", **changes):
         "cookie_header": "",
         "cookies": {},
         "session": {},
+        "session_cookie": None,
+        "rotate": lambda: None,
     }
     return Visit(**fields | changes)
 
@@ -49,6 +51,15 @@ def test_the_error_for_a_wrong_redirect_uri_says_what_to_set(redirect_uri):
         AnswerBuilder(redirect_uri=redirect_uri)
 
 
+FAILURE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
 def test_a_redirect_must_not_be_cached():
     answer = BUILDER.redirect("/x")
     assert (answer.status, answer.location, answer.headers, answer.page, answer.json) == (
@@ -69,7 +80,7 @@ def test_a_person_gets_a_page_with_links():
         headers={"Retry-After": "3"},
     )
     assert (answer.status, answer.json, answer.location) == (403, None, None)
-    assert answer.headers == {"Cache-Control": "no-store", "Retry-After": "3"}
+    assert answer.headers == FAILURE_HEADERS | {"Retry-After": "3"}
     page = answer.page
     assert (page.status, page.title, page.reasons, page.advice) == (
         403,

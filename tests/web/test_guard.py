@@ -27,6 +27,7 @@ from peeringdb_oauth.web import (
     bearer_token,
     find_asn,
     parse_asn,
+    private,
     refuse_token,
     require_token,
     verify_token,
@@ -322,3 +323,21 @@ def test_errors_that_the_caller_did_not_cause_are_logged(error, logged, caplog):
     with caplog.at_level(logging.WARNING, "peeringdb_oauth"):
         refuse_token(error)
     assert [record.getMessage() for record in caplog.records] == logged
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (None, "private"),
+        ("", "private"),
+        ("max-age=60", "private, max-age=60"),
+        ("public, max-age=60, s-maxage=600", "private, max-age=60"),
+        ("no-cache", "private, no-cache"),
+        ("no-store", "no-store"),
+        ("No-Store, max-age=0", "No-Store, max-age=0"),
+        ("max-age=60, Private", "max-age=60, Private"),
+        ('private="Set-Cookie"', 'private, private="Set-Cookie"'),
+    ],
+)
+def test_no_shared_cache_may_keep_a_guarded_page(given, sent):
+    assert private(given) == sent

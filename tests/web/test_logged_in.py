@@ -1,5 +1,6 @@
 """Who is logged in, who may see a page, and how a login ends."""
 
+from copy import deepcopy
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -533,3 +534,75 @@ def test_a_logout_works_during_an_outage_and_the_event_says_so(browser, server):
 def test_a_second_logout_does_no_harm(browser):
     assert browser.log_out(Sec_Fetch_Site="same-origin").status == 303
     assert browser.events == []
+
+
+# --- a copy of the session's cookie from before the logout ----------------------------
+
+
+def test_a_copied_session_counts_no_more_after_the_logout(browser, server):
+    browser.log_in()
+    copy = deepcopy(browser.session)
+    browser.log_out(Sec_Fetch_Site="same-origin")
+    requests = len(server.received)
+    browser.session = copy
+    assert browser.user() is None
+    assert browser.flow.page_context(browser.visit("/")).user is None
+    assert browser.log_out(Sec_Fetch_Site="same-origin").status == 303
+    assert len(server.received) == requests
+
+
+def test_a_copied_session_counts_no_more_after_the_end_of_a_login_and_a_new_login(browser):
+    browser.log_in()
+    copy = deepcopy(browser.session)
+    browser.log_in()
+    assert browser.user() is not None
+    browser.session = copy
+    assert browser.user() is None
+
+
+class SharedStore:
+    """Stands for a store outside of the process."""
+
+    def __init__(self):
+        self._memory = MemoryStore()
+        self.get, self.set, self.delete = (
+            self._memory.get,
+            self._memory.set,
+            self._memory.delete,
+        )
+
+
+def test_other_processes_with_the_same_store_know_of_the_logout(make_browser):
+    store = SharedStore()
+    here, there = make_browser(store=store), make_browser(store=store)
+    here.log_in()
+    there.session = deepcopy(here.session)
+    assert there.user() is not None
+    here.log_out(Sec_Fetch_Site="same-origin")
+    assert there.user() is None
+    assert there.session == {}
+
+
+def test_without_a_store_in_common_another_process_does_not_know(make_browser):
+    here, there = make_browser(), make_browser()
+    here.log_in()
+    there.session = deepcopy(here.session)
+    here.log_out(Sec_Fetch_Site="same-origin")
+    assert there.user() is not None
+
+
+def test_an_ended_login_is_forgotten_when_it_would_have_expired(make_browser, clock):
+    lifetimes = []
+
+    class Store:
+        def get(self, _):
+            return None
+
+        def set(self, key, value, timeout):
+            lifetimes.append((key.rpartition("-")[0], value, timeout))
+
+    browser = make_browser(store=Store())
+    browser.log_in()
+    clock.now += 1000
+    browser.log_out(Sec_Fetch_Site="same-origin")
+    assert lifetimes == [("peeringdb-ended", "ended", 35_000)]

@@ -10,7 +10,7 @@ from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.profile import Permission
-from peeringdb_oauth.web import LoginFlow
+from peeringdb_oauth.web import LoginFlow, Refused
 from peeringdb_oauth.web.session import SESSION_KEY
 
 from .conftest import CALLBACK, PORTAL, SECRET
@@ -243,22 +243,68 @@ def test_a_disguised_cookie_of_a_pending_login_does_not_count(browser, server, d
     [(name, value)] = browser.cookies.items()
     visit = browser.visit(f"{CALLBACK}?code=abc&state={asked['state']}")
     planted = replace(visit, cookie_header=f"theme=dark; {disguise}{name}={value}")
-    assert browser.client.run(browser.flow.callback(planted)).status == 400
+    answer = browser.client.run(browser.flow.callback(planted))
+    assert (answer.page.title, answer.cookies) == (
+        "A cookie of this browser cannot be trusted",
+        (),
+    )
     assert server.received == []
     spaced = replace(visit, cookie_header=f"theme=dark; \t{name} ={value}")
     assert browser.client.run(browser.flow.callback(spaced)).status == 302
 
 
-def test_a_session_from_a_disguised_cookie_does_not_count(browser):
+def planted(browser, target="/", **arguments):
+    """A visit whose session another host of the domain has planted."""
+    visit = browser.visit(target, **arguments)
+    return replace(
+        visit,
+        cookie_header=f"{visit.cookie_header}; __Host-session=mine; \xa0__Host-session=theirs",
+        cookies={**visit.cookies, "__Host-session": "theirs"},
+    )
+
+
+def test_a_session_from_a_planted_cookie_is_nobodys(browser):
+    browser.log_in()
+    visit = planted(browser)
+    assert browser.client.run(browser.flow.user(visit)) is None
+    assert browser.flow.page_context(visit).user is None
+    with pytest.raises(Refused) as caught:
+        browser.client.run(browser.flow.require(visit, MAY_READ))
+    assert caught.value.answer.location == "/login/peeringdb?next=/"
+    assert browser.client.run(browser.flow.user(browser.visit("/"))) is not None
+
+
+def test_a_planted_cookie_destroys_nothing(browser, server):
+    browser.log_in()
+    before, asked, requests = dict(browser.session), browser.start(), len(server.received)
+    answers = [
+        browser.client.run(flow)
+        for flow in (
+            browser.flow.callback(
+                planted(browser, f"{CALLBACK}?code=abc&state={asked['state']}"),
+            ),
+            browser.flow.log_out(
+                planted(browser, "/logout", method="POST", Sec_Fetch_Site="same-origin"),
+            ),
+        )
+    ]
+    assert {(answer.status, answer.page.title, answer.cookies) for answer in answers} == {
+        (400, "A cookie of this browser cannot be trusted", ()),
+    }
+    assert browser.session == before
+    assert browser.rotated == [{}]  # at the login
+    assert len(server.received) == requests
+    assert browser.kinds() == ["login", "refused", "refused"]
+
+
+def test_a_cookie_of_another_site_with_a_strange_name_logs_nobody_out(browser):
     browser.log_in()
     visit = replace(
         browser.visit("/"),
-        cookie_header="\u2000__Host-session=x",
-        cookies={"__Host-session": "x"},
+        cookie_header="__Ã©=1; __Host-session=mine",
+        cookies={"__é": "1", "__Host-session": "mine"},
     )
-    assert browser.client.run(browser.flow.user(visit)) is None
-    assert browser.flow.page_context(visit).user is None
-    assert browser.client.run(browser.flow.user(browser.visit("/"))) is not None
+    assert browser.client.run(browser.flow.user(visit)) is not None
 
 
 def test_a_login_that_another_application_started_does_not_count(make_browser):
@@ -300,10 +346,8 @@ def test_a_listener_that_clears_the_session_does_no_harm(browser):
 
 
 def test_the_session_gets_another_id_before_anything_is_written(browser):
-    browser.session["cart"] = "kept"
     browser.log_in()
-    assert browser.rotated == [{"cart": "kept"}]
-    assert browser.session["cart"] == "kept"
+    assert browser.rotated == [{}]
     assert browser.kinds() == ["login"]
 
 
@@ -362,8 +406,8 @@ def test_a_refused_login_has_the_same_answer_if_its_tokens_cannot_be_revoked(
 
 
 def test_a_new_login_of_the_same_user_ends_the_previous_one(browser, server, recording):
-    browser.session["cart"] = "kept"
     browser.log_in()
+    browser.session["cart"] = "kept"
     first = browser.session[SESSION_KEY]
     browser.log_in()
     assert browser.session[SESSION_KEY]["csrf_token"] != first["csrf_token"]
@@ -380,6 +424,52 @@ def test_a_login_of_another_user_clears_the_session(browser, profile):
     browser.log_in()
     assert set(browser.session) == {SESSION_KEY}
     assert browser.user().id == 999
+
+
+def test_what_was_in_the_session_before_the_login_goes(browser):
+    """Somebody else may have put it there, and have planted the session."""
+    browser.session |= {"cart": "of the attacker", "lang": "de"}
+    browser.log_in()
+    assert set(browser.session) == {SESSION_KEY}
+
+
+def test_the_application_says_what_stays_in_the_session_at_a_login(make_browser):
+    browser = make_browser(keep=("lang", "theme"))
+    browser.session |= {"cart": "of the attacker", "lang": "de"}
+    browser.log_in()
+    assert browser.session["lang"] == "de"
+    assert set(browser.session) == {SESSION_KEY, "lang"}
+
+
+def test_a_framework_can_decide_what_stays_in_the_session(make_browser):
+    browser = make_browser(keep=None)
+    browser.session["cart"] = "kept"
+    browser.log_in()
+    assert browser.session["cart"] == "kept"
+
+
+@pytest.mark.parametrize("keep", [("name",), None])
+def test_data_of_a_person_whose_login_cannot_be_read_any_more_goes(make_browser, keep):
+    browser = make_browser(keep=keep)
+    browser.session |= {SESSION_KEY: "of another version", "name": "Ada"}
+    browser.log_in()
+    assert set(browser.session) == {SESSION_KEY}
+
+
+def test_data_of_another_person_goes_even_if_it_is_named(make_browser, profile):
+    browser = make_browser(keep=("cart",))
+    browser.log_in()
+    browser.session["cart"] = "somebody else's"
+    profile(id=999)
+    browser.log_in()
+    assert set(browser.session) == {SESSION_KEY}
+
+
+def test_a_refused_login_takes_nothing_from_a_visitor(browser, profile):
+    browser.session["cart"] = "kept"
+    profile(verified_user=False)
+    browser.log_in()
+    assert browser.session == {"cart": "kept"}
 
 
 def test_a_refused_login_ends_the_previous_one(browser, profile):

@@ -8,7 +8,7 @@ from peeringdb_oauth.profile import Network, Permission, User
 from peeringdb_oauth.tokens import TokenResponse
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.session import SESSION_KEY, Sessions
-from peeringdb_oauth.web.stores import MemoryStore
+from peeringdb_oauth.web.stores import MemoryStore, ended_logins
 
 from .conftest import SECRET
 
@@ -46,7 +46,7 @@ class Application:
     def __init__(self, client, store, asns):
         self.client = client
         self.store = store
-        self.sessions = Sessions(client.provider, Sealer(SECRET), store, asns=asns)
+        self.sessions = Sessions(client.provider, Sealer(SECRET), store, ended_logins(), asns=asns)
         self.session = {"own": "of the application"}
 
     def begin(self, user, *, refresh_token=REFRESH_TOKEN, prompted=False):
@@ -316,7 +316,8 @@ def test_a_login_counts_for_one_application_at_one_peeringdb(
     other,
 ):
     application.begin(person())
-    elsewhere = Sessions(make_client(server, **other).provider, Sealer(SECRET), application.store)
+    provider = make_client(server, **other).provider
+    elsewhere = Sessions(provider, Sealer(SECRET), application.store, ended_logins())
     assert elsewhere.read(application.session) is None
     assert application.stored_login is not None
 

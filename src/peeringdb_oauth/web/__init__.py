@@ -7,6 +7,7 @@ framework's integration imports everything it needs from here.
 from pathlib import Path
 
 from peeringdb_oauth.web.answer_builder import Paths
+from peeringdb_oauth.web.cookies import is_genuine, without_impostors
 from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.guard import (
     NO_ASN,
@@ -14,6 +15,7 @@ from peeringdb_oauth.web.guard import (
     bearer_token,
     find_asn,
     parse_asn,
+    private,
     refuse_token,
     require_token,
     verify_token,
@@ -21,8 +23,8 @@ from peeringdb_oauth.web.guard import (
 from peeringdb_oauth.web.login import CSRF_FIELD, LoginFlow, PageContext
 from peeringdb_oauth.web.return_path import safe_return_path
 from peeringdb_oauth.web.seal import Sealer
-from peeringdb_oauth.web.session import SESSION_KEY
-from peeringdb_oauth.web.stores import MemoryStore, Store
+from peeringdb_oauth.web.session import NOT_STRICT, SESSION_KEY, checked_keep
+from peeringdb_oauth.web.stores import MemoryStore, Store, ended_logins
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Refused, Visit
 
 # The templates use only what Jinja and Django's template language have in common.
@@ -30,6 +32,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 __all__ = [
     "CSRF_FIELD",
+    "NOT_STRICT",
     "NO_ASN",
     "SESSION_KEY",
     "TEMPLATES",
@@ -47,10 +50,15 @@ __all__ = [
     "Store",
     "Visit",
     "bearer_token",
+    "checked_keep",
+    "ended_logins",
     "find_asn",
+    "is_genuine",
     "parse_asn",
+    "private",
     "refuse_token",
     "require_token",
     "safe_return_path",
     "verify_token",
+    "without_impostors",
 ]

@@ -11,6 +11,14 @@ from peeringdb_oauth.web.return_path import safe_return_path
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Visit
 
 _NO_STORE = {"Cache-Control": "no-store"}
+# No other site may frame the page. With the referrer policy "no-referrer" Chromium would
+# send "Origin: null" with the page's forms, and Django would refuse them.
+_FAILURE = _NO_STORE | {
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +92,7 @@ class AnswerBuilder:
         """
         return_path = return_path or self.here(visit)
         login_url = self.login_url(visit, return_path)
-        headers = _NO_STORE | dict(headers or {})
+        headers = _FAILURE | dict(headers or {})
         if not visit.wants_page:
             body = {
                 "title": failure.title,

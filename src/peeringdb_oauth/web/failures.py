@@ -68,6 +68,12 @@ UNFINISHED = Failure(
     "This login cannot be completed",
     "Start it again from here, and finish it within ten minutes.",
 )
+PLANTED = Failure(
+    400,
+    "A cookie of this browser cannot be trusted",
+    "Another site has set a cookie with a name of ours. Delete the cookies of this site and of its"
+    " whole domain in your browser. Then go on.",
+)
 LOGGED_OUT = Failure(401, "You are not logged in", "Log in with PeeringDB to go on.")
 FORGED = Failure(
     403,

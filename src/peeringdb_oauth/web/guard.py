@@ -142,6 +142,18 @@ def parse_asn(asn: object) -> Any:
     return asn
 
 
+def private(cache_control: str | None) -> str:
+    """The ``Cache-Control`` of a guarded page, which only its visitor's browser may keep.
+
+    ``cache_control``: what the view has set. It stays if it says the same or more.
+    """
+    directives = [text.strip() for text in (cache_control or "").split(",") if text.strip()]
+    if {"private", "no-store"} & {directive.lower() for directive in directives}:
+        return cache_control or ""
+    others = [text for text in directives if not text.lower().startswith(("public", "s-maxage"))]
+    return ", ".join(["private", *others])
+
+
 def bearer_token(authorization: str | None) -> str | None:
     """The token of an ``Authorization`` header (RFC 6750 section 2.1).
 

@@ -31,12 +31,12 @@ from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.steps import Flow, call
 from peeringdb_oauth.web.answer_builder import AnswerBuilder, Paths
 from peeringdb_oauth.web.events import Event
-from peeringdb_oauth.web.failures import FORGED, failure_of, reasons_of
+from peeringdb_oauth.web.failures import FORGED, PLANTED, failure_of, reasons_of
 from peeringdb_oauth.web.guard import find_asn
 from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
 from peeringdb_oauth.web.seal import Sealer
-from peeringdb_oauth.web.session import Sessions, StoredLogin
-from peeringdb_oauth.web.stores import MemoryStore, Store
+from peeringdb_oauth.web.session import SESSION_KEY, Sessions, StoredLogin
+from peeringdb_oauth.web.stores import MemoryStore, Store, ended_logins
 from peeringdb_oauth.web.visit import Answer, Refused, Visit
 
 log = logging.getLogger("peeringdb_oauth")
@@ -69,8 +69,11 @@ class LoginFlow:
     """The login of one application.
 
     ``rule``: who may log in. ``secrets``: cookies are sealed with the first, and opened
-    with any of them. ``store``: for what is too long for a session; None for the memory
-    of this process. ``paths``: the paths of the login's pages.
+    with any of them. ``store``: for what is too long for a session, and for logins that
+    have ended; None for the memory of this process. ``ended``: the memory of this
+    process for logins that have ended; None for a new one. ``paths``: the paths of the
+    login's pages. ``keep``: the names of what stays in the session when somebody logs
+    in; None if the framework decides.
 
     Raises:
         ConfigurationError: the redirect URI does not lead to the callback, the scope
@@ -85,9 +88,12 @@ class LoginFlow:
         rule: AccessRule,
         secrets: tuple[str, ...],
         store: Store | None = None,
+        ended: MemoryStore | None = None,
         paths: Paths | None = None,
+        keep: tuple[str, ...] | None = (),
     ) -> None:
         self.rule = rule
+        self._keep = None if keep is None else frozenset(keep)
         self._provider = provider
         config = provider.config
         problems = missing_scope(scope_of(rule), config.scope, where="the rule")
@@ -106,6 +112,7 @@ class LoginFlow:
             provider,
             sealer,
             MemoryStore() if store is None else store,
+            ended_logins() if ended is None else ended,
             asns=asns,
         )
 
@@ -136,16 +143,14 @@ class LoginFlow:
         raises `AccessDenied` to refuse them.
         """
         try:
-            found = (
-                None
-                if visit.has_disguised_cookie
-                else self._pending.find(visit.query.get("state"), visit.cookies)
-            )
+            found = self._pending.find(visit.query.get("state"), visit.cookies)
         except PeeringDBOAuthError as error:
             return self.fail(visit, error)
         if found is None:  # forged, or finished before: there is no cookie to delete
             return self.fail(visit, StateMismatch(self._builder.why_unknown(visit)))
         name, pending = found
+        if not (visit.is_trusted and visit.has_genuine_cookie(name)):
+            return self._planted(visit)
         answer = yield from self._finish(visit, pending, admit)
         return replace(answer, cookies=(self._pending.end(name),))
 
@@ -154,6 +159,8 @@ class LoginFlow:
 
         If the tokens could not be revoked, the logout's event has the reason.
         """
+        if not visit.is_trusted:
+            return self._planted(visit)
         if not self.is_own(visit):
             return self._forged(visit)
         stored_login = self._stored_login(visit)
@@ -179,6 +186,9 @@ class LoginFlow:
         """
         stored_login = self._stored_login(visit)
         if stored_login is None:
+            return None
+        if (yield from self._sessions.has_ended(stored_login)):
+            visit.session.clear()
             return None
         now = self._provider.clock()
         if now >= stored_login.expires_at:
@@ -300,15 +310,22 @@ class LoginFlow:
         logged_in = self._stored_login(visit) is not None
         return self._builder.failure(visit, FORGED, logged_in=logged_in)
 
+    def _planted(self, visit: Visit) -> Answer:
+        """The answer if another host of the domain may have set one of our cookies."""
+        visit.tell(Event(kind="refused", reasons=(PLANTED.title,)))
+        return self._builder.failure(visit, PLANTED, logged_in=False)
+
     def _finish(self, visit: Visit, pending: PendingLogin, admit: Admit | None) -> Flow[Answer]:
         login = None
         try:
             login = yield from flows.log_in(self._provider, pending.request, visit.query)
-            previous = yield from self._end_previous(visit, login.user)
+            is_same, previous = yield from self._end_previous(visit, login.user)
             if _lacks_second_factor(self.rule, login.user) and not pending.prompted:
                 yield from self._revoke(login)
                 return self._step_up(visit, pending.return_path)
             yield from self._admit(login, admit)
+            if not is_same:
+                self._drop_foreign(visit)
             # Somebody may know the id of the session before the login. They must not
             # share the session after it.
             visit.rotate()
@@ -356,19 +373,27 @@ class LoginFlow:
         visit.tell(Event.of_change(previous, user))
         return user
 
-    def _end_previous(self, visit: Visit, user: User) -> Flow[User | None]:
+    def _end_previous(self, visit: Visit, user: User) -> Flow[tuple[bool, User | None]]:
         """End the login that this browser had before ``user`` came.
 
-        If it was theirs, the session keeps what the application stored in it, and the
-        result is the user as they were. Otherwise the session is cleared.
+        The result is whether it was theirs, and the user as they were. If it was
+        another person's, or cannot be read any more, the session is cleared.
         """
         stored_login = self._stored_login(visit)
         if stored_login is None:
-            return None
+            if SESSION_KEY in visit.session:
+                visit.session.clear()
+            return False, None
         previous = yield from self._sessions.remembered_user(stored_login)
         is_same = stored_login.user.id == user.id
         yield from self._end(visit, stored_login, clear_session=not is_same)
-        return previous if is_same else None
+        return is_same, previous if is_same else None
+
+    def _drop_foreign(self, visit: Visit) -> None:
+        """Drop what was in the session before the login: it may be somebody else's."""
+        if self._keep is not None:
+            for name in set(visit.session) - self._keep:
+                del visit.session[name]
 
     def _end(
         self,
@@ -413,7 +438,7 @@ class LoginFlow:
 
         None if somebody else may have set the cookie of the session.
         """
-        return None if visit.has_disguised_cookie else self._sessions.read(visit.session)
+        return self._sessions.read(visit.session) if visit.is_trusted else None
 
 
 def _lacks_second_factor(rule: AccessRule, user: User, asn: Any = None) -> bool:

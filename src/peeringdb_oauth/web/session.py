@@ -6,23 +6,29 @@ lost is asked of PeeringDB.
 """
 
 import json
+import math
 import secrets
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from peeringdb_oauth import flows
-from peeringdb_oauth.errors import InvalidResponse
+from peeringdb_oauth.errors import ConfigurationError, InvalidResponse
 from peeringdb_oauth.flows import Login
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.steps import Flow, call
 from peeringdb_oauth.tokens import checked_token
 from peeringdb_oauth.web.seal import Sealer
-from peeringdb_oauth.web.stores import Store
+from peeringdb_oauth.web.stores import MemoryStore, Store
 
 SESSION_KEY = "peeringdb"  # of the login in the framework's session
+NOT_STRICT = (
+    'must not be "Strict": the browser would not send the session when it comes back from'
+    ' PeeringDB; use "Lax"'
+)
 MAX_SIZE = 2000  # bytes of a user, as JSON
 _FIELDS = (
     "id",
@@ -69,11 +75,25 @@ class StoredLogin:
     tokens: str = field(repr=False)
 
 
+def checked_keep(keep: Iterable[str]) -> tuple[str, ...]:
+    """The names of what stays in a session when somebody logs in.
+
+    Raises:
+        ConfigurationError: it is one text and not several.
+    """
+    if isinstance(keep, str):
+        raise ConfigurationError(f"keep: must be several names, such as ({keep!r},)")
+    return tuple(keep)
+
+
 class Sessions:
     """Reads and writes the logins in the sessions of one application.
 
-    ``asns``: the networks that the application's rule names. They are always stored in
-    the session itself, if there is room.
+    ``store``: for what is too long for a session. ``ended``: remembers the logins that
+    have ended until they would have expired. If the store is not the memory of this
+    process it remembers them too, so that other processes know. ``asns``: the networks
+    that the application's rule names. They are always stored in the session itself, if
+    there is room.
     """
 
     def __init__(
@@ -81,6 +101,7 @@ class Sessions:
         provider: Provider,
         sealer: Sealer,
         store: Store,
+        ended: MemoryStore,
         *,
         asns: tuple[int, ...] = (),
     ) -> None:
@@ -89,6 +110,8 @@ class Sessions:
         self._purpose = " ".join(["tokens", *self._application])
         self._sealer = sealer
         self._store = store
+        self._ended = ended
+        self._ended_elsewhere = None if isinstance(store, MemoryStore) else store
         self._asns = asns
 
     def begin(
@@ -117,8 +140,8 @@ class Sessions:
     def read(self, session: MutableMapping[str, Any]) -> StoredLogin | None:
         """The login in a session.
 
-        None if there is none, or if another application or another version of the
-        library stored it.
+        None if there is none, if it has ended in this process, or if another
+        application or another version of the library stored it.
         """
         stored = session.get(SESSION_KEY)
         if stored is None:
@@ -127,7 +150,18 @@ class Sessions:
             stored_login = StoredLogin(**stored | {"user": _expand(stored["user"])})
         except (InvalidResponse, LookupError, TypeError, ValueError):
             return None
-        return stored_login if stored_login.application == self._application else None
+        is_over = self._ended.get(_ended_key(stored_login)) is not None
+        return None if is_over or stored_login.application != self._application else stored_login
+
+    def has_ended(self, stored_login: StoredLogin) -> Flow[bool]:
+        """Whether a login has ended in another process that has the same store.
+
+        The session may be a cookie, and somebody may have kept a copy of it.
+        """
+        if self._ended_elsewhere is None:
+            return False
+        key = _ended_key(stored_login)
+        return (yield from call(partial(self._ended_elsewhere.get, key))) is not None
 
     def update(
         self,
@@ -178,6 +212,7 @@ class Sessions:
                 revoked.
         """
         session.pop(SESSION_KEY, None)
+        yield from self._remember_end(stored_login)
         if stored_login.store_key is not None:
             yield from call(partial(self._store.delete, stored_login.store_key))
         access_token, refresh_token = self._tokens(stored_login)
@@ -193,6 +228,16 @@ class Sessions:
         ) or (None, None)
         return access_token, refresh_token
 
+    def _remember_end(self, stored_login: StoredLogin) -> Flow[None]:
+        key, lifetime = _ended_key(stored_login), self._lifetime(stored_login)
+        self._ended.set(key, "ended", timeout=lifetime)
+        if self._ended_elsewhere is not None:
+            yield from call(partial(self._ended_elsewhere.set, key, "ended", timeout=lifetime))
+
+    def _lifetime(self, stored_login: StoredLogin) -> int:
+        """For how many seconds a login counts from now on; at least one."""
+        return max(1, math.ceil(stored_login.expires_at - self._provider.clock()))
+
     def _write(self, session: MutableMapping[str, Any], stored_login: StoredLogin) -> Flow[None]:
         """Store a login, with a new key in the store each time.
 
@@ -205,7 +250,7 @@ class Sessions:
         store_key = None
         if short is not stored_login.user:
             store_key = f"peeringdb-{secrets.token_urlsafe(32)}"
-            lifetime = max(1, int(stored_login.expires_at - self._provider.clock()))
+            lifetime = self._lifetime(stored_login)
             whole = json.dumps(stored_login.user.to_dict())
             yield from call(partial(self._store.set, store_key, whole, timeout=lifetime))
         fields = {name: getattr(stored_login, name) for name in _STORED_AS_THEY_ARE}
@@ -228,6 +273,14 @@ class Sessions:
             if len(json.dumps(_compact(short))) <= MAX_SIZE:
                 return short
         return replace(bare, amr=amr)
+
+
+def _ended_key(stored_login: StoredLogin) -> str:
+    """Where to remember that a login has ended.
+
+    The CSRF token is different for each login, and stays the same as long as it lives.
+    """
+    return f"peeringdb-ended-{sha256(stored_login.csrf_token.encode()).hexdigest()}"
 
 
 def _compact(user: User) -> list[Any]:

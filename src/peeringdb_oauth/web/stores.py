@@ -61,3 +61,12 @@ class MemoryStore:
         """Delete a value, if there is one."""
         with self._lock:
             self._values.pop(key, None)
+
+
+def ended_logins() -> MemoryStore:
+    """A memory for logins that have ended.
+
+    It has room for as many as PeeringDB's limits allow within ten hours, the lifetime
+    of a login.
+    """
+    return MemoryStore(limit=20_000)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from peeringdb_oauth.web.cookies import is_genuine
 from peeringdb_oauth.web.events import Event
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # RFC 9110 section 9.2.1
@@ -20,10 +21,11 @@ class Visit:
     ``query``: the parameters in it; one that was sent several times has a list.
     ``headers``: their names may be written in any case. ``cookie_header``: as it was
     sent; several are joined with "; ". ``cookies``: as the framework reads them.
-    ``session``: the framework's session. ``csrf_token``: returns the token in the form;
+    ``session``: the framework's session. ``session_cookie``: the name of its cookie;
+    None if the framework does not tell. ``csrf_token``: returns the token in the form;
     called only if nothing else decides, because a form may be long. ``rotate``: gives
-    the session another id, if it has one. ``emit``: passes an event on to the
-    framework.
+    the session another id. It does nothing only if the session is a cookie and has no
+    id. ``emit``: passes an event on to the framework.
     """
 
     method: str
@@ -36,8 +38,9 @@ class Visit:
     cookie_header: str = field(repr=False)
     cookies: Mapping[str, str] = field(repr=False)
     session: MutableMapping[str, Any] = field(repr=False)
+    session_cookie: str | None
+    rotate: Callable[[], object]
     csrf_token: Callable[[], str] = field(default=lambda: "", repr=False)
-    rotate: Callable[[], object] = lambda: None
     emit: Callable[[Event], object] = lambda _: None
 
     @property
@@ -52,16 +55,21 @@ class Visit:
         return "text/html" in accepted or "json" not in accepted
 
     @property
-    def has_disguised_cookie(self) -> bool:
-        """Whether a cookie has the prefix ``__Host-`` or ``__Secure-`` only by mistake.
+    def is_trusted(self) -> bool:
+        """Whether this site has set the cookie of the session.
 
-        Browsers protect names with these prefixes: no other host of the domain can set
-        such a cookie. But some frameworks remove Unicode spaces before a name. Another
-        host can set a cookie with such a space, and the framework then finds the
-        protected name.
+        If not, another host of the domain may have planted it. Then the session belongs
+        to nobody: do not read it, and do not change it.
         """
-        sent = {pair.partition("=")[0].strip(" \t") for pair in self.cookie_header.split(";")}
-        return any(name.startswith("__") and name not in sent for name in self.cookies)
+        return self.session_cookie is None or self.has_genuine_cookie(self.session_cookie)
+
+    def has_genuine_cookie(self, name: str) -> bool:
+        """Whether no other host of the domain can have set the cookie ``name``.
+
+        True if there is no such cookie.
+        """
+        value = self.cookies.get(name)
+        return value is None or is_genuine(self.cookie_header, name, value)
 
     @property
     def address(self) -> str:

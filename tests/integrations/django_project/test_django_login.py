@@ -570,3 +570,141 @@ def test_the_login_works_below_a_path(configure, make_visitor, pdb):
         assert visitor.post("/logout")["Location"] == "/members/"
     finally:
         set_script_prefix(prefix)
+
+
+# --- cookies that another host has planted --------------------------------------------
+
+
+@pytest.fixture
+def on_https(configure):
+    """The session's cookie has a name that no other host can set."""
+    return configure(
+        REDIRECT_URI="https://members.test/login/peeringdb/callback",
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_NAME="__Host-session",
+    )
+
+
+@pytest.fixture
+def session_of(on_https, make_visitor, pdb):  # noqa: ARG001 - sets up the settings
+    """``session_of("member")``: the session key of somebody who has logged in."""
+
+    def session_of(person):
+        client = make_visitor().client
+        url = client.get("/login/peeringdb", **AT)["Location"]
+        parts = urlsplit(pdb.log_in(person, url))
+        client.get(f"{parts.path}?{parts.query}", **AT)
+        return client.cookies["__Host-session"].value
+
+    return session_of
+
+
+AT = {"secure": True, "headers": {"host": "members.test"}}
+
+
+def get_with(make_visitor, cookies, path="/me"):
+    """A page for a browser that sends this header, as WSGI servers decode it."""
+    return make_visitor().client.get(path, HTTP_COOKIE=cookies.encode().decode("latin-1"), **AT)
+
+
+@pytest.mark.parametrize("space", ["\xa0", "\u2000", "\u3000"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_genuine_session_counts_beside_a_planted_one(session_of, make_visitor, space, order):
+    mine, theirs = session_of("member"), session_of("orgadmin")
+    pairs = [f"__Host-session={mine}", f"{space}__Host-session={theirs}"]
+    answer = get_with(make_visitor, "; ".join(pairs[::order]))
+    assert answer.json()["id"] == 2
+    assert dict(answer.cookies) == {}
+    for key in (mine, theirs):
+        assert get_with(make_visitor, f"__Host-session={key}").status_code == 200
+
+
+def test_a_planted_session_is_nobodys_and_stays_in_the_database(session_of, make_visitor):
+    theirs = session_of("orgadmin")
+    for path in ("/me", "/account"):
+        answer = get_with(make_visitor, f"\u2000__Host-session={theirs}", path)
+        assert answer.status_code == 302
+        assert "__Host-session" not in answer.cookies
+    assert get_with(make_visitor, f"__Host-session={theirs}").json()["id"] == 1
+
+
+def test_a_foreign_cookie_with_a_strange_name_logs_nobody_out(session_of, make_visitor):
+    mine = session_of("member")
+    for _ in range(2):
+        answer = get_with(make_visitor, f"__é=1; __Host-session={mine}; \u2000__Host-x=1")
+        assert answer.json()["id"] == 2
+
+
+def test_two_sessions_of_the_same_name_are_nobodys(session_of, make_visitor):
+    """No browser has them."""
+    mine, theirs = session_of("member"), session_of("orgadmin")
+    cookies = f"__Host-session={mine}; __Host-session={theirs}"
+    assert get_with(make_visitor, cookies).status_code == 302
+    assert get_with(make_visitor, cookies, "/account").status_code == 302
+
+
+def test_without_our_middleware_a_planted_session_is_nobodys_too(
+    session_of,
+    make_visitor,
+    configure,
+    on_https,
+):
+    theirs = session_of("orgadmin")
+    configure(
+        REDIRECT_URI="https://members.test/login/peeringdb/callback",
+        MIDDLEWARE=[one for one in on_https.MIDDLEWARE if "PeeringDB" not in one],
+    )
+    assert get_with(make_visitor, f"\u2000__Host-session={theirs}").status_code == 302
+    assert get_with(make_visitor, f"__Host-session={theirs}").json()["id"] == 1
+
+
+def test_a_planted_csrf_cookie_does_not_count(make_visitor, configure):
+    configure(
+        REDIRECT_URI="https://members.test/login/peeringdb/callback",
+        CSRF_COOKIE_NAME="__Host-csrftoken",
+    )
+    token = "a" * 32
+    answer = make_visitor().client.post(
+        "/logout",
+        {"csrfmiddlewaretoken": token},
+        HTTP_COOKIE=f"\xa0__Host-csrftoken={token}",
+        secure=True,
+        headers={"host": "members.test", "origin": "https://members.test"},
+    )
+    assert answer.status_code == 403
+
+
+def test_a_copied_cookie_counts_no_more_after_the_logout(configure, make_visitor):
+    configure(SESSION_ENGINE=SIGNED_COOKIES)
+    visitor = make_visitor()
+    visitor.log_in("member")
+    copy = visitor.client.cookies["sessionid"].value
+    assert visitor.post("/logout").status_code == 303
+    visitor.client.cookies["sessionid"] = copy
+    assert visitor.get("/account").status_code == 302
+    visitor.client.cookies["sessionid"] = copy
+    assert visitor.get("/me").status_code == 302
+
+
+# --- headers --------------------------------------------------------------------------
+
+
+def test_failure_pages_cannot_be_framed(visitor):
+    answer = visitor.get("/login/peeringdb/callback")
+    assert (answer["X-Frame-Options"], answer["Content-Security-Policy"]) == (
+        "DENY",
+        "frame-ancestors 'none'",
+    )
+    assert (answer["X-Content-Type-Options"], answer["Referrer-Policy"]) == (
+        "nosniff",
+        "same-origin",
+    )
+
+
+def test_shared_caches_may_not_keep_guarded_pages(visitor):
+    visitor.log_in("orgadmin")
+    assert [visitor.get(path)["Cache-Control"] for path in ("/me", "/edit/64500")] == [
+        "private",
+        "private",
+    ]
+    assert not visitor.get("/").has_header("Cache-Control")

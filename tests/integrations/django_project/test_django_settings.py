@@ -15,6 +15,13 @@ GOOD = {
     "REDIRECT_URI": "https://members.example.net/login/peeringdb/callback",
 }
 
+ON_HTTPS = {
+    "SESSION_COOKIE_SECURE": True,
+    "SESSION_COOKIE_NAME": "__Host-session",
+    "CSRF_COOKIE_SECURE": True,
+    "CSRF_COOKIE_NAME": "__Host-csrftoken",
+}
+
 
 @pytest.fixture
 def override():
@@ -320,7 +327,7 @@ def test_a_short_secret_key_is_refused(override, application):
 
 
 def test_a_project_with_good_settings_passes_all_checks(override, messages):
-    override(PEERINGDB_OAUTH=GOOD, SESSION_COOKIE_SECURE=True)
+    override(PEERINGDB_OAUTH=GOOD, **ON_HTTPS)
     assert messages(include_deployment_checks=True) == {}
 
 
@@ -377,7 +384,10 @@ def _without(setting, word):
             _without("MIDDLEWARE", "PeeringDBMiddleware"),
             "MIDDLEWARE: Django's login goes on",
         ),
-        ("W002", lambda _: {"SESSION_COOKIE_SECURE": False}, "SESSION_COOKIE_SECURE"),
+        ("E005", lambda _: {"SESSION_COOKIE_PATH": "/members"}, "SESSION_COOKIE_NAME"),
+        ("E005", lambda _: {"SESSION_COOKIE_DOMAIN": "example.net"}, "SESSION_COOKIE_NAME"),
+        ("W009", lambda _: {"SESSION_COOKIE_NAME": "sessionid"}, "SESSION_COOKIE_NAME"),
+        ("W009", lambda _: {"SESSION_COOKIE_NAME": "__Secure-session"}, "SESSION_COOKIE_NAME"),
         ("W003", lambda _: {"SESSION_COOKIE_HTTPONLY": False}, "SESSION_COOKIE_HTTPONLY"),
         ("W004", lambda _: {"SESSION_COOKIE_SAMESITE": "Strict"}, "SESSION_COOKIE_SAMESITE"),
         ("W004", lambda _: {"SESSION_COOKIE_SAMESITE": "None"}, "SESSION_COOKIE_SAMESITE"),
@@ -397,12 +407,29 @@ def _without(setting, word):
 def test_each_check_reports_its_message_with_a_hint(override, messages, number, change, message):
     from django.conf import settings
 
-    override(PEERINGDB_OAUTH=GOOD, SESSION_COOKIE_SECURE=True)
+    override(PEERINGDB_OAUTH=GOOD, **ON_HTTPS)
     override(**change(settings))
     found = messages()
     assert list(found) == [number]
     assert found[number][0].msg.startswith(message)
     assert found[number][0].hint
+
+
+def test_a_session_cookie_that_is_not_secure_has_two_messages(override, messages):
+    """With its name it does not work at all, and without the name others can read it."""
+    override(PEERINGDB_OAUTH=GOOD, **ON_HTTPS | {"SESSION_COOKIE_SECURE": False})
+    found = messages()
+    assert set(found) == {"E005", "W002"}
+    assert found["W002"][0].msg.startswith("SESSION_COOKIE_SECURE")
+
+
+def test_the_name_of_the_csrf_cookie_is_reported_before_deployment(override, messages):
+    override(PEERINGDB_OAUTH=GOOD, **ON_HTTPS | {"CSRF_COOKIE_NAME": "csrftoken"})
+    found = messages(include_deployment_checks=True)
+    assert list(found) == ["W010"]
+    assert found["W010"][0].msg.startswith("CSRF_COOKIE_NAME")
+    override(CSRF_USE_SESSIONS=True)
+    assert messages(include_deployment_checks=True) == {}
 
 
 def test_a_middleware_may_be_a_function_or_a_subclass(override, messages):
@@ -414,7 +441,7 @@ def test_a_middleware_may_be_a_function_or_a_subclass(override, messages):
     ]
     override(
         PEERINGDB_OAUTH=GOOD,
-        SESSION_COOKIE_SECURE=True,
+        **ON_HTTPS,
         MIDDLEWARE=[*replaced, "members_area.middleware.function"],
     )
     assert messages() == {}
@@ -423,7 +450,7 @@ def test_a_middleware_may_be_a_function_or_a_subclass(override, messages):
 def test_a_backend_may_be_a_subclass(override, messages):
     override(
         PEERINGDB_OAUTH=GOOD,
-        SESSION_COOKIE_SECURE=True,
+        **ON_HTTPS,
         AUTHENTICATION_BACKENDS=["members_area.hooks.ByName"],
     )
     assert messages() == {}

@@ -104,7 +104,7 @@ class Browser:
     def session(self):
         """The content of the session's cookie, which anybody can read."""
         cookie = self.client.get_cookie(
-            "session",
+            self.portal.app.config["SESSION_COOKIE_NAME"],
             domain=urlsplit(self.portal.base_url).hostname,
         ).value
         return SecureCookieSessionInterface().get_signing_serializer(self.portal.app).loads(cookie)

@@ -563,3 +563,29 @@ def test_application_that_was_not_set_up_is_an_error():
         match=r"the application 'other' does not know this login: call init_app\(app\)",
     ):
         app.test_client().get("/")
+
+
+# --- caches ---------------------------------------------------------------------------
+
+
+def test_shared_caches_may_not_keep_guarded_views(portal, browser):
+    @portal.app.get("/cached")
+    @portal.pdb.require()
+    def cached():
+        return "for a minute", {"Cache-Control": "public, max-age=60"}
+
+    @portal.app.get("/secret")
+    @portal.pdb.require()
+    async def secret():
+        return "never", {"Cache-Control": "no-store"}
+
+    browser.log_in("member")
+    assert [browser.get(path).headers.get("Cache-Control") for path in PATHS] == [
+        "private",
+        "private, max-age=60",
+        "no-store",
+        None,
+    ]
+
+
+PATHS = ("/me", "/cached", "/secret", "/")

@@ -5,7 +5,7 @@ from functools import wraps
 import pytest
 from flask import session
 
-from peeringdb_oauth import AccessDenied, AccessRule, ProviderError
+from peeringdb_oauth import AccessDenied, AccessRule, ConfigurationError, ProviderError
 from peeringdb_oauth.integrations.flask import current_user, logged_in, logged_out
 
 PORTAL = "https://portal.test"
@@ -219,7 +219,7 @@ def test_cookies_of_an_https_site_are_bound_to_its_host(browser):
     )
     ended, session = browser.log_in("member").headers.getlist("Set-Cookie")
     assert "Max-Age=0" in ended.split("; ")
-    assert session.startswith("session=")
+    assert session.startswith("__Host-session=")
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(session.split("; "))
 
 
@@ -243,6 +243,95 @@ def test_cookie_flags_of_the_application_are_not_changed(make_portal):
 
     config = make_portal(base_url="http://localhost", set_up=set_up).app.config
     assert (config["SESSION_COOKIE_SAMESITE"], config["SESSION_COOKIE_SECURE"]) == ("None", True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "base_url", "name"),
+    [
+        ({}, PORTAL, "__Host-session"),
+        ({}, "http://localhost", "session"),
+        ({"SESSION_COOKIE_NAME": "own"}, PORTAL, "own"),
+        ({"SESSION_COOKIE_DOMAIN": "portal.test"}, PORTAL, "session"),
+        ({"SESSION_COOKIE_PATH": "/portal"}, PORTAL, "session"),
+        ({"APPLICATION_ROOT": "/portal"}, PORTAL, "session"),
+        ({"SESSION_COOKIE_PATH": "/", "APPLICATION_ROOT": "/portal"}, PORTAL, "__Host-session"),
+    ],
+)
+def test_session_cookie_has_a_name_that_no_other_host_can_set(
+    make_portal, settings, base_url, name
+):
+    portal = make_portal(base_url=base_url, set_up=lambda app: app.config.update(settings))
+    assert portal.app.config["SESSION_COOKIE_NAME"] == name
+
+
+@pytest.mark.parametrize("value", ["Strict", "strict"])
+def test_same_site_strict_is_refused(make_portal, value):
+    """The browser would not send the session after the login, and people would go round
+    in circles.
+    """
+    with pytest.raises(ConfigurationError, match='SESSION_COOKIE_SAMESITE: must not be "Strict"'):
+        make_portal(set_up=lambda app: app.config.update(SESSION_COOKIE_SAMESITE=value))
+
+
+def test_what_was_in_the_session_before_the_login_goes_if_it_is_not_named(make_portal):
+    portal = make_portal(keep=("lang",))
+    portal.app.add_url_rule("/show", "show", lambda: sorted(session))
+
+    @portal.app.get("/visit")
+    def visit():
+        session.permanent = True
+        session.update(lang="de", cart="of the attacker")
+        return "visited"
+
+    browser = portal.browser()
+    browser.get("/visit")
+    browser.log_in("member")
+    assert browser.get("/show").json == ["_permanent", "lang", "peeringdb"]
+
+
+def test_keep_takes_several_names(make_portal):
+    with pytest.raises(ConfigurationError, match="keep: must be several names"):
+        make_portal(keep="lang")
+
+
+def test_copied_cookie_counts_no_more_after_the_logout(browser):
+    browser.log_in("member")
+    copy = browser.client.get_cookie("__Host-session", domain="portal.test").value
+    browser.post("/logout", headers={"Sec-Fetch-Site": "same-origin"})
+    browser.client.set_cookie("__Host-session", copy, domain="portal.test")
+    assert browser.page() == (200, "Hello visitor")
+    assert browser.get("/me").status_code == 302
+
+
+def test_planted_cookie_with_a_strange_name_is_not_taken_for_the_session(make_portal):
+    """Flask reads names as they are, so the genuine session counts."""
+    portal = make_portal()
+    victim, attacker = portal.browser(), portal.browser()
+    victim.log_in("member")
+    attacker.log_in("orgadmin")
+    mine, theirs = (
+        browser.client.get_cookie("__Host-session", domain="portal.test").value
+        for browser in (victim, attacker)
+    )
+    cookies = f"__Host-session={mine}; \xa0__Host-session={theirs}; __\xe9=1"
+    answer = portal.app.test_client(use_cookies=False).get(
+        "/",
+        base_url=PORTAL,
+        environ_overrides={"HTTP_COOKIE": cookies},
+    )
+    assert (answer.text, answer.headers.getlist("Set-Cookie")) == ("Hello Mel Member", [])
+
+
+def test_failure_pages_cannot_be_framed(browser):
+    headers = browser.get("/login/peeringdb/callback").headers
+    assert (headers["X-Frame-Options"], headers["Content-Security-Policy"]) == (
+        "DENY",
+        "frame-ancestors 'none'",
+    )
+    assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == (
+        "nosniff",
+        "same-origin",
+    )
 
 
 def test_no_cookie_shows_a_token(browser):
@@ -271,8 +360,8 @@ def test_secret_key_can_be_changed_while_people_are_logged_in(make_portal):
         set_up=lambda app: app.config.update(SECRET_KEY_FALLBACKS=[SECRET]),
     ).browser()
     new.client.set_cookie(
-        "session",
-        old.client.get_cookie("session", domain="portal.test").value,
+        "__Host-session",
+        old.client.get_cookie("__Host-session", domain="portal.test").value,
         domain="portal.test",
     )
     assert new.page() == (200, "Hello Mel Member")

@@ -119,6 +119,13 @@ def sandbox(running_sandbox):
     running_sandbox.reset()
 
 
+@pytest.fixture(autouse=True)
+def secret_key(monkeypatch):
+    """The secret key of every application that is not given another."""
+    monkeypatch.setenv("PEERINGDB_OAUTH_SECRET_KEY", SECRET)
+    return SECRET
+
+
 @pytest.fixture
 def make_config(sandbox):
     """``make_config(redirect_uri)``: the settings of an application at the sandbox."""
@@ -208,6 +215,19 @@ class Browser:
 
 def _headers(names):
     return {name.replace("_", "-"): value for name, value in names.items()}
+
+
+def in_latin_1(app):
+    """The application as servers call it: with the bytes of headers as they were sent.
+
+    The test client encodes headers in UTF-8.
+    """
+
+    async def as_bytes(scope, receive, send):
+        headers = [(name, value.decode().encode("latin-1")) for name, value in scope["headers"]]
+        await app(scope | {"headers": headers}, receive, send)
+
+    return as_bytes
 
 
 def failure(answer):

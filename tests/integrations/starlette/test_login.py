@@ -5,12 +5,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from starlette.applications import Starlette
 from starlette.datastructures import Secret
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from peeringdb_oauth import AccessDenied, AccessRule, AsyncClient, ConfigurationError, Permission
 from peeringdb_oauth.integrations.starlette import PeeringDB
 
-from .conftest import CALLBACK, PORTAL, failure
+from .conftest import CALLBACK, PORTAL, failure, in_latin_1
 
 EVIL = "https://evil.example"
 
@@ -264,7 +267,7 @@ def test_the_store_can_be_asynchronous(make_portal):
     assert len(store.values) == 1
     assert len(browser.json("/me")[1]["asns"]) == 300
     browser.log_out()
-    assert store.values == {}
+    assert [key for key in store.values if not key.startswith("peeringdb-ended-")] == []
 
 
 # --- logout and forged forms ----------------------------------------------------------
@@ -568,12 +571,64 @@ def test_config_and_client_exclude_each_other(make_config):
         PeeringDB(config=make_config(), client=client)
 
 
-def test_a_public_client_must_give_a_secret_key(make_config):
-    with pytest.raises(ConfigurationError, match="secret key of the sessions is missing"):
-        PeeringDB(config=make_config(client_secret=None))
-    for secret_key in ("x" * 16, Secret("x" * 16)):
-        pdb = PeeringDB(config=make_config(client_secret=None), secret_key=secret_key)
-        assert pdb.session_middleware.kwargs["secret_key"] == "x" * 16
+@pytest.mark.parametrize("secret_key", ["x" * 16, Secret("x" * 16)])
+def test_the_argument_comes_before_the_secret_key_of_the_environment(make_config, secret_key):
+    pdb = PeeringDB(config=make_config(), secret_key=secret_key)
+    assert pdb.session_middleware.kwargs["secret_key"] == "x" * 16
+
+
+def test_the_secret_key_can_be_in_a_file(make_config, monkeypatch, tmp_path):
+    (tmp_path / "key").write_text("y" * 16 + "\n")
+    monkeypatch.delenv("PEERINGDB_OAUTH_SECRET_KEY")
+    monkeypatch.setenv("PEERINGDB_OAUTH_SECRET_KEY_FILE", str(tmp_path / "key"))
+    pdb = PeeringDB(config=make_config())
+    assert pdb.session_middleware.kwargs["secret_key"] == "y" * 16
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(None, "No such file"), (b"\xff" * 16, "not text in UTF-8"), (b"short", "fewer than 16")],
+)
+def test_a_bad_file_of_the_secret_key_is_an_error(
+    make_config,
+    monkeypatch,
+    tmp_path,
+    content,
+    problem,
+):
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.delenv("PEERINGDB_OAUTH_SECRET_KEY")
+    monkeypatch.setenv("PEERINGDB_OAUTH_SECRET_KEY_FILE", str(file))
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        PeeringDB(config=make_config())
+    assert str(file) not in str(caught.value)
+
+
+def test_missing_settings_are_reported_together(monkeypatch):
+    monkeypatch.delenv("PEERINGDB_OAUTH_SECRET_KEY")
+    with pytest.raises(ConfigurationError) as caught:
+        PeeringDB()
+    assert [problem.partition(" ")[0] for problem in caught.value.problems] == [
+        "client_id",
+        "redirect_uri",
+        "secret_key:",
+    ]
+
+
+def test_two_secret_keys_in_the_environment_are_an_error(make_config, monkeypatch):
+    monkeypatch.setenv("PEERINGDB_OAUTH_SECRET_KEY_FILE", "/run/secrets/key")
+    with pytest.raises(ConfigurationError, match="are both set: remove one"):
+        PeeringDB(config=make_config())
+
+
+@pytest.mark.parametrize("client_secret", [None, "a-secret-of-the-client"])
+def test_the_client_secret_does_not_sign_sessions(make_config, monkeypatch, client_secret):
+    """Another person may know it. With it a session for anybody could be forged."""
+    monkeypatch.delenv("PEERINGDB_OAUTH_SECRET_KEY")
+    with pytest.raises(ConfigurationError, match=r"secret_key: missing.*token_urlsafe\(32\)"):
+        PeeringDB(config=make_config(client_secret=client_secret))
 
 
 @pytest.mark.parametrize("uri", [f"{PORTAL}/callback", f"{PORTAL}{CALLBACK}/more"])
@@ -637,3 +692,83 @@ def test_logs_hold_no_secrets(portal, browser, caplog):
     said = "".join(str(vars(record)) for record in caplog.records)
     assert "refused" in said
     assert not any(token in said for token in tokens)
+
+
+# --- cookies --------------------------------------------------------------------------
+
+
+def session_cookie(browser):
+    return browser.client.cookies["__Host-session"]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_genuine_session_counts_beside_a_planted_one(portal, browser, order):
+    """Starlette takes the last cookie of a name, and removes spaces before it."""
+    browser.log_in("member")
+    attacker = portal.browser()
+    attacker.log_in("orgadmin")
+    pairs = [f"__Host-session={session_cookie(browser)}"]
+    pairs.append(f"\xa0__Host-session={session_cookie(attacker)}")
+    portal.app = in_latin_1(portal.app)
+    answer = portal.browser().get("/me", Cookie="; ".join(pairs[::order]).encode())
+    assert (answer.json()["id"], answer.headers.get_list("set-cookie")) == (2, [])
+
+
+def test_a_planted_session_is_nobodys_and_never_becomes_genuine(portal):
+    attacker = portal.browser()
+    attacker.log_in("orgadmin")
+    planted = f"\xa0__Host-session={session_cookie(attacker)}; __é=1"
+    portal.app = in_latin_1(portal.app)
+    answer = portal.browser().get("/me", Cookie=planted.encode())
+    assert (answer.json(), answer.headers.get_list("set-cookie")) == (None, [])
+
+
+def test_a_copied_cookie_counts_no_more_after_the_logout(browser):
+    browser.log_in("member")
+    copy = session_cookie(browser)
+    browser.log_out()
+    browser.client.cookies.clear()
+    browser.client.cookies.set("__Host-session", copy)
+    assert browser.json("/me") == (200, None)
+    assert browser.get("/mfa").status_code == 302
+
+
+def test_what_was_in_the_session_before_the_login_goes_if_it_is_not_named(make_portal):
+    async def visit(request):
+        before = sorted(request.session)
+        request.session.update(lang="de", cart="of the attacker")
+        return JSONResponse(before)
+
+    def make_app(pdb):
+        routes = [*pdb.routes, Route("/visit", visit)]
+        return Starlette(routes=routes, middleware=[pdb.session_middleware])
+
+    browser = make_portal(make_app, keep=["lang"]).browser()
+    browser.get("/visit")
+    browser.log_in("member")
+    assert browser.json("/visit") == (200, ["lang", "peeringdb"])
+
+
+def test_keep_takes_several_names(make_config):
+    with pytest.raises(ConfigurationError, match="keep: must be several names"):
+        PeeringDB(config=make_config(), keep="lang")
+
+
+def test_shared_caches_may_not_keep_guarded_answers(browser):
+    assert "Cache-Control" not in browser.get("/me").headers
+    browser.log_in("orgadmin")
+    for path in ("/networks/64500", "/two", "/fresh"):
+        assert browser.get(path).headers["Cache-Control"] == "private"
+    assert browser.get("/networks/64511").headers["Cache-Control"] == "no-store"
+
+
+def test_failure_pages_cannot_be_framed(browser):
+    headers = browser.get("/login/peeringdb/callback").headers
+    assert (headers["X-Frame-Options"], headers["Content-Security-Policy"]) == (
+        "DENY",
+        "frame-ancestors 'none'",
+    )
+    assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == (
+        "nosniff",
+        "same-origin",
+    )

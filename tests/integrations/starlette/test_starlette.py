@@ -16,6 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
@@ -31,8 +32,9 @@ from peeringdb_oauth import (
 )
 from peeringdb_oauth.integrations import starlette
 from peeringdb_oauth.integrations.starlette import PeeringDB
+from peeringdb_oauth.integrations.starlette.sessions import GuardedSessionMiddleware
 
-from .conftest import CALLBACK, PORTAL, failure, in_starlette
+from .conftest import CALLBACK, PORTAL, failure, in_latin_1, in_starlette
 from .test_login import tokens_of
 
 
@@ -399,6 +401,91 @@ class ServerSideSessions:
 
     def regenerate_id(self):
         self.id = secrets.token_hex(8)
+
+
+def with_middleware(middleware):
+    """An application with a session of its own, and a page that it guards."""
+
+    def make_app(pdb):
+        routes = [*pdb.routes, Route("/me", pdb.require().guard(me))]
+        return Starlette(routes=routes, middleware=[middleware])
+
+    return make_app
+
+
+class UnknownSessions:
+    """Sessions on the server. Nothing shows that they have an id."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        scope["session"] = {}
+        await self.app(scope, receive, send)
+
+
+def test_sessions_that_perhaps_cannot_change_their_id_are_refused(make_portal):
+    browser = make_portal(with_middleware(Middleware(UnknownSessions))).browser()
+    with pytest.raises(ConfigurationError, match="cannot give a session another id at login"):
+        browser.get("/login/peeringdb")
+
+
+@pytest.mark.parametrize("name", ["same_site", "cookie_same_site"])
+def test_same_site_strict_is_refused(make_portal, name):
+    """The browser would not send the session after the login, and people would go round
+    in circles.
+    """
+
+    class ManySessions(SessionMiddleware):
+        def __init__(self, app, **_):
+            super().__init__(app, "x" * 16)
+
+    middleware = Middleware(ManySessions, **{name: "Strict"})
+    browser = make_portal(with_middleware(middleware)).browser()
+    for path in ("/login/peeringdb", "/me"):
+        with pytest.raises(ConfigurationError, match=f'{name}: must not be "Strict"'):
+            browser.get(path)
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_the_session_middleware_of_starlette_is_known(make_portal, is_listed):
+    options = {"secret_key": "x" * 16, "session_cookie": "__Host-own", "https_only": True}
+
+    def make_app(pdb):
+        routes = [*pdb.routes, Route("/me", pdb.require().guard(me))]
+        if is_listed:
+            middleware = [Middleware(SessionMiddleware, **options)]
+            return Starlette(routes=routes, middleware=middleware)
+        return SessionMiddleware(Starlette(routes=routes), **options)
+
+    browser = make_portal(make_app).browser()
+    browser.log_in("member")
+    answer = browser.get("/me")
+    assert (answer.text, answer.headers["Cache-Control"]) == ("Mel Member", "private")
+
+
+def test_a_planted_cookie_of_another_session_middleware_is_nobodys(make_portal):
+    options = {"secret_key": "x" * 16, "session_cookie": "__Host-own", "https_only": True}
+    portal = make_portal(with_middleware(Middleware(SessionMiddleware, **options)))
+    attacker = portal.browser()
+    attacker.log_in("member")
+    planted = f"\xa0__Host-own={attacker.client.cookies['__Host-own']}"
+    portal.app = in_latin_1(portal.app)
+    answer = portal.browser().get("/me", Cookie=planted.encode())
+    assert (answer.status_code, answer.headers.get_list("set-cookie")) == (302, [])
+
+
+def test_the_session_middleware_answers_other_things_than_requests():
+    """The start and the end of the server, and connections of WebSockets."""
+    seen = []
+
+    async def app(scope, _receive, _send):
+        seen.append((scope["type"], "session" in scope))
+
+    middleware = GuardedSessionMiddleware(app, "x" * 16)
+    for scope in ({"type": "lifespan"}, {"type": "websocket", "headers": []}):
+        asyncio.run(middleware(scope, None, None))
+    assert seen == [("lifespan", False), ("websocket", True)]
 
 
 def test_a_server_side_session_gets_another_id_at_login_and_logout(make_portal):

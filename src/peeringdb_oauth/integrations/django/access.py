@@ -4,11 +4,14 @@ A login has two parts, Django's and PeeringDB's. If one of them has ended, the o
 ends too.
 """
 
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib import auth
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, parse_cookie
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
 from peeringdb_oauth.integrations.django.application import application
@@ -16,7 +19,7 @@ from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
 from peeringdb_oauth.integrations.django.visits import to_visit
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.steps import Flow
-from peeringdb_oauth.web import SESSION_KEY, Guard, Visit
+from peeringdb_oauth.web import SESSION_KEY, Guard, Visit, without_impostors
 
 T = TypeVar("T")
 
@@ -59,6 +62,28 @@ def require(
     return _run(request, app.flow.require(visit, guard.rule, asn=asn, max_age=guard.max_age))
 
 
+def use_genuine_cookies(request: HttpRequest) -> None:
+    """Ignore cookies that another host of the domain has planted.
+
+    The request gets the session of the cookie that this site has set, or an empty one.
+    Nothing is deleted.
+    """
+    header = clean = request.META.get("HTTP_COOKIE", "")
+    for name in (settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME):
+        clean = without_impostors(clean, name)
+    if clean == header:
+        return
+    request.META["HTTP_COOKIE"] = clean
+    request.COOKIES = parse_cookie(clean)
+    request.session = type(request.session)(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+    # Middleware above ours has perhaps read the planted cookies already.
+    request.META.pop("CSRF_COOKIE", None)
+    CsrfViewMiddleware(lambda _: HttpResponse()).process_request(request)
+    vars(request).pop("_cached_user", None)
+    user: Any = SimpleLazyObject(partial(auth.get_user, request))
+    request.user = user
+
+
 def end_incomplete_login(request: HttpRequest) -> None:
     """End Django's login and PeeringDB's if one of the two has ended.
 
@@ -67,7 +92,10 @@ def end_incomplete_login(request: HttpRequest) -> None:
     """
     if SESSION_KEY not in request.session and not _is_by_peeringdb(request):
         return
-    user = application().flow.page_context(to_visit(request)).user
+    visit = to_visit(request)
+    if not visit.is_trusted:
+        return
+    user = application().flow.page_context(visit).user
     if user is None or not request.user.is_authenticated:
         auth.logout(request)
 

@@ -57,6 +57,7 @@ class Application:
                 # A cache object belongs to one thread. The proxy finds that of each.
                 store=ConnectionProxy(caches, self.settings.cache),
                 paths=_paths(),
+                keep=None,  # Django decides: it clears the session of another account
             )
         except ConfigurationError as error:
             raise ConfigurationError(*map(name_setting, error.problems)) from None

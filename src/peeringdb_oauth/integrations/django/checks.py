@@ -48,6 +48,18 @@ E004 = Error(
     ),
     id="peeringdb_oauth.E004",
 )
+# Browsers let no other host set a cookie whose name begins so.
+_HOST_PREFIX = "__Host-"
+_HOST_COOKIE_HINT = (
+    'Set SESSION_COOKIE_NAME = "__Host-session" and SESSION_COOKIE_SECURE = True, and leave'
+    " SESSION_COOKIE_PATH and SESSION_COOKIE_DOMAIN at Django's defaults."
+)
+E005 = Error(
+    "SESSION_COOKIE_NAME: browsers refuse a cookie of this name, because it is not Secure, not for"
+    " the path /, or has a domain. Nobody can log in.",
+    hint=_HOST_COOKIE_HINT,
+    id="peeringdb_oauth.E005",
+)
 W001 = Warning(
     "MIDDLEWARE: Django's login goes on when PeeringDB's has ended.",
     hint=(
@@ -89,6 +101,21 @@ W007 = Warning(
     "ALLOW_HTTP is for development.",
     hint="Remove it, and use https.",
     id="peeringdb_oauth.W007",
+)
+W009 = Warning(
+    "SESSION_COOKIE_NAME: another host of the domain can set a cookie of this name. People would"
+    " then act as somebody else.",
+    hint=_HOST_COOKIE_HINT,
+    id="peeringdb_oauth.W009",
+)
+W010 = Warning(
+    "CSRF_COOKIE_NAME: another host of the domain can set a cookie of this name, and then knows the"
+    " token of the forms.",
+    hint=(
+        'Set CSRF_COOKIE_NAME = "__Host-csrftoken" and CSRF_COOKIE_SECURE = True, or'
+        " CSRF_USE_SESSIONS = True."
+    ),
+    id="peeringdb_oauth.W010",
 )
 
 
@@ -138,9 +165,32 @@ def check_middleware(**_: Any) -> list[CheckMessage]:
 @register(Tags.security)
 def check_session_cookie_secure(**_: Any) -> list[CheckMessage]:
     """On https, the session cookie is ``Secure``."""
-    config = _client_config()
-    is_on_https = config is not None and config.redirect_uri.startswith("https:")
-    return [W002] if is_on_https and not settings.SESSION_COOKIE_SECURE else []
+    return [W002] if _is_on_https() and not settings.SESSION_COOKIE_SECURE else []
+
+
+@register(Tags.security)
+def check_session_cookie_name(**_: Any) -> list[CheckMessage]:
+    """On https, no other host of the domain can set the session cookie."""
+    is_protected = settings.SESSION_COOKIE_NAME.startswith(_HOST_PREFIX)
+    return [W009] if _is_on_https() and not is_protected else []
+
+
+@register(Tags.security)
+def check_host_cookie(**_: Any) -> list[CheckMessage]:
+    """Browsers take a session cookie with the prefix ``__Host-``."""
+    is_taken = (
+        settings.SESSION_COOKIE_SECURE
+        and settings.SESSION_COOKIE_PATH == "/"
+        and not settings.SESSION_COOKIE_DOMAIN
+    )
+    return [E005] if settings.SESSION_COOKIE_NAME.startswith(_HOST_PREFIX) and not is_taken else []
+
+
+@register(Tags.security, deploy=True)
+def check_csrf_cookie_name(**_: Any) -> list[CheckMessage]:
+    """On https, no other host of the domain can set the CSRF cookie."""
+    is_protected = settings.CSRF_USE_SESSIONS or settings.CSRF_COOKIE_NAME.startswith(_HOST_PREFIX)
+    return [W010] if _is_on_https() and not is_protected else []
 
 
 @register(Tags.security)
@@ -178,6 +228,11 @@ def _has_middleware(middleware: type) -> bool:
     """Whether ``MIDDLEWARE`` has this class or a subclass; it may have functions."""
     found = [import_string(path) for path in settings.MIDDLEWARE]
     return any(isinstance(item, type) and issubclass(item, middleware) for item in found)
+
+
+def _is_on_https() -> bool:
+    config = _client_config()
+    return config is not None and config.redirect_uri.startswith("https:")
 
 
 def _client_config() -> ClientConfig | None:

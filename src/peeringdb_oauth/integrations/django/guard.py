@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.integrations.django.access import require
 from peeringdb_oauth.integrations.django.application import application
-from peeringdb_oauth.integrations.django.visits import to_response
+from peeringdb_oauth.integrations.django.visits import keep_private, to_response
 from peeringdb_oauth.profile import Permission
 from peeringdb_oauth.web import Guard, Refused, find_asn
 
@@ -174,12 +174,12 @@ def put_behind(
 
     def protected(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         refusal = refuse(request, kwargs)
-        return view(request, *args, **kwargs) if refusal is None else refusal
+        return keep_private(view(request, *args, **kwargs)) if refusal is None else refusal
 
     async def protected_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         # In a thread, because sessions and accounts are in the database.
         refusal = await sync_to_async(refuse)(request, kwargs)
-        return await view(request, *args, **kwargs) if refusal is None else refusal
+        return keep_private(await view(request, *args, **kwargs)) if refusal is None else refusal
 
     return cast("View", wraps(view)(protected_async if is_async else protected))
 

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
-from peeringdb_oauth.integrations.django.access import end_incomplete_login
+from peeringdb_oauth.integrations.django.access import end_incomplete_login, use_genuine_cookies
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.visits import to_response, to_visit
 
@@ -18,7 +18,11 @@ class PeeringDBMiddleware(MiddlewareMixin):
     """
 
     def process_request(self, request: HttpRequest) -> None:
-        """End a login of which only one half is left, Django's or PeeringDB's."""
+        """End a login of which only one half is left, Django's or PeeringDB's.
+
+        Before that, cookies that another host has planted are ignored.
+        """
+        use_genuine_cookies(request)
         # Without a session cookie nobody is logged in: do not load the session then.
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             end_incomplete_login(request)

@@ -7,14 +7,16 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
 from peeringdb_oauth.integrations.django import signals
 from peeringdb_oauth.integrations.django.application import application
-from peeringdb_oauth.web import Answer, Cookie, PageContext, Visit
+from peeringdb_oauth.web import Answer, Cookie, PageContext, Visit, private
 
 _OWN = {"Sec-Fetch-Site": "same-origin"}
 
@@ -24,13 +26,14 @@ def to_visit(
     *,
     own: bool | None = None,
     headers: Mapping[str, str] = MappingProxyType({}),
-    rotate: Callable[[], object] = lambda: None,
+    rotate: Callable[[], object] | None = None,
 ) -> Visit:
     """The request.
 
     ``own``: whether a page of this site sent the request; None: Django's CSRF
     protection decides. If that does not protect the view, the login checks the form
-    itself. ``headers``: replace those of the request. ``rotate``: as for `Visit`.
+    itself. ``headers``: replace those of the request. ``rotate``: as for `Visit`; None
+    for Django's own function.
     """
     own = getattr(request, "csrf_processing_done", False) if own is None else own
     return Visit(
@@ -48,7 +51,8 @@ def to_visit(
         cookie_header=request.META.get("HTTP_COOKIE", ""),
         cookies=request.COOKIES,
         session=request.session,
-        rotate=rotate,
+        session_cookie=settings.SESSION_COOKIE_NAME,
+        rotate=rotate or request.session.cycle_key,
         emit=partial(signals.send, request),
     )
 
@@ -70,6 +74,13 @@ def to_response(request: HttpRequest, answer: Answer) -> HttpResponse:
         response[name] = value
     for cookie in answer.cookies:
         _set_cookie(response, cookie)
+    return response
+
+
+def keep_private(response: Any) -> Any:
+    """The response of a guarded view, which no shared cache may keep."""
+    if isinstance(response, HttpResponseBase):
+        response["Cache-Control"] = private(response.get("Cache-Control"))
     return response
 
 

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, ParamSpec, TypeVar, cast
 from weakref import WeakSet
 
-from flask import current_app, request
+from flask import Response, after_this_request, current_app, request
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.integrations.flask.current import remember, send
@@ -15,7 +15,7 @@ from peeringdb_oauth.integrations.flask.extension import extension
 from peeringdb_oauth.integrations.flask.visits import to_visit
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.steps import Flow
-from peeringdb_oauth.web import Guard, Refused, bearer_token, require_token
+from peeringdb_oauth.web import Guard, Refused, bearer_token, private, require_token
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,6 +36,7 @@ def check_login(guard: Guard, asn: object) -> None:
     guard.check_scope(pdb.client.config.scope, where=f"the view {request.endpoint}")
     flow = pdb.flow.require(to_visit(), guard.rule, asn=asn, max_age=guard.max_age)
     remember(_run(flow))
+    after_this_request(_keep_private)
 
 
 def check_token(guard: Guard, asn: object) -> None:
@@ -43,6 +44,7 @@ def check_token(guard: Guard, asn: object) -> None:
     token = bearer_token(request.headers.get("Authorization"))
     flow = require_token(extension().verifier, token, guard, asn=asn)
     remember(_run(flow), by_token=True)
+    after_this_request(_keep_private)
 
 
 def protect(guard: Guard, check: Check, view: Callable[P, R]) -> Callable[P, R]:
@@ -97,6 +99,11 @@ def check_order() -> None:
             f"{request.endpoint}: @pdb.require and @pdb.bearer protect nothing above Flask's"
             " decorator: put them below",
         )
+
+
+def _keep_private(response: Response) -> Response:
+    response.headers["Cache-Control"] = private(response.headers.get("Cache-Control"))
+    return response
 
 
 def _run(flow: Flow[User]) -> User:

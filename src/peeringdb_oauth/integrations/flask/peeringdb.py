@@ -1,7 +1,7 @@
 """`PeeringDB`: sets up applications, and decorates their views."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -23,10 +23,15 @@ from peeringdb_oauth.integrations.flask.guard import (
     check_token,
     protect,
 )
-from peeringdb_oauth.integrations.flask.settings import read_config, read_secrets
+from peeringdb_oauth.integrations.flask.settings import (
+    check_same_site,
+    read_config,
+    read_secrets,
+    set_cookie_flags,
+)
 from peeringdb_oauth.integrations.flask.visits import to_response, to_visit
 from peeringdb_oauth.profile import Permission, User
-from peeringdb_oauth.web import TEMPLATES, Guard, LoginFlow, Paths, Sealer, Store
+from peeringdb_oauth.web import TEMPLATES, Guard, LoginFlow, Paths, Sealer, Store, checked_keep
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,8 +57,11 @@ class PeeringDB:
     ``PEERINGDB_OAUTH_`` with the names of `ClientConfig`'s arguments in capital
     letters; if it has none, `ClientConfig.load` reads them. ``rule``: who may log in;
     None for `AccessRule()`. ``store``: for what is too long for a session, for example
-    a cache of ``cachelib``; None for the memory of this process. ``url_prefix``: stands
-    before the paths of the login.
+    a cache of ``cachelib``; None for the memory of this process. It also remembers who
+    has logged out, so several processes need one in common. ``keep``: the names of what
+    stays in the session when somebody logs in, such as ``("lang",)``; everything else
+    goes, because another person may have put it there. ``url_prefix``: stands before
+    the paths of the login.
 
     Raises:
         ConfigurationError: settings are missing or wrong, all of them at once;
@@ -68,6 +76,7 @@ class PeeringDB:
         rule: AccessRule | None = None,
         client: Client | None = None,
         store: Store | None = None,
+        keep: Iterable[str] = (),
         url_prefix: str = "",
     ) -> None:
         if config is not None and client is not None:
@@ -76,6 +85,8 @@ class PeeringDB:
             )
         self.rule = rule or AccessRule()
         self._config, self._client, self._store = config, client, store
+        # Flask stores there how long the session lives.
+        self._keep = ("_permanent", *checked_keep(keep))
         self._hooks: list[Callable[[User], Any]] = []
         prefix = f"/{url_prefix.strip('/')}" if url_prefix else ""
         paths = Paths()
@@ -109,16 +120,15 @@ class PeeringDB:
             secrets=secrets,
             store=self._store,
             paths=self._paths,
+            keep=self._keep,
         )
+        set_cookie_flags(app, is_secure=client.config.redirect_uri.startswith("https:"))
         app.extensions[NAME] = Extension(
             app=app,
             client=client,
             flow=flow,
             verifier=BearerVerifier(client, rule=self.rule),
         )
-        app.config["SESSION_COOKIE_SAMESITE"] = app.config["SESSION_COOKIE_SAMESITE"] or "Lax"
-        is_secure = client.config.redirect_uri.startswith("https:")
-        app.config["SESSION_COOKIE_SECURE"] = app.config["SESSION_COOKIE_SECURE"] or is_secure
         app.register_blueprint(self.blueprint)
         app.before_request(check_order)
         app.register_error_handler(PeeringDBOAuthError, fail)
@@ -225,6 +235,8 @@ class PeeringDB:
         secrets = read_secrets(app)
         with collected(problems, "SECRET_KEY: "):
             Sealer(*secrets)
+        with collected(problems):
+            check_same_site(app)
         if problems:
             raise ConfigurationError(*problems)
         return client, secrets

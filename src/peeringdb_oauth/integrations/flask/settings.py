@@ -8,6 +8,7 @@ from flask import Flask
 
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, collected
+from peeringdb_oauth.web import NOT_STRICT
 
 # Stands before the name of an argument of `ClientConfig` in capital letters.
 PREFIX = "PEERINGDB_OAUTH_"
@@ -38,6 +39,33 @@ def read_config(settings: Mapping[str, Any]) -> ClientConfig:
     if problems:
         raise ConfigurationError(*problems)
     return config
+
+
+def check_same_site(app: Flask) -> None:
+    """Do nothing if the browser sends the session when it comes back from PeeringDB.
+
+    Raises:
+        ConfigurationError: it does not.
+    """
+    if str(app.config["SESSION_COOKIE_SAMESITE"]).lower() == "strict":
+        raise ConfigurationError(f"SESSION_COOKIE_SAMESITE: {NOT_STRICT}")
+
+
+def set_cookie_flags(app: Flask, *, is_secure: bool) -> None:
+    """Set what still has Flask's default: name and flags of the session's cookie.
+
+    ``is_secure``: the site is on https. Then the name can have a prefix, so that no
+    other host of the domain can set the cookie.
+    """
+    config = app.config
+    config["SESSION_COOKIE_SAMESITE"] = config["SESSION_COOKIE_SAMESITE"] or "Lax"
+    config["SESSION_COOKIE_SECURE"] = config["SESSION_COOKIE_SECURE"] or is_secure
+    is_for_whole_host = (
+        config["SESSION_COOKIE_PATH"] or config["APPLICATION_ROOT"]
+    ) == "/" and not config["SESSION_COOKIE_DOMAIN"]
+    has_default_name = config["SESSION_COOKIE_NAME"] == Flask.default_config["SESSION_COOKIE_NAME"]
+    if is_secure and is_for_whole_host and has_default_name:
+        config["SESSION_COOKIE_NAME"] = "__Host-session"
 
 
 def read_secrets(app: Flask) -> tuple[str, ...]:

@@ -1,9 +1,11 @@
 """Translates Flask's request into a `Visit`, and an `Answer` into Flask's response."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import cast
 
 from flask import Response, current_app, g, make_response, render_template, request, session
+from flask.sessions import SecureCookieSession
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.integrations.flask import signals
@@ -26,8 +28,9 @@ def to_visit() -> Visit:
         cookie_header=request.headers.get("Cookie", ""),
         cookies=request.cookies,
         session=session,
+        session_cookie=current_app.session_interface.get_cookie_name(current_app),
         csrf_token=lambda: request.form.get(CSRF_FIELD, ""),
-        rotate=_rotate,
+        rotate=_rotation(),
         emit=_emit,
     )
 
@@ -58,17 +61,29 @@ def _body(answer: Answer) -> Response:
     return make_response(current_app.json.response(answer.json))
 
 
-def _rotate() -> None:
-    regenerate = getattr(current_app.session_interface, "regenerate", None)
-    if regenerate is None:
-        if hasattr(session, "sid"):
-            # Somebody may know the id from before the login, and would share the
-            # session after it.
-            raise ConfigurationError(
-                "sessions on the server need an interface that has regenerate(), as"
-                " Flask-Session's",
-            )
-        return  # the session is a cookie and has no id
+def _rotation() -> Callable[[], object]:
+    """The function that gives the session another id.
+
+    Somebody may know the id from before the login, and would share the session after
+    it. Flask's own sessions are cookies, which have no id.
+
+    Raises:
+        ConfigurationError: the session may have an id, and nothing can change it.
+    """
+    interface = current_app.session_interface
+    regenerate = getattr(interface, "regenerate", None)
+    if regenerate is not None:
+        return partial(_regenerate, regenerate)
+    if not isinstance(session, SecureCookieSession):
+        raise ConfigurationError(
+            f"session_interface: {type(interface).__name__} cannot give a session another id at"
+            " login; use Flask's own sessions, Flask-Session 0.7 or later, or give the interface a"
+            " method regenerate(session)",
+        )
+    return lambda: None
+
+
+def _regenerate(regenerate: Callable[[object], object]) -> None:
     # Flask-Session gives an empty session no other id, so this one is not empty.
     session[NAME] = True
     regenerate(session)

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from peeringdb_oauth.integrations.starlette.sessions import keep_private, note_passed
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import Guard
 
@@ -51,7 +52,9 @@ class Requirement:
         """
         where = f"the path parameters of {request.scope['path']}"
         asn = self._guard.asn_of(request.path_params, request, where=where)
-        return await self._check(request, self._guard, asn)
+        user = await self._check(request, self._guard, asn)
+        note_passed(request)
+        return user
 
     def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
         # FastAPI copies the default of a query parameter. This is one if somebody
@@ -72,7 +75,7 @@ class Requirement:
         @wraps(endpoint)
         async def guarded(request: Request) -> Response:
             response: Response = await invoke(endpoint, request, await self(request))
-            return response
+            return keep_private(response)
 
         return guarded
 

@@ -15,6 +15,7 @@ from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.integrations.starlette.clients import Clients
 from peeringdb_oauth.integrations.starlette.guard import invoke
+from peeringdb_oauth.integrations.starlette.sessions import check_session, session_cookie
 from peeringdb_oauth.integrations.starlette.visits import read_form, to_response, to_visit
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import (
@@ -27,6 +28,7 @@ from peeringdb_oauth.web import (
     Store,
     Visit,
     bearer_token,
+    ended_logins,
     refuse_token,
     require_token,
 )
@@ -52,7 +54,9 @@ class Pages:
         *,
         rule: AccessRule,
         secret_key: str,
+        session_cookie: str,
         store: Store,
+        keep: tuple[str, ...],
         on_login: Callable[[User], object] | None,
         on_event: Callable[[Request, Event], object] | None,
         templates: Jinja2Templates,
@@ -61,7 +65,9 @@ class Pages:
         self._client = client
         self._rule = rule
         self._secret_key = secret_key
-        self._store = store
+        self._session_cookie = session_cookie
+        self._store, self._ended = store, ended_logins()
+        self._keep = keep
         self._on_login, self._on_event = on_login, on_event
         self._templates = templates
         self._home = home
@@ -109,7 +115,7 @@ class Pages:
 
     def page_context(self, request: Request) -> PageContext:
         """What templates know as ``peeringdb``."""
-        visit = to_visit(request)
+        visit = self._to_visit(request)
         return self.flow(visit.root).page_context(visit)
 
     def flow(self, root: str) -> LoginFlow:
@@ -125,6 +131,8 @@ class Pages:
                 rule=self._rule,
                 secrets=(self._secret_key,),
                 store=self._store,
+                ended=self._ended,
+                keep=self._keep,
                 paths=Paths(
                     login=mount + PATHS.login,
                     callback=mount + PATHS.callback,
@@ -141,17 +149,21 @@ class Pages:
         ``on_event`` is called at the end, because a flow cannot await it.
         """
         self._answer_errors(request)
-        if "session" not in request.scope:
-            raise ConfigurationError(
-                "there is no session: give the application middleware=[pdb.session_middleware]",
-            )
+        check_session(request)
         events: list[Event] = []
-        visit = to_visit(request, events.append)
+        visit = self._to_visit(request, events.append)
         flow = self.flow(visit.root)
         try:
             yield flow, await read_form(request, flow, visit)
         finally:
             await self._tell(request, events)
+
+    def _to_visit(
+        self,
+        request: Request,
+        emit: Callable[[Event], object] = lambda _: None,
+    ) -> Visit:
+        return to_visit(request, session_cookie(request, default=self._session_cookie), emit)
 
     async def _tell(self, request: Request, events: list[Event]) -> None:
         try:
@@ -200,7 +212,7 @@ class Pages:
         if _API in request.scope:
             return to_response(request, refuse_token(error), self._templates)
         events: list[Event] = []
-        visit = to_visit(request, events.append)
+        visit = self._to_visit(request, events.append)
         flow = self.flow(visit.root)
         answer = flow.fail(visit, error, user=flow.page_context(visit).user)
         await self._tell(request, events)

@@ -1,13 +1,12 @@
 """`PeeringDB`: the login of an application, its routes and its requirements."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, cast
 
 from starlette.datastructures import Secret
 from starlette.middleware import Middleware
-from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.routing import Router
 from starlette.templating import Jinja2Templates
@@ -15,13 +14,15 @@ from starlette.templating import Jinja2Templates
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.errors import ConfigurationError, collected
 from peeringdb_oauth.integrations.starlette.clients import Clients
 from peeringdb_oauth.integrations.starlette.guard import ASN, Check, Requirement
 from peeringdb_oauth.integrations.starlette.pages import PATHS, Pages
+from peeringdb_oauth.integrations.starlette.secret_key import read_secret_key
+from peeringdb_oauth.integrations.starlette.sessions import GuardedSessionMiddleware
 from peeringdb_oauth.integrations.starlette.templates import with_our_templates
 from peeringdb_oauth.profile import Permission, User
-from peeringdb_oauth.web import Event, Guard, MemoryStore, PageContext, Store
+from peeringdb_oauth.web import Event, Guard, MemoryStore, PageContext, Store, checked_keep
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -42,17 +43,20 @@ class PeeringDB:
     ``config``: the settings; None for `ClientConfig.load`. ``rule``: who may log in;
     None for `AccessRule()`. ``client``: a client that you share with others, instead of
     ``config``. It belongs to one event loop, and you close it. ``store``: for what is
-    too long for a session; None for the memory of this process. Several processes need
-    one in common. Its methods may be coroutine functions. ``secret_key``: cookies are
-    sealed and signed with it; None for the client secret. ``on_login``: called with
-    each `User` who logs in; raises `AccessDenied` to refuse them. ``on_event``: called
-    with the request and the `Event`. Both may be coroutine functions. ``templates``: a
-    directory with templates that replace ours, or your `Jinja2Templates`, to which
-    ours and the variable ``peeringdb`` are added. ``home``: the start page, where a
-    logout leads.
+    too long for a session, and for who has logged out; None for the memory of this
+    process. Several processes need one in common. Its methods may be coroutine
+    functions. ``secret_key``: cookies are sealed and signed with it; None for the
+    variable ``PEERINGDB_OAUTH_SECRET_KEY`` of the environment, or the file that
+    ``PEERINGDB_OAUTH_SECRET_KEY_FILE`` names. ``keep``: the names of what stays in the
+    session when somebody logs in, such as ``("lang",)``; everything else goes, because
+    another person may have put it there. ``on_login``: called with each `User` who logs
+    in; raises `AccessDenied` to refuse them. ``on_event``: called with the request and
+    the `Event`. Both may be coroutine functions. ``templates``: a directory with
+    templates that replace ours, or your `Jinja2Templates`, to which ours and the
+    variable ``peeringdb`` are added. ``home``: the start page, where a logout leads.
 
     Raises:
-        ConfigurationError: settings are missing or wrong.
+        ConfigurationError: settings are missing or wrong, all of them at once.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class PeeringDB:
         client: AsyncClient | None = None,
         store: Store | None = None,
         secret_key: str | Secret | None = None,
+        keep: Iterable[str] = (),
         on_login: Callable[[User], object] | None = None,
         on_event: Callable[[Request, Event], object] | None = None,
         templates: Jinja2Templates | str | PathLike[str] | None = None,
@@ -73,14 +78,21 @@ class PeeringDB:
                 "config: the client has its own settings, so give only one of the two"
             )
         self.rule = rule or AccessRule()
-        self._client = client or Clients(config or ClientConfig.load())
+        problems: list[str] = []
+        with collected(problems):
+            self._client = client or Clients(config or ClientConfig.load())
+        with collected(problems):
+            self._secret_key = read_secret_key(secret_key)
+        if problems:
+            raise ConfigurationError(*problems)
         self._config = self._client.provider.config
-        self._secret_key = str(secret_key or self._config.client_secret or "")
         self.templates = with_our_templates(templates)
         self._pages = Pages(
             self._client,
             rule=self.rule,
             secret_key=self._secret_key,
+            session_cookie=self.session_cookie,
+            keep=checked_keep(keep),
             store=MemoryStore() if store is None else store,
             on_login=on_login,
             on_event=on_event,
@@ -115,9 +127,10 @@ class PeeringDB:
         """Starlette's own session middleware, with the flags that a login needs.
 
         People can read the cookie, but they cannot change it. Nothing secret is in it.
+        The answers of guarded endpoints get ``Cache-Control: private``.
         """
         return Middleware(
-            SessionMiddleware,
+            GuardedSessionMiddleware,
             secret_key=self._secret_key,
             session_cookie=self.session_cookie,
             same_site="lax",

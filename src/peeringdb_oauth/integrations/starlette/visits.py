@@ -2,23 +2,30 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.templating import Jinja2Templates
 from starlette.types import Message
 
+from peeringdb_oauth.integrations.starlette.sessions import rotate
 from peeringdb_oauth.integrations.starlette.templates import FAILURE
 from peeringdb_oauth.web import CSRF_FIELD, Answer, Event, LoginFlow, Visit
 
 MAX_FORM = 1024 * 1024  # bytes; no CSRF token is looked for in a longer form
 
 
-def to_visit(request: Request, emit: Callable[[Event], object] = lambda _: None) -> Visit:
+def to_visit(
+    request: Request,
+    session_cookie: str,
+    emit: Callable[[Event], object] = lambda _: None,
+) -> Visit:
     """The request, without its form.
 
     Where the application has no session, the visit has an empty one that is not stored.
-    ``emit``: called with each event.
+    ``session_cookie``: the name of the session's cookie. ``emit``: called with each
+    event.
     """
     scope = request.scope
     # ``app_root_path`` is the root of the whole application. ``root_path`` also has the
@@ -43,8 +50,8 @@ def to_visit(request: Request, emit: Callable[[Event], object] = lambda _: None)
         cookie_header="; ".join(request.headers.getlist("cookie")),
         cookies=request.cookies,
         session=request.session if "session" in scope else {},
-        # The package starsessions has this method. A session in a cookie has no id.
-        rotate=getattr(scope.get("session_handler"), "regenerate_id", lambda: None),
+        session_cookie=session_cookie,
+        rotate=partial(rotate, request),
         emit=emit,
     )
 

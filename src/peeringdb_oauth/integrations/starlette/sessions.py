@@ -1,0 +1,143 @@
+"""The session of an application: our middleware, and what others must have."""
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import sessions
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.web import NOT_STRICT, private, without_impostors
+
+# In the scope of a request that our middleware has seen: a list, with an entry for each
+# guard that has let the request pass.
+_PASSED = "peeringdb_oauth.passed"
+
+
+class GuardedSessionMiddleware(sessions.SessionMiddleware):
+    """Starlette's session in a cookie, which no other host of the domain can replace.
+
+    It also keeps the answers of guarded endpoints out of shared caches.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if "headers" not in scope:  # the start or the end of the server
+            await self.app(scope, receive, send)
+            return
+        scope["headers"] = [
+            (name, self._clean(value) if name == b"cookie" else value)
+            for name, value in scope["headers"]
+        ]
+        passed: list[bool] = []
+        scope[_PASSED] = passed
+
+        async def send_private(message: Message) -> None:
+            if passed and message["type"] == "http.response.start":
+                _make_private(MutableHeaders(scope=message))
+            await send(message)
+
+        await super().__call__(scope, receive, send_private)
+
+    def _clean(self, header: bytes) -> bytes:
+        return without_impostors(header.decode("latin-1"), self.session_cookie).encode("latin-1")
+
+
+def note_passed(request: Request) -> None:
+    """Note that a guard has let the request pass."""
+    request.scope.get(_PASSED, []).append(True)
+
+
+def keep_private(response: Response) -> Response:
+    """The response, which no shared cache may keep."""
+    _make_private(response.headers)
+    return response
+
+
+def check_session(request: Request) -> None:
+    """Do nothing if the application has a session that serves for a login.
+
+    Raises:
+        ConfigurationError: it has none, or one that does not.
+    """
+    if "session" not in request.scope:
+        raise ConfigurationError(
+            "there is no session: give the application middleware=[pdb.session_middleware]",
+        )
+    rotation(request)
+    for name in ("same_site", "cookie_same_site"):
+        if any(str(each.kwargs.get(name)).lower() == "strict" for each in _middleware(request)):
+            raise ConfigurationError(f"{name}: {NOT_STRICT}")
+
+
+def rotation(request: Request) -> Callable[[], object]:
+    """The function that gives the session another id.
+
+    Somebody may know the id from before the login, and would share the session after
+    it. Starlette's own sessions are cookies, which have no id.
+
+    Raises:
+        ConfigurationError: the session may have an id, and nothing can change it.
+    """
+    # The package starsessions has this method.
+    regenerate: Any = getattr(request.scope.get("session_handler"), "regenerate_id", None)
+    if regenerate is not None:
+        return regenerate  # type: ignore[no-any-return]  # of another package
+    if not _is_cookie(request):
+        raise ConfigurationError(
+            "the middleware of the sessions cannot give a session another id at login; use"
+            " pdb.session_middleware, or sessions on the server of the package starsessions",
+        )
+    return lambda: None
+
+
+def rotate(request: Request) -> None:
+    """Give the session another id.
+
+    Raises:
+        ConfigurationError: as `rotation`.
+    """
+    rotation(request)()
+
+
+def session_cookie(request: Request, *, default: str) -> str:
+    """The name of the session's cookie, as far as the application tells.
+
+    ``default``: the name that our own middleware uses.
+    """
+    given = (
+        each.kwargs[name]
+        for each in _middleware(request)
+        for name in ("session_cookie", "cookie_name")
+        if name in each.kwargs
+    )
+    return next(given, default)
+
+
+def _is_cookie(request: Request) -> bool:
+    """Whether Starlette's own middleware has made the session.
+
+    Before version 1 its sessions are plain dicts.
+    """
+    kind = getattr(sessions, "Session", None)
+    return (
+        _PASSED in request.scope
+        or (kind is not None and isinstance(request.session, kind))
+        or any(issubclass(each.cls, sessions.SessionMiddleware) for each in _middleware(request))
+    )
+
+
+def _middleware(request: Request) -> list[Any]:
+    """The application's middleware for sessions: class, and arguments as ``kwargs``."""
+    return [
+        each
+        for each in getattr(request.scope.get("app"), "user_middleware", ())
+        if isinstance(each.cls, type) and "Session" in each.cls.__name__
+    ]
+
+
+def _make_private(headers: MutableHeaders) -> None:
+    headers["Cache-Control"] = private(headers.get("Cache-Control"))
