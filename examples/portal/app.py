@@ -46,9 +46,6 @@ def create_app() -> Flask:
     app.secret_key = os.environ.get("SECRET_KEY") or secrets.token_hex()
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024  # bytes
     pdb.init_app(app)
-    if app.config["SESSION_COOKIE_SECURE"]:
-        # Other hosts of the domain cannot set a cookie with this prefix.
-        app.config["SESSION_COOKIE_NAME"] = "__Host-session"
     app.register_blueprint(pages)
     logged_out.connect(say_goodbye, app)
     members.create(MEMBERS, linked_by_hand=LINKED_BY_HAND)

@@ -58,6 +58,13 @@ def test_an_id_token_authenticates_its_user(api, login):
     assert api(login.token.id_token).get("/api/me").json()["asns"] == [64500, 64501, 65550]
 
 
+def test_shared_caches_may_not_keep_the_answer_of_a_guarded_api(api, access_token):
+    browser = api(access_token("orgadmin"))
+    assert browser.get("/api/networks/64500")["Cache-Control"] == "private"
+    assert not browser.get("/api/me").has_header("Cache-Control")
+    assert not api().get("/api/networks/64500").has_header("Cache-Control")
+
+
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer "])
 def test_the_scheme_can_be_written_in_any_case(api, access_token, scheme):
     assert api(access_token("member"), scheme).get("/api/me").json()["asns"]

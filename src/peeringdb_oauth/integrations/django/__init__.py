@@ -26,7 +26,8 @@ urls.py::
 
 Then run ``manage.py migrate``, and ``manage.py check``, which says what is missing. The
 client id, the client secret and the redirect URI come from the environment or from the
-setting ``PEERINGDB_OAUTH``. See docs/django.md.
+setting ``PEERINGDB_OAUTH``. A site on https also sets ``SESSION_COOKIE_NAME =
+"__Host-session"`` and ``SESSION_COOKIE_SECURE = True``. See docs/django.md.
 """
 
 from importlib import import_module

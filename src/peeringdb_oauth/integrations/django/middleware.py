@@ -1,5 +1,7 @@
 """The middleware. List it below Django's ``AuthenticationMiddleware``."""
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
@@ -7,7 +9,7 @@ from django.utils.deprecation import MiddlewareMixin
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.integrations.django.access import end_incomplete_login, use_genuine_cookies
 from peeringdb_oauth.integrations.django.application import application
-from peeringdb_oauth.integrations.django.visits import to_response, to_visit
+from peeringdb_oauth.integrations.django.visits import keep_private, to_response, to_visit
 
 
 class PeeringDBMiddleware(MiddlewareMixin):
@@ -26,6 +28,11 @@ class PeeringDBMiddleware(MiddlewareMixin):
         # Without a session cookie nobody is logged in: do not load the session then.
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             end_incomplete_login(request)
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> Any:
+        """Keep the answer of a guarded API out of shared caches."""
+        is_guarded = getattr(request, "_peeringdb_private", False)
+        return keep_private(response) if is_guarded else response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer one of our errors with a page or with JSON.

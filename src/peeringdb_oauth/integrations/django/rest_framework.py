@@ -26,7 +26,7 @@ from peeringdb_oauth.integrations.django.access import require
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.guard import Conditions, asn_of, find_asn_now, guard_of
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
-from peeringdb_oauth.integrations.django.visits import to_visit
+from peeringdb_oauth.integrations.django.visits import keep_response_private, to_visit
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import Answer, Guard, Refused, bearer_token, refuse_token, verify_token
 
@@ -114,6 +114,7 @@ class RequireASN(Conditions, BasePermission):
         else:
             # Nobody, or another authentication. A cookie beside it does not count.
             return False
+        keep_response_private(request._request)  # noqa: SLF001
         return True
 
 

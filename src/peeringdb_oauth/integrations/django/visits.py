@@ -84,6 +84,11 @@ def keep_private(response: Any) -> Any:
     return response
 
 
+def keep_response_private(request: HttpRequest) -> None:
+    """Have `PeeringDBMiddleware` call `keep_private` with the response to a request."""
+    request._peeringdb_private = True  # type: ignore[attr-defined]  # noqa: SLF001 - ours
+
+
 def _body_of(request: HttpRequest, answer: Answer) -> HttpResponse:
     if answer.location is not None:
         return HttpResponse(status=answer.status, headers={"Location": answer.location})
