@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from concurrent.futures import Future
 from dataclasses import asdict
 from functools import partial
 
@@ -20,10 +21,9 @@ from peeringdb_oauth.bearer.cache import CachedResult, ResultCache
 from peeringdb_oauth.callback import UsedStates
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import TokenRejected
-from peeringdb_oauth.look_ups import LookUps
 from peeringdb_oauth.messages import HTTPRequest
 from peeringdb_oauth.metadata import PEERINGDB
-from peeringdb_oauth.steps import locked
+from peeringdb_oauth.steps import shared
 from peeringdb_oauth.tls import tls_context
 from peeringdb_oauth.web import MemoryStore
 
@@ -68,10 +68,9 @@ def test_a_lock_is_held_by_one_thread_at_a_time(kind):
         (ForkSafeLock, lambda lock: lock.__enter__()),
         (UsedStates, lambda states: states.use(REQUEST, 0.0)),
         (ResultCache, lambda cache: cache.put(b"key", REJECTED)),
-        (partial(LookUps, 100), lambda look_ups: look_ups.start(0.0, age=None)),
         (MemoryStore, lambda store: store.set("key", "value", 60)),
     ],
-    ids=["lock", "used states", "cache of the bearer verifier", "look-ups", "memory store"],
+    ids=["lock", "used states", "cache of the bearer verifier", "memory store"],
 )
 def test_a_lock_that_another_thread_holds_is_free_in_the_child(make, use):
     owner = make()
@@ -121,11 +120,11 @@ def pool_of(client):
     "lock_of",
     [
         lambda client: client._budget_changed,
-        lambda client: client._locks_lock,
+        lambda client: client._flights_lock,
         lambda client: pool_of(client).pool.mutex,
         lambda client: client._connections._adapter.poolmanager.pools.lock,
     ],
-    ids=["budget", "locks", "idle connections", "pools"],
+    ids=["budget", "flights", "idle connections", "pools"],
 )
 def test_a_lock_of_the_client_is_free_in_the_child(server, make_client, lock_of):
     client = make_client(server)
@@ -141,11 +140,10 @@ def nothing():
     yield
 
 
-def test_a_flow_that_the_parent_runs_alone_does_not_stop_the_child(server, make_client):
+def test_a_flow_that_the_parent_runs_does_not_stop_the_child(server, make_client):
     client = make_client(server)
-    lock = client._locks.setdefault("name", threading.Lock())
-    with held_by_another_thread(lock):
-        assert in_a_child(lambda: client.run(locked("name", nothing())))
+    client._flights["name"] = Future()  # the thread that runs it stays in the parent
+    assert in_a_child(lambda: client.run(shared("name", nothing())))
 
 
 def test_the_old_connections_are_left_to_the_parent(server, make_client):
@@ -220,16 +218,15 @@ def test_an_asynchronous_client_starts_anew_in_the_child(server):
     async def parent():
         client = AsyncClient(config_of(server))
         await client.fetch_user("of-the-parent")
-        lock = client._locks.setdefault("name", asyncio.Lock())
-        async with lock, client._queue:
-            for _ in range(10):
-                assert client._budget.admit(HTTPRequest(url=server.url), 0.0)
+        client._flights["name"] = asyncio.get_running_loop().create_future()
+        for _ in range(10):
+            assert client._budget.admit(HTTPRequest(url=server.url), 0.0)
 
-            async def child():
-                await client.run(locked("name", nothing()))
-                await client.fetch_user("of-the-child")
+        async def child():
+            await client.run(shared("name", nothing()))
+            await client.fetch_user("of-the-child")
 
-            ended = in_a_child(lambda: asyncio.run(child()))
+        ended = in_a_child(lambda: asyncio.run(child()))
         await client.close()
         return ended
 

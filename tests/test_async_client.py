@@ -24,9 +24,10 @@ from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, ProviderError, RateLimited, TransportError
 from peeringdb_oauth.messages import HTTPRequest
-from peeringdb_oauth.steps import call, locked, send
+from peeringdb_oauth.steps import call, send, shared
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
+INTROSPECT, REVOKE = "/oauth2/introspect/", "/oauth2/revoke_token/"
 PATIENCE = 10  # seconds until a test gives up on another thread
 
 
@@ -99,9 +100,9 @@ async def one_that_leaves_nothing(*args, **kwargs):
 
 
 def assert_nothing_left(client):
-    assert client._budget._in_flight == 0
-    assert not client._queue.locked()
-    assert not any(lock.locked() for lock in client._locks.values())
+    assert sum(client._budget._in_flight) == 0
+    assert not client._flights
+    assert not any(queue.locked() for queue in client._queues.values())
     assert (
         client._connections.session is None or not client._connections.session.connector._acquired
     )
@@ -370,31 +371,31 @@ def test_cancelled_while_connecting_it_hangs_up():
 
 
 def test_cancelled_while_waiting_for_admission_it_leaves_the_queue(server, hold):
-    held = hold(PROFILE)
+    held = hold(INTROSPECT)
 
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:
-            ten = [asyncio.create_task(client.fetch_user(f"t{n}")) for n in range(10)]
+            ten = [asyncio.create_task(client.introspect(f"t{n}")) for n in range(10)]
             await held.arrive(10)
-            waiting = [asyncio.create_task(client.fetch_user(f"w{n}")) for n in range(4)]
+            waiting = [asyncio.create_task(client.introspect(f"w{n}")) for n in range(4)]
             await settle_down()
             await cancel(waiting[0])  # the first of the queue
             await cancel(waiting[2])  # one in the middle
             held.release()
             return await asyncio.gather(*ten, waiting[1], waiting[3])
 
-    assert [user.id for user in asyncio.run(main())] == [1] * 12
+    assert [answer.active for answer in asyncio.run(main())] == [True] * 12
     assert len(server.received) == 12
 
 
 def test_a_cancelled_request_makes_room_for_the_next(server, hold):
-    held = hold(PROFILE)
+    held = hold(INTROSPECT)
 
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:
-            ten = [asyncio.create_task(client.fetch_user(f"t{n}")) for n in range(10)]
+            ten = [asyncio.create_task(client.introspect(f"t{n}")) for n in range(10)]
             await held.arrive(10)
-            eleventh = asyncio.create_task(client.fetch_user("eleventh"))
+            eleventh = asyncio.create_task(client.introspect("eleventh"))
             await settle_down()
             await cancel(ten[3])
             await held.arrive()  # the eleventh request; nine are still held back
@@ -405,30 +406,30 @@ def test_a_cancelled_request_makes_room_for_the_next(server, hold):
 
 
 def test_requests_are_sent_in_the_order_in_which_they_wait(server, hold):
-    held, order = hold(PROFILE), []
+    held, order = hold(INTROSPECT), []
 
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:
-            ten = [asyncio.create_task(client.fetch_user(f"t{n}")) for n in range(10)]
+            ten = [asyncio.create_task(client.introspect(f"t{n}")) for n in range(10)]
             await held.arrive(10)
             waiting = [
-                asyncio.create_task(client.fetch_user(f"token-{number}")) for number in range(5)
+                asyncio.create_task(client.introspect(f"token-{number}")) for number in range(5)
             ]
             await settle_down()
             for number in range(5):
                 await cancel(ten[number])
                 await held.arrive()
-                order.append(server.received[-1].headers["authorization"])
+                order.append(server.received[-1].form["token"])
             held.release()
             await asyncio.gather(*ten[5:], *waiting)
 
     asyncio.run(main())
-    assert order == [f"Bearer token-{number}" for number in range(5)]
+    assert order == [f"token-{number}" for number in range(5)]
 
 
 def test_a_second_request_waits_behind_those_who_wait_already(server, hold):
-    hold(PROFILE)
-    held = hold("/oauth2/introspect/")
+    hold(REVOKE)
+    held = hold(INTROSPECT)
 
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:
@@ -437,7 +438,7 @@ def test_a_second_request_waits_behind_those_who_wait_already(server, hold):
                 for _ in range(2):
                     await client.introspect("t")
 
-            nine = [asyncio.create_task(client.fetch_user(f"t{n}")) for n in range(9)]
+            nine = [asyncio.create_task(client.revoke(f"t{n}")) for n in range(9)]
             tenth = asyncio.create_task(introspect_twice())
             await held.arrive()
             waiting = asyncio.create_task(client.refresh("r"))
@@ -448,10 +449,10 @@ def test_a_second_request_waits_behind_those_who_wait_already(server, hold):
                 await cancel(task)
 
     asyncio.run(main())
-    assert [path for path in server.paths() if path != PROFILE] == [
-        "/oauth2/introspect/",
+    assert [path for path in server.paths() if path != REVOKE] == [
+        INTROSPECT,
         TOKEN,
-        "/oauth2/introspect/",
+        INTROSPECT,
     ]
 
 
@@ -473,41 +474,45 @@ def test_a_login_that_is_half_way_goes_before_those_who_wait(server, hold):
     asyncio.run(main())
 
 
-def locked_request(server):
-    return locked("a lock", send(HTTPRequest(url=f"{server.url}{PROFILE}")))
+def shared_request(server):
+    return shared("a name", send(HTTPRequest(url=f"{server.url}{PROFILE}")))
 
 
-def test_cancelled_while_waiting_for_a_lock_it_leaves_the_others_their_turn(server, hold):
+def test_cancelled_while_waiting_for_a_shared_answer_it_leaves_it_to_the_others(server, hold):
     held = hold(PROFILE)
 
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:
             first, second, third = (
-                asyncio.create_task(client.run(locked_request(server))) for _ in range(3)
+                asyncio.create_task(client.run(shared_request(server))) for _ in range(3)
             )
             await held.arrive()
             await cancel(second)
             held.release()
             return await asyncio.gather(first, third)
 
-    assert [response.status for response in asyncio.run(main())] == [200, 200]
+    first, third = asyncio.run(main())
+    assert first is third
+    assert len(server.received) == 1
 
 
-def test_cancelled_while_holding_a_lock_it_lets_the_next_one_in(server, hold):
+def test_cancelled_while_asking_for_others_it_lets_one_of_them_ask(server, hold):
     held = hold(PROFILE)
 
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:
-            first, second = (
-                asyncio.create_task(client.run(locked_request(server))) for _ in range(2)
+            first, *others = (
+                asyncio.create_task(client.run(shared_request(server))) for _ in range(5)
             )
             await held.arrive()
             await cancel(first)
             await held.arrive()
             held.release()
-            return await second
+            return await asyncio.gather(*others)
 
-    assert asyncio.run(main()).status == 200
+    answers = asyncio.run(main())
+    assert {id(answer) for answer in answers} == {id(answers[0])}
+    assert len(server.received) == 2
 
 
 def test_a_cancelled_flow_has_ended_before_the_next_one_begins(server, hold):
@@ -523,7 +528,7 @@ def test_a_cancelled_flow_has_ended_before_the_next_one_begins(server, hold):
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:
             first, second = (
-                asyncio.create_task(client.run(locked("a lock", flow(name))))
+                asyncio.create_task(client.run(shared("a name", flow(name))))
                 for name in ("first", "second")
             )
             await held.arrive()

@@ -26,7 +26,7 @@ from peeringdb_oauth import (
     TransportError,
 )
 from peeringdb_oauth.bearer import BearerVerifier
-from peeringdb_oauth.look_ups import BAD_LOOK_UPS, GRACE, MAX_AGE
+from peeringdb_oauth.bearer.cache import GRACE, MAX_AGE
 from peeringdb_oauth.sandbox import Sandbox
 
 pytestmark = pytest.mark.server
@@ -179,10 +179,9 @@ def test_expired_token_is_refused_without_asking(world):
 
 def test_many_revoked_tokens_do_not_get_our_address_blocked(world):
     client = world.client()
-    verifier, tokens = (
-        BearerVerifier(client),
-        [world.log_in(client).token.access_token for _ in range(12)],
-    )
+    people = [world.pdb.add_person(f"Person {number}").login for number in range(12)]
+    verifier = BearerVerifier(client)
+    tokens = [world.log_in(client, person).token.access_token for person in people]
     for token in tokens:
         verifier.verify(token)
     world.pdb.revoke_tokens()
@@ -191,7 +190,7 @@ def test_many_revoked_tokens_do_not_get_our_address_blocked(world):
     assert world.log_in(client).user.id == 1
 
 
-def test_flood_of_ten_thousand_bad_tokens_costs_ten_requests_a_minute_and_locks_nobody_out(world):
+def test_flood_of_ten_thousand_bad_tokens_costs_thirty_requests_a_minute_and_stops_nobody(world):
     client = world.client()
     verifier, known = BearerVerifier(client), world.log_in(client).token.access_token
     verifier.verify(known)
@@ -205,11 +204,9 @@ def test_flood_of_ten_thousand_bad_tokens_costs_ten_requests_a_minute_and_locks_
                     range(minute * 5000, minute * 5000 + 5000),
                 ),
             )
-        assert Counter(map(type, errors)) == {
-            TokenRejected: BAD_LOOK_UPS,
-            RateLimited: 5000 - BAD_LOOK_UPS,
-        }
-        assert world.asked() == {INTROSPECT: BAD_LOOK_UPS}
+        # An unknown token may need two requests, so one of the thirty is left.
+        assert Counter(map(type, errors)) == {TokenRejected: 29, RateLimited: 5000 - 29}
+        assert world.asked() == {INTROSPECT: 29}
         assert verifier.verify(known).id == 1
         login = world.log_in(client, "member")
         assert login.user.id == 2

@@ -142,7 +142,7 @@ def test_a_callback_url_may_be_full_or_relative(around):
     assert read(around.format(f"code=c0de&state={REQUEST.state}")) == "c0de"
 
 
-@pytest.mark.parametrize("code", ["Tm9NRBnhPoUnr67P3d6RQ6wMi1Z8Em", "~._-+/=", "x" * 512, "1"])
+@pytest.mark.parametrize("code", ["Tm9NRBnhPoUnr67P3d6RQ6wMi1Z8Em", "._-", "x" * 128, "1"])
 def test_a_code_comes_out_as_peeringdb_sent_it(code):
     assert read(back(code=code)) == checked_code(code) == code
 

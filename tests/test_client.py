@@ -24,6 +24,7 @@ from docstring_example import example_of
 from forward_proxy import forward_proxy_handler
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from in_threads import PATIENCE, Calls, Gate, run_all
 
 from peeringdb_oauth import __version__
 from peeringdb_oauth.async_client import AsyncClient
@@ -41,11 +42,11 @@ from peeringdb_oauth.errors import (
     TransportError,
 )
 from peeringdb_oauth.messages import MAX_BODY, HTTPRequest
-from peeringdb_oauth.steps import call, locked, send
+from peeringdb_oauth.steps import call
 from peeringdb_oauth.tls import tls_context
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
-PATIENCE = 10  # seconds until a test gives up on another thread
+INTROSPECT, REVOKE = "/oauth2/introspect/", "/oauth2/revoke_token/"
 
 
 @pytest.fixture(params=[Client, AsyncClient], ids=["requests", "aiohttp"])
@@ -83,25 +84,6 @@ def make_client_with(request, make_client):
 def log_in(client, code="a-code"):
     request = client.authorization_request()
     return client.log_in(request, {"code": code, "state": request.state})
-
-
-def run_all(function, times):
-    """Call a function in so many threads at once. Returns the results and errors."""
-    outcomes, barrier = [], threading.Barrier(times)
-
-    def call():
-        barrier.wait(PATIENCE)
-        try:
-            outcomes.append(function())
-        except PeeringDBOAuthError as error:
-            outcomes.append(error)
-
-    threads = [threading.Thread(target=call, daemon=True) for _ in range(times)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
-    return outcomes
 
 
 # --- what goes out --------------------------------------------------------------------
@@ -151,13 +133,13 @@ def test_callback_may_be_the_full_url(client):
     )
 
 
-def test_credentials_go_into_the_body_and_never_into_a_header(client, server):
-    log_in(client, code="the+code/with=more")
+def test_credentials_go_into_the_body_and_never_into_a_header(make_client, server):
+    log_in(make_client(server, client_secret="the+secret/with=more&more %"))
     post = server.received[0]
     assert "authorization" not in post.headers
     assert post.headers["content-type"] == "application/x-www-form-urlencoded"
-    assert post.form["client_secret"] == "secret-rs256-0123456789abcdef0123456789"
-    assert (post.form["client_id"], post.form["code"]) == ("conf-rs256", "the+code/with=more")
+    assert post.form["client_secret"] == "the+secret/with=more&more %"
+    assert (post.form["client_id"], post.form["code"]) == ("conf-rs256", "a-code")
 
 
 def test_the_token_goes_into_the_header_as_bearer_and_nowhere_else(client, server):
@@ -177,12 +159,12 @@ def test_names_itself_and_asks_for_an_uncompressed_answer(client, server):
         )
 
 
-def test_refresh_revoke_introspect_and_fetch(client, server):
+def test_refresh_introspect_fetch_and_revoke(client, server):
     token = client.refresh("a-refresh-token")
-    assert client.revoke(token) is None
     assert client.introspect(token.access_token).active
     assert client.fetch_user(token.access_token).id == 1
-    assert server.paths() == [TOKEN, "/oauth2/revoke_token/", "/oauth2/introspect/", PROFILE]
+    assert client.revoke(token) is None
+    assert server.paths() == [TOKEN, INTROSPECT, PROFILE, REVOKE]
 
 
 @pytest.mark.parametrize("name", ["fetch_user", "introspect", "refresh", "revoke"])
@@ -248,37 +230,26 @@ def test_an_answer_without_a_body_keeps_the_connection(client, server):
 
 
 def test_twenty_threads_share_ten_connections(client, server):
-    arrived, release = threading.Semaphore(0), threading.Event()
-    hold(server, PROFILE, "profile-orgadmin", arrived, release)
-    outcomes = []
-    thread = threading.Thread(
-        target=lambda: outcomes.extend(
-            run_all(lambda: client.fetch_user(secrets.token_hex(4)), 20),
-        ),
-        daemon=True,
-    )
-    thread.start()
-    assert all(arrived.acquire(timeout=PATIENCE) for _ in range(10))
-    assert not arrived.acquire(
-        timeout=0.1,
-    )  # the others wait, because eleven in flight could be eleven refusals
-    release.set()
-    thread.join(PATIENCE)
-    assert [user.id for user in outcomes] == [1] * 20
+    gate = Gate()
+    gate.hold(server, INTROSPECT)
+    calls = Calls(lambda: client.introspect("t"), 20)
+    gate.arrive(10)
+    assert gate.nobody_arrives()  # eleven in flight could be eleven refusals
+    gate.open()
+    assert [answer.active for answer in calls.outcomes()] == [True] * 20
     assert server.connections == 10
 
 
-def hold(server, path, name, arrived, release):
-    """Answer as recorded, but not before ``release`` is set."""
-    server.replay(path, name)
-    write = server.answers[path]
-
-    def wait(handler):
-        arrived.release()
-        release.wait(PATIENCE)
-        write(handler)
-
-    server.answers[path] = wait
+def test_five_tokens_that_may_be_dead_are_tried_at_once(client, server):
+    """The other refusals of a minute are kept for logins."""
+    gate = Gate()
+    gate.hold(server, PROFILE)
+    calls = Calls(lambda: client.fetch_user(secrets.token_hex(4)), 8)
+    gate.arrive(5)
+    assert gate.nobody_arrives()
+    assert client.introspect("t").active
+    gate.open()
+    assert [user.id for user in calls.outcomes()] == [1] * 8
 
 
 def test_close_closes_the_kept_connections(make_client, server):
@@ -560,7 +531,24 @@ def test_a_401_counts_even_if_its_body_never_arrives(make_client, server, clock)
     assert (caught.value.retry_after, len(server.received)) == (61, 1)
 
 
+def test_after_three_dead_tokens_the_next_ones_are_introspected_first(make_client, server, clock):
+    """PeeringDB counts dead tokens at the profile, but not at introspection."""
+    client = make_client(server, arguments={"monotonic": clock})
+    server.answer(PROFILE, b"", status=403, content_type="text/html")
+    server.answer(INTROSPECT, {"active": False})
+    for number in range(20):
+        with pytest.raises(TokenRejected):
+            client.fetch_user(f"token-{number}")
+    assert server.paths() == [PROFILE] * 3 + [INTROSPECT] * 17
+    server.replay(PROFILE, "profile-orgadmin")
+    assert log_in(client).user.id == 1
+    clock.now += 60
+    assert client.fetch_user("another").id == 1
+    assert server.paths()[-2:] == [PROFILE, PROFILE]
+
+
 def test_stops_before_the_eleventh_refusal(make_client, server, clock):
+    """Even if introspection says that all tokens are alive."""
     client = make_client(server, arguments={"monotonic": clock})
     server.replay(PROFILE, "profile-error-bad-token")
     for number in range(10):
@@ -568,44 +556,37 @@ def test_stops_before_the_eleventh_refusal(make_client, server, clock):
             client.fetch_user(f"token-{number}")
     with pytest.raises(RateLimited) as caught:
         client.fetch_user("an-eleventh")
-    assert (caught.value.retry_after, len(server.received)) == (60, 10)
+    assert (caught.value.retry_after, server.paths().count(PROFILE)) == (60, 10)
 
 
-def test_those_who_ask_the_same_wait_for_one_timeout_together(
-    make_client,
-    server,
-):
-    release = threading.Event()
-    hold(server, PROFILE, "profile-orgadmin", threading.Semaphore(0), release)
-    client = make_client(server, timeout=0.5)
-    outcomes = run_all(lambda: client.fetch_user("t"), 8)
-    release.set()
-    assert [type(error) for error in outcomes] == [TransportError] * 8
-    assert (
-        len(server.received) <= 2
-    )  # the first, and perhaps one that got the lock at the last moment
-
-
-def test_a_refused_token_is_asked_about_once_a_minute(
-    make_client,
-    server,
-    clock,
-):
+def test_a_refused_token_is_dead_for_ten_hours(make_client, server, clock):
     client = make_client(server, arguments={"clock": clock})
     server.replay(PROFILE, "profile-error-bad-token")
     outcomes = run_all(lambda: client.fetch_user("dead"), 14)
     assert {type(error) for error in outcomes} == {TokenRejected}
     assert len({str(error) for error in outcomes}) == 1
-    assert len(server.received) == 1
     server.replay(PROFILE, "profile-orgadmin")
+    clock.now += 35_999
+    with pytest.raises(TokenRejected, match="refused the access token"):
+        client.fetch_user("dead")
+    assert len(server.received) == 1
     assert client.fetch_user("another").id == 1
-    clock.now += 60
+    clock.now += 1
     assert client.fetch_user("dead").id == 1
+
+
+def test_a_token_that_was_revoked_here_is_dead_at_once(client, server):
+    token = log_in(client).token
+    client.revoke(token)
+    for dead in (token.access_token, token.refresh_token):
+        with pytest.raises(TokenRejected, match="revoked"):
+            client.fetch_user(dead)
+    assert server.paths() == [TOKEN, PROFILE, REVOKE]
 
 
 @pytest.mark.parametrize(
     ("name", "seconds"),
-    [("ratelimit-429-token", 13), ("ratelimit-429-profile", 61), ("throttle-429", 61)],
+    [("ratelimit-429-token", 14), ("ratelimit-429-profile", 61), ("throttle-429", 61)],
 )
 def test_pauses_after_a_429(make_client, server, clock, name, seconds):
     client = make_client(server, arguments={"monotonic": clock})
@@ -631,19 +612,15 @@ def test_keeps_to_its_requests_a_minute(make_client, server, clock):
 
 def test_those_who_wait_fail_at_once_when_the_silence_begins(client, server):
     """Ten are in flight and get a 401. The twelve behind them fail at once."""
-    arrived, release = threading.Semaphore(0), threading.Event()
-    hold(server, TOKEN, "token-error-wrong-secret", arrived, release)
-    outcomes = []
-    thread = threading.Thread(
-        target=lambda: outcomes.extend(run_all(lambda: client.refresh("r"), 22)),
-        daemon=True,
-    )
-    thread.start()
-    assert all(arrived.acquire(timeout=PATIENCE) for _ in range(10))
-    assert not arrived.acquire(timeout=0.1)
+    server.replay(TOKEN, "token-error-wrong-secret")
+    gate = Gate()
+    gate.hold(server, TOKEN)
+    calls = Calls(lambda: client.refresh("r"), 22)
+    gate.arrive(10)
+    assert gate.nobody_arrives()
     with within(2):
-        release.set()
-        thread.join(PATIENCE)
+        gate.open()
+        outcomes = calls.outcomes()
     assert (
         sorted(type(outcome).__name__ for outcome in outcomes)
         == ["ProviderError"] * 10 + ["RateLimited"] * 12
@@ -681,28 +658,6 @@ def test_a_flow_hears_of_errors_and_may_go_on(client, server):
 
     server.answers["/cut"] = cut
     assert client.run(flow("/cut")) == 200
-
-
-def test_one_flow_at_a_time_holds_a_lock(client, server):
-    inside, most = [], []
-
-    def flow():
-        inside.append(None)
-        most.append(len(inside))
-        response = yield from send(HTTPRequest(url=f"{server.url}{PROFILE}"))
-        inside.pop()
-        return response.status
-
-    assert run_all(lambda: client.run(locked("a lock", flow())), 5) == [200] * 5
-    assert most == [1] * 5
-    assert not client._locks
-
-
-def test_a_lock_is_free_after_an_error(client, server):
-    server.answers["/cut"] = cut
-    for _ in range(2):
-        with pytest.raises(TransportError):
-            client.run(locked("a lock", send(HTTPRequest(url=f"{server.url}/cut"))))
 
 
 def test_a_flow_may_call_a_function_of_the_application(client):

@@ -423,10 +423,34 @@ def test_refuses_a_timeout_that_is_not_a_number_of_seconds(timeout):
 def test_refuses_a_budget_that_is_too_small_for_one_login(number):
     assert problems(requests_per_minute=number) == (
         (
-            "requests_per_minute: must be a whole number of at least 2 (one login takes 2), or none"
-            " for no limit"
+            "requests_per_minute: must be a whole number of at least 2 (one login takes 2, in each"
+            " process), or none for no limit"
         ),
     )
+
+
+def test_each_process_needs_requests_for_a_login():
+    assert ClientConfig(**GOOD, requests_per_minute=8, processes=4).processes == 4
+    assert problems(requests_per_minute=7, processes=4) == (
+        (
+            "requests_per_minute: must be a whole number of at least 8 (one login takes 2, in each"
+            " process), or none for no limit"
+        ),
+    )
+
+
+@pytest.mark.parametrize("number", [0, -1, 51, True, 2.0, "2", None])
+def test_refuses_a_number_of_processes_that_is_none(number):
+    assert problems(processes=number) == ("processes: must be a whole number from 1 to 50",)
+
+
+@pytest.mark.parametrize(
+    ("text", "processes"),
+    [("4", 4), ("", 1), ("0", 1), ("many", 1), ("-3", 1), ("64", 50), ("9" * 4000, 1)],
+)
+def test_the_number_of_workers_is_the_number_of_processes(monkeypatch, text, processes):
+    monkeypatch.setenv("WEB_CONCURRENCY", text)
+    assert ClientConfig(**GOOD).processes == processes
 
 
 @pytest.mark.parametrize("ca_file", ["", 5, b"/x.pem"])
@@ -594,6 +618,7 @@ timeout = 2.5
 ca_file = /etc/ca.pem
 allow_http = yes
 requests_per_minute = 50
+processes = 5
 """
     assert ClientConfig.load(ini(INI % SECRET + more)) == ClientConfig(
         **GOOD,
@@ -603,6 +628,7 @@ requests_per_minute = 50
         ca_file="/etc/ca.pem",
         allow_http=True,
         requests_per_minute=50,
+        processes=5,
     )
 
 
@@ -643,6 +669,7 @@ def test_the_environment_is_enough_without_a_file(monkeypatch):
         ("ALLOW_HTTP", " no ", "allow_http", False),
         ("REQUESTS_PER_MINUTE", "7", "requests_per_minute", 7),
         ("REQUESTS_PER_MINUTE", "None", "requests_per_minute", None),
+        ("PROCESSES", "2", "processes", 2),
     ],
 )
 def test_the_environment_overrides_the_file(ini, monkeypatch, variable, text, name, value):  # noqa: PLR0917 - a table and two fixtures
@@ -763,7 +790,7 @@ def test_an_unknown_setting_is_reported_with_the_known_ones(ini):
     assert (
         problem == f"{path}: has an unknown setting; the settings are oauth_client_key,"
         " oauth_client_sec, redirect_to, base_url, scope, timeout, ca_file, allow_http,"
-        " requests_per_minute"
+        " requests_per_minute, processes"
     )
 
 

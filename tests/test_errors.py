@@ -34,13 +34,13 @@ EXAMPLES = [
         RateLimited("wait", retry_after=61.0),
         TransportError,
         "wait",
-        {"retry_after": 61.0, "status": None},
+        {"retry_after": 61.0, "for_caller": False, "status": None},
     ),
     (
         RateLimited("wait", retry_after=9.0, status=429),
         TransportError,
         "wait",
-        {"retry_after": 9.0, "status": 429},
+        {"retry_after": 9.0, "for_caller": False, "status": 429},
     ),
     (ProviderError("no"), PeeringDBOAuthError, "no", {"error": "", "status": None}),
     (

@@ -7,6 +7,8 @@ import pytest
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.authorization import AuthorizationRequest
+from peeringdb_oauth.budget import TooManyRefusals
+from peeringdb_oauth.cost import Cost, Payer, Purpose
 from peeringdb_oauth.errors import (
     ConfigurationError,
     InvalidIDToken,
@@ -19,6 +21,8 @@ from peeringdb_oauth.errors import (
     TransportError,
 )
 from peeringdb_oauth.messages import HTTPResponse
+from peeringdb_oauth.provider import Provider
+from peeringdb_oauth.steps import Charge
 from peeringdb_oauth.tokens import TokenResponse
 
 ISSUED_AT = 1795432419  # token-success-openid
@@ -77,7 +81,7 @@ def log_in(provider, driver, request=LOGIN_REQUEST, callback=CALLBACK):
 def test_login_takes_two_requests_that_are_booked_together(provider, make_driver):
     driver = make_driver(ANSWERS)
     login = log_in(provider, driver)
-    assert [(request.method, request.url, request.booked) for request in driver.sent] == [
+    assert [(request.method, request.url, request.cost.requests) for request in driver.sent] == [
         ("POST", f"{BASE_URL}/oauth2/token/", 2),
         ("GET", f"{BASE_URL}/profile/v1", 0),
     ]
@@ -94,8 +98,11 @@ def test_tokens_live_from_before_the_request(provider, clock, recording):
     recorded = recording("token-success-no-openid")
     flow.send(HTTPResponse(status=200, headers=recorded.headers, body=recorded.body))
     profile = recording("profile-orgadmin")
+    assert isinstance(
+        flow.send(HTTPResponse(status=200, headers=profile.headers, body=profile.body)), Charge
+    )
     with pytest.raises(StopIteration) as done:
-        flow.send(HTTPResponse(status=200, headers=profile.headers, body=profile.body))
+        next(flow)
     assert done.value.value.token.expires_at == ISSUED_AT + 2 + 36000
 
 
@@ -147,11 +154,97 @@ def test_openid_login_has_verified_claims(provider, make_driver):
     ]
 
 
-def test_openid_login_without_id_token_fails(provider, make_driver):
-    driver = make_driver(ANSWERS)
+def test_openid_login_without_id_token_fails_and_gives_the_tokens_back(
+    provider, recording, make_driver
+):
+    without = recording("token-success-openid").json
+    del without["id_token"]
+    driver = make_driver(OPENID | {"/oauth2/token/": without})
     with pytest.raises(InvalidIDToken) as caught:
         log_in(provider, driver, OPENID_REQUEST)
-    assert (caught.value.check, driver.paths()[-1]) == ("id_token", "/oauth2/token/")
+    assert caught.value.check == "id_token"
+    assert driver.paths()[-2:] == ["/oauth2/token/", "/oauth2/revoke_token/"]
+
+
+@pytest.mark.parametrize("missing", ["profile", "email", "networks", "amr"])
+def test_a_login_with_less_than_the_requested_scope_fails_before_the_profile_is_asked(
+    provider, recording, make_driver, missing
+):
+    """The person may edit the scope in the address. The profile's 403 would count."""
+    token = recording("token-success-no-openid").json
+    token["scope"] = " ".join(word for word in LOGIN_REQUEST.scope if word != missing)
+    driver = make_driver(ANSWERS | {"/oauth2/token/": token})
+    with pytest.raises(InvalidResponse, match=f"did not grant the scope {missing}") as caught:
+        log_in(provider, driver)
+    assert caught.value.check == "scope"
+    assert driver.paths() == ["/oauth2/token/", "/oauth2/revoke_token/"]
+    assert driver.sent[-1].form["token"] == token["refresh_token"]
+    assert driver.charged == [(driver.sent[0].cost, None)]
+
+
+def test_a_login_that_cannot_give_its_tokens_back_fails_with_its_own_reason(
+    provider, recording, make_driver
+):
+    token = recording("token-success-no-openid").json | {"scope": "email"}
+    down = {"/oauth2/token/": token, "/oauth2/revoke_token/": TransportError("down")}
+    with pytest.raises(InvalidResponse, match="scope profile networks amr"):
+        log_in(provider, make_driver(ANSWERS | down))
+
+
+def test_a_login_is_charged_to_its_account_and_a_failed_one_to_its_payers(provider, make_driver):
+    payers = (Payer.of_address("198.51.100.7"),)
+    driver = make_driver(ANSWERS)
+    driver.run(flows.log_in(provider, LOGIN_REQUEST, CALLBACK, payers=payers))
+    ((cost, payer),) = driver.charged
+    assert cost is driver.sent[0].cost
+    assert (cost, payer) == (Cost(payers=payers, requests=2), Payer.of_account(1))
+    assert driver.sent[1].cost == Cost(requests=0)
+
+
+def test_a_token_that_was_revoked_here_is_not_tried_again(provider, make_driver):
+    driver = make_driver(ANSWERS)
+    driver.run(flows.revoke(provider, TOKEN))
+    for dead in ("old-access", "old-refresh"):
+        with pytest.raises(TokenRejected, match="revoked"):
+            driver.run(flows.fetch_user(provider, dead))
+    assert driver.paths() == ["/oauth2/revoke_token/"]
+
+
+def test_a_token_is_dead_here_even_if_peeringdb_could_not_be_told(provider, make_driver):
+    driver = make_driver(ANSWERS | {"/oauth2/revoke_token/": TransportError("down")})
+    with pytest.raises(TransportError):
+        driver.run(flows.revoke(provider, "some-token"))
+    with pytest.raises(TokenRejected):
+        driver.run(flows.fetch_user(provider, "some-token"))
+
+
+REFUSED_OFTEN = TooManyRefusals("refused often", retry_after=60)
+
+
+def test_after_several_refusals_a_token_is_introspected_before_the_profile(provider, make_driver):
+    driver = make_driver(ANSWERS | {"/profile/v1": [REFUSED_OFTEN, "profile-orgadmin"]})
+    cost = Cost(purpose=Purpose.RECHECK, payers=(Payer.of_account(1),), is_risky=True)
+    user = driver.run(flows.fetch_user(provider, "an-access-token", cost=cost))
+    assert user.id == 1
+    assert driver.paths() == ["/profile/v1", "/oauth2/introspect/", "/profile/v1"]
+    assert [request.cost for request in driver.sent[1:]] == [replace(cost, is_risky=False)] * 2
+
+
+def test_after_several_refusals_a_dead_token_does_not_reach_the_profile(provider, make_driver):
+    answers = {"/profile/v1": [REFUSED_OFTEN], "/oauth2/introspect/": {"active": False}}
+    driver = make_driver(ANSWERS | answers)
+    for _ in range(2):
+        with pytest.raises(TokenRejected, match="does not know this access token any more"):
+            driver.run(flows.fetch_user(provider, "an-access-token"))
+    assert driver.paths() == ["/profile/v1", "/oauth2/introspect/"]
+
+
+def test_after_several_refusals_a_public_client_has_to_wait(provider, make_driver):
+    driver = make_driver(ANSWERS | {"/profile/v1": [REFUSED_OFTEN]})
+    public = Provider(replace(provider.config, client_secret=None), provider.clock)
+    with pytest.raises(RateLimited):
+        driver.run(flows.fetch_user(public, "an-access-token"))
+    assert driver.paths() == ["/profile/v1"]
 
 
 def test_openid_login_without_keys_can_be_tried_again(provider, clock, make_driver):
@@ -188,7 +281,9 @@ def test_profile_of_somebody_else_is_no_login(provider, make_driver):
 def test_fetches_a_user(provider, make_driver):
     driver = make_driver(ANSWERS)
     assert driver.run(flows.fetch_user(provider, "an-access-token")).name == "Ada Admin"
-    assert [(request.bearer, request.booked) for request in driver.sent] == [("an-access-token", 1)]
+    assert [(request.bearer, request.cost.requests) for request in driver.sent] == [
+        ("an-access-token", 1)
+    ]
 
 
 def test_refreshes_a_token_response(provider, make_driver):
@@ -412,7 +507,7 @@ def test_exchanges_a_code_for_tokens_and_gives_the_answer_too(provider, make_dri
     assert token.access_token == response.json_object()["access_token"]
     sent = {"code": "the-code", "redirect_uri": "https://other.example.net/callback"}
     assert sent.items() <= driver.sent[0].form.items()
-    assert (len(driver.sent), driver.sent[0].booked) == (1, 1)
+    assert (len(driver.sent), driver.sent[0].cost.requests) == (1, 1)
 
 
 def test_exchanges_a_code_without_pkce(provider, make_driver):
@@ -431,4 +526,6 @@ def test_fetches_a_profile_as_it_is(provider, make_driver, recording):
     driver = make_driver(ANSWERS)
     profile = driver.run(flows.fetch_profile(provider, "an-access-token"))
     assert profile == recording("profile-orgadmin").json
-    assert [(request.bearer, request.booked) for request in driver.sent] == [("an-access-token", 1)]
+    assert [(request.bearer, request.cost.requests) for request in driver.sent] == [
+        ("an-access-token", 1)
+    ]

@@ -8,6 +8,7 @@ import pytest
 import requests
 from docstring_example import example_of
 from flask import Flask, abort, redirect, request, session
+from in_threads import Calls, Gate, until
 from werkzeug.serving import make_server as make_wsgi_server
 
 from peeringdb_oauth import PeeringdbAuth, legacy
@@ -23,6 +24,8 @@ from peeringdb_oauth.errors import (
 )
 from peeringdb_oauth.sandbox import Sandbox
 
+TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
+INTROSPECT, REVOKE = "/oauth2/introspect/", "/oauth2/revoke_token/"
 STEPS_2_AND_3 = """
 from peeringdb_oauth import PeeringdbAuth
 
@@ -277,11 +280,35 @@ def test_access_token_is_checked(configured):
         PeeringdbAuth().get_access_token("a-code")
 
 
-@pytest.mark.parametrize("code", [None, "", "x" * 2000, "a\nb", 7])
-def test_what_is_no_code_is_not_sent(configured, code):
-    with pytest.raises(RuntimeError):
+@pytest.mark.parametrize(
+    "code",
+    [
+        *(None, "", 7, "a\nb", "a b", "a+b/c=", "../../etc/passwd", "<script>alert(1)</script>"),
+        *("x" * 129, "\u0661" * 30),
+    ],
+)
+def test_what_is_no_code_of_peeringdb_is_not_sent(configured, code):
+    """A firewall may refuse it, and PeeringDB would count that against everybody."""
+    with pytest.raises(RuntimeError, match="code is missing or is not one"):
         PeeringdbAuth().get_access_token(code)
     assert configured.connections == 0
+
+
+@pytest.mark.parametrize("code", ["x" * 128, "uN2fcWO8yXkL5QCVwYXKSH6rBZLd8C", "a.b-c_d"])
+def test_what_may_be_a_code_of_peeringdb_is_sent(configured, code):
+    PeeringdbAuth().get_access_token(code)
+    assert configured.received[0].form["code"] == code
+
+
+def test_access_token_with_less_than_the_scope_is_given_back(configured, recording):
+    """The person can edit the scope in the address of PeeringDB's page."""
+    granted = recording("token-success-no-openid").json
+    configured.answer(TOKEN, granted | {"scope": "email networks"})
+    with pytest.raises(InvalidResponse, match="did not grant the scope profile") as caught:
+        PeeringdbAuth().get_access_token("a-code")
+    assert caught.value.check == "scope"
+    assert configured.paths() == [TOKEN, REVOKE]
+    assert configured.received[1].form["token"] == granted["refresh_token"]
 
 
 def test_user_information_is_peeringdbs_answer(configured, recording):
@@ -349,6 +376,44 @@ def test_objects_share_limits(configured):
     assert len(configured.received) == 1
 
 
+def test_a_refused_token_is_not_tried_again(configured):
+    configured.replay(PROFILE, "profile-error-bad-token")
+    for _ in range(3):
+        with pytest.raises(TokenRejected):
+            PeeringdbAuth().get_user_information_from_token("a-token")
+    assert configured.paths() == [PROFILE]
+
+
+def test_after_three_refusals_tokens_are_introspected_first(configured):
+    configured.replay(PROFILE, "profile-error-bad-token")
+    configured.answer(INTROSPECT, {"active": False})
+    for number in range(12):
+        with pytest.raises(TokenRejected):
+            PeeringdbAuth().get_user_information_from_token(f"token-{number}")
+    assert configured.paths() == [PROFILE] * 3 + [INTROSPECT] * 9
+
+
+def test_those_who_ask_about_one_token_share_a_request_and_not_the_answer(configured):
+    gate, auth = Gate(), PeeringdbAuth()
+    gate.hold(configured, PROFILE)
+
+    def ask():
+        profile = auth.get_user_information_from_token("a-token")
+        profile["networks"].clear()  # theirs to change
+        return profile
+
+    first = Calls(ask)
+    gate.arrive()
+    others = Calls(ask, 7)
+    (flight,) = auth._client._flights.values()
+    until(lambda: len(flight._condition._waiters) == 7)
+    gate.open()
+    profiles = first.outcomes() + others.outcomes()
+    assert len({id(profile) for profile in profiles}) == 8
+    assert {profile["name"] for profile in profiles} == {"Ada Admin"}
+    assert configured.paths() == [PROFILE]
+
+
 def test_another_configuration_has_another_client(configured, monkeypatch):
     PeeringdbAuth().get_user_information_from_token("a-token")
     monkeypatch.setenv("PEERINGDB_OAUTH_CLIENT_ID", "another")
@@ -364,7 +429,8 @@ def test_nothing_is_printed(configured, capfd, caplog):
     configured.replay("/oauth2/token/", "token-error-reused-code")
     with pytest.raises(RuntimeError):
         auth.get_access_token("a-code")
-    assert (capfd.readouterr(), caplog.records) == (("", ""), [])
+    assert capfd.readouterr() == ("", "")
+    assert {record.msg.partition(":")[0] for record in caplog.records} <= {"requests to PeeringDB"}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peeringdb_oauth import __version__
+from peeringdb_oauth.cost import Cost, Purpose
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse, parse_json
 
@@ -59,7 +60,7 @@ def test_the_bearer_header_is_spelt_as_peeringdb_wants_it():
 
 
 def test_a_request_takes_one_from_the_budget_unless_it_says_otherwise():
-    assert HTTPRequest(url=URL).booked == 1
+    assert HTTPRequest(url=URL).cost == Cost(purpose=Purpose.LOGIN, payers=(), requests=1)
 
 
 @given(

@@ -61,8 +61,8 @@ def granted(**changes):
     ("headers", "seconds"),
     [
         ({}, 61),
-        ({"retry-after": "13"}, 13),
-        ({"retry-after": " 59 "}, 59),
+        ({"retry-after": "13"}, 14),
+        ({"retry-after": " 59 "}, 60),
         (
             {"retry-after": "0"},
             11,

@@ -156,7 +156,8 @@ def use(client, server, everything, break_something):
         else:
             everything.add(result)
             succeeded += 1
-    everything.add(client, client.config, request, client.provider, client._budget, vars(client))
+    everything.add(client, client.config, request, client.provider, vars(client))
+    everything.add(vars(client._budget), vars(client.provider.dead_tokens))
     secrets = SECRETS | {
         "state": request.state,
         "nonce": request.nonce,

@@ -7,10 +7,11 @@ import pytest
 from docstring_example import example_of
 
 from peeringdb_oauth import errors, messages, metadata, profile, steps, tokens
+from peeringdb_oauth.cost import Cost, Payer
 from peeringdb_oauth.errors import PeeringDBOAuthError, TokenRejected
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.metadata import PEERINGDB
-from peeringdb_oauth.steps import ApplicationCall, Locked, call, locked, send
+from peeringdb_oauth.steps import ApplicationCall, Charge, Shared, call, charge, send, shared
 from peeringdb_oauth.tokens import checked_token
 
 REQUEST = HTTPRequest(url="https://auth.peeringdb.com/profile/v1")
@@ -26,7 +27,7 @@ def nothing():
 FLOW = nothing()
 STEPS = {
     "send": (send(REQUEST), REQUEST),
-    "locked": (locked("keys", FLOW), Locked(name="keys", flow=FLOW)),
+    "shared": (shared("keys", FLOW), Shared(name="keys", flow=FLOW)),
     "call": (call(list), ApplicationCall(function=list)),
 }
 
@@ -38,6 +39,15 @@ def test_a_step_is_yielded_and_its_result_given_back(name):
     with pytest.raises(StopIteration) as done:
         flow.send(RESPONSE)
     assert done.value.value is RESPONSE
+
+
+def test_a_charge_is_yielded_and_gives_nothing_back():
+    cost, payer = Cost(requests=2), Payer.of_account(1)
+    flow = charge(cost, payer)
+    assert next(flow) == Charge(cost=cost, payer=payer)
+    with pytest.raises(StopIteration) as done:
+        next(flow)
+    assert done.value.value is None
 
 
 def test_a_failed_step_raises_in_the_flow():

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.cost import Cost
 from peeringdb_oauth.errors import (
     InvalidResponse,
     PeeringDBOAuthError,
@@ -26,8 +27,8 @@ from peeringdb_oauth.metadata import PEERINGDB
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.responses import SILENCE, successful
 from peeringdb_oauth.tokens import (
+    DeadTokens,
     Introspection,
-    RefusedTokens,
     TokenResponse,
     build_code_request,
     build_introspection_request,
@@ -86,7 +87,7 @@ def granted(**changes):
 
 
 def test_code_request_has_the_credentials_in_its_body():
-    assert (CODE_REQUEST.method, CODE_REQUEST.url, CODE_REQUEST.booked) == (
+    assert (CODE_REQUEST.method, CODE_REQUEST.url, CODE_REQUEST.cost.requests) == (
         "POST",
         "https://auth.peeringdb.com/oauth2/token/",
         1,
@@ -109,10 +110,10 @@ def test_code_request_without_pkce_has_no_verifier():
         code="c",
         redirect_uri=CONFIG.redirect_uri,
         code_verifier=None,
-        booked=2,
+        cost=Cost(requests=2),
     )
     assert "code_verifier" not in request.form
-    assert request.booked == 2
+    assert request.cost.requests == 2
 
 
 def test_public_client_only_names_itself():
@@ -198,7 +199,7 @@ FAILURES = {
         {"status": 403},
     ),  # a 403 with a body says nothing about the token
     "ratelimit-429-profile": THROTTLED,
-    "ratelimit-429-token": (RateLimited, {"retry_after": 13, "status": 429}),
+    "ratelimit-429-token": (RateLimited, {"retry_after": 14, "status": 429}),
     "refresh-error-bogus": refused("invalid_grant"),
     "refresh-error-no-secret": INVALID_CLIENT,
     "refresh-error-reused": refused("invalid_grant"),
@@ -616,16 +617,53 @@ def test_an_unusable_profile_does_not_repeat_the_token(echo):
         ]
 
 
-def test_refused_tokens_are_remembered_for_a_minute_and_no_more_than_so_many():
-    refused = RefusedTokens(limit=3)
+def test_dead_tokens_stay_dead_until_they_would_have_expired():
+    dead = DeadTokens()
+    dead.add("token", "no", 1000.0)
+    for now in (1000.0, 36_999.0):
+        with pytest.raises(TokenRejected, match="no"):
+            dead.check("token", now)
+    dead.check("token", 37_000.0)
+    dead.check("token", 1000.0)  # it was forgotten for good
+    dead.check("another", 1000.0)
+
+
+def test_a_clock_that_was_set_back_does_not_keep_dead_tokens_for_years():
+    dead = DeadTokens()
+    dead.add("token", "no", 1e9)
+    dead.check("token", 1e8)
+
+
+def test_dead_tokens_are_bounded_and_the_oldest_goes():
+    dead = DeadTokens(limit=3)
     for number in range(5):
-        refused.add(f"token-{number}", "no", number)
+        dead.add(f"token-{number}", "no", number)
     for number in (0, 1):
-        refused.check(f"token-{number}", 5)  # forgotten, because there are too many
+        dead.check(f"token-{number}", 5)
     for number in (2, 3, 4):
         with pytest.raises(TokenRejected, match="no"):
-            refused.check(f"token-{number}", 5)
-    refused.check("token-4", 64)
-    refused.check("token-4", 4)  # and remains forgotten
-    refused.add("token-3", "no", 1000)
-    refused.check("token-3", 0)  # a clock that was set back does not keep it
+            dead.check(f"token-{number}", 5)
+
+
+def test_dead_tokens_are_kept_as_hashes():
+    dead = DeadTokens()
+    dead.add("secret-token", "no", 0)
+    assert "secret-token" not in repr(vars(dead))
+
+
+def test_a_token_may_die_while_another_thread_drops_the_oldest_one():
+    class Changing(dict):
+        """Another thread adds a token while this one looks for the oldest."""
+
+        def __iter__(self):
+            found = super().__iter__()
+            if b"of another thread" not in self:
+                self[b"of another thread"] = (0.0, "no")
+            return found
+
+    dead = DeadTokens(limit=2)
+    dead._dead = Changing({b"1": (0.0, "no"), b"2": (0.0, "no")})
+    dead.add("token", "no", 1.0)
+    assert len(dead._dead) == 2
+    with pytest.raises(TokenRejected, match="no"):
+        dead.check("token", 1.0)

@@ -1,19 +1,23 @@
 """What both clients share: a body that is bounded, and words for what failed."""
 
+import logging
 import ssl
+import traceback
 
 import pytest
 
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.errors import InvalidResponse, TransportError
+from peeringdb_oauth.errors import InvalidResponse, ProviderError, TransportError
 from peeringdb_oauth.messages import MAX_BODY
 from peeringdb_oauth.transport import (
     BoundedBody,
+    Outcome,
     budget_timeout,
     certificate_problem,
-    lock_timeout,
+    flight_timeout,
+    log_at_start,
 )
 
 
@@ -42,7 +46,7 @@ def test_a_body_may_take_its_timeout_and_no_longer(clock):
 
 
 def test_timeouts_say_how_long_they_were():
-    assert "for 2.5 s" in str(lock_timeout(2.5))
+    assert "for 2.5 s" in str(flight_timeout(2.5))
     assert "for 2.5 s" in str(budget_timeout(2.5))
     assert budget_timeout(2.5).retry_after == 2.5
 
@@ -94,3 +98,57 @@ def test_a_client_with_a_secret_does_not_warn(client_class, caplog):
         ClientConfig(client_id="portal", client_secret="s3cret", redirect_uri=redirect_uri)
     )
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("client_class", [Client, AsyncClient])
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "100 a minute for this address, shared by 1 process(es)"),
+        ({"processes": 4}, "100 a minute for this address, shared by 4 process(es)"),
+        ({"requests_per_minute": None}, "any number a minute for this address, shared by 1"),
+    ],
+)
+def test_a_client_says_once_what_it_may_ask(client_class, caplog, settings, said):
+    caplog.set_level(logging.INFO)
+    config = ClientConfig(
+        client_id=client_class.__name__,
+        client_secret="s3cret-of-portal",
+        redirect_uri="https://portal.example.net/callback",
+        **settings,
+    )
+    log_at_start.cache_clear()
+    for _ in range(2):
+        client_class(config)
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("peeringdb_oauth", "INFO")
+    assert record.getMessage().startswith(f"requests to PeeringDB: {said}")
+    assert "PEERINGDB_OAUTH_PROCESSES" in record.getMessage()
+    assert "s3cret-of-portal" not in f"{record.getMessage()} {record.args}"
+
+
+# --- what became of a shared flow -------------------------------------------------------
+
+
+def test_an_outcome_is_its_result():
+    assert [Outcome(result).get() for result in (7, None)] == [7, None]
+
+
+def test_an_outcome_raises_a_copy_of_its_error_each_time():
+    error = ProviderError("refused", error="invalid_grant", status=400)
+    try:
+        raise error from KeyError("a cause")
+    except ProviderError:
+        pass
+    copies = []
+    for _ in range(2):
+        with pytest.raises(ProviderError, match="refused") as caught:
+            Outcome(error=error).get()
+        copies.append(caught.value)
+    assert len({id(one) for one in (error, *copies)}) == 3
+    for one in copies:
+        assert (one.error, one.status, one.__cause__, one.__context__) == (
+            *("invalid_grant", 400),
+            *(None, None),
+        )
+        assert len(traceback.extract_tb(one.__traceback__)) == 2  # this test, and `get`

@@ -21,20 +21,28 @@ from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.budget import Booking, Budget
 from peeringdb_oauth.callback import Callback
 from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.cost import Payer, Purpose, payers_of
 from peeringdb_oauth.errors import PeeringDBOAuthError
 from peeringdb_oauth.flows import Login
 from peeringdb_oauth.id_token import IDTokenClaims
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Clock, Provider
-from peeringdb_oauth.steps import ApplicationCall, Flow, Locked, Step
+from peeringdb_oauth.steps import ApplicationCall, Charge, Flow, Shared, Step
 from peeringdb_oauth.tokens import Introspection, TokenResponse, checked_token
-from peeringdb_oauth.transport import BoundedBody, budget_timeout, lock_timeout, warn_at_start
+from peeringdb_oauth.transport import (
+    BoundedBody,
+    Outcome,
+    budget_timeout,
+    flight_timeout,
+    log_at_start,
+)
 
 with suppress(ImportError):  # `Connections` says so when a client is made
     import aiohttp
 
 T = TypeVar("T")
+_Queue = tuple[Purpose, tuple[Payer, ...], bool]
 
 
 class AsyncClient:
@@ -73,18 +81,16 @@ class AsyncClient:
         self.config = config
         self.provider = Provider(config, clock)
         self._monotonic = monotonic
-        self._budget = Budget(config.requests_per_minute)
+        self._budget = Budget(config.requests_per_minute, config.processes)
         make_in_each_process(self, AsyncClient._make_locks)
-        warn_at_start(config)
+        log_at_start(config)
 
     def _make_locks(self) -> None:
         self._budget.forget_in_flight()
-        # The first in the queue asks the budget when a request is settled; the others
-        # wait behind it.
-        self._queue = asyncio.Lock()
+        # Each queue lives as long as somebody waits in it.
+        self._queues: WeakValueDictionary[_Queue, asyncio.Lock] = WeakValueDictionary()
         self._settled = asyncio.Event()
-        # Each lock lives as long as somebody holds it or waits for it.
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._flights: dict[str, asyncio.Future[Outcome | None]] = {}
 
     def authorization_request(
         self,
@@ -95,9 +101,16 @@ class AsyncClient:
         """As `Client.authorization_request`. Asks nobody, so it is not awaited."""
         return self.provider.authorization_request(scope=scope, prompt=prompt)
 
-    async def log_in(self, request: AuthorizationRequest, callback: Callback) -> Login:
+    async def log_in(
+        self,
+        request: AuthorizationRequest,
+        callback: Callback,
+        *,
+        address: str | None = None,
+    ) -> Login:
         """As `Client.log_in`."""
-        return await self.run(flows.log_in(self.provider, request, callback))
+        payers = payers_of(address)
+        return await self.run(flows.log_in(self.provider, request, callback, payers=payers))
 
     async def fetch_user(self, access_token: str) -> User:
         """As `Client.fetch_user`."""
@@ -161,27 +174,45 @@ class AsyncClient:
                     proceed = partial(flow.throw, error)
 
     async def _perform(self, step: Step) -> Any:
-        if isinstance(step, Locked):
-            return await self._run_locked(step)
+        if isinstance(step, Shared):
+            return await self._run_shared(step)
         if isinstance(step, ApplicationCall):
             return await _call(step.function)
+        if isinstance(step, Charge):
+            self._budget.charge(step.cost, step.payer, step.requests)
+            self._settled.set()
+            return None
         return await self._send(step)
 
-    async def _run_locked(self, locked: Locked) -> Any:
-        lock = self._locks.setdefault(locked.name, asyncio.Lock())
+    async def _run_shared(self, shared: Shared) -> Any:
+        deadline = self._monotonic() + self.config.timeout
+        while (flight := self._flights.get(shared.name)) is not None:
+            landed, _ = await asyncio.wait([flight], timeout=deadline - self._monotonic())
+            if not landed:
+                raise flight_timeout(self.config.timeout)
+            outcome = flight.result()
+            if outcome is not None:  # else it was cancelled, so fly yourself
+                return outcome.get()
+        return await self._fly(shared)
+
+    async def _fly(self, shared: Shared) -> Any:
+        flight = self._flights[shared.name] = asyncio.get_running_loop().create_future()
+        outcome = None
         try:
-            async with asyncio.timeout(self.config.timeout):
-                await lock.acquire()
-        except TimeoutError:
-            raise lock_timeout(self.config.timeout) from None
-        try:
-            return await self.run(locked.flow)
+            result = await self.run(shared.flow)
+            outcome = Outcome(result)
+        except PeeringDBOAuthError as error:
+            outcome = Outcome(error=error)
+            raise
         finally:
-            lock.release()
+            # From now on others ask anew: this answer was on its way before they came.
+            del self._flights[shared.name]
+            flight.set_result(outcome)
+        return result
 
     async def _send(self, request: HTTPRequest) -> HTTPResponse:
         booking = await self._admit(request)
-        response, timeout = None, self.config.timeout
+        response, lost, timeout = None, False, self.config.timeout
         try:
             async with self._connections.send(request) as answer:
                 headers = aiohttp_transport.join_headers(answer.headers)
@@ -191,20 +222,25 @@ class AsyncClient:
                 body = await aiohttp_transport.read_body(answer, bounded)
                 response = HTTPResponse(status=answer.status, headers=headers, body=body)
         except aiohttp_transport.ERRORS as error:
+            lost = True
             raise aiohttp_transport.transport_error(error, request, timeout) from error
         finally:  # nothing is awaited here: a cancelled task can be cancelled once more
-            self._budget.settle(booking, response, self._monotonic())
+            self._budget.settle(booking, response, self._monotonic(), lost=lost)
             self._settled.set()
         return response
 
     async def _admit(self, request: HTTPRequest) -> Booking:
-        # Only the second request of a login goes first: its code is spent.
-        if (request.booked == 0 or not self._queue.locked()) and (
-            booking := self._budget.admit(request, self._monotonic())
-        ):
-            return booking
+        cost = request.cost
+        # Those who wait for the same wait in one queue, and only its first asks again.
+        name = (cost.purpose, cost.payers, cost.is_risky)
+        # Only a login that is half-way goes before those who wait: its code is spent.
+        if cost.requests == 0 or name not in self._queues:
+            booking = self._budget.admit(request, self._monotonic())
+            if booking is not None:
+                return booking
+        queue = self._queues.setdefault(name, asyncio.Lock())
         try:
-            async with asyncio.timeout(self.config.timeout), self._queue:
+            async with asyncio.timeout(self.config.timeout), queue:
                 while (booking := self._budget.admit(request, self._monotonic())) is None:
                     self._settled.clear()
                     await self._settled.wait()

@@ -1,139 +1,319 @@
-"""What PeeringDB still takes from this address: requests a minute, the silence after a
-401, the pause after a 429, refusals.
+"""What PeeringDB still takes from this address: requests a minute, and refusals.
 
-A pure state machine, measured on PeeringDB 2.82.0: the clock is an argument (any
-monotonic one), nothing here waits or asks. It is not thread-safe by itself: its driver
-holds one lock around each call.
+A pure state machine, measured on PeeringDB 2.82.0. The clock is an argument (any
+monotonic one, in seconds), nothing here waits or asks. It is not thread-safe by itself:
+its driver holds one lock around each call.
+
+Each request has a `Purpose` and may have a `Payer`. Less important requests have a
+ceiling, so that they leave room for logins. A payer has a small part, so that nobody
+uses up what others need.
 """
 
 import math
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
+from peeringdb_oauth.cost import Cost, Payer, Purpose
 from peeringdb_oauth.errors import RateLimited
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.responses import SILENCE, retry_after
 
 WINDOW = 60.0  # seconds
-# answers of 401 or 403; PeeringDB blocks the whole address at the eleventh
-REFUSALS = 10
-_ROUNDING = (
-    # seconds; whoever waited exactly as long as we said must not miss it by a rounding
-    # error
-    1e-6
-)
+REFUSALS = 10  # answers of 401 or 403; PeeringDB blocks the address at the next one
+
+# How much of the requests a minute a purpose and the less important ones may take together.
+CEILINGS = {
+    Purpose.LOGIN: 1.0,
+    Purpose.LOOK_UP: 0.6,
+    Purpose.RENEWAL: 0.45,
+    Purpose.RECHECK: 0.3,
+}
+_CEILINGS = [CEILINGS[purpose] for purpose in Purpose]  # by number, which is faster
+# How much of the requests a minute one payer may take, by its kind.
+PARTS = {"account": 0.1, "address": 0.1, "proxy": 0.5, "strangers": 0.3}
+MIN_PART = 4  # requests, where the budget is that large: two logins
+NO_ANSWER_PAUSE = 10.0  # seconds without less important requests
+RISKY_PART = 0.5  # of the refusals: the most that tokens which may be dead may cause
+_USED_UP = {
+    "account": "you have asked PeeringDB very often within a minute",
+    "address": "PeeringDB was asked very often from your address within a minute",
+    "proxy": "the visitors behind one proxy have used their part of the requests a minute",
+    "strangers": "many unknown bearer tokens came within a minute",
+}
+_ROUNDING = 1e-6  # seconds; waiting exactly as long as we said must be enough
+
+
+class TooManyRefusals(RateLimited):
+    """One more token that may be dead must not be tried: introspect it first."""
 
 
 @dataclass(slots=True, eq=False)
 class Booking:
-    """A request that was admitted, and for how many requests it stands: itself, and
-    those that it announced.
+    """A request that was admitted.
+
+    ``requests``: for how many requests it stands: itself, and those that it announced.
+    None are left once a minute has passed. ``is_open``: whether another payer may yet
+    pay for it.
     """
 
     request: HTTPRequest
     at: float
-    requests: int
+    payers: tuple[Payer, ...]
+    requests: int = 0
+    in_flight: bool = True
+    is_open: bool = True
 
 
 class Budget:
-    """The state of one client. ``requests_per_minute``: None for no limit of its own;
-    PeeringDB's other limits hold all the same.
+    """What one process may ask of PeeringDB.
+
+    ``requests_per_minute``: for all processes at this address; None for no limit.
+    PeeringDB's other limits hold all the same. ``processes``: how many share it.
     """
 
-    def __init__(self, requests_per_minute: int | None) -> None:
-        self._requests_per_minute = requests_per_minute
-        # of the last minute, in the order of time
-        self._bookings: deque[Booking] = deque()
-        # as PeeringDB counts them: each within a minute of the one before, however long
-        # the row gets
-        self._refusals = 0
-        self._in_flight = 0
+    def __init__(self, requests_per_minute: int | None, processes: int = 1) -> None:
+        self._limit = math.inf
+        if requests_per_minute is not None:
+            self._limit = max(2, requests_per_minute // processes)
+        self._most_refusals = max(1, REFUSALS // processes)
+        self._most_risky = int(RISKY_PART * REFUSALS / processes)
+        self._bookings: deque[Booking] = deque()  # of the last minute, the oldest first
+        # Requests of the last minute: of each purpose with the less important ones, and of
+        # each payer.
+        self._used = [0] * len(Purpose)
+        self._paid: Counter[Payer] = Counter()
+        self._open: Counter[Payer] = Counter()  # those of them that others may yet pay for
+        self._in_flight = [0] * len(Purpose)  # of each purpose with the less important ones
+        self._risky_in_flight = 0
+        # As PeeringDB counts them: each within a minute of the one before.
+        self._refusals = self._risky_refusals = 0
         self._silent_until = self._paused_until = self._refusals_until = -math.inf
+        self._unanswered_until = -math.inf
 
     def admit(self, request: HTTPRequest, now: float) -> Booking | None:
         """Take a request on; None: wait until one in flight has ended, then ask again.
 
-        Every booking must be ended with `settle`, once. Raises: `RateLimited` when
-        waiting for others would not help.
+        Every booking must be ended with `settle`, once. If it announced others, `charge`
+        must follow.
+
+        Raises:
+            RateLimited: waiting for others would not help.
         """
-        due = now + _ROUNDING
+        self._forget_old(now + _ROUNDING)
+        self._check_blocks(request, now)
+        self._check_refusals(request, now)
+        if request.cost.requests and self._limit < math.inf:
+            self._check_ceilings(request, now)
+            if self._must_wait_for_payer(request, now):
+                return None
+        if not self._has_slot(request):
+            return None
+        booking = Booking(request, now, request.cost.payers)
+        self._fly(booking, 1)
+        if self._limit < math.inf:
+            self._bookings.append(booking)
+            self._count(booking, request.cost.requests)
+        return booking
+
+    def settle(
+        self, booking: Booking, response: HTTPResponse | None, now: float, *, lost: bool = False
+    ) -> None:
+        """End a booking. ``response`` is None when there was none.
+
+        ``lost``: PeeringDB was asked and gave no answer. Nobody pays for PeeringDB's own
+        failures. Each lost request keeps its caller waiting for the whole timeout, so
+        less important ones pause. It is no refusal, or every outage would last a minute
+        longer here. But one that was lost during the silence was most likely one more
+        401, which made the silence longer.
+        """
+        request, status = booking.request, 0 if response is None else response.status
+        self._land(booking)
+        if lost:
+            self._unanswered_until = now + NO_ANSWER_PAUSE
+        if lost or status == 429 or status >= 500:
+            self._pay(booking, ())
+        if status != 200:  # what was booked for the time after it is not needed
+            self._count(booking, min(booking.requests, 1) - booking.requests)
+        if booking.requests < 2:
+            self._close(booking)
+        if status in (401, 403):
+            self._refusals += 1
+            self._risky_refusals += request.cost.is_risky
+            self._refusals_until = now + WINDOW
+        is_silent = now < self._silent_until
+        if request.method == "POST" and (status == 401 or (not status and is_silent)):
+            self._silent_until = now + SILENCE
+        if response is not None and status == 429:
+            self._paused_until = max(self._paused_until, now + retry_after(response))
+
+    def charge(self, cost: Cost, payer: Payer | None, requests: int | None = None) -> None:
+        """Let ``payer`` pay for the request that has ``cost``, this very object.
+
+        None, or a payer whose part has no room for it: those pay who have paid so far.
+        A request that announced others stays open until then. ``requests``: how many
+        there were, if not all were sent.
+        """
+        for booking in reversed(self._bookings):
+            if booking.request.cost is cost:
+                self._close(booking)
+                if requests is not None:
+                    self._count(booking, min(booking.requests, requests) - booking.requests)
+                if payer and self._paid[payer] + booking.requests <= self._part(payer):
+                    self._pay(booking, (payer,))
+                return
+
+    def forget_in_flight(self) -> None:
+        """In a process that was forked: nothing is under way here."""
+        for booking in self._bookings:
+            booking.in_flight = booking.is_open = False
+        self._open.clear()
+        self._in_flight = [0] * len(Purpose)
+        self._risky_in_flight = 0
+
+    def _forget_old(self, due: float) -> None:
         while self._bookings and self._bookings[0].at <= due - WINDOW:
-            self._bookings.popleft()
+            booking = self._bookings.popleft()
+            self._count(booking, -booking.requests)
         if self._refusals_until <= due:
-            self._refusals = 0
+            self._refusals = self._risky_refusals = 0
+
+    def _check_blocks(self, request: HTTPRequest, now: float) -> None:
+        due = now + _ROUNDING
         if due < self._paused_until:
             raise _limited(
-                "PeeringDB has had too many requests from this address",
-                self._paused_until - now,
+                "PeeringDB has had too many requests from this address", self._paused_until - now
             )
+        if request.cost.purpose > Purpose.LOGIN and due < self._unanswered_until:
+            raise _limited("PeeringDB did not answer a moment ago", self._unanswered_until - now)
         if request.method == "POST" and due < self._silent_until:
             raise _limited(
                 "PeeringDB refused this address with a 401 (a wrong client_id or client_secret?),"
                 " and would go on refusing everybody if it were asked again now",
                 self._silent_until - now,
             )
-        if self._refusals >= REFUSALS:
+
+    def _check_refusals(self, request: HTTPRequest, now: float) -> None:
+        wait = max(self._refusals_until - now, 0)
+        if self._refusals >= self._most_refusals:
             raise _limited(
-                f"PeeringDB refused {REFUSALS} requests, each within a minute of the one before,"
-                " and blocks this address at the next one",
-                self._refusals_until - now,
+                f"PeeringDB refused {self._refusals} requests, each within a minute of the one"
+                " before, and may block this address at the next one",
+                wait,
             )
-        self._check_minute(request, now)
-        # Every one in flight may yet be refused: together with those already refused
-        # they stay below the eleventh.
-        if self._refusals + self._in_flight >= REFUSALS:
-            return None
-        self._in_flight += 1
-        booking = Booking(request, now, request.booked)
-        self._bookings.append(booking)
-        return booking
+        if request.cost.is_risky and self._risky_refusals >= self._most_risky / 2:
+            raise _limited("PeeringDB refused several dead tokens", wait, kind=TooManyRefusals)
 
-    def forget_in_flight(self) -> None:
-        """In a process that was forked: nothing is under way here."""
-        self._in_flight = 0
+    def _check_ceilings(self, request: HTTPRequest, now: float) -> None:
+        for level in _levels(request):
+            excess = self._used[level] + request.cost.requests - self._ceiling(level)
+            if excess <= 0:
+                continue
+            counted = (one for one in self._bookings if one.request.cost.purpose >= level)
+            wait = _wait(counted, excess, now)
+            if level == Purpose.LOGIN:
+                raise _limited(
+                    f"this client's {self._limit} requests a minute are used up (PeeringDB grants"
+                    " 120 to one address)",
+                    wait,
+                )
+            raise _limited("the rest of the requests a minute is kept for logins", wait)
 
-    def settle(self, booking: Booking, response: HTTPResponse | None, now: float) -> None:
-        """End a booking; ``response`` is None when there was none.
+    def _must_wait_for_payer(self, request: HTTPRequest, now: float) -> bool:
+        """Whether it depends on a payer's requests that others may yet pay for."""
+        for payer in request.cost.payers:
+            excess = self._paid[payer] + request.cost.requests - self._part(payer)
+            if excess <= 0:
+                continue
+            if self._open[payer] >= excess:
+                return True
+            paid = (one for one in self._bookings if payer in one.payers)
+            wait = _wait(paid, excess, now)
+            raise _limited(
+                _USED_UP[payer.kind], wait, for_caller=payer.kind in ("account", "address")
+            )
+        return False
 
-        A lost answer counts for nothing, or every outage would end a minute later here;
-        but one that was lost during the silence was most likely one more 401, which
-        made it longer.
+    def _has_slot(self, request: HTTPRequest) -> bool:
+        """Whether PeeringDB may refuse this one and all in flight, and not block us.
+
+        Less important requests leave slots for the more important ones.
         """
-        self._in_flight -= 1
-        status = None if response is None else response.status
-        if status != 200:  # then what was booked for the time after it is not needed
-            booking.requests = min(booking.requests, 1)
-        if status in (401, 403):
-            self._refusals += 1
-            self._refusals_until = now + WINDOW
-        if booking.request.method == "POST" and (
-            status == 401 or (status is None and now < self._silent_until)
+        if (
+            request.cost.is_risky
+            and self._risky_refusals + self._risky_in_flight >= self._most_risky
         ):
-            self._silent_until = now + SILENCE
-        if response is not None and status == 429:
-            self._paused_until = max(self._paused_until, now + retry_after(response))
+            return False
+        left = self._most_refusals - self._refusals
+        for level in _levels(request):
+            if self._in_flight[level] >= max(1, _CEILINGS[level] * left):
+                return False
+        return True
 
-    def _check_minute(self, request: HTTPRequest, now: float) -> None:
-        if self._requests_per_minute is None:
+    def _ceiling(self, level: int) -> float:
+        return max(2, self._limit * _CEILINGS[level])
+
+    def _part(self, payer: Payer) -> float:
+        return max(min(MIN_PART, self._limit), self._limit * PARTS[payer.kind])
+
+    def _count(self, booking: Booking, change: int) -> None:
+        if not change:
             return
-        excess = (
-            sum(booking.requests for booking in self._bookings)
-            + request.booked
-            - self._requests_per_minute
-        )
-        if excess <= 0:
-            return
-        # There is room when the oldest bookings, up to this one, have left the window.
-        room = accumulate(booking.requests for booking in self._bookings)
-        oldest = zip(self._bookings, room, strict=True)
-        last = next(booking for booking, requests in oldest if requests >= excess)
-        raise _limited(
-            f"this client's {self._requests_per_minute} requests a minute are used up (PeeringDB"
-            " grants 120 to one address)",
-            last.at + WINDOW - now,
-        )
+        booking.requests += change
+        for level in _levels(booking.request):
+            self._used[level] += change
+        for payer in booking.payers:
+            _add(self._paid, payer, change)
+            if booking.is_open:
+                _add(self._open, payer, change)
+
+    def _pay(self, booking: Booking, payers: tuple[Payer, ...]) -> None:
+        requests = booking.requests
+        self._count(booking, -requests)
+        booking.payers = payers
+        self._count(booking, requests)
+
+    def _fly(self, booking: Booking, change: int) -> None:
+        for level in _levels(booking.request):
+            self._in_flight[level] += change
+        self._risky_in_flight += change * booking.request.cost.is_risky
+
+    def _land(self, booking: Booking) -> None:
+        if booking.in_flight:  # else it began in the process that this one was forked from
+            booking.in_flight = False
+            self._fly(booking, -1)
+
+    def _close(self, booking: Booking) -> None:
+        if booking.is_open:
+            booking.is_open = False
+            for payer in booking.payers:
+                _add(self._open, payer, -booking.requests)
 
 
-def _limited(reason: str, wait: float) -> RateLimited:
-    return RateLimited(f"{reason}: nothing was sent; wait {math.ceil(wait)} s", retry_after=wait)
+def _levels(request: HTTPRequest) -> range:
+    """The numbers of a request's purpose and of the more important ones."""
+    return range(request.cost.purpose + 1)
+
+
+def _wait(bookings: Iterable[Booking], excess: float, now: float) -> float:
+    """Seconds until enough of the bookings have left the window, the oldest first."""
+    oldest = list(bookings)
+    totals = accumulate(booking.requests for booking in oldest)
+    last = next(one for one, total in zip(oldest, totals, strict=True) if total >= excess)
+    return last.at + WINDOW - now
+
+
+def _add(counter: Counter[Any], key: Payer, change: int) -> None:
+    """Count, and forget those with nothing left: there are many payers in a day."""
+    counter[key] += change
+    if not counter[key]:
+        del counter[key]
+
+
+def _limited(
+    reason: str, wait: float, *, kind: type[RateLimited] = RateLimited, for_caller: bool = False
+) -> RateLimited:
+    message = f"{reason}: nothing was sent; wait {math.ceil(wait)} s"
+    return kind(message, retry_after=wait, for_caller=for_caller)

@@ -8,10 +8,11 @@ import inspect
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from weakref import WeakValueDictionary
 
 import requests
 
@@ -21,6 +22,7 @@ from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.budget import Booking, Budget
 from peeringdb_oauth.callback import Callback
 from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.cost import payers_of
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.flows import Login
 from peeringdb_oauth.id_token import IDTokenClaims
@@ -28,10 +30,16 @@ from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Clock, Provider
 from peeringdb_oauth.requests_transport import Connections, OwnConnections, SessionConnections
-from peeringdb_oauth.steps import ApplicationCall, Flow, Locked, Step
+from peeringdb_oauth.steps import ApplicationCall, Charge, Flow, Shared, Step
 from peeringdb_oauth.tls import tls_context
 from peeringdb_oauth.tokens import Introspection, TokenResponse, checked_token
-from peeringdb_oauth.transport import BoundedBody, budget_timeout, lock_timeout, warn_at_start
+from peeringdb_oauth.transport import (
+    BoundedBody,
+    Outcome,
+    budget_timeout,
+    flight_timeout,
+    log_at_start,
+)
 
 T = TypeVar("T")
 
@@ -80,9 +88,9 @@ class Client:
         # Loaded once: when the process forks, its file may be gone.
         self._context = None if session is not None else tls_context(config.ca_file)
         self._monotonic = monotonic
-        self._budget = Budget(config.requests_per_minute)
+        self._budget = Budget(config.requests_per_minute, config.processes)
         make_in_each_process(self, Client._connect)
-        warn_at_start(config)
+        log_at_start(config)
 
     def _connect(self) -> None:
         """Make what a process cannot share with its parent: connections and locks."""
@@ -93,9 +101,8 @@ class Client:
         )
         self._budget.forget_in_flight()
         self._budget_changed = threading.Condition()
-        # Each lock lives as long as somebody holds it or waits for it.
-        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
-        self._locks_lock = threading.Lock()
+        self._flights: dict[str, Future[Outcome | None]] = {}
+        self._flights_lock = threading.Lock()
 
     def authorization_request(
         self,
@@ -114,11 +121,19 @@ class Client:
         """
         return self.provider.authorization_request(scope=scope, prompt=prompt)
 
-    def log_in(self, request: AuthorizationRequest, callback: Callback) -> Login:
+    def log_in(
+        self,
+        request: AuthorizationRequest,
+        callback: Callback,
+        *,
+        address: str | None = None,
+    ) -> Login:
         """Complete a login: who came back, and their tokens.
 
         ``request``: as `authorization_request` made it. ``callback``: the full callback
-        URL, or the mapping of its query parameters.
+        URL, or the mapping of its query parameters. ``address``: that of the visitor.
+        Failed logins then use up a small part of the requests a minute for this address
+        alone; without it anybody can use up all of them with made-up codes.
 
         Raises:
             StateMismatch: the callback belongs to another login, or the login was used.
@@ -126,7 +141,8 @@ class Client:
             InvalidIDToken: the ID token is missing or wrong.
             TokenRejected: PeeringDB refused the new access token.
         """
-        return self.run(flows.log_in(self.provider, request, callback))
+        payers = payers_of(address)
+        return self.run(flows.log_in(self.provider, request, callback, payers=payers))
 
     def fetch_user(self, access_token: str) -> User:
         """Who an access token speaks for, with their networks as of now.
@@ -220,27 +236,50 @@ class Client:
                 proceed = partial(flow.throw, error)
 
     def _perform(self, step: Step) -> Any:
-        if isinstance(step, Locked):
-            return self._run_locked(step)
+        if isinstance(step, Shared):
+            return self._run_shared(step)
         if isinstance(step, ApplicationCall):
             return _call(step.function)
+        if isinstance(step, Charge):
+            with self._budget_changed:
+                self._budget.charge(step.cost, step.payer, step.requests)
+                self._budget_changed.notify_all()
+            return None
         return self._send(step)
 
-    def _run_locked(self, locked: Locked) -> Any:
-        with self._locks_lock:
-            lock = self._locks.setdefault(locked.name, threading.Lock())
-        # With a timeout, or those who wait would wait for each other's timeouts in
-        # turn.
-        if not lock.acquire(timeout=self.config.timeout):
-            raise lock_timeout(self.config.timeout)
+    def _run_shared(self, shared: Shared) -> Any:
+        mine: Future[Outcome | None] = Future()
+        deadline = self._monotonic() + self.config.timeout
+        while True:
+            with self._flights_lock:
+                flight = self._flights.setdefault(shared.name, mine)
+            if flight is mine:
+                return self._fly(shared, mine)
+            try:
+                outcome = flight.result(max(0, deadline - self._monotonic()))
+            except FutureTimeoutError:
+                raise flight_timeout(self.config.timeout) from None
+            if outcome is not None:  # else it was broken off, so fly yourself
+                return outcome.get()
+
+    def _fly(self, shared: Shared, flight: "Future[Outcome | None]") -> Any:
+        outcome = None
         try:
-            return self.run(locked.flow)
+            result = self.run(shared.flow)
+            outcome = Outcome(result)
+        except PeeringDBOAuthError as error:
+            outcome = Outcome(error=error)
+            raise
         finally:
-            lock.release()
+            # From now on others ask anew: this answer was on its way before they came.
+            with self._flights_lock:
+                del self._flights[shared.name]
+            flight.set_result(outcome)
+        return result
 
     def _send(self, request: HTTPRequest) -> HTTPResponse:
         booking = self._admit(request)
-        response, timeout = None, self.config.timeout
+        response, lost, timeout = None, False, self.config.timeout
         try:
             answer = self._connections.send(request, timeout)
             headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -249,10 +288,11 @@ class Client:
             body = requests_transport.read_body(answer, BoundedBody(timeout, self._monotonic))
             response = HTTPResponse(status=answer.status_code, headers=headers, body=body)
         except requests_transport.ERRORS as error:
+            lost = True
             raise requests_transport.transport_error(error, request, timeout) from error
         finally:
             with self._budget_changed:
-                self._budget.settle(booking, response, self._monotonic())
+                self._budget.settle(booking, response, self._monotonic(), lost=lost)
                 # All are woken: perhaps each of them must fail now.
                 self._budget_changed.notify_all()
         return response

@@ -23,6 +23,8 @@ SCOPES = ("openid", "profile", "email", "networks", "amr")
 DEFAULT_INI = "/etc/peeringdb_oauth.ini"
 _SECTION = "peeringdb_oauth"
 
+_MAX_PROCESSES = 50  # more would have fewer than 2 of the 100 requests a minute each
+
 # The first three are the original library's names for client_id, client_secret and
 # redirect_uri (RFC 6749).
 _INI_KEYS = {
@@ -31,7 +33,10 @@ _INI_KEYS = {
     "redirect_to": "redirect_uri",
 } | {
     name: name
-    for name in ("base_url", "scope", "timeout", "ca_file", "allow_http", "requests_per_minute")
+    for name in (
+        *("base_url", "scope", "timeout", "ca_file", "allow_http"),
+        *("requests_per_minute", "processes"),
+    )
 }
 _ENVIRONMENT_KEYS = {f"PEERINGDB_OAUTH_{name.upper()}": name for name in _INI_KEYS.values()}
 _SECRET_FILE = "PEERINGDB_OAUTH_CLIENT_SECRET_FILE"  # noqa: S105 - the name of a variable
@@ -49,6 +54,12 @@ _STORED_HASH = re.compile(
 )
 
 
+def _web_concurrency() -> int:
+    """The number of workers that gunicorn, uvicorn and hosting platforms are told."""
+    text = os.environ.get("WEB_CONCURRENCY", "")
+    return min(max(1, int(text)), _MAX_PROCESSES) if re.fullmatch("[0-9]{1,4}", text) else 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConfig:
     """The settings of one application.
@@ -62,8 +73,9 @@ class ClientConfig:
     contain ``profile``. ``timeout``: how many seconds a connection may take, and each
     wait for data. ``allow_http``: whether URLs of loopback hosts may be http instead of
     https. ``ca_file``: a PEM file with certificate authorities that replace the usual
-    ones. ``requests_per_minute``: this client's share of the 120 requests that
-    PeeringDB allows to one address in a minute; None for no limit.
+    ones. ``requests_per_minute``: the application's share of the 120 requests that
+    PeeringDB allows to one address in a minute; None for no limit. ``processes``: how
+    many processes share that; by default ``$WEB_CONCURRENCY``, or 1 without it.
 
     >>> from peeringdb_oauth import ClientConfig
     >>> config = ClientConfig(
@@ -90,6 +102,7 @@ class ClientConfig:
     allow_http: bool = False
     ca_file: str | None = None
     requests_per_minute: int | None = 100
+    processes: int = field(default_factory=_web_concurrency)
 
     def __post_init__(self) -> None:
         if isinstance(self.base_url, str):
@@ -101,7 +114,7 @@ class ClientConfig:
             *_redirect_uri_problems(self.redirect_uri, allow_http=self.allow_http),
             *_base_url_problems(self.base_url, self.redirect_uri, allow_http=self.allow_http),
             *scope_problems(self.scope),
-            *_number_problems(self.timeout, self.requests_per_minute),
+            *_number_problems(self.timeout, self.requests_per_minute, self.processes),
             *_other_problems(self.allow_http, self.ca_file),
         ]
         if problems:
@@ -119,8 +132,8 @@ class ClientConfig:
 
         The variables are ``PEERINGDB_OAUTH_CLIENT_ID``, ``_CLIENT_SECRET`` or
         ``_CLIENT_SECRET_FILE``, ``_REDIRECT_URI``, ``_BASE_URL``, ``_SCOPE``,
-        ``_TIMEOUT``, ``_CA_FILE``, ``_ALLOW_HTTP`` and ``_REQUESTS_PER_MINUTE`` ("none"
-        for no limit).
+        ``_TIMEOUT``, ``_CA_FILE``, ``_ALLOW_HTTP``, ``_REQUESTS_PER_MINUTE`` ("none"
+        for no limit) and ``_PROCESSES``.
 
         Raises:
             ConfigurationError: settings are missing or wrong, or the file cannot be
@@ -280,17 +293,21 @@ def _is_public(url: Any) -> bool:
     return not is_loopback(host) and not _HOST_FOR_TESTS.fullmatch(host)
 
 
-def _number_problems(timeout: Any, requests_per_minute: Any) -> list[str]:
+def _number_problems(timeout: Any, requests_per_minute: Any, processes: Any) -> list[str]:
     problems = []
     is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
     if not is_number or not 0 < timeout <= 300:  # five minutes
         problems.append("timeout: must be a number of seconds above 0 and at most 300")
+    are_processes = type(processes) is int and 1 <= processes <= _MAX_PROCESSES
+    if not are_processes:
+        problems.append(f"processes: must be a whole number from 1 to {_MAX_PROCESSES}")
+    least = 2 * processes if are_processes else 2
     if requests_per_minute is not None and (
-        not isinstance(requests_per_minute, int) or requests_per_minute < 2
+        not isinstance(requests_per_minute, int) or requests_per_minute < least
     ):
         problems.append(
-            "requests_per_minute: must be a whole number of at least 2 (one login takes 2), or"
-            " none for no limit",
+            f"requests_per_minute: must be a whole number of at least {least} (one login takes 2,"
+            " in each process), or none for no limit",
         )
     return problems
 
@@ -387,7 +404,7 @@ def _convert(name: str, text: str, problems: list[str]) -> Any:
         return configparser.ConfigParser.BOOLEAN_STATES.get(word, False)
     if name == "requests_per_minute" and word == "none":
         return None
-    if name in ("timeout", "requests_per_minute"):
+    if name in ("timeout", "requests_per_minute", "processes"):
         with suppress(ValueError):
             return float(word) if name == "timeout" else int(word)
     if name == "ca_file" and not word:

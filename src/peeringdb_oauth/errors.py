@@ -73,11 +73,20 @@ class RateLimited(TransportError):
 
     ``retry_after``: how many seconds to wait. Do not ask before that: it would prolong
     the wait. ``status``: the HTTP status of PeeringDB's refusal; None if this library
-    did not send the request.
+    did not send the request. ``for_caller``: whether the caller alone has to wait (answer
+    429), because this account or address has used its part; else everybody (503).
     """
 
-    def __init__(self, message: str, *, retry_after: float, status: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float,
+        status: int | None = None,
+        for_caller: bool = False,
+    ) -> None:
         self.retry_after = retry_after
+        self.for_caller = for_caller
         super().__init__(message, status=status)
 
 

@@ -5,12 +5,15 @@ names, it raises those of `responses.successful`, and `TransportError` for an an
 that never came.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
 from peeringdb_oauth.authorization import AuthorizationRequest
+from peeringdb_oauth.budget import TooManyRefusals
 from peeringdb_oauth.callback import Callback, read_callback
+from peeringdb_oauth.cost import ONE_REQUEST, RISKY_REQUEST, Cost, Payer
 from peeringdb_oauth.errors import (
     ConfigurationError,
     InvalidIDToken,
@@ -26,7 +29,7 @@ from peeringdb_oauth.messages import HTTPResponse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.responses import successful
-from peeringdb_oauth.steps import Flow, locked, send
+from peeringdb_oauth.steps import Flow, charge, send, shared
 from peeringdb_oauth.tokens import (
     Introspection,
     TokenResponse,
@@ -40,9 +43,6 @@ from peeringdb_oauth.tokens import (
     parse_token_response,
 )
 from peeringdb_oauth.verification import current_keys, verify_id_token
-
-# A login books its two requests together: half a login is of no use to anybody.
-REQUESTS_OF_A_LOGIN = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,41 +62,31 @@ def log_in(
     provider: Provider,
     request: AuthorizationRequest,
     callback: Callback,
+    *,
+    payers: tuple[Payer, ...] = (),
 ) -> Flow[Login]:
     """Complete a login with the callback that PeeringDB sent the browser to.
+
+    ``payers``: pay for the login if it fails.
 
     Raises:
         StateMismatch: the callback belongs to another login, or the login was used.
         LoginDenied: the person cancelled.
         ProviderError: PeeringDB refused the login.
         InvalidIDToken: the ID token is missing or wrong.
-        InvalidResponse: the callback or an answer is malformed.
+        InvalidResponse: the callback or an answer is malformed, or the person was not
+            asked for all of the scope.
     """
     code = _read_callback(provider, request, callback)
     if "openid" in request.scope:
         yield from current_keys(provider)  # before the code is spent: without keys it stays good
     provider.used_states.use(request, provider.clock())
     try:
-        token, _ = yield from exchange_code(
-            provider,
-            code,
-            redirect_uri=request.redirect_uri,
-            code_verifier=request.code_verifier,
-            scope=request.scope,
-            booked=REQUESTS_OF_A_LOGIN,
-        )
+        return (yield from log_in_with_code(provider, request, code, payers=payers))
     except RateLimited as error:
         if error.status is None:  # nothing was sent, so the same callback may come again
             provider.used_states.forget(request)
         raise
-    claims = None
-    if "openid" in request.scope:
-        claims = yield from _verify_login(provider, request, token)
-    user = yield from fetch_user_of_login(provider, token)
-    # OpenID Connect Core section 5.3.2, for PeeringDB's profile
-    if claims is not None and claims.subject != str(user.id):
-        raise InvalidIDToken("the ID token and the profile are about different people", check="sub")
-    return Login(user=user, token=token, claims=claims)
 
 
 def _read_callback(
@@ -121,6 +111,70 @@ def _read_callback(
         raise
 
 
+def log_in_with_code(
+    provider: Provider,
+    request: AuthorizationRequest,
+    code: AuthorizationCode,
+    *,
+    payers: tuple[Payer, ...] = (),
+) -> Flow[Login]:
+    """Complete a login whose callback was checked.
+
+    If it fails after the exchange, PeeringDB is asked to end the tokens.
+
+    Raises:
+        InvalidResponse: an answer is malformed, or the token lacks some of the scope.
+        InvalidIDToken: the ID token is missing or wrong.
+        TokenRejected: PeeringDB refused the new access token.
+    """
+    cost = Cost(payers=payers, requests=2)  # half a login is of no use to anybody
+    try:
+        login = yield from _complete_login(provider, request, code, cost)
+    except PeeringDBOAuthError:
+        yield from charge(cost, None)
+        raise
+    yield from charge(cost, Payer.of_account(login.user.id))
+    return login
+
+
+def _complete_login(
+    provider: Provider,
+    request: AuthorizationRequest,
+    code: AuthorizationCode,
+    cost: Cost,
+) -> Flow[Login]:
+    token, _ = yield from exchange_code(
+        provider,
+        code,
+        redirect_uri=request.redirect_uri,
+        code_verifier=request.code_verifier,
+        scope=request.scope,
+        cost=cost,
+    )
+    try:
+        return (yield from _read_login(provider, request, token))
+    except (InvalidResponse, TokenRejected):
+        yield from give_back(provider, token)
+        raise
+
+
+def _read_login(
+    provider: Provider,
+    request: AuthorizationRequest,
+    token: TokenResponse,
+) -> Flow[Login]:
+    claims = None
+    if "openid" in request.scope:
+        claims = yield from _verify_login(provider, request, token)
+    access_token = checked_token(token.access_token)
+    profile = yield from _request_profile(provider, access_token, Cost(requests=0))
+    user = User.from_profile(profile)
+    # OpenID Connect Core section 5.3.2, for PeeringDB's profile
+    if claims is not None and claims.subject != str(user.id):
+        raise InvalidIDToken("the ID token and the profile are about different people", check="sub")
+    return Login(user=user, token=token, claims=claims)
+
+
 def exchange_code(
     provider: Provider,
     code: AuthorizationCode,
@@ -128,15 +182,17 @@ def exchange_code(
     redirect_uri: str,
     code_verifier: str | None,
     scope: tuple[str, ...],
-    booked: int = 1,
+    cost: Cost = ONE_REQUEST,
 ) -> Flow[tuple[TokenResponse, HTTPResponse]]:
     """Exchange an authorization code for tokens; also gives PeeringDB's answer itself.
 
+    If the tokens lack some of the scope, PeeringDB is asked to end them.
+
     ``redirect_uri``, ``code_verifier``, ``scope``: as in the authorization request.
-    ``booked``: what the exchange takes from the budget, as in `HTTPRequest`.
 
     Raises:
-        InvalidResponse: the answer is no token response.
+        InvalidResponse: the answer is no token response, or the tokens lack some of the
+            scope.
     """
     request = build_code_request(
         provider.config,
@@ -144,40 +200,21 @@ def exchange_code(
         code=code,
         redirect_uri=redirect_uri,
         code_verifier=code_verifier,
-        booked=booked,
+        cost=cost,
     )
     now = provider.clock()
     response = yield from send(request)
-    return parse_token_response(request, response, requested=scope, now=now), response
-
-
-def fetch_user_of_login(provider: Provider, token: TokenResponse) -> Flow[User]:
-    """Who logged in. `exchange_code` must have booked the request for it.
-
-    Raises:
-        TokenRejected: PeeringDB refused the access token.
-        InvalidResponse: the answer is no profile.
-    """
-    access_token = checked_token(token.access_token)
-    return User.from_profile((yield from fetch_profile(provider, access_token, booked=0)))
-
-
-def fetch_profile(
-    provider: Provider,
-    access_token: BearerToken,
-    *,
-    booked: int = 1,
-) -> Flow[dict[str, Any]]:
-    """The profile that an access token opens, as PeeringDB's JSON.
-
-    ``booked``: what the request takes from the budget, as in `HTTPRequest`.
-
-    Raises:
-        TokenRejected: PeeringDB refused the access token.
-        InvalidResponse: the answer is no JSON object.
-    """
-    request = build_profile_request(provider.metadata, access_token=access_token, booked=booked)
-    return parse_profile_response(request, (yield from send(request)))
+    token = parse_token_response(request, response, requested=scope, now=now)
+    if missing := [word for word in scope if word not in token.scope]:
+        yield from give_back(provider, token)
+        # The person can edit the scope in the address of PeeringDB's page. The profile
+        # would answer 403, and PeeringDB counts that against everybody at this address.
+        raise InvalidResponse(
+            f"PeeringDB did not grant the scope {' '.join(missing)}: start the login again, and"
+            " leave the address of PeeringDB's page as it is",
+            check="scope",
+        )
+    return token, response
 
 
 def _verify_login(
@@ -200,28 +237,87 @@ def _verify_login(
     )
 
 
-def fetch_user(provider: Provider, access_token: BearerToken) -> Flow[User]:
+def fetch_user(
+    provider: Provider,
+    access_token: BearerToken,
+    *,
+    cost: Cost = RISKY_REQUEST,
+) -> Flow[User]:
     """Who an access token speaks for, as PeeringDB sees it now.
 
-    A refused token is not tried for a minute, and each token is tried once at a time. A
-    browser that restores ten pages with a dead session would otherwise earn ten
-    refusals, and at the eleventh PeeringDB refuses everybody at this address.
-
     Raises:
-        TokenRejected: PeeringDB refuses the token, or refused it within a minute.
+        TokenRejected: PeeringDB refuses the token, or has refused it before.
         InvalidResponse: the answer is no profile.
     """
+    return User.from_profile((yield from fetch_profile(provider, access_token, cost=cost)))
+
+
+def fetch_profile(
+    provider: Provider,
+    access_token: BearerToken,
+    *,
+    cost: Cost = RISKY_REQUEST,
+) -> Flow[dict[str, Any]]:
+    """The profile that an access token opens, as PeeringDB's JSON. Do not change it.
+
+    A token that PeeringDB refused is dead and is not tried again. All who ask about one
+    token at the same time share one request. A browser that restores ten pages with a
+    dead session would otherwise earn ten refusals, and at the eleventh PeeringDB
+    refuses everybody at this address.
+
+    Raises:
+        TokenRejected: PeeringDB refuses the token, or has refused it before.
+        InvalidResponse: the answer is no JSON object.
+    """
     key = sha256(access_token.encode("ascii")).hexdigest()
-    return (yield from locked(f"profile {key}", _fetch_user_once(provider, access_token, key)))
+    return (yield from shared(f"profile {key}", _fetch_profile_once(provider, access_token, cost)))
 
 
-def _fetch_user_once(provider: Provider, access_token: BearerToken, key: str) -> Flow[User]:
-    provider.refused_tokens.check(key, provider.clock())
+def _fetch_profile_once(
+    provider: Provider,
+    access_token: BearerToken,
+    cost: Cost,
+) -> Flow[dict[str, Any]]:
+    provider.dead_tokens.check(access_token, provider.clock())
     try:
-        return User.from_profile((yield from fetch_profile(provider, access_token)))
+        return (yield from _fetch_living_profile(provider, access_token, cost))
     except TokenRejected as error:
-        provider.refused_tokens.add(key, str(error), provider.clock())
+        provider.dead_tokens.add(access_token, str(error), provider.clock())
         raise
+
+
+def _fetch_living_profile(
+    provider: Provider,
+    access_token: BearerToken,
+    cost: Cost,
+) -> Flow[dict[str, Any]]:
+    """The profile. After several refusals only if introspection says the token lives.
+
+    PeeringDB counts a dead token at the profile as a refusal, but not one at
+    introspection.
+    """
+    try:
+        return (yield from _request_profile(provider, access_token, cost))
+    except TooManyRefusals:
+        if provider.config.client_secret is None:  # PeeringDB does not answer a public client
+            raise
+    cost = replace(cost, is_risky=False)
+    introspection = yield from introspect(provider, access_token, cost=cost)
+    if not introspection.active:
+        raise TokenRejected(
+            "PeeringDB does not know this access token any more: it is expired, revoked, or"
+            " replaced by a refresh; log in again",
+        )
+    return (yield from _request_profile(provider, access_token, cost))
+
+
+def _request_profile(
+    provider: Provider,
+    access_token: BearerToken,
+    cost: Cost,
+) -> Flow[dict[str, Any]]:
+    request = build_profile_request(provider.metadata, access_token=access_token, cost=cost)
+    return parse_profile_response(request, (yield from send(request)))
 
 
 def refresh(provider: Provider, token: TokenResponse | str) -> Flow[TokenResponse]:
@@ -286,7 +382,7 @@ def revoke(provider: Provider, token: TokenResponse | str) -> Flow[None]:
     """End a token. Of a token response both tokens end.
 
     PeeringDB ends the access token together with the refresh token, but not the other
-    way round.
+    way round. Here the tokens are dead from now on, even if PeeringDB gives no answer.
 
     Raises:
         TokenRejected: this cannot be a token.
@@ -296,17 +392,32 @@ def revoke(provider: Provider, token: TokenResponse | str) -> Flow[None]:
     hint = "refresh_token"
     if isinstance(token, TokenResponse):
         hint = "access_token" if token.refresh_token is None else hint
-        token = token.access_token if token.refresh_token is None else token.refresh_token
+        tokens = [each for each in (token.refresh_token, token.access_token) if each]
+    else:
+        tokens = [token]
     request = build_revocation_request(
         provider.config,
         provider.metadata,
-        token=checked_token(token),
+        token=checked_token(tokens[0]),
         token_type_hint=hint,
     )
+    for each in tokens:
+        provider.dead_tokens.revoke(each, provider.clock())
     successful(request, (yield from send(request)))
 
 
-def introspect(provider: Provider, access_token: BearerToken) -> Flow[Introspection]:
+def give_back(provider: Provider, token: TokenResponse) -> Flow[None]:
+    """End the tokens of a login that came to nothing, if PeeringDB can be asked."""
+    with suppress(PeeringDBOAuthError):
+        yield from revoke(provider, token)
+
+
+def introspect(
+    provider: Provider,
+    access_token: BearerToken,
+    *,
+    cost: Cost = ONE_REQUEST,
+) -> Flow[Introspection]:
     """Whether an access token is alive, and which application it was issued to.
 
     Raises:
@@ -318,6 +429,11 @@ def introspect(provider: Provider, access_token: BearerToken) -> Flow[Introspect
             "client_secret: missing, and PeeringDB answers no public client's questions about"
             " tokens",
         )
-    request = build_introspection_request(provider.config, provider.metadata, token=access_token)
+    request = build_introspection_request(
+        provider.config,
+        provider.metadata,
+        token=access_token,
+        cost=cost,
+    )
     response = yield from send(request)
     return Introspection.from_json(successful(request, response).json_object())

@@ -43,9 +43,9 @@ CALLBACK_ERROR = re.compile(r"[a-z0-9_]{1,64}")
 
 # RFC 6749 appendix A.11:
 #   code = 1*VSCHAR
-# Without the characters of markup: a firewall may block a request that has them.
-# PeeringDB's codes are 30 letters and digits.
-CODE = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
+# PeeringDB's codes are 30 letters and digits. Anybody can make one up, and a firewall
+# may refuse a request with markup or a path in it: that would count against everybody.
+CODE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 AuthorizationCode = NewType("AuthorizationCode", str)  # only `checked_code` makes one
 
 # RFC 6749 appendices A.12 and A.17:
@@ -53,6 +53,8 @@ AuthorizationCode = NewType("AuthorizationCode", str)  # only `checked_code` mak
 #   refresh-token = 1*VSCHAR
 # Without spaces, and so short that it fits into a header.
 TOKEN = re.compile(rf"{_VSCHAR_BUT_SPACE}{{1,4096}}")
+# What a stranger sends is as narrow as a code, for the same reason.
+UNKNOWN_ACCESS_TOKEN = CODE
 BearerToken = NewType("BearerToken", str)  # only `checked_token` makes one
 
 # RFC 7636 section 4.1:

@@ -3,6 +3,7 @@
 Its four steps work as they always did.
 """
 
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -85,7 +86,8 @@ class PeeringdbAuth:
 
         Raises:
             ProviderError: PeeringDB refused the code or this application.
-            InvalidResponse: the code, the verifier or the answer is malformed.
+            InvalidResponse: the code, the verifier or the answer is malformed, or PeeringDB
+                did not grant all of the scope.
             TransportError: PeeringDB gave no answer, or must not be asked now.
         """
         flow = flows.exchange_code(
@@ -115,7 +117,8 @@ class PeeringdbAuth:
             InvalidResponse: the answer is malformed.
             TransportError: PeeringDB gave no answer, or must not be asked now.
         """
-        profile = self._client.run(flows.fetch_profile(self._provider, checked_token(token)))
+        flow = flows.fetch_profile(self._provider, checked_token(token))
+        profile = deepcopy(self._client.run(flow))  # another thread may have the same one
         if require_verified:
             AccessRule().require(User.from_profile(profile))
         return profile

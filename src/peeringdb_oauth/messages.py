@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 from peeringdb_oauth._version import __version__
+from peeringdb_oauth.cost import ONE_REQUEST, Cost
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.grammar import BearerToken
 
@@ -22,14 +23,13 @@ class HTTPRequest:
     """A request to PeeringDB.
 
     ``form``: the fields of the form. With a form it is a POST. ``bearer``: the access
-    token for the header. ``booked``: how many requests it takes from the budget. The
-    first request of a login books the second as well, which then books none.
+    token for the header. ``cost``: what it takes from the budget.
     """
 
     url: str
     form: Mapping[str, str] | None = field(default=None, repr=False)
     bearer: BearerToken | None = field(default=None, repr=False)
-    booked: int = 1
+    cost: Cost = ONE_REQUEST
 
     @property
     def method(self) -> str:

@@ -7,7 +7,7 @@ from peeringdb_oauth.callback import UsedStates
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.key_set import KeyCache, require_cryptography
 from peeringdb_oauth.metadata import PEERINGDB, ProviderMetadata
-from peeringdb_oauth.tokens import RefusedTokens
+from peeringdb_oauth.tokens import DeadTokens
 
 Clock = Callable[[], float]  # Unix seconds
 
@@ -29,7 +29,7 @@ class Provider:
         self.metadata = ProviderMetadata.at(config.base_url)
         self.discovered = self.metadata == PEERINGDB
         self.used_states = UsedStates()
-        self.refused_tokens = RefusedTokens()
+        self.dead_tokens = DeadTokens()
         if "openid" in config.scope:
             require_cryptography()
         self.key_cache = KeyCache()

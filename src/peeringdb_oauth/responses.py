@@ -50,7 +50,8 @@ def retry_after(response: HTTPResponse) -> float:
     text = response.headers.get("retry-after", "").strip()
     if not re.fullmatch(r"[0-9]{1,9}", text):
         return SILENCE
-    return min(max(float(text), _MIN_PAUSE), _MAX_PAUSE)
+    # PeeringDB's figure is one second too short: in the window's last second it says 0.
+    return min(max(float(text) + 1, _MIN_PAUSE), _MAX_PAUSE)
 
 
 def _failure(request: HTTPRequest, response: HTTPResponse) -> PeeringDBOAuthError:

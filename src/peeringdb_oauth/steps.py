@@ -29,20 +29,38 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from peeringdb_oauth.cost import Cost, Payer
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Locked:
-    """A flow to run while holding a lock.
+class Shared:
+    """A flow whose result is shared by all who want the same at the same time.
 
-    ``name``: the name of the lock. ``flow``: the flow.
+    ``name``: what they want. ``flow``: how to get it. One of them runs the flow, the
+    others wait for its result or its error. The answer arrives after they came, so it
+    is as fresh as their own would be.
     """
 
     name: str
     flow: "Flow[Any]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """Say who pays for a request that was answered.
+
+    ``cost``: the very object that the request had. ``payer``: pays from now on, if their
+    part has room for it. None: those who have paid so far. ``requests``: how many there
+    were, if not all that it announced were sent. Every request that announced others
+    needs this in the end.
+    """
+
+    cost: Cost
+    payer: Payer | None
+    requests: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +74,7 @@ class ApplicationCall:
     function: Callable[[], Any]
 
 
-Step = HTTPRequest | Locked | ApplicationCall
+Step = HTTPRequest | Shared | Charge | ApplicationCall
 Flow = Generator[Step, Any, T]
 
 
@@ -70,14 +88,19 @@ def send(request: HTTPRequest) -> Flow[HTTPResponse]:
     return response
 
 
-def locked(name: str, flow: Flow[T]) -> Flow[T]:
-    """Run a flow while holding the lock ``name``; the result is the flow's.
+def shared(name: str, flow: Flow[T]) -> Flow[T]:
+    """Run a flow, or wait for one of the same ``name``; the result is the flow's.
 
     Raises:
-        TransportError: the lock was not free in time.
+        TransportError: the other flow did not end in time.
     """
-    result: T = yield Locked(name=name, flow=flow)
+    result: T = yield Shared(name=name, flow=flow)
     return result
+
+
+def charge(cost: Cost, payer: Payer | None, requests: int | None = None) -> Flow[None]:
+    """Say who pays for a request that was answered; see `Charge`."""
+    yield Charge(cost=cost, payer=payer, requests=requests)
 
 
 def call(function: Callable[[], T | Awaitable[T]]) -> Flow[T]:

@@ -5,19 +5,29 @@ sections 4.1.3, 5 and 6, RFC 7009, RFC 7662, RFC 6750. Credentials go into the b
 because PeeringDB answers HTTP Basic with a 401.
 """
 
+import math
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, TypeGuard
 
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.errors import InvalidResponse, TokenRejected, TransportError
+from peeringdb_oauth.cost import ONE_REQUEST, Cost
+from peeringdb_oauth.errors import (
+    InvalidResponse,
+    TokenRejected,
+    TransportError,
+)
 from peeringdb_oauth.grammar import TOKEN, AuthorizationCode, BearerToken
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.responses import successful
 
-REFUSAL_MEMORY = 60.0  # seconds
+REVOKED = "this token was revoked: log in again"
+LIFETIME = 36_000.0  # seconds that an access token of PeeringDB lives
 _MAX_EXPIRES_IN = 10 * 365 * 86400  # seconds
 _ID_TOKEN_LIMIT = 256 * 1024  # characters
 
@@ -120,34 +130,47 @@ class Introspection:
         )
 
 
-class RefusedTokens:
-    """Remembers for a minute which tokens PeeringDB refused.
+class DeadTokens:
+    """Remembers the tokens that PeeringDB refused, and those that were revoked here.
 
-    ``limit``: how many are remembered. A token is remembered by a ``key``, its hash.
-    Times are Unix seconds.
+    None of them ever comes back. They are kept as hashes until they would have expired,
+    and the oldest one goes when there are too many.
     """
 
-    def __init__(self, limit: int = 1000) -> None:
+    def __init__(self, limit: int = 10_000) -> None:
         self._limit = limit
-        # key -> when it was refused, and why; in the order of time
-        self._refused: dict[str, tuple[float, str]] = {}
+        self._dead: dict[bytes, tuple[float, str]] = {}  # when, and the reason
 
-    def add(self, key: str, reason: str, now: float) -> None:
-        """Remember a refusal. The oldest go when there are too many."""
-        while len(self._refused) >= self._limit:
-            self._refused.pop(next(iter(self._refused)), None)
-        self._refused[key] = (now, reason)
+    def add(self, token: str, reason: str, now: float) -> None:
+        """Remember a token. ``reason``: what to say of it. ``now``: Unix seconds."""
+        while len(self._dead) >= self._limit:
+            with suppress(RuntimeError, StopIteration):  # another thread changed it just now
+                self._dead.pop(next(iter(self._dead)), None)
+        self._dead[_hash(token)] = (now, reason)
 
-    def check(self, key: str, now: float) -> None:
-        """Let a token pass that may be tried.
+    def revoke(self, token: str, now: float) -> None:
+        """Remember a token that is being revoked here."""
+        self.add(token, REVOKED, now)
+
+    def was_revoked(self, token: str) -> bool:
+        """Whether a token was revoked here."""
+        return self._dead.get(_hash(token), ("", ""))[1] == REVOKED
+
+    def check(self, token: str, now: float) -> None:
+        """Do nothing for a token that is not known to be dead.
 
         Raises:
-            TokenRejected: it was refused within a minute, with the reason of then.
+            TokenRejected: it is dead.
         """
-        refused_at, reason = self._refused.get(key, (float("-inf"), ""))
-        if elapsed(refused_at, now) < REFUSAL_MEMORY:
+        key = _hash(token)
+        died_at, reason = self._dead.get(key, (-math.inf, ""))
+        if elapsed(died_at, now) < LIFETIME:
             raise TokenRejected(reason)
-        self._refused.pop(key, None)
+        self._dead.pop(key, None)
+
+
+def _hash(token: str) -> bytes:
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def build_code_request(
@@ -157,13 +180,13 @@ def build_code_request(
     code: AuthorizationCode,
     redirect_uri: str,
     code_verifier: str | None,
-    booked: int = 1,
+    cost: Cost = ONE_REQUEST,
 ) -> HTTPRequest:
     """Exchange an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
     if code_verifier is not None:
         form["code_verifier"] = code_verifier
-    return HTTPRequest(url=metadata.token_endpoint, form=form | _credentials(config), booked=booked)
+    return HTTPRequest(url=metadata.token_endpoint, form=form | _credentials(config), cost=cost)
 
 
 def build_refresh_request(
@@ -228,6 +251,7 @@ def build_introspection_request(
     metadata: ProviderMetadata,
     *,
     token: BearerToken,
+    cost: Cost = ONE_REQUEST,
 ) -> HTTPRequest:
     """Ask about a token (RFC 7662 section 2.1).
 
@@ -236,6 +260,7 @@ def build_introspection_request(
     return HTTPRequest(
         url=metadata.introspection_endpoint,
         form={"token": token} | _credentials(config),
+        cost=cost,
     )
 
 
@@ -243,10 +268,10 @@ def build_profile_request(
     metadata: ProviderMetadata,
     *,
     access_token: BearerToken,
-    booked: int = 1,
+    cost: Cost = ONE_REQUEST,
 ) -> HTTPRequest:
     """Ask whose access token this is (RFC 6750 section 2.1)."""
-    return HTTPRequest(url=metadata.profile_endpoint, bearer=access_token, booked=booked)
+    return HTTPRequest(url=metadata.profile_endpoint, bearer=access_token, cost=cost)
 
 
 def parse_profile_response(request: HTTPRequest, response: HTTPResponse) -> dict[str, Any]:
@@ -272,13 +297,15 @@ def parse_profile_response(request: HTTPRequest, response: HTTPResponse) -> dict
     return successful(request, response).json_object()
 
 
-def checked_token(token: Any) -> BearerToken:
+def checked_token(token: Any, form: re.Pattern[str] = TOKEN) -> BearerToken:
     """The access or refresh token ``token``, if it can be one.
+
+    ``form``: `UNKNOWN_ACCESS_TOKEN` for an access token that a stranger sent.
 
     Raises:
         TokenRejected: it cannot be a token.
     """
-    if not isinstance(token, str) or not TOKEN.fullmatch(token):
+    if not isinstance(token, str) or not form.fullmatch(token):
         raise TokenRejected(
             "this is not a token: it is empty, too long, or has characters that no token has",
         )

@@ -3,14 +3,22 @@
 Knows no network library. `requests_transport` and `aiohttp_transport` each know one.
 """
 
+import copy
 import logging
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from peeringdb_oauth.config import ClientConfig, is_loopback
-from peeringdb_oauth.errors import InvalidResponse, RateLimited, TransportError
+from peeringdb_oauth.errors import (
+    InvalidResponse,
+    PeeringDBOAuthError,
+    RateLimited,
+    TransportError,
+)
 from peeringdb_oauth.messages import MAX_BODY
 
 log = logging.getLogger("peeringdb_oauth")
@@ -50,8 +58,14 @@ class BoundedBody:
 
 
 @lru_cache  # a configuration is told once, however many clients it has
-def warn_at_start(config: ClientConfig) -> None:
-    """Log what is probably a mistake in a configuration, but may be meant."""
+def log_at_start(config: ClientConfig) -> None:
+    """Log what this process may ask of PeeringDB, and what may be a mistake."""
+    log.info(
+        "requests to PeeringDB: %s a minute for this address, shared by %d process(es); set"
+        " processes (PEERINGDB_OAUTH_PROCESSES) to how many there are",
+        config.requests_per_minute or "any number",
+        config.processes,
+    )
     if config.client_secret is None:
         log.warning(
             "the application %s has no client_secret, which is right for a public client only: if"
@@ -68,8 +82,22 @@ def goes_direct(base_url: str) -> bool:
     return is_loopback(urlsplit(base_url).hostname or "")
 
 
-def lock_timeout(timeout: float) -> TransportError:
-    """The error for a flow that did not get its lock within ``timeout`` seconds."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a shared flow: its result, or an error of this library."""
+
+    result: Any = None
+    error: PeeringDBOAuthError | None = None
+
+    def get(self) -> Any:
+        """The result. Every caller is raised a copy of the error of their own."""
+        if self.error is not None:
+            raise copy.copy(self.error)
+        return self.result
+
+
+def flight_timeout(timeout: float) -> TransportError:
+    """The error for a shared flow that did not end within ``timeout`` seconds."""
     return TransportError(
         f"PeeringDB has been asked the same already, and has not answered for {timeout:g} s",
     )

@@ -13,7 +13,7 @@ from peeringdb_oauth.messages import HTTPRequest
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.responses import successful
-from peeringdb_oauth.steps import Flow, locked, send
+from peeringdb_oauth.steps import Flow, send, shared
 
 
 def verify_id_token(
@@ -84,11 +84,11 @@ def current_keys(provider: Provider, *, unknown_key: bool = False) -> Flow[KeySe
         RateLimited: there are no keys, and a fetch has failed a moment ago.
     """
     fresh = None if unknown_key else provider.key_cache.fresh_keys(provider.clock())
-    if fresh is not None:  # nearly always, and then nobody waits for a lock
+    if fresh is not None:  # nearly always, and then nobody waits
         return fresh
     failure = None
     try:
-        yield from locked("keys", _fetch_keys(provider, unknown_key=unknown_key))
+        yield from shared("keys", _fetch_keys(provider, unknown_key=unknown_key))
     except PeeringDBOAuthError as error:
         failure = error
     now = provider.clock()

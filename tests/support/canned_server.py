@@ -29,11 +29,29 @@ class Received:
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
 
 
+def answering(body=b"", *, status=200, content_type="application/json", **headers):
+    """Return a function that answers so. Header names have _ for -."""
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    fixed = {"Content-Type": content_type, "Content-Length": str(len(body))} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+
+    def write(handler):
+        handler.send_response(status)
+        for name, value in fixed.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return write
+
+
 @dataclass
 class CannedServer:
     """What a test tells the server, and what the server tells the test.
 
-    ``answers``: path -> a function that answers, given the request's handler.
+    ``answers``: path -> a function that answers, given the request's handler, whose
+    ``received`` is the request.
     ``received``: the requests. ``connections``: how many there were.
     ``ca_file``: the certificate of the authority of all test servers. Clients of a
     server without TLS get it, too: it loads faster than the usual authorities.
@@ -45,21 +63,9 @@ class CannedServer:
     received: list = field(default_factory=list)
     connections: int = 0
 
-    def answer(self, path, body=b"", *, status=200, content_type="application/json", **headers):
-        """Always answer so. Header names have _ for -."""
-        body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        fixed = {"Content-Type": content_type, "Content-Length": str(len(body))} | {
-            name.replace("_", "-"): value for name, value in headers.items()
-        }
-
-        def write(handler):
-            handler.send_response(status)
-            for name, value in fixed.items():
-                handler.send_header(name, value)
-            handler.end_headers()
-            handler.wfile.write(body)
-
-        self.answers[path] = write
+    def answer(self, path, body=b"", **more):
+        """Always answer so; see `answering`."""
+        self.answers[path] = answering(body, **more)
 
     def replay(self, path, name):
         """Always answer as PeeringDB did when this was recorded."""
@@ -100,9 +106,10 @@ def canned_handler(canned):
         def answer(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            canned.received.append(
-                Received(method=self.command, path=self.path, headers=headers, body=body),
+            self.received = Received(
+                method=self.command, path=self.path, headers=headers, body=body
             )
+            canned.received.append(self.received)
             if self.path in canned.answers:
                 canned.answers[self.path](self)
             else:

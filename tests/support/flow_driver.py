@@ -7,15 +7,18 @@ from urllib.parse import urlsplit
 from recordings import read_recording
 
 from peeringdb_oauth.messages import HTTPResponse
-from peeringdb_oauth.steps import Locked
+from peeringdb_oauth.steps import Charge, Shared
 
 
 class FlowDriver:
-    """Runs flows. ``sent``: the requests of all flows."""
+    """Runs flows.
+
+    ``sent``: the requests of all flows. ``charged``: which payer took over which cost.
+    """
 
     def __init__(self, answers):
         self._answers = answers
-        self.sent = []
+        self.sent, self.charged = [], []
 
     def run(self, flow):
         proceed = functools.partial(next, flow)
@@ -25,14 +28,21 @@ class FlowDriver:
             except StopIteration as done:
                 return done.value
             try:
-                result = self.run(step.flow) if isinstance(step, Locked) else self._answer(step)
-                proceed = functools.partial(flow.send, result)
+                proceed = functools.partial(flow.send, self._perform(step))
             except Exception as error:  # noqa: BLE001 - the flow is thrown any error
                 proceed = functools.partial(flow.throw, error)
+
+    def _perform(self, step):
+        if isinstance(step, Charge):
+            self.charged.append((step.cost, step.payer))
+            return None
+        return self.run(step.flow) if isinstance(step, Shared) else self._answer(step)
 
     def _answer(self, request):
         self.sent.append(request)
         answer = self._answers[urlsplit(request.url).path]
+        if isinstance(answer, list):  # the answers in turn
+            answer = answer.pop(0)
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, int):

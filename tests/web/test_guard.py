@@ -237,7 +237,7 @@ def ask(server, make_client, clock):
     def ask(check, token, source=None, arguments=(), **conditions):
         guard = Guard.of(source, **conditions)
         asn = guard.asn_of(dict(arguments), where="the URL")
-        return client.run(check(verifier, token, guard, asn=asn))
+        return client.run(check(verifier, token, guard, asn=asn, address="198.51.100.7"))
 
     return ask
 

@@ -202,7 +202,7 @@ def test_errors_of_peeringdb_are_logged(browser, server, canned, status, caplog)
     with caplog.at_level(logging.WARNING, "peeringdb_oauth"):
         answer = browser.log_in()
     assert answer.status == status
-    assert answer.headers.get("Retry-After") == ("30" if status == 503 else None)
+    assert answer.headers.get("Retry-After") == ("31" if status == 503 else None)
     assert [record.name for record in caplog.records] == ["peeringdb_oauth"]
     assert browser.events == []
     assert browser.session == {}

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 
 from peeringdb_oauth.after_fork import ForkSafeLock
 from peeringdb_oauth.clock import elapsed
-from peeringdb_oauth.errors import AccessDenied, TokenRejected
-from peeringdb_oauth.look_ups import MAX_AGE
+from peeringdb_oauth.errors import AccessDenied
 from peeringdb_oauth.profile import User
 
+MAX_AGE = 60  # seconds that an answer of PeeringDB counts
+GRACE = 300  # seconds that it counts while PeeringDB cannot be asked
 CACHE_SIZE = 1000  # tokens in each of the two halves of a cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedResult:
-    """What the check of a token found. All times are Unix seconds.
+    """What the check of a good token found. All times are Unix seconds.
 
     ``outcome``: the user, or the error to raise. ``allowed``: the user, if the
     verifier's own rule lets them in where a call names no network. ``sees_networks``:
@@ -23,29 +24,23 @@ class CachedResult:
     ``issued_at``: when an ID token was issued, None for an access token.
     """
 
-    outcome: User | TokenRejected | AccessDenied
+    outcome: User | AccessDenied
     allowed: User | None = None
     sees_networks: bool = False
     checked_at: float
     expires_at: float = math.inf
     issued_at: float | None = None
 
-    @property
-    def is_good(self) -> bool:
-        """Whether the token is valid and ours. Its user may still lack a right."""
-        return not isinstance(self.outcome, TokenRejected)
-
     def is_fresh(self, now: float, max_age: float | None = None) -> bool:
         """Whether the result still counts.
 
-        ``max_age``: how many seconds old the result of a good access token may be. It
-        does not concern other tokens: a bad one stays bad, and the claims of an ID
-        token do not change.
+        ``max_age``: how many seconds old the result of an access token may be. It does
+        not concern ID tokens, whose claims do not change.
         """
         age = elapsed(self.checked_at, now)
         if age >= MAX_AGE or now >= self.expires_at:
             return False
-        if max_age is None or self.issued_at is not None or not self.is_good:
+        if max_age is None or self.issued_at is not None:
             return True
         return age < max_age
 

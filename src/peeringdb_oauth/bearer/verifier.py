@@ -7,32 +7,30 @@ error refuses a token. It knows no web framework.
 import copy
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from peeringdb_oauth import flows, verification
 from peeringdb_oauth.access import AccessRule, scope_of
-from peeringdb_oauth.bearer.cache import CachedResult, ResultCache
+from peeringdb_oauth.bearer.cache import GRACE, CachedResult, ResultCache
 from peeringdb_oauth.bearer.challenge import insufficient_scope, invalid_token, missing_token
 from peeringdb_oauth.clock import elapsed
+from peeringdb_oauth.cost import STRANGERS, Cost, Payer, Purpose, payers_of
 from peeringdb_oauth.errors import (
     AccessDenied,
     InvalidIDToken,
-    RateLimited,
+    PeeringDBOAuthError,
     TokenRejected,
     TransportError,
 )
-from peeringdb_oauth.grammar import BearerToken
-from peeringdb_oauth.look_ups import GRACE, LookUps
+from peeringdb_oauth.grammar import UNKNOWN_ACCESS_TOKEN, BearerToken
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
-from peeringdb_oauth.steps import Flow, locked
+from peeringdb_oauth.steps import Flow, charge, shared
 from peeringdb_oauth.tokens import Introspection, checked_token
 
-# New tokens that are looked up at the same time. Each counts as a bad one until
-# PeeringDB has answered, so with more of them good tokens would be refused.
-CONCURRENT_LOOK_UPS = 4
-
+_URGENT_AGE = 240  # seconds; a result as old as that soon counts no longer, see `GRACE`
 # What ``run`` of the client returns: the user, or something to await that gives the
 # user.
 R = TypeVar("R")
@@ -71,8 +69,8 @@ class BearerVerifier(Generic[R]):
 
     An **access token** is looked up at PeeringDB. It must have been issued to this
     application. Then the profile is read, which says what is true now. These are two
-    requests, and PeeringDB grants few. So look-ups take at most half of the client's
-    ``requests_per_minute``, and logins have the other half.
+    requests, and PeeringDB grants few. So look-ups take at most 60 % of the client's
+    ``requests_per_minute``, and one account or one address at most 10 %.
 
     An answer counts for 60 seconds, but never beyond the token's expiry. So a revoked
     token or a lost right can go unnoticed for 60 seconds.
@@ -81,9 +79,8 @@ class BearerVerifier(Generic[R]):
     that was good counts for 5 minutes after PeeringDB last said so. Any other access
     token is refused with `TransportError`.
 
-    After 10 bad access tokens within a minute (fewer with a small budget) new ones are
-    refused with `RateLimited`. So a flood of made-up tokens does not reach PeeringDB,
-    and known tokens go on working.
+    Tokens that nobody knows yet take at most 30 %. So a flood of made-up tokens ends in
+    `RateLimited`, and logins and known tokens go on working.
     """
 
     def __init__(self, client: _Client[R], *, rule: AccessRule | None = None) -> None:
@@ -97,7 +94,6 @@ class BearerVerifier(Generic[R]):
             "Callable[..., R]",
             self._decide_when_awaited if is_async else self._decide,
         )
-        self._look_ups = LookUps(self._provider.config.requests_per_minute)
         self._cache = ResultCache()
 
     def verify(
@@ -107,6 +103,7 @@ class BearerVerifier(Generic[R]):
         asn: int | None = None,
         rule: AccessRule | None = None,
         max_age: float | None = None,
+        address: str | None = None,
     ) -> R:
         """The user who sent this token, if the rule lets them in.
 
@@ -115,7 +112,8 @@ class BearerVerifier(Generic[R]):
         this call needs in addition to the verifier's own rule; ``asn`` is then for this
         rule only. ``max_age``: how many seconds ago PeeringDB may have said it, if that
         must be less than usual. An older access token is looked up, an older ID token
-        is refused.
+        is refused. ``address``: of the caller, who then pays for the look-up of a bad
+        token; without it all callers share the part that unknown tokens may take.
 
         Raises:
             TokenRejected: the token is missing, not PeeringDB's, not this
@@ -133,7 +131,8 @@ class BearerVerifier(Generic[R]):
         result = self._cached(key, max_age)
         if result is not None:
             return self._answer(result, asn, rule, max_age)
-        return self._client.run(self._verify(token, key, asn, rule, max_age))
+        flow = self.verify_flow(token, asn=asn, rule=rule, max_age=max_age, address=address)
+        return self._client.run(flow)
 
     def verify_flow(
         self,
@@ -142,33 +141,32 @@ class BearerVerifier(Generic[R]):
         asn: int | None = None,
         rule: AccessRule | None = None,
         max_age: float | None = None,
+        address: str | None = None,
     ) -> Flow[User]:
         """`verify` as a flow, for other flows to use."""
         key = _key_of(token)
         result = self._cached(key, max_age)
-        if result is not None:
-            return self._decide(result, asn, rule, max_age)
-        return (yield from self._verify(token, key, asn, rule, max_age))
+        if result is None:
+            result = yield from self._find(token, key, max_age, address)
+        return self._decide(result, asn, rule, max_age)
 
     def _cached(self, key: bytes, max_age: float | None) -> CachedResult | None:
         result = self._cache.get(key)
         return result if result is not None and result.is_fresh(self._clock(), max_age) else None
 
-    def _verify(
+    def _find(
         self,
         token: str,
         key: bytes,
-        asn: int | None,
-        rule: AccessRule | None,
         max_age: float | None,
-    ) -> Flow[User]:
+        address: str | None,
+    ) -> Flow[CachedResult]:
         if not token:
             raise missing_token()
         try:
-            result = yield from self._check(token, key, max_age)
+            return (yield from self._check(token, key, max_age, address))
         except (TokenRejected, InvalidIDToken) as error:
             raise invalid_token(str(error)) from None
-        return self._decide(result, asn, rule, max_age)
 
     def _decide(
         self,
@@ -204,18 +202,24 @@ class BearerVerifier(Generic[R]):
                 " here: send an access token",
             )
 
-    def _check(self, token: str, key: bytes, max_age: float | None) -> Flow[CachedResult]:
+    def _check(
+        self,
+        token: str,
+        key: bytes,
+        max_age: float | None,
+        address: str | None,
+    ) -> Flow[CachedResult]:
         # RFC 7515: an ID token has three parts, and "ey" is '{"' in base64url.
         if key and token.startswith("ey") and token.count(".") == 2:
             return (yield from self._check_id_token(token, key))
-        access_token = checked_token(token)
+        access_token = checked_token(token, UNKNOWN_ACCESS_TOKEN)
         if self._provider.config.client_secret is None:
             raise TokenRejected(
                 "only ID tokens are accepted here: PeeringDB tells a public client nothing about an"
                 " access token",
             )
-        flow = self._check_access_token(access_token, key, max_age)
-        return (yield from locked(f"bearer token {key.hex()}", flow))
+        flow = self._check_access_token(access_token, key, max_age, address)
+        return (yield from shared(f"bearer token {key.hex()}", flow))
 
     def _check_id_token(self, token: str, key: bytes) -> Flow[CachedResult]:
         now = self._clock()
@@ -237,73 +241,72 @@ class BearerVerifier(Generic[R]):
         token: BearerToken,
         key: bytes,
         max_age: float | None,
+        address: str | None,
     ) -> Flow[CachedResult]:
         now = self._clock()
         known = self._cache.get(key)
         if known is not None and known.is_fresh(now, max_age):
-            return known  # another caller looked it up while this one waited for the lock
-        if known is None or not known.is_good:
-            lock = f"bearer look-up {key[0] % CONCURRENT_LOOK_UPS}"
-            return (yield from locked(lock, self._look_up(token, key, known=None)))
+            return known  # another caller looked it up in the meantime
+        self._provider.dead_tokens.check(token, now)
+        if known is None:
+            return (yield from self._look_up(token, key, _cost_of_unknown(address)))
         if now >= known.expires_at:
             raise TokenRejected("this access token has expired")
+        age = elapsed(known.checked_at, now)
         try:
-            return (yield from self._look_up(token, key, known=known))
+            return (yield from self._look_up(token, key, _cost_of_known(known, age)))
         except TransportError:
-            if elapsed(known.checked_at, now) < GRACE and max_age is None:
+            if age < GRACE and max_age is None:
                 return known
             raise
 
-    def _look_up(
-        self, token: BearerToken, key: bytes, *, known: CachedResult | None
-    ) -> Flow[CachedResult]:
+    def _look_up(self, token: BearerToken, key: bytes, cost: Cost) -> Flow[CachedResult]:
         now = self._clock()
-        self._look_ups.start(now, age=None if known is None else elapsed(known.checked_at, now))
         try:
-            result = yield from self._ask(token, now)
-        except RateLimited:
-            self._look_ups.cancel(now)
+            introspection = yield from self._introspect(token, cost, now)
+        except PeeringDBOAuthError:
+            yield from charge(cost, None, requests=1)
             raise
-        except TransportError as error:
-            if error.status is None:
-                self._look_ups.pause(self._clock())
-            raise
-        if result.is_good:
-            self._look_ups.mark_good(now)
+        expires_at = introspection.expires_at or 0
+        if missing := [word for word in self._scope if word not in introspection.scope]:
+            yield from charge(cost, None, requests=1)
+            result = self._good(insufficient_scope(*missing), now=now, expires_at=expires_at)
+        else:
+            user = yield from self._fetch_user(token, cost)
+            sees_networks = "networks" in introspection.scope
+            result = self._good(user, now=now, expires_at=expires_at, sees_networks=sees_networks)
         self._cache.put(key, result)
         return result
 
-    def _ask(self, token: BearerToken, now: float) -> Flow[CachedResult]:
+    def _fetch_user(self, token: BearerToken, cost: Cost) -> Flow[User]:
+        """Whose token it is. The introspection with this cost has announced the request."""
+        announced = replace(cost, requests=0)
         try:
-            introspection = yield from self._introspect(token, now)
-            expires_at = introspection.expires_at or 0
-            missing = [word for word in self._scope if word not in introspection.scope]
-            if missing:
-                return self._good(insufficient_scope(*missing), now=now, expires_at=expires_at)
-            user = yield from flows.fetch_user(self._provider, token)
-        except TokenRejected as error:
-            return CachedResult(outcome=invalid_token(str(error)), checked_at=now)
-        return self._good(
-            user,
-            now=now,
-            expires_at=expires_at,
-            sees_networks="networks" in introspection.scope,
-        )
+            user = yield from flows.fetch_user(self._provider, token, cost=announced)
+        except PeeringDBOAuthError:
+            yield from charge(cost, None)
+            raise
+        yield from charge(cost, Payer.of_account(user.id))
+        return user
 
-    def _introspect(self, token: BearerToken, now: float) -> Flow[Introspection]:
+    def _introspect(self, token: BearerToken, cost: Cost, now: float) -> Flow[Introspection]:
         """What PeeringDB says about the token, if it is valid and ours.
 
         This comes before the profile. Introspection of a bad token counts against
         nobody, but at the profile it counts against everybody at this address.
         """
-        introspection = yield from flows.introspect(self._provider, token)
+        introspection = yield from flows.introspect(self._provider, token, cost=cost)
+        reason = None
         if not introspection.active or (introspection.expires_at or 0) <= now:
-            raise TokenRejected(
+            reason = (
                 "PeeringDB does not know this access token: it is expired, revoked, replaced by a"
-                " refresh, or made up",
+                " refresh, or made up"
             )
-        if introspection.client_id != self._provider.config.client_id:
-            raise TokenRejected("this access token was issued to another application")
+        elif introspection.client_id != self._provider.config.client_id:
+            reason = "this access token was issued to another application"
+        if reason is not None:
+            self._provider.dead_tokens.add(token, reason, now)
+            raise TokenRejected(reason)
         return introspection
 
     def _good(
@@ -331,3 +334,17 @@ def _key_of(token: str) -> bytes:
         return sha256(token.encode("ascii")).digest()
     except (AttributeError, UnicodeEncodeError):
         return b""  # not a token: never in the cache
+
+
+def _cost_of_unknown(address: str | None) -> Cost:
+    """What the look-up of a token costs that nothing good is known about."""
+    payers = (*payers_of(address), STRANGERS)
+    return Cost(purpose=Purpose.LOOK_UP, payers=payers, requests=2)
+
+
+def _cost_of_known(known: CachedResult, age: float) -> Cost:
+    """What it costs to look a token up again; the older the result, the more important."""
+    user = known.outcome
+    payers = (Payer.of_account(user.id),) if isinstance(user, User) else (STRANGERS,)
+    purpose = Purpose.RENEWAL if age < _URGENT_AGE else Purpose.LOOK_UP
+    return Cost(purpose=purpose, payers=payers, requests=2)

@@ -122,6 +122,7 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
                 self._rule(),
                 code=self.data.get("code"),
                 code_verifier=self.get_code_verifier(state),
+                address=self._address(),
             )
         return self.strategy.authenticate(self, *args, **kwargs | {"response": user.to_dict()})
 
@@ -153,6 +154,13 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
             "first_name": response["given_name"],
             "last_name": response["family_name"],
         }
+
+    def _address(self) -> str | None:
+        """The visitor's address, where social-core's strategy has the request."""
+        request = getattr(self.strategy, "request", None)
+        meta = getattr(request, "META", {})  # Django
+        address: str | None = meta.get("REMOTE_ADDR") or getattr(request, "remote_addr", None)
+        return address
 
     def _rule(self) -> Any:
         return self._settings("access_rule").get("access_rule", AccessRule())

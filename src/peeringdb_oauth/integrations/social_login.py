@@ -15,10 +15,11 @@ from typing import Any
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule, missing_scope, scope_of
-from peeringdb_oauth.authorization import checked_code_verifier
+from peeringdb_oauth.authorization import AuthorizationRequest, checked_code_verifier
 from peeringdb_oauth.callback import checked_code
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.cost import Payer, payers_of
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.grammar import AuthorizationCode
 from peeringdb_oauth.profile import User
@@ -28,13 +29,24 @@ from peeringdb_oauth.web import Event
 
 SCOPE = ("profile", "email", "networks", "amr")
 # The fields of `ClientConfig` that are settings; there they are in capital letters.
-OPTIONS = ("base_url", "ca_file", "timeout", "allow_http", "requests_per_minute")
+OPTIONS = (
+    *("base_url", "ca_file", "timeout", "allow_http"),
+    *("requests_per_minute", "processes"),
+)
 
 
-def log_in(config: ClientConfig, rule: AccessRule, *, code: object, code_verifier: object) -> User:
+def log_in(
+    config: ClientConfig,
+    rule: AccessRule,
+    *,
+    code: object,
+    code_verifier: object,
+    address: str | None = None,
+) -> User:
     """Who came back with ``code``, if ``rule`` lets them in.
 
-    Check the state of the callback before.
+    Check the state of the callback before. The tokens end here, after a login as after a
+    refusal. ``address``: of the visitor, who pays for a failed login.
 
     Raises:
         AccessDenied: the rule does not let the person in.
@@ -48,9 +60,9 @@ def log_in(config: ClientConfig, rule: AccessRule, *, code: object, code_verifie
     client = _client(config)
     flow = _log_in(
         client.provider,
-        config,
+        _request(config, checked_code_verifier(code_verifier), client.provider.clock()),
         checked_code(code),
-        checked_code_verifier(code_verifier),
+        payers_of(address),
     )
     user = client.run(flow)
     try:
@@ -90,19 +102,26 @@ def user_from_extra_data(extra_data: Mapping[str, Any]) -> User:
 
 def _log_in(
     provider: Provider,
-    config: ClientConfig,
+    request: AuthorizationRequest,
     code: AuthorizationCode,
-    code_verifier: str,
+    payers: tuple[Payer, ...],
 ) -> Flow[User]:
-    token, _ = yield from flows.exchange_code(
-        provider,
-        code,
-        redirect_uri=config.redirect_uri,
+    login = yield from flows.log_in_with_code(provider, request, code, payers=payers)
+    yield from flows.give_back(provider, login.token)
+    return login.user
+
+
+def _request(config: ClientConfig, code_verifier: str, now: float) -> AuthorizationRequest:
+    """The authorization request, as far as the library that made it tells us."""
+    return AuthorizationRequest(
+        url=config.base_url,
+        state="",
+        nonce=None,
         code_verifier=code_verifier,
+        redirect_uri=config.redirect_uri,
         scope=config.scope,
-        booked=flows.REQUESTS_OF_A_LOGIN,
+        created_at=now,
     )
-    return (yield from flows.fetch_user_of_login(provider, token))
 
 
 # PeeringDB's limits are for an address, so all logins of an application share a client,

@@ -61,8 +61,13 @@ _FAILURES = {
     PeeringDBOAuthError: Failure(502, "PeeringDB's answer cannot be used", _LATER),
 }
 # These checks fail if the address of the callback is wrong. PeeringDB is not the cause.
-_CALLBACK = ("authorization_request", "callback", "code", "created_at", "error", "iss")
+_CALLBACK = ("authorization_request", "callback", "code", "created_at", "error", "iss", "scope")
 
+TOO_OFTEN = Failure(
+    429,
+    "Too many logins or checks within a minute",
+    "PeeringDB was asked very often for you or from your address. Wait a minute, then go on.",
+)
 UNFINISHED = Failure(
     400,
     "This login cannot be completed",
@@ -84,6 +89,8 @@ FORGED = Failure(
 
 def failure_of(error: PeeringDBOAuthError) -> Failure:
     """The failure page for an error."""
+    if isinstance(error, RateLimited) and error.for_caller:
+        return TOO_OFTEN
     if type(error) is InvalidResponse and error.check in _CALLBACK:
         return UNFINISHED
     return next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)

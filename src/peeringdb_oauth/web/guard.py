@@ -169,16 +169,18 @@ def require_token(
     guard: Guard,
     *,
     asn: object,
+    address: str | None,
 ) -> Flow[User]:
     """Who sent a bearer token, if they may do what the view does.
 
-    ``token``: from `bearer_token`. ``asn``: from `Guard.asn_of`.
+    ``token``: from `bearer_token`. ``asn``: from `Guard.asn_of`. ``address``: of the
+    caller, who pays for the look-up of a bad token.
 
     Raises:
         Refused: with the answer to send.
     """
     try:
-        return (yield from verify_token(verifier, token, guard, asn=asn))
+        return (yield from verify_token(verifier, token, guard, asn=asn, address=address))
     except PeeringDBOAuthError as error:
         raise Refused(refuse_token(error)) from None
 
@@ -189,6 +191,7 @@ def verify_token(
     guard: Guard,
     *,
     asn: object,
+    address: str | None,
 ) -> Flow[User]:
     """As `require_token`, but the caller makes the answer.
 
@@ -198,10 +201,17 @@ def verify_token(
     token = token or ""
     if callable(asn):
         # Look for a network only if the token is good.
-        yield from verifier.verify_flow(token)
+        yield from verifier.verify_flow(token, address=address)
     number = yield from find_asn(asn)
-    flow = verifier.verify_flow(token, asn=number, rule=guard.rule, max_age=guard.max_age)
-    return (yield from flow)
+    return (
+        yield from verifier.verify_flow(
+            token,
+            asn=number,
+            rule=guard.rule,
+            max_age=guard.max_age,
+            address=address,
+        )
+    )
 
 
 def refuse_token(error: PeeringDBOAuthError) -> Answer:
@@ -214,7 +224,7 @@ def refuse_token(error: PeeringDBOAuthError) -> Answer:
     if isinstance(error, TokenRejected):
         status = 401
     elif isinstance(error, TransportError):
-        status = 503
+        status = status if status == 429 else 503
         seconds = error.retry_after if isinstance(error, RateLimited) else _RETRY_AFTER
         headers["Retry-After"] = str(math.ceil(seconds))
     if isinstance(error, TokenRejected | AccessDenied):

@@ -7,15 +7,17 @@ Knows no framework and no network. An integration turns its framework's request 
 import logging
 import math
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hmac import compare_digest
 from typing import Any
+from urllib.parse import urlsplit
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule, missing_scope, scope_of
 from peeringdb_oauth.clock import elapsed
+from peeringdb_oauth.config import is_loopback
+from peeringdb_oauth.cost import Payer, payers_of
 from peeringdb_oauth.errors import (
     AccessDenied,
     ConfigurationError,
@@ -96,6 +98,8 @@ class LoginFlow:
         self._keep = None if keep is None else frozenset(keep)
         self._provider = provider
         config = provider.config
+        # Logins on this machine come from a loopback address and not from a proxy.
+        self._knows_proxy = is_loopback(urlsplit(config.redirect_uri).hostname or "")
         problems = missing_scope(scope_of(rule), config.scope, where="the rule")
         with collected(problems):
             self._builder = AnswerBuilder(
@@ -318,10 +322,15 @@ class LoginFlow:
     def _finish(self, visit: Visit, pending: PendingLogin, admit: Admit | None) -> Flow[Answer]:
         login = None
         try:
-            login = yield from flows.log_in(self._provider, pending.request, visit.query)
+            login = yield from flows.log_in(
+                self._provider,
+                pending.request,
+                visit.query,
+                payers=self._payers(visit),
+            )
             is_same, previous = yield from self._end_previous(visit, login.user)
             if _lacks_second_factor(self.rule, login.user) and not pending.prompted:
-                yield from self._revoke(login)
+                yield from flows.give_back(self._provider, login.token)
                 return self._step_up(visit, pending.return_path)
             yield from self._admit(login, admit)
             if not is_same:
@@ -339,6 +348,19 @@ class LoginFlow:
                 return_path=pending.return_path,
             )
         return self._builder.redirect(pending.return_path)
+
+    def _payers(self, visit: Visit) -> tuple[Payer, ...]:
+        """Who pays for a login that fails: the visitor's address."""
+        payers = payers_of(visit.remote_address)
+        if not self._knows_proxy and any(payer.kind == "proxy" for payer in payers):
+            self._knows_proxy = True
+            log.warning(
+                "a login came from %s, which is no public address: if a proxy stands before this"
+                " application, let the framework take the visitor's address from it; otherwise"
+                " one visitor can use up the logins of all",
+                visit.remote_address or "an unknown address",
+            )
+        return payers
 
     def _tell_login(self, visit: Visit, user: User, previous: User | None) -> Flow[None]:
         try:
@@ -358,7 +380,7 @@ class LoginFlow:
             if admit is not None:
                 yield from call(partial(admit, login.user))
         except PeeringDBOAuthError:
-            yield from self._revoke(login)
+            yield from flows.give_back(self._provider, login.token)
             raise
 
     def _recheck(self, visit: Visit, stored_login: StoredLogin) -> Flow[User]:
@@ -411,10 +433,6 @@ class LoginFlow:
         if clear_session:
             visit.session.clear()
         return problem
-
-    def _revoke(self, login: Login) -> Flow[None]:
-        with suppress(PeeringDBOAuthError):
-            yield from flows.revoke(self._provider, login.token)
 
     def _step_up(self, visit: Visit, return_path: str) -> Answer:
         return self._builder.redirect(self._builder.login_url(visit, return_path, prompted=True))

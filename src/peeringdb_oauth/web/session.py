@@ -15,12 +15,13 @@ from hashlib import sha256
 from typing import Any
 
 from peeringdb_oauth import flows
+from peeringdb_oauth.cost import Cost, Payer, Purpose
 from peeringdb_oauth.errors import ConfigurationError, InvalidResponse
 from peeringdb_oauth.flows import Login
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.steps import Flow, call
-from peeringdb_oauth.tokens import checked_token
+from peeringdb_oauth.tokens import TokenResponse, checked_token
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.stores import MemoryStore, Store
 
@@ -198,8 +199,11 @@ class Sessions:
             TransportError: PeeringDB cannot be asked now.
             InvalidResponse: the answer is not a profile, or not this user's.
         """
-        access_token, _ = self._tokens(stored_login)
-        user = yield from flows.fetch_user(self._provider, checked_token(access_token))
+        token = self._tokens(stored_login)
+        access_token = checked_token(token and token.access_token)
+        payers = (Payer.of_account(stored_login.user.id),)
+        cost = Cost(purpose=Purpose.RECHECK, payers=payers, is_risky=True)
+        user = yield from flows.fetch_user(self._provider, access_token, cost=cost)
         if user.id != stored_login.user.id:
             raise InvalidResponse("PeeringDB answered with somebody else's profile", check="id")
         return replace(user, amr=stored_login.user.amr)
@@ -215,18 +219,26 @@ class Sessions:
         yield from self._remember_end(stored_login)
         if stored_login.store_key is not None:
             yield from call(partial(self._store.delete, stored_login.store_key))
-        access_token, refresh_token = self._tokens(stored_login)
-        # Revoking the refresh token ends the access token, but not the other way round.
-        token = refresh_token or access_token
-        if token:
-            yield from flows.revoke(self._provider, token)
+        token = self._tokens(stored_login)
+        # A copy of the cookie may come again and again after a logout.
+        if token is None or self._provider.dead_tokens.was_revoked(token.access_token):
+            return
+        yield from flows.revoke(self._provider, token)
 
-    def _tokens(self, stored_login: StoredLogin) -> tuple[str | None, str | None]:
-        access_token, refresh_token = self._sealer.open(
-            self._purpose,
-            stored_login.tokens,
-        ) or (None, None)
-        return access_token, refresh_token
+    def _tokens(self, stored_login: StoredLogin) -> TokenResponse | None:
+        """The tokens of a login; None if they cannot be unsealed."""
+        tokens = self._sealer.open(self._purpose, stored_login.tokens)
+        if tokens is None:
+            return None
+        access_token, refresh_token = tokens
+        return TokenResponse(
+            access_token=access_token,
+            token_type="Bearer",  # noqa: S106 - the name of a type
+            expires_at=stored_login.expires_at,
+            refresh_token=refresh_token,
+            scope=(),
+            id_token=None,
+        )
 
     def _remember_end(self, stored_login: StoredLogin) -> Flow[None]:
         key, lifetime = _ended_key(stored_login), self._lifetime(stored_login)

@@ -25,7 +25,8 @@ class Visit:
     None if the framework does not tell. ``csrf_token``: returns the token in the form;
     called only if nothing else decides, because a form may be long. ``rotate``: gives
     the session another id. It does nothing only if the session is a cookie and has no
-    id. ``emit``: passes an event on to the framework.
+    id. ``emit``: passes an event on to the framework. ``remote_address``: the
+    visitor's address as the framework reports it.
     """
 
     method: str
@@ -40,6 +41,7 @@ class Visit:
     session: MutableMapping[str, Any] = field(repr=False)
     session_cookie: str | None
     rotate: Callable[[], object]
+    remote_address: str | None = None
     csrf_token: Callable[[], str] = field(default=lambda: "", repr=False)
     emit: Callable[[Event], object] = lambda _: None
 

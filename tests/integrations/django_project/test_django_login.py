@@ -27,7 +27,8 @@ def tokens_of(application):
 
     def tokens_of(visitor):
         sessions = application().flow._sessions
-        return sessions._tokens(sessions.read(visitor.session))
+        token = sessions._tokens(sessions.read(visitor.session))
+        return token.access_token, token.refresh_token
 
     return tokens_of
 

@@ -327,8 +327,33 @@ def test_a_short_secret_key_is_refused(override, application):
 
 
 def test_a_project_with_good_settings_passes_all_checks(override, messages):
-    override(PEERINGDB_OAUTH=GOOD, **ON_HTTPS)
+    override(PEERINGDB_OAUTH=GOOD | {"PROCESSES": 1}, **ON_HTTPS)
     assert messages(include_deployment_checks=True) == {}
+
+
+def test_processes_that_nobody_counted_are_reported_before_deployment(
+    override, messages, monkeypatch
+):
+    override(PEERINGDB_OAUTH=GOOD)
+    (message,) = messages(include_deployment_checks=True)["W011"]
+    assert "WEB_CONCURRENCY" in message.hint
+    assert "W011" not in messages()
+    monkeypatch.setenv("WEB_CONCURRENCY", "1")
+    assert "W011" not in messages(include_deployment_checks=True)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")},
+        {"USE_X_FORWARDED_HOST": True},
+    ],
+)
+def test_a_proxy_is_reported_before_deployment(override, messages, setting):
+    override(PEERINGDB_OAUTH=GOOD, **setting)
+    (message,) = messages(include_deployment_checks=True)["W012"]
+    assert "REMOTE_ADDR" in message.hint
+    assert "W012" not in messages()
 
 
 def test_the_checks_report_every_problem_of_the_settings(override, messages):
@@ -468,7 +493,7 @@ def test_on_loopback_the_session_cookie_needs_no_https(override, messages):
 
 
 def test_allow_http_is_reported_before_deployment(override, messages):
-    override(PEERINGDB_OAUTH=LOOPBACK)
+    override(PEERINGDB_OAUTH=LOOPBACK | {"PROCESSES": 1})
     found = messages(include_deployment_checks=True)
     assert list(found) == ["W007"]
     assert found["W007"][0].msg == "ALLOW_HTTP is for development."

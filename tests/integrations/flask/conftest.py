@@ -112,7 +112,8 @@ class Browser:
     def tokens(self):
         """The access token and the refresh token."""
         sessions = self.portal.app.extensions["peeringdb_oauth"].flow._sessions
-        return sessions._tokens(sessions.read(self.session()))
+        token = sessions._tokens(sessions.read(self.session()))
+        return token.access_token, token.refresh_token
 
     @staticmethod
     def failure(answer):
@@ -170,6 +171,7 @@ def make_portal(sandbox, make_client):
         secret_key=SECRET,
         path=CALLBACK,
         scope=None,
+        requests_per_minute=None,
         **arguments,
     ):
         app = Flask("portal")
@@ -177,7 +179,11 @@ def make_portal(sandbox, make_client):
         set_up(app)
         pdb = PeeringDB(
             app,
-            client=make_client(base_url + path, **({"scope": scope} if scope else {})),
+            client=make_client(
+                base_url + path,
+                requests_per_minute=requests_per_minute,
+                **({"scope": scope} if scope else {}),
+            ),
             **arguments,
         )
         add_pages(app, pdb)

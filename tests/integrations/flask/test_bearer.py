@@ -5,10 +5,12 @@ import pytest
 from peeringdb_oauth import AccessRule, ConfigurationError, Permission
 from peeringdb_oauth.integrations.flask import current_user
 
+PORTAL = "https://portal.example.net"
+
 
 @pytest.fixture
 def portal(make_portal):
-    portal = make_portal()
+    portal = make_portal(requests_per_minute=100)
 
     @portal.app.get("/api/as<int:asn>")
     @portal.pdb.bearer(asn="asn", perms=Permission.UPDATE)
@@ -164,12 +166,25 @@ def test_outage_of_peeringdb_is_a_503(portal, call, caplog):
     assert "TransportError" in caplog.text
 
 
-def test_too_many_made_up_tokens_get_a_503_with_retry_after(call):
-    answers = [
-        call("/api/as64500", authorization=f"Bearer made-up-{number}") for number in range(11)
-    ]
-    assert [answer.status_code for answer in answers] == [401] * 10 + [503]
+def send_made_up(portal, number, address):
+    return portal.app.test_client().get(
+        f"{PORTAL}/api/as64500",
+        headers={"Authorization": f"Bearer made-up-{number}"},
+        environ_base={"REMOTE_ADDR": address},
+    )
+
+
+def test_too_many_made_up_tokens_get_a_503_with_retry_after(portal):
+    answers = [send_made_up(portal, number, "127.0.0.1") for number in range(30)]
+    assert [answer.status_code for answer in answers] == [401] * 29 + [503]
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
+
+
+def test_too_many_made_up_tokens_from_one_address_are_its_own_fault(portal):
+    answers = [send_made_up(portal, number, "198.51.100.1") for number in range(10)]
+    assert [answer.status_code for answer in answers] == [401] * 9 + [429]
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
+    assert send_made_up(portal, 11, "198.51.100.2").status_code == 401
 
 
 def test_error_in_a_view_is_json_if_the_request_has_a_token(call):

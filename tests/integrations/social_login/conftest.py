@@ -86,17 +86,19 @@ class Project:
         self._process.wait(60)
         self._process.stdout.close()
 
-    def visit(self):
-        """A visitor with a new browser."""
-        return Visitor(self)
+    def visit(self, address=None):
+        """A visitor with a new browser; from ``address``, as a proxy tells the project."""
+        return Visitor(self, address)
 
 
 class Visitor:
     """A person's browser at the project. At PeeringDB the sandbox's browser goes on."""
 
-    def __init__(self, project):
+    def __init__(self, project, address=None):
         self.project = project
         self._session = requests.Session()
+        if address is not None:
+            self._session.headers["X-Forwarded-For"] = address
         self._session.trust_env = False
 
     def get(self, path):

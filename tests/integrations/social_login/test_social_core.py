@@ -1,6 +1,10 @@
 """What only social-core has: settings, exceptions, middleware, connected accounts."""
 
+from types import SimpleNamespace
+
 import pytest
+
+from peeringdb_oauth.integrations.social_core import PeeringDBOAuth2
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
 CODE = "a" * 30
@@ -118,7 +122,8 @@ def test_is_connected_to_the_account_that_is_logged_in_and_disconnected_from_it(
     assert (visitor.me["username"], visitor.me["uid"]) == ("local", "1")
     assert visitor.post("/disconnect/peeringdb/").status_code == 302
     assert visitor.me["uid"] is None
-    assert canned.answers.paths() == [TOKEN, PROFILE]  # no token is kept that could be revoked
+    # The tokens were given back after the login, and none is kept.
+    assert canned.answers.paths() == [TOKEN, PROFILE, "/oauth2/revoke_token/"]
 
 
 def test_person_who_is_connected_to_somebody_else_is_not_connected_twice(canned):
@@ -127,3 +132,31 @@ def test_person_who_is_connected_to_somebody_else_is_not_connected_twice(canned)
     visitor.get("/enter")
     assert visitor.come_back_with(code=CODE).status_code == 409
     assert visitor.me["uid"] is None
+
+
+class Strategy:
+    """What social-core has for a framework, as far as the backend needs it here."""
+
+    def __init__(self, **attributes):
+        vars(self).update(attributes)
+
+    def request_data(self):
+        return {}
+
+    def absolute_uri(self, uri):
+        return uri
+
+
+@pytest.mark.parametrize(
+    ("request_", "address"),
+    [
+        ({"request": SimpleNamespace(META={"REMOTE_ADDR": "198.51.100.7"})}, "198.51.100.7"),
+        ({"request": SimpleNamespace(remote_addr="198.51.100.7")}, "198.51.100.7"),
+        ({"request": SimpleNamespace(META={})}, None),
+        ({"request": None}, None),
+        ({}, None),
+    ],
+    ids=["Django", "Pyramid", "no address", "no request", "a framework without one"],
+)
+def test_address_of_the_visitor_is_read_from_the_request_of_the_strategy(request_, address):
+    assert PeeringDBOAuth2(Strategy(**request_))._address() == address

@@ -12,7 +12,8 @@ from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, InvalidResponse, RateLimited
 from peeringdb_oauth.integrations.social_login import SCOPE, log_in, user_from_extra_data
 
-TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
+TOKEN, PROFILE, REVOKE = "/oauth2/token/", "/profile/v1", "/oauth2/revoke_token/"
+HERE, THERE = "198.51.100.1", "198.51.100.2"
 CODE = "a" * 30
 
 
@@ -182,10 +183,10 @@ def test_somebody_else_with_the_same_address_is_somebody_else(canned):
     assert other.me is None or (other.me["uid"], other.me["pk"] == first.me["pk"]) == ("2", False)
 
 
-def test_login_is_two_requests_with_the_credentials_in_the_body(canned):
+def test_login_has_the_credentials_in_the_body_and_the_token_in_the_header(canned):
     visitor = canned.visit()
     visitor.come_back_with(code=CODE)
-    token, profile = canned.answers.received
+    token, profile, _ = canned.answers.received
     assert (token.path, token.form["client_secret"], token.form["code"]) == (
         TOKEN,
         canned.client_secret,
@@ -218,11 +219,82 @@ def test_no_secret_is_in_a_log_a_cookie_a_page_or_the_database(canned, recording
     assert "login with PeeringDB: login, user 1" in canned.log
 
 
+def revoked(server):
+    """The tokens that the server was asked to end."""
+    return [request.form["token"] for request in server.received if request.path == REVOKE]
+
+
+def test_tokens_are_given_back_after_a_login(canned, recording):
+    visitor = canned.visit()
+    visitor.come_back_with(code=CODE)
+    assert visitor.me["uid"] == "1"
+    assert canned.answers.paths() == [TOKEN, PROFILE, REVOKE]
+    # PeeringDB ends the access token together with the refresh token.
+    assert revoked(canned.answers) == [recording("token-success-no-openid").json["refresh_token"]]
+
+
+def test_tokens_are_given_back_after_a_refusal(canned, recording):
+    canned.answers.replay(PROFILE, "profile-unverified")
+    visitor = canned.visit()
+    visitor.come_back_with(code=CODE)
+    assert visitor.me is None
+    assert canned.answers.paths() == [TOKEN, PROFILE, REVOKE]
+    assert revoked(canned.answers) == [recording("token-success-no-openid").json["refresh_token"]]
+
+
+def test_tokens_with_less_than_the_scope_are_given_back_before_the_profile_is_asked(
+    canned,
+    recording,
+):
+    """The person can edit the scope in the address of PeeringDB's page."""
+    granted = recording("token-success-no-openid").json
+    canned.answers.answer(TOKEN, granted | {"scope": "email"})
+    visitor = canned.visit()
+    assert not visitor.come_back_with(code=CODE).ok
+    assert visitor.me is None
+    assert canned.answers.paths() == [TOKEN, REVOKE]
+    assert revoked(canned.answers) == [granted["refresh_token"]]
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_login_counts_even_if_the_tokens_cannot_be_given_back(canned, status):
+    canned.answers.answer(REVOKE, status=status)
+    visitor = canned.visit()
+    assert visitor.come_back_with(code=CODE).ok
+    assert visitor.me["uid"] == "1"
+
+
+@pytest.mark.parametrize(("person", "is_logged_in"), [("orgadmin", True), ("unverified", False)])
+def test_no_access_token_is_alive_at_peeringdb_after_a_login_or_a_refusal(
+    project,
+    pdb,
+    person,
+    is_logged_in,
+):
+    pdb.revoke_tokens()
+    visitor = project.visit()
+    visitor.log_in(pdb, person)
+    assert (visitor.me is not None) == is_logged_in
+    assert pdb.revoke_tokens() == 1  # the refresh token, which is kept as a revoked one
+
+
+def test_failed_logins_are_paid_by_the_address_of_the_visitor(start, library):
+    project = start(library, options={"requests_per_minute": 40})  # 4 for one address
+    project.answers.replay(TOKEN, "token-error-reused-code")
+    for _ in range(5):
+        assert not project.visit(HERE).come_back_with(code=CODE).ok
+    assert project.answers.paths() == [TOKEN] * 3
+    project.answers.replay(TOKEN, "token-success-no-openid")
+    visitor = project.visit(THERE)
+    visitor.come_back_with(code=CODE)
+    assert visitor.me["uid"] == "1"
+
+
 def test_login_is_not_begun_that_could_only_be_half_done(start, library):
     project = start(library, options={"requests_per_minute": 3})
     pages = [project.visit().come_back_with(code=CODE) for _ in range(2)]
     assert [page.ok for page in pages] == [True, False]
-    assert project.answers.paths() == [TOKEN, PROFILE]
+    assert project.answers.paths() == [TOKEN, PROFILE, REVOKE]
 
 
 def test_wrong_secret_is_tried_once_for_everybody(canned):
@@ -289,7 +361,9 @@ def test_logins_of_an_application_share_a_client_whatever_their_redirect_uri(ser
     other = replace(config, redirect_uri="https://two.test/callback", scope=SCOPE[:3])
     for each in (config, other):
         assert log_in(each, AccessRule(), code=CODE, code_verifier="v" * 43).id == 1
-    assert [request.form["redirect_uri"] for request in server.received if request.form] == [
+    assert [
+        request.form["redirect_uri"] for request in server.received if request.path == TOKEN
+    ] == [
         "https://one.test/callback",
         "https://two.test/callback",
     ]

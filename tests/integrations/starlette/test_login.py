@@ -275,7 +275,8 @@ def test_the_store_can_be_asynchronous(make_portal):
 
 def tokens_of(portal, browser):
     sessions = portal.pdb._pages.flow("")._sessions
-    return sessions._tokens(sessions.read({"peeringdb": browser.session()}))
+    token = sessions._tokens(sessions.read({"peeringdb": browser.session()}))
+    return token.access_token, token.refresh_token
 
 
 def refused_at_peeringdb(portal, token):

@@ -69,6 +69,7 @@ class PeeringDBOAuth2Adapter(OAuth2Adapter):
                 self._rule(),
                 code=request.GET["code"],
                 code_verifier=pkce_code_verifier,
+                address=request.META.get("REMOTE_ADDR"),
             )
         except AccessDenied as error:
             for reason in error.reasons:  # allauth's error page shows them

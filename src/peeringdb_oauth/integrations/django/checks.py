@@ -4,6 +4,7 @@ As in Django's own checks, each message is a constant, and each check is a funct
 returns nothing or its message.
 """
 
+import os
 from typing import Any
 
 from django.conf import settings
@@ -26,7 +27,7 @@ from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
 from peeringdb_oauth.integrations.django.middleware import PeeringDBMiddleware
-from peeringdb_oauth.integrations.django.settings import is_configured
+from peeringdb_oauth.integrations.django.settings import SETTING_NAME, is_configured
 
 E002 = Error(
     "AUTHENTICATION_BACKENDS: nobody can log in with PeeringDB.",
@@ -116,6 +117,24 @@ W010 = Warning(
         " CSRF_USE_SESSIONS = True."
     ),
     id="peeringdb_oauth.W010",
+)
+W011 = Warning(
+    "PROCESSES: not set. Each process takes all of the requests that PeeringDB grants to the"
+    " address.",
+    hint=(
+        'Set PEERINGDB_OAUTH["PROCESSES"] (or the variable WEB_CONCURRENCY) to the number of'
+        " processes, also if it is 1."
+    ),
+    id="peeringdb_oauth.W011",
+)
+W012 = Warning(
+    "A proxy stands before this project. If REMOTE_ADDR is the proxy's address, one visitor can"
+    " use up the logins of all.",
+    hint=(
+        "Let a middleware or the server set REMOTE_ADDR to the visitor's address, then add"
+        ' "peeringdb_oauth.W012" to SILENCED_SYSTEM_CHECKS.'
+    ),
+    id="peeringdb_oauth.W012",
 )
 
 
@@ -222,6 +241,24 @@ def check_allow_http(**_: Any) -> list[CheckMessage]:
     """``ALLOW_HTTP`` is not set in production."""
     config = _client_config()
     return [W007] if config is not None and config.allow_http else []
+
+
+@register(Tags.security, deploy=True)
+def check_processes(**_: Any) -> list[CheckMessage]:
+    """The number of processes is set."""
+    config = _client_config()
+    names = ("WEB_CONCURRENCY", "PEERINGDB_OAUTH_PROCESSES")
+    passed = "PROCESSES" in getattr(settings, SETTING_NAME, {}) or any(
+        name in os.environ for name in names
+    )
+    return [] if passed or config is None or config.processes > 1 else [W011]
+
+
+@register(Tags.security, deploy=True)
+def check_proxy(**_: Any) -> list[CheckMessage]:
+    """Django is not told about a proxy, so visitors come from their own addresses."""
+    is_behind_proxy = settings.SECURE_PROXY_SSL_HEADER or settings.USE_X_FORWARDED_HOST
+    return [W012] if is_behind_proxy else []
 
 
 def _has_middleware(middleware: type) -> bool:

@@ -53,7 +53,10 @@ class PeeringDBAuthentication(BaseAuthentication):
         if token is None:
             return None
         with _token_refusals(request):
-            user = application().verifier.verify(token)
+            user = application().verifier.verify(
+                token,
+                address=request.META.get("REMOTE_ADDR"),
+            )
         return _account_of(user), user
 
     def authenticate_header(self, request: Request) -> str:
@@ -122,7 +125,9 @@ def _check_token(guard: Guard, request: Request, asn: object) -> None:
     app = application()
     guard = guard.under(app.settings.rule)
     with _token_refusals(request):
-        flow = verify_token(app.verifier, _bearer_token(request), guard, asn=asn)
+        address = request.META.get("REMOTE_ADDR")
+        token = _bearer_token(request)
+        flow = verify_token(app.verifier, token, guard, asn=asn, address=address)
         request.auth = app.client.run(flow)
 
 

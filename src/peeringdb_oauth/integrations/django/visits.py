@@ -51,6 +51,7 @@ def to_visit(
         cookie_header=request.META.get("HTTP_COOKIE", ""),
         cookies=request.COOKIES,
         session=request.session,
+        remote_address=request.META.get("REMOTE_ADDR"),
         session_cookie=settings.SESSION_COOKIE_NAME,
         rotate=rotate or request.session.cycle_key,
         emit=partial(signals.send, request),

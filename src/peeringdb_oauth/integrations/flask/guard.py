@@ -42,7 +42,8 @@ def check_login(guard: Guard, asn: object) -> None:
 def check_token(guard: Guard, asn: object) -> None:
     """Check the bearer token. If it does not open the view, end the request."""
     token = bearer_token(request.headers.get("Authorization"))
-    flow = require_token(extension().verifier, token, guard, asn=asn)
+    address = request.remote_addr
+    flow = require_token(extension().verifier, token, guard, asn=asn, address=address)
     remember(_run(flow), by_token=True)
     after_this_request(_keep_private)
 

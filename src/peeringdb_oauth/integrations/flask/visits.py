@@ -28,6 +28,7 @@ def to_visit() -> Visit:
         cookie_header=request.headers.get("Cookie", ""),
         cookies=request.cookies,
         session=session,
+        remote_address=request.remote_addr,
         session_cookie=current_app.session_interface.get_cookie_name(current_app),
         csrf_token=lambda: request.form.get(CSRF_FIELD, ""),
         rotate=_rotation(),

@@ -16,7 +16,12 @@ from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.integrations.starlette.clients import Clients
 from peeringdb_oauth.integrations.starlette.guard import invoke
 from peeringdb_oauth.integrations.starlette.sessions import check_session, session_cookie
-from peeringdb_oauth.integrations.starlette.visits import read_form, to_response, to_visit
+from peeringdb_oauth.integrations.starlette.visits import (
+    client_address,
+    read_form,
+    to_response,
+    to_visit,
+)
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import (
     Event,
@@ -111,7 +116,9 @@ class Pages:
         self._answer_errors(request)
         request.scope[_API] = True
         token = bearer_token(request.headers.get("Authorization"))
-        return await self._client.run(require_token(self._verifier, token, guard, asn=asn))
+        address = client_address(request)
+        flow = require_token(self._verifier, token, guard, asn=asn, address=address)
+        return await self._client.run(flow)
 
     def page_context(self, request: Request) -> PageContext:
         """What templates know as ``peeringdb``."""

@@ -16,6 +16,11 @@ from peeringdb_oauth.web import CSRF_FIELD, Answer, Event, LoginFlow, Visit
 MAX_FORM = 1024 * 1024  # bytes; no CSRF token is looked for in a longer form
 
 
+def client_address(request: Request) -> str | None:
+    """The visitor's address as the server reports it; None if it does not."""
+    return None if request.client is None else request.client.host
+
+
 def to_visit(
     request: Request,
     session_cookie: str,
@@ -50,6 +55,7 @@ def to_visit(
         cookie_header="; ".join(request.headers.getlist("cookie")),
         cookies=request.cookies,
         session=request.session if "session" in scope else {},
+        remote_address=client_address(request),
         session_cookie=session_cookie,
         rotate=partial(rotate, request),
         emit=emit,

@@ -12,6 +12,7 @@ import warnings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 
@@ -27,7 +28,7 @@ class Quiet(WSGIRequestHandler):
 
 def main():
     os.environ["DJANGO_SETTINGS_MODULE"] = sys.argv[1]
-    application = get_wsgi_application()
+    application = ProxyFix(get_wsgi_application())  # where visitors of a test come from
     warnings.simplefilter("error")  # not before: what they import gives warnings
     call_command("migrate", run_syncdb=True, verbosity=0)
     get_user_model().objects.create_user("local", "twoorgs@example.net", "password-of-a-local-user")

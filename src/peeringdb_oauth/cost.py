@@ -1,0 +1,95 @@
+"""What a request to PeeringDB is for, what it costs, and who pays for it.
+
+PeeringDB counts requests and refusals for an address, so everything that an application
+asks shares one budget. Important requests go first, and nobody may take more than a
+small part of it.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from ipaddress import ip_address, ip_network
+from typing import Literal, Self
+
+# Addresses of a proxy of the application's own, not of a visitor.
+_PROXY_NETWORKS = tuple(
+    ip_network(text)
+    for text in (
+        *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"),
+        *("169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10"),
+    )
+)
+
+
+class Purpose(IntEnum):
+    """What a request is for. The smaller the number, the more important."""
+
+    LOGIN = 0  # a login, a logout, or the keys that a login needs
+    LOOK_UP = 1  # a bearer token that nothing recent is known about
+    RENEWAL = 2  # a bearer token that was good a few minutes ago
+    RECHECK = 3  # the rights of a person who is logged in
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """An account, an address, or a group whose requests are counted together.
+
+    ``kind``: an "account" at PeeringDB, the "address" of a visitor, a "proxy" between
+    the visitors and the application, or "strangers", all who send bearer tokens that
+    nobody knows yet. ``name`` tells those of one kind apart.
+    """
+
+    kind: Literal["account", "address", "proxy", "strangers"]
+    name: str = ""
+
+    @classmethod
+    def of_account(cls, user_id: int) -> Self:
+        """The person with this id at PeeringDB."""
+        return cls("account", str(user_id))
+
+    @classmethod
+    def of_address(cls, address: str | None) -> Self:
+        """The visitor at this address, as the framework reports it.
+
+        An IPv6 address stands for its /64, which is what one household gets. A loopback
+        or private address is that of a proxy, and so is one that cannot be read: all
+        visitors behind it are one payer, with a larger part.
+        """
+        try:
+            parsed = ip_address(address or "")
+        except ValueError:
+            return cls("proxy")
+        parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+        if any(parsed in network for network in _PROXY_NETWORKS):
+            return cls("proxy", str(parsed))
+        if parsed.version == 4:
+            return cls("address", str(parsed))
+        return cls("address", str(ip_network((int(parsed), 64), strict=False)))
+
+
+STRANGERS = Payer("strangers")
+
+
+def payers_of(address: str | None) -> tuple[Payer, ...]:
+    """Who pays for what a visitor does: nobody, where their address is not given."""
+    return () if address is None else (Payer.of_address(address),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a request takes from the budget.
+
+    ``purpose``: what the request is for. ``payers``: whose part it takes, each in full.
+    ``requests``: how many requests it stands for: the first one of a login stands for
+    the second one as well. ``is_risky``: whether it carries a token that may be dead,
+    which PeeringDB would count as a refusal.
+    """
+
+    purpose: Purpose = Purpose.LOGIN
+    payers: tuple[Payer, ...] = ()
+    requests: int = 1
+    is_risky: bool = False
+
+
+ONE_REQUEST = Cost()
+PAID_REQUEST = Cost(requests=0)  # an earlier request stands for it
+RISKY_REQUEST = Cost(is_risky=True)
