@@ -43,7 +43,8 @@ NOW = 1_795_432_500.0
 INTROSPECT, PROFILE, KEYS = "/oauth2/introspect/", "/profile/v1", "/oauth2/.well-known/jwks.json"
 LOOK_UP = [INTROSPECT, PROFILE]
 HERE, THERE = "198.51.100.1", "198.51.100.2"
-PEOPLE = range(1, 21)  # whose tokens `PeeringDB.give_each_token_to_another_person` means
+# whose tokens `PeeringDB.give_each_token_to_another_person` means
+PEOPLE = range(1, 21)
 EVERY_SCOPE = "openid profile email networks amr"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 ANYBODY = AccessRule(verified_user=False, verified_email=False)
@@ -214,7 +215,7 @@ def verifier(make_verifier):
 
 
 def refusal(verifier, *args, **kwargs):
-    """Return the error; without `pytest.raises`, which is slow for ten thousand tokens."""
+    """Return the error. `pytest.raises` is too slow for ten thousand tokens."""
     try:
         user = verifier.verify(*args, **kwargs)
     except PeeringDBOAuthError as error:
@@ -980,7 +981,8 @@ def test_renewals_are_paid_by_the_account_of_the_token(make_verifier, pdb, clock
     error = refusal(verifier, token(1), max_age=0, address=HERE)
     assert (type(error), error.for_caller) == (RateLimited, True)
     assert "you have asked" in str(error)
-    assert verifier.verify(token(1), address=HERE).id == 1  # what was found before counts
+    # what was found before counts
+    assert verifier.verify(token(1), address=HERE).id == 1
     assert verifier.verify(token(2), max_age=0, address=HERE).id == 2
     assert verifier.verify(token(3), address=HERE).id == 3
 

@@ -1,6 +1,4 @@
-"""The budget against PeeringDB's limits: whatever comes in whatever order, PeeringDB
-never has a reason to block this address.
-"""
+"""The budget keeps below PeeringDB's limits, in whatever order requests come."""
 
 import copy
 from dataclasses import replace
@@ -203,7 +201,7 @@ def test_stops_before_the_eleventh_refusal():
 
 
 def test_a_slow_row_of_refusals_is_a_row():
-    """PeeringDB's counter lives for a minute from the last refusal, not from the first."""
+    """PeeringDB's counter lives for a minute from the last refusal."""
     budget = Budget(100)
     for turn in range(10):
         go(budget, GET, 403, T + 59 * turn)
@@ -249,7 +247,7 @@ def test_a_clock_that_jumps_ahead_forgets_everything():
     go(budget, LOGIN, 200, go_on)
 
 
-# --- purposes: logins first -----------------------------------------------------------------
+# --- purposes: logins first -----------------------------------------------------------
 
 
 def request_for(purpose, *payers, **more):
@@ -315,7 +313,7 @@ def test_less_important_requests_leave_slots_in_flight():
     assert [bool(booking) for booking in admit(budget, *[GET] * 5)] == [True] * 4 + [False]
 
 
-# --- payers: nobody takes what others need ---------------------------------------------------
+# --- payers: nobody takes what others need --------------------------------------------
 
 
 def test_an_account_has_a_small_part():
@@ -494,7 +492,7 @@ def test_the_parts_of_a_minute_ago_take_no_memory():
     assert not budget._open
 
 
-# --- tokens that may be dead -----------------------------------------------------------------
+# --- tokens that may be dead ----------------------------------------------------------
 
 RISKY = request_for(Purpose.RECHECK, is_risky=True)
 
@@ -529,7 +527,7 @@ def test_other_refusals_do_not_make_tokens_be_introspected():
     go(budget, RISKY, 200)
 
 
-# --- several processes at one address --------------------------------------------------------
+# --- several processes at one address -------------------------------------------------
 
 
 @pytest.mark.parametrize(("processes", "requests"), [(1, 100), (2, 50), (4, 25), (64, 2)])
@@ -566,7 +564,7 @@ def test_a_fork_has_nothing_in_flight_and_what_comes_back_changes_nothing():
     assert [bool(one) for one in bookings] == [True] * 10 + [False]
 
 
-# --- PeeringDB as measured, and any order of events -----------------------------------------
+# --- PeeringDB as measured, and any order of events -----------------------------------
 
 OUTCOMES = {
     "ok": answer(200),
@@ -584,7 +582,7 @@ PAYERS = [(), (ADA,), (HERE,), (HERE, STRANGERS), (Payer.of_address("127.0.0.1")
 
 
 class PeeringDB(RuleBasedStateMachine):
-    """Keeps the books that PeeringDB keeps, and checks them as each request goes out."""
+    """Keeps the books that PeeringDB keeps, and checks them at each request."""
 
     def __init__(self):
         super().__init__()

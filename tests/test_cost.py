@@ -1,4 +1,4 @@
-"""What a request costs, and who pays: accounts, and addresses as frameworks report them."""
+"""What a request costs, and who pays: accounts, and addresses of visitors."""
 
 from dataclasses import FrozenInstanceError
 

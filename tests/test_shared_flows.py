@@ -1,4 +1,4 @@
-"""Flows that both clients share: those who want the same at the same time take one answer.
+"""Shared flows: those who want the same at the same time take one answer.
 
 Each test runs for `Client` and for `AsyncClient`.
 """
@@ -169,7 +169,7 @@ def test_waiting_has_one_timeout_however_many_ask_one_after_the_other(make_clien
     assert [type(error) for error in first.outcomes()] == [ZeroDivisionError]
 
 
-# --- what the library shares ------------------------------------------------------------
+# --- what the library shares ----------------------------------------------------------
 
 
 def fetch_at_once(client, server, times=8):

@@ -127,7 +127,7 @@ def test_a_client_says_once_what_it_may_ask(client_class, caplog, settings, said
     assert "s3cret-of-portal" not in f"{record.getMessage()} {record.args}"
 
 
-# --- what became of a shared flow -------------------------------------------------------
+# --- what became of a shared flow -----------------------------------------------------
 
 
 def test_an_outcome_is_its_result():

@@ -20,7 +20,8 @@ from peeringdb_oauth.messages import HTTPRequest
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
 HERE, THERE = "198.51.100.1", "198.51.100.2"
-PER_MINUTE = 40  # requests: one address and one account may take 4, which are two logins
+# requests: one address and one account may take 4, which are two logins
+PER_MINUTE = 40
 
 
 @pytest.fixture(params=[Client, AsyncClient], ids=["requests", "aiohttp"])
@@ -117,7 +118,7 @@ def test_without_an_address_a_login_is_limited_by_the_budget_alone(client, serve
     assert not outcomes[-1].for_caller
 
 
-# --- what nobody pays for ---------------------------------------------------------------
+# --- what nobody pays for -------------------------------------------------------------
 
 
 def cut(handler):
@@ -156,7 +157,7 @@ def test_nobody_pays_for_a_429(client, server, clock):
     assert (log_in(client), len(server.received)) == (1, 7)
 
 
-# --- those who wait ---------------------------------------------------------------------
+# --- those who wait -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", [TOKEN, PROFILE])
@@ -206,7 +207,7 @@ def test_waiting_for_the_logins_of_ones_own_address_has_a_timeout(make_client, s
     assert log_in(client, THERE) == 1
 
 
-# --- what was broken off ----------------------------------------------------------------
+# --- what was broken off --------------------------------------------------------------
 
 
 class BrokenSession(requests.Session):

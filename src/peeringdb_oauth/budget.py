@@ -24,7 +24,8 @@ from peeringdb_oauth.responses import SILENCE, retry_after
 WINDOW = 60.0  # seconds
 REFUSALS = 10  # answers of 401 or 403; PeeringDB blocks the address at the next one
 
-# How much of the requests a minute a purpose and the less important ones may take together.
+# How much of the requests a minute a purpose and the less important ones may take
+# together.
 CEILINGS = {
     Purpose.LOGIN: 1.0,
     Purpose.LOOK_UP: 0.6,
@@ -81,12 +82,14 @@ class Budget:
         self._most_refusals = max(1, REFUSALS // processes)
         self._most_risky = int(RISKY_PART * REFUSALS / processes)
         self._bookings: deque[Booking] = deque()  # of the last minute, the oldest first
-        # Requests of the last minute: of each purpose with the less important ones, and of
-        # each payer.
+        # Requests of the last minute: of each purpose with the less important ones, and
+        # of each payer.
         self._used = [0] * len(Purpose)
         self._paid: Counter[Payer] = Counter()
-        self._open: Counter[Payer] = Counter()  # those of them that others may yet pay for
-        self._in_flight = [0] * len(Purpose)  # of each purpose with the less important ones
+        # those of them that others may yet pay for
+        self._open: Counter[Payer] = Counter()
+        # of each purpose with the less important ones
+        self._in_flight = [0] * len(Purpose)
         self._risky_in_flight = 0
         # As PeeringDB counts them: each within a minute of the one before.
         self._refusals = self._risky_refusals = 0
@@ -96,8 +99,8 @@ class Budget:
     def admit(self, request: HTTPRequest, now: float) -> Booking | None:
         """Take a request on; None: wait until one in flight has ended, then ask again.
 
-        Every booking must be ended with `settle`, once. If it announced others, `charge`
-        must follow.
+        Every booking must be ended with `settle`, once. If it announced others,
+        `charge` must follow.
 
         Raises:
             RateLimited: waiting for others would not help.
@@ -123,11 +126,11 @@ class Budget:
     ) -> None:
         """End a booking. ``response`` is None when there was none.
 
-        ``lost``: PeeringDB was asked and gave no answer. Nobody pays for PeeringDB's own
-        failures. Each lost request keeps its caller waiting for the whole timeout, so
-        less important ones pause. It is no refusal, or every outage would last a minute
-        longer here. But one that was lost during the silence was most likely one more
-        401, which made the silence longer.
+        ``lost``: PeeringDB was asked and gave no answer. Nobody pays for PeeringDB's
+        own failures. Each lost request keeps its caller waiting for the whole timeout,
+        so less important ones pause. It is no refusal, or every outage would last a
+        minute longer here. But one that was lost during the silence was most likely one
+        more 401, which made the silence longer.
         """
         request, status = booking.request, 0 if response is None else response.status
         self._land(booking)
@@ -281,7 +284,8 @@ class Budget:
         self._risky_in_flight += change * booking.request.cost.is_risky
 
     def _land(self, booking: Booking) -> None:
-        if booking.in_flight:  # else it began in the process that this one was forked from
+        # else it began in the process that this one was forked from
+        if booking.in_flight:
             booking.in_flight = False
             self._fly(booking, -1)
 

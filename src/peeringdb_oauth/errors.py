@@ -73,8 +73,9 @@ class RateLimited(TransportError):
 
     ``retry_after``: how many seconds to wait. Do not ask before that: it would prolong
     the wait. ``status``: the HTTP status of PeeringDB's refusal; None if this library
-    did not send the request. ``for_caller``: whether the caller alone has to wait (answer
-    429), because this account or address has used its part; else everybody (503).
+    did not send the request. ``for_caller``: whether the caller alone has to wait
+    (answer 429), because this account or address has used its part; else everybody
+    (503).
     """
 
     def __init__(

@@ -86,8 +86,8 @@ class PeeringdbAuth:
 
         Raises:
             ProviderError: PeeringDB refused the code or this application.
-            InvalidResponse: the code, the verifier or the answer is malformed, or PeeringDB
-                did not grant all of the scope.
+            InvalidResponse: the code, the verifier or the answer is malformed, or
+                PeeringDB did not grant all of the scope.
             TransportError: PeeringDB gave no answer, or must not be asked now.
         """
         flow = flows.exchange_code(
@@ -118,7 +118,8 @@ class PeeringdbAuth:
             TransportError: PeeringDB gave no answer, or must not be asked now.
         """
         flow = flows.fetch_profile(self._provider, checked_token(token))
-        profile = deepcopy(self._client.run(flow))  # another thread may have the same one
+        # another thread may have the same one
+        profile = deepcopy(self._client.run(flow))
         if require_verified:
             AccessRule().require(User.from_profile(profile))
         return profile

@@ -290,7 +290,7 @@ class PeeringDBFixture:
         self.sandbox.fault("account_switch", times=times)
 
     def lose_refresh_race(self, *, refused: bool = False, times: int | None = 1) -> None:
-        """Let another refresh with the same refresh token come just before the next one.
+        """Let another refresh with the same token come just before the next one.
 
         The answer has the tokens that the other refresh was given. They are good, but
         the ``at_hash`` of the ID token does not fit. ``refused``: the answer is

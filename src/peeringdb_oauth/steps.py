@@ -52,10 +52,10 @@ class Shared:
 class Charge:
     """Say who pays for a request that was answered.
 
-    ``cost``: the very object that the request had. ``payer``: pays from now on, if their
-    part has room for it. None: those who have paid so far. ``requests``: how many there
-    were, if not all that it announced were sent. Every request that announced others
-    needs this in the end.
+    ``cost``: the very object that the request had. ``payer``: pays from now on, if
+    their part has room for it. None: those who have paid so far. ``requests``: how many
+    there were, if not all that it announced were sent. Every request that announced
+    others needs this in the end.
     """
 
     cost: Cost

@@ -1,4 +1,4 @@
-"""What one stranger, account or address can cost everybody at the application's address.
+"""What one stranger, account or address can cost everybody.
 
 PeeringDB counts the requests and the refusals of an address. Each attack below stopped
 everybody's login for a minute. Now another person logs in right after it, from another
@@ -63,7 +63,7 @@ class World:
         self.app = self.make_process()
 
     def make_process(self):
-        """A process of the application: its memory is its own, its secret key is not."""
+        """A process of the application. It shares the secret key, not the memory."""
         client = Client(self.config, monotonic=lambda: 0.0, clock=lambda: self.now)
         self.now = time.time()
         connections = client._connections
@@ -134,7 +134,7 @@ def edit_the_scope(world):
 
 
 def replay_dead_cookies(world):
-    """An account logs in ten times, logs out, and sends the old cookies to a fresh view."""
+    """An account logs in and out ten times, and sends the old cookies."""
     cookies = log_in_and_out(world, 10)
     world.answers.clear()
     for _ in range(3):
@@ -255,7 +255,7 @@ def test_after_an_attack_another_person_logs_in(sandbox, table, attack):
 
 
 def test_four_processes_together_stay_below_the_refusal_that_blocks_the_address(sandbox, table):
-    """A copy of each dead cookie reaches each process, and none knows what the others saw."""
+    """A copy of each dead cookie reaches each process. They do not know of each other."""
     world = World(sandbox, processes=4)
     copies = []
     for number in range(6):

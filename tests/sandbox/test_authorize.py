@@ -368,7 +368,7 @@ def test_the_authorization_url_must_be_of_this_sandbox(pdb):
 
 
 def edit_address(visitor, page, *words, **fields):
-    """Send the second form of the consent page, and return the page that it leads to."""
+    """Send the second form of the consent page; return the page that it leads to."""
     query = unescape(re.search('name="query" value="([^"]*)"', page.text)[1])
     token = re.search('name="csrfmiddlewaretoken" value="([^"]*)"', page.text)[1]
     form = [("word", word) for word in words] + list(fields.items())

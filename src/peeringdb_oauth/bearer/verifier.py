@@ -178,7 +178,8 @@ class BearerVerifier(Generic[R]):
         if max_age is not None and result.issued_at is not None:
             self._check_issued_at(result.issued_at, max_age)
         if asn is None and rule is None and result.allowed is not None:
-            return result.allowed  # the rule was checked before, and its answer is the same
+            # the rule was checked before, and its answer is the same
+            return result.allowed
         user = result.outcome
         if not isinstance(user, User):
             # A copy, because an error that is raised keeps the frames it passed, and
@@ -279,7 +280,10 @@ class BearerVerifier(Generic[R]):
         return result
 
     def _fetch_user(self, token: BearerToken, cost: Cost) -> Flow[User]:
-        """Whose token it is. The introspection with this cost has announced the request."""
+        """Whose token it is.
+
+        The introspection with this cost has announced the request.
+        """
         announced = replace(cost, requests=0)
         try:
             user = yield from flows.fetch_user(self._provider, token, cost=announced)
@@ -343,7 +347,7 @@ def _cost_of_unknown(address: str | None) -> Cost:
 
 
 def _cost_of_known(known: CachedResult, age: float) -> Cost:
-    """What it costs to look a token up again; the older the result, the more important."""
+    """What a second look-up costs: the older the result, the more important."""
     user = known.outcome
     payers = (Payer.of_account(user.id),) if isinstance(user, User) else (STRANGERS,)
     purpose = Purpose.RENEWAL if age < _URGENT_AGE else Purpose.LOOK_UP

@@ -115,7 +115,8 @@ def sandbox(
 def _is_free(port: int) -> bool:
     """Whether this machine has no server at this port."""
     with socket.socket() as probe:
-        # The sandbox does so too: connections of the last one do not keep it from the port.
+        # The sandbox does so too: connections of the last one do not keep it from the
+        # port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

@@ -1,3 +1,4 @@
-"""The library in web frameworks and login libraries, one module or package for each;
-none of them is imported by anything else here.
+"""The library in web frameworks and login libraries, one module or package for each.
+
+Nothing else here imports them.
 """

@@ -45,8 +45,8 @@ def log_in(
 ) -> User:
     """Who came back with ``code``, if ``rule`` lets them in.
 
-    Check the state of the callback before. The tokens end here, after a login as after a
-    refusal. ``address``: of the visitor, who pays for a failed login.
+    Check the state of the callback before. The tokens end here, after a login as after
+    a refusal. ``address``: of the visitor, who pays for a failed login.
 
     Raises:
         AccessDenied: the rule does not let the person in.

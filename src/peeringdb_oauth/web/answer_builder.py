@@ -11,8 +11,8 @@ from peeringdb_oauth.web.return_path import safe_return_path
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Visit
 
 _NO_STORE = {"Cache-Control": "no-store"}
-# No other site may frame the page. With the referrer policy "no-referrer" Chromium would
-# send "Origin: null" with the page's forms, and Django would refuse them.
+# No other site may frame the page. With the referrer policy "no-referrer" Chromium
+# would send "Origin: null" with the page's forms, and Django would refuse them.
 _FAILURE = _NO_STORE | {
     "Content-Security-Policy": "frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",

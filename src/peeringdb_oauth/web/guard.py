@@ -143,7 +143,7 @@ def parse_asn(asn: object) -> Any:
 
 
 def private(cache_control: str | None) -> str:
-    """The ``Cache-Control`` of a guarded page, which only its visitor's browser may keep.
+    """The ``Cache-Control`` of a guarded page: only its visitor's browser may keep it.
 
     ``cache_control``: what the view has set. It stays if it says the same or more.
     """

@@ -441,7 +441,7 @@ def test_each_check_reports_its_message_with_a_hint(override, messages, number, 
 
 
 def test_a_session_cookie_that_is_not_secure_has_two_messages(override, messages):
-    """With its name it does not work at all, and without the name others can read it."""
+    """With this name it does not work; without it others can read the cookie."""
     override(PEERINGDB_OAUTH=GOOD, **ON_HTTPS | {"SESSION_COOKIE_SECURE": False})
     found = messages()
     assert set(found) == {"E005", "W002"}
@@ -449,7 +449,9 @@ def test_a_session_cookie_that_is_not_secure_has_two_messages(override, messages
 
 
 def test_the_name_of_the_csrf_cookie_is_reported_before_deployment(override, messages):
-    override(PEERINGDB_OAUTH=GOOD | {"PROCESSES": 1}, **ON_HTTPS | {"CSRF_COOKIE_NAME": "csrftoken"})
+    override(
+        PEERINGDB_OAUTH=GOOD | {"PROCESSES": 1}, **ON_HTTPS | {"CSRF_COOKIE_NAME": "csrftoken"}
+    )
     found = messages(include_deployment_checks=True)
     assert list(found) == ["W010"]
     assert found["W010"][0].msg.startswith("CSRF_COOKIE_NAME")

@@ -266,9 +266,7 @@ def test_session_cookie_has_a_name_that_no_other_host_can_set(
 
 @pytest.mark.parametrize("value", ["Strict", "strict"])
 def test_same_site_strict_is_refused(make_portal, value):
-    """The browser would not send the session after the login, and people would go round
-    in circles.
-    """
+    """The browser would not send the session after the login: a circle."""
     with pytest.raises(ConfigurationError, match='SESSION_COOKIE_SAMESITE: must not be "Strict"'):
         make_portal(set_up=lambda app: app.config.update(SESSION_COOKIE_SAMESITE=value))
 

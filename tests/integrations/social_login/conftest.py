@@ -87,7 +87,7 @@ class Project:
         self._process.stdout.close()
 
     def visit(self, address=None):
-        """A visitor with a new browser; from ``address``, as a proxy tells the project."""
+        """A visitor with a new browser, from ``address``, as a proxy reports it."""
         return Visitor(self, address)
 
 

@@ -432,9 +432,7 @@ def test_sessions_that_perhaps_cannot_change_their_id_are_refused(make_portal):
 
 @pytest.mark.parametrize("name", ["same_site", "cookie_same_site"])
 def test_same_site_strict_is_refused(make_portal, name):
-    """The browser would not send the session after the login, and people would go round
-    in circles.
-    """
+    """The browser would not send the session after the login: a circle."""
 
     class ManySessions(SessionMiddleware):
         def __init__(self, app, **_):

@@ -56,7 +56,8 @@ class Limits:
         """Forget everything."""
         self._refusals: dict[RequestKey, tuple[float, Refusal]] = {}
         self._counts: dict[str, tuple[float, int]] = {}
-        # How many requests an address has sent in a window, by the window's last second.
+        # How many requests an address has sent in a window, by the window's last
+        # second.
         self._windows: dict[str, dict[int, int]] = {}
 
     def is_blocked(self, address: str, now: float) -> bool:
@@ -92,7 +93,7 @@ class Limits:
             return last - int(now) if count > REQUESTS_PER_MINUTE else None
 
     def leave_requests(self, address: str, left: int, now: float) -> None:
-        """Count as many requests as leave this number in this minute and in the next."""
+        """Count so many requests that this number is left in this minute and the next."""
         last = last_second_of_window(address, now)
         with self._lock:
             self._windows[address] = dict.fromkeys((last, last + 60), REQUESTS_PER_MINUTE - left)

@@ -170,7 +170,7 @@ def answer_unknown_paths(get_response: View) -> View:
 
 
 def refuse_in_maintenance(get_response: View) -> View:
-    """Refuse everything that could change something, while PeeringDB is in maintenance."""
+    """Refuse all that could change something, while PeeringDB is in maintenance."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if (

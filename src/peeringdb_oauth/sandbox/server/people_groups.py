@@ -1,4 +1,4 @@
-"""People in groups, with their networks and rights in a few words, for people to read."""
+"""People in groups, with their networks and rights in a few words."""
 
 from itertools import groupby
 
