@@ -149,6 +149,7 @@ def test_a_block_runs(name, monkeypatch):
         "PEERINGDB_OAUTH_CLIENT_ID": "portal",
         "PEERINGDB_OAUTH_CLIENT_SECRET": "correct-horse-battery",
         "PEERINGDB_OAUTH_REDIRECT_URI": "https://portal.example.net/login/peeringdb/callback",
+        "PEERINGDB_OAUTH_SECRET_KEY": "only-for-this-test-0123456789abcdef",
         "SECRET_KEY": "only-for-this-test-0123456789abcdef",
     }
     for variable, value in settings.items():

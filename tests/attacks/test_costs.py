@@ -255,7 +255,7 @@ def test_after_an_attack_another_person_logs_in(sandbox, table, attack):
 
 
 def test_four_processes_together_stay_below_the_refusal_that_blocks_the_address(sandbox, table):
-    """A copy of each dead cookie reaches each process. They do not know of each other."""
+    """A copy of each dead cookie reaches each process, which knows no other."""
     world = World(sandbox, processes=4)
     copies = []
     for number in range(6):

@@ -93,7 +93,7 @@ class Limits:
             return last - int(now) if count > REQUESTS_PER_MINUTE else None
 
     def leave_requests(self, address: str, left: int, now: float) -> None:
-        """Count so many requests that this number is left in this minute and the next."""
+        """Leave only this number of requests in this minute and the next."""
         last = last_second_of_window(address, now)
         with self._lock:
             self._windows[address] = dict.fromkeys((last, last + 60), REQUESTS_PER_MINUTE - left)
