@@ -82,6 +82,23 @@ def test_permissions_without_a_network_are_refused(conditions):
         Guard.of(None, **conditions)
 
 
+@pytest.mark.parametrize("max_age", ["60", -1, True, float("nan"), [60]])
+def test_a_max_age_that_is_not_a_number_of_seconds_is_refused(max_age):
+    with pytest.raises(ConfigurationError, match="max_age: must be a number of seconds, such as"):
+        Guard.of(None, max_age=max_age)
+
+
+@pytest.mark.parametrize("max_age", [None, 0, 0.5, 60])
+def test_a_max_age_is_a_number_of_seconds(max_age):
+    assert Guard.of(None, max_age=max_age).max_age == max_age
+
+
+@pytest.mark.parametrize("asn", ["64500", "", "a b"])
+def test_a_text_that_is_not_the_name_of_an_argument_is_refused(asn):
+    with pytest.raises(ConfigurationError, match=f"asn: '{asn}' cannot be the name of an argument"):
+        Guard.of(asn)
+
+
 @pytest.mark.parametrize("asn", [0, [], (64500, "64501"), 1.5])
 def test_a_constant_that_is_not_an_as_number_is_refused(asn):
     with pytest.raises(ConfigurationError, match="asn must be"):

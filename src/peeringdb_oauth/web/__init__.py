@@ -8,6 +8,7 @@ from pathlib import Path
 
 from peeringdb_oauth.web.answer_builder import Paths
 from peeringdb_oauth.web.cookies import is_genuine, without_impostors
+from peeringdb_oauth.web.decorators import enclosed_in, refuse_positional, wrapped_in
 from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.guard import (
     NO_ASN,
@@ -51,14 +52,17 @@ __all__ = [
     "Visit",
     "bearer_token",
     "checked_keep",
+    "enclosed_in",
     "ended_logins",
     "find_asn",
     "is_genuine",
     "parse_asn",
     "private",
+    "refuse_positional",
     "refuse_token",
     "require_token",
     "safe_return_path",
     "verify_token",
     "without_impostors",
+    "wrapped_in",
 ]

@@ -506,6 +506,42 @@ def test_the_public_names_can_be_imported():
         django.nothing  # noqa: B018
 
 
+def test_a_decorator_without_its_argument_is_an_error_at_once():
+    from peeringdb_oauth.integrations.django import require_asn
+
+    with pytest.raises(ConfigurationError, match=r'write @require_asn\("asn"\)'):
+
+        @require_asn
+        def view(request, asn):
+            """Not reached."""
+
+
+@pytest.mark.parametrize("path", ["/forgotten", "/forgotten-async"])
+def test_a_decorator_without_its_argument_is_an_error_at_the_first_request(visitor, path):
+    """A view without arguments may as well be a function that finds the AS number."""
+    with pytest.raises(ConfigurationError, match=r'write @require_asn\("asn"\)'):
+        visitor.get(path)
+
+
+def test_an_as_number_for_require_peeringdb_is_an_error_at_once():
+    from peeringdb_oauth.integrations.django import require_peeringdb
+
+    with pytest.raises(ConfigurationError, match=r'write @require_asn\("asn"\)'):
+        require_peeringdb("asn")
+
+
+@pytest.mark.parametrize(
+    "conditions", [{"asn": "64500"}, {"asn": "asn", "max_age": "60"}, {"asn": "asn", "max_age": -1}]
+)
+def test_a_condition_of_another_type_is_an_error_at_once(conditions):
+    from peeringdb_oauth.integrations.django import RequireASNMixin, require_asn
+
+    with pytest.raises(ConfigurationError, match=r"write an AS number|a number of seconds"):
+        require_asn(**conditions)
+    with pytest.raises(ConfigurationError, match=r"write an AS number|a number of seconds"):
+        type("Wrong", (RequireASNMixin,), conditions)
+
+
 @pytest.mark.parametrize(
     ("path", "missing", "name"),
     [

@@ -1,6 +1,6 @@
 """Guarded views: their rules, AS numbers and refusals, and the current user."""
 
-from functools import wraps
+from functools import partial, wraps
 
 import pytest
 from flask import Blueprint, Flask, abort, request
@@ -163,7 +163,7 @@ def test_network_that_is_none_is_refused(portal, browser):
     assert browser.page("/field?asn=64500") == (200, "yes")
 
 
-@pytest.mark.parametrize("asn", ["asn", "kwargs", "64500", ""])
+@pytest.mark.parametrize("asn", ["asn", "kwargs"])
 def test_missing_argument_is_an_error_of_the_site(portal, browser, asn, caplog):
     @portal.app.get("/view/<int:number>")
     @portal.pdb.require(asn=asn)
@@ -173,8 +173,8 @@ def test_missing_argument_is_an_error_of_the_site(portal, browser, asn, caplog):
     browser.log_in("member")
     assert browser.failure(browser.get("/view/64500")) == (500, "The login is not set up right", [])
     assert (
-        f"asn: there is no {asn!r} among the arguments of the function and the URL of view"
-        in caplog.text
+        f"asn: there is no {asn!r} among the arguments of the function and the URL of view; write"
+        " the name of one of them (number)" in caplog.text
     )
 
 
@@ -249,6 +249,107 @@ def test_decorator_above_the_route_is_an_error_and_not_an_open_view(portal, brow
         "wide_open: @pdb.require and @pdb.bearer protect nothing above Flask's decorator: put them"
         " below" in caplog.text
     )
+
+
+@pytest.mark.parametrize("name", ["require", "bearer"])
+def test_forgotten_parentheses_are_an_error_at_once(portal, name):
+    decorator = getattr(portal.pdb, name)
+    with pytest.raises(TypeError, match=rf"write @pdb.{name}\(\), with parentheses"):
+
+        @decorator
+        def view():
+            """Not reached."""
+
+    with pytest.raises(TypeError, match=rf'@pdb.{name}\(asn="asn"\)'):
+        decorator("asn")
+
+
+def enclose(view):
+    def enclosed(*args, **kwargs):
+        return view(*args, **kwargs)
+
+    return enclosed
+
+
+def enclose_without_arguments(view):
+    return lambda: view()  # noqa: PLW0108 - a decorator as it is often written
+
+
+class Enclose:
+    def __init__(self, view):
+        self._view = view
+
+    def __call__(self, **kwargs):
+        return self._view(**kwargs)
+
+
+@pytest.mark.parametrize(
+    "decorator",
+    [
+        enclose,
+        enclose_without_arguments,
+        Enclose,
+        partial,
+        lambda view: enclose(wraps(view)(enclose(view))),
+    ],
+    ids=["any arguments", "no arguments", "object", "partial", "three"],
+)
+@pytest.mark.parametrize("name", ["require", "bearer"])
+def test_decorator_above_the_route_is_found_above_others_without_wraps(
+    portal, browser, caplog, name, decorator
+):
+    @getattr(portal.pdb, name)()
+    @decorator
+    @portal.app.get("/open")
+    def wide_open():
+        """Not reached."""
+
+    assert browser.get("/open").status_code == 500
+    assert "@pdb.require and @pdb.bearer protect nothing above Flask's decorator" in caplog.text
+
+
+@pytest.mark.parametrize("decorator", [enclose, Enclose])
+def test_decorators_without_wraps_are_accepted_in_the_right_order(portal, browser, decorator):
+    """One of them may stand above ours, and one below."""
+    view = portal.pdb.require()(enclose(lambda: "for Mel"))
+    portal.app.add_url_rule("/above", "above", decorator(view))
+    portal.app.add_url_rule("/below", "below", portal.pdb.require()(decorator(lambda: "for Mel")))
+    assert [browser.get(path).status_code for path in ("/above", "/below")] == [302, 302]
+    browser.log_in("member")
+    assert [browser.page(path) for path in ("/above", "/below")] == [(200, "for Mel")] * 2
+
+
+def test_view_that_calls_an_open_view_does_not_close_it(portal, browser):
+    def page():
+        return "open"
+
+    home, page_of_home = page, page
+    portal.app.add_url_rule("/public", "public", home)
+
+    @portal.app.get("/private")
+    @portal.pdb.require()
+    def private():
+        return page_of_home()
+
+    assert browser.page("/public") == (200, "open")
+    assert browser.get("/private").status_code == 302
+
+
+def test_method_that_calls_an_open_view_does_not_close_it(portal, browser):
+    @portal.app.get("/public")
+    def page():
+        return "open"
+
+    class Private(MethodView):
+        @portal.pdb.require()
+        def get(self):
+            return page()
+
+    portal.app.add_url_rule("/private", view_func=Private.as_view("private"))
+    assert browser.page("/public") == (200, "open")
+    assert browser.get("/private").status_code == 302
+    browser.log_in("member")
+    assert browser.page("/private") == (200, "open")
 
 
 @pytest.mark.parametrize("between", [1, 2])

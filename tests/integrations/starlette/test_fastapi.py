@@ -1,13 +1,14 @@
 """Features of FastAPI: dependencies, the OpenAPI document, typed parameters."""
 
-from typing import Annotated
+from functools import wraps
+from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Form, Request, WebSocket
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from peeringdb_oauth import AccessDenied, Network, Permission, User
+from peeringdb_oauth import AccessDenied, ConfigurationError, Network, Permission, User
 
 from .conftest import CALLBACK, PORTAL, failure, in_fastapi, in_latin_1, in_starlette
 from .test_login import tokens_of
@@ -382,6 +383,142 @@ def test_a_refusal_ends_no_login_even_if_on_event_fails(make_portal):
     with pytest.raises(ZeroDivisionError):
         browser.get("/networks/64511")
     assert browser.get("/mfa").status_code == 200
+
+
+@pytest.mark.parametrize("annotation", [Any, dict | None, int, str, Request])
+@pytest.mark.parametrize("name", ["require", "bearer"])
+def test_a_forgotten_depends_in_an_annotation_is_an_error(make_portal, name, annotation):
+    requirement = getattr(make_portal().pdb, name)()
+
+    def endpoint(user: Annotated[annotation, requirement] = None):
+        return f"open to {user}"
+
+    with pytest.raises(TypeError, match=r"write Annotated\[User, Depends\(pdb.require\(\)\)\]"):
+        FastAPI().get("/open")(endpoint)
+
+
+@pytest.mark.parametrize("annotation", [Any, Request])
+def test_a_forgotten_depends_for_a_default_is_an_error(make_portal, annotation):
+    def endpoint(user: annotation = make_portal().pdb.require()):  # noqa: B008 - the mistake
+        return f"open to {user}"
+
+    with pytest.raises(TypeError, match="as a default it protects nothing"):
+        FastAPI().get("/open")(endpoint)
+
+
+def test_a_forgotten_depends_in_a_list_of_dependencies_is_an_error(make_portal):
+    requirement = make_portal().pdb.require()
+    with pytest.raises(TypeError, match=r"write Annotated\[User, Depends\("):
+        FastAPI().get("/open", dependencies=[requirement])(lambda: "open")
+    with pytest.raises(TypeError, match=r"write Annotated\[User, Depends\("):
+        FastAPI(dependencies=[requirement]).get("/open")(lambda: "open")
+
+
+@pytest.mark.parametrize("name", ["require", "bearer"])
+def test_a_method_in_an_annotation_is_an_error(make_portal, name):
+    forgotten = getattr(make_portal().pdb, name)
+
+    def endpoint(user: Annotated[Any, forgotten] = None):
+        return f"open to {user}"
+
+    with pytest.raises(TypeError, match="without its parentheses it protects nothing"):
+        FastAPI().get("/open")(endpoint)
+
+
+def test_a_method_as_a_default_is_an_error(make_portal):
+    def make_app(pdb):
+        app = FastAPI(middleware=[pdb.session_middleware])
+
+        @app.get("/open")
+        def endpoint(user: Any = pdb.require):
+            return f"open to {user}"
+
+        return app
+
+    with pytest.raises(TypeError, match="without its parentheses it protects nothing"):
+        make_portal(make_app).browser().get("/open")
+
+
+def test_a_guard_in_depends_is_an_error(make_portal):
+    guard = make_portal().pdb.require().guard
+    with pytest.raises(TypeError, match="without its parentheses it protects nothing"):
+        FastAPI().get("/open", dependencies=[Depends(guard)])(lambda: "open")
+
+
+@pytest.mark.parametrize("name", ["require", "bearer"])
+@pytest.mark.parametrize("is_above", [True, False])
+def test_a_requirement_as_a_decorator_is_an_error(make_portal, name, is_above):
+    decorators = [FastAPI().get("/open"), getattr(make_portal().pdb, name)()]
+    inner, outer = decorators if is_above else reversed(decorators)
+    with pytest.raises(TypeError, match=r"pdb.require\(\) is no decorator"):
+
+        @outer
+        @inner
+        def endpoint():
+            """Not reached."""
+
+
+@pytest.mark.parametrize("name", ["require", "bearer"])
+@pytest.mark.parametrize("routes", [FastAPI, APIRouter])
+def test_a_requirement_without_parentheses_as_a_decorator_is_an_error(make_portal, name, routes):
+    decorator = getattr(make_portal().pdb, name)
+    with pytest.raises(TypeError, match=rf"write Depends\(pdb.{name}\(\)\), with parentheses"):
+
+        @decorator
+        @routes().get("/open")
+        def endpoint():
+            """Not reached."""
+
+
+def enclose(endpoint):
+    def enclosed(*args, **kwargs):
+        return endpoint(*args, **kwargs)
+
+    return enclosed
+
+
+def enclose_with_wraps(endpoint):
+    return wraps(endpoint)(enclose(endpoint))
+
+
+@pytest.mark.parametrize("between", [lambda endpoint: endpoint, enclose, enclose_with_wraps])
+@pytest.mark.parametrize("routes", [FastAPI, APIRouter])
+@pytest.mark.parametrize("name", ["require", "bearer"])
+def test_a_guard_above_a_route_is_an_error(make_portal, name, routes, between):
+    requirement, routes = getattr(make_portal().pdb, name)(), routes()
+    with pytest.raises(ConfigurationError, match="guard protects nothing above the decorator"):
+
+        @requirement.guard
+        @between
+        @routes.get("/open")
+        def endpoint(request: Request, user=None):
+            """Not reached."""
+
+
+def test_a_guard_below_a_route_protects_it(make_portal):
+    def make_app(pdb):
+        app = FastAPI(middleware=[pdb.session_middleware])
+        app.include_router(pdb.router)
+
+        @app.get("/guarded/{asn}")  # noqa: FAST003 - the guard reads it
+        @pdb.require(asn="asn").guard
+        def endpoint(request: Request, user: User):
+            return PlainTextResponse(f"{user.name} AS{request.path_params['asn']}")
+
+        return app
+
+    browser = make_portal(make_app).browser()
+    assert browser.get("/guarded/64500").status_code == 302
+    browser.log_in("member")
+    assert browser.get("/guarded/64500").text == "Mel Member AS64500"
+    assert browser.get("/guarded/64511").status_code == 403
+
+
+def test_a_requirement_in_a_thread_is_an_error(make_portal):
+    """There nobody would await the result, and everybody would be let in."""
+    requirement = make_portal().pdb.require()
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        requirement(Request({"type": "http"}))
 
 
 def test_a_forgotten_depends_is_an_error_and_not_an_open_endpoint(make_portal):

@@ -20,6 +20,8 @@ from peeringdb_oauth.web import Guard, Refused, find_asn
 ASN = str | int | Iterable[int] | Callable[[HttpRequest], object]
 View = TypeVar("View", bound=Callable[..., Any])
 
+_FORGOTTEN = 'asn: missing; write @require_asn("asn"), with the name of the view\'s argument'
+
 
 def require_asn(
     asn: ASN,
@@ -50,6 +52,8 @@ def require_asn(
         ConfigurationError: an argument is wrong, or the view has no argument of that
             name.
     """
+    if callable(asn) and not _takes_a_request(asn):
+        raise ConfigurationError(_FORGOTTEN)
     guard = network_guard(
         asn,
         perms=perms,
@@ -185,10 +189,22 @@ def put_behind(
 
 
 def _protect(guard: Guard, view: View) -> View:
+    if not callable(view):
+        # A request, because Django takes what a decorator without its argument returned
+        # for the view. Or a text, as for `require_asn`.
+        raise ConfigurationError(_FORGOTTEN)
     if isinstance(guard.asn, str) and not _takes(view, guard.asn):
         name = getattr(view, "__qualname__", view)
         raise ConfigurationError(f"{name} has no argument {guard.asn!r} for the AS number")
     return put_behind(guard, view, is_async=iscoroutinefunction(view))
+
+
+def _takes_a_request(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        return False
+    return True
 
 
 def _takes(view: Callable[..., Any], name: str) -> bool:

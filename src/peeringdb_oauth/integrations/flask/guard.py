@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from itertools import chain
 from typing import Any, ParamSpec, TypeVar, cast
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from flask import Response, after_this_request, current_app, request
 
@@ -15,7 +15,15 @@ from peeringdb_oauth.integrations.flask.extension import extension
 from peeringdb_oauth.integrations.flask.visits import to_visit
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.steps import Flow
-from peeringdb_oauth.web import Guard, Refused, bearer_token, private, require_token
+from peeringdb_oauth.web import (
+    Guard,
+    Refused,
+    bearer_token,
+    enclosed_in,
+    private,
+    require_token,
+    wrapped_in,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,6 +36,11 @@ Check = Callable[[Guard, object], None]
 BLUEPRINT = "peeringdb"  # of the login's pages
 _LOGIN_PAGES = tuple(f"{BLUEPRINT}.{name}" for name in ("login", "callback", "logout"))
 _guarded: WeakSet[Callable[..., object]] = WeakSet()  # the functions behind a guard
+# Functions that a decorator without ``functools.wraps`` may have put behind a guard,
+# with what `protect` returned.
+_perhaps_guarded: WeakKeyDictionary[Callable[..., object], WeakSet[Callable[..., object]]] = (
+    WeakKeyDictionary()
+)
 
 
 def check_login(guard: Guard, asn: object) -> None:
@@ -53,8 +66,15 @@ def protect(guard: Guard, check: Check, view: Callable[P, R]) -> Callable[P, R]:
 
     ``check``: `check_login` or `check_token`, called before the view.
     """
+    protected = _protected(guard, check, view)
+    _guarded.update(wrapped_in(view))
+    for function in filter(inspect.isfunction, enclosed_in(view)):
+        _perhaps_guarded.setdefault(function, WeakSet()).add(protected)
+    return protected
+
+
+def _protected(guard: Guard, check: Check, view: Callable[P, R]) -> Callable[P, R]:
     signature = inspect.signature(view) if isinstance(guard.asn, str) else None
-    _guarded.update(_unwrapped(view))
 
     def passes(*args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether to call the view: False only for the login's own pages.
@@ -95,7 +115,7 @@ def check_order() -> None:
         current_app.before_request_funcs.get(name, ()) for name in (None, *request.blueprints)
     )
     called = (current_app.view_functions.get(request.endpoint or ""), *chain.from_iterable(before))
-    if any(function in _guarded for function in called):
+    if any(map(_is_bare, called)):
         raise ConfigurationError(
             f"{request.endpoint}: @pdb.require and @pdb.bearer protect nothing above Flask's"
             " decorator: put them below",
@@ -107,18 +127,28 @@ def _keep_private(response: Response) -> Response:
     return response
 
 
+def _is_bare(function: Callable[..., object] | None) -> bool:
+    """Whether Flask calls a function without the guard that it has."""
+    if function is None:
+        return False
+    return function in _guarded or (
+        function in _perhaps_guarded and _perhaps_guarded[function].isdisjoint(_used_functions())
+    )
+
+
+def _used_functions() -> Iterator[Callable[..., object]]:
+    """All functions that Flask calls, with those that decorators put into them."""
+    before = chain.from_iterable(current_app.before_request_funcs.values())
+    for function in chain(current_app.view_functions.values(), before):
+        yield function
+        yield from enclosed_in(function)
+
+
 def _run(flow: Flow[User]) -> User:
     try:
         return extension().client.run(flow)
     except Refused as refused:
         send(refused.answer)
-
-
-def _unwrapped(view: Callable[..., object] | None) -> Iterator[Callable[..., object]]:
-    """A function, and those that decorators have wrapped in it."""
-    while view is not None:
-        yield view
-        view = getattr(view, "__wrapped__", None)
 
 
 def _arguments(signature: inspect.Signature, /, *args: Any, **kwargs: Any) -> dict[str, object]:

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Never, ParamSpec, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app
 from werkzeug.local import LocalProxy
@@ -31,7 +31,16 @@ from peeringdb_oauth.integrations.flask.settings import (
 )
 from peeringdb_oauth.integrations.flask.visits import to_response, to_visit
 from peeringdb_oauth.profile import Permission, User
-from peeringdb_oauth.web import TEMPLATES, Guard, LoginFlow, Paths, Sealer, Store, checked_keep
+from peeringdb_oauth.web import (
+    TEMPLATES,
+    Guard,
+    LoginFlow,
+    Paths,
+    Sealer,
+    Store,
+    checked_keep,
+    refuse_positional,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -136,7 +145,7 @@ class PeeringDB:
 
     def require(
         self,
-        *,
+        *positional: Never,
         asn: ASN = None,
         perms: Permission = Permission.READ,
         manage_sessions: bool = False,
@@ -163,7 +172,9 @@ class PeeringDB:
 
         Raises:
             ConfigurationError: nobody can meet the conditions.
+            TypeError: the parentheses or the name of an argument are missing.
         """
+        refuse_positional(positional, "@pdb.require({})")
         guard = Guard.of(
             asn,
             perms=perms,
@@ -175,7 +186,7 @@ class PeeringDB:
 
     def bearer(
         self,
-        *,
+        *positional: Never,
         asn: ASN = None,
         perms: Permission = Permission.READ,
         manage_sessions: bool = False,
@@ -196,7 +207,9 @@ class PeeringDB:
 
         Raises:
             ConfigurationError: nobody can meet the conditions.
+            TypeError: the parentheses or the name of an argument are missing.
         """
+        refuse_positional(positional, "@pdb.bearer({})")
         guard = Guard.of(
             asn,
             perms=perms,

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable
 from os import PathLike
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from starlette.datastructures import Secret
 from starlette.middleware import Middleware
@@ -16,13 +16,28 @@ from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, collected
 from peeringdb_oauth.integrations.starlette.clients import Clients
-from peeringdb_oauth.integrations.starlette.guard import ASN, Check, Requirement
+from peeringdb_oauth.integrations.starlette.guard import (
+    ASN,
+    Check,
+    NotOfRequest,
+    Positional,
+    Requirement,
+    not_of_request,
+)
 from peeringdb_oauth.integrations.starlette.pages import PATHS, Pages
 from peeringdb_oauth.integrations.starlette.secret_key import read_secret_key
 from peeringdb_oauth.integrations.starlette.sessions import GuardedSessionMiddleware
 from peeringdb_oauth.integrations.starlette.templates import with_our_templates
 from peeringdb_oauth.profile import Permission, User
-from peeringdb_oauth.web import Event, Guard, MemoryStore, PageContext, Store, checked_keep
+from peeringdb_oauth.web import (
+    Event,
+    Guard,
+    MemoryStore,
+    PageContext,
+    Store,
+    checked_keep,
+    refuse_positional,
+)
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -137,9 +152,10 @@ class PeeringDB:
             https_only=self._is_secure,
         )
 
+    @not_of_request
     def require(
         self,
-        *,
+        *positional: Positional,
         asn: ASN = None,
         perms: Permission = Permission.READ,
         manage_sessions: bool = False,
@@ -166,7 +182,9 @@ class PeeringDB:
         Raises:
             ConfigurationError: nobody can meet the conditions, or the scope lacks what
                 they read.
+            TypeError: the parentheses or the name of an argument are missing.
         """
+        refuse_positional(positional, "Depends(pdb.require({}))")
         guard = Guard.of(
             asn,
             perms=perms,
@@ -181,9 +199,10 @@ class PeeringDB:
             cookie=self.session_cookie,
         )
 
+    @not_of_request
     def bearer(
         self,
-        *,
+        *positional: Positional,
         asn: ASN = None,
         perms: Permission = Permission.READ,
         manage_sessions: bool = False,
@@ -207,7 +226,9 @@ class PeeringDB:
 
         Raises:
             ConfigurationError: nobody can meet the conditions.
+            TypeError: the parentheses or the name of an argument are missing.
         """
+        refuse_positional(positional, "Depends(pdb.bearer({}))")
         guard = Guard.of(
             asn,
             perms=perms,
@@ -236,6 +257,11 @@ class PeeringDB:
         The templates of the login and logout buttons need it.
         """
         return {"peeringdb": self._pages.page_context(request)}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
+        # FastAPI copies the default of a query parameter. This is in one if somebody
+        # writes ``user=pdb.require``. Then everybody would be let in.
+        NotOfRequest.refuse()
 
     async def close(self) -> None:
         """Close the connections of this event loop before it ends.

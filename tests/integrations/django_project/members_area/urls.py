@@ -14,6 +14,8 @@ urlpatterns = [
     path("me", views.me),
     path("account", views.account),
     path("fresh", views.fresh),
+    path("forgotten", views.forgotten),
+    path("forgotten-async", views.forgotten_async),
     path("mfa", views.mfa),
     path("named/<int:asn>", views.named),
     path("text/<str:asn>", views.text),

@@ -61,6 +61,16 @@ def mfa(request):
     return HttpResponse("with a second factor")
 
 
+@require_asn  # the argument is forgotten
+def forgotten(request):
+    """Not reached."""
+
+
+@require_asn
+async def forgotten_async(request):
+    """Not reached."""
+
+
 @require_asn("asn")
 def named(request, asn):
     return HttpResponse(f"AS{asn} of {request.peeringdb.name}")
