@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "compare"
 
 def compare(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, SCRIPT, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 def with_sandbox(pdb: Sandbox, *arguments: str) -> subprocess.CompletedProcess[str]:
