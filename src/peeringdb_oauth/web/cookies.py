@@ -1,9 +1,9 @@
-"""Which cookies the browser has protected, judged by the ``Cookie`` header as sent.
+"""Which cookies are protected, judged by the ``Cookie`` header as it was sent.
 
-Browsers protect names that begin with ``__Host-`` or ``__Secure-``: no other host of
-the domain can set such a cookie. But some frameworks remove Unicode spaces before a
-name. Another host can set a cookie with such a space, and the framework then finds the
-protected name.
+Browsers protect names that begin with ``__Host-`` or ``__Secure-``. No other host of
+the domain can set a cookie with the first prefix. But some frameworks remove Unicode
+spaces before a name. Another host can set a cookie with such a space, and the framework
+then finds the protected name.
 """
 
 import re

@@ -675,6 +675,40 @@ def test_a_planted_csrf_cookie_does_not_count(make_visitor, configure):
     assert answer.status_code == 403
 
 
+def test_forms_have_the_token_of_the_genuine_csrf_cookie(make_visitor, configure):
+    configure(
+        REDIRECT_URI="https://members.test/login/peeringdb/callback",
+        CSRF_COOKIE_NAME="__Host-csrftoken",
+    )
+    genuine = f"__Host-csrftoken={'a' * 32}"
+    planted = f"\u2000__Host-csrftoken={'b' * 32}"
+    assert "__Host-csrftoken" in get_with(make_visitor, planted, "/form").cookies
+    page = str(get_with(make_visitor, f"{genuine}; {planted}", "/form").content)
+    answer = make_visitor().client.post(
+        "/logout",
+        {"csrfmiddlewaretoken": page.partition('value="')[2].partition('"')[0]},
+        HTTP_COOKIE=genuine,
+        secure=True,
+        headers={"host": "members.test", "origin": "https://members.test"},
+    )
+    assert answer.status_code == 303
+
+
+def test_another_middleware_may_have_asked_for_the_account(
+    session_of,
+    make_visitor,
+    configure,
+    on_https,
+):
+    theirs = session_of("orgadmin")
+    middleware = list(on_https.MIDDLEWARE)
+    middleware.insert(-1, "members_area.middleware.asks_for_the_account")
+    configure(REDIRECT_URI="https://members.test/login/peeringdb/callback", MIDDLEWARE=middleware)
+    for path in ("/me", "/account"):
+        answer = get_with(make_visitor, f"\u2000__Host-session={theirs}", path)
+        assert answer.status_code == 302
+
+
 def test_a_copied_cookie_counts_no_more_after_the_logout(configure, make_visitor):
     configure(SESSION_ENGINE=SIGNED_COOKIES)
     visitor = make_visitor()

@@ -79,7 +79,6 @@ def use_genuine_cookies(request: HttpRequest) -> None:
     # Middleware above ours has perhaps read the planted cookies already.
     request.META.pop("CSRF_COOKIE", None)
     CsrfViewMiddleware(lambda _: HttpResponse()).process_request(request)
-    vars(request).pop("_cached_user", None)
     user: Any = SimpleLazyObject(partial(auth.get_user, request))
     request.user = user
 

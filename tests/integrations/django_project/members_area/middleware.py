@@ -9,3 +9,13 @@ class SessionMiddleware(DjangoSessionMiddleware):
 
 def function(get_response):
     return get_response
+
+
+def asks_for_the_account(get_response):
+    """Load the account before the login's own middleware."""
+
+    def answer(request):
+        assert request.user.is_authenticated in (True, False)
+        return get_response(request)
+
+    return answer
