@@ -42,7 +42,7 @@ _MIDDLEWARE = (
     "peeringdb_oauth.sandbox.server.middleware.refuse_in_maintenance",
     "peeringdb_oauth.sandbox.server.middleware.limit_rate",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "peeringdb_oauth.sandbox.server.middleware.identify_caller",
+    "peeringdb_oauth.sandbox.server.caller.identify_caller",
     "oauth2_provider.middleware.OAuth2TokenMiddleware",
 )
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
