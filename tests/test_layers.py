@@ -93,11 +93,6 @@ def file_of(module):
 FILES = [path for path in sorted(SOURCE.rglob("*.py")) if path != SOURCE / "__init__.py"]
 HANDLE = [path for path in FILES if path.parent == SOURCE / "sandbox"]
 SERVER = [path for path in FILES if path.parent == SOURCE / "sandbox" / "server"]
-each_file = pytest.mark.parametrize(
-    "path",
-    FILES,
-    ids=lambda path: str(path.relative_to(SOURCE)),
-)
 
 
 @pytest.mark.parametrize(
@@ -116,16 +111,18 @@ def test_every_kind_of_import_is_seen(text, found):
     assert list(parse(text)) == found
 
 
-@each_file
-def test_every_part_has_its_layer(path):
-    assert part_of(path) in LAYER_OF
+def test_every_part_has_its_layer():
+    assert {part_of(path) for path in FILES} <= set(LAYER_OF)
 
 
-@each_file
-def test_imports_point_down(path):
-    part = part_of(path)
-    above = {name for name, _ in parts_imported(path) if LAYER_OF[name] > LAYER_OF[part]}
-    assert above == set()
+def test_imports_point_down():
+    above = [
+        (path, name)
+        for path in FILES
+        for name, _ in parts_imported(path)
+        if LAYER_OF[name] > LAYER_OF[part_of(path)]
+    ]
+    assert above == []
 
 
 def test_there_are_no_cycles_of_parts():
@@ -148,30 +145,43 @@ def test_there_are_no_cycles_of_files():
     assert list(TopologicalSorter(graph).static_order())
 
 
-@each_file
-def test_no_file_imports_the_face_of_the_whole_package(path):
+def test_no_file_imports_the_face_of_the_whole_package():
     """It names what everybody else may import, so it would close a circle."""
-    assert SOURCE / "__init__.py" not in set(files_imported(path))
+    assert [path for path in FILES if SOURCE / "__init__.py" in files_imported(path)] == []
 
 
-@each_file
-def test_integrations_import_the_web_layer_by_its_public_names(path):
-    if part_of(path) == "integrations":
-        of_web = [name for name, _ in imports(path) if name.startswith(f"{PACKAGE}.web.")]
-        assert [name for name in of_web if name.count(".") > 2] == []
+def test_integrations_import_the_web_layer_by_its_public_names():
+    inner = [
+        (path, name)
+        for path in FILES
+        if part_of(path) == "integrations"
+        for name, _ in imports(path)
+        if name.startswith(f"{PACKAGE}.web.") and name.count(".") > 2
+    ]
+    assert inner == []
 
 
-@each_file
-def test_the_sandbox_shares_no_code_with_the_client(path):
-    ours = {name for name, _ in parts_imported(path)}
-    if part_of(path) == SANDBOX:
+def test_the_sandbox_shares_no_code_with_the_client():
+    shared = [
+        (path, name)
+        for path in FILES
+        if part_of(path) == SANDBOX
+        for name, _ in parts_imported(path)
         # The class of an error is no code that could have a mistake.
-        assert ours <= {SANDBOX, "errors"}
-    elif part_of(path) in MAY_START_THE_SANDBOX:
-        at_once = {name for name, at_once in parts_imported(path) if at_once}
-        assert SANDBOX not in at_once, "only when it is asked for"
-    else:
-        assert SANDBOX not in ours
+        if name not in {SANDBOX, "errors"}
+    ]
+    assert shared == []
+
+
+def test_only_the_command_and_the_pytest_plugin_import_the_sandbox_when_they_need_it():
+    importing = [
+        path
+        for path in FILES
+        if part_of(path) != SANDBOX
+        for name, at_once in parts_imported(path)
+        if name == SANDBOX and (at_once or part_of(path) not in MAY_START_THE_SANDBOX)
+    ]
+    assert importing == []
 
 
 def sandbox_modules_imported(path):
