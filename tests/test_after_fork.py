@@ -16,23 +16,14 @@ from forks import PATIENCE, held_by_another_thread, in_a_child
 from peeringdb_oauth import after_fork
 from peeringdb_oauth.after_fork import ForkSafeLock
 from peeringdb_oauth.async_client import AsyncClient
-from peeringdb_oauth.authorization import create_authorization_request
 from peeringdb_oauth.bearer.cache import CachedResult, ResultCache
-from peeringdb_oauth.callback import UsedStates
-from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.callback import UsedCodes
 from peeringdb_oauth.errors import TokenRejected
 from peeringdb_oauth.messages import HTTPRequest
-from peeringdb_oauth.metadata import PEERINGDB
 from peeringdb_oauth.steps import shared
 from peeringdb_oauth.tls import tls_context
 from peeringdb_oauth.web import MemoryStore
 
-CONFIG = ClientConfig(
-    client_id="portal",
-    client_secret="s3cret",
-    redirect_uri="https://portal.example.net/callback",
-)
-REQUEST = create_authorization_request(CONFIG, PEERINGDB, now=0.0)
 REJECTED = CachedResult(outcome=TokenRejected("unknown"), checked_at=0.0)
 
 
@@ -66,11 +57,11 @@ def test_a_lock_is_held_by_one_thread_at_a_time(kind):
     ("make", "use"),
     [
         (ForkSafeLock, lambda lock: lock.__enter__()),
-        (UsedStates, lambda states: states.use(REQUEST, 0.0)),
+        (UsedCodes, lambda codes: codes.add("key", 0.0)),
         (ResultCache, lambda cache: cache.put(b"key", REJECTED)),
         (MemoryStore, lambda store: store.set("key", "value", 60)),
     ],
-    ids=["lock", "used states", "cache of the bearer verifier", "memory store"],
+    ids=["lock", "used codes", "cache of the bearer verifier", "memory store"],
 )
 def test_a_lock_that_another_thread_holds_is_free_in_the_child(make, use):
     owner = make()

@@ -2,7 +2,6 @@
 
 import math
 import re
-import threading
 from dataclasses import replace
 from urllib.parse import quote, urlencode
 
@@ -13,7 +12,13 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import CombinedMultiDict, ImmutableMultiDict, MultiDict
 
 from peeringdb_oauth.authorization import LIFETIME, create_authorization_request
-from peeringdb_oauth.callback import MAX_CALLBACK, UsedStates, checked_code, read_callback
+from peeringdb_oauth.callback import (
+    MAX_CALLBACK,
+    UsedCodes,
+    checked_code,
+    code_key,
+    read_callback,
+)
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import InvalidResponse, LoginDenied, ProviderError, StateMismatch
 from peeringdb_oauth.metadata import PEERINGDB
@@ -381,70 +386,62 @@ def test_any_mapping_is_a_callback_or_refused(mapping):
     outcome(mapping | {"state": REQUEST.state})
 
 
-# --- used logins ----------------------------------------------------------------------
+# --- used codes -----------------------------------------------------------------------
 
 
-def used(states, request, now=NOW):
-    with pytest.raises(StateMismatch, match="already answered") as caught:
-        states.use(request, now)
-    return caught.value.check
+def is_used(codes, key, now=NOW):
+    try:
+        codes.check(key, now)
+    except StateMismatch as error:
+        return error.check == "used"
+    return False
 
 
-def test_a_login_is_used_once():
-    states = UsedStates()
-    states.use(REQUEST, NOW)
-    states.use(OTHER, NOW)
-    assert used(states, REQUEST) == "used"
-    assert used(states, OTHER, NOW + LIFETIME) == "used"
+def test_a_code_is_used_for_ten_minutes():
+    codes = UsedCodes()
+    codes.add("one", NOW)
+    assert is_used(codes, "one", NOW + LIFETIME)
+    assert not is_used(codes, "one", NOW + LIFETIME + 1)
+    assert not is_used(codes, "other")
 
 
 def test_the_memory_is_bounded_and_forgets_the_oldest():
-    states = UsedStates(limit=3)
-    logins = [create() for _ in range(5)]
-    for login in logins:
-        states.use(login, NOW)
-    assert len(states._used) == 3
-    assert [used(states, login) for login in logins[2:]] == ["used"] * 3
+    codes = UsedCodes(limit=3)
+    for number in range(5):
+        codes.add(str(number), NOW)
+    assert [is_used(codes, str(number)) for number in range(5)] == [False, False, True, True, True]
 
 
 def test_what_is_expired_is_forgotten():
-    states = UsedStates()
-    states.use(REQUEST, NOW)
-    states.use(create(), NOW + LIFETIME)
-    assert len(states._used) == 2
-    states.use(replace(create(), created_at=NOW + LIFETIME), NOW + LIFETIME + 1)
-    assert len(states._used) == 1
+    codes = UsedCodes()
+    codes.add("one", NOW)
+    codes.add("two", NOW + LIFETIME)
+    assert len(codes._used) == 2
+    codes.add("three", NOW + LIFETIME + 1)
+    assert len(codes._used) == 2
+
+
+def test_the_key_of_a_code_names_its_login():
+    keys = {
+        code_key(REQUEST, "c0de"),
+        code_key(REQUEST, "other"),
+        code_key(OTHER, "c0de"),
+        code_key(replace(REQUEST, code_verifier="w" * 43), "c0de"),
+    }
+    assert len(keys) == 4
+    assert not any("c0de" in key for key in keys)
 
 
 def test_the_memory_is_only_looked_into_under_its_lock():
-    states, locked = UsedStates(), []
+    codes, locked = UsedCodes(), []
 
     class Watched(str):
         __slots__ = ()
 
         def __hash__(self):
-            locked.append(states._lock._lock.locked())
+            locked.append(codes._lock._lock.locked())
             return super().__hash__()
 
-    states.use(replace(REQUEST, state=Watched("x")), NOW)
+    codes.check(Watched("x"), NOW)
+    codes.add(Watched("x"), NOW)
     assert set(locked) == {True}
-
-
-def test_of_many_threads_with_one_login_one_wins():
-    states, start, won = UsedStates(), threading.Barrier(8), []
-
-    def use():
-        start.wait()
-        for number in range(100):
-            try:
-                states.use(replace(REQUEST, state=str(number)), NOW)
-            except StateMismatch:
-                continue
-            won.append(number)
-
-    threads = [threading.Thread(target=use) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(won) == list(range(100))

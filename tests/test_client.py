@@ -99,12 +99,12 @@ def test_logs_in(client, server):
 
 
 class ComesBack(dict):
-    """A session whose browser has come back by the time that the login is taken out."""
+    """A session whose browser has come back by the time that the login is read."""
 
-    def pop(self, name):
+    def get(self, name):
         names = self["names"]
         names["callback_url"] = f"https://x/?code=c&state={self[name]['state']}"
-        return super().pop(name)
+        return super().get(name)
 
 
 def test_the_example_of_the_docstring_logs_in(client_class, client, server, capsys):
@@ -120,6 +120,21 @@ def test_the_example_of_the_docstring_logs_in(client_class, client, server, caps
     if client_class is AsyncClient:
         asyncio.run(awaitable)
     assert capsys.readouterr().out == "Ada Admin (64500, 64501, 65550)\n"
+
+
+def test_one_callback_twice_at_once_logs_in_twice(client, server):
+    """A person reloads the page while their login is on its way."""
+    request = client.authorization_request()
+    callback = {"code": "c", "state": request.state}
+    gate = Gate()
+    gate.hold(server, TOKEN)
+    calls = Calls(lambda: client.log_in(request, callback), 2)
+    gate.arrive()
+    assert gate.nobody_arrives()
+    gate.open()
+    first, second = calls.outcomes()
+    assert first is second
+    assert sum(request.path == TOKEN for request in server.received) == 1
 
 
 def test_callback_may_be_the_full_url(client):

@@ -92,7 +92,7 @@ def test_login_takes_two_requests_that_are_booked_together(provider, make_driver
 
 
 def test_tokens_live_from_before_the_request(provider, clock, recording):
-    flow = flows.log_in(provider, LOGIN_REQUEST, CALLBACK)
+    flow = next(flows.log_in(provider, LOGIN_REQUEST, CALLBACK)).flow
     next(flow)
     clock.now += 9
     recorded = recording("token-success-no-openid")
@@ -118,12 +118,35 @@ def test_bad_callbacks_are_refused_before_anything_is_asked(provider, make_drive
     assert driver.sent == []
 
 
-def test_a_login_is_answered_once(provider, make_driver):
+def test_a_code_counts_once(provider, make_driver):
     driver = make_driver(ANSWERS)
     log_in(provider, driver)
-    with pytest.raises(StateMismatch) as caught:
+    with pytest.raises(StateMismatch, match="used already") as caught:
         log_in(provider, driver)
     assert (caught.value.check, len(driver.sent)) == ("used", 2)
+
+
+def test_a_second_code_of_the_same_login_logs_in(provider, make_driver):
+    """A double click on "Authorize" makes two codes."""
+    driver = make_driver(ANSWERS)
+    log_in(provider, driver)
+    assert log_in(provider, driver, callback=CALLBACK | {"code": "second"}).user.id == 1
+    codes = [request.form["code"] for request in driver.sent if request.method == "POST"]
+    assert codes == ["the-code", "second"]
+
+
+def test_a_code_of_another_login_is_not_used_up(provider, make_driver):
+    driver = make_driver(ANSWERS)
+    log_in(provider, driver, replace(LOGIN_REQUEST, code_verifier="w" * 43))
+    assert log_in(provider, driver).user.id == 1
+
+
+def test_those_who_send_one_callback_at_once_share_the_answer(provider):
+    first = next(flows.log_in(provider, LOGIN_REQUEST, CALLBACK))
+    same = next(flows.log_in(provider, LOGIN_REQUEST, CALLBACK))
+    second = next(flows.log_in(provider, LOGIN_REQUEST, CALLBACK | {"code": "second"}))
+    assert (first.name == same.name, first.name == second.name) == (True, False)
+    assert "the-code" not in first.name
 
 
 def test_a_refused_code_ends_the_login_before_the_profile(provider, make_driver):
@@ -431,17 +454,19 @@ def test_what_is_no_token_is_not_sent(provider, make_driver, flow, token):
     assert driver.sent == []
 
 
-def test_a_cancelled_login_is_used_up(provider, make_driver):
-    with pytest.raises(LoginDenied):
-        log_in(
-            provider,
-            make_driver(ANSWERS),
-            callback={"state": "the-state", "error": "access_denied"},
-        )
-    driver = make_driver(ANSWERS)
-    with pytest.raises(StateMismatch) as caught:
-        log_in(provider, driver)
-    assert (caught.value.check, driver.sent) == ("used", [])
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        ({"error": "access_denied"}, LoginDenied),
+        ({"error": "server_error"}, ProviderError),
+        ({"code": ""}, InvalidResponse),
+        ({"code": "x", "iss": "https://evil.example.net"}, InvalidResponse),
+    ],
+)
+def test_a_refused_callback_does_not_use_up_the_login(provider, make_driver, refusal, error):
+    with pytest.raises(error):
+        log_in(provider, make_driver(ANSWERS), callback={"state": "the-state"} | refusal)
+    assert log_in(provider, make_driver(ANSWERS)).user.id == 1
 
 
 def test_a_forged_callback_does_not_use_up_the_login(provider, make_driver):
@@ -468,24 +493,37 @@ def test_a_login_of_another_application_is_not_completed_here(provider, make_dri
     assert (caught.value.check, driver.sent) == ("authorization_request", [])
 
 
-def test_a_login_that_was_not_sent_can_be_repeated(provider, make_driver):
-    with pytest.raises(RateLimited):
-        log_in(provider, make_driver({"/oauth2/token/": RateLimited("wait", retry_after=1)}))
+@pytest.mark.parametrize(
+    "lost",
+    [
+        RateLimited("wait", retry_after=1),
+        TransportError("cut"),
+        429,
+        503,
+        "token-error-wrong-secret",
+    ],
+    ids=["not sent", "cut", "429", "503", "wrong secret"],
+)
+def test_a_callback_whose_code_was_not_spent_may_come_again(provider, make_driver, lost):
+    with pytest.raises((TransportError, ProviderError)):
+        log_in(provider, make_driver({"/oauth2/token/": lost}))
     assert log_in(provider, make_driver(ANSWERS)).user.id == 1
 
 
-def test_a_login_that_was_lost_on_its_way_is_used_up(provider, make_driver):
-    with pytest.raises(TransportError):
-        log_in(provider, make_driver({"/oauth2/token/": TransportError("cut")}))
-    with pytest.raises(StateMismatch):
-        log_in(provider, make_driver(ANSWERS))
-
-
-def test_a_login_that_a_429_answered_is_used_up(provider, make_driver):
-    with pytest.raises(RateLimited):
-        log_in(provider, make_driver({"/oauth2/token/": 429}))
-    with pytest.raises(StateMismatch):
-        log_in(provider, make_driver(ANSWERS))
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"/oauth2/token/": "token-error-reused-code"},
+        ANSWERS | {"/profile/v1": "profile-error-revoked-token"},
+    ],
+)
+def test_a_spent_code_is_not_sent_again(provider, make_driver, answers):
+    with pytest.raises((ProviderError, TokenRejected)):
+        log_in(provider, make_driver(answers))
+    driver = make_driver(ANSWERS)
+    with pytest.raises(StateMismatch) as caught:
+        log_in(provider, driver)
+    assert (caught.value.check, driver.sent) == ("used", [])
 
 
 # --- exchange a code ------------------------------------------------------------------

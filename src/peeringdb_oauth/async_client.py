@@ -54,7 +54,7 @@ class AsyncClient:
             request = client.authorization_request()
             session["login"] = request.to_dict()
             # Redirect the browser to request.url. When it comes back:
-            request = AuthorizationRequest.from_dict(session.pop("login"))
+            request = AuthorizationRequest.from_dict(session.get("login"))
             login = await client.log_in(request, callback_url)
             print(login.user.name, login.user.asns)
 

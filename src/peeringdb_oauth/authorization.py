@@ -24,7 +24,7 @@ LIFETIME = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationRequest:
-    """A login that was started. Valid for 600 seconds, and for one callback.
+    """A login that was started. Valid for 600 seconds; each code of it counts once.
 
     ``url``: where to send the browser. Keep the rest in its session until the callback.
     ``state``, ``nonce``, ``code_verifier``: secrets of this login; without ``openid``

@@ -1,16 +1,18 @@
 """The callback, with which PeeringDB sends the browser back.
 
 RFC 6749 section 4.1.2, and the issuer check of RFC 9207. Asks nobody. The only thing it
-remembers is which logins were used.
+remembers is which codes were used.
 """
 
 from collections.abc import Mapping
+from hashlib import sha256
 from hmac import compare_digest
 from typing import Any
 from urllib.parse import parse_qs
 
 from peeringdb_oauth.after_fork import ForkSafeLock
 from peeringdb_oauth.authorization import LIFETIME, AuthorizationRequest
+from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import InvalidResponse, LoginDenied, ProviderError, StateMismatch
 from peeringdb_oauth.grammar import CALLBACK_ERROR, CODE, AuthorizationCode
 
@@ -169,38 +171,45 @@ def _refusal(error: str, code: str | None) -> ProviderError | InvalidResponse:
     return ProviderError(f"PeeringDB refused the login: {said}", error=error)
 
 
-class UsedStates:
-    """Remembers which logins were answered, so that each counts once.
+def code_key(request: AuthorizationRequest, code: AuthorizationCode) -> str:
+    """A hash that stands for a code of this login.
 
+    The same code with another login has another hash. So nobody can use up the code of
+    another person.
+    """
+    return sha256(f"{request.state} {request.code_verifier} {code}".encode()).hexdigest()
+
+
+class UsedCodes:
+    """Remembers which codes were used, so that each counts once. PeeringDB does the same.
+
+    One login may bring several codes: a double click on "Authorize" makes two.
     ``limit``: how many are remembered. Thread-safe.
     """
 
     def __init__(self, limit: int = 10_000) -> None:
         self._limit = limit
-        # state -> when it was created, in the order of use
-        self._used: dict[str, float] = {}
+        self._used: dict[str, float] = {}  # key -> when it was used, in the order of use
         self._lock = ForkSafeLock()
 
-    def use(self, request: AuthorizationRequest, now: float) -> None:
-        """Mark a login as used. ``now``: Unix seconds.
+    def check(self, key: str, now: float) -> None:
+        """Refuse a code that was used. ``key``: from `code_key`. ``now``: Unix seconds.
 
         Raises:
             StateMismatch: it was used before.
         """
         with self._lock:
-            if request.state in self._used:
-                raise StateMismatch(
-                    "this login was already answered: start the login again",
-                    check="used",
-                )
+            used_at = self._used.get(key)
+        if used_at is not None and elapsed(used_at, now) <= LIFETIME:
+            raise StateMismatch("this login was used already: start the login again", check="used")
+
+    def add(self, key: str, now: float) -> None:
+        """Remember that a code was used. The arguments are those of `check`."""
+        with self._lock:
             # The oldest go. Those that are expired are refused for that.
             while self._used and (
-                len(self._used) >= self._limit or next(iter(self._used.values())) < now - LIFETIME
+                len(self._used) >= self._limit
+                or elapsed(next(iter(self._used.values())), now) > LIFETIME
             ):
                 del self._used[next(iter(self._used))]
-            self._used[request.state] = request.created_at
-
-    def forget(self, request: AuthorizationRequest) -> None:
-        """Undo `use`, for a login of which nothing was sent."""
-        with self._lock:
-            self._used.pop(request.state, None)
+            self._used[key] = now

@@ -54,7 +54,7 @@ class Client:
         request = client.authorization_request()
         session["login"] = request.to_dict()
         # Redirect the browser to request.url. When it comes back to the redirect URI:
-        request = AuthorizationRequest.from_dict(session.pop("login"))
+        request = AuthorizationRequest.from_dict(session.get("login"))
         login = client.log_in(request, callback_url)
         print(login.user.name, login.user.asns)
 
@@ -136,7 +136,7 @@ class Client:
         alone; without it anybody can use up all of them with made-up codes.
 
         Raises:
-            StateMismatch: the callback belongs to another login, or the login was used.
+            StateMismatch: the callback belongs to another login, or it was used already.
             LoginDenied: the person cancelled.
             InvalidIDToken: the ID token is missing or wrong.
             TokenRejected: PeeringDB refused the new access token.

@@ -12,16 +12,16 @@ from typing import Any
 
 from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.budget import TooManyRefusals
-from peeringdb_oauth.callback import Callback, read_callback
+from peeringdb_oauth.callback import Callback, code_key, read_callback
 from peeringdb_oauth.cost import ONE_REQUEST, RISKY_REQUEST, Cost, Payer
 from peeringdb_oauth.errors import (
     ConfigurationError,
     InvalidIDToken,
     InvalidResponse,
     PeeringDBOAuthError,
-    RateLimited,
-    StateMismatch,
+    ProviderError,
     TokenRejected,
+    TransportError,
 )
 from peeringdb_oauth.grammar import AuthorizationCode, BearerToken
 from peeringdb_oauth.id_token import IDTokenClaims, UnknownKey, read_subject
@@ -70,7 +70,7 @@ def log_in(
     ``payers``: pay for the login if it fails.
 
     Raises:
-        StateMismatch: the callback belongs to another login, or the login was used.
+        StateMismatch: the callback belongs to another login, or it was used already.
         LoginDenied: the person cancelled.
         ProviderError: PeeringDB refused the login.
         InvalidIDToken: the ID token is missing or wrong.
@@ -80,13 +80,34 @@ def log_in(
     code = _read_callback(provider, request, callback)
     if "openid" in request.scope:
         yield from current_keys(provider)  # before the code is spent: without keys it stays good
-    provider.used_states.use(request, provider.clock())
+    # The browser may send the same callback twice at once. Both get the same answer.
+    flow = _log_in_once(provider, request, code, payers)
+    return (yield from shared(f"login {code_key(request, code)}", flow))
+
+
+def _log_in_once(
+    provider: Provider,
+    request: AuthorizationRequest,
+    code: AuthorizationCode,
+    payers: tuple[Payer, ...],
+) -> Flow[Login]:
+    key = code_key(request, code)
+    provider.used_codes.check(key, provider.clock())
     try:
-        return (yield from log_in_with_code(provider, request, code, payers=payers))
-    except RateLimited as error:
-        if error.status is None:  # nothing was sent, so the same callback may come again
-            provider.used_states.forget(request)
+        login = yield from log_in_with_code(provider, request, code, payers=payers)
+    except PeeringDBOAuthError as error:
+        if _spends_code(error):
+            provider.used_codes.add(key, provider.clock())
         raise
+    provider.used_codes.add(key, provider.clock())
+    return login
+
+
+def _spends_code(error: PeeringDBOAuthError) -> bool:
+    """Whether a code is of no use after an error; otherwise it may come again."""
+    if isinstance(error, ProviderError):
+        return error.error == "invalid_grant"
+    return not isinstance(error, TransportError)
 
 
 def _read_callback(
@@ -94,21 +115,14 @@ def _read_callback(
     request: AuthorizationRequest,
     callback: Callback,
 ) -> AuthorizationCode:
-    """The code of a callback. A refused callback uses its login up."""
     is_ours = request.url.startswith(f"{provider.config.base_url}/")
     if not is_ours or request.redirect_uri != provider.config.redirect_uri:
         raise InvalidResponse(
             "the stored login belongs to another application: start the login again",
             check="authorization_request",
         )
-    now = provider.clock()
-    try:
-        return read_callback(request, callback, issuer=provider.metadata.issuer, now=now)
-    except StateMismatch:
-        raise  # anybody can send one of these, so it must not use up the login
-    except PeeringDBOAuthError:
-        provider.used_states.use(request, now)
-        raise
+    issuer, now = provider.metadata.issuer, provider.clock()
+    return read_callback(request, callback, issuer=issuer, now=now)
 
 
 def log_in_with_code(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from peeringdb_oauth.authorization import AuthorizationRequest, create_authorization_request
-from peeringdb_oauth.callback import UsedStates
+from peeringdb_oauth.callback import UsedCodes
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.key_set import KeyCache, require_cryptography
 from peeringdb_oauth.metadata import PEERINGDB, ProviderMetadata
@@ -13,7 +13,7 @@ Clock = Callable[[], float]  # Unix seconds
 
 
 class Provider:
-    """What a client knows of PeeringDB: endpoints, keys, used logins, refused tokens.
+    """What a client knows of PeeringDB: endpoints, keys, used codes, refused tokens.
 
     ``config``: the application. ``clock``: gives Unix seconds.
 
@@ -28,7 +28,7 @@ class Provider:
         # are trusted.
         self.metadata = ProviderMetadata.at(config.base_url)
         self.discovered = self.metadata == PEERINGDB
-        self.used_states = UsedStates()
+        self.used_codes = UsedCodes()
         self.dead_tokens = DeadTokens()
         if "openid" in config.scope:
             require_cryptography()

@@ -7,6 +7,7 @@ does not fit our code_verifier.
 from urllib.parse import quote
 
 import pytest
+from flow_driver import FlowDriver
 
 from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.config import ClientConfig
@@ -40,8 +41,13 @@ def callback(state, *more, code=CODE):
 
 
 def sends_a_request(provider, request, back):
-    """Return whether a login with this callback asks the token endpoint."""
-    return next(log_in(provider, request, back)).url == provider.metadata.token_endpoint
+    """Whether a callback gets as far as the token endpoint, which refuses the code."""
+    driver = FlowDriver({"/oauth2/token/": "token-error-bogus-code"})
+    try:
+        driver.run(log_in(provider, request, back))
+    except ProviderError as error:
+        assert error.error == "invalid_grant"  # noqa: PT017 - other errors send nothing
+    return driver.paths() == ["/oauth2/token/"]
 
 
 def refused(provider, request, back, error=InvalidResponse):
@@ -49,13 +55,10 @@ def refused(provider, request, back, error=InvalidResponse):
 
     Its message has no secret and nothing from the attacker.
     """
-    if error is not StateMismatch:
-        # A refusal uses up the login, so each callback meets a provider of its own.
-        provider = Provider(provider.config, provider.clock)
-    sent = []
+    driver = FlowDriver({})
     with pytest.raises((InvalidResponse, ProviderError)) as caught:
-        sent.extend(log_in(provider, request, back))
-    assert sent == []
+        driver.run(log_in(provider, request, back))
+    assert driver.sent == []
     assert type(caught.value) is error
     assert str(caught.value).isprintable()
     for secret in (SECRET, CODE, request.state, request.code_verifier, "attacker", "<", "evil"):
@@ -150,12 +153,16 @@ def test_a_replayed_callback(provider, request_):
     assert refused(provider, request_, callback(request_.state), StateMismatch).check == "used"
 
 
-def test_a_replayed_state_with_a_new_code(provider, request_):
+def test_a_code_of_somebody_else_does_not_use_up_their_login(provider, request_):
+    attackers = provider.authorization_request(scope=None, prompt=None)
+    assert sends_a_request(provider, attackers, callback(attackers.state))
     assert sends_a_request(provider, request_, callback(request_.state))
-    assert (
-        refused(provider, request_, callback(request_.state, code="evil"), StateMismatch).check
-        == "used"
-    )
+
+
+def test_an_error_does_not_use_up_the_login(provider, request_):
+    for error, kind in (("access_denied", LoginDenied), ("server_error", ProviderError)):
+        refused(provider, request_, {"state": request_.state, "error": error}, kind)
+    assert sends_a_request(provider, request_, callback(request_.state))
 
 
 def test_a_replay_out_of_a_restored_session(provider, request_):
