@@ -52,10 +52,7 @@ def test_the_code_verifier_matches_the_code_challenge(browser, server):
     asked = browser.start()
     browser.come_back(asked)
     verifier = sent(server, "/oauth2/token/")[0].form["code_verifier"]
-    assert (
-        urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-        == asked["code_challenge"]
-    )
+    assert challenge(verifier) == asked["code_challenge"]
 
 
 def test_prompt_login_is_passed_on_to_peeringdb(browser):
@@ -70,32 +67,196 @@ def test_logins_in_two_tabs_finish_in_any_order(browser):
     assert browser.come_back(first).location == "/first"
 
 
-def test_a_callback_counts_once(browser, server):
-    asked = browser.start()
-    cookies = dict(browser.cookies)
-    assert browser.come_back(asked).status == 302
-    assert browser.cookies == {}
-    assert browser.come_back(asked).status == 400
-    browser.cookies = cookies  # as if they had not been deleted
-    second = browser.come_back(asked)
-    assert (second.status, second.page.title) == (400, "This login was not started here")
+# --- the same callback, and a second one ----------------------------------------------
+
+
+def test_the_same_callback_leads_to_the_page_again(browser, server):
+    """By the back button, a reload, or a tab that the browser restores."""
+    asked = browser.start("?next=/networks/64500")
+    for _ in range(3):
+        answer = browser.come_back(asked)
+        assert (answer.status, answer.location) == (302, "/networks/64500")
+    assert len(sent(server, "/oauth2/token/")) == 1
+    assert browser.kinds() == ["login"]
+
+
+def test_the_same_callback_says_that_it_was_used_if_nobody_is_logged_in(browser, server):
+    asked = browser.start("?next=/x")
+    browser.come_back(asked)
+    browser.session.clear()
+    answer = browser.come_back(asked)
+    assert (answer.status, answer.page.title) == (400, "This login was used already")
+    assert answer.page.login_url == "/login/peeringdb?next=/x"
     assert len(sent(server, "/oauth2/token/")) == 1
 
 
+def test_a_code_that_peeringdb_has_seen_before_was_used_already(browser, server, caplog):
+    """Another process may have used it."""
+    server.replay("/oauth2/token/", "token-error-reused-code")
+    with caplog.at_level(logging.WARNING, "peeringdb_oauth"):
+        answer = browser.log_in()
+    assert (answer.status, answer.page.title) == (400, "This login was used already")
+    assert answer.page.reasons == ("PeeringDB takes each answer once, and within a minute",)
+    assert [record.name for record in caplog.records] == ["peeringdb_oauth.audit"]
+
+
+def test_a_code_that_peeringdb_has_seen_before_leads_to_the_page_if_somebody_is_logged_in(
+    browser,
+    server,
+):
+    browser.log_in()
+    server.replay("/oauth2/token/", "token-error-reused-code")
+    assert browser.log_in("?next=/x").location == "/x"
+    answer = browser.log_in("?next=/x&prompt=login")  # perhaps somebody else
+    assert (answer.status, answer.page.title) == (400, "This login was used already")
+    assert browser.kinds() == ["login", "refused"]
+
+
+def test_a_double_click_on_authorize_logs_in(browser, server):
+    """PeeringDB sends the browser back twice: with one state and two codes."""
+    asked = browser.start("?next=/x")
+    assert browser.come_back(asked, query="code=first").location == "/x"
+    assert browser.come_back(asked, query="code=second").location == "/x"
+    assert [request.form["code"] for request in sent(server, "/oauth2/token/")] == [
+        "first",
+        "second",
+    ]
+    assert browser.user().name == "Ada Admin"
+
+
+def test_a_double_click_logs_in_if_the_browser_lost_the_first_answer(browser):
+    """The browser ends the first request, perhaps before its cookies arrive."""
+    asked = browser.start("?next=/x")
+    cookies = dict(browser.cookies)
+    browser.come_back(asked, query="code=first")
+    browser.cookies, browser.session = cookies, {}
+    assert browser.come_back(asked, query="code=second").location == "/x"
+    assert browser.user().name == "Ada Admin"
+
+
+def test_two_callbacks_at_once_both_end_well(browser):
+    """The second one arrives before the first one has an answer."""
+    asked = browser.start("?next=/x")
+    flows = [
+        browser.flow.callback(browser.visit(f"{CALLBACK}?code={code}&state={asked['state']}"))
+        for code in ("first", "second")
+    ]
+    steps = [next(flow) for flow in flows]
+    answers = []
+    for flow, step in zip(flows, steps, strict=True):
+        answers.append(browser.client.run(resumed(flow, browser.client.run(step.flow))))
+    assert [answer.location for answer in answers] == ["/x", "/x"]
+    assert browser.user().name == "Ada Admin"
+
+
+def resumed(flow, result):
+    """The rest of a flow that has yielded a step."""
+    try:
+        step = flow.send(result)
+    except StopIteration as done:
+        return done.value
+    while True:
+        try:
+            step = flow.send((yield step))
+        except StopIteration as done:
+            return done.value
+
+
 @pytest.mark.parametrize(
-    "query",
-    [
-        "code=abc",
-        "error=access_denied",
-        "error=server_error",
-        "code=",
-        "code=abc&iss=https://evil.example",
-    ],
+    "canned",
+    [{"status": 503}, {"status": 429, "Retry_After": "1"}],
+    ids=["not available", "rate limited"],
 )
-def test_every_answer_deletes_the_cookie_of_the_login(browser, query):
+def test_a_reload_works_after_peeringdb_could_not_be_asked(browser, server, clock, canned):
+    asked = browser.start("?next=/x")
+    cookies = dict(browser.cookies)
+    server.answer("/oauth2/token/", {}, **canned)
+    assert browser.come_back(asked).status in (502, 503)
+    assert browser.cookies == cookies
+    server.replay("/oauth2/token/", "token-success-no-openid")
+    clock.now += 61
+    assert browser.come_back(asked).location == "/x"
+
+
+@pytest.mark.parametrize("query", ["error=access_denied", "error=server_error", "code="])
+def test_an_error_in_a_callback_does_not_end_the_login(browser, query):
+    asked = browser.start("?next=/x")
+    assert browser.come_back(asked, query=query).status >= 400
+    assert browser.come_back(asked).location == "/x"
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST"])
+def test_only_get_starts_and_finishes_a_login(browser, server, method):
     asked = browser.start()
-    browser.come_back(asked, query=query)
-    assert browser.cookies == {}
+    target = f"{CALLBACK}?code=abc&state={asked['state']}"
+    answers = [
+        browser.flow.start(browser.visit("/login/peeringdb", method=method)),
+        browser.client.run(browser.flow.callback(browser.visit(target, method=method))),
+    ]
+    for answer in answers:
+        assert (answer.status, answer.headers["Allow"], answer.cookies) == (405, "GET", ())
+    assert server.received == []
+    assert browser.come_back(asked).status == 302
+
+
+# --- several tabs ---------------------------------------------------------------------
+
+
+def test_eight_tabs_can_all_finish_and_the_first_one_wins(browser, server, clock):
+    asked = [browser.start(f"?next=/tab{number}") for number in range(8)]
+    clock.now += 5
+    for number in (3, 0, 1, 2, 7, 6, 5, 4):
+        answer = browser.come_back(asked[number], query=f"code=c{number}")
+        assert (answer.status, answer.location) == (302, f"/tab{number}")
+    assert len(sent(server, "/oauth2/token/")) == 1
+
+
+def test_eight_tabs_can_all_finish_if_nobody_stays_logged_in(browser, server):
+    asked = [browser.start(f"?next=/tab{number}") for number in range(8)]
+    for number in range(8):
+        browser.session.clear()
+        assert browser.come_back(asked[number]).location == f"/tab{number}"
+    assert len(sent(server, "/oauth2/token/")) == 8
+
+
+def test_a_login_that_was_started_after_the_last_one_logs_in(browser, profile, clock):
+    browser.log_in()
+    clock.now += 1
+    profile(id=999)
+    browser.log_in("?next=/other")
+    assert browser.user().id == 999
+
+
+def test_another_account_logs_in_even_if_a_tab_was_faster(browser, profile, clock):
+    first, second = browser.start(), browser.start("?prompt=login")
+    clock.now += 5
+    browser.come_back(first)
+    profile(id=999)
+    browser.come_back(second, query="code=other")
+    assert browser.user().id == 999
+
+
+def test_a_site_that_opens_our_login_a_hundred_times_ends_no_login(browser, clock):
+    """It can send the browser to any address of ours, with its cookies."""
+    asked = browser.start("?next=/mine")
+    for _ in range(100):
+        clock.now += 0.01
+        browser.start("?next=/theirs")
+    assert len(browser.cookies) == 8
+    assert browser.come_back(asked).location == "/mine"
+
+
+def test_a_person_can_log_in_though_a_site_has_opened_our_login_often(browser, server):
+    for _ in range(100):
+        browser.start("?next=/theirs")
+    asked = browser.start("?next=/mine")
+    assert browser.come_back(asked).location == "/mine"
+    verifier = sent(server, "/oauth2/token/")[0].form["code_verifier"]
+    assert asked["code_challenge"] == challenge(verifier)
+
+
+def challenge(verifier):
+    return urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
 def test_a_login_must_finish_within_ten_minutes(browser, clock, server):
@@ -103,7 +264,6 @@ def test_a_login_must_finish_within_ten_minutes(browser, clock, server):
     clock.now += 601
     answer = browser.come_back(asked)
     assert (answer.status, answer.page.title) == (400, "This login cannot be completed")
-    assert browser.cookies == {}
     assert server.received == []
 
 
@@ -147,7 +307,7 @@ def test_a_login_that_an_older_version_started_must_be_started_again(make_browse
     pending = browser.flow._pending
     browser.cookies[name] = pending._sealer.seal(
         pending._purpose,
-        [0, "", "", None, "profile", "/", False],
+        [0, "", "", None, "profile", "/", 0, None],
     )
     answer = browser.come_back(asked)
     assert (answer.status, answer.page.title) == (400, "This login cannot be completed")

@@ -1,5 +1,5 @@
-import json
 from base64 import urlsafe_b64decode
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -7,6 +7,7 @@ from peeringdb_oauth.authorization import AuthorizationRequest, create_authoriza
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.metadata import PEERINGDB
+from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
 from peeringdb_oauth.web.seal import Sealer
 
@@ -26,13 +27,19 @@ def config(**changes):
 
 
 @pytest.fixture
-def start(clock):
+def logins(clock):
+    """``logins(scope=...)``: the logins of an application with such settings."""
+    return lambda **changes: PendingLogins(Provider(config(**changes), clock), Sealer(SECRET))
+
+
+@pytest.fixture
+def start(clock, logins):
     """``start(cookies)``: start a login in the browser with these cookies.
 
     The new cookie is added to them, and deleted ones are removed.
     """
 
-    def start(cookies, *, return_path="/", prompted=False, **changes):
+    def start(cookies, *, return_path="/", prompted=False, shorter=(), **changes):
         settings = config(**changes)
         login = PendingLogin(
             request=create_authorization_request(settings, PEERINGDB, now=clock()),
@@ -40,38 +47,58 @@ def start(clock):
             prompted=prompted,
         )
         clock.now += 1
-        sent = PendingLogins(settings, Sealer(SECRET)).start(login, cookies)
-        for cookie in sent:
-            if cookie.max_age:
-                cookies[cookie.name] = cookie.value
-            else:
-                del cookies[cookie.name]
-        return login, sent
+        location, sent = logins(**changes).start(login, cookies, shorter=shorter)
+        update(cookies, *sent)
+        assert urlsplit(location)[:3] == urlsplit(login.request.url)[:3]
+        return state_of(location), login, sent
 
     return start
 
 
-def find(state, cookies, **changes):
-    return PendingLogins(config(**changes), Sealer(SECRET)).find(state, cookies)
+def update(cookies, *sent):
+    for cookie in sent:
+        if cookie.max_age:
+            cookies[cookie.name] = cookie.value
+        else:
+            del cookies[cookie.name]
 
 
-def test_a_login_is_found_by_its_state(start):
+def state_of(location):
+    return parse_qs(urlsplit(location).query)["state"][0]
+
+
+def size(cookies):
+    """Of the cookies as a browser sends them."""
+    return len("; ".join(f"{name}={value}" for name, value in cookies.items()))
+
+
+def test_a_login_is_found_by_its_state(start, logins):
     cookies = {}
-    login, [cookie] = start(cookies, return_path="/networks/64500?a=b", prompted=True)
-    name, found = find(login.request.state, cookies)
-    assert name == cookie.name
+    state, login, [cookie] = start(cookies, return_path="/networks/64500?a=b", prompted=True)
+    found = logins().find(state, cookies)
+    assert list(cookies) == [cookie.name]
     assert found.return_path == "/networks/64500?a=b"
-    assert found.prompted is True
+    assert (found.prompted, found.answered_at, found.has_ended_well) == (True, None, False)
     as_started = login.request.to_dict() | {"url": "https://auth.peeringdb.com/"}
     assert found.request == AuthorizationRequest.from_dict(as_started)
 
 
-def test_the_nonce_of_an_openid_login_is_stored(start):
-    cookies = {}
-    login, _ = start(cookies, scope=("openid", "profile"))
-    _, found = find(login.request.state, cookies)
+def test_the_nonce_of_an_openid_login_is_stored(start, logins):
+    cookies, scope = {}, ("openid", "profile")
+    state, login, _ = start(cookies, scope=scope)
+    found = logins(scope=scope).find(state, cookies)
     assert found.request.nonce == login.request.nonce
-    assert found.request.scope == ("openid", "profile")
+    assert found.request.scope == scope
+
+
+def test_the_scope_that_was_asked_for_counts(logins, clock):
+    """It may be another one than that of the settings."""
+    provider = Provider(config(), clock)
+    request = provider.authorization_request(scope=("profile",), prompt=None)
+    pending = logins()
+    _, [cookie] = pending.start(PendingLogin(request=request, return_path="/", prompted=False), {})
+    found = pending.find(request.state, {cookie.name: cookie.value})
+    assert found.request.scope == ("profile",)
 
 
 @pytest.mark.parametrize(
@@ -88,98 +115,210 @@ def test_the_cookie_is_bound_to_the_host_and_lives_ten_minutes(
     prefix,
     secure,
 ):
-    _, [cookie] = start({}, redirect_uri=redirect_uri, allow_http=allow_http)
+    _, _, [cookie] = start({}, redirect_uri=redirect_uri, allow_http=allow_http)
     assert cookie.name.startswith(prefix)
     assert (cookie.max_age, cookie.secure) == (600, secure)
 
 
 def test_nothing_can_be_read_in_the_cookie(start):
-    login, [cookie] = start({})
+    state, login, [cookie] = start({})
     readable = f"{cookie.name}={cookie.value}{urlsafe_b64decode(cookie.value)}"
     assert login.request.code_verifier not in readable
-    assert login.request.state not in readable
+    assert state not in readable
     assert cookie.value not in repr(cookie)
 
 
-def test_five_logins_can_be_pending(start):
-    cookies = {}
-    logins = [start(cookies)[0] for _ in range(5)]
-    assert all(find(login.request.state, cookies) for login in logins)
+# --- many logins ----------------------------------------------------------------------
 
 
-def test_the_sixth_login_deletes_the_oldest(start):
+def test_eight_logins_can_be_on_their_way(start, logins):
     cookies = {}
-    logins = [start(cookies)[0] for _ in range(6)]
-    assert [bool(find(login.request.state, cookies)) for login in logins] == [
+    states = [start(cookies)[0] for _ in range(8)]
+    assert all(logins().find(state, cookies) for state in states)
+    assert size(cookies) < 2900
+
+
+def test_the_ninth_login_shares_the_state_of_the_newest(start, logins):
+    cookies = {}
+    states = [start(cookies, return_path=f"/{number}")[0] for number in range(8)]
+    ninth, login, _ = start(cookies, return_path="/ninth", prompted=True)
+    assert ninth == states[-1] != login.request.state
+    found = logins().find(ninth, cookies)
+    assert (found.return_path, found.prompted) == ("/ninth", True)
+    paths = [logins().find(state, cookies).return_path for state in states[:-1]]
+    assert paths == [f"/{number}" for number in range(7)]
+
+
+def test_a_shared_login_is_asked_for_as_it_was(start, logins, clock):
+    cookies, scope = {}, ("openid", "profile")
+    for _ in range(8):
+        state, first, _ = start(cookies, scope=scope)
+    request = create_authorization_request(config(scope=scope), PEERINGDB, now=clock())
+    location, _ = logins(scope=scope).start(
+        PendingLogin(request=request, return_path="/", prompted=True),
+        cookies,
+    )
+    asked = parse_qs(urlsplit(location).query)
+    assert asked == parse_qs(urlsplit(first.request.url).query) | {"prompt": ["login"]}
+    assert asked["state"] == [state]
+
+
+def test_tabs_that_were_opened_at_once_may_be_more_than_eight(start, logins):
+    """Their requests do not have the cookies of each other."""
+    cookies, states = {}, []
+    for _ in range(12):
+        own = {}
+        states.append(start(own)[0])
+        cookies |= own
+    start(cookies)
+    assert all(logins().find(state, cookies) for state in states)
+
+
+def test_logins_that_were_answered_make_room_first(start, logins, clock):
+    cookies, pending = {}, logins()
+    states = [start(cookies)[0] for _ in range(8)]
+    for state in states[5:7]:
+        clock.now += 1
+        update(cookies, pending.answer(pending.find(state, cookies), "code"))
+    ninth, _, _ = start(cookies)
+    assert ninth not in states
+    assert [bool(pending.find(state, cookies)) for state in states] == [
+        *[True] * 5,
         False,
-        True,
-        True,
-        True,
         True,
         True,
     ]
 
 
-def test_fewer_logins_can_be_pending_if_their_return_paths_are_long(start):
+def test_expired_logins_make_room(start, clock):
     cookies = {}
-    for _ in range(5):
-        start(cookies, return_path="/" + "a" * 1023)
-    assert 0 < sum(map(len, cookies.values())) <= 3072
+    states = [start(cookies)[0] for _ in range(8)]
+    clock.now += 600
+    ninth, _, _ = start(cookies)
+    assert ninth not in states
+    assert len(cookies) == 1
 
 
-def test_cookies_that_cannot_be_opened_are_deleted_first(start):
+def test_cookies_that_cannot_be_opened_are_deleted(start, logins):
     cookies = {"__Host-peeringdb-login-0123456789abcdef": "garbage"}
-    logins = [start(cookies)[0] for _ in range(5)]
-    assert all(find(login.request.state, cookies) for login in logins)
-    assert len(cookies) == 5
+    states = [start(cookies)[0] for _ in range(8)]
+    assert all(logins().find(state, cookies) for state in states)
+    assert len(cookies) == 8
 
 
 def test_other_cookies_are_not_deleted(start):
     cookies = {"session": "x" * 4000}
-    assert len(start(cookies)[1]) == 1
+    assert len(start(cookies)[2]) == 1
+
+
+# --- long addresses -------------------------------------------------------------------
+
+LONG = "/a?" + "b" * 509
+
+
+def test_a_long_address_is_kept_while_there_is_room(start, logins):
+    cookies = {}
+    states = [
+        start(cookies, return_path=f"/{number}?{'b' * 509}", shorter=(f"/{number}", "/"))[0]
+        for number in range(8)
+    ]
+    kept = [logins().find(state, cookies).return_path for state in states]
+    assert [len(path) for path in kept] == [512, 512, *[2] * 6]
+    assert kept[2:] == [f"/{number}" for number in range(2, 8)]
+    assert size(cookies) < 4096
+
+
+@pytest.mark.parametrize("scope", [("profile",), ("openid", "profile", "email", "networks", "amr")])
+def test_the_cookies_of_eight_logins_are_less_than_8_kb(start, logins, scope):
+    """Even if the tabs are opened at once, and all of them were answered."""
+    cookies, pending = {}, logins(scope=scope)
+    for _ in range(8):
+        own = {}
+        state, _, _ = start(own, return_path=LONG, shorter=(LONG[:490], "/"), scope=scope)
+        update(own, pending.answer(pending.find(state, own), "code"))
+        cookies |= own
+    assert len(cookies) == 8
+    assert size(cookies) < 8192
+
+
+def test_a_path_that_is_too_long_for_a_cookie_leads_home(start, logins):
+    cookies = {}
+    state, _, _ = start(cookies, return_path="/" + "a" * 1500, shorter=("/" + "a" * 1400, "/home"))
+    assert logins().find(state, cookies).return_path == "/home"
+
+
+# --- what does not count --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", [None, "", "unknown", ["a", "b"], 7, "\ud800"])
-def test_an_unknown_state_has_no_login(start, state):
+def test_an_unknown_state_has_no_login(start, logins, state):
     cookies = {}
     start(cookies)
-    assert find(state, cookies) is None
+    assert logins().find(state, cookies) is None
 
 
-def test_a_cookie_sealed_with_another_secret_has_no_login(start):
+def test_a_cookie_sealed_with_another_secret_has_no_login(start, clock):
     cookies = {}
-    login, _ = start(cookies)
-    assert (
-        PendingLogins(config(), Sealer("another-secret-0123")).find(login.request.state, cookies)
-        is None
-    )
+    state, _, _ = start(cookies)
+    other = PendingLogins(Provider(config(), clock), Sealer("another-secret-0123"))
+    assert other.find(state, cookies) is None
+    assert other.find_all(cookies) == []
 
 
-def test_a_cookie_with_the_name_of_another_login_has_another_state(start):
+def test_a_cookie_with_the_name_of_another_login_has_another_state(start, logins):
     cookies = {}
-    first, [first_cookie] = start(cookies)
-    second, [second_cookie] = start(cookies)
+    first, _, [first_cookie] = start(cookies)
+    second, _, [second_cookie] = start(cookies)
     cookies[first_cookie.name] = cookies[second_cookie.name]
-    _, found = find(first.request.state, cookies)
-    # and the callback is refused, because its state is another
-    assert found.request.state == second.request.state
+    # The callback is refused, because its state is another.
+    assert logins().find(first, cookies).request.state == second
+    assert [login.request.state for login in logins().find_all(cookies)] == [second]
 
 
-def test_a_login_with_values_that_no_login_has_is_refused(start):
-    cookies = {}
-    login, [cookie] = start(cookies)
-    sealer, purpose = Sealer(SECRET), PendingLogins(config(), Sealer(SECRET))._purpose
-    stored = sealer.open(purpose, cookie.value)
-    cookies[cookie.name] = sealer.seal(purpose, [*stored[:2], "no verifier", *stored[3:]])
+def test_a_login_with_values_that_no_login_has_is_refused(start, logins):
+    cookies, pending = {}, logins()
+    state, _, [cookie] = start(cookies)
+    stored = pending._sealer.open(pending._purpose, cookie.value)
+    stored[2] = "no verifier"
+    cookies[cookie.name] = pending._sealer.seal(pending._purpose, stored)
     with pytest.raises(InvalidResponse) as caught:
-        find(login.request.state, cookies)
+        pending.find(state, cookies)
     assert caught.value.check == "authorization_request"
+    assert pending.find_all(cookies) == []
 
 
-def test_ending_deletes_the_cookie(start):
-    cookies = {}
-    login, _ = start(cookies)
-    name, _ = find(login.request.state, cookies)
-    ended = PendingLogins(config(), Sealer(SECRET)).end(name)
-    assert (ended.name, ended.value, ended.max_age, ended.secure) == (name, "", 0, True)
-    assert json.dumps(cookies)
+# --- answers --------------------------------------------------------------------------
+
+
+def test_an_answered_login_is_remembered_for_ten_minutes(start, logins, clock):
+    cookies, pending = {}, logins()
+    state, _, _ = start(cookies, return_path="/x", prompted=True)
+    clock.now += 7.9
+    cookie = pending.answer(pending.find(state, cookies), "code")
+    assert (cookie.max_age, list(cookies)) == (600, [cookie.name])
+    update(cookies, cookie)
+    found = pending.find(state, cookies)
+    assert (found.return_path, found.prompted, found.has_ended_well) == ("/x", True, True)
+    assert clock() - 1 < found.answered_at <= clock()
+    assert found.has_ended_with("code")
+    assert not found.has_ended_with("other")
+    assert not found.has_ended_with(["code"])
+
+
+def test_an_answer_may_be_a_failure(start, logins):
+    cookies, pending = {}, logins()
+    state, _, _ = start(cookies)
+    update(cookies, pending.answer(pending.find(state, cookies), None))
+    found = pending.find(state, cookies)
+    assert (found.answered_at is None, found.has_ended_well) == (False, False)
+    assert not found.has_ended_with(None)
+
+
+def test_answered_logins_can_be_forgotten(start, logins):
+    cookies, pending = {}, logins()
+    first, _, _ = start(cookies)
+    second, _, _ = start(cookies)
+    update(cookies, pending.answer(pending.find(first, cookies), "code"))
+    update(cookies, *pending.forget_answered(cookies))
+    assert pending.find(first, cookies) is None
+    assert pending.find(second, cookies)

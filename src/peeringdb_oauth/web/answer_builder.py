@@ -74,6 +74,11 @@ class AnswerBuilder:
         """A redirect to another page."""
         return Answer(status=status, location=location, headers=_NO_STORE, cookies=cookies)
 
+    def wrong_method(self) -> Answer:
+        """The answer of a page that only GET opens (RFC 9110 section 15.5.6)."""
+        body = {"title": "This page is opened with GET only"}
+        return Answer(status=405, json=body, headers=_NO_STORE | {"Allow": "GET"})
+
     def failure(
         self,
         visit: Visit,

@@ -79,6 +79,11 @@ PLANTED = Failure(
     "Another site has set a cookie with a name of ours. Delete the cookies of this site and of its"
     " whole domain in your browser. Then go on.",
 )
+USED = Failure(
+    400,
+    "This login was used already",
+    "Perhaps you went back or reloaded the page. Log in again to go on.",
+)
 LOGGED_OUT = Failure(401, "You are not logged in", "Log in with PeeringDB to go on.")
 FORGED = Failure(
     403,
@@ -89,11 +94,23 @@ FORGED = Failure(
 
 def failure_of(error: PeeringDBOAuthError) -> Failure:
     """The failure page for an error."""
+    if is_used(error):
+        return USED
     if isinstance(error, RateLimited) and error.for_caller:
         return TOO_OFTEN
     if type(error) is InvalidResponse and error.check in _CALLBACK:
         return UNFINISHED
     return next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)
+
+
+def is_used(error: PeeringDBOAuthError) -> bool:
+    """Whether the callback came before: this library or PeeringDB remembers its code.
+
+    PeeringDB says the same of a code that is older than a minute, or not its own.
+    """
+    if isinstance(error, ProviderError):
+        return error.error == "invalid_grant"
+    return isinstance(error, StateMismatch) and error.check == "used"
 
 
 def reasons_of(error: PeeringDBOAuthError) -> tuple[str, ...]:
@@ -107,5 +124,7 @@ def reasons_of(error: PeeringDBOAuthError) -> tuple[str, ...]:
     )
     if is_about_settings:
         return ()
+    if is_used(error):
+        return ("PeeringDB takes each answer once, and within a minute",)
     reasons = error.reasons if isinstance(error, AccessDenied) else (str(error),)
     return tuple(reason[:1].upper() + reason[1:] for reason in reasons)

@@ -6,7 +6,7 @@ Knows no framework and no network. An integration turns its framework's request 
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hmac import compare_digest
@@ -25,6 +25,7 @@ from peeringdb_oauth.errors import (
     RateLimited,
     StateMismatch,
     TokenRejected,
+    TransportError,
     collected,
 )
 from peeringdb_oauth.flows import Login
@@ -33,7 +34,7 @@ from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.steps import Flow, call
 from peeringdb_oauth.web.answer_builder import AnswerBuilder, Paths
 from peeringdb_oauth.web.events import Event
-from peeringdb_oauth.web.failures import FORGED, PLANTED, failure_of, reasons_of
+from peeringdb_oauth.web.failures import FORGED, PLANTED, failure_of, is_used, reasons_of
 from peeringdb_oauth.web.guard import find_asn
 from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
 from peeringdb_oauth.web.seal import Sealer
@@ -111,7 +112,7 @@ class LoginFlow:
         if problems:
             raise ConfigurationError(*problems)
         asns = rule.asn if isinstance(rule.asn, tuple) else ()
-        self._pending = PendingLogins(config, sealer)
+        self._pending = PendingLogins(provider, sealer)
         self._sessions = Sessions(
             provider,
             sealer,
@@ -127,17 +128,20 @@ class LoginFlow:
         ``prompt=login`` PeeringDB asks for the password even if the person is logged in
         there.
         """
+        if visit.method != "GET":
+            return self._builder.wrong_method()
         prompted = visit.query.get("prompt") == "login"
         request = self._provider.authorization_request(
             scope=None,
             prompt="login" if prompted else None,
         )
         return_path = self._builder.return_path(visit, visit.query.get("next"))
-        cookies = self._pending.start(
+        location, cookies = self._pending.start(
             PendingLogin(request=request, return_path=return_path, prompted=prompted),
-            visit.cookies,
+            self._cookies(visit),
+            shorter=(return_path.partition("?")[0], self._builder.home(visit)),
         )
-        return self._builder.redirect(request.url, cookies=cookies)
+        return self._builder.redirect(location, cookies=cookies)
 
     def callback(self, visit: Visit, admit: Admit | None = None) -> Flow[Answer]:
         """Finish a login when PeeringDB has sent the browser back.
@@ -146,17 +150,20 @@ class LoginFlow:
         ``admit``: the application's own check of a user whom the rule lets in. It
         raises `AccessDenied` to refuse them.
         """
+        if visit.method != "GET":  # HEAD, for example, must not use up the code
+            return self._builder.wrong_method()
         try:
-            found = self._pending.find(visit.query.get("state"), visit.cookies)
+            pending = self._pending.find(visit.query.get("state"), visit.cookies)
         except PeeringDBOAuthError as error:
             return self.fail(visit, error)
-        if found is None:  # forged, or finished before: there is no cookie to delete
+        if pending is None:
             return self.fail(visit, StateMismatch(self._builder.why_unknown(visit)))
-        name, pending = found
+        name = self._pending.name(pending.request.state)
         if not (visit.is_trusted and visit.has_genuine_cookie(name)):
             return self._planted(visit)
-        answer = yield from self._finish(visit, pending, admit)
-        return replace(answer, cookies=(self._pending.end(name),))
+        if (yield from self._is_settled(visit, pending)):
+            return self._builder.redirect(pending.return_path)
+        return (yield from self._finish(visit, pending, admit))
 
     def log_out(self, visit: Visit) -> Flow[Answer]:
         """End the login here and revoke its tokens at PeeringDB.
@@ -266,9 +273,7 @@ class LoginFlow:
         The user may lack networks that are too long for the session. `user` has all of
         them.
         """
-        stored_login = self._stored_login(visit)
-        if stored_login is not None and self._provider.clock() >= stored_login.expires_at:
-            stored_login = None
+        stored_login = self._living_login(visit)
         return PageContext(
             user=None if stored_login is None else stored_login.user,
             login_url=self._builder.login_url(visit, self._builder.here(visit)),
@@ -319,8 +324,27 @@ class LoginFlow:
         visit.tell(Event(kind="refused", reasons=(PLANTED.title,)))
         return self._builder.failure(visit, PLANTED, logged_in=False)
 
+    def _is_settled(self, visit: Visit, pending: PendingLogin) -> Flow[bool]:
+        """Whether somebody has been logged in since this login was started.
+
+        Then its callback only leads to its page: it came a second time, or another tab
+        was faster. But a second code of the same login logs in, and so does a login for
+        which PeeringDB was to ask for the password.
+        """
+        stored_login = self._living_login(visit)
+        if stored_login is None or (yield from self._sessions.has_ended(stored_login)):
+            return False
+        if pending.has_ended_with(visit.query.get("code")):
+            return True
+        if pending.prompted or pending.has_ended_well:
+            return False
+        return any(
+            other.has_ended_well and (other.answered_at or 0) > pending.request.created_at
+            for other in self._pending.find_all(self._cookies(visit))
+        )
+
     def _finish(self, visit: Visit, pending: PendingLogin, admit: Admit | None) -> Flow[Answer]:
-        login = None
+        login, code = None, None
         try:
             login = yield from flows.log_in(
                 self._provider,
@@ -328,26 +352,48 @@ class LoginFlow:
                 visit.query,
                 payers=self._payers(visit),
             )
-            is_same, previous = yield from self._end_previous(visit, login.user)
             if _lacks_second_factor(self.rule, login.user) and not pending.prompted:
-                yield from flows.give_back(self._provider, login.token)
-                return self._step_up(visit, pending.return_path)
-            yield from self._admit(login, admit)
-            if not is_same:
-                self._drop_foreign(visit)
-            # Somebody may know the id of the session before the login. They must not
-            # share the session after it.
-            visit.rotate()
-            yield from self._sessions.begin(visit.session, login, prompted=pending.prompted)
-            yield from self._tell_login(visit, login.user, previous)
+                answer = yield from self._ask_for_second_factor(visit, pending, login)
+            else:
+                yield from self._begin(visit, pending, login, admit)
+                answer = self._builder.redirect(pending.return_path)
+                code = visit.query["code"]
+        except TransportError as error:
+            # The same callback may come again, so the login is still on its way.
+            return self.fail(visit, error, return_path=pending.return_path)
         except PeeringDBOAuthError as error:
-            return self.fail(
-                visit,
-                error,
-                user=login.user if login else None,
-                return_path=pending.return_path,
-            )
-        return self._builder.redirect(pending.return_path)
+            if is_used(error) and not pending.prompted and self._living_login(visit) is not None:
+                return self._builder.redirect(pending.return_path)
+            user = login.user if login else None
+            answer = self.fail(visit, error, user=user, return_path=pending.return_path)
+        return replace(answer, cookies=(self._pending.answer(pending, code),))
+
+    def _ask_for_second_factor(
+        self,
+        visit: Visit,
+        pending: PendingLogin,
+        login: Login,
+    ) -> Flow[Answer]:
+        yield from self._end_previous(visit, login.user)
+        yield from flows.give_back(self._provider, login.token)
+        return self._step_up(visit, pending.return_path)
+
+    def _begin(
+        self,
+        visit: Visit,
+        pending: PendingLogin,
+        login: Login,
+        admit: Admit | None,
+    ) -> Flow[None]:
+        is_same, previous = yield from self._end_previous(visit, login.user)
+        yield from self._admit(login, admit)
+        if not is_same:
+            self._drop_foreign(visit)
+        # Somebody may know the id of the session before the login. They must not share
+        # the session after it.
+        visit.rotate()
+        yield from self._sessions.begin(visit.session, login, prompted=pending.prompted)
+        yield from self._tell_login(visit, login.user, previous)
 
     def _payers(self, visit: Visit) -> tuple[Payer, ...]:
         """Who pays for a login that fails: the visitor's address."""
@@ -457,6 +503,18 @@ class LoginFlow:
         None if somebody else may have set the cookie of the session.
         """
         return self._sessions.read(visit.session) if visit.is_trusted else None
+
+    def _living_login(self, visit: Visit) -> StoredLogin | None:
+        """The login of this browser, if its time is not over."""
+        stored_login = self._stored_login(visit)
+        if stored_login is None or self._provider.clock() >= stored_login.expires_at:
+            return None
+        return stored_login
+
+    def _cookies(self, visit: Visit) -> Mapping[str, str]:
+        """The cookies of started logins, if no other host can have set them."""
+        names = filter(visit.has_genuine_cookie, self._pending.names(visit.cookies))
+        return {name: visit.cookies[name] for name in names}
 
 
 def _lacks_second_factor(rule: AccessRule, user: User, asn: Any = None) -> bool:

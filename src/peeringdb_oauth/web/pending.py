@@ -1,24 +1,36 @@
-"""Logins that were started and are not finished: each in a sealed cookie of its own.
+"""Logins that were started: each in a sealed cookie of its own.
 
 So logins in several tabs do not disturb each other. Scripts and people cannot read the
-cookie, because the code_verifier is in it. It lives as long as the login is valid, and
-the answer to the callback deletes it.
+cookie, because the code_verifier is in it. The cookie outlives the answer, because the
+same callback may come again: after a reload, or with the back button.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from peeringdb_oauth.authorization import LIFETIME, AuthorizationRequest
-from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.authorization import (
+    LIFETIME,
+    AuthorizationRequest,
+    build_authorization_url,
+    code_challenge,
+)
+from peeringdb_oauth.clock import elapsed
+from peeringdb_oauth.errors import InvalidResponse
+from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.visit import Cookie
 
-MAX_LOGINS = 5  # at a time in one browser
-# Of all these cookies together. Servers take about 8 KB of cookies, and the session
-# needs up to 4 KB.
-MAX_BYTES = 3072
+MAX_LOGINS = 8  # at a time in one browser
+# Of one cookie as the browser sends it. Eight are less than 8 KB, also when they were
+# answered.
+MAX_SIZE = 1000
+# Of all cookies together, if their paths alone are not longer. Servers take about 8 KB
+# of cookies, and the session needs up to 4 KB.
+MAX_BYTES = 4096
+_USUAL_SIZE = 352  # of a cookie whose return path is short
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,50 +39,71 @@ class PendingLogin:
 
     ``request``: what PeeringDB was asked. ``return_path``: the page to return to.
     ``prompted``: PeeringDB was told to ask for the password even if the person is
-    logged in there.
+    logged in there. ``answered_at``: when its last callback came, in Unix seconds; None
+    for a login that is on its way. ``code_hash``: stands for the code with which the
+    login ended well; empty if it did not.
     """
 
     request: AuthorizationRequest
     return_path: str
     prompted: bool
+    answered_at: float | None = None
+    code_hash: str = ""
+
+    @property
+    def has_ended_well(self) -> bool:
+        """Whether somebody was logged in."""
+        return bool(self.code_hash)
+
+    def has_ended_with(self, code: object) -> bool:
+        """Whether somebody was logged in with this very code."""
+        return self.has_ended_well and self.code_hash == _hash_code(code)
 
 
 class PendingLogins:
     """Writes and reads the cookies of one application's logins."""
 
-    def __init__(self, config: ClientConfig, sealer: Sealer) -> None:
-        self._config = config
+    def __init__(self, provider: Provider, sealer: Sealer) -> None:
+        self._provider = provider
+        self._config = provider.config
         self._sealer = sealer
         # Another application may share our secret and host, so the purpose names the
         # client. The number is the version of what is sealed: increase it when that
         # changes.
-        self._purpose = f"login 1 of {config.client_id} at {config.base_url}"
-        self._secure = config.redirect_uri.startswith("https:")
+        self._purpose = f"login 2 of {self._config.client_id} at {self._config.base_url}"
+        self._secure = self._config.redirect_uri.startswith("https:")
         self._prefix = "__Host-peeringdb-login-" if self._secure else "peeringdb-login-"
 
-    def start(self, login: PendingLogin, cookies: Mapping[str, str]) -> tuple[Cookie, ...]:
-        """The cookies to set for a new login.
+    def start(
+        self,
+        login: PendingLogin,
+        cookies: Mapping[str, str],
+        *,
+        shorter: tuple[str, ...] = (),
+    ) -> tuple[str, tuple[Cookie, ...]]:
+        """Where to send the browser for a new login, and the cookies to set.
 
-        They store the login and delete older logins if there are too many.
+        A login that is on its way is never deleted. If there are too many, the new one
+        shares the state of the newest. Each brings a code of its own, so both can end
+        well.
+
+        ``shorter``: other return paths, the best first. They count if the cookies have
+        no room for the login's own.
         """
-        request = login.request
-        value = self._sealer.seal(
-            self._purpose,
-            [
-                *(request.created_at, request.state, request.code_verifier, request.nonce),
-                *(" ".join(request.scope), login.return_path, login.prompted),
-            ],
-        )
-        count, size = 1, len(value)
-        ended = []
-        for name, other in sorted(self._mine(cookies).items(), key=self._age):
-            count, size = count + 1, size + len(other)
-            if count > MAX_LOGINS or size > MAX_BYTES:
-                ended.append(self.end(name))
-        return self._cookie(self._name(request.state), value, LIFETIME), *ended
+        waiting, answered = self._by_age(cookies)
+        if len(waiting) >= MAX_LOGINS:
+            newest = waiting.pop(0)
+            login = replace(login, request=self._repeat(newest.request, login))
+        kept = waiting + answered[: max(0, MAX_LOGINS - 1 - len(waiting))]
+        names = {self.name(other.request.state) for other in kept}
+        room = MAX_BYTES - sum(_size(name, cookies[name]) for name in names)
+        room -= _USUAL_SIZE * (MAX_LOGINS - 1 - len(names))  # for those that may follow
+        cookie = self._cookie_of_first_that_fits(login, shorter, room)
+        ended = self.names(cookies) - names - {cookie.name}
+        return login.request.url, (cookie, *(self._cookie(name, "", 0) for name in sorted(ended)))
 
-    def find(self, state: object, cookies: Mapping[str, str]) -> tuple[str, PendingLogin] | None:
-        """The name of the cookie and the login that ``state`` of a callback belongs to.
+    def find(self, state: object, cookies: Mapping[str, str]) -> PendingLogin | None:
+        """The login that ``state`` of a callback belongs to.
 
         None if this browser has no such login.
 
@@ -79,42 +112,139 @@ class PendingLogins:
         """
         if not isinstance(state, str) or not state:
             return None
-        name = self._name(state)
-        stored = self._open(cookies.get(name))
+        return self._open(cookies.get(self.name(state)))
+
+    def find_all(self, cookies: Mapping[str, str]) -> list[PendingLogin]:
+        """All logins of a browser."""
+        logins = []
+        for name in self.names(cookies):
+            try:
+                login = self._open(cookies[name])
+            except InvalidResponse:
+                continue
+            if login is not None and self.name(login.request.state) == name:
+                logins.append(login)
+        return logins
+
+    def answer(self, login: PendingLogin, code: object) -> Cookie:
+        """The cookie of a login that is answered now.
+
+        ``code``: with which it ended well; None if it did not.
+        """
+        return self._cookie_of(
+            replace(
+                login,
+                answered_at=self._provider.clock(),
+                code_hash="" if code is None else _hash_code(code),
+            ),
+        )
+
+    def forget_answered(self, cookies: Mapping[str, str]) -> tuple[Cookie, ...]:
+        """The cookies that delete the logins that are not on their way any more."""
+        _, answered = self._by_age(cookies)
+        return tuple(self._cookie(self.name(login.request.state), "", 0) for login in answered)
+
+    def _by_age(
+        self,
+        cookies: Mapping[str, str],
+    ) -> tuple[list[PendingLogin], list[PendingLogin]]:
+        """The logins that are on their way, and those that were answered; newest first."""
+        now = self._provider.clock()
+        waiting, answered = [], []
+        for login in self.find_all(cookies):
+            if login.answered_at is not None:
+                answered.append(login)
+            elif elapsed(login.request.created_at, now) <= LIFETIME:
+                waiting.append(login)
+        return (
+            sorted(waiting, key=lambda login: login.request.created_at, reverse=True),
+            sorted(answered, key=lambda login: login.answered_at or 0, reverse=True),
+        )
+
+    def _repeat(self, request: AuthorizationRequest, login: PendingLogin) -> AuthorizationRequest:
+        """A login that is on its way, asked for once more."""
+        url = build_authorization_url(
+            self._config,
+            self._provider.metadata,
+            scope=request.scope,
+            state=request.state,
+            nonce=request.nonce,
+            prompt="login" if login.prompted else None,
+            code_challenge=code_challenge(request.code_verifier),
+        )
+        return replace(request, url=url)
+
+    def _cookie_of_first_that_fits(
+        self,
+        login: PendingLogin,
+        shorter: tuple[str, ...],
+        room: int,
+    ) -> Cookie:
+        cookie = self._cookie_of(login)
+        limit = min(MAX_SIZE, room)
+        for return_path in shorter:
+            if _size(cookie.name, cookie.value) <= limit:
+                break
+            cookie, limit = self._cookie_of(replace(login, return_path=return_path)), MAX_SIZE
+        return cookie
+
+    def _cookie_of(self, login: PendingLogin) -> Cookie:
+        request, answer = login.request, None
+        if login.answered_at is not None:
+            # Rounded down: a login that starts later is never older than this answer.
+            answer = [math.floor(login.answered_at - request.created_at), login.code_hash]
+        scope = None if request.scope == self._config.scope else " ".join(request.scope)
+        value = self._sealer.seal(
+            self._purpose,
+            [
+                *(request.created_at, request.state, request.code_verifier, request.nonce),
+                *(scope, login.return_path, int(login.prompted), answer),
+            ],
+        )
+        return self._cookie(self.name(request.state), value, LIFETIME)
+
+    def _open(self, value: str | None) -> PendingLogin | None:
+        stored: list[Any] | None = self._sealer.open(self._purpose, value)
         if stored is None:
             return None
-        created_at, own_state, code_verifier, nonce, scope, return_path, prompted = stored
+        created_at, state, code_verifier, nonce, scope, return_path, prompted, answer = stored
         request = AuthorizationRequest.from_dict(
             {
                 "url": f"{self._config.base_url}/",  # its query is not needed any more
-                "state": own_state,
+                "state": state,
                 "nonce": nonce,
                 "code_verifier": code_verifier,
                 "redirect_uri": self._config.redirect_uri,
-                "scope": scope.split(),
+                "scope": self._config.scope if scope is None else scope.split(),
                 "created_at": created_at,
             },
         )
-        return name, PendingLogin(request=request, return_path=return_path, prompted=prompted)
-
-    def end(self, name: str) -> Cookie:
-        """The cookie that deletes the one of this name."""
-        return self._cookie(name, "", 0)
+        after, code_hash = answer or (None, "")
+        return PendingLogin(
+            request=request,
+            return_path=return_path,
+            prompted=bool(prompted),
+            answered_at=None if after is None else created_at + after,
+            code_hash=code_hash,
+        )
 
     def _cookie(self, name: str, value: str, max_age: int) -> Cookie:
         return Cookie(name=name, value=value, max_age=max_age, secure=self._secure)
 
-    def _name(self, state: str) -> str:
+    def name(self, state: str) -> str:
+        """The name of the cookie of a login."""
         return self._prefix + sha256(state.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
-    def _mine(self, cookies: Mapping[str, str]) -> dict[str, str]:
-        return {name: value for name, value in cookies.items() if name.startswith(self._prefix)}
+    def names(self, cookies: Mapping[str, str]) -> set[str]:
+        """The names of all cookies of logins."""
+        return {name for name in cookies if name.startswith(self._prefix)}
 
-    def _age(self, cookie: tuple[str, str]) -> float:
-        """A number to sort cookies by: the newest first, unreadable ones last."""
-        stored = self._open(cookie[1])
-        return float("inf") if stored is None else -float(stored[0])
 
-    def _open(self, value: str | None) -> list[Any] | None:
-        stored: list[Any] | None = self._sealer.open(self._purpose, value)
-        return stored
+def _hash_code(code: object) -> str:
+    """Eight characters that tell one code of a login from another. They prove nothing."""
+    return sha256(repr(code).encode()).hexdigest()[:8]
+
+
+def _size(name: str, value: str) -> int:
+    """The bytes of a cookie as a browser sends it."""
+    return len(f"{name}={value}; ")

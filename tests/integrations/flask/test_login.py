@@ -61,11 +61,20 @@ def test_callback_in_another_browser_is_refused(portal, browser):
     assert victim.page() == (200, "Hello visitor")
 
 
-def test_callback_counts_once(portal, browser):
-    callback = portal.sandbox.log_in("member", browser.start())
-    browser.get(callback)
-    assert browser.failure(browser.get(callback))[:2] == (400, "This login was not started here")
+def test_the_same_callback_leads_to_the_page_while_somebody_is_logged_in(portal, browser):
+    callback = portal.sandbox.log_in("member", browser.start("/login/peeringdb?next=/me"))
+    for _ in range(2):
+        answer = browser.get(callback)
+        assert (answer.status_code, answer.location) == (302, "/me")
     assert browser.page() == (200, "Hello Mel Member")
+    browser.client.delete_cookie("__Host-session", domain="portal.test")
+    assert browser.failure(browser.get(callback))[:2] == (400, "This login was used already")
+
+
+def test_head_does_not_use_a_callback(portal, browser):
+    callback = portal.sandbox.log_in("member", browser.start())
+    assert browser.client.head(callback, base_url=PORTAL).status_code == 405
+    assert browser.get(callback).status_code == 302
 
 
 def test_callback_with_two_states_is_refused(portal, browser):
@@ -217,8 +226,9 @@ def test_cookies_of_an_https_site_are_bound_to_its_host(browser):
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax", "Max-Age=600"} <= set(
         pending.split("; "),
     )
-    ended, session = browser.log_in("member").headers.getlist("Set-Cookie")
-    assert "Max-Age=0" in ended.split("; ")
+    answered, session = browser.log_in("member").headers.getlist("Set-Cookie")
+    assert answered.startswith("__Host-peeringdb-login-")
+    assert "Max-Age=600" in answered.split("; ")
     assert session.startswith("__Host-session=")
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(session.split("; "))
 
