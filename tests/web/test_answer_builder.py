@@ -146,6 +146,28 @@ def test_forms_and_programs_get_401_instead_of_a_redirect(changes):
     assert answer.page or answer.json
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_no_person_opens_gets_401_as_json(method):
+    headers = {"Accept": "*/*", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
+    answer = BUILDER.ask_to_log_in(visit(method=method, headers=headers))
+    assert (answer.status, answer.location, answer.page) == (401, None, None)
+    assert answer.headers == {"Cache-Control": "no-store"}
+    back = "/networks/64500" if method == "GET" else "/"
+    assert answer.json == {
+        "title": "You are not logged in",
+        "reasons": (),
+        "advice": "Log in with PeeringDB to go on.",
+        "login_url": f"/login/peeringdb?next={back}",
+    }
+
+
+def test_htmx_is_told_where_the_person_can_log_in():
+    headers = {"HX-Request": "true", "HX-Current-URL": "/networks/64500?tab=2"}
+    answer = BUILDER.ask_to_log_in(visit("/fragment", headers=headers))
+    assert (answer.status, answer.location) == (401, None)
+    assert answer.headers["HX-Redirect"] == "/login/peeringdb?next=/networks/64500%3Ftab%3D2"
+
+
 @pytest.mark.parametrize(
     ("address", "back"),
     [

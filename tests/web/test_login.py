@@ -199,6 +199,25 @@ def test_only_get_starts_and_finishes_a_login(browser, server, method):
     assert browser.come_back(asked).status == 302
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Accept": "*/*", "Sec_Fetch_Mode": "cors", "Sec_Fetch_Dest": "empty"},
+        {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"},
+        {"Sec_Purpose": "prefetch"},
+        {"HX_Request": "true"},
+    ],
+)
+def test_what_no_person_opens_starts_no_login(browser, headers):
+    visit = browser.visit("/login/peeringdb?next=/x", **headers)
+    answer = browser.flow.start(visit)
+    assert (answer.status, answer.location, answer.cookies) == (401, None, ())
+    assert answer.json["login_url"] == "/login/peeringdb?next=/x"
+    assert answer.headers.get("HX-Redirect") == (
+        "/login/peeringdb?next=/x" if "HX_Request" in headers else None
+    )
+
+
 # --- several tabs ---------------------------------------------------------------------
 
 

@@ -99,12 +99,7 @@ class AnswerBuilder:
         login_url = self.login_url(visit, return_path)
         headers = _FAILURE | dict(headers or {})
         if not visit.wants_page:
-            body = {
-                "title": failure.title,
-                "reasons": reasons,
-                "advice": failure.advice,
-                "login_url": login_url,
-            }
+            body = self._as_json(failure, reasons, login_url)
             return Answer(status=failure.status, json=body, headers=headers)
         page = Page(
             status=failure.status,
@@ -117,14 +112,45 @@ class AnswerBuilder:
         )
         return Answer(status=failure.status, page=page, headers=headers)
 
-    def ask_to_log_in(self, visit: Visit) -> Answer:
-        """A redirect to the login that leads back here, or a failure.
+    def ask_to_log_in(self, visit: Visit, return_path: str | None = None) -> Answer:
+        """A redirect to the login, or a failure.
 
-        A program, or a form that cannot be sent a second time, gets the failure.
+        A form that cannot be sent a second time gets the failure as a page. What is not
+        the page that a person opens gets it as JSON: see `Visit.is_navigation`.
+        ``return_path``: where the login leads; None for the page of this visit.
         """
-        if visit.is_safe and visit.wants_page:
+        if not visit.is_navigation:
+            return self._refuse_part_of_page(visit, return_path)
+        if visit.is_safe:
             return self.redirect(self.login_url(visit, visit.address))
         return self.failure(visit, LOGGED_OUT, logged_in=False)
+
+    def _refuse_part_of_page(self, visit: Visit, return_path: str | None) -> Answer:
+        headers = {}
+        if "HX-Request" in visit.headers:
+            # htmx opens this page in place of the one that the person sees.
+            page = self.return_path(visit, return_path or visit.headers.get("HX-Current-URL"))
+            headers["HX-Redirect"] = self.login_url(visit, page)
+        return Answer(
+            status=LOGGED_OUT.status,
+            json=self._as_json(
+                LOGGED_OUT, (), self.login_url(visit, return_path or self.here(visit))
+            ),
+            headers=_NO_STORE | headers,
+        )
+
+    def _as_json(
+        self,
+        failure: Failure,
+        reasons: tuple[str, ...],
+        login_url: str,
+    ) -> dict[str, object]:
+        return {
+            "title": failure.title,
+            "reasons": reasons,
+            "advice": failure.advice,
+            "login_url": login_url,
+        }
 
     def login_url(self, visit: Visit, return_path: str, *, prompted: bool = False) -> str:
         """Where a login starts that leads to ``return_path``.

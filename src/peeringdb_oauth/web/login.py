@@ -130,12 +130,14 @@ class LoginFlow:
         """
         if visit.method != "GET":
             return self._builder.wrong_method()
+        return_path = self._builder.return_path(visit, visit.query.get("next"))
+        if not visit.is_navigation:
+            return self._builder.ask_to_log_in(visit, return_path)
         prompted = visit.query.get("prompt") == "login"
         request = self._provider.authorization_request(
             scope=None,
             prompt="login" if prompted else None,
         )
-        return_path = self._builder.return_path(visit, visit.query.get("next"))
         location, cookies = self._pending.start(
             PendingLogin(request=request, return_path=return_path, prompted=prompted),
             self._cookies(visit),
@@ -492,7 +494,7 @@ class LoginFlow:
         stored_login = self._stored_login(visit)
         return (
             visit.is_safe
-            and visit.wants_page
+            and visit.is_navigation
             and stored_login is not None
             and not stored_login.prompted
         )

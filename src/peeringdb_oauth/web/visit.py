@@ -1,5 +1,6 @@
 """A request and its answer as plain values, the same for every framework."""
 
+import re
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,8 @@ from urllib.parse import quote
 from peeringdb_oauth.web.cookies import is_genuine
 from peeringdb_oauth.web.events import Event
 
+# What programs and parts of a page accept. People open pages that accept HTML.
+_OTHER_TYPES = re.compile(r"\bjson\b|text/event-stream|\bimage/")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # RFC 9110 section 9.2.1
 
 
@@ -55,6 +58,26 @@ class Visit:
         """Whether to answer a person with a page. Programs get JSON."""
         accepted = self.headers.get("Accept", "")
         return "text/html" in accepted or "json" not in accepted
+
+    @property
+    def is_navigation(self) -> bool:
+        """Whether a browser opens this page for a person to see. Only then can they log in.
+
+        A script, an image, a frame or a prefetch cannot follow to PeeringDB.
+        """
+        headers = self.headers
+        purpose = f"{headers.get('Sec-Purpose', '')} {headers.get('Purpose', '')}"
+        if "prefetch" in purpose.lower():
+            return False
+        mode = headers.get("Sec-Fetch-Mode")
+        if mode is not None:  # Fetch Metadata: today's browsers send it over https
+            return mode == "navigate" and headers.get("Sec-Fetch-Dest", "document") == "document"
+        if "X-Requested-With" in headers or "HX-Request" in headers:
+            return False
+        if headers.get("Upgrade", "").lower() == "websocket":
+            return False
+        accepted = headers.get("Accept", "").lower()
+        return "text/html" in accepted or not _OTHER_TYPES.search(accepted)
 
     @property
     def is_trusted(self) -> bool:

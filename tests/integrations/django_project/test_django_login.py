@@ -260,6 +260,14 @@ def test_the_same_callback_leads_to_the_page_while_somebody_is_logged_in(visitor
     assert b"This login was used already" in answer.content
 
 
+def test_a_request_in_the_background_starts_no_login(visitor):
+    background = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
+    for path in ("/me", "/login/peeringdb?next=/me"):
+        answer = visitor.client.get(path, headers=background)
+        assert (answer.status_code, dict(answer.cookies)) == (401, {})
+        assert answer.json()["login_url"] == "/login/peeringdb?next=/me"
+
+
 def test_head_does_not_use_a_callback(visitor):
     callback = visitor.callback("member")
     assert visitor.client.head(callback).status_code == 405

@@ -71,6 +71,14 @@ def test_the_same_callback_leads_to_the_page_while_somebody_is_logged_in(portal,
     assert browser.failure(browser.get(callback))[:2] == (400, "This login was used already")
 
 
+def test_a_request_in_the_background_starts_no_login(browser):
+    background = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
+    for path in ("/as64500", "/login/peeringdb?next=/as64500"):
+        answer = browser.get(path, accept="*/*", headers=background)
+        assert (answer.status_code, "Set-Cookie" in answer.headers) == (401, False)
+        assert answer.json["login_url"] == "/login/peeringdb?next=/as64500"
+
+
 def test_head_does_not_use_a_callback(portal, browser):
     callback = portal.sandbox.log_in("member", browser.start())
     assert browser.client.head(callback, base_url=PORTAL).status_code == 405
