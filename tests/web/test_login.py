@@ -218,6 +218,97 @@ def test_what_no_person_opens_starts_no_login(browser, headers):
     )
 
 
+# --- circles --------------------------------------------------------------------------
+
+
+def test_a_page_that_sends_its_people_to_the_login_is_no_endless_circle(browser, server):
+    """The application refuses a person who is logged in, and asks them to log in."""
+    browser.log_in("?next=/admin")
+    answer = browser.flow.start(browser.visit("/login/peeringdb?next=/admin"))
+    page = answer.page
+    assert (answer.status, answer.cookies) == (403, ())
+    assert page.title == "You are logged in as Ada Admin and may not see this page"
+    assert (page.offers_login, page.offers_logout, page.home_url) == (False, True, "/")
+    assert page.other_account_url == "/login/peeringdb?next=/admin&prompt=login"
+    assert len(server.received) == 2
+    assert browser.start("?next=/admin&prompt=login")["prompt"] == "login"
+
+
+def test_a_browser_that_drops_the_session_is_no_endless_circle(browser, server):
+    browser.log_in("?next=/admin")
+    browser.session.clear()
+    answer = browser.flow.start(browser.visit("/login/peeringdb?next=/admin"))
+    page = answer.page
+    assert (answer.status, page.title) == (400, "Your browser keeps no cookie of this site")
+    assert (page.offers_login, page.offers_logout, page.home_url) == (True, False, None)
+    assert page.login_url == "/login/peeringdb?next=/admin&prompt=login"
+    assert len(server.received) == 2
+
+
+def test_a_program_in_a_circle_gets_json(browser):
+    browser.log_in("?next=/admin")
+    headers = {"Accept": "application/json", "Sec_Fetch_Mode": "navigate"}
+    answer = browser.flow.start(browser.visit("/login/peeringdb?next=/admin", **headers))
+    assert (answer.status, answer.json["login_url"]) == (403, "/login/peeringdb?next=/admin")
+
+
+def test_a_person_without_a_name_is_called_by_their_number(browser, profile):
+    profile(name="", given_name="", family_name="")
+    browser.log_in("?next=/admin")
+    answer = browser.flow.start(browser.visit("/login/peeringdb?next=/admin"))
+    assert answer.page.title == "You are logged in as user 1 and may not see this page"
+
+
+def test_a_circle_through_a_long_address_is_found_too(browser):
+    for number in range(3):  # there is room for two long addresses
+        query = "x" * (500 + number)
+        browser.start(f"?next=/{number}?{query}")
+    address = "/admin?" + "x" * 500
+    browser.log_in(f"?next={address}")
+    answer = browser.flow.start(browser.visit(f"/login/peeringdb?next={address}"))
+    assert answer.status == 403
+
+
+def test_another_page_or_none_or_a_minute_later_starts_a_login(browser, clock):
+    browser.log_in("?next=/admin")
+    assert browser.start("?next=/other")
+    assert browser.start()
+    clock.now += 59
+    assert browser.flow.start(browser.visit("/login/peeringdb?next=/admin")).status == 403
+    clock.now += 1
+    assert browser.start("?next=/admin")
+
+
+def test_a_login_that_did_not_end_well_may_start_again(browser, profile):
+    browser.come_back(browser.start("?next=/admin"), query="error=access_denied")
+    profile(verified_user=False)
+    browser.log_in("?next=/admin")
+    assert browser.start("?next=/admin")
+
+
+def test_after_a_logout_a_login_for_the_same_page_may_start(browser):
+    browser.log_in("?next=/admin")
+    browser.log_out(Sec_Fetch_Site="same-origin")
+    assert browser.cookies == {}
+    assert browser.start("?next=/admin")
+
+
+def test_after_peeringdb_has_ended_the_login_another_one_may_start(browser, server):
+    browser.log_in("?next=/admin")
+    server.answer("/profile/v1", b"", status=403)
+    with pytest.raises(Refused) as caught:
+        browser.require("/admin", MAY_READ, max_age=0)
+    assert browser.take(caught.value.answer).status == 403
+    assert browser.start("?next=/admin")
+
+
+def test_after_somebody_else_was_refused_another_login_may_start(browser, profile):
+    browser.log_in("?next=/admin")
+    profile(id=999, verified_user=False)
+    browser.log_in("?next=/other")
+    assert browser.start("?next=/admin")
+
+
 # --- several tabs ---------------------------------------------------------------------
 
 

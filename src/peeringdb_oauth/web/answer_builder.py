@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlencode, urlsplit
 
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.web.failures import LOGGED_OUT, Failure
+from peeringdb_oauth.web.failures import LOGGED_OUT, NO_COOKIE, Failure, not_for
 from peeringdb_oauth.web.return_path import safe_return_path
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Visit
 
@@ -111,6 +111,27 @@ class AnswerBuilder:
             home_url=self.home(visit) if logged_in else None,
         )
         return Answer(status=failure.status, page=page, headers=headers)
+
+    def brake(self, visit: Visit, return_path: str, name: str | None) -> Answer:
+        """A page instead of a login that would go round in circles.
+
+        ``name``: who is logged in; None if their session did not arrive.
+        """
+        answer = self.failure(
+            visit,
+            NO_COOKIE if name is None else not_for(name),
+            logged_in=name is not None,
+            return_path=return_path,
+        )
+        if answer.page is None:
+            return answer
+        page = replace(
+            answer.page,
+            login_url=answer.page.other_account_url,  # that one starts at once
+            offers_login=name is None,
+            offers_logout=name is not None,
+        )
+        return replace(answer, page=page)
 
     def ask_to_log_in(self, visit: Visit, return_path: str | None = None) -> Answer:
         """A redirect to the login, or a failure.

@@ -84,12 +84,30 @@ USED = Failure(
     "This login was used already",
     "Perhaps you went back or reloaded the page. Log in again to go on.",
 )
+NO_COOKIE = Failure(
+    400,
+    "Your browser keeps no cookie of this site",
+    "You have just logged in, but your browser did not send the cookie of that login. Allow cookies"
+    " for this site, then log in again.",
+)
 LOGGED_OUT = Failure(401, "You are not logged in", "Log in with PeeringDB to go on.")
 FORGED = Failure(
     403,
     "This form cannot be accepted",
     "Perhaps you logged out in another window. Go back, reload the page, and try again.",
 )
+
+
+def not_for(name: str) -> Failure:
+    """The failure page for a person whom the application refuses.
+
+    ``name``: who is logged in.
+    """
+    return Failure(
+        403,
+        f"You are logged in as {name} and may not see this page",
+        "Log in with another account that may see it, or log out.",
+    )
 
 
 def failure_of(error: PeeringDBOAuthError) -> Failure:

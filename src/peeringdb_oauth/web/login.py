@@ -44,6 +44,9 @@ from peeringdb_oauth.web.visit import Answer, Refused, Visit
 
 log = logging.getLogger("peeringdb_oauth")
 
+# For so many seconds after a login, another one for the same page does not start by
+# itself.
+BRAKE = 60
 CSRF_FIELD = "peeringdb_csrf"  # of a form
 CSRF_HEADER = "X-PeeringDB-CSRF"
 
@@ -133,7 +136,17 @@ class LoginFlow:
         return_path = self._builder.return_path(visit, visit.query.get("next"))
         if not visit.is_navigation:
             return self._builder.ask_to_log_in(visit, return_path)
+        shorter = (return_path.partition("?")[0], self._builder.home(visit))
         prompted = visit.query.get("prompt") == "login"
+        # A page that sends people here says so in ``next``; a person may come without it.
+        if (
+            visit.query.get("next")
+            and not prompted
+            and self._goes_round(visit, {return_path, *shorter[:1]})
+        ):
+            login = self._living_login(visit)
+            name = None if login is None else login.user.name or f"user {login.user.id}"
+            return self._builder.brake(visit, return_path, name)
         request = self._provider.authorization_request(
             scope=None,
             prompt="login" if prompted else None,
@@ -141,9 +154,23 @@ class LoginFlow:
         location, cookies = self._pending.start(
             PendingLogin(request=request, return_path=return_path, prompted=prompted),
             self._cookies(visit),
-            shorter=(return_path.partition("?")[0], self._builder.home(visit)),
+            shorter=shorter,
         )
         return self._builder.redirect(location, cookies=cookies)
+
+    def _goes_round(self, visit: Visit, return_paths: set[str]) -> bool:
+        """Whether a login for this page has just ended well, and there was no logout since.
+
+        The page may send its people here, although they are logged in, or their session
+        got lost. Nothing would stop the circle: PeeringDB remembers the person.
+        """
+        now = self._provider.clock()
+        return any(
+            login.has_ended_well
+            and elapsed(login.answered_at or 0, now) < BRAKE
+            and login.return_path in return_paths
+            for login in self._pending.find_all(self._cookies(visit))
+        )
 
     def callback(self, visit: Visit, admit: Admit | None = None) -> Flow[Answer]:
         """Finish a login when PeeringDB has sent the browser back.
@@ -182,7 +209,8 @@ class LoginFlow:
             reasons = () if problem is None else (f"PeeringDB could not be told: {problem}",)
             visit.tell(Event(kind="logout", user=stored_login.user, reasons=reasons))
         visit.rotate()
-        return self._builder.redirect(self._builder.home(visit), status=303)
+        cookies = self._pending.forget_answered(self._cookies(visit))
+        return self._builder.redirect(self._builder.home(visit), cookies=cookies, status=303)
 
     def user(self, visit: Visit, *, max_age: float | None = None) -> Flow[User | None]:
         """Who is logged in; None for nobody.
@@ -308,14 +336,19 @@ class LoginFlow:
         headers = {}
         if isinstance(error, RateLimited):
             headers["Retry-After"] = str(math.ceil(error.retry_after))
-        return self._builder.failure(
+        logged_in = self._stored_login(visit) is not None
+        answer = self._builder.failure(
             visit,
             failure,
             reasons,
-            logged_in=self._stored_login(visit) is not None,
+            logged_in=logged_in,
             return_path=return_path,
             headers=headers,
         )
+        if logged_in or not isinstance(error, TokenRejected | AccessDenied):
+            return answer
+        # The login has ended, so the person may log in again at once.
+        return replace(answer, cookies=self._pending.forget_answered(self._cookies(visit)))
 
     def _forged(self, visit: Visit) -> Answer:
         logged_in = self._stored_login(visit) is not None
@@ -368,7 +401,7 @@ class LoginFlow:
                 return self._builder.redirect(pending.return_path)
             user = login.user if login else None
             answer = self.fail(visit, error, user=user, return_path=pending.return_path)
-        return replace(answer, cookies=(self._pending.answer(pending, code),))
+        return replace(answer, cookies=(*answer.cookies, self._pending.answer(pending, code)))
 
     def _ask_for_second_factor(
         self,

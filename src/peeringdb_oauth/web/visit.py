@@ -130,7 +130,8 @@ class Page:
     ``status``: the HTTP status. ``title``: the heading. ``reasons``: what went wrong, a
     sentence each. ``advice``: what the person can do. ``login_url``: where a login
     starts. ``other_account_url``: the same, but PeeringDB asks for the password.
-    ``home_url``: the start page; None if it needs a login first.
+    ``home_url``: the start page; None if it needs a login first. ``offers_login`` and
+    ``offers_logout``: whether the page has these buttons.
     """
 
     status: int
@@ -140,6 +141,8 @@ class Page:
     login_url: str
     other_account_url: str
     home_url: str | None
+    offers_login: bool = True
+    offers_logout: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -268,6 +268,20 @@ def test_a_request_in_the_background_starts_no_login(visitor):
         assert answer.json()["login_url"] == "/login/peeringdb?next=/me"
 
 
+@pytest.mark.parametrize("logout", ["/logout", "/django-logout"])
+def test_a_permission_that_is_missing_is_no_endless_circle(visitor, logout):
+    wanted = visitor.get("/permitted")["Location"]
+    assert wanted == "/login/peeringdb?next=/permitted"
+    assert visitor.log_in("member", "?next=/permitted")["Location"] == "/permitted"
+    assert visitor.get("/permitted")["Location"] == wanted
+    answer = visitor.get(wanted)
+    assert answer.status_code == 403
+    assert b"You are logged in as Mel Member and may not see this page" in answer.content
+    assert b'action="/logout"' in answer.content
+    visitor.post(logout)
+    assert visitor.get(wanted).status_code == 302
+
+
 def test_head_does_not_use_a_callback(visitor):
     callback = visitor.callback("member")
     assert visitor.client.head(callback).status_code == 405

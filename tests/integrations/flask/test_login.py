@@ -41,7 +41,7 @@ def test_two_logins_at_a_time_return_to_their_own_pages(browser):
 
 
 def test_page_says_that_the_login_was_cancelled(browser):
-    answer = browser.log_in("member", consent=False)
+    answer = browser.log_in("member", "/login/peeringdb?next=/me", consent=False)
     assert browser.failure(answer) == (
         403,
         "You cancelled the login",
@@ -127,7 +127,7 @@ def test_rule_says_who_may_log_in(make_portal):
     assert browser.failure(browser.log_in("member"))[2] == [
         "You are not affiliated with AS64510 at PeeringDB",
     ]
-    assert browser.log_in("twoorgs").location == "/me"
+    assert browser.log_in("twoorgs", "/login/peeringdb?next=/me").location == "/me"
 
 
 def test_hook_can_refuse_a_user(portal, browser):

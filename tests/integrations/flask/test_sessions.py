@@ -1,5 +1,7 @@
 """The login together with Flask-Session and Flask-Login."""
 
+import re
+
 import pytest
 from cachelib import FileSystemCache, SimpleCache
 from flask import session
@@ -137,6 +139,29 @@ def test_flask_login_can_ask_this_login_for_each_request(make_portal):
     assert browser.page("/account") == (200, "2 Mel Member")
     browser.post("/logout", headers={"Sec-Fetch-Site": "same-origin"})
     assert browser.get("/account").status_code == 302
+
+
+def test_flask_login_that_refuses_an_account_is_no_endless_circle(make_portal):
+    portal = make_portal()
+    browser = portal.browser()
+    login_manager = LoginManager(portal.app)
+    login_manager.login_view = "peeringdb.login"
+    login_manager.request_loader(lambda _: None)  # every account is switched off
+
+    @portal.app.get("/account")
+    @login_required
+    def show():
+        return "never"
+
+    wanted = browser.get("/account").location
+    assert browser.log_in("member", wanted).location == "/account"
+    again = browser.get("/account").location
+    status, heading, _ = browser.failure(browser.get(again))
+    assert (status, heading) == (403, "You are logged in as Mel Member and may not see this page")
+    page = browser.get(again).text
+    token = re.search('name="peeringdb_csrf" value="([^"]+)"', page)[1]
+    browser.post("/logout", data={"peeringdb_csrf": token})
+    assert browser.get(again).status_code == 302
 
 
 def test_flask_login_can_have_its_own_session(make_portal, clock):

@@ -198,7 +198,7 @@ class Browser:
     def come_back(self, person, authorization_url, **arguments):
         return self.get(self.sandbox.log_in(person, authorization_url, **arguments))
 
-    def log_in(self, person, path="/login/peeringdb?next=/me", **arguments):
+    def log_in(self, person, path="/login/peeringdb", **arguments):
         """Log in. Returns the answer to the callback."""
         return self.come_back(person, self.start(path), **arguments)
 

@@ -71,10 +71,8 @@ def test_the_router_takes_a_prefix(make_portal, make_config):
     assert browser.log_in("member", start).headers["Location"] == "/me"
     assert browser.json("/me") == (200, "Mel Member")
     for page in ("/auth/login/peeringdb", "/auth/login/peeringdb/callback", "/auth/logout"):
-        assert (
-            browser.log_in("member", f"/auth/login/peeringdb?next={page}").headers["Location"]
-            == "/"
-        )
+        start = f"/auth/login/peeringdb?next={page}&prompt=login"
+        assert browser.log_in("member", start).headers["Location"] == "/"
     assert browser.post("/auth/logout", Sec_Fetch_Site="same-origin").headers["Location"] == "/"
 
 

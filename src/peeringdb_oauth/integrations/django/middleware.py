@@ -9,7 +9,12 @@ from django.utils.deprecation import MiddlewareMixin
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.integrations.django.access import end_incomplete_login, use_genuine_cookies
 from peeringdb_oauth.integrations.django.application import application
-from peeringdb_oauth.integrations.django.visits import keep_private, to_response, to_visit
+from peeringdb_oauth.integrations.django.visits import (
+    keep_private,
+    set_cookies,
+    to_response,
+    to_visit,
+)
 
 
 class PeeringDBMiddleware(MiddlewareMixin):
@@ -29,8 +34,12 @@ class PeeringDBMiddleware(MiddlewareMixin):
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             end_incomplete_login(request)
 
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> Any:
-        """Keep the answer of a guarded API out of shared caches."""
+    def process_response(self, request: HttpRequest, response: Any) -> Any:
+        """Keep the answer of a guarded API out of shared caches.
+
+        Also set the cookies of a logout, which may be that of Django's admin.
+        """
+        set_cookies(response, getattr(request, "peeringdb_cookies", ()))
         is_guarded = getattr(request, "_peeringdb_private", False)
         return keep_private(response) if is_guarded else response
 

@@ -23,7 +23,9 @@ def end_peeringdb_login(request: HttpRequest, **_: Any) -> None:
     """
     if SESSION_KEY in getattr(request, "session", ()):
         flow = application().flow
-        application().client.run(flow.log_out(to_visit(request, own=True)))
+        answer = application().client.run(flow.log_out(to_visit(request, own=True)))
+        # `PeeringDBMiddleware` puts them into the response.
+        request.peeringdb_cookies = answer.cookies  # type: ignore[attr-defined]  # our addition
 
 
 @receiver(rights_changed)

@@ -73,8 +73,7 @@ def to_response(request: HttpRequest, answer: Answer) -> HttpResponse:
     response = _body_of(request, answer)
     for name, value in answer.headers.items():
         response[name] = value
-    for cookie in answer.cookies:
-        _set_cookie(response, cookie)
+    set_cookies(response, answer.cookies)
     return response
 
 
@@ -90,6 +89,19 @@ def keep_response_private(request: HttpRequest) -> None:
     request._peeringdb_private = True  # type: ignore[attr-defined]  # noqa: SLF001 - ours
 
 
+def set_cookies(response: HttpResponse, cookies: tuple[Cookie, ...]) -> None:
+    """Set or delete cookies with a response."""
+    for cookie in cookies:
+        response.set_cookie(
+            cookie.name,
+            cookie.value,
+            max_age=cookie.max_age,
+            secure=cookie.secure,
+            httponly=True,
+            samesite="Lax",
+        )
+
+
 def _body_of(request: HttpRequest, answer: Answer) -> HttpResponse:
     if answer.location is not None:
         return HttpResponse(status=answer.status, headers={"Location": answer.location})
@@ -97,14 +109,3 @@ def _body_of(request: HttpRequest, answer: Answer) -> HttpResponse:
         context = {"page": answer.page, "peeringdb": page_context(request)}
         return render(request, "peeringdb_oauth/failure.html", context, status=answer.status)
     return JsonResponse(dict(answer.json or {}), status=answer.status)
-
-
-def _set_cookie(response: HttpResponse, cookie: Cookie) -> None:
-    response.set_cookie(
-        cookie.name,
-        cookie.value,
-        max_age=cookie.max_age,
-        secure=cookie.secure,
-        httponly=True,
-        samesite="Lax",
-    )

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", views.home),
     path("plain", views.plain),
     path("form", views.form),
+    path("permitted", views.permitted),
     path("me", views.me),
     path("account", views.account),
     path("fresh", views.fresh),

@@ -2,7 +2,7 @@
 # ruff: noqa: ARG001, ARG002 - views get arguments that they do not need
 
 from django.contrib import auth
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
@@ -29,6 +29,11 @@ def plain(request):
 
 def form(request):
     return render(request, "members_area/form.html")
+
+
+@permission_required("auth.add_user")
+def permitted(request):
+    return HttpResponse("for people with the permission")
 
 
 @require_peeringdb
