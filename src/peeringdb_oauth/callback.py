@@ -181,7 +181,7 @@ def code_key(request: AuthorizationRequest, code: AuthorizationCode) -> str:
 
 
 class UsedCodes:
-    """Remembers which codes were used, so that each counts once. PeeringDB does the same.
+    """Remembers which codes were used: each counts once. PeeringDB does the same.
 
     One login may bring several codes: a double click on "Authorize" makes two.
     ``limit``: how many are remembered. Thread-safe.

@@ -136,7 +136,7 @@ class Client:
         alone; without it anybody can use up all of them with made-up codes.
 
         Raises:
-            StateMismatch: the callback belongs to another login, or it was used already.
+            StateMismatch: the callback belongs to another login, or was used already.
             LoginDenied: the person cancelled.
             InvalidIDToken: the ID token is missing or wrong.
             TokenRejected: PeeringDB refused the new access token.

@@ -70,7 +70,7 @@ def log_in(
     ``payers``: pay for the login if it fails.
 
     Raises:
-        StateMismatch: the callback belongs to another login, or it was used already.
+        StateMismatch: the callback belongs to another login, or was used already.
         LoginDenied: the person cancelled.
         ProviderError: PeeringDB refused the login.
         InvalidIDToken: the ID token is missing or wrong.

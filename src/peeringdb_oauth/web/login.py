@@ -138,7 +138,7 @@ class LoginFlow:
             return self._builder.ask_to_log_in(visit, return_path)
         shorter = (return_path.partition("?")[0], self._builder.home(visit))
         prompted = visit.query.get("prompt") == "login"
-        # A page that sends people here says so in ``next``; a person may come without it.
+        # A page that sends people here names itself in ``next``.
         if (
             visit.query.get("next")
             and not prompted
@@ -159,7 +159,7 @@ class LoginFlow:
         return self._builder.redirect(location, cookies=cookies)
 
     def _goes_round(self, visit: Visit, return_paths: set[str]) -> bool:
-        """Whether a login for this page has just ended well, and there was no logout since.
+        """Whether a login for this page has just ended well, without a logout since.
 
         The page may send its people here, although they are logged in, or their session
         got lost. Nothing would stop the circle: PeeringDB remembers the person.

@@ -148,7 +148,7 @@ class PendingLogins:
         self,
         cookies: Mapping[str, str],
     ) -> tuple[list[PendingLogin], list[PendingLogin]]:
-        """The logins that are on their way, and those that were answered; newest first."""
+        """The logins on their way, and those that were answered; the newest first."""
         now = self._provider.clock()
         waiting, answered = [], []
         for login in self.find_all(cookies):
@@ -241,7 +241,7 @@ class PendingLogins:
 
 
 def _hash_code(code: object) -> str:
-    """Eight characters that tell one code of a login from another. They prove nothing."""
+    """Eight characters that tell a code of a login from another. They prove nothing."""
     return sha256(repr(code).encode()).hexdigest()[:8]
 
 

@@ -61,9 +61,10 @@ class Visit:
 
     @property
     def is_navigation(self) -> bool:
-        """Whether a browser opens this page for a person to see. Only then can they log in.
+        """Whether a browser opens this page for a person to see.
 
-        A script, an image, a frame or a prefetch cannot follow to PeeringDB.
+        Only then can the person log in. A script, an image, a frame or a prefetch
+        cannot follow to PeeringDB.
         """
         headers = self.headers
         purpose = f"{headers.get('Sec-Purpose', '')} {headers.get('Purpose', '')}"
