@@ -46,18 +46,20 @@ class PortalProcess:
             "requests_per_minute": None,
         }
         self._say(json.dumps(works | settings))
+        self._resets = 0
         self.database = self._hear()
         self.members = Members(self.database)
 
     def set_ahead(self, seconds):
         """Put the portal's clock ahead of the real one."""
-        self._say(str(seconds))
+        self._say(f"{seconds} {self._resets * 3600}")
         assert self._hear() == "done"
 
     def reset(self):
-        """Restore the clock and the database."""
+        """Restore the clock and the database, and let all waiting times pass."""
+        self._resets += 1
         self.set_ahead(0)
-        with closing(sqlite3.connect(self.database)) as connection, connection:
+        with closing(sqlite3.connect(self.database, timeout=30)) as connection, connection:
             for table in ("member", "link", "peering_request"):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own tables
         self.members.create(MEMBERS, linked_by_hand=LINKED_BY_HAND)

@@ -1,15 +1,26 @@
 """The process of a `PortalProcess`: ``run_portal.py flask``.
 
 It prints its port, reads its configuration as JSON, and prints the path of its
-database. From then on each line it reads is the seconds that its clock is ahead. It
-ends with standard input.
+database. From then on it reads for each clock how many seconds it is ahead. It ends
+with standard input.
 """
-# ruff: noqa: E402 - the clock is replaced before anything can keep the real one
+# ruff: noqa: E402 - the clocks are replaced before anything can keep the real ones
 
 import time
 
-ahead, real = 0.0, time.time
-time.time = lambda: real() + ahead
+
+class Clock:
+    """A clock that can be put ahead."""
+
+    def __init__(self, real):
+        self.real = real
+        self.ahead = 0.0
+
+    def __call__(self):
+        return self.real() + self.ahead
+
+
+time.time, time.monotonic = CLOCKS = Clock(time.time), Clock(time.monotonic)
 
 import json
 import os
@@ -25,14 +36,14 @@ from peeringdb_oauth import ClientConfig
 
 
 def main(framework, *certificate):
-    global ahead  # noqa: PLW0603 - the clock reads it
     with socket.create_server(("127.0.0.1", 0)) as listener:
         say(listener.getsockname()[1])
         config = ClientConfig(**json.loads(sys.stdin.readline()))
         with serving(framework, config, listener, certificate or None):
             say(os.environ["EXCHANGE_DATABASE"])
             for line in sys.stdin:
-                ahead = float(line)
+                for clock, ahead in zip(CLOCKS, line.split(), strict=True):
+                    clock.ahead = float(ahead)
                 say("done")
 
 
