@@ -135,11 +135,10 @@ def log_in(pdb: Sandbox, portal: str, person: str) -> dict[str, object]:
     """
     with requests.Session() as browser:
         browser.trust_env = False  # no proxy: everything is on this machine
+        browser.headers["Accept"] = "text/html"  # a login starts only with a page
+        started = step(browser, f"{portal}/login/peeringdb").headers["Location"]
+        callback = pdb.log_in(person, started)
         browser.headers["Accept"] = "application/json"
-        callback = pdb.log_in(
-            person,
-            step(browser, f"{portal}/login/peeringdb").headers["Location"],
-        )
         home = step(browser, callback).headers["Location"]
         step(browser, portal + home)
         return step(browser, f"{portal}/me").json()
