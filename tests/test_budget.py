@@ -455,13 +455,22 @@ def test_nothing_is_charged_for_a_request_that_nobody_booked():
     assert fill(budget, request_for(Purpose.RECHECK, ADA))[0] == 10
 
 
-@pytest.mark.parametrize("status", [429, 500, 503, None])
+@pytest.mark.parametrize("status", [429, 502, 503, 504, None])
 def test_nobody_pays_for_failures_of_peeringdb(status):
     budget = Budget(100)
     for turn in range(11):
         now = T + turn * 61 if status == 429 else T
         booking = budget.admit(login_from(HERE), now)
         budget.settle(booking, status and answer(status), now, lost=status is None)
+
+
+def test_a_failure_that_a_request_may_have_caused_is_paid_for():
+    """PeeringDB answers 500 to each code with ``openid`` of some applications."""
+    budget = Budget(100)
+    for _ in range(9):
+        go(budget, login_from(HERE), 500)
+    with pytest.raises(RateLimited):
+        budget.admit(login_from(HERE), T)
 
 
 def test_a_request_that_was_broken_off_here_is_paid_for():

@@ -33,18 +33,27 @@ class Purpose(IntEnum):
 class Payer:
     """An account, an address, or a group whose requests are counted together.
 
-    ``kind``: an "account" at PeeringDB, the "address" of a visitor, a "proxy" between
-    the visitors and the application, or "strangers", all who send bearer tokens that
-    nobody knows yet. ``name`` tells those of one kind apart.
+    ``kind``: an "account" at PeeringDB, the "logouts" of one, the "address" of a
+    visitor, a "proxy" between the visitors and the application, or "strangers", all who
+    send bearer tokens that nobody knows yet. ``name`` tells those of one kind apart.
     """
 
-    kind: Literal["account", "address", "proxy", "strangers"]
+    kind: Literal["account", "logouts", "address", "proxy", "strangers"]
     name: str = ""
 
     @classmethod
     def of_account(cls, user_id: int) -> Self:
         """The person with this id at PeeringDB."""
         return cls("account", str(user_id))
+
+    @classmethod
+    def of_logouts(cls, user_id: int) -> Self:
+        """The logouts of that person.
+
+        They have a part of their own, so that an account which has used up its other
+        part can still log out.
+        """
+        return cls("logouts", str(user_id))
 
     @classmethod
     def of_address(cls, address: str | None) -> Self:

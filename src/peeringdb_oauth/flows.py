@@ -392,7 +392,12 @@ def _verify_refreshed(
     return refreshed
 
 
-def revoke(provider: Provider, token: TokenResponse | str) -> Flow[None]:
+def revoke(
+    provider: Provider,
+    token: TokenResponse | str,
+    *,
+    cost: Cost = ONE_REQUEST,
+) -> Flow[None]:
     """End a token. Of a token response both tokens end.
 
     PeeringDB ends the access token together with the refresh token, but not the other
@@ -414,6 +419,7 @@ def revoke(provider: Provider, token: TokenResponse | str) -> Flow[None]:
         provider.metadata,
         token=checked_token(tokens[0]),
         token_type_hint=hint,
+        cost=cost,
     )
     for each in tokens:
         provider.dead_tokens.revoke(each, provider.clock())

@@ -234,6 +234,7 @@ def build_revocation_request(
     *,
     token: BearerToken,
     token_type_hint: str,
+    cost: Cost = ONE_REQUEST,
 ) -> HTTPRequest:
     """Revoke a token (RFC 7009 section 2.1).
 
@@ -243,6 +244,7 @@ def build_revocation_request(
     return HTTPRequest(
         url=metadata.revocation_endpoint,
         form={"token": token, "token_type_hint": token_type_hint} | _credentials(config),
+        cost=cost,
     )
 
 

@@ -223,7 +223,10 @@ class Sessions:
         # A copy of the cookie may come again and again after a logout.
         if token is None or self._provider.dead_tokens.was_revoked(token.access_token):
             return
-        yield from flows.revoke(self._provider, token)
+        # The account pays. Otherwise somebody could collect logins for hours, and use
+        # up everybody's requests by ending them within a minute.
+        payers = (Payer.of_logouts(stored_login.user.id),)
+        yield from flows.revoke(self._provider, token, cost=Cost(payers=payers))
 
     def _tokens(self, stored_login: StoredLogin) -> TokenResponse | None:
         """The tokens of a login; None if they cannot be unsealed."""
