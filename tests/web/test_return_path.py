@@ -1,13 +1,17 @@
-from urllib.parse import quote
+import re
+from urllib.parse import parse_qs, quote, unquote, unquote_to_bytes, urlsplit
 
 import ada_url
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from peeringdb_oauth.web.return_path import MAX_LENGTH, safe_return_path
 
-HERE = "https://portal.example.net/login/peeringdb"
+from .test_answer_builder import BUILDER, visit
+
+PORTAL = "https://portal.example.net"
+HERE = f"{PORTAL}/login/peeringdb"
 
 
 @pytest.mark.parametrize(
@@ -20,11 +24,62 @@ HERE = "https://portal.example.net/login/peeringdb"
         "/search?q=https://example.net//x",
         "/a.b/..c/.well-known/x",
         "/caf%C3%A9",
+        "/a//b///",
+        "/a/https://example.net/x",
+        "/100%25",
+        "/a%5Cb%2Fc%00%7f%0d%0aSet-Cookie:a=b",
+        "/?q=%5c%2f..//evil.example/../",
         "/" + "a" * (MAX_LENGTH - 1),
     ],
 )
 def test_a_path_of_this_site_is_accepted(path):
     assert safe_return_path(path, default="/home") == path
+
+
+@pytest.mark.parametrize(
+    ("path", "accepted"),
+    [
+        ("/?q={a|b}^`\\", "/?q=%7Ba%7Cb%7D%5E%60%5C"),
+        ("/{x}/a|b", "/%7Bx%7D/a%7Cb"),
+        ("/caf\u00e9?q=\u00fc", "/caf%C3%A9?q=%C3%BC"),
+        ("/\u2044evil.example", "/%E2%81%84evil.example"),
+        ("/\uff0fevil.example", "/%EF%BC%8Fevil.example"),
+        ("/ /a b", "/%20/a%20b"),
+        ('/"onmouseover=alert(1)', "/%22onmouseover=alert(1)"),
+        ("/<script>", "/%3Cscript%3E"),
+        ("/%", "/%25"),
+        ("/%2?%zz", "/%252?%25zz"),
+        ("/a\\b", "/a/b"),
+        ("/a?" + "b" * MAX_LENGTH, "/a"),
+        ("/a#" + "b" * MAX_LENGTH, "/a"),
+        ("/a?" + "|" * 200, "/a"),
+        ("/" + "a" * (MAX_LENGTH - 1) + "?b", "/" + "a" * (MAX_LENGTH - 1)),
+    ],
+)
+def test_a_path_is_encoded_and_shortened_where_it_has_to_be(path, accepted):
+    assert safe_return_path(path, default="/home") == accepted
+
+
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("https://portal.example.net/x?y=1#z", "/x?y=1#z"),
+        ("HTTPS://Portal.Example.net/x", "/x"),
+        ("https://portal.example.net", "/"),
+        ("https://portal.example.net?x", "/?x"),
+        ("http://127.0.0.1:5000/x", "/x"),
+        ("https://portal.example.net.evil.example/x", "/home"),
+        ("https://portal.example.net@evil.example/x", "/home"),
+        ("https://portal.example.net:444/x", "/home"),
+        ("https://portal.example.net\\@evil.example/x", "/home"),
+        ("https://portal.example.net//evil.example", "/home"),
+        ("http://portal.example.net/x", "/home"),
+        (" https://portal.example.net/x", "/home"),
+    ],
+)
+def test_an_absolute_address_of_this_site_is_its_path(address, path):
+    origins = ("https://portal.example.net", "http://127.0.0.1:5000")
+    assert safe_return_path(address, default="/home", origins=origins) == path
 
 
 @pytest.mark.parametrize(
@@ -45,7 +100,6 @@ def test_a_path_of_this_site_is_accepted(path):
         "/\r\nSet-Cookie: a=b",
         "\t//evil.example",
         " //evil.example",
-        "/ /evil.example",
         "https:evil.example",
         "https:/evil.example",
         "https://evil.example/",
@@ -53,7 +107,6 @@ def test_a_path_of_this_site_is_accepted(path):
         "http:///evil.example",
         "javascript:alert(1)",
         "data:text/html,x",
-        "/a//evil.example",
         "/..//evil.example",
         "/.//evil.example",
         "/../x",
@@ -66,22 +119,13 @@ def test_a_path_of_this_site_is_accepted(path):
         "/%252fevil.example",
         "/%2e%2e/x",
         "/%09/evil.example",
-        "/%0d%0aSet-Cookie:a=b",
-        "/%00",
-        "/%7f",
-        "/%",
-        "/%2",
-        "/%zz",
-        "/caf\u00e9",
-        "/\u2044evil.example",
-        "/\uff0fevil.example",
         "/\x00",
         "/\x7f",
         "/\ud800",
-        '/"onmouseover=alert(1)',
-        "/<script>",
-        "/{x}",
-        "/a|b",
+        "/%255cevil.example",
+        "/%09%5cevil.example",
+        "/a/%252e%252e//x",
+        "/a\\\\..\\x",
         "/" + "a" * MAX_LENGTH,
     ],
 )
@@ -98,9 +142,10 @@ def leads_to_another_site(path):
     A proxy may have decoded the path once.
     """
     portal = ada_url.URL(HERE).origin
+    path_alone = path.partition("?")[0]
     return any(
         ada_url.URL(form, base=HERE).origin != portal
-        for form in (path, path.replace("%2F", "/").replace("%2f", "/"))
+        for form in (path, path_alone.replace("%2F", "/").replace("%2f", "/"), unquote(path_alone))
     )
 
 
@@ -109,13 +154,44 @@ def leads_to_another_site(path):
         st.text(),
         TRICKY,
         TRICKY.map("/{}".format),
+        TRICKY.map(f"{PORTAL}{{}}".format),
         TRICKY.map(lambda text: quote(f"/{text}", safe="/?#")),
+        TRICKY.map(lambda text: quote(quote(f"/{text}", safe="/?#"), safe="/?#")),
     ),
 )
 def test_a_browser_stays_on_this_site_with_every_accepted_path(text):
-    assert not leads_to_another_site(safe_return_path(text, default="/"))
+    path = safe_return_path(text, default="/", origins=(PORTAL,))
+    assert not leads_to_another_site(path)
+    assert safe_return_path(path, default="/no") == path
+    assert path.isascii()
+    assert path.isprintable()
 
 
 def test_the_model_of_a_browser_knows_paths_to_other_sites():
     assert leads_to_another_site("/\\evil.example")
     assert leads_to_another_site("/%2Fevil.example")
+    assert leads_to_another_site("/%5Cevil.example")
+
+
+ADDRESSES = st.text(
+    st.sampled_from("/?#%{}|^`\\ab1.=&+ :;@\u00fc\u20ac\"'<>[]~") | st.characters(codec="utf-8"),
+    max_size=60,
+)
+
+
+@given(ADDRESSES.map("/a{}".format))
+@example("/a?q={a|b}^`\\")
+@example("/a//b%25%5C?\u00fc")
+def test_what_a_browser_shows_comes_back(typed):
+    """Also through our own redirect to the login."""
+    shown = ada_url.URL(typed, base=HERE)
+    path, query = unquote(shown.pathname), shown.search[1:].encode().decode("latin-1")
+    assume("\ufffd" not in path)  # frameworks decode paths as UTF-8
+    assume(len(quote(path)) + len(quote(query)) < MAX_LENGTH)
+    assume(not re.search(r"[\x00-\x1f\x7f]|^//|/\.{1,2}(/|$)", unquote(path)))
+    wanted = visit(path, query_string=query)
+    redirect = BUILDER.ask_to_log_in(wanted).location
+    [back] = parse_qs(urlsplit(redirect).query)["next"]
+    again = BUILDER.return_path(wanted, back)
+    assert unquote_to_bytes(again) == unquote_to_bytes(shown.pathname + shown.search)
+    assert BUILDER.return_path(wanted, f"{shown.origin}{back}") == again

@@ -1,13 +1,12 @@
 """The answers of a login: redirects, failures as a page or as JSON, and their URLs."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlencode, urlsplit
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.web.failures import LOGGED_OUT, NO_COOKIE, Failure, not_for
-from peeringdb_oauth.web.return_path import safe_return_path
+from peeringdb_oauth.web.return_path import safe_return_path, split_path
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Visit
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -190,9 +189,9 @@ class AnswerBuilder:
         A page of the login itself is not one.
         """
         home = self.home(visit)
-        path = safe_return_path(text, default=home)
+        path = safe_return_path(text, default=home, origins=(visit.origin, self.origin))
         pages = (self.paths.login, self.paths.callback, self.paths.logout)
-        page = unquote(re.split("[?#]", path, maxsplit=1)[0])
+        page = unquote(split_path(path)[0])
         return home if page in {visit.root + own for own in pages} else path
 
     def home(self, visit: Visit) -> str:

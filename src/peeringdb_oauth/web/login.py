@@ -37,6 +37,7 @@ from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.failures import FORGED, PLANTED, failure_of, is_used, reasons_of
 from peeringdb_oauth.web.guard import find_asn
 from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
+from peeringdb_oauth.web.return_path import split_path
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.session import SESSION_KEY, Sessions, StoredLogin
 from peeringdb_oauth.web.stores import MemoryStore, Store, ended_logins
@@ -136,7 +137,7 @@ class LoginFlow:
         return_path = self._builder.return_path(visit, visit.query.get("next"))
         if not visit.is_navigation:
             return self._builder.ask_to_log_in(visit, return_path)
-        shorter = (return_path.partition("?")[0], self._builder.home(visit))
+        shorter = (split_path(return_path)[0], self._builder.home(visit))
         prompted = visit.query.get("prompt") == "login"
         # A page that sends people here names itself in ``next``.
         if (

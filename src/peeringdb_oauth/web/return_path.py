@@ -4,26 +4,67 @@ The path comes from the address, where anybody can write anything.
 """
 
 import re
+from urllib.parse import quote, unquote
 
 MAX_LENGTH = 512  # characters; the path is stored in a cookie
 
-# The characters of RFC 3986 and no others. So there is no backslash, which browsers
-# read as a slash, no control character, which some browsers drop, and no space.
-_CHARACTERS = re.compile(r"/[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
-# Refused in the path: a second slash, after which a host could stand; dot segments,
-# which can make one; and both in any number of encodings.
-_DANGEROUS = re.compile(
-    r"//|/\.{1,2}(/|$)|%(2f|5c|2e|25|[01][0-9a-f]|7f)|%(?![0-9a-f]{2})",
-    re.IGNORECASE,
-)
+# What RFC 3986 allows in a path, a query and a fragment. Browsers also send others as
+# they are, such as "|" and "\" in a query. They are encoded here.
+_SAFE = "/?#[]@:!$&'()*+,;=~%"
+_STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")  # browsers drop some of them
+_DOT_SEGMENT = re.compile(r"/\.{1,2}(/|$)")  # browsers resolve it: "/..//host" has a host
 
 
-def safe_return_path(text: object, *, default: str) -> str:
+def safe_return_path(text: object, *, default: str, origins: tuple[str, ...] = ()) -> str:
     """``text`` if it is a path of this site, with or without a query; else ``default``.
 
-    Text that could be anything else is not such a path.
+    It is encoded where it has to be. If it is too long, the path without the query
+    counts. ``origins``: of this site, such as ``https://portal.example.net``. What
+    begins with one of them is an address of this site, too.
     """
-    if not isinstance(text, str) or len(text) > MAX_LENGTH or not _CHARACTERS.fullmatch(text):
+    if not isinstance(text, str) or _CONTROLS.search(text):
         return default
-    path = re.split("[?#]", text, maxsplit=1)[0]
-    return default if _DANGEROUS.search(path) else text
+    path, rest = split_path(_without_origin(text, origins))
+    path = path.replace("\\", "/")  # as browsers read it
+    if len(path) > MAX_LENGTH or _may_lead_away(path):
+        return default
+    try:
+        whole, short = encoded(path + rest), encoded(path)
+    except UnicodeEncodeError:  # a lone surrogate
+        return default
+    return next((each for each in (whole, short) if len(each) <= MAX_LENGTH), default)
+
+
+def split_path(address: str) -> tuple[str, str]:
+    """The path of an address, and its query and fragment."""
+    path = re.split("[?#]", address, maxsplit=1)[0]
+    return path, address[len(path) :]
+
+
+def encoded(text: str | bytes) -> str:
+    """An address in the characters of RFC 3986. What is encoded already stays."""
+    return _STRAY_PERCENT.sub("%25", quote(text, safe=_SAFE))
+
+
+def _without_origin(text: str, origins: tuple[str, ...]) -> str:
+    for origin in origins:
+        start, rest = text[: len(origin)], text[len(origin) :]
+        if start.lower() == origin.lower() and rest[:1] in ("", "/", "?", "#"):
+            return rest if rest.startswith("/") else f"/{rest}"
+    return text
+
+
+def _may_lead_away(path: str) -> bool:
+    """Whether a browser could find a host in a path, in any number of decodings.
+
+    A proxy or an application may decode the path before it comes back.
+    """
+    while True:
+        browsers = _CONTROLS.sub("", path).replace("\\", "/")
+        if not re.match("/(?!/)", browsers) or _DOT_SEGMENT.search(browsers):
+            return True
+        decoded = unquote(path)
+        if decoded == path:
+            return False
+        path = decoded

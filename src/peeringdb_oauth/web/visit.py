@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from peeringdb_oauth.web.cookies import is_genuine
 from peeringdb_oauth.web.events import Event
+from peeringdb_oauth.web.return_path import encoded
 
 # What programs and parts of a page accept. People open pages that accept HTML.
 _OTHER_TYPES = re.compile(r"\bjson\b|text/event-stream|\bimage/")
@@ -20,7 +21,8 @@ class Visit:
 
     ``method``: in capital letters. ``origin``: scheme and host as the application sees
     them. ``root``: the path where the application is mounted, without a slash at the
-    end. ``path``: the decoded path below ``root``. ``query_string``: as it was sent.
+    end. ``path``: the decoded path below ``root``. ``query_string``: as it was sent, a
+    character for each byte.
     ``query``: the parameters in it; one that was sent several times has a list.
     ``headers``: their names may be written in any case. ``cookie_header``: as it was
     sent; several are joined with "; ". ``cookies``: as the framework reads them.
@@ -101,7 +103,8 @@ class Visit:
     def address(self) -> str:
         """Path and query as the browser shows them in its address bar."""
         path = quote(f"{self.root}{self.path}", safe="/:@!$&'()*+,;=~")
-        return f"{path}?{self.query_string}" if self.query_string else path
+        query = encoded(self.query_string.encode("latin-1"))
+        return f"{path}?{query}" if query else path
 
     def tell(self, event: Event | None) -> None:
         """Record an event and pass it on to the framework; do nothing for None."""

@@ -260,6 +260,22 @@ def test_the_same_callback_leads_to_the_page_while_somebody_is_logged_in(visitor
     assert b"This login was used already" in answer.content
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+def test_the_page_to_return_to_keeps_what_browsers_send_as_it_is(is_async):
+    from django.contrib.sessions.backends.cache import SessionStore
+    from django.test import AsyncRequestFactory, RequestFactory
+
+    from peeringdb_oauth.integrations.django.visits import to_visit
+
+    raw = "q={a|b}^\\caf\u00e9"
+    if is_async:
+        request = AsyncRequestFactory().get(f"/me?{raw}")
+    else:
+        request = RequestFactory().get("/me", QUERY_STRING=raw.encode().decode("latin-1"))
+    request.session = SessionStore()
+    assert to_visit(request).address == "/me?q=%7Ba%7Cb%7D%5E%5Ccaf%C3%A9"
+
+
 def test_a_request_in_the_background_starts_no_login(visitor):
     background = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
     for path in ("/me", "/login/peeringdb?next=/me"):

@@ -71,6 +71,15 @@ def test_the_same_callback_leads_to_the_page_while_somebody_is_logged_in(portal,
     assert browser.failure(browser.get(callback))[:2] == (400, "This login was used already")
 
 
+def test_the_page_to_return_to_keeps_what_browsers_send_as_it_is(browser):
+    long = browser.get("/as64500", query_string="q=" + "x" * 1500)
+    assert long.location == "/login/peeringdb?next=/as64500"
+    raw = "q={a|b}^\\caf\u00e9".encode().decode("latin-1")
+    start = browser.get("/as64500", environ_overrides={"QUERY_STRING": raw}).location
+    answer = browser.log_in("orgadmin", start)
+    assert answer.location == "/as64500?q=%7Ba%7Cb%7D%5E%5Ccaf%C3%A9"
+
+
 def test_a_request_in_the_background_starts_no_login(browser):
     background = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
     for path in ("/as64500", "/login/peeringdb?next=/as64500"):

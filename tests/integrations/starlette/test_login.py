@@ -1,7 +1,7 @@
 """Logins and refusals that are the same in Starlette and in FastAPI."""
 
 import logging
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
@@ -84,6 +84,15 @@ def test_the_same_callback_leads_to_the_page_while_somebody_is_logged_in(portal,
         assert (answer.status_code, answer.headers["Location"]) == (302, "/me")
     del browser.client.cookies["__Host-session"]
     assert failure(browser.get(callback))[:2] == (400, "This login was used already")
+
+
+def test_the_page_to_return_to_may_be_an_absolute_address_of_this_site(browser):
+    """As Starlette's ``requires(redirect=...)`` writes it."""
+    start = "/login/peeringdb?" + urlencode({"next": f"{PORTAL}/page?q={{a|b}}\\caf\u00e9"})
+    answer = browser.log_in("member", start)
+    assert answer.headers["Location"] == "/page?q=%7Ba%7Cb%7D%5Ccaf%C3%A9"
+    elsewhere = browser.log_in("member", "/login/peeringdb?next=https://evil.example/page")
+    assert elsewhere.headers["Location"] == "/"
 
 
 def test_a_request_in_the_background_starts_no_login(browser):

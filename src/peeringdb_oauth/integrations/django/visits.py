@@ -41,7 +41,7 @@ def to_visit(
         origin=f"{request.scheme}://{request.get_host()}",
         root=request.META.get("SCRIPT_NAME", "").rstrip("/"),
         path=request.path_info,
-        query_string=request.META.get("QUERY_STRING", ""),
+        query_string=_query_string(request),
         query=request.GET,
         headers=ChainMap(
             {**headers, **(_OWN if own else {})},
@@ -56,6 +56,13 @@ def to_visit(
         rotate=rotate or request.session.cycle_key,
         emit=partial(signals.send, request),
     )
+
+
+def _query_string(request: HttpRequest) -> str:
+    """The query as it was sent, a character for each byte, as WSGI has it."""
+    query: str = request.META.get("QUERY_STRING", "")
+    is_asgi = hasattr(request, "scope")  # Django has decoded it as UTF-8 then
+    return query.encode().decode("latin-1") if is_asgi else query
 
 
 def page_context(request: HttpRequest) -> PageContext:

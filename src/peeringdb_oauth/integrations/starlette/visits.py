@@ -45,7 +45,7 @@ def to_visit(
         origin=f"{request.url.scheme}://{request.url.netloc}",
         root=root,
         path=below_root,
-        query_string=request.url.query,
+        query_string=scope["query_string"].decode("latin-1"),
         query={
             name: values[0] if len(values) == 1 else values
             for name in query
