@@ -998,6 +998,7 @@ def test_a_token_that_the_profile_refuses_is_paid_by_its_address(verifier, pdb):
     pdb.server.replay(PROFILE, "profile-error-revoked-token")
     errors = [refusal(verifier, token(number), address=HERE) for number in range(6)]
     assert [type(error) for error in errors] == [TokenRejected] * 5 + [RateLimited]
+    assert errors[-1].for_caller
     assert pdb.asked() == LOOK_UP * 5
 
 
@@ -1177,6 +1178,17 @@ def test_a_hundred_tasks_with_one_new_token_look_it_up_once(with_async_verifier,
 
     assert [user.id for user in with_async_verifier(test)] == [1] * 100
     assert pdb.asked() == LOOK_UP
+
+
+def test_the_asynchronous_verifier_charges_the_address_for_what_it_asked(with_async_verifier, pdb):
+    async def test(verifier):
+        pdb.good = set()
+        made_up = [verifier.verify(token(number), address=HERE) for number in range(12)]
+        return await asyncio.gather(*made_up, return_exceptions=True)
+
+    errors = with_async_verifier(test)
+    assert pdb.asked() == [INTROSPECT] * 9
+    assert [error.for_caller for error in errors if isinstance(error, RateLimited)] == [True] * 3
 
 
 def test_after_a_cancelled_task_the_next_one_looks_the_token_up(with_async_verifier, pdb):

@@ -11,7 +11,7 @@ import shutil
 import socket
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -24,12 +24,13 @@ from docstring_example import example_of
 from forward_proxy import forward_proxy_handler
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from in_threads import PATIENCE, Calls, Gate, run_all
+from in_threads import PATIENCE, Calls, Gate, run_all, within
 
 from peeringdb_oauth import __version__
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.client import Client
+from peeringdb_oauth.cost import Cost, Purpose
 from peeringdb_oauth.errors import (
     ConfigurationError,
     InvalidIDToken,
@@ -42,7 +43,7 @@ from peeringdb_oauth.errors import (
     TransportError,
 )
 from peeringdb_oauth.messages import MAX_BODY, HTTPRequest
-from peeringdb_oauth.steps import call
+from peeringdb_oauth.steps import call, send
 from peeringdb_oauth.tls import tls_context
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
@@ -267,6 +268,18 @@ def test_five_tokens_that_may_be_dead_are_tried_at_once(client, server):
     assert [user.id for user in calls.outcomes()] == [1] * 8
 
 
+def test_less_important_requests_that_wait_hold_up_no_login(client, server):
+    gate = Gate()
+    gate.hold(server, PROFILE)
+    recheck = HTTPRequest(url=f"{server.url}{PROFILE}", cost=Cost(purpose=Purpose.RECHECK))
+    calls = Calls(lambda: client.run(send(recheck)).status, 5)
+    gate.arrive(3)
+    assert gate.nobody_arrives()  # the other places are for logins
+    assert client.introspect("t").active
+    gate.open()
+    assert calls.outcomes() == [200] * 5
+
+
 def test_close_closes_the_kept_connections(make_client, server):
     with make_client(server) as client:
         client.fetch_user("t")
@@ -432,13 +445,6 @@ def test_plain_text_and_html_are_not_json(client, server):
 
 
 # --- time -----------------------------------------------------------------------------
-
-
-@contextmanager
-def within(seconds):
-    started = time.monotonic()
-    yield
-    assert time.monotonic() - started < seconds
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ import pytest
 import requests
 from canned_server import answering
 from client_config import config_of
-from in_threads import Calls, Gate, run_all
+from in_threads import Calls, Gate, run_all, within
 
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.client import Client
-from peeringdb_oauth.cost import Cost, payers_of
+from peeringdb_oauth.cost import Cost, Payer, payers_of
 from peeringdb_oauth.errors import PeeringDBOAuthError, ProviderError, RateLimited, TransportError
 from peeringdb_oauth.messages import HTTPRequest
+from peeringdb_oauth.steps import call, charge, send
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
 HERE, THERE = "198.51.100.1", "198.51.100.2"
@@ -179,6 +180,32 @@ def test_a_third_login_of_an_address_waits_for_the_first_two_and_holds_nobody_up
     assert sorted(first.outcomes() + waiting.outcomes()) == [3, 4, 5, 6]
 
 
+@pytest.mark.parametrize(
+    ("payer", "answered"),
+    [(Payer.of_account(2), True), (None, False)],
+    ids=["its account", "nobody else"],
+)
+def test_a_charge_lets_the_next_one_go_or_tells_it_at_once(client, server, payer, answered):
+    gate = Gate()
+
+    def flow():
+        cost = Cost(payers=payers_of(HERE), requests=4)
+        yield from send(HTTPRequest(url=f"{server.url}{PROFILE}", cost=cost))
+        yield from call(gate.wait)
+        yield from charge(cost, payer)
+
+    first = Calls(lambda: client.run(flow()))
+    gate.arrive()
+    waiting = Calls(lambda: log_in(client))
+    assert gate.nobody_arrives()
+    assert waiting.ended == 0
+    with within(2):
+        gate.open()
+        assert first.outcomes() == [None]
+        (outcome,) = waiting.outcomes()
+    assert (outcome == 1, is_used_up(outcome)) == (answered, not answered)
+
+
 def test_those_who_wait_for_logins_that_fail_are_told_at_once(client, server, recording):
     """A person can take scopes out of the address of PeeringDB's page."""
     granted = recording("token-success-no-openid").json | {"scope": "profile"}
@@ -189,9 +216,10 @@ def test_those_who_wait_for_logins_that_fail_are_told_at_once(client, server, re
     gate.arrive(2)
     waiting = Calls(lambda: log_in(client), 3)
     assert gate.nobody_arrives()
-    gate.open()
-    assert {error.check for error in first.outcomes()} == {"scope"}
-    assert all(is_used_up(error) for error in waiting.outcomes())
+    with within(2):
+        gate.open()
+        assert {error.check for error in first.outcomes()} == {"scope"}
+        assert all(is_used_up(error) for error in waiting.outcomes())
     assert PROFILE not in server.paths()
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import contextmanager
 
 from peeringdb_oauth.errors import PeeringDBOAuthError
 
@@ -89,3 +90,11 @@ def until(condition):
     while not condition():
         assert time.monotonic() < deadline
         pause.wait(0.001)
+
+
+@contextmanager
+def within(seconds):
+    """Assert that the block takes less than that."""
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < seconds
