@@ -67,7 +67,12 @@ ADDRESSES = {
 @pytest.mark.parametrize("address", ADDRESSES, ids=lambda address: ascii(address)[:40])
 def test_an_address_is_a_visitor_or_a_proxy(address):
     assert Payer.of_address(address) == ADDRESSES[address]
-    assert payers_of(address) == (ADDRESSES[address],)
+    assert payers_of(address)[0] == ADDRESSES[address]
+
+
+def test_an_ipv6_address_is_paid_for_by_its_site_as_well():
+    assert payers_of("2001:db8:1:2::1")[1:] == (Payer("site", "2001:db8:1::/48"),)
+    assert payers_of("198.51.100.7")[1:] == payers_of("::1")[1:] == ()
 
 
 def test_without_an_address_nobody_pays():

@@ -34,7 +34,14 @@ CEILINGS = {
 }
 _CEILINGS = [CEILINGS[purpose] for purpose in Purpose]  # by number, which is faster
 # How much of the requests a minute one payer may take, by its kind.
-PARTS = {"account": 0.1, "logouts": 0.1, "address": 0.1, "proxy": 0.5, "strangers": 0.3}
+PARTS = {
+    "account": 0.1,
+    "logouts": 0.1,
+    "address": 0.1,
+    "site": 0.3,
+    "proxy": 0.5,
+    "strangers": 0.3,
+}
 MIN_PART = 4  # requests, where the budget is that large: two logins
 NO_ANSWER_PAUSE = 10.0  # seconds without less important requests
 RISKY_PART = 0.5  # of the refusals: the most that tokens which may be dead may cause
@@ -42,12 +49,10 @@ _USED_UP = {
     "account": "you have asked PeeringDB very often within a minute",
     "logouts": "you have logged out very often within a minute",
     "address": "PeeringDB was asked very often from your address within a minute",
+    "site": "PeeringDB was asked very often from your network within a minute",
     "proxy": "the visitors behind one proxy have used their part of the requests a minute",
     "strangers": "many unknown bearer tokens came within a minute",
 }
-# Answers that a request can hardly cause by itself. 500 is none of them: PeeringDB
-# answers it to some requests that anybody can make, and their code stays good.
-_NOT_BY_REQUEST = (429, 502, 503, 504)
 _ROUNDING = 1e-6  # seconds; waiting exactly as long as we said must be enough
 
 
@@ -131,16 +136,18 @@ class Budget:
         """End a booking. ``response`` is None when there was none.
 
         ``lost``: PeeringDB was asked and gave no answer. Nobody pays for that, nor for
-        a status in `_NOT_BY_REQUEST`. Each lost request keeps its caller waiting for
-        the whole timeout, so less important ones pause. It is no refusal, or every
-        outage would last a minute longer here. But one that was lost during the silence
-        was most likely one more 401, which made the silence longer.
+        PeeringDB's own failures. But a login pays for a 500: a person can bring codes
+        that cause it, and such a code stays good. Each lost request keeps its caller
+        waiting for the whole timeout, so less important ones pause. It is no refusal,
+        or every outage would last a minute longer here. But one that was lost during
+        the silence was most likely one more 401, which made the silence longer.
         """
         request, status = booking.request, 0 if response is None else response.status
         self._land(booking)
         if lost:
             self._unanswered_until = now + NO_ANSWER_PAUSE
-        if lost or status in _NOT_BY_REQUEST:
+        is_caused = status == 500 and request.cost.purpose == Purpose.LOGIN
+        if lost or status == 429 or (status >= 500 and not is_caused):
             self._pay(booking, ())
         if status != 200:  # what was booked for the time after it is not needed
             self._count(booking, min(booking.requests, 1) - booking.requests)
@@ -239,7 +246,7 @@ class Budget:
             paid = (one for one in self._bookings if payer in one.payers)
             wait = _wait(paid, excess, now)
             raise _limited(
-                _USED_UP[payer.kind], wait, for_caller=payer.kind in ("account", "address")
+                _USED_UP[payer.kind], wait, for_caller=payer.kind in ("account", "address", "site")
             )
         return False
 

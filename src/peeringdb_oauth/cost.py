@@ -34,11 +34,12 @@ class Payer:
     """An account, an address, or a group whose requests are counted together.
 
     ``kind``: an "account" at PeeringDB, the "logouts" of one, the "address" of a
-    visitor, a "proxy" between the visitors and the application, or "strangers", all who
-    send bearer tokens that nobody knows yet. ``name`` tells those of one kind apart.
+    visitor, the "site" of many IPv6 addresses, a "proxy" between the visitors and the
+    application, or "strangers", all who send bearer tokens that nobody knows yet.
+    ``name`` tells those of one kind apart.
     """
 
-    kind: Literal["account", "logouts", "address", "proxy", "strangers"]
+    kind: Literal["account", "logouts", "address", "site", "proxy", "strangers"]
     name: str = ""
 
     @classmethod
@@ -80,7 +81,14 @@ STRANGERS = Payer("strangers")
 
 def payers_of(address: str | None) -> tuple[Payer, ...]:
     """Who pays for what a visitor does: nobody, where their address is not given."""
-    return () if address is None else (Payer.of_address(address),)
+    if address is None:
+        return ()
+    payer = Payer.of_address(address)
+    if payer.kind == "proxy" or ":" not in payer.name:
+        return (payer,)
+    # Many who have an IPv6 network have a /48, which is 65536 of those that pay.
+    site = ip_network(payer.name).supernet(new_prefix=48)
+    return (payer, Payer("site", str(site)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

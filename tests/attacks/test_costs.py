@@ -217,6 +217,13 @@ def end_collected_logins_at_once(world):
         assert browser.get("/now").status_code == 302
 
 
+def make_codes_up_from_many_networks(world):
+    """A stranger with an IPv6 /48 makes 198 codes up, each from another /64."""
+    for number in range(198):
+        browser = world.browser(f"2001:db8:1:{number:x}::1")
+        assert browser.come_back(code=secrets.token_hex(15)).status_code in (400, 429)
+
+
 def make_tokens_up(world):
     """A stranger makes 98 bearer tokens up."""
     tokens = [secrets.token_hex(15) for _ in range(98)]
@@ -263,6 +270,7 @@ ATTACKS = {
     send_odd_codes: 0,
     ask_for_the_present: 12,
     make_codes_up: 10,
+    make_codes_up_from_many_networks: 30,
     send_a_code_that_fails: 10,
     end_collected_logins_at_once: 10,
     make_tokens_up: 10,
