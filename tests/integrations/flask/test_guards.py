@@ -513,6 +513,35 @@ def test_guard_before_every_request_of_an_application(portal, browser, asynchron
     assert browser.get("/nowhere").status_code == 404
 
 
+def test_a_preflight_that_flask_answers_passes_a_guard_before_requests(portal, browser):
+    called = []
+
+    @portal.app.before_request
+    @portal.pdb.require()
+    def members_only():
+        called.append(request.path)
+
+    @portal.app.route("/own-options", methods=["GET", "OPTIONS"])
+    def own_options():
+        return "secret"
+
+    preflight = {
+        "Origin": "https://other.example.net",
+        "Access-Control-Request-Method": "GET",
+        "Sec-Fetch-Mode": "cors",
+    }
+
+    def status(path, headers=preflight):
+        return browser.request(path, method="OPTIONS", headers=headers).status_code
+
+    assert (status("/me"), called) == (200, [])
+    assert status("/own-options") == 401  # the view itself answers
+    assert status("/nowhere") == 401
+    assert status("/me", {"Sec-Fetch-Mode": "cors"}) == 401  # no preflight
+    browser.log_in("member")
+    assert (status("/own-options"), called) == (200, ["/own-options"])
+
+
 def test_rule_in_a_view_refuses_with_the_same_page_and_event(portal, browser):
     @portal.app.get("/own")
     @portal.pdb.require()

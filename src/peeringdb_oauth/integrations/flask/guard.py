@@ -77,11 +77,12 @@ def _protected(guard: Guard, check: Check, view: Callable[P, R]) -> Callable[P, 
     signature = inspect.signature(view) if isinstance(guard.asn, str) else None
 
     def passes(*args: P.args, **kwargs: P.kwargs) -> bool:
-        """Whether to call the view: False only for the login's own pages.
+        """Whether to call the view.
 
-        A function before every request of an application leaves them open.
+        A function before every request of an application is not called for the login's
+        own pages, nor for preflights that Flask answers.
         """
-        if request.endpoint in _LOGIN_PAGES:
+        if request.endpoint in _LOGIN_PAGES or _is_preflight():
             return False
         arguments = {} if signature is None else _arguments(signature, *args, **kwargs)
         where = f"the arguments of the function and the URL of {request.endpoint}"
@@ -142,6 +143,18 @@ def _used_functions() -> Iterator[Callable[..., object]]:
     for function in chain(current_app.view_functions.values(), before):
         yield function
         yield from enclosed_in(function)
+
+
+def _is_preflight() -> bool:
+    """Whether a browser asks what another site may do, and Flask itself answers.
+
+    Browsers send no cookies with it (Fetch standard, CORS-preflight fetch).
+    """
+    return (
+        request.method == "OPTIONS"
+        and "Access-Control-Request-Method" in request.headers
+        and getattr(request.url_rule, "provide_automatic_options", False)
+    )
 
 
 def _run(flow: Flow[User]) -> User:
