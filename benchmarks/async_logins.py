@@ -126,8 +126,7 @@ def _authlib(provider: Provider, *, httpx2: bool) -> LogIn:
             token_endpoint_auth_method="client_secret_post",
         ) as client:
             await client.fetch_token(
-                f"{provider.base_url}/oauth2/token/",
-                authorization_response=CALLBACK,
+                f"{provider.base_url}/oauth2/token/", authorization_response=CALLBACK
             )
             return (await client.get(f"{provider.base_url}/profile/v1")).json()
 

@@ -37,8 +37,7 @@ def measure(rounds: int) -> Iterator[Row]:
         {
             OURS: client.authorization_request,
             AUTHLIB: lambda: session.create_authorization_url(
-                endpoint,
-                code_verifier=generate_token(48),
+                endpoint, code_verifier=generate_token(48)
             ),
         },
         rounds=rounds,
@@ -60,10 +59,7 @@ def _import_times(rounds: int) -> Samples:
                 " - start)"
             )
             done = subprocess.run(  # noqa: S603
-                [sys.executable, "-c", program],
-                check=True,
-                capture_output=True,
-                text=True,
+                [sys.executable, "-c", program], check=True, capture_output=True, text=True
             )
             seconds[name].append(float(done.stdout))
     return Samples(seconds=seconds)

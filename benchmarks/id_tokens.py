@@ -83,7 +83,7 @@ def _client() -> Client:
             client_secret=CLIENT_SECRET,
             redirect_uri=REDIRECT_URI,
             requests_per_minute=None,
-        ),
+        )
     )
     client.provider.key_cache.store(KeySet.from_jwks(jwks()), now=time.time())
     return client
@@ -133,12 +133,7 @@ def _pyjwt(token: str) -> Verify:
         key = keys[pyjwt.get_unverified_header(token)["kid"]]
         required = {"require": ["iss", "sub", "aud", "exp", "iat"]}
         return pyjwt.decode(
-            token,
-            key,
-            algorithms=["RS256"],
-            audience=CLIENT_ID,
-            issuer=ISSUER,
-            options=required,
+            token, key, algorithms=["RS256"], audience=CLIENT_ID, issuer=ISSUER, options=required
         )  # type: ignore[arg-type]
 
     return verify

@@ -72,10 +72,7 @@ def config(provider: Provider) -> ClientConfig:
 
 
 def started_logins(
-    provider: Provider,
-    number: int,
-    *,
-    openid: bool = False,
+    provider: Provider, number: int, *, openid: bool = False
 ) -> list[tuple[AuthorizationRequest, dict[str, str]]]:
     """Started logins, each with its callback.
 

@@ -104,13 +104,7 @@ def at_most(goal: float | None, title: str, samples: Samples, name: str, other: 
 def faster(goal: float, title: str, samples: Samples, name: str, other: str) -> Row:
     """``name`` is at least ``goal`` times as fast as ``other``."""
     return _row(
-        title,
-        samples,
-        name,
-        other,
-        ratio=samples.ratio(other, name),
-        goal=goal,
-        at_least=True,
+        title, samples, name, other, ratio=samples.ratio(other, name), goal=goal, at_least=True
     )
 
 

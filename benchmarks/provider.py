@@ -74,12 +74,7 @@ def jwks() -> dict[str, Any]:
     return published
 
 
-def sign_id_token(
-    *,
-    issuer: str,
-    networks: int,
-    name: str = "Example Net {}",
-) -> SignedToken:
+def sign_id_token(*, issuer: str, networks: int, name: str = "Example Net {}") -> SignedToken:
     """An ID token for `CLIENT_ID` of somebody with so many networks, issued now.
 
     ``name``: the name of each network, with its number for ``{}``. Characters beyond
@@ -125,9 +120,7 @@ def serve(directory: Path) -> Iterator[Provider]:
         context = multiprocessing.get_context("fork")
         connections = context.Value("i", 0)
         process = context.Process(
-            target=_run,
-            args=(listener, certificate, _answers(base_url), connections),
-            daemon=True,
+            target=_run, args=(listener, certificate, _answers(base_url), connections), daemon=True
         )
         process.start()
     try:
@@ -159,8 +152,7 @@ def _answers(base_url: str) -> dict[bytes, bytes]:
         document = (WIRE / f"{recording}.json").read_text("utf-8")
         recorded = json.loads(document)["issuer"].removesuffix("/oauth2")
         answers[f"/oauth2/.well-known/{name}".encode()] = _answer(
-            recording,
-            json.loads(document.replace(recorded, base_url)),
+            recording, json.loads(document.replace(recorded, base_url))
         )
     return answers
 
@@ -177,17 +169,14 @@ def _answer(recording: str, body: Mapping[str, Any] | None = None) -> bytes:
     ]
     return (
         "\r\n".join(["HTTP/1.1 200 OK", *lines, f"Content-Length: {len(content)}", "", ""]).encode(
-            "latin-1",
+            "latin-1"
         )
         + content
     )
 
 
 def _run(
-    listener: socket.socket,
-    certificate: Path,
-    answers: Mapping[bytes, bytes],
-    connections: Any,
+    listener: socket.socket, certificate: Path, answers: Mapping[bytes, bytes], connections: Any
 ) -> None:
     """Serve until the process is ended.
 
@@ -203,9 +192,7 @@ def _run(
                     accepted, _ = listener.accept()
                     accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     connection = context.wrap_socket(
-                        accepted,
-                        server_side=True,
-                        do_handshake_on_connect=False,
+                        accepted, server_side=True, do_handshake_on_connect=False
                     )
                     connection.setblocking(False)  # noqa: FBT003 - the socket module's own style
                     selector.register(connection, selectors.EVENT_READ, bytearray())

@@ -44,14 +44,10 @@ LINE = "{:<37} {:<24} {:>9}   {:<28} {:>9}   {:>6}  {:>7}  {}"
 def main() -> None:
     """Measure everything, print it and write it to a file."""
     parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--rounds",
-        type=int,
-        default=40,
-        help="the number of rounds (default: %(default)s)",
+        "--rounds", type=int, default=40, help="the number of rounds (default: %(default)s)"
     )
     rounds = parser.parse_args().rounds
     print(LINE.format("", "ours", "time", "against", "time", "ratio", "goal", "holds"))
@@ -66,7 +62,7 @@ def main() -> None:
     kept = "yes" if connections[logins.OURS] == connections[logins.OPENID] == 0 else "MISSED"
     print(
         "\nnew connections for a login, each with a TLS handshake; the goal is that ours makes"
-        f" none: {kept}",
+        f" none: {kept}"
     )
     print("; ".join(f"{name}: {count:g}" for name, count in connections.items()))
     written = {
@@ -79,7 +75,7 @@ def main() -> None:
     missed = sum(row.holds is False for row in rows)
     print(
         f"\n{missed} of {sum(row.goal is not None for row in rows)} goals missed;"
-        f" {time.monotonic() - start:.0f} s; {RESULTS}",
+        f" {time.monotonic() - start:.0f} s; {RESULTS}"
     )
 
 

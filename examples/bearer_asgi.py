@@ -74,7 +74,7 @@ async def main(port):
     async with AsyncClient(ClientConfig.load()) as client:
         verifier = BearerVerifier(client, rule=AccessRule(perms=Permission.UPDATE))
         await uvicorn.Server(
-            uvicorn.Config(create_application(verifier), port=port, lifespan="off"),
+            uvicorn.Config(create_application(verifier), port=port, lifespan="off")
         ).serve()
 
 

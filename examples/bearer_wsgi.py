@@ -30,13 +30,10 @@ from peeringdb_oauth import (
 def create_application(verifier):
     def application(environ, start_response):
         status, headers, value = answer(
-            verifier,
-            environ["PATH_INFO"],
-            environ.get("HTTP_AUTHORIZATION", ""),
+            verifier, environ["PATH_INFO"], environ.get("HTTP_AUTHORIZATION", "")
         )
         start_response(
-            f"{status.value} {status.phrase}",
-            [("Content-Type", "application/json"), *headers],
+            f"{status.value} {status.phrase}", [("Content-Type", "application/json"), *headers]
         )
         return [json.dumps(value).encode()]
 

@@ -113,8 +113,7 @@ def running_portal(pdb: Sandbox, framework: str = "flask") -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         application = pdb.register(
-            f"{address}/login/peeringdb/callback",
-            name="Example-IX peering portal",
+            f"{address}/login/peeringdb/callback", name="Example-IX peering portal"
         )
         config = ClientConfig(
             client_id=application.client_id,
@@ -159,7 +158,7 @@ def step(browser: requests.Session, url: str) -> requests.Response:
         )
         raise LoginFailed(
             f"the portal answers {answer.status_code}, {failure['title']}:"
-            f" {'; '.join(failure['reasons'])}",
+            f" {'; '.join(failure['reasons'])}"
         )
     return answer
 

@@ -21,10 +21,7 @@ Certificate = tuple[str, str] | None  # for https: files with a certificate and 
 
 @contextmanager
 def serving(
-    framework: str,
-    config: ClientConfig,
-    listener: socket,
-    certificate: Certificate = None,
+    framework: str, config: ClientConfig, listener: socket, certificate: Certificate = None
 ) -> Iterator[None]:
     """Run one of the portals until the end of the block.
 
@@ -109,7 +106,7 @@ def fastapi(listener: socket, certificate: Certificate) -> Iterator[None]:
         "timeout_graceful_shutdown": 1,
     }
     server = uvicorn.Server(
-        uvicorn.Config(app, ssl_certfile=certfile, ssl_keyfile=keyfile, **options),
+        uvicorn.Config(app, ssl_certfile=certfile, ssl_keyfile=keyfile, **options)
     )
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -137,9 +137,7 @@ def test_any_write_bit_is_enough_to_manage_sessions(bits):
 @pytest.mark.parametrize("bits", [READ, Permission(0)])
 def test_a_plain_member_does_not_manage_sessions(bits):
     assert reasons(
-        AccessRule(manage_sessions=True),
-        user(net(perms=15, sessions=bits)),
-        asn=64500,
+        AccessRule(manage_sessions=True), user(net(perms=15, sessions=bits)), asn=64500
     ) == (
         (
             "AS64500: you may not manage its peering sessions: ask an administrator of its"
@@ -150,9 +148,7 @@ def test_a_plain_member_does_not_manage_sessions(bits):
 
 def test_unknown_session_rights_are_refused_and_the_reason_says_so():
     assert reasons(
-        AccessRule(manage_sessions=True),
-        user(net(perms=15, sessions=None)),
-        asn=64500,
+        AccessRule(manage_sessions=True), user(net(perms=15, sessions=None)), asn=64500
     ) == (
         (
             "AS64500: PeeringDB did not say whether you may manage its peering sessions (an ID"
@@ -187,8 +183,7 @@ def test_one_reason_says_why_none_of_several_networks_suffices():
 
 def test_that_reason_names_every_network_of_the_user():
     assert reasons(
-        AccessRule(asn=[64500, 64501], perms=UPDATE),
-        user(net(64500), net(64501, 0)),
+        AccessRule(asn=[64500, 64501], perms=UPDATE), user(net(64500), net(64501, 0))
     ) == (
         (
             "one network is enough, but AS64500: you may read this network but not update it, and"
@@ -266,8 +261,7 @@ def test_require_checks_the_network_of_the_call():
 
 
 @pytest.mark.parametrize(
-    "asn",
-    [[64500, 64501, 64500], (64500, 64501), iter([64500, 64501]), {64500: "a", 64501: "b"}],
+    "asn", [[64500, 64501, 64500], (64500, 64501), iter([64500, 64501]), {64500: "a", 64501: "b"}]
 )
 def test_several_networks_are_kept_as_a_tuple_without_duplicates(asn):
     assert AccessRule(asn=asn).asn == (64500, 64501)
@@ -278,8 +272,7 @@ def test_one_network_is_kept_as_a_tuple_and_none_as_none():
 
 
 @pytest.mark.parametrize(
-    "rule",
-    [AccessRule(), AccessRule(asn=64500), AccessRule(asn=[64500, 64501])],
+    "rule", [AccessRule(), AccessRule(asn=64500), AccessRule(asn=[64500, 64501])]
 )
 def test_a_rule_can_be_copied_with_dataclasses_replace(rule):
     assert dataclasses.replace(dataclasses.replace(rule, mfa=True), mfa=False) == rule
@@ -313,8 +306,7 @@ def test_a_rule_with_an_invalid_as_number_is_refused(asn):
 
 
 @pytest.mark.parametrize(
-    "perms",
-    [2, 0, True, None, "READ", Permission(0), Permission(16), UPDATE | Permission(16)],
+    "perms", [2, 0, True, None, "READ", Permission(0), Permission(16), UPDATE | Permission(16)]
 )
 def test_a_rule_with_unknown_permissions_is_refused(perms):
     with pytest.raises(ConfigurationError) as error:
@@ -345,9 +337,7 @@ def test_all_wrong_arguments_are_reported_at_once():
 ASNS = st.integers(min_value=64496, max_value=64499)
 BITS = st.integers(min_value=0, max_value=15).map(Permission)
 NETWORKS = st.lists(
-    st.builds(net, ASNS, BITS, st.none() | BITS),
-    unique_by=lambda n: n.asn,
-    max_size=4,
+    st.builds(net, ASNS, BITS, st.none() | BITS), unique_by=lambda n: n.asn, max_size=4
 )
 USERS = st.builds(
     lambda networks, **proved: User(id=1, networks=tuple(networks), **proved),
@@ -386,8 +376,8 @@ def weaker(who, draw):
                 {"verified_email": False},
                 {"amr": None},
                 {"amr": ("pwd",)},
-            ],
-        ),
+            ]
+        )
     )
     return dataclasses.replace(who, **change)
 
@@ -434,10 +424,7 @@ def test_a_rule_with_several_networks_allows_what_one_of_them_allows(who, rule):
     [
         (AccessRule(verified_email=False), {"profile": "verified_user"}),
         (AccessRule(), {"profile": "verified_user", "email": "verified_email"}),
-        (
-            AccessRule(verified_email=False, mfa=True),
-            {"profile": "verified_user", "amr": "mfa"},
-        ),
+        (AccessRule(verified_email=False, mfa=True), {"profile": "verified_user", "amr": "mfa"}),
         *(
             (rule, {"profile": "verified_user", "networks": "asn"})
             for rule in (

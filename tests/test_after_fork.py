@@ -181,10 +181,7 @@ def test_a_child_exits_while_a_thread_of_the_parent_has_the_lock_of_a_pool(serve
 
 
 def test_a_client_whose_certificates_are_gone_does_not_stop_another(
-    make_server,
-    make_client,
-    tmp_path,
-    authority,
+    make_server, make_client, tmp_path, authority
 ):
     other, bundle = make_server(tls=True), tmp_path / "ca.pem"
     bundle.write_bytes(authority.cert_pem.bytes())

@@ -142,7 +142,7 @@ def test_many_tasks_share_ten_connections(server):
     async def main():
         async with one_that_leaves_nothing(config_of(server, requests_per_minute=None)) as client:
             return await asyncio.gather(
-                *(logged_in(client, f"code-{number}") for number in range(50)),
+                *(logged_in(client, f"code-{number}") for number in range(50))
             )
 
     logins = asyncio.run(main())
@@ -162,7 +162,7 @@ def test_keeps_a_connection_for_a_minute_and_no_cookies(server, recording):
 
     async def main():
         async with one_that_leaves_nothing(
-            config_of(server, base_url=server.url.replace("127.0.0.1", "localhost")),
+            config_of(server, base_url=server.url.replace("127.0.0.1", "localhost"))
         ) as client:
             await client.fetch_user("t")
             await client.fetch_user("t")
@@ -226,9 +226,7 @@ def returns_a_coroutine():
     [(coroutine_function, True), (function, False), (returns_a_coroutine, True)],
 )
 def test_awaits_what_is_awaitable_and_gives_other_functions_a_thread(
-    server,
-    called,
-    in_the_event_loop,
+    server, called, in_the_event_loop
 ):
     async def main():
         async with one_that_leaves_nothing(config_of(server)) as client:
@@ -298,7 +296,7 @@ def test_cancelled_while_the_server_thinks_it_hangs_up(server, hold, path):
 
 def test_cancelled_while_reading_it_hangs_up(server, hold):
     server.answers[PROFILE] = lambda handler: handler.wfile.write(
-        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"
     )
     begin, held = server.answers[PROFILE], hold(PROFILE)
 
@@ -321,7 +319,7 @@ def test_cancelled_while_reading_it_hangs_up(server, hold):
 def test_cancelled_after_a_refusal_began_to_arrive_the_refusal_counts(server):
     """PeeringDB has counted the refusal, even if nobody has read its body."""
     server.answers[TOKEN] = lambda handler: handler.wfile.write(
-        b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 99\r\n\r\n{",
+        b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 99\r\n\r\n{"
     )
 
     async def main():
@@ -351,9 +349,7 @@ def test_cancelled_while_connecting_it_hangs_up():
 
         async def main():
             config = ClientConfig(
-                client_id="a",
-                redirect_uri="https://app.example.net/callback",
-                base_url=url,
+                client_id="a", redirect_uri="https://app.example.net/callback", base_url=url
             )
             async with one_that_leaves_nothing(config) as client:
                 task = asyncio.create_task(client.fetch_user("t"))
@@ -449,11 +445,7 @@ def test_a_second_request_waits_behind_those_who_wait_already(server, hold):
                 await cancel(task)
 
     asyncio.run(main())
-    assert [path for path in server.paths() if path != REVOKE] == [
-        INTROSPECT,
-        TOKEN,
-        INTROSPECT,
-    ]
+    assert [path for path in server.paths() if path != REVOKE] == [INTROSPECT, TOKEN, INTROSPECT]
 
 
 def test_a_login_that_is_half_way_goes_before_those_who_wait(server, hold):
@@ -646,7 +638,7 @@ def test_repeated_headers_are_all_heard(server):
     def answer(handler):
         handler.wfile.write(
             b"HTTP/1.1 429 Slow Down\r\nRetry-After: 20\r\nretry-after: 30\r\nContent-Length:"
-            b" 0\r\n\r\n",
+            b" 0\r\n\r\n"
         )
 
     server.answers[PROFILE] = answer
@@ -673,9 +665,7 @@ def test_uses_the_callers_session_as_it_is_and_leaves_it_open(server):
     async def main():
         headers = {"X-From": "its owner", "Authorization": "Basic bm90OnBlZXJpbmdkYg=="}
         async with aiohttp.ClientSession(
-            headers=headers,
-            middlewares=(watch,),
-            raise_for_status=True,
+            headers=headers, middlewares=(watch,), raise_for_status=True
         ) as session:
             async with one_that_leaves_nothing(config_of(server), session=session) as client:
                 await logged_in(client)
@@ -693,7 +683,7 @@ def test_uses_the_callers_session_as_it_is_and_leaves_it_open(server):
     assert "authorization" not in server.received[0].headers
     assert server.received[1].headers["authorization"].startswith("Bearer ")
     assert [request.headers["user-agent"].partition("/")[0] for request in server.received[:3]] == [
-        "peeringdb-oauth",
+        "peeringdb-oauth"
     ] * 3
 
 
@@ -701,8 +691,7 @@ def test_a_callers_session_needs_no_readable_ca_file_of_ours(server, tmp_path):
     async def main():
         async with aiohttp.ClientSession() as session:
             return AsyncClient(
-                config_of(server, ca_file=str(tmp_path / "none.pem")),
-                session=session,
+                config_of(server, ca_file=str(tmp_path / "none.pem")), session=session
             )
 
     assert asyncio.run(main())
@@ -783,11 +772,10 @@ def test_the_proxy_of_the_callers_session_is_asked_for_a_loopback_host(make_serv
 def test_a_host_with_an_unknown_name_is_no_matter_of_the_proxy(server):
     async def main():
         async with one_that_leaves_nothing(
-            config_of(server, base_url="https://peeringdb.invalid"),
+            config_of(server, base_url="https://peeringdb.invalid")
         ) as client:
             with pytest.raises(
-                TransportError,
-                match=r"the connection to peeringdb\.invalid failed",
+                TransportError, match=r"the connection to peeringdb\.invalid failed"
             ):
                 await client.fetch_user("t")
 

@@ -17,10 +17,7 @@ from peeringdb_oauth.authorization import (
     new_secret,
 )
 from peeringdb_oauth.config import SCOPES, ClientConfig
-from peeringdb_oauth.errors import (
-    ConfigurationError,
-    InvalidResponse,
-)
+from peeringdb_oauth.errors import ConfigurationError, InvalidResponse
 from peeringdb_oauth.metadata import PEERINGDB
 
 NOW = 1_800_000_000.5
@@ -170,8 +167,7 @@ def test_refuses_what_is_no_stored_login(value):
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["url", "state", "nonce", "code_verifier", "redirect_uri", "scope", "created_at"],
+    "name", ["url", "state", "nonce", "code_verifier", "redirect_uri", "scope", "created_at"]
 )
 def test_refuses_a_stored_login_that_lost_something(name):
     stored = OPENID.to_dict()
@@ -240,8 +236,8 @@ JSON = st.recursive(
 @given(
     JSON
     | st.dictionaries(st.sampled_from(sorted(OPENID.to_dict())), JSON).map(
-        lambda change: OPENID.to_dict() | change,
-    ),
+        lambda change: OPENID.to_dict() | change
+    )
 )
 def test_any_json_is_a_stored_login_or_refused(value):
     try:
@@ -250,5 +246,5 @@ def test_any_json_is_a_stored_login_or_refused(value):
         assert error.check == "authorization_request"  # noqa: PT017 - either may happen
         return
     assert AuthorizationRequest.from_dict(request.to_dict()) == request or math.isnan(
-        request.created_at,
+        request.created_at
     )

@@ -122,7 +122,7 @@ class PeeringDB:
                     "asn": 64500,
                     "perms": 15,
                     "manage_peering_sessions": 15,
-                },
+                }
             ],
             "amr": ["pwd", "otp", "mfa"],
         }
@@ -265,10 +265,7 @@ def test_introspection_has_our_credentials_in_its_body(verifier, pdb):
     ],
 )
 def test_access_token_that_is_not_alive_or_not_ours_is_refused_and_never_tried_at_the_profile(
-    verifier,
-    pdb,
-    answer,
-    reason,
+    verifier, pdb, answer, reason
 ):
     pdb.introspection |= {
         name: int(value) if name == "exp" else value for name, value in answer.items()
@@ -299,8 +296,7 @@ def test_without_a_token_the_challenge_names_no_error(verifier, pdb, nothing):
 
 
 @pytest.mark.parametrize(
-    "junk",
-    ["a b", "ü" * 30, "x" * 5000, "\ud800", "line\nbreak", b"bytes", 5],
+    "junk", ["a b", "ü" * 30, "x" * 5000, "\ud800", "line\nbreak", b"bytes", 5]
 )
 def test_what_cannot_be_a_token_is_refused_without_asking(verifier, pdb, junk):
     error = refusal(verifier, junk)
@@ -363,7 +359,7 @@ def test_token_without_the_scope_that_the_rule_reads_is_a_403(make_verifier, pdb
         ),
     )
     assert error.www_authenticate.startswith(
-        'Bearer realm="PeeringDB", error="insufficient_scope", error_description="',
+        'Bearer realm="PeeringDB", error="insufficient_scope", error_description="'
     )
     assert error.www_authenticate.endswith(f', scope="{word}"')
     assert refusal(verifier, token()).www_authenticate == error.www_authenticate
@@ -413,8 +409,7 @@ def test_the_asn_of_a_call_with_a_rule_is_for_that_rule_only(make_verifier, pdb)
 
 
 @pytest.mark.parametrize(
-    "call",
-    [{"asn": 64500, "rule": AccessRule()}, {"rule": AccessRule(asn=(64500, 64501))}],
+    "call", [{"asn": 64500, "rule": AccessRule()}, {"rule": AccessRule(asn=(64500, 64501))}]
 )
 def test_a_call_with_a_rule_about_a_network_needs_the_scope_networks(verifier, pdb, call):
     pdb.introspection["scope"] = "profile email"
@@ -694,8 +689,7 @@ def test_the_rule_holds_for_id_tokens(make_verifier, pdb):
     verifier = make_verifier(AccessRule(manage_sessions=True))
     assert "an ID token never says it" in str(refusal(verifier, pdb.id_token(), asn=64500))
     assert isinstance(
-        refusal(verifier, pdb.id_token(email_verified=False), asn=64500),
-        AccessDenied,
+        refusal(verifier, pdb.id_token(email_verified=False), asn=64500), AccessDenied
     )
 
 
@@ -711,8 +705,7 @@ def test_a_broken_key_set_is_no_refusal_of_the_token(verifier, pdb):
 
 
 @pytest.mark.parametrize(
-    ("check", "arguments"),
-    [("nonce", {"nonce": "another"}), ("auth_time", {"max_age": 10})],
+    ("check", "arguments"), [("nonce", {"nonce": "another"}), ("auth_time", {"max_age": 10})]
 )
 def test_a_cached_id_token_still_needs_the_checks_of_a_login(verifier, pdb, check, arguments):
     id_token = pdb.id_token(auth_time=NOW - 100)
@@ -755,8 +748,7 @@ def test_a_hundred_threads_with_one_new_token_look_it_up_once(verifier, pdb):
 
 
 def test_a_token_that_another_caller_has_looked_up_in_the_meantime_is_not_asked_again(
-    verifier,
-    pdb,
+    verifier, pdb
 ):
     step = next(verifier.verify_flow(token()))
     verifier.verify(token())
@@ -784,9 +776,7 @@ def test_a_hundred_threads_with_one_bad_token_look_it_up_once(verifier, pdb):
 
 
 def test_flood_of_bad_tokens_costs_thirty_requests_a_minute_and_all_else_goes_on(
-    verifier,
-    pdb,
-    clock,
+    verifier, pdb, clock
 ):
     pdb.good = {token()}
     verifier.verify(token())
@@ -849,9 +839,7 @@ def test_smallest_budget_allows_one_look_up(make_verifier):
 
 
 def test_when_there_are_more_tokens_than_look_ups_the_oldest_answers_are_renewed_first(
-    make_verifier,
-    pdb,
-    clock,
+    make_verifier, pdb, clock
 ):
     """12 tokens with 6 look-ups a minute, always in the same order.
 
@@ -1011,10 +999,7 @@ def test_failures_of_peeringdb_are_paid_by_nobody(verifier, pdb):
 
 @pytest.mark.parametrize(("address", "most"), [("127.0.0.1", 29), ("", 29), (None, 29)])
 def test_for_a_payer_that_is_many_callers_it_is_not_the_caller_who_must_wait(
-    verifier,
-    pdb,
-    address,
-    most,
+    verifier, pdb, address, most
 ):
     pdb.good = set()
     errors = [refusal(verifier, token(number), address=address) for number in range(40)]
@@ -1127,9 +1112,7 @@ def with_async_verifier(pdb, make_client, clock):
 
     async def run(test):
         async with AsyncClient(
-            make_client(pdb.server).config,
-            clock=clock,
-            monotonic=clock.monotonic,
+            make_client(pdb.server).config, clock=clock, monotonic=clock.monotonic
         ) as client:
             return await test(BearerVerifier(client))
 
@@ -1148,9 +1131,7 @@ def test_the_asynchronous_verifier_refuses_when_awaited(with_async_verifier, pdb
     async def test(verifier):
         pdb.good = set()
         return await asyncio.gather(
-            verifier.verify(token()),
-            verifier.verify(""),
-            return_exceptions=True,
+            verifier.verify(token()), verifier.verify(""), return_exceptions=True
         )
 
     assert [type(outcome) for outcome in with_async_verifier(test)] == [

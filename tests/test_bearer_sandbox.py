@@ -72,17 +72,14 @@ class World:
         session.verify = self.pdb.ca_file
         session.trust_env = False
         session.hooks["response"].append(
-            lambda response, **_: self.sent.update([response.request.path_url]),
+            lambda response, **_: self.sent.update([response.request.path_url])
         )
         clock, monotonic = (
             (lambda: time.time() + self.ahead),
             (lambda: time.monotonic() + self.ahead),
         )
         client = Client(
-            self.config(app, **changes),
-            session=session,
-            clock=clock,
-            monotonic=monotonic,
+            self.config(app, **changes), session=session, clock=clock, monotonic=monotonic
         )
         self.clients += [client, session]
         return client
@@ -202,7 +199,7 @@ def test_flood_of_ten_thousand_bad_tokens_costs_thirty_requests_a_minute_and_sto
                 threads.map(
                     lambda number: refusal(verifier, f"{number:030d}"),
                     range(minute * 5000, minute * 5000 + 5000),
-                ),
+                )
             )
         # An unknown token may need two requests, so one of the thirty is left.
         assert Counter(map(type, errors)) == {TokenRejected: 29, RateLimited: 5000 - 29}
@@ -248,11 +245,7 @@ def running(example, config):
     }
     command = [sys.executable, str(EXAMPLES / example), "0"]
     process = subprocess.Popen(
-        command,
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
         address = next(
@@ -270,9 +263,7 @@ def get(port, path, authorization=None):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         connection.request(
-            "GET",
-            path,
-            headers={} if authorization is None else {"Authorization": authorization},
+            "GET", path, headers={} if authorization is None else {"Authorization": authorization}
         )
         response = connection.getresponse()
         return response.status, response.headers, json.loads(response.read())

@@ -23,8 +23,7 @@ from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.responses import SILENCE
 
 POST = HTTPRequest(
-    url="https://auth.peeringdb.com/oauth2/token/",
-    form={"grant_type": "refresh_token"},
+    url="https://auth.peeringdb.com/oauth2/token/", form={"grant_type": "refresh_token"}
 )
 LOGIN = HTTPRequest(
     url="https://auth.peeringdb.com/oauth2/token/",
@@ -117,8 +116,7 @@ def test_profiles_are_fetched_during_the_silence():
 
 
 @pytest.mark.parametrize(
-    ("request_", "status"),
-    [(GET, 401), (GET, 403), (POST, 403), (POST, 400), (POST, 500)],
+    ("request_", "status"), [(GET, 401), (GET, 403), (POST, 403), (POST, 400), (POST, 500)]
 )
 def test_nothing_else_starts_a_silence(request_, status):
     budget = Budget(100)

@@ -12,13 +12,7 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import CombinedMultiDict, ImmutableMultiDict, MultiDict
 
 from peeringdb_oauth.authorization import LIFETIME, create_authorization_request
-from peeringdb_oauth.callback import (
-    MAX_CALLBACK,
-    UsedCodes,
-    checked_code,
-    code_key,
-    read_callback,
-)
+from peeringdb_oauth.callback import MAX_CALLBACK, UsedCodes, checked_code, code_key, read_callback
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import InvalidResponse, LoginDenied, ProviderError, StateMismatch
 from peeringdb_oauth.metadata import PEERINGDB
@@ -123,8 +117,8 @@ def test_unknown_parameters_are_ignored(mapping):
                     "state": [REQUEST.state],
                     "session_state": ["a", "b"],
                     "tenant": [""],
-                },
-            ),
+                }
+            )
         )
         == "c0de"
     )
@@ -155,8 +149,7 @@ def test_a_code_comes_out_as_peeringdb_sent_it(code):
 def test_what_stands_in_the_fragment_is_no_parameter():
     assert (
         refused(
-            f"https://portal.example.net/callback#?code=c0de&state={REQUEST.state}",
-            StateMismatch,
+            f"https://portal.example.net/callback#?code=c0de&state={REQUEST.state}", StateMismatch
         )
         == "state"
     )
@@ -259,8 +252,7 @@ def failure(**parameters):
 
 def test_cancelling_is_a_denied_login():
     error = failure(
-        error="access_denied",
-        error_description="The resource owner denied the request",
+        error="access_denied", error_description="The resource owner denied the request"
     )
     assert (type(error), error.error, error.status) == (LoginDenied, "access_denied", None)
     assert str(error) == "the login was cancelled at PeeringDB"
@@ -283,8 +275,7 @@ def test_any_other_error_is_the_providers(word):
 
 
 @pytest.mark.parametrize(
-    "word",
-    ["", "access_denied ", "Access denied", "<b>", "a\nb", "é", "\ud800", "x" * 65, "a-b"],
+    "word", ["", "access_denied ", "Access denied", "<b>", "a\nb", "é", "\ud800", "x" * 65, "a-b"]
 )
 def test_refuses_an_error_that_is_no_word(word):
     assert refused({"state": REQUEST.state, "error": word}) == "error"
@@ -352,10 +343,10 @@ def outcome(callback):
 
 
 TEXT = st.text(st.characters()) | st.sampled_from(
-    [REQUEST.state, "c0de", "access_denied", PEERINGDB.issuer, ""],
+    [REQUEST.state, "c0de", "access_denied", PEERINGDB.issuer, ""]
 )
 NAMES = st.sampled_from(["code", "state", "error", "error_description", "iss"]) | st.text(
-    st.characters(),
+    st.characters()
 )
 
 
@@ -379,7 +370,7 @@ def test_any_query_is_a_callback_or_refused(pairs):
     st.dictionaries(
         NAMES | st.integers() | st.none(),
         TEXT | st.none() | st.lists(TEXT | st.integers()) | st.tuples(TEXT) | st.binary(),
-    ),
+    )
 )
 def test_any_mapping_is_a_callback_or_refused(mapping):
     outcome(mapping)

@@ -141,10 +141,7 @@ def test_one_callback_twice_at_once_logs_in_twice(client, server):
 def test_callback_may_be_the_full_url(client):
     request = client.authorization_request()
     assert (
-        client.log_in(
-            request,
-            f"https://app.test/callback?code=c&state={request.state}",
-        ).user.id
+        client.log_in(request, f"https://app.test/callback?code=c&state={request.state}").user.id
         == 1
     )
 
@@ -421,14 +418,11 @@ def test_garbage_and_cut_answers_are_transport_errors(client, server, answer):
     assert len(server.received) == 1
 
 
-@settings(
-    max_examples=60,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.binary(max_size=60),
     st.sampled_from(
-        [b"", b"HTTP/1.1 200 OK\r\n", HEAD + b"\r\n", HEAD + b"Transfer-Encoding: chunked\r\n\r\n"],
+        [b"", b"HTTP/1.1 200 OK\r\n", HEAD + b"\r\n", HEAD + b"Transfer-Encoding: chunked\r\n\r\n"]
     ),
 )
 def test_any_bytes_are_read_or_raise_one_of_our_errors(client, server, garbage, head):
@@ -496,9 +490,7 @@ def test_gives_up_a_host_that_does_not_take_the_connection(make_client, server):
             filler.setblocking(False)  # noqa: FBT003 - the standard library's
             filler.connect_ex(full.getsockname())
         client = make_client(
-            server,
-            base_url=f"http://127.0.0.1:{full.getsockname()[1]}",
-            timeout=0.2,
+            server, base_url=f"http://127.0.0.1:{full.getsockname()[1]}", timeout=0.2
         )
         with within(2), pytest.raises(TransportError, match=r"did not answer within 0\.2 s"):
             client.fetch_user("t")
@@ -716,9 +708,7 @@ class StoppingAdapter(requests.adapters.BaseAdapter):
 
 @only_for(Client, because="the adapter is one of requests")
 def test_a_stop_iteration_of_an_adapter_is_an_error_and_leaves_nothing_in_flight(
-    make_client,
-    server,
-    session,
+    make_client, server, session
 ):
     session.mount("http://", StoppingAdapter())
     client = make_client(server, arguments={"session": session})
@@ -746,11 +736,7 @@ def test_uses_the_callers_session_as_it_is_and_leaves_it_open(make_client, serve
 
 
 @only_for(Client, because="requests reads a redirect before it gives it away")
-def test_the_size_of_a_redirect_is_bounded_in_the_callers_session(
-    make_client,
-    server,
-    session,
-):
+def test_the_size_of_a_redirect_is_bounded_in_the_callers_session(make_client, server, session):
     heard = []
     server.answer(PROFILE, b"x" * (MAX_BODY + 1), status=302, Location="http://[::1:::/")
     session.hooks["response"] = [lambda answer, **_: heard.append(answer.status_code)]
@@ -829,10 +815,7 @@ def test_a_loopback_host_with_tls_is_asked_directly(proxy, make_client, far_serv
 
 
 def test_a_proxy_that_is_not_there_is_named_as_the_cause(
-    make_client,
-    far_server,
-    monkeypatch,
-    unused_address,
+    make_client, far_server, monkeypatch, unused_address
 ):
     monkeypatch.setenv("https_proxy", f"http://user:pa55word@{unused_address}")
     with pytest.raises(TransportError, match="the proxy between here and") as caught:
@@ -856,8 +839,7 @@ def test_accepts_its_own_certificate_authority(make_client, tls_server):
 
 def test_refuses_an_unknown_certificate_authority_and_says_what_to_do(make_client, tls_server):
     with pytest.raises(
-        TransportError,
-        match=r"unable to get local issuer certificate; .* name its file as ca_file",
+        TransportError, match=r"unable to get local issuer certificate; .* name its file as ca_file"
     ):
         make_client(tls_server, ca_file=None).fetch_user("t")
     assert tls_server.received == []
@@ -866,8 +848,7 @@ def test_refuses_an_unknown_certificate_authority_and_says_what_to_do(make_clien
 def test_refuses_a_certificate_for_another_host_and_says_so(make_client, tls_server):
     with pytest.raises(TransportError, match="certificate is not valid for 'localhost'"):
         make_client(
-            tls_server,
-            base_url=tls_server.url.replace("127.0.0.1", "localhost"),
+            tls_server, base_url=tls_server.url.replace("127.0.0.1", "localhost")
         ).fetch_user("t")
 
 
@@ -887,10 +868,7 @@ def _no_tls_context_yet():
 @pytest.mark.usefixtures("_no_tls_context_yet")
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_honours_the_environments_certificate_bundle(
-    make_client,
-    tls_server,
-    monkeypatch,
-    variable,
+    make_client, tls_server, monkeypatch, variable
 ):
     monkeypatch.setenv(variable, tls_server.ca_file)
     assert make_client(tls_server, ca_file=None).fetch_user("t").id == 1
@@ -899,7 +877,7 @@ def test_honours_the_environments_certificate_bundle(
 def test_a_bundle_may_be_a_directory(make_client, tls_server, tmp_path):
     shutil.copy(tls_server.ca_file, tmp_path)
     with pytest.raises(
-        TransportError,
+        TransportError
     ):  # OpenSSL finds only files with the names that "openssl rehash" gives
         make_client(tls_server, ca_file=str(tmp_path)).fetch_user("t")
 

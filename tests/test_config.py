@@ -243,7 +243,7 @@ def test_refuses_credentials_with_characters_outside_printable_ascii(name, value
 def test_refuses_the_stored_hash_of_a_secret(stored):
     (problem,) = problems(client_secret=stored)
     assert problem.startswith(
-        "client_secret: this is the hash that PeeringDB shows after saving, not the secret",
+        "client_secret: this is the hash that PeeringDB shows after saving, not the secret"
     )
     assert stored not in problem
 
@@ -320,13 +320,12 @@ def test_allow_http_covers_loopback_hosts_only(name, host):
 @pytest.mark.parametrize("name", ["redirect_uri", "base_url"])
 def test_allow_http_covers_no_other_scheme(name):
     assert problems(allow_http=True, **{name: "ftp://localhost"})[0].startswith(
-        f"{name}: must be https",
+        f"{name}: must be https"
     )
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["https://portal.example.net/callback#", "https://portal.example.net/callback#part"],
+    "url", ["https://portal.example.net/callback#", "https://portal.example.net/callback#part"]
 )
 def test_refuses_a_redirect_uri_with_a_fragment(url):
     assert problems(redirect_uri=url) == ("redirect_uri: must not have a fragment (#...)",)
@@ -410,8 +409,7 @@ def test_refuses_an_unknown_scope_and_a_scope_without_profile(scope, reasons):
 
 
 @pytest.mark.parametrize(
-    "timeout",
-    [0, -1, 300.5, float("nan"), float("inf"), True, None, "10", 10**400],
+    "timeout", [0, -1, 300.5, float("nan"), float("inf"), True, None, "10", 10**400]
 )
 def test_refuses_a_timeout_that_is_not_a_number_of_seconds(timeout):
     assert problems(timeout=timeout) == (
@@ -495,7 +493,7 @@ def test_every_problem_is_reported_at_once():
     st.dictionaries(
         st.sampled_from(sorted(ClientConfig.__dataclass_fields__)),
         st.none() | st.text() | st.integers() | st.lists(st.text()),
-    ),
+    )
 )
 def test_any_arguments_make_a_configuration_or_are_refused(arguments):
     try:
@@ -715,8 +713,7 @@ def test_only_the_default_file_may_be_missing(tmp_path, monkeypatch):
 
 
 def test_a_file_that_cannot_be_read_is_reported_even_if_the_environment_has_all(
-    tmp_path,
-    monkeypatch,
+    tmp_path, monkeypatch
 ):
     set_environment(monkeypatch, **CREDENTIALS)
     assert load_problems(tmp_path) == (f"{tmp_path}: Is a directory",)
@@ -736,16 +733,10 @@ def test_a_file_that_cannot_be_read_is_reported_even_if_the_environment_has_all(
     ],
 )
 @pytest.mark.parametrize(
-    "elsewhere",
-    [CREDENTIALS, {}],
-    ids=["all in the environment", "nothing in the environment"],
+    "elsewhere", [CREDENTIALS, {}], ids=["all in the environment", "nothing in the environment"]
 )
 def test_a_malformed_ini_is_reported_with_its_line_number_only(
-    ini,
-    monkeypatch,
-    text,
-    reason,
-    elsewhere,
+    ini, monkeypatch, text, reason, elsewhere
 ):
     set_environment(monkeypatch, **elsewhere)
     path = ini(text)
@@ -775,8 +766,7 @@ def test_the_error_suggests_the_name_of_a_mistyped_setting(ini):
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "[peeringdb]\noauth_client_key = x", "[DEFAULT]\noauth_client_key = x"],
+    "text", ["", "[peeringdb]\noauth_client_key = x", "[DEFAULT]\noauth_client_key = x"]
 )
 def test_a_file_without_our_section_is_reported(ini, monkeypatch, text):
     set_environment(monkeypatch, **CREDENTIALS)
@@ -810,7 +800,7 @@ def test_without_any_settings_the_missing_ones_are_reported():
 def test_problems_of_file_environment_and_values_are_reported_together(ini, monkeypatch):
     path = ini(
         "[peeringdb_oauth]\nclient = x\nallow_http = perhaps\nrequests_per_minute = many\ntimeout ="
-        " soon",
+        " soon"
     )
     set_environment(monkeypatch, CLIENT_SECRET_FILE=str(path.parent), SCOPE="", BASE_URL="http://")
     assert [
@@ -829,8 +819,7 @@ def test_problems_of_file_environment_and_values_are_reported_together(ini, monk
 
 
 @pytest.mark.parametrize(
-    "secret",
-    ["100%", "%(home)s", "${x}", "a;b#c", "a = b : c", '"half quoted', "\\n", "[x]"],
+    "secret", ["100%", "%(home)s", "${x}", "a;b#c", "a = b : c", '"half quoted', "\\n", "[x]"]
 )
 def test_a_secret_with_special_characters_is_read_unchanged_from_an_ini(ini, secret):
     assert ClientConfig.load(ini(INI % secret)).client_secret == secret
@@ -892,8 +881,7 @@ def test_the_word_none_has_a_meaning_only_for_the_budget(monkeypatch):
         **CREDENTIALS | {"CLIENT_ID": "none", "CLIENT_SECRET": "none", "CA_FILE": "none"},
     )
     assert ClientConfig.load() == ClientConfig(
-        **GOOD | {"client_id": "none", "client_secret": "none"},
-        ca_file="none",
+        **GOOD | {"client_id": "none", "client_secret": "none"}, ca_file="none"
     )
 
 
@@ -907,8 +895,8 @@ def test_an_empty_variable_counts_as_missing(monkeypatch, name):
 @given(
     text=st.text(st.characters(codec="utf-8"))
     | st.lists(st.sampled_from(["[", "]", "peeringdb_oauth", "=", "\n", " ", "%", "scope"])).map(
-        "".join,
-    ),
+        "".join
+    )
 )
 def test_any_file_makes_a_configuration_or_is_refused(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "any.ini"

@@ -90,12 +90,7 @@ def test_payers_of_different_kinds_are_different():
 
 
 def test_purposes_are_in_the_order_of_their_importance():
-    assert sorted(Purpose) == [
-        Purpose.LOGIN,
-        Purpose.LOOK_UP,
-        Purpose.RENEWAL,
-        Purpose.RECHECK,
-    ]
+    assert sorted(Purpose) == [Purpose.LOGIN, Purpose.LOOK_UP, Purpose.RENEWAL, Purpose.RECHECK]
 
 
 def test_by_itself_a_request_is_one_of_a_login_that_nobody_pays_for():

@@ -79,9 +79,7 @@ EXAMPLES = [
     ),
 ]
 parametrized = pytest.mark.parametrize(
-    ("error", "parent", "message", "data"),
-    EXAMPLES,
-    ids=lambda value: repr(value)[:60],
+    ("error", "parent", "message", "data"), EXAMPLES, ids=lambda value: repr(value)[:60]
 )
 
 

@@ -51,9 +51,7 @@ LOGIN_REQUEST = AuthorizationRequest(
     created_at=ISSUED_AT - 5,
 )
 OPENID_REQUEST = replace(
-    LOGIN_REQUEST,
-    nonce="n-123",
-    scope=("openid", "profile", "email", "networks", "amr"),
+    LOGIN_REQUEST, nonce="n-123", scope=("openid", "profile", "email", "networks", "amr")
 )
 CALLBACK = {"code": "the-code", "state": "the-state"}
 TOKEN = TokenResponse(
@@ -344,10 +342,7 @@ def test_a_refreshed_id_token_is_verified(provider, clock, make_driver, id_token
 
 
 def test_a_refreshed_id_token_about_somebody_else_is_refused(
-    provider,
-    clock,
-    make_driver,
-    id_token,
+    provider, clock, make_driver, id_token
 ):
     clock.now = REFRESHED_AT + 1
     header, _, signature = id_token.split(".")
@@ -365,8 +360,8 @@ OTHER_KEY = {
             "kid": "another",
             "e": "AQAB",
             "n": urlsafe_b64encode(b"\xc1" + b"\x35" * 255).decode()[:-1].rstrip("="),
-        },
-    ],
+        }
+    ]
 }
 
 
@@ -377,7 +372,7 @@ OTHER_KEY = {
 )
 def test_a_refresh_without_its_key_keeps_the_new_tokens(provider, make_driver, keys):
     token = make_driver(REFRESH | {"/oauth2/.well-known/jwks.json": keys}).run(
-        flows.refresh(provider, TOKEN),
+        flows.refresh(provider, TOKEN)
     )
     assert (token.access_token == TOKEN.access_token, token.id_token) == (False, None)
 
@@ -427,7 +422,7 @@ def test_revokes_what_ends_most(provider, make_driver, token, sent):
 def test_a_revocation_that_failed_says_so(provider, make_driver):
     with pytest.raises(ProviderError):
         make_driver({"/oauth2/revoke_token/": "revoke-error-wrong-secret"}).run(
-            flows.revoke(provider, TOKEN),
+            flows.revoke(provider, TOKEN)
         )
 
 
@@ -472,9 +467,7 @@ def test_a_refused_callback_does_not_use_up_the_login(provider, make_driver, ref
 def test_a_forged_callback_does_not_use_up_the_login(provider, make_driver):
     with pytest.raises(StateMismatch):
         log_in(
-            provider,
-            make_driver(ANSWERS),
-            callback={"state": "forged", "error": "access_denied"},
+            provider, make_driver(ANSWERS), callback={"state": "forged", "error": "access_denied"}
         )
     assert log_in(provider, make_driver(ANSWERS)).user.id == 1
 

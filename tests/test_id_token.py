@@ -65,9 +65,7 @@ def claims(**changes):
 
 def verify(token, keys=KEYS, **expected):
     return verify_id_token(
-        token,
-        keys,
-        **{"issuer": ISSUER, "client_id": CLIENT_ID, "now": NOW} | expected,
+        token, keys, **{"issuer": ISSUER, "client_id": CLIENT_ID, "now": NOW} | expected
     )
 
 
@@ -113,8 +111,7 @@ def recorded_claims(answer):
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [answer for answer in RECORDED if "hs256" not in recorded_claims(answer)["aud"]],
+    "answer", [answer for answer in RECORDED if "hs256" not in recorded_claims(answer)["aud"]]
 )
 def test_verifies_what_peeringdb_sends(answer):
     expected = recorded_claims(answer)
@@ -132,13 +129,11 @@ def test_verifies_what_peeringdb_sends(answer):
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [answer for answer in RECORDED if "hs256" in recorded_claims(answer)["aud"]],
+    "answer", [answer for answer in RECORDED if "hs256" in recorded_claims(answer)["aud"]]
 )
 def test_refuses_hs256_and_names_the_remedy(answer):
     with pytest.raises(
-        InvalidIDToken,
-        match="choose RS256 as the algorithm on the application's page at PeeringDB",
+        InvalidIDToken, match="choose RS256 as the algorithm on the application's page at PeeringDB"
     ) as refused:
         verify(answer["id_token"])
     assert refused.value.check == "alg"
@@ -378,8 +373,7 @@ def test_refuses_a_signature_by_another_key():
 
 
 @pytest.mark.parametrize(
-    "signature",
-    ["", b64(bytes(256)), SIGNATURE[:-2], SIGNATURE + "AAAA", b64(b"\0") + SIGNATURE],
+    "signature", ["", b64(bytes(256)), SIGNATURE[:-2], SIGNATURE + "AAAA", b64(b"\0") + SIGNATURE]
 )
 def test_refuses_a_signature_of_another_length_or_content(signature):
     assert refusal(f"{HEAD}.{BODY}.{signature}") in {"signature", "structure"}
@@ -518,8 +512,7 @@ def test_times_have_a_minute_of_leeway(name, good, bad):
 
 
 @pytest.mark.parametrize(
-    ("name", "good", "bad"),
-    [("exp", NOW + 1, NOW), ("iat", NOW, NOW + 1), ("nbf", NOW, NOW + 1)],
+    ("name", "good", "bad"), [("exp", NOW + 1, NOW), ("iat", NOW, NOW + 1), ("nbf", NOW, NOW + 1)]
 )
 def test_the_leeway_can_be_none(name, good, bad):
     assert verify(sign(claims(**{name: good})), leeway=0)[name] == good
@@ -533,8 +526,7 @@ def test_refuses_a_token_without_its_times(name):
 
 @pytest.mark.parametrize("name", ["exp", "iat", "nbf", "auth_time"])
 @pytest.mark.parametrize(
-    "value",
-    [None, True, False, str(NOW), [NOW], {}, -1, MAX_DATE + 1, 10**400, -(10**400), 1e300],
+    "value", [None, True, False, str(NOW), [NOW], {}, -1, MAX_DATE + 1, 10**400, -(10**400), 1e300]
 )
 def test_refuses_times_that_are_not_numbers_within_bounds(name, value):
     assert refusal(sign(claims(**{name: value}))) == name

@@ -64,10 +64,8 @@ def accepted(token, **expected):
     try:
         return dict(
             verify_id_token(
-                token,
-                KEYS,
-                **{"issuer": ISSUER, "client_id": CLIENT_ID, "now": NOW} | expected,
-            ),
+                token, KEYS, **{"issuer": ISSUER, "client_id": CLIENT_ID, "now": NOW} | expected
+            )
         )
     except InvalidIDToken:
         return None
@@ -76,11 +74,7 @@ def accepted(token, **expected):
 def accepted_by_joserfc(token):
     # RFC 7515 section 4: unknown parameters are ignored.
     lenient = JWSRegistry(algorithms=["RS256"], strict_check_header=False)
-    decoded = joserfc_jwt.decode(
-        token,
-        JOSERFC_KEYS,
-        registry=lenient,
-    )
+    decoded = joserfc_jwt.decode(token, JOSERFC_KEYS, registry=lenient)
     wanted = {
         "iss": {"essential": True, "value": ISSUER},
         "aud": {"essential": True, "value": CLIENT_ID},
@@ -141,8 +135,7 @@ CLAIM_CHANGES = st.fixed_dictionaries(
     },
 )
 HEADER_CHANGES = st.fixed_dictionaries(
-    {},
-    optional={"typ": st.just("jwt") | JSON, "kid": st.just("one") | JSON, "x": JSON},
+    {}, optional={"typ": st.just("jwt") | JSON, "kid": st.just("one") | JSON, "x": JSON}
 )
 
 

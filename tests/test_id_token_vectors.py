@@ -69,9 +69,7 @@ def test_refuses_the_json_serialization_of_a_good_signature(form):
 
 
 @pytest.mark.parametrize(
-    "path",
-    sorted((VECTORS / "jose-cookbook").glob("4_[2-8]*.json")),
-    ids=lambda path: path.stem,
+    "path", sorted((VECTORS / "jose-cookbook").glob("4_[2-8]*.json")), ids=lambda path: path.stem
 )
 def test_refuses_the_other_examples_of_rfc_7520(path):
     jwks = {"keys": [read("jose-cookbook/3_3.rsa_public_key.json")]}
@@ -96,7 +94,7 @@ def test_wycheproofs_valid_signatures_give_back_their_payload():
             payload = test["jws"].split(".")[1]
             assert (
                 base64.urlsafe_b64encode(verify_jws(test["jws"], key_set(group["public"]))).rstrip(
-                    b"=",
+                    b"="
                 )
                 == payload.encode()
             )

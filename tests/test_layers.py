@@ -215,9 +215,7 @@ def test_the_server_of_the_sandbox_knows_only_shared_values_of_the_handle(path):
 
 
 @pytest.mark.parametrize(
-    "path",
-    [path for path in FILES if part_of(path) in WITHOUT_IO],
-    ids=lambda path: path.stem,
+    "path", [path for path in FILES if part_of(path) in WITHOUT_IO], ids=lambda path: path.stem
 )
 def test_up_to_the_flows_nothing_touches_the_network_or_the_clock(path):
     names = {name for name, _ in imports(path)}

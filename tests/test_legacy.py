@@ -89,7 +89,7 @@ def configured(configure, server):
             client_secret=secret,
             redirect_uri="https://app.test/callback",
             url=server.url,
-        ),
+        )
     )
     return server
 
@@ -137,8 +137,7 @@ def test_the_readme_logs_a_person_in(portal):
     with requests.Session() as browser:
         state = query(begin(browser, portal))["state"]
         user = browser.get(
-            f"{portal}/login/peeringdb/callback",
-            params={"state": state, "code": "a-code"},
+            f"{portal}/login/peeringdb/callback", params={"state": state, "code": "a-code"}
         )
     assert (user.status_code, user.json()["name"], len(user.json()["networks"])) == (
         200,
@@ -171,8 +170,7 @@ def test_the_readme_says_why_somebody_is_refused(configured, portal, path, name,
     with requests.Session() as browser:
         state = query(begin(browser, portal))["state"]
         answer = browser.get(
-            f"{portal}/login/peeringdb/callback",
-            params={"state": state, "code": "a-code"},
+            f"{portal}/login/peeringdb/callback", params={"state": state, "code": "a-code"}
         )
     assert answer.status_code == 403
     assert said in answer.text
@@ -183,8 +181,7 @@ def test_the_readme_survives_a_callback_without_a_code(portal):
     with requests.Session() as browser:
         state = query(begin(browser, portal))["state"]
         answer = browser.get(
-            f"{portal}/login/peeringdb/callback",
-            params={"state": state, "error": "access_denied"},
+            f"{portal}/login/peeringdb/callback", params={"state": state, "error": "access_denied"}
         )
     assert answer.status_code == 403
 
@@ -320,8 +317,7 @@ def test_user_information_is_peeringdbs_answer(configured, recording):
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["profile-unverified", "profile-emailunconf", "profile-scope-profile"],
+    "name", ["profile-unverified", "profile-emailunconf", "profile-scope-profile"]
 )
 def test_both_verifications_are_needed_unless_told_otherwise(configured, recording, name):
     configured.replay("/profile/v1", name)

@@ -15,9 +15,7 @@ TENANTS = {64500: "Example One", 64501: "Example Two", 64502: "Example Three"}
 def user(*asns, perms=1, **changes):
     networks = tuple(Network(id=asn, asn=asn, name="x", perms=Permission(perms)) for asn in asns)
     return User(
-        id=1,
-        networks=networks,
-        **({"verified_user": True, "verified_email": True} | changes),
+        id=1, networks=networks, **({"verified_user": True, "verified_email": True} | changes)
     )
 
 
@@ -31,33 +29,25 @@ def plan(who, tenants=TENANTS, current=(), rule=AccessRule()):  # noqa: B008 - a
 
 def test_a_first_login_links_the_users_networks_that_are_tenants():
     assert plan(user(64502, 64510, 64500)) == MembershipPlan(
-        add=links(64500, 64502),
-        keep=(),
-        remove=(),
+        add=links(64500, 64502), keep=(), remove=()
     )
 
 
 def test_a_later_login_keeps_its_links():
     assert plan(user(64500, 64501), current=links(64500)) == MembershipPlan(
-        add=links(64501),
-        keep=links(64500),
-        remove=(),
+        add=links(64501), keep=links(64500), remove=()
     )
 
 
 def test_a_link_is_removed_with_the_affiliation():
     assert plan(user(64501), current=links(64500, 64501)) == MembershipPlan(
-        add=(),
-        keep=links(64501),
-        remove=links(64500),
+        add=(), keep=links(64501), remove=links(64500)
     )
 
 
 def test_a_link_is_removed_with_the_tenant():
     assert plan(user(64510), current=links(64510)) == MembershipPlan(
-        add=(),
-        keep=(),
-        remove=links(64510),
+        add=(), keep=(), remove=links(64510)
     )
 
 
@@ -76,9 +66,7 @@ def test_an_unverified_user_loses_only_the_links_that_peeringdb_made():
     current = links(64500) + links(64501, origin="manual")
     outcome = plan(user(64500, 64501, 64502, verified_user=False), current=current)
     assert outcome == MembershipPlan(
-        add=(),
-        keep=links(64501, origin="manual"),
-        remove=links(64500),
+        add=(), keep=links(64501, origin="manual"), remove=links(64500)
     )
 
 
@@ -100,9 +88,7 @@ def test_a_link_by_peeringdb_beside_one_by_hand_is_removed_without_it():
 
 def test_a_repeated_link_counts_once():
     assert plan(user(64500), current=links(64501, 64500, 64500, 64501)) == MembershipPlan(
-        add=(),
-        keep=links(64500),
-        remove=links(64501),
+        add=(), keep=links(64500), remove=links(64501)
     )
 
 
@@ -122,8 +108,7 @@ def test_the_links_may_come_from_a_generator():
 
 
 @pytest.mark.parametrize(
-    "tenants",
-    [None, [64500], {"64500": "x"}, {64500: "x", None: "y"}, {0: "x"}, {True: "x"}],
+    "tenants", [None, [64500], {"64500": "x"}, {64500: "x", None: "y"}, {0: "x"}, {True: "x"}]
 )
 def test_tenants_that_are_not_a_mapping_by_asn_are_refused(tenants):
     with pytest.raises(ConfigurationError) as error:
@@ -188,9 +173,7 @@ USERS = st.builds(
 CURRENT = st.lists(st.builds(Membership, asn=ASNS, origin=st.sampled_from(["peeringdb", "manual"])))
 SETTINGS = st.dictionaries(ASNS, st.none())
 RULES = st.builds(
-    AccessRule,
-    asn=st.none() | st.lists(ASNS, min_size=1),
-    verified_user=st.booleans(),
+    AccessRule, asn=st.none() | st.lists(ASNS, min_size=1), verified_user=st.booleans()
 )
 
 

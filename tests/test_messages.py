@@ -67,7 +67,7 @@ def test_a_request_takes_one_from_the_budget_unless_it_says_otherwise():
     st.dictionaries(
         st.text(st.characters(codec="utf-8"), min_size=1),
         st.text(st.characters(codec="utf-8"), min_size=1),
-    ),
+    )
 )
 def test_a_form_arrives_as_it_was_sent(form):
     body = HTTPRequest(url=URL, form=form).body

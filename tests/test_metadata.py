@@ -26,7 +26,7 @@ def test_both_documents_together_name_all_but_the_profile():
         for kind in ("oauth", "oidc")
     ]
     assert asdict(PEERINGDB).keys() - documents[0].keys() - documents[1].keys() == {
-        "profile_endpoint",
+        "profile_endpoint"
     }
 
 

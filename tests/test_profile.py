@@ -119,11 +119,7 @@ def test_amr_is_unknown_in_a_refreshed_id_token():
 def test_a_profile_with_only_the_scope_profile_has_names_and_verified_user():
     user = User.from_profile(wire("profile-scope-profile"))
     assert user == User(
-        id=1,
-        name="Ada Admin",
-        given_name="Ada",
-        family_name="Admin",
-        verified_user=True,
+        id=1, name="Ada Admin", given_name="Ada", family_name="Admin", verified_user=True
     )
 
 
@@ -144,7 +140,7 @@ def test_an_id_token_with_only_the_scope_openid_has_the_id_and_amr():
             "id",
             "verified_user",
             "networks",
-        ),
+        )
     )
     assert User.from_id_token(claims | {"sub": "1", "amr": ["pwd"]}) == User(id=1, amr=("pwd",))
 
@@ -158,7 +154,7 @@ def test_an_error_body_is_not_a_user(name):
 
 def test_unknown_fields_are_ignored():
     assert User.from_profile(profile(new="x", networks=[network(new="x")])) == User.from_profile(
-        profile(networks=[network()]),
+        profile(networks=[network()])
     )
 
 
@@ -196,7 +192,7 @@ def test_names_keep_the_joiners_that_persian_and_indic_scripts_need():
 )
 def test_unprintable_characters_in_names_become_spaces(unprintable):
     user = User.from_profile(
-        profile(name=f"A{unprintable}B", networks=[network(name=f"C{unprintable}D")]),
+        profile(name=f"A{unprintable}B", networks=[network(name=f"C{unprintable}D")])
     )
     assert (user.name, user.networks[0].name) == ("A B", "C D")
 
@@ -207,7 +203,7 @@ def test_letters_of_every_script_and_joiners_stay_in_names():
 
 def test_unknown_permission_bits_are_dropped():
     user = User.from_profile(
-        profile(networks=[network(perms=16, manage_peering_sessions=2**70 + 2)]),
+        profile(networks=[network(perms=16, manage_peering_sessions=2**70 + 2)])
     )
     assert rights(user) == {64500: (Permission(0), UPDATE)}
 
@@ -236,7 +232,7 @@ LIMITS = {
 @pytest.mark.parametrize("field", LIMITS)
 def test_the_largest_accepted_value_is_read(field):
     assert len(str(User.from_profile(profile(**{field: LIMITS[field]})).to_dict()[field])) >= len(
-        str(MAX_ID),
+        str(MAX_ID)
     )
 
 
@@ -312,9 +308,7 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize(
-    ("check", "body"),
-    MALFORMED,
-    ids=[f"{at}-{check}" for at, (check, _) in enumerate(MALFORMED)],
+    ("check", "body"), MALFORMED, ids=[f"{at}-{check}" for at, (check, _) in enumerate(MALFORMED)]
 )
 def test_a_malformed_profile_is_refused_and_the_error_names_the_field(check, body):
     with pytest.raises(InvalidResponse) as error:
@@ -442,9 +436,7 @@ def test_a_stored_user_that_to_dict_did_not_write_is_refused(check, change):
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 ANY_JSON = st.recursive(
-    LEAVES,
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=20,
+    LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20
 )
 ID = st.integers(min_value=1, max_value=MAX_ID)
 BITS = st.integers(min_value=0, max_value=31)
@@ -508,7 +500,6 @@ def test_any_json_is_a_user_or_an_invalid_response(body):
 def test_fastapi_cannot_read_a_user_from_a_request(type_):
     """FastAPI calls this method if a parameter of an endpoint lacks its ``Depends``."""
     with pytest.raises(
-        TypeError,
-        match=f"a {type_.__name__} is never read from a request: write .*Depends",
+        TypeError, match=f"a {type_.__name__} is never read from a request: write .*Depends"
     ):
         type_.__get_pydantic_core_schema__(type_, None)

@@ -40,11 +40,8 @@ def loaded_by(code):
     script = f"import sys\n{code}\nprint(*sorted({HEAVY!r} & set(sys.modules)))"
     return set(
         subprocess.run(
-            [sys.executable, "-c", script],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.split(),
+            [sys.executable, "-c", script], check=True, capture_output=True, text=True
+        ).stdout.split()
     )
 
 
@@ -122,8 +119,7 @@ def test_the_version_is_one():
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["ClientConfig", "AuthorizationRequest", "TokenResponse", "Login", "User", "Network"],
+    "name", ["ClientConfig", "AuthorizationRequest", "TokenResponse", "Login", "User", "Network"]
 )
 def test_the_types_of_a_public_value_can_be_resolved(name):
     assert typing.get_type_hints(getattr(peeringdb_oauth, name))

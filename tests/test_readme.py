@@ -52,9 +52,7 @@ def test_flask_example_is_under_fifteen_lines():
 def test_flask_example_admits_a_user_with_the_right(app, peeringdb):
     browser = app.test_client()
     answer = peeringdb.log_in(
-        browser,
-        peeringdb.person("Ada Admin", networks={64500: 15}),
-        "/networks/64500",
+        browser, peeringdb.person("Ada Admin", networks={64500: 15}), "/networks/64500"
     )
     assert (answer.status_code, answer.text) == (200, "Ada Admin may change AS64500")
 
@@ -70,9 +68,7 @@ def test_flask_example_admits_a_user_with_the_right(app, peeringdb):
 )
 def test_flask_example_says_why_a_user_is_refused(app, peeringdb, rights, reason):
     answer = peeringdb.log_in(
-        app.test_client(),
-        peeringdb.person("Mel Member", **rights),
-        "/networks/64500",
+        app.test_client(), peeringdb.person("Mel Member", **rights), "/networks/64500"
     )
     assert answer.status_code == 403
     assert reason in answer.text

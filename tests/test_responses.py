@@ -5,12 +5,7 @@ import json
 import pytest
 
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.errors import (
-    InvalidResponse,
-    ProviderError,
-    RateLimited,
-    TransportError,
-)
+from peeringdb_oauth.errors import InvalidResponse, ProviderError, RateLimited, TransportError
 from peeringdb_oauth.messages import HTTPResponse
 from peeringdb_oauth.metadata import PEERINGDB
 from peeringdb_oauth.responses import retry_after, successful
@@ -87,8 +82,7 @@ def test_waits_as_long_as_a_429_asks_within_reason(headers, seconds):
 def test_cached_refusal_says_that_the_secret_may_be_right():
     with pytest.raises(RateLimited, match="something at this address") as caught:
         successful(
-            CODE_REQUEST,
-            answer({"error": "invalid_client"}, status=401, x_cached_response="True"),
+            CODE_REQUEST, answer({"error": "invalid_client"}, status=401, x_cached_response="True")
         )
     assert caught.value.retry_after == 61
 
@@ -135,8 +129,7 @@ def test_other_5xx_do_not(request_, status):
 def test_refuses_any_other_success_and_any_redirect(status):
     with pytest.raises(InvalidResponse, match=str(status)) as caught:
         successful(
-            CODE_REQUEST,
-            answer(granted(), status=status, location="https://evil.example.net/"),
+            CODE_REQUEST, answer(granted(), status=status, location="https://evil.example.net/")
         )
     assert caught.value.check == "status"
 
@@ -169,11 +162,7 @@ def test_takes_the_error_word_from_each_family_of_answers(body, content_type, er
 
 def test_short_secrets_are_not_repeated_either():
     request = build_code_request(
-        CONFIG,
-        PEERINGDB,
-        code="abc",
-        redirect_uri=CONFIG.redirect_uri,
-        code_verifier=None,
+        CONFIG, PEERINGDB, code="abc", redirect_uri=CONFIG.redirect_uri, code_verifier=None
     )
     with pytest.raises(ProviderError) as caught:
         successful(request, answer({"error": "bad code abc"}, status=400))
@@ -182,9 +171,7 @@ def test_short_secrets_are_not_repeated_either():
 
 def test_the_client_id_is_no_secret():
     config = ClientConfig(
-        client_id="client",
-        client_secret="s3cret of this portal",
-        redirect_uri=CONFIG.redirect_uri,
+        client_id="client", client_secret="s3cret of this portal", redirect_uri=CONFIG.redirect_uri
     )
     request = build_introspection_request(config, PEERINGDB, token="t0ken")
     with pytest.raises(ProviderError) as caught:

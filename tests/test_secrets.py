@@ -115,10 +115,7 @@ def portal(server, make_client):
     server.answer("/oauth2/.well-known/jwks.json", {"keys": [rsa_jwk("k")]})
     server.granted = granted
     return make_client(
-        server,
-        client_secret=SECRETS["client_secret"],
-        scope=("openid", "profile"),
-        timeout=0.5,
+        server, client_secret=SECRETS["client_secret"], scope=("openid", "profile"), timeout=0.5
     )
 
 
@@ -256,18 +253,15 @@ FAILURES = ECHOES | {
     "an echo in every field": broken(
         *ALL,
         body=dict.fromkeys(
-            ("token_type", "expires_in", "active", "id", "name", "keys", "networks"),
-            ECHO,
+            ("token_type", "expires_in", "active", "id", "name", "keys", "networks"), ECHO
         ),
     ),
     "an echo in the id": broken(PROFILE, body={"id": ECHO, "name": "Ada", "verified_user": True}),
     "an echo in the networks": broken(
-        PROFILE,
-        body={"id": 1, "name": "Ada", "verified_user": True, "networks": [{"asn": ECHO}]},
+        PROFILE, body={"id": 1, "name": "Ada", "verified_user": True, "networks": [{"asn": ECHO}]}
     ),
     "an echo as scope": broken(
-        INTROSPECT,
-        body={"active": True, "scope": [ECHO], "client_id": ECHO, "exp": ECHO},
+        INTROSPECT, body={"active": True, "scope": [ECHO], "client_id": ECHO, "exp": ECHO}
     ),
     "too large": broken(*ALL, body=(ECHO * 8000).encode()),
     "refused token": broken(PROFILE, status=403, content_type="text/html"),
@@ -300,19 +294,14 @@ def test_a_failed_login_writes_no_secret(portal, server, everything, failure):
 
 def test_a_content_type_that_echoes_is_not_repeated(portal, server, everything):
     _, secrets = use(
-        portal,
-        server,
-        everything,
-        broken(*ALL, content_type=f"text/{SECRETS['access_token']}"),
+        portal, server, everything, broken(*ALL, content_type=f"text/{SECRETS['access_token']}")
     )
     assert everything.secrets_in(secrets) == []
 
 
 def test_messages_hide_what_they_carry():
     request = HTTPRequest(
-        url="https://auth.peeringdb.com/",
-        form=SECRETS,
-        bearer=SECRETS["access_token"],
+        url="https://auth.peeringdb.com/", form=SECRETS, bearer=SECRETS["access_token"]
     )
     response = HTTPResponse(status=200, headers={"x": ECHO}, body=ECHO.encode())
     assert not [secret for secret in SECRETS.values() if secret in repr((request, response))]

@@ -70,8 +70,7 @@ def example():
 
 
 @pytest.mark.parametrize(
-    ("name", "outcome"),
-    [("profile-orgadmin", 1), ("profile-error-bad-token", TokenRejected)],
+    ("name", "outcome"), [("profile-orgadmin", 1), ("profile-error-bad-token", TokenRejected)]
 )
 def test_the_documented_driver_runs_the_documented_flow(recording, name, outcome):
     recorded, sent = recording(name), []
@@ -87,7 +86,7 @@ def test_the_documented_driver_runs_the_documented_flow(recording, name, outcome
         result = type(error)
     assert result == outcome
     assert [(request.url, request.bearer) for request in sent] == [
-        (PEERINGDB.profile_endpoint, "a-token"),
+        (PEERINGDB.profile_endpoint, "a-token")
     ]
 
 

@@ -128,10 +128,7 @@ def test_public_client_only_names_itself():
 
 def test_revocation_request_names_token_and_kind():
     request = build_revocation_request(
-        CONFIG,
-        PEERINGDB,
-        token="t",
-        token_type_hint="refresh_token",
+        CONFIG, PEERINGDB, token="t", token_type_hint="refresh_token"
     )
     credentials = {"client_id": "portal", "client_secret": "s3cret of this portal"}
     assert request.url == "https://auth.peeringdb.com/oauth2/revoke_token/"
@@ -157,8 +154,7 @@ def test_profile_request_says_exactly_bearer():
 
 
 @pytest.mark.parametrize(
-    "token",
-    [None, 7, b"x", "", "a b", "a\n", "a\r\nX-Evil: 1", "tokén", "x" * 4097],
+    "token", [None, 7, b"x", "", "a b", "a\n", "a\r\nX-Evil: 1", "tokén", "x" * 4097]
 )
 def test_refuses_what_cannot_be_a_token(token):
     with pytest.raises(TokenRejected):
@@ -274,9 +270,7 @@ def parse_recorded(recorded):
     """What the client makes of a recorded answer of the endpoint that it came from."""
     is_get = recorded.method == "GET"
     request = HTTPRequest(
-        url=PEERINGDB.issuer,
-        form=None if is_get else recorded.form,
-        bearer=recorded.bearer,
+        url=PEERINGDB.issuer, form=None if is_get else recorded.form, bearer=recorded.bearer
     )
     response = HTTPResponse(status=recorded.status, headers=recorded.headers, body=recorded.body)
     match recorded.path.partition("?")[0]:
@@ -311,8 +305,7 @@ def test_recorded_failure_is_the_error_a_caller_acts_on(recording, name):
 
 
 @pytest.mark.parametrize(
-    "name",
-    [name for name in SUCCESSES if name.startswith(("token-", "refresh-"))],
+    "name", [name for name in SUCCESSES if name.startswith(("token-", "refresh-"))]
 )
 def test_recorded_success_is_a_token_response(recording, name):
     recorded = recording(name)
@@ -374,9 +367,9 @@ def test_token_response_hides_its_tokens():
             parse(
                 CODE_REQUEST,
                 answer(
-                    granted(access_token="hidden1", refresh_token="hidden2", id_token="hidden3"),
+                    granted(access_token="hidden1", refresh_token="hidden2", id_token="hidden3")
                 ),
-            ),
+            )
         ),
     )
 
@@ -408,8 +401,7 @@ UNUSABLE = [
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [(field, value) for field, values in UNUSABLE for value in values],
+    ("field", "value"), [(field, value) for field, values in UNUSABLE for value in values]
 )
 def test_refuses_token_response_with_malformed_field(field, value):
     with pytest.raises(InvalidResponse) as caught:
@@ -438,20 +430,14 @@ ACTIVE = {
 
 def test_introspection_of_an_active_token():
     expected = Introspection(
-        active=True,
-        scope=("profile", "email"),
-        client_id="portal",
-        expires_at=1_800_036_000,
+        active=True, scope=("profile", "email"), client_id="portal", expires_at=1_800_036_000
     )
     assert Introspection.from_json(ACTIVE) == expected
 
 
 def test_introspection_of_an_inactive_token_says_nothing_else():
     assert Introspection.from_json(ACTIVE | {"active": False}) == Introspection(
-        active=False,
-        scope=(),
-        client_id=None,
-        expires_at=None,
+        active=False, scope=(), client_id=None, expires_at=None
     )
 
 
@@ -478,8 +464,7 @@ def test_refuses_introspection_with_malformed_field(field, value):
 def test_profile_refusal_rejects_the_token(status):
     with pytest.raises(TokenRejected):
         parse_profile_response(
-            PROFILE_REQUEST,
-            answer(b"", status=status, content_type="text/html"),
+            PROFILE_REQUEST, answer(b"", status=status, content_type="text/html")
         )
 
 
@@ -512,13 +497,11 @@ FIELDS = (
     "exp",
 )
 OBJECTS = st.dictionaries(
-    st.sampled_from(FIELDS),
-    JSON | st.sampled_from(["Bearer", "profile", 36000, True]),
+    st.sampled_from(FIELDS), JSON | st.sampled_from(["Bearer", "profile", 36000, True])
 )
 BODIES = st.binary(max_size=100) | (JSON | OBJECTS).map(json.dumps).map(str.encode)
 STATUSES = st.sampled_from([200, 400, 401, 403, 429, 500]) | st.integers(
-    min_value=100,
-    max_value=999,
+    min_value=100, max_value=999
 )
 HEADERS = st.fixed_dictionaries(
     {},
@@ -592,7 +575,7 @@ def test_no_error_repeats_what_was_sent(status, echo):
                 read(LEAKY, response)
             except PeeringDBOAuthError as error:
                 shown = repr((str(error), error, error.args, vars(error))) + "".join(
-                    traceback.format_exception(error),
+                    traceback.format_exception(error)
                 )
                 assert not [
                     secret for secret in (*SECRETS.values(), BEARER) if secret[:12] in shown

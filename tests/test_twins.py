@@ -57,7 +57,7 @@ def test_the_documentation_of_one_leads_to_the_other(name):
 def test_are_made_from_the_same_arguments():
     ours, theirs = (dict(inspect.signature(kind, eval_str=True).parameters) for kind in BOTH)
     assert ours.pop("session").replace(annotation=None) == theirs.pop("session").replace(
-        annotation=None,
+        annotation=None
     )
     assert ours == theirs
 
@@ -90,8 +90,7 @@ def test_understand_every_recorded_answer_alike(server, make_client, recording, 
         if recording(name).path != path:
             continue
         server.answer(
-            "/oauth2/.well-known/openid-configuration",
-            {"issuer": f"{server.url}/oauth2"},
+            "/oauth2/.well-known/openid-configuration", {"issuer": f"{server.url}/oauth2"}
         )
         server.replay(path, name)
         clocks = {"clock": clock, "monotonic": clock}

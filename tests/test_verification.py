@@ -48,7 +48,7 @@ def test_an_unknown_key_is_looked_up_once_more(provider, recording, clock, make_
     other = {"keys": [jwks["keys"][0] | {"kid": "an older one"}]}
     with pytest.raises(InvalidIDToken) as caught:
         make_driver(ANSWERS | {"/oauth2/.well-known/jwks.json": other}).run(
-            verify_id_token(provider, id_token),
+            verify_id_token(provider, id_token)
         )
     assert caught.value.check == "kid"
     clock.now += 61
@@ -100,8 +100,7 @@ def test_without_metadata_it_is_no_peeringdb(provider, make_driver, id_token):
 
 def test_peeringdb_itself_needs_no_discovery(clock, make_driver):
     provider = Provider(
-        ClientConfig(client_id="portal", client_secret="a s3cret", redirect_uri=REDIRECT_URI),
-        clock,
+        ClientConfig(client_id="portal", client_secret="a s3cret", redirect_uri=REDIRECT_URI), clock
     )
     driver = make_driver({"/oauth2/.well-known/jwks.json": "jwks"})
     with pytest.raises(InvalidIDToken):

@@ -59,10 +59,7 @@ class Members:
         self._path = path
 
     def create(
-        self,
-        members: Iterable[Member] = (),
-        *,
-        linked_by_hand: Iterable[tuple[int, int]] = (),
+        self, members: Iterable[Member] = (), *, linked_by_hand: Iterable[tuple[int, int]] = ()
     ) -> None:
         """Create what is missing: the tables, these members and these links.
 
@@ -82,15 +79,14 @@ class Members:
             ]
             database.executemany("INSERT OR IGNORE INTO member VALUES (?, ?, ?, ?, ?)", rows)
             database.executemany(
-                "INSERT OR IGNORE INTO link VALUES (?, ?, 'staff')",
-                linked_by_hand,
+                "INSERT OR IGNORE INTO link VALUES (?, ?, 'staff')", linked_by_hand
             )
 
     def all(self) -> dict[int, Member]:
         """Return all present and former members by ASN."""
         with self._transaction() as database:
             rows = database.execute(
-                "SELECT asn, name, status, peeringdb_login, port_enabled FROM member ORDER BY asn",
+                "SELECT asn, name, status, peeringdb_login, port_enabled FROM member ORDER BY asn"
             ).fetchall()
         names = ("asn", "name", "status", "peeringdb_login", "port_enabled")
         return {row[0]: Member(**dict(zip(names, row, strict=True))) for row in rows}
@@ -107,8 +103,7 @@ class Members:
         """
         with self._transaction() as database:
             rows = database.execute(
-                "SELECT asn, origin FROM link WHERE user_id = ?",
-                (user_id,),
+                "SELECT asn, origin FROM link WHERE user_id = ?", (user_id,)
             ).fetchall()
         return [Membership(asn=asn, origin=origin) for asn, origin in rows]
 
@@ -122,8 +117,7 @@ class Members:
                 )
             for link in plan.add:
                 database.execute(
-                    "INSERT OR IGNORE INTO link VALUES (?, ?, ?)",
-                    (user_id, link.asn, link.origin),
+                    "INSERT OR IGNORE INTO link VALUES (?, ?, ?)", (user_id, link.asn, link.origin)
                 )
 
     def enable_port(self, asn: int, *, enabled: bool) -> None:

@@ -49,10 +49,7 @@ def choices(members: Members, user: User) -> list[Member]:
         member
         for member in linked
         if not _why_not(
-            member,
-            user,
-            {link.origin for link in links if link.asn == member.asn},
-            LINK,
+            member, user, {link.origin for link in links if link.asn == member.asn}, LINK
         )
     ]
 
@@ -73,7 +70,7 @@ def act_as(members: Members, user: User, asn: object, rule: AccessRule = LINK) -
     origins = {link.origin for link in members.links(user.id) if link.asn == asn}
     if member is None or not origins:
         raise AccessDenied(
-            f"you are not linked to {f'AS{asn}' if type(asn) is int else 'a member'} at Example-IX",
+            f"you are not linked to {f'AS{asn}' if type(asn) is int else 'a member'} at Example-IX"
         )
     if reasons := _why_not(member, user, origins, rule):
         raise AccessDenied(*reasons)
@@ -97,5 +94,5 @@ def _why_nobody(user: User, everybody: dict[int, Member]) -> list[str]:
         return ["none of your networks is a member of Example-IX"]
     return [
         "PeeringDB lists no network for you: ask to be affiliated with your organisation, or add"  # noqa: ISC004
-        " its network there",
+        " its network there"
     ]

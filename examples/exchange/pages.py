@@ -57,9 +57,7 @@ def networks_page(members: Members, user: User, query: Mapping[str, str]) -> dic
     page = min(max(_number(query.get("page", "1")), 1), pages)
     links = [
         PageLink(
-            number=n,
-            url=f"/networks/?{urlencode({'q': wanted, 'page': n})}",
-            current=n == page,
+            number=n, url=f"/networks/?{urlencode({'q': wanted, 'page': n})}", current=n == page
         )
         for n in range(1, pages + 1)
     ]
@@ -113,7 +111,7 @@ def rows(members: Members, user: User, *networks: Network) -> list[Row]:
                 may=_separated(may),
                 may_not=_separated(may_not),
                 requested=f"{requests[network.asn]:%H:%M} UTC" if network.asn in requests else "",
-            ),
+            )
         )
     return found
 

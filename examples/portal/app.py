@@ -63,7 +63,7 @@ def say_goodbye(_: Flask, event: Event) -> None:
     flash(
         "You are logged out here, but PeeringDB could not be told to end our access."
         if event.reasons
-        else "You are logged out.",
+        else "You are logged out."
     )
 
 

@@ -15,7 +15,7 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ.get("PORTAL_DATABASE", "portal.sqlite3"),
-    },
+    }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
@@ -50,9 +50,9 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "peeringdb_oauth.integrations.django.context_processors.peeringdb",
                 "portal_django.views.every_page",
-            ],
+            ]
         },
-    },
+    }
 ]
 
 AUTHENTICATION_BACKENDS = ["peeringdb_oauth.integrations.django.backends.PeeringDBBackend"]

@@ -83,8 +83,7 @@ def request_peering(request: HttpRequest, asn: int) -> HttpResponse:
     """Request peering, if the user may update the network at this moment."""
     members.request_peering(asn)
     messages.success(
-        request,
-        f"Peering for AS{asn} is requested. We will write to its contacts at PeeringDB.",
+        request, f"Peering for AS{asn} is requested. We will write to its contacts at PeeringDB."
     )
     return redirect("networks")
 

@@ -95,9 +95,7 @@ async def welcome(request: Request) -> Response:
 def networks(request: Request, user: LoggedIn) -> Response:
     """Show the user's networks."""
     return templates.TemplateResponse(
-        request,
-        "networks.html",
-        networks_page(members, user, request.query_params),
+        request, "networks.html", networks_page(members, user, request.query_params)
     )
 
 

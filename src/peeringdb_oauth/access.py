@@ -98,7 +98,7 @@ class AccessRule:
         ):
             problems.append(
                 "perms must be one or several of Permission.READ, UPDATE, CREATE and DELETE, joined"
-                " with |",
+                " with |"
             )
         if self.asn is not None:
             asns = _to_tuple(self.asn)
@@ -136,7 +136,7 @@ class AccessRule:
         if self.verified_user and not user.verified_user:
             reasons.append(
                 "PeeringDB has not verified your account: ask to be affiliated with your"
-                " organisation at peeringdb.com",
+                " organisation at peeringdb.com"
             )
         if self.verified_email and not user.verified_email:
             reasons.append(
@@ -146,7 +146,7 @@ class AccessRule:
                 else (
                     "PeeringDB says your email address is not confirmed: confirm it at"
                     " peeringdb.com and log in again"
-                ),
+                )
             )
         if self.mfa and "mfa" not in (user.amr or ()):
             reasons.append(
@@ -156,7 +156,7 @@ class AccessRule:
                 else (
                     "you logged in without a second factor: log in again with one (PeeringDB does"
                     " not count a backup code)"
-                ),
+                )
             )
         return reasons
 
@@ -201,7 +201,7 @@ class AccessRule:
             reasons.append(
                 f"AS{asn}: you may {_join(may, 'and')} this network but not {may_not} it"
                 if may
-                else f"AS{asn}: you may not {may_not} this network",
+                else f"AS{asn}: you may not {may_not} this network"
             )
         sessions = network.manage_peering_sessions
         if self.manage_sessions and not (sessions or 0) & _SESSION_WRITE:
@@ -212,7 +212,7 @@ class AccessRule:
                 else (
                     f"AS{asn}: you may not manage its peering sessions: ask an administrator of its"
                     " organisation at peeringdb.com"
-                ),
+                )
             )
         return reasons
 

@@ -44,10 +44,7 @@ class ForkSafeLock:
 
     _lock: AbstractContextManager[Any]
 
-    def __init__(
-        self,
-        kind: Callable[[], AbstractContextManager[Any]] = threading.Lock,
-    ) -> None:
+    def __init__(self, kind: Callable[[], AbstractContextManager[Any]] = threading.Lock) -> None:
         self._kind = kind
         make_in_each_process(self, ForkSafeLock._make)
 

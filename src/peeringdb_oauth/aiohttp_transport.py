@@ -44,7 +44,7 @@ class Connections:
     def __init__(self, config: ClientConfig, session: "aiohttp.ClientSession | None") -> None:
         if not _HAS_AIOHTTP:
             raise ConfigurationError(
-                'AsyncClient needs the package "aiohttp": pip install "peeringdb-oauth[async]"',
+                'AsyncClient needs the package "aiohttp": pip install "peeringdb-oauth[async]"'
             )
         self._callers_session = session
         make_in_each_process(self, Connections._start)
@@ -55,18 +55,13 @@ class Connections:
         # Connecting, the first byte and the body have `timeout` each. What takes longer
         # than all three together ends as well.
         self._timeout = aiohttp.ClientTimeout(
-            total=3 * config.timeout,
-            connect=config.timeout,
-            sock_read=config.timeout,
+            total=3 * config.timeout, connect=config.timeout, sock_read=config.timeout
         )
 
     def _start(self) -> None:
         self.session = self._callers_session
 
-    def send(
-        self,
-        request: HTTPRequest,
-    ) -> "AbstractAsyncContextManager[aiohttp.ClientResponse]":
+    def send(self, request: HTTPRequest) -> "AbstractAsyncContextManager[aiohttp.ClientResponse]":
         """Send a request once; the body of the answer is still to be read."""
         session = self._open()
         # A request's middlewares replace the session's, so those are repeated here.
@@ -101,8 +96,7 @@ class Connections:
 
 
 async def _without_proxy(
-    prepared: "aiohttp.ClientRequest",
-    send: "aiohttp.ClientHandlerType",
+    prepared: "aiohttp.ClientRequest", send: "aiohttp.ClientHandlerType"
 ) -> "aiohttp.ClientResponse":
     """Send the request past the proxy that a session with ``trust_env`` has found."""
     prepared.proxy = None
@@ -110,9 +104,7 @@ async def _without_proxy(
 
 
 async def _send_once(
-    request: HTTPRequest,
-    prepared: "aiohttp.ClientRequest",
-    send: "aiohttp.ClientHandlerType",
+    request: HTTPRequest, prepared: "aiohttp.ClientRequest", send: "aiohttp.ClientHandlerType"
 ) -> "aiohttp.ClientResponse":
     """Send the request with our headers, and one time only.
 
@@ -147,7 +139,7 @@ def _environment_proxy(base_url: str) -> str | None:
     if scheme.lower() not in ("http", "https"):
         raise ConfigurationError(
             f"the environment names a proxy of the kind {scheme!r}, and aiohttp knows only http"
-            " and https",
+            " and https"
         )
     return proxy
 

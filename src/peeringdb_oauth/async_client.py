@@ -93,20 +93,13 @@ class AsyncClient:
         self._flights: dict[str, asyncio.Future[Outcome | None]] = {}
 
     def authorization_request(
-        self,
-        *,
-        scope: Iterable[str] | None = None,
-        prompt: str | None = None,
+        self, *, scope: Iterable[str] | None = None, prompt: str | None = None
     ) -> AuthorizationRequest:
         """As `Client.authorization_request`. Asks nobody, so it is not awaited."""
         return self.provider.authorization_request(scope=scope, prompt=prompt)
 
     async def log_in(
-        self,
-        request: AuthorizationRequest,
-        callback: Callback,
-        *,
-        address: str | None = None,
+        self, request: AuthorizationRequest, callback: Callback, *, address: str | None = None
     ) -> Login:
         """As `Client.log_in`."""
         payers = payers_of(address)
@@ -129,15 +122,11 @@ class AsyncClient:
         return await self.run(flows.introspect(self.provider, checked_token(access_token)))
 
     async def verify_id_token(
-        self,
-        id_token: str,
-        *,
-        nonce: str | None = None,
-        max_age: int | None = None,
+        self, id_token: str, *, nonce: str | None = None, max_age: int | None = None
     ) -> IDTokenClaims:
         """As `Client.verify_id_token`."""
         return await self.run(
-            verification.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age),
+            verification.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age)
         )
 
     async def close(self) -> None:

@@ -88,8 +88,7 @@ def _stored(value: Mapping[str, Any], name: str, form: re.Pattern[str]) -> str:
 
 def _malformed(what: str) -> InvalidResponse:
     return InvalidResponse(
-        f"the stored login {what}: start the login again",
-        check="authorization_request",
+        f"the stored login {what}: start the login again", check="authorization_request"
     )
 
 
@@ -193,7 +192,6 @@ def checked_code_verifier(code_verifier: Any) -> str:
     """
     if not isinstance(code_verifier, str) or not CODE_VERIFIER.fullmatch(code_verifier):
         raise InvalidResponse(
-            "the code_verifier is not one that this library made",
-            check="code_verifier",
+            "the code_verifier is not one that this library made", check="code_verifier"
         )
     return code_verifier

@@ -26,12 +26,7 @@ REFUSALS = 10  # answers of 401 or 403; PeeringDB blocks the address at the next
 
 # How much of the requests a minute a purpose and the less important ones may take
 # together.
-CEILINGS = {
-    Purpose.LOGIN: 1.0,
-    Purpose.LOOK_UP: 0.6,
-    Purpose.RENEWAL: 0.45,
-    Purpose.RECHECK: 0.3,
-}
+CEILINGS = {Purpose.LOGIN: 1.0, Purpose.LOOK_UP: 0.6, Purpose.RENEWAL: 0.45, Purpose.RECHECK: 0.3}
 _CEILINGS = [CEILINGS[purpose] for purpose in Purpose]  # by number, which is faster
 # How much of the requests a minute one payer may take, by its kind.
 PARTS = {

@@ -40,11 +40,7 @@ Callback = str | Mapping[str, Any]
 
 
 def read_callback(
-    request: AuthorizationRequest,
-    callback: Callback,
-    *,
-    issuer: str,
-    now: float,
+    request: AuthorizationRequest, callback: Callback, *, issuer: str, now: float
 ) -> AuthorizationCode:
     """The authorization code of a callback (RFC 6749 section 4.1.2).
 
@@ -62,10 +58,7 @@ def read_callback(
     # RFC 6749 section 3.1
     repeated = [name for name in _PARAMETERS if len(parameters.get(name, ())) > 1]
     if repeated:
-        raise InvalidResponse(
-            f"the callback has {repeated[0]!r} more than once",
-            check=repeated[0],
-        )
+        raise InvalidResponse(f"the callback has {repeated[0]!r} more than once", check=repeated[0])
     if not now - LIFETIME <= request.created_at <= now + 60:
         raise InvalidResponse(
             "this login was not started within the last ten minutes: start it again",
@@ -74,8 +67,7 @@ def read_callback(
     iss, error, code = (parameters.get(name, [None])[0] for name in ("iss", "error", "code"))
     if iss is not None and iss != issuer:  # RFC 9207 section 2.4; PeeringDB sends none
         raise InvalidResponse(
-            "the callback comes from another provider than PeeringDB",
-            check="iss",
+            "the callback comes from another provider than PeeringDB", check="iss"
         )
     if error is not None:
         raise _refusal(error, code)
@@ -136,8 +128,7 @@ def _are_texts(*values: object) -> bool:
 
 def _oversized() -> InvalidResponse:
     return InvalidResponse(
-        f"the callback is longer than {MAX_CALLBACK} characters",
-        check="callback",
+        f"the callback is longer than {MAX_CALLBACK} characters", check="callback"
     )
 
 
@@ -145,12 +136,11 @@ def _check_state(expected: str, received: list[str]) -> None:
     """RFC 6749 section 10.12: the callback must belong to this browser's login."""
     given = received[0] if len(received) == 1 else ""
     if not given or not compare_digest(
-        given.encode("utf-8", "surrogatepass"),
-        expected.encode("utf-8", "surrogatepass"),
+        given.encode("utf-8", "surrogatepass"), expected.encode("utf-8", "surrogatepass")
     ):
         raise StateMismatch(
             "this callback does not belong to the login that was started here: start the login"
-            " again",
+            " again"
         )
 
 

@@ -105,10 +105,7 @@ class Client:
         self._flights_lock = threading.Lock()
 
     def authorization_request(
-        self,
-        *,
-        scope: Iterable[str] | None = None,
-        prompt: str | None = None,
+        self, *, scope: Iterable[str] | None = None, prompt: str | None = None
     ) -> AuthorizationRequest:
         """A new login. Asks nobody.
 
@@ -122,11 +119,7 @@ class Client:
         return self.provider.authorization_request(scope=scope, prompt=prompt)
 
     def log_in(
-        self,
-        request: AuthorizationRequest,
-        callback: Callback,
-        *,
-        address: str | None = None,
+        self, request: AuthorizationRequest, callback: Callback, *, address: str | None = None
     ) -> Login:
         """Complete a login: who came back, and their tokens.
 
@@ -184,11 +177,7 @@ class Client:
         return self.run(flows.introspect(self.provider, checked_token(access_token)))
 
     def verify_id_token(
-        self,
-        id_token: str,
-        *,
-        nonce: str | None = None,
-        max_age: int | None = None,
+        self, id_token: str, *, nonce: str | None = None, max_age: int | None = None
     ) -> IDTokenClaims:
         """The claims of an ID token that was issued to this application.
 
@@ -200,7 +189,7 @@ class Client:
             ConfigurationError: the package ``cryptography`` is not installed.
         """
         return self.run(
-            verification.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age),
+            verification.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age)
         )
 
     def close(self) -> None:
@@ -300,8 +289,7 @@ class Client:
     def _admit(self, request: HTTPRequest) -> Booking:
         with self._budget_changed:
             booking = self._budget_changed.wait_for(
-                lambda: self._budget.admit(request, self._monotonic()),
-                self.config.timeout,
+                lambda: self._budget.admit(request, self._monotonic()), self.config.timeout
             )
         if booking is None:
             raise budget_timeout(self.config.timeout)

@@ -41,16 +41,13 @@ _INI_KEYS = {
 _ENVIRONMENT_KEYS = {f"PEERINGDB_OAUTH_{name.upper()}": name for name in _INI_KEYS.values()}
 _SECRET_FILE = "PEERINGDB_OAUTH_CLIENT_SECRET_FILE"  # noqa: S105 - the name of a variable
 # What guides have in place of a value, and the sample ini file of the original library.
-_SAMPLES = {
-    "client_id": ("...", "…", "client-id"),
-    "client_secret": ("...", "…", "megasecret!"),
-}
+_SAMPLES = {"client_id": ("...", "…", "client-id"), "client_secret": ("...", "…", "megasecret!")}
 # PeeringDB answers there too, but not as the issuer https://auth.peeringdb.com/oauth2.
 _OTHER_ISSUERS = ("www.peeringdb.com", "peeringdb.com")
 # A name without a dot, and RFC 6761 sections 6.2 and 6.3. An IPv6 address has colons.
 _HOST_FOR_TESTS = re.compile(r"[^.:]+|.+\.(test|localhost)")
 _STORED_HASH = re.compile(
-    r"(pbkdf2_sha(1|256)|\$?argon2(id)?|bcrypt(_sha256)?|scrypt|(unsalted_)?(md5|sha1)|\$2[aby])\$",
+    r"(pbkdf2_sha(1|256)|\$?argon2(id)?|bcrypt(_sha256)?|scrypt|(unsalted_)?(md5|sha1)|\$2[aby])\$"
 )
 
 
@@ -179,7 +176,7 @@ def scope_problems(scope: tuple[str, ...]) -> list[str]:
     ]
     if "profile" not in scope:
         problems.append(
-            "scope: 'profile' is missing; without it PeeringDB does not say who logged in",
+            "scope: 'profile' is missing; without it PeeringDB does not say who logged in"
         )
     return problems
 
@@ -202,24 +199,24 @@ def _client_problems(client_id: Any, client_secret: Any) -> list[str]:
         if not isinstance(value, str) or not value.strip():
             problems.append(
                 f"{name}: missing or empty; copy it from your application's page at"
-                " www.peeringdb.com/oauth2/applications/",
+                " www.peeringdb.com/oauth2/applications/"
             )
         elif value in _SAMPLES[name]:
             problems.append(
                 f"{name}: still the sample value; copy the real one from your application's page at"
-                " PeeringDB",
+                " PeeringDB"
             )
         elif value[0] == value[-1] and value[0] in "'\"":
             problems.append(f"{name}: has quotes around it; write it without them")
         elif not CLIENT_CREDENTIAL.fullmatch(value):
             problems.append(
                 f"{name}: contains a character outside printable ASCII (RFC 6749 appendix A), or"
-                " begins or ends with a space",
+                " begins or ends with a space"
             )
         elif name == "client_secret" and _STORED_HASH.match(value):
             problems.append(
                 "client_secret: this is the hash that PeeringDB shows after saving, not the secret;"
-                " create a new secret, and copy it before you save the application",
+                " create a new secret, and copy it before you save the application"
             )
     return problems
 
@@ -247,12 +244,12 @@ def _url_problems(name: str, url: Any, *, allow_http: bool) -> tuple[SplitResult
     if parts.scheme == "http" and allow_http and not loopback:
         problems.append(
             f"{name}: must be https; allow_http is for loopback hosts only, and {parts.hostname} is"
-            " not one",
+            " not one"
         )
     elif parts.scheme != "https" and not (parts.scheme == "http" and allow_http):
         problems.append(
             f"{name}: must be https"
-            + (" (or set allow_http, because this is a loopback host)" if loopback else ""),
+            + (" (or set allow_http, because this is a loopback host)" if loopback else "")
         )
     if "@" in parts.netloc:
         problems.append(f"{name}: must not have a user name or password in it")
@@ -271,18 +268,18 @@ def _base_url_problems(base_url: Any, redirect_uri: Any, *, allow_http: bool) ->
         return problems
     if parts.path or "?" in base_url:
         problems.append(
-            "base_url: must be scheme and host only, such as https://auth.peeringdb.com",
+            "base_url: must be scheme and host only, such as https://auth.peeringdb.com"
         )
     if parts.hostname in _OTHER_ISSUERS:
         problems.append(
-            f"base_url: must be https://auth.peeringdb.com; {parts.hostname} is another issuer",
+            f"base_url: must be https://auth.peeringdb.com; {parts.hostname} is another issuer"
         )
     # A forgotten sandbox. With https a test may use one for a public host.
     if allow_http and is_loopback(parts.hostname or "") and _is_public(redirect_uri):
         problems.append(
             "base_url: leads to this machine, as for a sandbox, but redirect_uri to a public"
             " host; remove base_url and allow_http to log people in at PeeringDB, or set a"
-            " redirect_uri on localhost for a test",
+            " redirect_uri on localhost for a test"
         )
     return problems
 
@@ -307,7 +304,7 @@ def _number_problems(timeout: Any, requests_per_minute: Any, processes: Any) -> 
     ):
         problems.append(
             f"requests_per_minute: must be a whole number of at least {least} (one login takes 2,"
-            " in each process), or none for no limit",
+            " in each process), or none for no limit"
         )
     return problems
 
@@ -364,7 +361,7 @@ def _what_is_wrong(error: configparser.Error | UnicodeDecodeError) -> str:
     if isinstance(error, configparser.DuplicateOptionError | configparser.DuplicateSectionError):
         return f"line {error.lineno} repeats a setting or a section"
     lines = [number for number, _ in getattr(error, "errors", ())] or [
-        getattr(error, "lineno", "?"),
+        getattr(error, "lineno", "?")
     ]
     return f"line {lines[0]} is neither a [section] nor a setting"
 

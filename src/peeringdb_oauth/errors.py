@@ -145,10 +145,7 @@ class TokenRejected(PeeringDBOAuthError):
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        www_authenticate: str = 'Bearer error="invalid_token"',
+        self, message: str, *, www_authenticate: str = 'Bearer error="invalid_token"'
     ) -> None:
         self.www_authenticate = www_authenticate
         super().__init__(message)

@@ -111,9 +111,7 @@ def _spends_code(error: PeeringDBOAuthError) -> bool:
 
 
 def _read_callback(
-    provider: Provider,
-    request: AuthorizationRequest,
-    callback: Callback,
+    provider: Provider, request: AuthorizationRequest, callback: Callback
 ) -> AuthorizationCode:
     is_ours = request.url.startswith(f"{provider.config.base_url}/")
     if not is_ours or request.redirect_uri != provider.config.redirect_uri:
@@ -152,10 +150,7 @@ def log_in_with_code(
 
 
 def _complete_login(
-    provider: Provider,
-    request: AuthorizationRequest,
-    code: AuthorizationCode,
-    cost: Cost,
+    provider: Provider, request: AuthorizationRequest, code: AuthorizationCode, cost: Cost
 ) -> Flow[Login]:
     token, _ = yield from exchange_code(
         provider,
@@ -173,9 +168,7 @@ def _complete_login(
 
 
 def _read_login(
-    provider: Provider,
-    request: AuthorizationRequest,
-    token: TokenResponse,
+    provider: Provider, request: AuthorizationRequest, token: TokenResponse
 ) -> Flow[Login]:
     claims = None
     if "openid" in request.scope:
@@ -232,30 +225,21 @@ def exchange_code(
 
 
 def _verify_login(
-    provider: Provider,
-    request: AuthorizationRequest,
-    token: TokenResponse,
+    provider: Provider, request: AuthorizationRequest, token: TokenResponse
 ) -> Flow[IDTokenClaims]:
     if token.id_token is None:  # OpenID Connect Core section 3.1.3.3
         raise InvalidIDToken(
-            "PeeringDB sent no ID token, though the login asked for one",
-            check="id_token",
+            "PeeringDB sent no ID token, though the login asked for one", check="id_token"
         )
     return (
         yield from verify_id_token(
-            provider,
-            token.id_token,
-            nonce=request.nonce,
-            access_token=token.access_token,
+            provider, token.id_token, nonce=request.nonce, access_token=token.access_token
         )
     )
 
 
 def fetch_user(
-    provider: Provider,
-    access_token: BearerToken,
-    *,
-    cost: Cost = RISKY_REQUEST,
+    provider: Provider, access_token: BearerToken, *, cost: Cost = RISKY_REQUEST
 ) -> Flow[User]:
     """Who an access token speaks for, as PeeringDB sees it now.
 
@@ -267,10 +251,7 @@ def fetch_user(
 
 
 def fetch_profile(
-    provider: Provider,
-    access_token: BearerToken,
-    *,
-    cost: Cost = RISKY_REQUEST,
+    provider: Provider, access_token: BearerToken, *, cost: Cost = RISKY_REQUEST
 ) -> Flow[dict[str, Any]]:
     """The profile that an access token opens, as PeeringDB's JSON. Do not change it.
 
@@ -288,9 +269,7 @@ def fetch_profile(
 
 
 def _fetch_profile_once(
-    provider: Provider,
-    access_token: BearerToken,
-    cost: Cost,
+    provider: Provider, access_token: BearerToken, cost: Cost
 ) -> Flow[dict[str, Any]]:
     provider.dead_tokens.check(access_token, provider.clock())
     try:
@@ -301,9 +280,7 @@ def _fetch_profile_once(
 
 
 def _fetch_living_profile(
-    provider: Provider,
-    access_token: BearerToken,
-    cost: Cost,
+    provider: Provider, access_token: BearerToken, cost: Cost
 ) -> Flow[dict[str, Any]]:
     """The profile. After several refusals only if introspection says the token lives.
 
@@ -320,15 +297,13 @@ def _fetch_living_profile(
     if not introspection.active:
         raise TokenRejected(
             "PeeringDB does not know this access token any more: it is expired, revoked, or"
-            " replaced by a refresh; log in again",
+            " replaced by a refresh; log in again"
         )
     return (yield from _request_profile(provider, access_token, cost))
 
 
 def _request_profile(
-    provider: Provider,
-    access_token: BearerToken,
-    cost: Cost,
+    provider: Provider, access_token: BearerToken, cost: Cost
 ) -> Flow[dict[str, Any]]:
     request = build_profile_request(provider.metadata, access_token=access_token, cost=cost)
     return parse_profile_response(request, (yield from send(request)))
@@ -354,9 +329,7 @@ def refresh(provider: Provider, token: TokenResponse | str) -> Flow[TokenRespons
         raise TokenRejected("there is no refresh token to refresh with: log in again")
     subject = None if id_token is None else read_subject(id_token)
     request = build_refresh_request(
-        provider.config,
-        provider.metadata,
-        refresh_token=checked_token(refresh_token),
+        provider.config, provider.metadata, refresh_token=checked_token(refresh_token)
     )
     now = provider.clock()
     response = yield from send(request)
@@ -367,9 +340,7 @@ def refresh(provider: Provider, token: TokenResponse | str) -> Flow[TokenRespons
 
 
 def _verify_refreshed(
-    provider: Provider,
-    refreshed: TokenResponse,
-    subject: str | None,
+    provider: Provider, refreshed: TokenResponse, subject: str | None
 ) -> Flow[TokenResponse]:
     """The refreshed tokens; without the ID token if there is no key to verify it with.
 
@@ -379,9 +350,7 @@ def _verify_refreshed(
         return refreshed
     try:
         claims = yield from verify_id_token(
-            provider,
-            refreshed.id_token,
-            access_token=refreshed.access_token,
+            provider, refreshed.id_token, access_token=refreshed.access_token
         )
     except PeeringDBOAuthError as error:
         if isinstance(error, InvalidIDToken) and not isinstance(error, UnknownKey):
@@ -393,10 +362,7 @@ def _verify_refreshed(
 
 
 def revoke(
-    provider: Provider,
-    token: TokenResponse | str,
-    *,
-    cost: Cost = ONE_REQUEST,
+    provider: Provider, token: TokenResponse | str, *, cost: Cost = ONE_REQUEST
 ) -> Flow[None]:
     """End a token. Of a token response both tokens end.
 
@@ -433,10 +399,7 @@ def give_back(provider: Provider, token: TokenResponse) -> Flow[None]:
 
 
 def introspect(
-    provider: Provider,
-    access_token: BearerToken,
-    *,
-    cost: Cost = ONE_REQUEST,
+    provider: Provider, access_token: BearerToken, *, cost: Cost = ONE_REQUEST
 ) -> Flow[Introspection]:
     """Whether an access token is alive, and which application it was issued to.
 
@@ -447,13 +410,10 @@ def introspect(
     if provider.config.client_secret is None:
         raise ConfigurationError(
             "client_secret: missing, and PeeringDB answers no public client's questions about"
-            " tokens",
+            " tokens"
         )
     request = build_introspection_request(
-        provider.config,
-        provider.metadata,
-        token=access_token,
-        cost=cost,
+        provider.config, provider.metadata, token=access_token, cost=cost
     )
     response = yield from send(request)
     return Introspection.from_json(successful(request, response).json_object())

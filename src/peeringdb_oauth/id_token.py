@@ -167,8 +167,7 @@ def verify_jws(token: str, keys: KeySet) -> bytes:
     key = keys.select(_read_header(encoded_header))
     if key is None:
         raise UnknownKey(
-            "the ID token is signed with a key that is not in PeeringDB's key set",
-            check="kid",
+            "the ID token is signed with a key that is not in PeeringDB's key set", check="kid"
         )
     if not key.verify(signature, message):  # Core 3.1.3.7 item 6
         raise InvalidIDToken("the signature of the ID token is wrong", check="signature")
@@ -181,15 +180,13 @@ def _read_header(encoded: bytes) -> str | None:
     """The ``kid`` of a header, after all checks of the header."""
     if len(encoded) > MAX_HEADER:
         raise InvalidIDToken(
-            f"the header of the ID token is longer than {MAX_HEADER} characters",
-            check="header",
+            f"the header of the ID token is longer than {MAX_HEADER} characters", check="header"
         )
     try:
         decoded = decode_base64url(encoded)
     except ValueError:
         raise InvalidIDToken(
-            "the header of the ID token is not base64url",
-            check="structure",
+            "the header of the ID token is not base64url", check="structure"
         ) from None
     header = _parse_object(decoded, _parse_header, check="header")
     _check_algorithm(header.get("alg"))
@@ -220,8 +217,7 @@ def _check_extensions(header: dict[str, Any]) -> None:
     for name in ("crit", "jwk", "jku", "x5u", "x5c"):
         if name in header:
             raise InvalidIDToken(
-                f"the header of the ID token has {name}, which is not accepted",
-                check=name,
+                f"the header of the ID token has {name}, which is not accepted", check=name
             )
 
 
@@ -267,8 +263,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 _strict_decoder = json.JSONDecoder(
-    parse_constant=_no_constant,
-    object_pairs_hook=_without_duplicates,
+    parse_constant=_no_constant, object_pairs_hook=_without_duplicates
 )
 
 
@@ -316,14 +311,12 @@ def _check_times(claims: dict[str, Any], now: float, leeway: int) -> None:
     # Core 2 and item 10. No limit for the age: PeeringDB sets it with "exp".
     if _required_date(claims, "iat") > now + leeway:
         raise InvalidIDToken(
-            "the ID token was issued in the future, or the clock here is slow",
-            check="iat",
+            "the ID token was issued in the future, or the clock here is slow", check="iat"
         )
     not_before = _numeric_date(claims, "nbf")
     if not_before is not None and not_before > now + leeway:  # RFC 7519 section 4.1.5
         raise InvalidIDToken(
-            "the ID token is not valid yet, or the clock here is slow",
-            check="nbf",
+            "the ID token is not valid yet, or the clock here is slow", check="nbf"
         )
 
 
@@ -334,8 +327,7 @@ def _check_auth_time(claims: dict[str, Any], now: float, leeway: int, max_age: i
     # Core 3.1.3.7 item 13.
     if auth_time is None or not -leeway <= now - auth_time <= max_age + leeway:
         raise InvalidIDToken(
-            f"the user did not log in within the last {max_age} seconds",
-            check="auth_time",
+            f"the user did not log in within the last {max_age} seconds", check="auth_time"
         )
 
 
@@ -385,6 +377,5 @@ def _same(left: str, right: str) -> bool:
     JSON can hold a lone surrogate and UTF-8 cannot. Such a text must cause no error.
     """
     return hmac.compare_digest(
-        left.encode("utf-8", "surrogatepass"),
-        right.encode("utf-8", "surrogatepass"),
+        left.encode("utf-8", "surrogatepass"), right.encode("utf-8", "surrogatepass")
     )

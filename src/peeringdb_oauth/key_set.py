@@ -103,8 +103,7 @@ class KeySet:
         entries = json.get("keys") if isinstance(json, dict) else None
         if not isinstance(entries, list) or len(entries) > MAX_KEYS:
             raise InvalidResponse(
-                f"PeeringDB's key set is not a JWK Set of at most {MAX_KEYS} keys",
-                check="jwks",
+                f"PeeringDB's key set is not a JWK Set of at most {MAX_KEYS} keys", check="jwks"
             )
         keys = tuple(key for entry in entries if isinstance(entry, dict) and (key := _load(entry)))
         if not keys:
@@ -176,9 +175,7 @@ def _unsigned(value: object) -> int:
 def _verifier(modulus: int, exponent: int) -> Callable[[bytes, bytes], bool]:
     """The verification for a key: RSASSA-PKCS1-v1_5, SHA-256 (RFC 7518 section 3.3)."""
     try:
-        from cryptography.exceptions import (  # noqa: PLC0415
-            InvalidSignature,
-        )
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers  # noqa: PLC0415
         from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415

@@ -9,11 +9,7 @@ from typing import Any
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
-from peeringdb_oauth.authorization import (
-    build_authorization_url,
-    checked_code_verifier,
-    new_secret,
-)
+from peeringdb_oauth.authorization import build_authorization_url, checked_code_verifier, new_secret
 from peeringdb_oauth.callback import checked_code
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
@@ -71,10 +67,7 @@ class PeeringdbAuth:
             }
         state = new_secret()
         url = build_authorization_url(
-            self._provider.config,
-            self._provider.metadata,
-            scope=_SCOPE,
-            state=state,
+            self._provider.config, self._provider.metadata, scope=_SCOPE, state=state
         )
         return {"state": state, "redirect": url}
 

@@ -60,10 +60,7 @@ class MembershipPlan:
 
 
 def plan_memberships(
-    user: User,
-    tenants: Mapping[int, object],
-    current: Iterable[Membership],
-    rule: AccessRule,
+    user: User, tenants: Mapping[int, object], current: Iterable[Membership], rule: AccessRule
 ) -> MembershipPlan:
     """Plan the links of ``user``: one for each tenant that ``rule`` allows, no others.
 
@@ -116,7 +113,5 @@ def plan_memberships(
     keep = {link for link in held if link.origin != ORIGIN or link.asn in allowed}
     add = {Membership(asn=asn, origin=ORIGIN) for asn in allowed - {link.asn for link in keep}}
     return MembershipPlan(
-        add=tuple(sorted(add)),
-        keep=tuple(sorted(keep)),
-        remove=tuple(sorted(held - keep)),
+        add=tuple(sorted(add)), keep=tuple(sorted(keep)), remove=tuple(sorted(held - keep))
     )

@@ -22,7 +22,7 @@ MAX_TEXT = 1_000  # characters
 # overrides and isolates, lone surrogates. Joiners are allowed: Persian and Indic names
 # need them.
 _UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\U000e0000-\U000e007f]",
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\U000e0000-\U000e007f]"
 )
 
 
@@ -69,7 +69,7 @@ class _NeverFromRequest:
     def __get_pydantic_core_schema__(cls, *_: object) -> NoReturn:
         raise TypeError(
             f"a {cls.__name__} is never read from a request: write Annotated[User,"
-            " Depends(pdb.require())], and answer with user.to_dict()",
+            " Depends(pdb.require())], and answer with user.to_dict()"
         )
 
 

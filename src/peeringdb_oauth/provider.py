@@ -35,10 +35,7 @@ class Provider:
         self.key_cache = KeyCache()
 
     def authorization_request(
-        self,
-        *,
-        scope: Iterable[str] | None,
-        prompt: str | None,
+        self, *, scope: Iterable[str] | None, prompt: str | None
     ) -> AuthorizationRequest:
         """A new login that starts now. See `create_authorization_request`.
 
@@ -47,11 +44,7 @@ class Provider:
                 cryptography is not installed.
         """
         request = create_authorization_request(
-            self.config,
-            self.metadata,
-            now=self.clock(),
-            scope=scope,
-            prompt=prompt,
+            self.config, self.metadata, now=self.clock(), scope=scope, prompt=prompt
         )
         if "openid" in request.scope:
             require_cryptography()  # now, and not when the person comes back

@@ -243,11 +243,7 @@ class PeeringDBFixture:
         self.sandbox.fault("error_500", path=path, times=times)
 
     def slow(
-        self,
-        *,
-        seconds: float = 3.0,
-        path: str | None = None,
-        times: int | None = None,
+        self, *, seconds: float = 3.0, path: str | None = None, times: int | None = None
     ) -> None:
         """Let PeeringDB answer late, by ``seconds``. The rest is as in `outage`.
 

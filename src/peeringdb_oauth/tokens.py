@@ -16,11 +16,7 @@ from typing import Any, TypeGuard
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.cost import ONE_REQUEST, Cost
-from peeringdb_oauth.errors import (
-    InvalidResponse,
-    TokenRejected,
-    TransportError,
-)
+from peeringdb_oauth.errors import InvalidResponse, TokenRejected, TransportError
 from peeringdb_oauth.grammar import TOKEN, AuthorizationCode, BearerToken
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.metadata import ProviderMetadata
@@ -54,11 +50,7 @@ class TokenResponse:
 
     @classmethod
     def from_json(
-        cls,
-        value: Mapping[str, Any],
-        *,
-        requested: tuple[str, ...],
-        now: float,
+        cls, value: Mapping[str, Any], *, requested: tuple[str, ...], now: float
     ) -> "TokenResponse":
         """Read a token endpoint's JSON object.
 
@@ -190,10 +182,7 @@ def build_code_request(
 
 
 def build_refresh_request(
-    config: ClientConfig,
-    metadata: ProviderMetadata,
-    *,
-    refresh_token: BearerToken,
+    config: ClientConfig, metadata: ProviderMetadata, *, refresh_token: BearerToken
 ) -> HTTPRequest:
     """Refresh (RFC 6749 section 6).
 
@@ -206,11 +195,7 @@ def build_refresh_request(
 
 
 def parse_token_response(
-    request: HTTPRequest,
-    response: HTTPResponse,
-    *,
-    requested: tuple[str, ...],
-    now: float,
+    request: HTTPRequest, response: HTTPResponse, *, requested: tuple[str, ...], now: float
 ) -> TokenResponse:
     """Read the answer to a code request or a refresh request.
 
@@ -222,9 +207,7 @@ def parse_token_response(
         PeeringDBOAuthError: as `successful`.
     """
     return TokenResponse.from_json(
-        successful(request, response).json_object(),
-        requested=requested,
-        now=now,
+        successful(request, response).json_object(), requested=requested, now=now
     )
 
 
@@ -260,17 +243,12 @@ def build_introspection_request(
     Unlike at the profile, an unknown token does not count as a refusal here.
     """
     return HTTPRequest(
-        url=metadata.introspection_endpoint,
-        form={"token": token} | _credentials(config),
-        cost=cost,
+        url=metadata.introspection_endpoint, form={"token": token} | _credentials(config), cost=cost
     )
 
 
 def build_profile_request(
-    metadata: ProviderMetadata,
-    *,
-    access_token: BearerToken,
-    cost: Cost = ONE_REQUEST,
+    metadata: ProviderMetadata, *, access_token: BearerToken, cost: Cost = ONE_REQUEST
 ) -> HTTPRequest:
     """Ask whose access token this is (RFC 6750 section 2.1)."""
     return HTTPRequest(url=metadata.profile_endpoint, bearer=access_token, cost=cost)
@@ -287,7 +265,7 @@ def parse_profile_response(request: HTTPRequest, response: HTTPResponse) -> dict
     if response.status == 401 or (response.status == 403 and not response.body):
         raise TokenRejected(
             "PeeringDB refused the access token: it is expired, revoked, replaced by a refresh, or"
-            " lacks the scope 'profile'; log in again",
+            " lacks the scope 'profile'; log in again"
         )
     # A 403 with a body says nothing about the token, so no session may end for it.
     if response.status == 403:
@@ -309,7 +287,7 @@ def checked_token(token: Any, form: re.Pattern[str] = TOKEN) -> BearerToken:
     """
     if not isinstance(token, str) or not form.fullmatch(token):
         raise TokenRejected(
-            "this is not a token: it is empty, too long, or has characters that no token has",
+            "this is not a token: it is empty, too long, or has characters that no token has"
         )
     return BearerToken(token)
 

@@ -13,12 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from peeringdb_oauth.config import ClientConfig, is_loopback
-from peeringdb_oauth.errors import (
-    InvalidResponse,
-    PeeringDBOAuthError,
-    RateLimited,
-    TransportError,
-)
+from peeringdb_oauth.errors import InvalidResponse, PeeringDBOAuthError, RateLimited, TransportError
 from peeringdb_oauth.messages import MAX_BODY
 
 log = logging.getLogger("peeringdb_oauth")
@@ -47,8 +42,7 @@ class BoundedBody:
         self._content += chunk
         if len(self._content) > MAX_BODY:
             raise InvalidResponse(
-                f"PeeringDB's answer is larger than {MAX_BODY} bytes",
-                check="size",
+                f"PeeringDB's answer is larger than {MAX_BODY} bytes", check="size"
             )
         if self._monotonic() > self._deadline:
             raise TransportError(f"PeeringDB's answer took longer than {self._timeout:g} s")
@@ -99,7 +93,7 @@ class Outcome:
 def flight_timeout(timeout: float) -> TransportError:
     """The error for a shared flow that did not end within ``timeout`` seconds."""
     return TransportError(
-        f"PeeringDB has been asked the same already, and has not answered for {timeout:g} s",
+        f"PeeringDB has been asked the same already, and has not answered for {timeout:g} s"
     )
 
 

@@ -115,7 +115,5 @@ def _fetch_keys(provider: Provider, *, unknown_key: bool) -> Flow[None]:
         raise
     keys = KeySet.from_jwks(successful(request, response).json_object())
     provider.key_cache.store(
-        keys,
-        now=provider.clock(),
-        cache_control=response.headers.get("cache-control", ""),
+        keys, now=provider.clock(), cache_control=response.headers.get("cache-control", "")
     )

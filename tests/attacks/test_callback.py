@@ -22,9 +22,7 @@ CODE = "c0de0fTheVictim"
 @pytest.fixture
 def provider(clock):
     config = ClientConfig(
-        client_id="portal",
-        client_secret=SECRET,
-        redirect_uri="https://portal.example.net/callback",
+        client_id="portal", client_secret=SECRET, redirect_uri="https://portal.example.net/callback"
     )
     return Provider(config, clock)
 
@@ -36,7 +34,7 @@ def request_(provider):
 
 def callback(state, *more, code=CODE):
     return "https://portal.example.net/callback?" + "&".join(
-        [f"code={code}", f"state={state}", *more],
+        [f"code={code}", f"state={state}", *more]
     )
 
 
@@ -84,10 +82,7 @@ def test_an_empty_state(provider, request_):
 def test_no_state(provider, request_):
     assert (
         refused(
-            provider,
-            request_,
-            f"https://portal.example.net/callback?code={CODE}",
-            StateMismatch,
+            provider, request_, f"https://portal.example.net/callback?code={CODE}", StateMismatch
         ).check
         == "state"
     )
@@ -168,9 +163,7 @@ def test_an_error_does_not_use_up_the_login(provider, request_):
 def test_a_replay_out_of_a_restored_session(provider, request_):
     stored = request_.to_dict()
     assert sends_a_request(
-        provider,
-        AuthorizationRequest.from_dict(stored),
-        callback(request_.state),
+        provider, AuthorizationRequest.from_dict(stored), callback(request_.state)
     )
     assert (
         refused(
@@ -229,9 +222,7 @@ def test_two_issuers(provider, request_):
     right = f"iss={quote(provider.metadata.issuer)}"
     assert (
         refused(
-            provider,
-            request_,
-            callback(request_.state, right, "iss=https://attacker.example.net"),
+            provider, request_, callback(request_.state, right, "iss=https://attacker.example.net")
         ).check
         == "iss"
     )
@@ -298,9 +289,7 @@ def test_an_oversized_code(provider, request_):
 def test_a_flood_of_parameters(provider, request_):
     assert (
         refused(
-            provider,
-            request_,
-            callback(request_.state, *(f"{number}=" for number in range(60))),
+            provider, request_, callback(request_.state, *(f"{number}=" for number in range(60)))
         ).check
         == "callback"
     )
@@ -312,19 +301,13 @@ def test_a_flood_of_parameters(provider, request_):
 def test_cancelling_is_another_error_than_a_refusal_by_the_provider(provider, request_):
     assert (
         refused(
-            provider,
-            request_,
-            {"state": request_.state, "error": "access_denied"},
-            LoginDenied,
+            provider, request_, {"state": request_.state, "error": "access_denied"}, LoginDenied
         ).error
         == "access_denied"
     )
     assert (
         refused(
-            provider,
-            request_,
-            {"state": request_.state, "error": "server_error"},
-            ProviderError,
+            provider, request_, {"state": request_.state, "error": "server_error"}, ProviderError
         ).error
         == "server_error"
     )

@@ -74,7 +74,7 @@ class Person:
     def network(self, asn):
         """Return the part of the page about one network."""
         return self.page.get_by_role("listitem").filter(
-            has=self.page.get_by_role("heading", name=f"AS{asn}", exact=False),
+            has=self.page.get_by_role("heading", name=f"AS{asn}", exact=False)
         )
 
     def request_peering(self, asn):
@@ -146,7 +146,7 @@ def somebody(chromium, portal, pdb):
 
     def somebody(**options):
         context = chromium.new_context(
-            **({"viewport": {"width": 1200, "height": 800}, "ignore_https_errors": True} | options),
+            **({"viewport": {"width": 1200, "height": 800}, "ignore_https_errors": True} | options)
         )
         context.set_default_timeout(8000)
         contexts.append(context)

@@ -56,11 +56,11 @@ def test_an_admin_logs_in_requests_peering_and_logs_out(somebody):
     ada.photograph("consent")
     ada.press("Authorize")
     expect(ada.network(64500)).to_contain_text(
-        "You may read, update, create entries, delete, manage peering sessions",
+        "You may read, update, create entries, delete, manage peering sessions"
     )
     ada.request_peering(64500)
     expect(ada.page.get_by_role("status")).to_have_text(
-        "Peering for AS64500 is requested. We will write to its contacts at PeeringDB.",
+        "Peering for AS64500 is requested. We will write to its contacts at PeeringDB."
     )
     expect(ada.network(64500)).to_contain_text("Peering requested")
     ada.press("Log out")
@@ -75,7 +75,7 @@ def test_rights_that_are_changed_at_peeringdb_show_in_the_portal(somebody):
     expect(mel.page.get_by_role("alert")).to_contain_text("not update it")
     admin.page.goto(f"{admin.pdb}/sandbox/people/member/")
     admin.page.get_by_role("group", name="perms on AS64501", exact=True).get_by_label(
-        "update",
+        "update"
     ).check()
     admin.page.get_by_role("button", name="Save").first.click()
     mel.press("Back to your networks", role="link")
@@ -142,7 +142,7 @@ def test_everything_works_with_only_the_keyboard(somebody):
             keyboard.press("Tab")
             focused = ada.page.locator(":focus")
             text, outline = focused.evaluate(
-                "element => [element.innerText, getComputedStyle(element).outlineStyle]",
+                "element => [element.innerText, getComputedStyle(element).outlineStyle]"
             )
             if text.startswith(name):
                 assert outline != "none", f"the focus on {name} cannot be seen"
@@ -227,7 +227,7 @@ def test_a_telephone_shows_everything_without_scrolling_sideways(somebody):
     fits("welcome")
     lim.log_in("limited")
     expect(
-        lim.network(64501).get_by_role("button", name="Request peering for AS64501"),
+        lim.network(64501).get_by_role("button", name="Request peering for AS64501")
     ).to_be_visible()
     lim.act_as(64501)
     fits("networks")

@@ -18,7 +18,7 @@ def test_a_login_leads_to_the_networks(somebody):
     expect(ada.page).to_have_url(f"{ada.portal}/networks/")
     expect(ada.page.get_by_role("banner")).to_contain_text("Ada Admin")
     expect(ada.network(64500)).to_contain_text(
-        "You may read, update, create entries, delete, manage peering sessions",
+        "You may read, update, create entries, delete, manage peering sessions"
     )
 
 
@@ -88,8 +88,7 @@ def test_a_forged_callback_does_nothing(somebody):
 def test_the_callback_of_another_browser_is_refused(somebody, pdb):
     attacker, victim = somebody(), somebody()
     started = attacker.page.context.request.get(
-        f"{attacker.portal}/login/peeringdb",
-        max_redirects=0,
+        f"{attacker.portal}/login/peeringdb", max_redirects=0
     )
     victim.page.goto(pdb.log_in("orgadmin", started.headers["location"]))
     expect(victim.heading("This login was not started here")).to_be_visible()
@@ -103,7 +102,7 @@ def test_the_page_of_another_network_is_refused_with_the_reason(somebody):
     lim.go_to("/networks/64510/")
     expect(lim.heading("You have no access here")).to_be_visible()
     expect(lim.page.get_by_role("alert")).to_have_text(
-        "You are not affiliated with AS64510 at PeeringDB",
+        "You are not affiliated with AS64510 at PeeringDB"
     )
 
 
@@ -114,7 +113,7 @@ def test_a_right_that_is_missing_is_named(somebody):
     expect(lim.page.get_by_role("status")).to_contain_text("Peering for AS64500 is requested.")
     lim.request_peering(64501)
     expect(lim.page.get_by_role("alert")).to_contain_text(
-        "AS64501: you may read this network but not update it",
+        "AS64501: you may read this network but not update it"
     )
 
 
@@ -126,7 +125,7 @@ def test_a_login_needs_a_member(somebody, pdb):
     expect(mel.heading("You have no access here")).to_be_visible()
     expect(mel.page.get_by_role("alert")).to_contain_text("AS64510 is suspended at Example-IX")
     expect(mel.page.get_by_role("alert")).to_contain_text(
-        "AS65550 does not let its people in with PeeringDB",
+        "AS65550 does not let its people in with PeeringDB"
     )
     expect(mel.page.get_by_role("banner")).not_to_contain_text("Mel Member")
 
@@ -139,7 +138,7 @@ def test_a_person_acts_for_the_chosen_member(somebody):
     expect(ada.heading("Port of AS64501 Example Net Two")).to_be_visible()
     ada.press("Take the port out of service")
     expect(ada.page.get_by_role("status")).to_have_text(
-        "The port of AS64501 Example Net Two is out of service.",
+        "The port of AS64501 Example Net Two is out of service."
     )
 
 
@@ -151,7 +150,7 @@ def test_a_person_who_loses_the_right_can_no_longer_act(somebody, pdb):
     pdb.change("orgadmin", networks={64500: 15})
     ada.press("Take the port out of service")
     expect(ada.page.get_by_role("alert")).to_have_text(
-        "You are not affiliated with AS64501 at PeeringDB",
+        "You are not affiliated with AS64501 at PeeringDB"
     )
     expect(ada.page.get_by_role("banner")).not_to_contain_text("acting as")
 
@@ -160,11 +159,11 @@ def test_a_member_that_was_not_offered_cannot_be_chosen(somebody):
     ada = somebody()
     ada.log_in("orgadmin")
     ada.page.get_by_label("Act as").locator("option").first.evaluate(
-        "option => option.value = '64510'",
+        "option => option.value = '64510'"
     )
     ada.press("Choose")
     expect(ada.page.get_by_role("alert")).to_have_text(
-        "You are not linked to AS64510 at Example-IX",
+        "You are not linked to AS64510 at Example-IX"
     )
     expect(ada.page.get_by_role("banner")).not_to_contain_text("acting as")
 

@@ -27,12 +27,7 @@ ENVIRONMENT = {
 
 def start(command, environment=ENVIRONMENT):
     return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env=environment,
+        command, capture_output=True, text=True, timeout=30, check=False, env=environment
     )
 
 
@@ -54,11 +49,7 @@ def sandbox(*arguments):
     environment = ENVIRONMENT | {"PYTHONUNBUFFERED": "1"}
     command = [COMMAND, "sandbox", *arguments]
     process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
     said = ""
     try:
@@ -115,8 +106,7 @@ def test_names_the_pip_command_if_the_command_line_is_not_installed(module):
     ended = run_without(module, "--version")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert re.fullmatch(
-        r'peeringdb-oauth: .* pip install "peeringdb-oauth\[sandbox\]"\n',
-        ended.stderr,
+        r'peeringdb-oauth: .* pip install "peeringdb-oauth\[sandbox\]"\n', ended.stderr
     )
 
 
@@ -125,8 +115,7 @@ def test_names_the_pip_command_if_the_sandbox_is_not_installed(module):
     ended = run_without(module, "sandbox")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert re.fullmatch(
-        r"peeringdb-oauth: .* pip install .peeringdb-oauth\[sandbox\].\n",
-        ended.stderr,
+        r"peeringdb-oauth: .* pip install .peeringdb-oauth\[sandbox\].\n", ended.stderr
     )
 
 
@@ -215,7 +204,7 @@ def test_people_come_from_a_file(tmp_path):
     people = tmp_path / "people.toml"
     people.write_text(
         '[[people]]\nlogin = "zoe"\nid = 1\ngiven_name = "Zoe"\nfamily_name = "Zone"\nemail ='
-        ' "zoe@example.net"\n',
+        ' "zoe@example.net"\n'
     )
     with sandbox("--people", str(people)) as (_, said):
         assert re.search(r"^  zoe  Zoe Zone\n       no networks$", said, re.MULTILINE)

@@ -272,7 +272,7 @@ def provider(make_server, authority, clock, recording):
     provider.url = make_server(handler_of=lambda _: _handler_of(provider)).url
     provider.documents = {
         name: json.loads(
-            recording(recorded).body.replace(RECORDED_AT.encode(), provider.url.encode()),
+            recording(recorded).body.replace(RECORDED_AT.encode(), provider.url.encode())
         )
         for name, recorded in DOCUMENTS.items()
     }

@@ -54,7 +54,7 @@ def test_completes_one_document_with_the_other(provider, client, name):
     assert name not in provider.documents[OIDC]
     provider.documents[OAUTH][name] = f"{provider.url}/moved/"
     assert asdict(discover(client)) == asdict(ProviderMetadata.at(provider.url)) | {
-        name: f"{provider.url}/moved/",
+        name: f"{provider.url}/moved/"
     }
 
 
@@ -94,8 +94,7 @@ def test_refuses_documents_that_disagree(provider, client, name):
 
 @pytest.mark.parametrize(("document", "name"), ENDPOINTS)
 @pytest.mark.parametrize(
-    "host",
-    ["https://attacker.example.net", "{}.example.net", "{}@attacker.example.net"],
+    "host", ["https://attacker.example.net", "{}.example.net", "{}@attacker.example.net"]
 )
 def test_refuses_endpoints_on_another_host(provider, client, document, name, host):
     path = urlsplit(provider.documents[document][name]).path

@@ -151,7 +151,7 @@ def test_verifies_a_nonce_that_it_is_given(provider, client):
     )
     assert (
         refusal(
-            lambda: client.verify_id_token(provider.issue_id_token(nonce="other"), nonce="mine"),
+            lambda: client.verify_id_token(provider.issue_id_token(nonce="other"), nonce="mine")
         )
         == "nonce"
     )

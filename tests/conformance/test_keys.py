@@ -144,10 +144,7 @@ def test_a_failed_look_for_an_unknown_key_leaves_the_good_keys(provider, client,
 
 
 def test_a_login_without_keys_leaves_the_code_unused_and_can_be_repeated(
-    provider,
-    client,
-    clock,
-    failure,
+    provider, client, clock, failure
 ):
     request = client.authorization_request()
     callback = provider.authorize(request)

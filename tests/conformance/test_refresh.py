@@ -63,11 +63,7 @@ def test_refuses_a_refreshed_id_token_with_a_wrong_claim(provider, client, login
     ids=["503", "no answer", "404", "HTML", "no keys", "no metadata", "metadata of another issuer"],
 )
 def test_a_refresh_without_keys_keeps_the_tokens_and_drops_the_id_token(
-    provider,
-    login,
-    restarted,
-    path,
-    answer,
+    provider, login, restarted, path, answer
 ):
     provider.answers[path] = answer
     token = restarted.refresh(login.token)

@@ -37,20 +37,14 @@ class Visitor:
     def get(self, path, **arguments):
         return self._read(
             self.browser.get(
-                f"{self.portal.url}{path}",
-                allow_redirects=False,
-                timeout=30,
-                **arguments,
-            ),
+                f"{self.portal.url}{path}", allow_redirects=False, timeout=30, **arguments
+            )
         )
 
     def post(self, path, **fields):
         """Send a form, with the token of the last page unless another is given."""
         answer = self.browser.post(
-            f"{self.portal.url}{path}",
-            self.form | fields,
-            allow_redirects=False,
-            timeout=30,
+            f"{self.portal.url}{path}", self.form | fields, allow_redirects=False, timeout=30
         )
         return self._read(answer)
 
@@ -73,8 +67,7 @@ class Visitor:
         """Add the text as a person reads it, ``words``, to an answer."""
         answer.words = " ".join(unescape(re.sub("<[^>]+>", " ", answer.text)).split())
         fields = re.findall(
-            r'<input type="hidden" name="(\w*csrf\w*)" value="([^"]*)">',
-            answer.text,
+            r'<input type="hidden" name="(\w*csrf\w*)" value="([^"]*)">', answer.text
         )
         if fields:
             self.form = dict(fields)

@@ -18,12 +18,7 @@ COMMAND = [sys.executable, "-W", "error", demo.__file__]
 
 def start(command, environment=None):
     return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=environment,
+        command, capture_output=True, text=True, timeout=60, check=False, env=environment
     )
 
 
@@ -99,11 +94,7 @@ def test_runs_until_interrupted_and_leaves_nothing_behind(monkeypatch, tmp_path,
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     command = [*COMMAND, "--framework", framework]
     with subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             said = ""
@@ -171,8 +162,7 @@ def test_an_outage_that_the_portal_meets_is_reported(pdb):
     with demo.running_portal(pdb) as portal:
         pdb.fault("outage", path="/oauth2/token/", times=1)
         with pytest.raises(
-            demo.LoginFailed,
-            match=r"answers 502, PeeringDB is not available: .*503",
+            demo.LoginFailed, match=r"answers 502, PeeringDB is not available: .*503"
         ):
             demo.log_in(pdb, portal, "member")
 

@@ -104,8 +104,7 @@ def test_a_callback_that_makes_no_sense(visitor):
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
-    [("outage", "503"), ("error_500", "500"), ("cut", "connection")],
+    ("kind", "said"), [("outage", "503"), ("error_500", "500"), ("cut", "connection")]
 )
 def test_peeringdb_is_not_available(visitor, pdb, kind, said):
     callback = visitor.callback("member")

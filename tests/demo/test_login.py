@@ -113,12 +113,7 @@ def test_a_second_login_ends_the_first(visitor, issued):
         ("nonets", "PeeringDB lists no network for you"),
     ],
 )
-def test_a_refused_person_sees_the_reason_and_no_token_is_kept(
-    visitor,
-    issued,
-    person,
-    reason,
-):
+def test_a_refused_person_sees_the_reason_and_no_token_is_kept(visitor, issued, person, reason):
     answer = visitor.log_in(person)
     assert answer.status_code == 403
     assert reason in answer.words

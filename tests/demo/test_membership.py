@@ -13,10 +13,7 @@ def somebody(*asns, id_=1, verified_user=True, verified_email=True, perms=1):
         Network(id=asn, asn=asn, name=f"Net {asn}", perms=Permission(perms)) for asn in asns
     )
     return User(
-        id=id_,
-        verified_user=verified_user,
-        verified_email=verified_email,
-        networks=networks,
+        id=id_, verified_user=verified_user, verified_email=verified_email, networks=networks
     )
 
 

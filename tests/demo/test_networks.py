@@ -35,8 +35,7 @@ def test_rights_are_shown_in_words(perms, sessions, may, may_not):
         manage_peering_sessions=None if sessions is None else Permission(sessions),
     )
     assert in_words(
-        User(id=1, verified_user=True, verified_email=True, networks=(network,)),
-        network,
+        User(id=1, verified_user=True, verified_email=True, networks=(network,)), network
     ) == (may, may_not)
 
 
@@ -45,7 +44,7 @@ def test_the_page_tells_each_network_and_its_rights(visitor):
     page = visitor.get("/networks/")
     assert in_page(page, 64500).startswith(
         "AS64500 Example Net One Member You may read , update , create entries , delete , manage"
-        " peering sessions",
+        " peering sessions"
     )
     assert (
         "You may read , manage peering sessions but not update , create entries , delete"
@@ -120,8 +119,7 @@ def test_changed_rights_show_at_once(visitor, pdb):
     visitor.log_in("member")
     pdb.change("member", networks={64501: 3})
     assert "You may read , update , manage peering sessions but not" in in_page(
-        visitor.get("/networks/"),
-        64501,
+        visitor.get("/networks/"), 64501
     )
 
 

@@ -52,8 +52,7 @@ def begin(client):
 
 def come_back(client, callback):
     return client.get(
-        callback.removeprefix("https://app.example.net"),
-        base_url="https://app.example.net",
+        callback.removeprefix("https://app.example.net"), base_url="https://app.example.net"
     )
 
 

@@ -53,7 +53,7 @@ class Portal:
         parts = urlsplit(url)
         self.asked_for.append(
             f"{method} {parts.scheme}://{parts.netloc}{parts.path}"
-            + ("?again" if parts.query == "again" else ""),
+            + ("?again" if parts.query == "again" else "")
         )
         if self.https_only and parts.scheme == "http":
             return 301, url.replace("http:", "https:"), None
@@ -191,7 +191,7 @@ def django_urls(portal):
 
 
 @pytest.fixture(
-    params=["django"] if "DJANGO_SETTINGS_MODULE" in os.environ else ["flask", "fastapi"],
+    params=["django"] if "DJANGO_SETTINGS_MODULE" in os.environ else ["flask", "fastapi"]
 )
 def in_framework(request):
     """``in_framework(portal)``: its test client; the test runs for each framework."""

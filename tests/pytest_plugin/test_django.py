@@ -27,12 +27,7 @@ def test_the_login_tests_pass_with_django_too():
         *files,
     ]
     done = subprocess.run(
-        command,
-        env=environ,
-        cwd=HERE.parents[1],
-        capture_output=True,
-        text=True,
-        check=False,
+        command, env=environ, cwd=HERE.parents[1], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 20

@@ -45,9 +45,7 @@ def ask(peeringdb):
     def ask(path):
         try:
             return requests.get(
-                peeringdb.url + path,
-                verify=peeringdb.sandbox.ca_file,
-                timeout=10,
+                peeringdb.url + path, verify=peeringdb.sandbox.ca_file, timeout=10
             ).status_code
         except requests.ConnectionError:
             return None
@@ -61,10 +59,7 @@ def rights(user):
     }
 
 
-def test_a_person_is_by_default_verified_and_admin_of_one_network(
-    peeringdb,
-    log_in,
-):
+def test_a_person_is_by_default_verified_and_admin_of_one_network(peeringdb, log_in):
     ada = peeringdb.person("Ada Admin")
     user = log_in(ada).user
     assert (user.id, user.name, user.email) == (ada.id, "Ada Admin", ada.email)
@@ -85,7 +80,7 @@ def test_a_person_has_the_values_that_are_given(peeringdb, log_in):
             verified_user=False,
             verified_email=False,
             email="ada@example.net",
-        ),
+        )
     ).user
     assert (user.name, user.email, user.verified_user, user.verified_email) == (
         "Bob",
@@ -198,8 +193,7 @@ def test_client_config_takes_other_fields(peeringdb):
     with Client(config) as client:
         request = client.authorization_request()
         assert client.log_in(
-            request,
-            peeringdb.sandbox.log_in("member", request.url),
+            request, peeringdb.sandbox.log_in("member", request.url)
         ).claims.subject
 
 
@@ -313,9 +307,7 @@ def test_advance_lets_tokens_expire(peeringdb, client, log_in):
 def test_a_rotated_key_replaces_the_old_one(peeringdb):
     def keys():
         return requests.get(
-            peeringdb.url + JWKS,
-            verify=peeringdb.sandbox.ca_file,
-            timeout=10,
+            peeringdb.url + JWKS, verify=peeringdb.sandbox.ca_file, timeout=10
         ).json()["keys"]
 
     [old] = keys()

@@ -23,12 +23,7 @@ PORTAL = "https://portal.example.net"
         [f"{PORTAL}/login/peeringdb/callback"],
     ],
 )
-def test_logs_in_with_any_redirect_uri(
-    peeringdb,
-    make_portal,
-    in_framework,
-    redirect_uri,
-):
+def test_logs_in_with_any_redirect_uri(peeringdb, make_portal, in_framework, redirect_uri):
     client = in_framework(make_portal(*redirect_uri))
     response = peeringdb.log_in(client, peeringdb.person("Ada Admin"))
     assert (response.status_code, response.text) == (200, "Hello Ada Admin")
@@ -49,11 +44,7 @@ def test_another_client_is_not_logged_in(peeringdb, make_portal, in_framework):
 
 @pytest.mark.parametrize(("redirect_uri", "scheme"), [([], "https"), ([LOOPBACK], "http")])
 def test_the_callback_has_the_clients_host_and_the_redirect_uris_scheme(
-    peeringdb,
-    make_portal,
-    in_framework,
-    redirect_uri,
-    scheme,
+    peeringdb, make_portal, in_framework, redirect_uri, scheme
 ):
     portal = make_portal(*redirect_uri)
     peeringdb.log_in(in_framework(portal), "member")
@@ -72,7 +63,7 @@ def test_a_client_with_https_keeps_host_and_port(peeringdb, make_portal, in_fast
     client.base_url = "https://portal.example.net:8443/"
     peeringdb.log_in(client, "member")
     assert {request.rpartition(":8443")[0] for request in portal.asked_for} == {
-        "GET https://portal.example.net",
+        "GET https://portal.example.net"
     }
 
 
@@ -88,26 +79,19 @@ def test_an_application_may_insist_on_https(peeringdb, make_portal, in_framework
 
 
 def test_a_redirect_to_the_applications_public_address_is_followed(
-    peeringdb,
-    make_portal,
-    in_framework,
+    peeringdb, make_portal, in_framework
 ):
     portal = make_portal(
-        f"{PORTAL}/login/peeringdb/callback",
-        after_login=f"{PORTAL}?welcome=1#top",
+        f"{PORTAL}/login/peeringdb/callback", after_login=f"{PORTAL}?welcome=1#top"
     )
     assert peeringdb.log_in(in_framework(portal), "member").text == "Hello Mel Member"
 
 
 @pytest.mark.parametrize(
-    "elsewhere",
-    ["https://elsewhere.example.net/", "//elsewhere.example.net/"],
+    "elsewhere", ["https://elsewhere.example.net/", "//elsewhere.example.net/"]
 )
 def test_a_redirect_to_another_site_is_the_last_response(
-    peeringdb,
-    make_portal,
-    in_framework,
-    elsewhere,
+    peeringdb, make_portal, in_framework, elsewhere
 ):
     response = peeringdb.log_in(in_framework(make_portal(after_login=elsewhere)), "member")
     assert (response.status_code, response.headers["Location"]) == (302, elsewhere)
@@ -233,8 +217,7 @@ def test_an_unknown_kind_of_client_is_refused(peeringdb):
     with (
         requests.Session() as session,
         pytest.raises(
-            TypeError,
-            match="test client of Flask, Starlette, FastAPI or Django, not 'Session'",
+            TypeError, match="test client of Flask, Starlette, FastAPI or Django, not 'Session'"
         ),
     ):
         peeringdb.log_in(session, "member")
@@ -245,12 +228,10 @@ def test_logs_in_with_an_asynchronous_httpx_client(peeringdb, make_portal, in_fa
 
     async def visit():
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app),
-            base_url="http://testserver",
+            transport=httpx.ASGITransport(app), base_url="http://testserver"
         ) as client:
             with pytest.raises(
-                TypeError,
-                match=r"for 'AsyncClient' write: await peeringdb\.alog_in\(\.\.\.\)",
+                TypeError, match=r"for 'AsyncClient' write: await peeringdb\.alog_in\(\.\.\.\)"
             ):
                 peeringdb.log_in(client, "member")
             return (

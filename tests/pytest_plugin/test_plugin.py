@@ -25,9 +25,7 @@ def run(pytester):
     def run(tests, *arguments, in_process=True):
         pytester.makepyfile(tests)
         return (pytester.runpytest_inprocess if in_process else pytester.runpytest_subprocess)(
-            "-W",
-            "error",
-            *arguments,
+            "-W", "error", *arguments
         )
 
     return run
@@ -61,11 +59,7 @@ def test_importing_the_plugin_imports_nothing_else():
     assert done.stdout.split() == ours
 
 
-def test_without_the_extra_only_tests_with_the_fixture_fail(
-    run,
-    pytester,
-    monkeypatch,
-):
+def test_without_the_extra_only_tests_with_the_fixture_fail(run, pytester, monkeypatch):
     stub = pytester.mkdir("without") / "django"
     stub.mkdir()
     (stub / "__init__.py").write_text("raise ModuleNotFoundError(name='django')", "utf-8")
@@ -217,7 +211,7 @@ def test_an_error_is_shown_at_the_line_of_the_test(run):
             "E*",
             "",
             "test_*",
-        ],
+        ]
     )
     for file in ("application_login.py", "pytest_plugin.py"):
         result.stdout.no_fnmatch_line(f"*{file}*")

@@ -39,7 +39,7 @@ def approved(visitor, web, app, **parameters):
     code = query(
         visitor.press(logged_in(visitor, web, app, **parameters), allow="Authorize").headers[
             "Location"
-        ],
+        ]
     )["code"]
     assert web.exchange(app, code).status == 200
 
@@ -112,23 +112,21 @@ def test_some_errors_are_pages(visitor, web, app, parameters, words):
 
 def test_log_in_raises_the_words_of_an_error_page(pdb, web, app):
     with pytest.raises(
-        SandboxError,
-        match=r"did not lead back.*Invalid client_id parameter value\.",
+        SandboxError, match=r"did not lead back.*Invalid client_id parameter value\."
     ):
         pdb.log_in("member", web.authorization_url(app, client_id="nobody"))
 
 
 def test_a_redirect_uri_may_have_more_query_parameters(pdb, web, app):
     callback = pdb.log_in(
-        "member",
-        web.authorization_url(app, redirect_uri="https://APP.example.net/callback?next=1"),
+        "member", web.authorization_url(app, redirect_uri="https://APP.example.net/callback?next=1")
     )
     assert query(callback)["next"] == "1"
 
 
 def test_redirect_uri_may_be_missing_if_only_one_is_registered(pdb, web, app, visitor):
     assert pdb.log_in("member", web.authorization_url(app, redirect_uri=None)).startswith(
-        "https://app.example.net/callback?code=",
+        "https://app.example.net/callback?code="
     )
     two = pdb.register("https://app.example.net/a", "https://app.example.net/b")
     page = logged_in(visitor, web, two, redirect_uri=None)
@@ -165,8 +163,7 @@ def test_the_port_of_a_loopback_redirect_uri_is_compared(pdb, web, host, port):
 
 def test_http_to_another_host_is_a_bare_400_after_consent(pdb, web, visitor):
     answer = visitor.press(
-        logged_in(visitor, web, pdb.register("http://app.example.net/callback")),
-        allow="Authorize",
+        logged_in(visitor, web, pdb.register("http://app.example.net/callback")), allow="Authorize"
     )
     assert (answer.status_code, "Bad Request (400)" in answer.text) == (400, True)
 
@@ -180,8 +177,7 @@ def test_a_strict_sandbox_refuses_loopback_http_too(web_for, visitor_for):
         )
         assert (answer.status_code, "Bad Request (400)" in answer.text) == (400, True)
         assert pdb.log_in(
-            "member",
-            web.authorization_url(pdb.register("https://localhost:5000/callback")),
+            "member", web.authorization_url(pdb.register("https://localhost:5000/callback"))
         )
 
 
@@ -239,16 +235,11 @@ def test_prompt_none_is_the_error_page_after_the_login(visitor, web, app):
 
 @pytest.mark.parametrize(("name", "most"), [("nonce", 255), ("code_challenge", 128)])
 def test_values_too_long_for_the_database_are_the_error_page_at_consent(
-    visitor,
-    web,
-    app,
-    name,
-    most,
+    visitor, web, app, name, most
 ):
     assert (
         visitor.press(
-            logged_in(visitor, web, app, **{name: "x" * most}),
-            allow="Authorize",
+            logged_in(visitor, web, app, **{name: "x" * most}), allow="Authorize"
         ).status_code
         == 302
     )
@@ -283,11 +274,7 @@ def test_a_session_without_the_cookie_must_log_in_again(visitor, web, app):
     )
 
 
-def test_an_expired_cookie_restarts_the_flow_from_the_consent_form(
-    visitor,
-    web,
-    app,
-):
+def test_an_expired_cookie_restarts_the_flow_from_the_consent_form(visitor, web, app):
     page = logged_in(visitor, web, app, state="kept")
     visitor.session.cookies.set("oauth_session", None)
     again = visitor.press(page, allow="Authorize")
@@ -319,10 +306,7 @@ def test_amr_says_how_the_login_was_made(pdb, web, app, factor, expected):
 
 
 def test_a_person_without_second_factor_never_comes_back_until_it_is_switched_on(
-    pdb,
-    visitor,
-    web,
-    app,
+    pdb, visitor, web, app
 ):
     start = logged_in(visitor, web, app, "nomfa", factor=None)
     assert start.headers["Location"] == "/account/two_factor/"
@@ -348,8 +332,7 @@ def test_a_disabled_account_cannot_log_in(pdb, web, app):
 
 def test_an_unknown_person_is_answered_with_those_that_exist(pdb, web, app):
     with pytest.raises(
-        SandboxError,
-        match=r"^nobody here is called 'nobody'; there are: orgadmin, member, ",
+        SandboxError, match=r"^nobody here is called 'nobody'; there are: orgadmin, member, "
     ):
         pdb.log_in("nobody", web.authorization_url(app))
 
@@ -434,17 +417,14 @@ def test_a_missing_application_can_be_registered_from_the_error_page(visitor, we
     form = visitor.get(f"/sandbox/applications/?{urlencode(values)}")
     visitor.press(form, redirect_uris=values["redirect_uris"], client_id=values["client_id"])
     assert "Unnamed application asks for" in " ".join(
-        re.sub("<.*?>", "", visitor.get(page.url).text).split(),
+        re.sub("<.*?>", "", visitor.get(page.url).text).split()
     )
 
 
 def test_a_forged_consent_form_is_refused_in_json(visitor, web, app):
     page = logged_in(visitor, web, app)
     forged = visitor.session.post(
-        page.url,
-        {"allow": "Authorize"},
-        allow_redirects=False,
-        headers={"Referer": page.url},
+        page.url, {"allow": "Authorize"}, allow_redirects=False, headers={"Referer": page.url}
     )
     assert (forged.status_code, list(forged.json())) == (403, ["non_field_errors"])
 
@@ -455,8 +435,7 @@ def test_a_login_does_not_redirect_to_other_sites(visitor):
 
 
 @pytest.mark.parametrize(
-    ("method", "challenge"),
-    [("S256", None), ("plain", "v" * 50), (None, "v" * 50)],
+    ("method", "challenge"), [("S256", None), ("plain", "v" * 50), (None, "v" * 50)]
 )
 def test_the_code_verifier_is_checked_if_there_was_a_challenge(pdb, web, app, method, challenge):
     s256 = base64.urlsafe_b64encode(hashlib.sha256(b"v" * 50).digest()).decode().rstrip("=")

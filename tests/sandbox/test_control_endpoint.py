@@ -30,10 +30,7 @@ def test_needs_the_control_token(web, token):
 )
 def test_a_wrong_command_is_an_error_in_json(pdb, web, command, body):
     answer = web.send(
-        "POST",
-        f"/sandbox/api/{command}",
-        {"X-Sandbox-Token": pdb.control_token},
-        body,
+        "POST", f"/sandbox/api/{command}", {"X-Sandbox-Token": pdb.control_token}, body
     )
     assert (answer.status, list(answer.json())) == (400, ["error"])
 
@@ -46,8 +43,7 @@ def test_needs_post(pdb, web):
 
 
 @pytest.mark.parametrize(
-    "uris",
-    [[], ["/callback"], ["https://app.example.net/#x"], ["https://a@app.example.net/"]],
+    "uris", [[], ["/callback"], ["https://app.example.net/#x"], ["https://a@app.example.net/"]]
 )
 def test_an_application_needs_valid_redirect_uris(pdb, uris):
     with pytest.raises(SandboxError, match="redirect URI"):
@@ -85,10 +81,7 @@ def test_time_goes_forward_by_at_most_ten_years(web, pdb, seconds):
 
 def test_json_that_is_nested_too_deeply_is_refused(web, pdb):
     answer = web.send(
-        "POST",
-        "/sandbox/api/advance",
-        {"X-Sandbox-Token": pdb.control_token},
-        "[" * 100_000,
+        "POST", "/sandbox/api/advance", {"X-Sandbox-Token": pdb.control_token}, "[" * 100_000
     )
     assert answer.status == 400
 

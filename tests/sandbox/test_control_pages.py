@@ -19,8 +19,7 @@ PAGES = ["/", "/account/login/", *CONTROL_PAGES]
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["/sandbox/people/member/", "/sandbox/applications/", "/sandbox/faults/"],
+    "path", ["/sandbox/people/member/", "/sandbox/applications/", "/sandbox/faults/"]
 )
 def test_a_forged_form_changes_nothing(web, path):
     body = "action=fault&kind=outage&mfa=on&redirect_uris=https://evil.example.net/"
@@ -33,8 +32,7 @@ def test_a_forged_form_changes_nothing(web, path):
 
 
 @pytest.mark.parametrize(
-    "host",
-    ["evil.example.net", "127.0.0.1.evil.example.net", "auth.peeringdb.com", ""],
+    "host", ["evil.example.net", "127.0.0.1.evil.example.net", "auth.peeringdb.com", ""]
 )
 @pytest.mark.parametrize("path", CONTROL_PAGES)
 def test_control_pages_answer_on_loopback_names_only(web, host, path):
@@ -55,7 +53,7 @@ def test_every_page_says_that_it_is_a_sandbox_and_loads_nothing_from_elsewhere(w
     assert answer.status == 200
     assert "Sandbox: not the real PeeringDB" in answer.text
     assert answer.headers["Content-Security-Policy"].startswith(
-        "default-src 'none'; style-src 'self'",
+        "default-src 'none'; style-src 'self'"
     )
     assert answer.text.count("<h1>") == 1
     assert "<script" not in answer.text
@@ -166,9 +164,7 @@ def test_the_applications_page_registers_and_shows_the_secret_once(visitor):
 
 def test_the_applications_page_says_what_is_wrong(visitor):
     page = visitor.press(
-        visitor.get("/sandbox/applications/"),
-        redirect_uris="callback",
-        algorithm="RS256",
+        visitor.get("/sandbox/applications/"), redirect_uris="callback", algorithm="RS256"
     )
     assert "absolute http or https URL" in page.text
 

@@ -12,9 +12,7 @@ JWKS = "/oauth2/.well-known/jwks.json"
 
 
 def test_a_database_file_survives_a_restart_with_people_tokens_sessions_and_keys(
-    tmp_path,
-    web_for,
-    visitor_for,
+    tmp_path, web_for, visitor_for
 ):
     database = tmp_path / "sandbox.sqlite"
     with Sandbox(database=database) as pdb:

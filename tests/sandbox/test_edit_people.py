@@ -23,8 +23,7 @@ def own_web(own, web_for):
 
 def profile(sandbox, web, person):
     return web.get(
-        "/profile/v1",
-        web.tokens(sandbox.register(CALLBACK), person)["access_token"],
+        "/profile/v1", web.tokens(sandbox.register(CALLBACK), person)["access_token"]
     ).json()
 
 

@@ -126,9 +126,7 @@ def test_ends_when_the_parent_process_is_killed():
         " print(Sandbox(tls=False).start().url, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as owner:
         port = urlsplit(owner.stdout.readline().decode().strip()).port
         assert not refused(port)
@@ -198,7 +196,7 @@ def test_a_file_replaces_the_people(web_for, name):
             ]
         ] == [3, 1]
         assert {web.get(path).status for path in ("/sandbox/", "/sandbox/people/new.comer/")} == {
-            200,
+            200
         }
         assert (
             web.get("/profile/v1", web.tokens(app, "new.comer")["access_token"]).json()[
@@ -207,16 +205,14 @@ def test_a_file_replaces_the_people(web_for, name):
             is False
         )
         with pytest.raises(
-            SandboxError,
-            match=r"nobody here is called 'orgadmin'; there are: ed, new\.comer$",
+            SandboxError, match=r"nobody here is called 'orgadmin'; there are: ed, new\.comer$"
         ):
             pdb.log_in("orgadmin", web.authorization_url(app))
 
 
 def test_modules_in_the_working_directory_are_not_run(tmp_path, monkeypatch):
     (tmp_path / "trustme.py").write_text(
-        "raise SystemExit('somebody else was run')",
-        encoding="utf-8",
+        "raise SystemExit('somebody else was run')", encoding="utf-8"
     )
     monkeypatch.chdir(tmp_path)
     with Sandbox() as pdb:
@@ -240,16 +236,12 @@ def test_ctrl_c_reaches_the_parent_process_only(pdb):
 def test_names_the_extra_to_install_if_django_is_missing(tmp_path):
     (tmp_path / "django").mkdir()
     (tmp_path / "django" / "__init__.py").write_text(
-        "raise ModuleNotFoundError(name='django')",
-        encoding="utf-8",
+        "raise ModuleNotFoundError(name='django')", encoding="utf-8"
     )
     environ = os.environ | {"PYTHONPATH": str(tmp_path)}
     code = "from peeringdb_oauth.sandbox import Sandbox\nSandbox().start()"
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environ,
-        capture_output=True,
-        check=False,
+        [sys.executable, "-c", code], env=environ, capture_output=True, check=False
     )
     assert b'pip install "peeringdb-oauth[sandbox]"' in done.stderr
 

@@ -29,9 +29,7 @@ def test_a_silent_handshake_delays_no_other_connection(pdb, web_for):
 def test_a_client_that_distrusts_the_certificate_does_no_harm(pdb, web):
     parts = urlsplit(pdb.url)
     connection = http.client.HTTPSConnection(
-        parts.netloc,
-        timeout=10,
-        context=ssl.create_default_context(),
+        parts.netloc, timeout=10, context=ssl.create_default_context()
     )
     with pytest.raises(ssl.SSLCertVerificationError):
         connection.request("GET", "/")

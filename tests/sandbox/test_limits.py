@@ -7,20 +7,13 @@ from wire_families import RECORDINGS_2, WIRE_2
 from wire_replay import read
 
 from peeringdb_oauth.sandbox import Sandbox, SandboxError
-from peeringdb_oauth.sandbox.server.limits import (
-    Limits,
-    Refusal,
-    RequestKey,
-    last_second_of_window,
-)
+from peeringdb_oauth.sandbox.server.limits import Limits, Refusal, RequestKey, last_second_of_window
 
 ADDRESS = "192.0.2.1"
 
 
 def request_key(
-    address: str = ADDRESS,
-    identity: str = "anonymous",
-    path: str = "/oauth2/token/",
+    address: str = ADDRESS, identity: str = "anonymous", path: str = "/oauth2/token/"
 ) -> RequestKey:
     return RequestKey(address=address, identity=identity, method="POST", path=path, query="")
 
@@ -136,12 +129,7 @@ def test_reset_forgets_everything():
     assert limits.count_request(ADDRESS, 1000.0) is None
 
 
-def test_a_wrong_secret_blocks_the_token_endpoint_until_a_minute_of_silence(
-    pdb,
-    web,
-    app,
-    address,
-):
+def test_a_wrong_secret_blocks_the_token_endpoint_until_a_minute_of_silence(pdb, web, app, address):
     good = {
         "grant_type": "refresh_token",
         "refresh_token": web.tokens(app)["refresh_token"],

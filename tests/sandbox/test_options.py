@@ -24,7 +24,7 @@ _PART = st.sampled_from(
         "\\",
         ":5000",
         ":x",
-    ],
+    ]
 )
 
 
@@ -61,8 +61,7 @@ def test_http_is_refused_for_other_hosts(strict):
 
 def test_strict_refuses_http_for_loopback_hosts_too():
     (problem,) = Options(
-        strict=True,
-        redirect_uris=("https://localhost/", "http://localhost/"),
+        strict=True, redirect_uris=("https://localhost/", "http://localhost/")
     ).problems()
     assert problem == (
         "redirect URI http://localhost/ must be https, because strict refuses http as PeeringDB"

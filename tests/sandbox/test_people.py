@@ -51,8 +51,7 @@ def test_reads_a_person_with_the_documented_defaults():
         networks=(right,),
     )
     assert parse_people(DOCUMENT) == People(
-        networks=(Network(id=1, asn=64500, name="Example Net One"),),
-        people=(ada,),
+        networks=(Network(id=1, asn=64500, name="Example Net One"),), people=(ada,)
     )
     assert (ada.verified_user, ada.verified_email, ada.mfa, ada.active, ada.about) == (
         True,
@@ -143,12 +142,11 @@ def test_people_are_required():
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(["networks", "people", *ADA, "asn", "perms", "name"]),
-                inner,
+                st.sampled_from(["networks", "people", *ADA, "asn", "perms", "name"]), inner
             )
         ),
         max_leaves=20,
-    ),
+    )
 )
 def test_any_document_is_read_or_refused(document):
     with contextlib.suppress(ConfigurationError):
@@ -156,8 +154,7 @@ def test_any_document_is_read_or_refused(document):
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
-    [("people.json", "{"), ("people.toml", "people = ["), ("people.toml", "\xff")],
+    ("name", "text"), [("people.json", "{"), ("people.toml", "people = ["), ("people.toml", "\xff")]
 )
 def test_says_which_file_cannot_be_read(tmp_path, name, text):
     path = tmp_path / name
@@ -168,7 +165,6 @@ def test_says_which_file_cannot_be_read(tmp_path, name, text):
 
 def test_says_which_file_is_missing(tmp_path):
     with pytest.raises(
-        ConfigurationError,
-        match=r"nobody\.toml cannot be read: No such file or directory$",
+        ConfigurationError, match=r"nobody\.toml cannot be read: No such file or directory$"
     ):
         load_people(str(tmp_path / "nobody.toml"))

@@ -28,14 +28,10 @@ def verify(id_token: str, jwks: dict[str, list[dict[str, str]]]) -> bool:
     keys = [key for key in jwks["keys"] if key["kid"] == kid]
     for key in keys:
         numbers = rsa.RSAPublicNumbers(
-            int.from_bytes(decoded(key["e"])),
-            int.from_bytes(decoded(key["n"])),
+            int.from_bytes(decoded(key["e"])), int.from_bytes(decoded(key["n"]))
         )
         numbers.public_key().verify(
-            decoded(signature),
-            f"{head}.{payload}".encode(),
-            padding.PKCS1v15(),
-            SHA256(),
+            decoded(signature), f"{head}.{payload}".encode(), padding.PKCS1v15(), SHA256()
         )
     return bool(keys)
 
@@ -53,8 +49,7 @@ def test_an_id_token_verifies_until_the_key_is_rotated(pdb, web, app):
 def test_the_key_id_is_the_thumbprint_of_rfc_7638(web):
     key = web.get("/oauth2/.well-known/jwks.json").json()["keys"][0]
     canonical = json.dumps(
-        {name: key[name] for name in ("e", "kty", "n")},
-        separators=(",", ":"),
+        {name: key[name] for name in ("e", "kty", "n")}, separators=(",", ":")
     ).encode()
     assert decoded(key["kid"]) == hashlib.sha256(canonical).digest()
 
@@ -68,15 +63,11 @@ def test_hs256_tokens_are_signed_with_the_stored_hash_and_not_with_the_secret(pd
 
 def test_an_unhashed_hs256_secret_verifies(pdb, web):
     app = pdb.register(
-        "https://app.example.net/callback",
-        algorithm="HS256",
-        hash_client_secret=False,
+        "https://app.example.net/callback", algorithm="HS256", hash_client_secret=False
     )
     head, payload, signature = web.tokens(app)["id_token"].split(".")
     assert decoded(signature) == hmac.digest(
-        app.client_secret.encode(),
-        f"{head}.{payload}".encode(),
-        "sha256",
+        app.client_secret.encode(), f"{head}.{payload}".encode(), "sha256"
     )
 
 
@@ -142,7 +133,7 @@ def test_a_narrowed_scope_stays_narrow(web, app):
     again = web.refresh(app, narrow["refresh_token"]).json()
     assert again["scope"] == "profile"
     assert web.refresh(app, again["refresh_token"], scope="profile email").json() == {
-        "error": "invalid_scope",
+        "error": "invalid_scope"
     }
     assert web.refresh(app, again["refresh_token"]).status == 200
 
@@ -174,16 +165,15 @@ def test_refreshes_at_once_get_the_same_tokens_or_come_too_late(pdb, web_for, we
     with ThreadPoolExecutor(6) as pool:
         answers = list(
             pool.map(
-                lambda w: w.refresh(app, token["refresh_token"]),
-                [web_for(pdb) for _ in range(6)],
-            ),
+                lambda w: w.refresh(app, token["refresh_token"]), [web_for(pdb) for _ in range(6)]
+            )
         )
     good = [answer.json() for answer in answers if answer.status == 200]
     assert good
     assert len({(answer["access_token"], answer["refresh_token"]) for answer in good}) == 1
     digest = hashlib.sha256(good[0]["access_token"].encode()).digest()
     fitting = [claims(a["id_token"])["at_hash"] for a in good].count(
-        base64.urlsafe_b64encode(digest[:16]).decode().rstrip("="),
+        base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
     )
     assert fitting == 1
     assert all(
@@ -208,8 +198,7 @@ def test_any_client_can_revoke_any_token(pdb, web, app):
     other = pdb.register("https://other.example.net/callback")
     assert (
         web.post(
-            "/oauth2/revoke_token/",
-            {"token": token["refresh_token"]} | web.credentials(other),
+            "/oauth2/revoke_token/", {"token": token["refresh_token"]} | web.credentials(other)
         ).status
         == 200
     )
@@ -275,7 +264,7 @@ def test_a_bearer_token_beside_a_login_session_is_refused(visitor, web, app):
     answer = visitor.get("/profile/v1")
     assert answer.status_code == 400
     assert answer.json()["meta"]["error"].startswith(
-        "Cannot authenticate through Authorization header while logged in.",
+        "Cannot authenticate through Authorization header while logged in."
     )
 
 
@@ -286,8 +275,7 @@ def test_three_hundred_networks_are_listed_in_one_answer(web, app):
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["/oauth2/authorize", "/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke_token"],
+    "path", ["/oauth2/authorize", "/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke_token"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_missing_slash_is_a_redirect_for_every_method(web, path, method):
@@ -313,11 +301,7 @@ def test_these_paths_do_not_exist(web, path):
 @pytest.mark.parametrize("place", ["/.well-known/", "/oauth2/.well-known/"])
 @pytest.mark.parametrize("end", ["", "/"])
 def test_each_document_is_found_in_two_places_with_and_without_slash(
-    pdb,
-    web,
-    document,
-    place,
-    end,
+    pdb, web, document, place, end
 ):
     answer = web.get(place + document + end)
     assert (answer.status, answer.json()["issuer"]) == (200, f"{pdb.url}/oauth2")

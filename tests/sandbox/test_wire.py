@@ -27,7 +27,7 @@ CLAIMS = sorted(
 DIFFERENCES = {
     "api-with-oauth-bearer": (
         "the sandbox has no /api/: nothing of PeeringDB's database but people and their networks"
-    ),
+    )
 }
 
 # Headers that were sent and that the recording does not show.
@@ -67,9 +67,7 @@ def test_puts_the_recorded_claims_into_the_id_token(world, name):
     expected = json.loads((WIRE / f"idtoken-claims-{name}.json").read_text(encoding="utf-8"))
     app = world.apps["conf-rs256"]
     token = world.web.tokens(
-        app,
-        "orgadmin" if name == "refresh" else name,
-        approval_prompt="force",
+        app, "orgadmin" if name == "refresh" else name, approval_prompt="force"
     )
     if name == "refresh":
         token = world.web.refresh(app, token["refresh_token"]).json()

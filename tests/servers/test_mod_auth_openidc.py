@@ -72,10 +72,10 @@ class Site:
         assert without in page
         page = page.replace(without, "") if without else page
         (self._directory / "httpd.conf").write_text(
-            modules + SERVER.format(directory=self._directory, address=self.address) + page,
+            modules + SERVER.format(directory=self._directory, address=self.address) + page
         )
         self._process = subprocess.Popen(
-            ["apache2", "-DFOREGROUND", "-f", self._directory / "httpd.conf"],
+            ["apache2", "-DFOREGROUND", "-f", self._directory / "httpd.conf"]
         )
 
     def _page(self, registered):

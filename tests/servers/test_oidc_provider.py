@@ -38,7 +38,7 @@ def install(cache):
     if not shutil.which("npm"):
         pytest.fail(
             "This needs Node.js 18 or later, and npm. On Debian or Ubuntu: sudo apt-get install"
-            " nodejs npm",
+            " nodejs npm"
         )
     unfinished = Path(tempfile.mkdtemp(dir=cache))
     for file in files:
@@ -106,8 +106,7 @@ def browse(request):
         url = request.url
         while not url.startswith(request.redirect_uri):
             url = urljoin(
-                url,
-                browser.get(url, allow_redirects=False, timeout=5).headers["Location"],
+                url, browser.get(url, allow_redirects=False, timeout=5).headers["Location"]
             )
         return url
 
@@ -127,7 +126,7 @@ def test_logs_in(client, peer):
     request = client.authorization_request()
     callback = browse(request)
     assert parse_qs(urlsplit(callback).query)["iss"] == [
-        f"{peer}/oauth2",
+        f"{peer}/oauth2"
     ]  # RFC 9207, which PeeringDB does not have
     login = client.log_in(request, callback)
     assert (login.user.id, login.user.email, login.user.verified_user) == (
@@ -148,7 +147,7 @@ def test_logs_in(client, peer):
 
 def test_verifies_the_id_token_later(client, login):
     assert dict(
-        client.verify_id_token(login.token.id_token, nonce=login.claims.nonce, max_age=60),
+        client.verify_id_token(login.token.id_token, nonce=login.claims.nonce, max_age=60)
     ) == dict(login.claims)
     with pytest.raises(InvalidIDToken) as refused:
         client.verify_id_token(login.token.id_token, nonce="n" * 43)

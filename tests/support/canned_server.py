@@ -152,9 +152,7 @@ def running_server(authority, *, tls=False, handler_of=canned_handler):
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         authority.issue_cert("127.0.0.1", FAR).configure_cert(context)
         server.socket = context.wrap_socket(
-            server.socket,
-            server_side=True,
-            do_handshake_on_connect=False,
+            server.socket, server_side=True, do_handshake_on_connect=False
         )
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

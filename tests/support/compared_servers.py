@@ -49,11 +49,7 @@ class PeeringDB:
         self.url, self.ca_file, self._people = url, ca_file, people
 
     def register(
-        self,
-        *redirect_uris: str,
-        client_id: str,
-        client_secret: str,
-        **_: Any,
+        self, *redirect_uris: str, client_id: str, client_secret: str, **_: Any
     ) -> Application:
         """The application, which was registered by hand."""
         return Application(

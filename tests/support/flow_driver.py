@@ -50,9 +50,7 @@ class FlowDriver:
         if isinstance(answer, str):
             recorded = read_recording(answer)
             return HTTPResponse(
-                status=recorded.status,
-                headers=recorded.headers,
-                body=recorded.body,
+                status=recorded.status, headers=recorded.headers, body=recorded.body
             )
         return HTTPResponse(
             status=200,

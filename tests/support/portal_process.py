@@ -34,8 +34,7 @@ class PortalProcess:
         )
         self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self._hear()}"
         application = pdb.register(
-            f"{self.url}/login/peeringdb/callback",
-            name="Example-IX peering portal",
+            f"{self.url}/login/peeringdb/callback", name="Example-IX peering portal"
         )
         works = {
             "client_id": application.client_id,

@@ -47,7 +47,7 @@ def issued(database, *, alive=False):
     with closing(sqlite3.connect(database)) as connection:
         access = connection.execute("SELECT token FROM oauth2_provider_accesstoken").fetchall()
         refresh = connection.execute(
-            "SELECT token, revoked FROM oauth2_provider_refreshtoken",
+            "SELECT token, revoked FROM oauth2_provider_refreshtoken"
         ).fetchall()
     return [
         *(token for (token,) in access),

@@ -41,9 +41,7 @@ class Web:
         if pdb.ca_file:
             context = ssl.create_default_context(cafile=pdb.ca_file)
             self.connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                parts.netloc,
-                context=context,
-                timeout=20,
+                parts.netloc, context=context, timeout=20
             )
         else:
             self.connection = http.client.HTTPConnection(parts.netloc, timeout=20)
@@ -72,22 +70,14 @@ class Web:
             raise
 
     def get(
-        self,
-        target: str,
-        token: str | None = None,
-        headers: dict[str, str] | None = None,
+        self, target: str, token: str | None = None, headers: dict[str, str] | None = None
     ) -> Answer:
         return self.send(
-            "GET",
-            target,
-            (headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {}),
+            "GET", target, (headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
         )
 
     def post(
-        self,
-        target: str,
-        fields: dict[str, str],
-        headers: dict[str, str] | None = None,
+        self, target: str, fields: dict[str, str], headers: dict[str, str] | None = None
     ) -> Answer:
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         return self.send("POST", target, form | (headers or {}), urlencode(fields))
@@ -100,7 +90,7 @@ class Web:
             "state": "s",
         } | parameters
         return f"{self.pdb.url}/oauth2/authorize/?" + urlencode(
-            {key: value for key, value in asked.items() if value is not None},
+            {key: value for key, value in asked.items() if value is not None}
         )
 
     def code(self, app: Application, person: str = "orgadmin", **parameters: str | None) -> str:
@@ -116,10 +106,7 @@ class Web:
         return self.post("/oauth2/token/", grant | self.credentials(app) | fields)
 
     def tokens(
-        self,
-        app: Application,
-        person: str = "orgadmin",
-        **parameters: str | None,
+        self, app: Application, person: str = "orgadmin", **parameters: str | None
     ) -> dict[str, Any]:
         answer = self.exchange(app, self.code(app, person, **parameters))
         assert answer.status == 200, answer.text
@@ -164,18 +151,11 @@ class Visitor:
         hidden = {name: unescape(value) for name, value in hidden.items()}
         headers = {"Referer": page.url}
         return self.session.post(
-            page.url,
-            hidden | fields,
-            headers=headers,
-            allow_redirects=False,
-            timeout=20,
+            page.url, hidden | fields, headers=headers, allow_redirects=False, timeout=20
         )
 
     def log_in(
-        self,
-        person: str,
-        start: requests.Response,
-        factor: str | None = "otp",
+        self, person: str, start: requests.Response, factor: str | None = "otp"
     ) -> requests.Response:
         """Follow a redirect to the login page, log in, and return the next page."""
         answer = self.press(self.get(start.headers["Location"]), person=person)

@@ -130,10 +130,7 @@ def scoped(scope: str | None, **more: Any) -> Prepare:
 
 
 def code(
-    client: str = "conf-rs256",
-    scope: str | None = None,
-    then: Any = None,
-    **asked: str | None,
+    client: str = "conf-rs256", scope: str | None = None, then: Any = None, **asked: str | None
 ) -> Prepare:
     return Prepare(
         client=client,
@@ -172,9 +169,7 @@ def exchanged(client: str = "conf-rs256") -> Callable[[World, dict[str, str]], N
 def wrong_redirect(world: World, got: dict[str, str]) -> None:
     assert (
         world.web.exchange(
-            world.apps["conf-rs256"],
-            got["code"],
-            redirect_uri="https://app.example.net/other",
+            world.apps["conf-rs256"], got["code"], redirect_uri="https://app.example.net/other"
         ).status
         == 400
     )
@@ -244,18 +239,14 @@ def full_minute(requests: int) -> Callable[[World, dict[str, str]], None]:
         for _ in range(120):
             assert (
                 world.web.get(
-                    "/oauth2/.well-known/jwks.json",
-                    None,
-                    {"X-Forwarded-For": "192.0.2.50"},
+                    "/oauth2/.well-known/jwks.json", None, {"X-Forwarded-For": "192.0.2.50"}
                 ).status
                 == 200
             )
         for _ in range(requests - 120):
             assert (
                 world.web.get(
-                    "/profile/v1",
-                    got["access_token"],
-                    {"X-Forwarded-For": "192.0.2.50"},
+                    "/profile/v1", got["access_token"], {"X-Forwarded-For": "192.0.2.50"}
                 ).status
                 == 429
             )
@@ -306,9 +297,7 @@ PREPARATIONS: dict[str, Prepare] = {
     "token-noalg-openid-profile": code("conf-noalg", "openid profile"),
     "token-noalg-profile": code("conf-noalg", "profile"),
     "token-noalg-retry-openid-profile": code(
-        "conf-noalg",
-        "openid profile",
-        exchanged("conf-noalg"),
+        "conf-noalg", "openid profile", exchanged("conf-noalg")
     ),
     "token-noalg-retry-profile": code("conf-noalg", "profile", exchanged("conf-noalg")),
     "token-public-empty-secret": code("public-rs256", "openid profile"),
@@ -321,15 +310,10 @@ PREPARATIONS: dict[str, Prepare] = {
     "token-success-no-openid": code(scope="profile email networks amr"),
     "token-success-openid": code(nonce="n-123"),
     "token-success-pkce-s256": code(
-        scope="openid profile",
-        code_challenge=S256,
-        code_challenge_method="S256",
+        scope="openid profile", code_challenge=S256, code_challenge_method="S256"
     ),
     "token-success-public-pkce": code(
-        "public-rs256",
-        "openid profile",
-        code_challenge=S256,
-        code_challenge_method="S256",
+        "public-rs256", "openid profile", code_challenge=S256, code_challenge_method="S256"
     ),
     "token-error-pkce-missing-verifier": code(code_challenge=S256, code_challenge_method="S256"),
     "token-error-pkce-short-verifier": code(code_challenge=S256, code_challenge_method="S256"),
@@ -378,8 +362,7 @@ def read(name: str, folder: Path = WIRE) -> tuple[Message, Message]:
     text = (folder / f"{name}.http").read_text(encoding="utf-8")
     head, _, body = text.partition("\n\n")[2].partition("\n\n")
     return message(text.partition("\n\n")[0], ">"), message(
-        f"{head}\n<\n" + "\n".join(f"< {line}" for line in body.splitlines()),
-        "<",
+        f"{head}\n<\n" + "\n".join(f"< {line}" for line in body.splitlines()), "<"
     )
 
 
@@ -398,7 +381,7 @@ def replaced(form: str, replacements: dict[str, str]) -> str:
         [
             (key, replacements.get(key, value))
             for key, value in parse_qsl(form, keep_blank_values=True)
-        ],
+        ]
     )
 
 
@@ -418,7 +401,7 @@ def get_ready(world: World, how: Prepare) -> dict[str, str]:
         return {}
     app = world.apps[how.client]
     got: dict[str, str] = {
-        "code": world.web.code(app, how.person, approval_prompt="force", **how.asked),
+        "code": world.web.code(app, how.person, approval_prompt="force", **how.asked)
     }
     if how.exchange:
         answer = world.web.exchange(app, got["code"])
@@ -500,7 +483,7 @@ def compare(expected: Message, actual: Any, url: str) -> list[str]:
         there, here = json.loads(body), actual.json()
         found += differences(there, here, "body")
         if json.loads(body) == here and not UNORDERED & set(
-            here,
+            here
         ):  # nothing volatile in it: the spaces count too
             found += [] if body.strip() == actual.text.strip() else ["body: written differently"]
     except ValueError:

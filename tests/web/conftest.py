@@ -72,10 +72,9 @@ class Browser:
         return self.take(
             self.client.run(
                 self.flow.callback(
-                    self.visit(f"{CALLBACK}?{query}&state={asked['state']}", **headers),
-                    admit,
-                ),
-            ),
+                    self.visit(f"{CALLBACK}?{query}&state={asked['state']}", **headers), admit
+                )
+            )
         )
 
     def log_in(self, query="", *, admit=None):
@@ -86,14 +85,14 @@ class Browser:
 
     def require(self, target, rule, *, asn=None, max_age=None, **visit):
         return self.client.run(
-            self.flow.require(self.visit(target, **visit), rule, asn=asn, max_age=max_age),
+            self.flow.require(self.visit(target, **visit), rule, asn=asn, max_age=max_age)
         )
 
     def log_out(self, **visit):
         return self.take(
             self.client.run(
-                self.flow.log_out(self.visit("/logout", **({"method": "POST"} | visit))),
-            ),
+                self.flow.log_out(self.visit("/logout", **({"method": "POST"} | visit)))
+            )
         )
 
     def kinds(self):

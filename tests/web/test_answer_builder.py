@@ -73,11 +73,7 @@ def test_a_redirect_must_not_be_cached():
 
 def test_a_person_gets_a_page_with_links():
     answer = BUILDER.failure(
-        visit(),
-        FORGED,
-        ("Because.",),
-        logged_in=True,
-        headers={"Retry-After": "3"},
+        visit(), FORGED, ("Because.",), logged_in=True, headers={"Retry-After": "3"}
     )
     assert (answer.status, answer.json, answer.location) == (403, None, None)
     assert answer.headers == FAILURE_HEADERS | {"Retry-After": "3"}
@@ -109,10 +105,7 @@ def test_the_page_has_no_link_home_for_people_who_are_not_logged_in():
 )
 def test_a_program_gets_json(accept, is_page):
     answer = BUILDER.failure(
-        visit(headers={"Accept": accept}),
-        FORGED,
-        ("Because.",),
-        logged_in=False,
+        visit(headers={"Accept": accept}), FORGED, ("Because.",), logged_in=False
     )
     assert (answer.page is not None) == is_page
     expected = {
@@ -137,8 +130,7 @@ def test_a_page_that_needs_a_login_redirects_to_it():
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"method": "POST"}, {"headers": {"Accept": "application/json"}}],
+    "changes", [{"method": "POST"}, {"headers": {"Accept": "application/json"}}]
 )
 def test_forms_and_programs_get_401_instead_of_a_redirect(changes):
     answer = BUILDER.ask_to_log_in(visit(**changes))
@@ -211,7 +203,7 @@ def test_paths_can_be_changed():
 
 def test_the_reason_names_an_address_that_differs_from_the_redirect_uri():
     why = BUILDER.why_unknown(
-        visit("/login/peeringdb/callback", origin="http://localhost:8000", root="/x"),
+        visit("/login/peeringdb/callback", origin="http://localhost:8000", root="/x")
     )
     assert (
         "asked for as http://localhost:8000/x/login/peeringdb/callback, and the redirect URI is "

@@ -42,11 +42,7 @@ TOKEN = "an-access-token"
 
 def test_the_rule_of_the_login_says_what_an_account_must_have_verified():
     login_rule = AccessRule(
-        verified_user=False,
-        verified_email=False,
-        asn=64500,
-        mfa=True,
-        perms=Permission.UPDATE,
+        verified_user=False, verified_email=False, asn=64500, mfa=True, perms=Permission.UPDATE
     )
     guard = Guard.of(None).under(login_rule)
     assert guard.rule == AccessRule(verified_user=False, verified_email=False)
@@ -65,12 +61,7 @@ def test_the_rule_of_the_login_says_what_an_account_must_have_verified():
 def test_constants_are_part_of_the_rule(asn, in_the_rule, in_the_guard):
     guard = Guard.of(asn, perms=Permission.UPDATE, manage_sessions=True, mfa=True, max_age=60)
     assert guard == Guard(
-        rule=AccessRule(
-            asn=in_the_rule,
-            perms=Permission.UPDATE,
-            manage_sessions=True,
-            mfa=True,
-        ),
+        rule=AccessRule(asn=in_the_rule, perms=Permission.UPDATE, manage_sessions=True, mfa=True),
         asn=in_the_guard,
         max_age=60,
     )
@@ -168,8 +159,7 @@ def test_a_missing_argument_is_an_error(find):
 
 
 @pytest.mark.parametrize(
-    ("found", "number"),
-    [(64500, 64500), ("64500", 64500), (0, 0), ("", ""), (None, NO_ASN)],
+    ("found", "number"), [(64500, 64500), ("64500", 64500), (0, 0), ("", ""), (None, NO_ASN)]
 )
 def test_a_function_finds_the_number(find, found, number):
     assert find({"/x": found}.get, {}, "/x") == number

@@ -215,11 +215,7 @@ def test_a_browser_without_a_login_is_redirected_to_it_and_back(browser):
 
 def test_a_program_without_a_login_gets_401(browser):
     answer = refused(
-        browser.require,
-        "/networks/64500",
-        MAY_READ,
-        asn=64500,
-        Accept="application/json",
+        browser.require, "/networks/64500", MAY_READ, asn=64500, Accept="application/json"
     )
     assert (answer.status, answer.json["title"]) == (401, "You are not logged in")
 
@@ -384,7 +380,7 @@ def test_the_form_is_read_only_if_nothing_else_decides(browser):
     token = flow.page_context(unread()).csrf_token
     assert browser.client.run(flow.require(unread(), MAY_READ))
     assert browser.client.run(
-        flow.require(unread(method="POST", Sec_Fetch_Site="same-origin"), MAY_READ),
+        flow.require(unread(method="POST", Sec_Fetch_Site="same-origin"), MAY_READ)
     )
     assert browser.client.run(flow.require(unread(method="POST", X_PeeringDB_CSRF=token), MAY_READ))
 
@@ -435,8 +431,7 @@ def test_a_user_who_was_asked_and_has_none_sees_the_reason(browser, profile):
 
 
 @pytest.mark.parametrize(
-    "visit",
-    [{"method": "POST", "Sec_Fetch_Site": "same-origin"}, {"Accept": "application/json"}],
+    "visit", [{"method": "POST", "Sec_Fetch_Site": "same-origin"}, {"Accept": "application/json"}]
 )
 def test_forms_and_programs_get_the_reason_instead_of_a_redirect(browser, profile, visit):
     profile(amr=["pwd"])
@@ -455,7 +450,7 @@ def test_a_rule_for_a_network_can_ask_for_a_second_factor(browser, profile):
     profile(amr=["pwd"])
     browser.log_in()
     assert refused(browser.require, "/networks/64500/ports", MFA, asn="64500").location.endswith(
-        "&prompt=login",
+        "&prompt=login"
     )
 
 
@@ -564,11 +559,7 @@ class SharedStore:
 
     def __init__(self):
         self._memory = MemoryStore()
-        self.get, self.set, self.delete = (
-            self._memory.get,
-            self._memory.set,
-            self._memory.delete,
-        )
+        self.get, self.set, self.delete = (self._memory.get, self._memory.set, self._memory.delete)
 
 
 def test_other_processes_with_the_same_store_know_of_the_logout(make_browser):

@@ -41,8 +41,7 @@ def test_a_login_returns_to_the_page_it_came_from(browser):
 
 
 @pytest.mark.parametrize(
-    "query",
-    ["", "?next=", "?next=//evil.example", "?next=/logout", "?next=/a&next=/b"],
+    "query", ["", "?next=", "?next=//evil.example", "?next=/logout", "?next=/a&next=/b"]
 )
 def test_a_login_without_a_page_to_return_to_leads_home(browser, query):
     assert browser.log_in(query).location == "/"
@@ -101,8 +100,7 @@ def test_a_code_that_peeringdb_has_seen_before_was_used_already(browser, server,
 
 
 def test_a_code_that_peeringdb_has_seen_before_leads_to_the_page_if_somebody_is_logged_in(
-    browser,
-    server,
+    browser, server
 ):
     browser.log_in()
     server.replay("/oauth2/token/", "token-error-reused-code")
@@ -382,7 +380,7 @@ def test_a_forged_callback_is_refused_and_disturbs_no_login(browser, server, sta
     asked = browser.start()
     cookies = dict(browser.cookies)
     answer = browser.take(
-        browser.client.run(browser.flow.callback(browser.visit(f"{CALLBACK}?code=abc{state}"))),
+        browser.client.run(browser.flow.callback(browser.visit(f"{CALLBACK}?code=abc{state}")))
     )
     assert (answer.status, answer.page.title, answer.cookies) == (
         400,
@@ -416,8 +414,7 @@ def test_a_login_that_an_older_version_started_must_be_started_again(make_browse
     [name] = browser.cookies
     pending = browser.flow._pending
     browser.cookies[name] = pending._sealer.seal(
-        pending._purpose,
-        [0, "", "", None, "profile", "/", 0, None],
+        pending._purpose, [0, "", "", None, "profile", "/", 0, None]
     )
     answer = browser.come_back(asked)
     assert (answer.status, answer.page.title) == (400, "This login cannot be completed")
@@ -448,9 +445,7 @@ def test_a_cancelled_login_does_not_end_the_previous_one(browser):
 
 def test_a_program_gets_json_from_the_callback(browser):
     answer = browser.come_back(
-        browser.start(),
-        query="error=access_denied",
-        Accept="application/json",
+        browser.start(), query="error=access_denied", Accept="application/json"
     )
     assert (answer.status, answer.page, answer.json["title"]) == (
         403,
@@ -514,10 +509,7 @@ def test_a_disguised_cookie_of_a_pending_login_does_not_count(browser, server, d
     visit = browser.visit(f"{CALLBACK}?code=abc&state={asked['state']}")
     planted = replace(visit, cookie_header=f"theme=dark; {disguise}{name}={value}")
     answer = browser.client.run(browser.flow.callback(planted))
-    assert (answer.page.title, answer.cookies) == (
-        "A cookie of this browser cannot be trusted",
-        (),
-    )
+    assert (answer.page.title, answer.cookies) == ("A cookie of this browser cannot be trusted", ())
     assert server.received == []
     spaced = replace(visit, cookie_header=f"theme=dark; \t{name} ={value}")
     assert browser.client.run(browser.flow.callback(spaced)).status == 302
@@ -550,16 +542,14 @@ def test_a_planted_cookie_destroys_nothing(browser, server):
     answers = [
         browser.client.run(flow)
         for flow in (
-            browser.flow.callback(
-                planted(browser, f"{CALLBACK}?code=abc&state={asked['state']}"),
-            ),
+            browser.flow.callback(planted(browser, f"{CALLBACK}?code=abc&state={asked['state']}")),
             browser.flow.log_out(
-                planted(browser, "/logout", method="POST", Sec_Fetch_Site="same-origin"),
+                planted(browser, "/logout", method="POST", Sec_Fetch_Site="same-origin")
             ),
         )
     ]
     assert {(answer.status, answer.page.title, answer.cookies) for answer in answers} == {
-        (400, "A cookie of this browser cannot be trusted", ()),
+        (400, "A cookie of this browser cannot be trusted", ())
     }
     assert browser.session == before
     assert browser.rotated == [{}]  # at the login
@@ -804,7 +794,7 @@ def test_no_secret_can_be_read_in_logs_cookies_or_the_session(
             *pages,
             str(browser.session),
             *(record.getMessage() + str(vars(record)) for record in caplog.records),
-        ],
+        ]
     )
     assert not [secret for secret in secrets if secret in readable]
 
@@ -813,8 +803,7 @@ def test_no_secret_can_be_read_in_logs_cookies_or_the_session(
 
 
 @pytest.mark.parametrize(
-    "kind",
-    ["function", "coroutine function", "function that gives a coroutine"],
+    "kind", ["function", "coroutine function", "function that gives a coroutine"]
 )
 def test_the_asynchronous_client_runs_the_same_flow(make_client, server, clock, kind):
     """A blocking function of the application runs in a thread."""
@@ -840,8 +829,7 @@ def test_the_asynchronous_client_runs_the_same_flow(make_client, server, clock, 
 
         async with AsyncClient(config, clock=clock) as client:
             browser = Browser(
-                client,
-                LoginFlow(client.provider, rule=AccessRule(), secrets=(SECRET,)),
+                client, LoginFlow(client.provider, rule=AccessRule(), secrets=(SECRET,))
             )
             asked = browser.start("?next=/x")
             visit = browser.visit(f"{CALLBACK}?code=abc&state={asked['state']}")

@@ -22,7 +22,7 @@ def config(**changes):
                 "redirect_uri": "https://portal.example.net/login/peeringdb/callback",
             }
             | changes
-        ),
+        )
     )
 
 
@@ -109,11 +109,7 @@ def test_the_scope_that_was_asked_for_counts(logins, clock):
     ],
 )
 def test_the_cookie_is_bound_to_the_host_and_lives_ten_minutes(
-    start,
-    redirect_uri,
-    allow_http,
-    prefix,
-    secure,
+    start, redirect_uri, allow_http, prefix, secure
 ):
     _, _, [cookie] = start({}, redirect_uri=redirect_uri, allow_http=allow_http)
     assert cookie.name.startswith(prefix)
@@ -155,8 +151,7 @@ def test_a_shared_login_is_asked_for_as_it_was(start, logins, clock):
         state, first, _ = start(cookies, scope=scope)
     request = create_authorization_request(config(scope=scope), PEERINGDB, now=clock())
     location, _ = logins(scope=scope).start(
-        PendingLogin(request=request, return_path="/", prompted=True),
-        cookies,
+        PendingLogin(request=request, return_path="/", prompted=True), cookies
     )
     asked = parse_qs(urlsplit(location).query)
     assert asked == parse_qs(urlsplit(first.request.url).query) | {"prompt": ["login"]}

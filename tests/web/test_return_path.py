@@ -157,7 +157,7 @@ def leads_to_another_site(path):
         TRICKY.map(f"{PORTAL}{{}}".format),
         TRICKY.map(lambda text: quote(f"/{text}", safe="/?#")),
         TRICKY.map(lambda text: quote(quote(f"/{text}", safe="/?#"), safe="/?#")),
-    ),
+    )
 )
 def test_a_browser_stays_on_this_site_with_every_accepted_path(text):
     path = safe_return_path(text, default="/", origins=(PORTAL,))

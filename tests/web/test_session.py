@@ -60,10 +60,8 @@ class Application:
         )
         self.client.run(
             self.sessions.begin(
-                self.session,
-                Login(user=user, token=token, claims=None),
-                prompted=prompted,
-            ),
+                self.session, Login(user=user, token=token, claims=None), prompted=prompted
+            )
         )
         self.session = json.loads(json.dumps(self.session))  # as a framework stores it
         return self.stored_login
@@ -102,12 +100,7 @@ def test_a_login_is_stored(application, clock):
         stored_login.checked_at,
         stored_login.expires_at,
         stored_login.prompted,
-    ) == (
-        None,
-        clock.now,
-        int(clock.now) + 36000,
-        True,
-    )
+    ) == (None, clock.now, int(clock.now) + 36000, True)
     assert len(stored_login.csrf_token) == 43
     assert application.session["own"] == "of the application"
     assert application.remembered_user() == person()
@@ -126,16 +119,7 @@ def test_no_token_can_be_read_in_the_session(application):
 
 
 @pytest.mark.parametrize(
-    "stored",
-    [
-        {},
-        {"user": []},
-        {"user": None},
-        {"user": [7], "more": 1},
-        "text",
-        7,
-        [1],
-    ],
+    "stored", [{}, {"user": []}, {"user": None}, {"user": [7], "more": 1}, "text", 7, [1]]
 )
 def test_a_session_that_cannot_be_read_has_no_login(application, stored):
     application.session[SESSION_KEY] = stored
@@ -143,8 +127,7 @@ def test_a_session_that_cannot_be_read_has_no_login(application, stored):
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"unknown": 1}, {"user": [0, "", "", "", None, False, False, None, []]}],
+    "change", [{"unknown": 1}, {"user": [0, "", "", "", None, False, False, None, []]}]
 )
 def test_a_session_of_another_version_has_no_login(application, change):
     application.begin(person())
@@ -197,12 +180,7 @@ def test_a_user_with_long_fields_takes_less_than_two_kilobytes(make_application,
         stored_login.user.verified_user,
         stored_login.user.verified_email,
         stored_login.user.asns,
-    ) == (
-        7,
-        True,
-        True,
-        (4_200_000_001,),
-    )
+    ) == (7, True, True, (4_200_000_001,))
     assert ("mfa" in (stored_login.user.amr or ())) == ("mfa" in (person(**long).amr or ()))
     assert application.remembered_user() == person(300, **long)
 
@@ -291,7 +269,7 @@ def test_an_update_deletes_the_old_user_from_the_store(application):
     assert application.store.get(before.store_key) is None
     assert application.remembered_user() == person(301)
     application.client.run(
-        application.sessions.update(application.session, application.stored_login, person(2)),
+        application.sessions.update(application.session, application.stored_login, person(2))
     )
     assert (application.stored_login.store_key, application.remembered_user()) == (None, person(2))
 
@@ -306,14 +284,10 @@ def test_an_update_makes_other_processes_forget_the_old_user(make_application):
 
 
 @pytest.mark.parametrize(
-    "other",
-    [{"client_id": "another"}, {"base_url": "https://auth.example.net"}],
+    "other", [{"client_id": "another"}, {"base_url": "https://auth.example.net"}]
 )
 def test_a_login_counts_for_one_application_at_one_peeringdb(
-    application,
-    make_client,
-    server,
-    other,
+    application, make_client, server, other
 ):
     application.begin(person())
     provider = make_client(server, **other).provider
@@ -334,9 +308,8 @@ def test_the_end_revokes_the_refresh_token_and_deletes_everything(application, s
 def test_without_a_refresh_token_the_access_token_is_revoked(application, server):
     application.client.run(
         application.sessions.end(
-            application.session,
-            application.begin(person(), refresh_token=None),
-        ),
+            application.session, application.begin(person(), refresh_token=None)
+        )
     )
     [request] = server.received
     assert request.form["token"] == ACCESS_TOKEN

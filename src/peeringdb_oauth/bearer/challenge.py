@@ -30,8 +30,7 @@ def insufficient_scope(*missing: str) -> AccessDenied:
         " asks for it"
     )
     return AccessDenied(
-        reason,
-        www_authenticate=challenge("insufficient_scope", reason, scope=scope),
+        reason, www_authenticate=challenge("insufficient_scope", reason, scope=scope)
     )
 
 

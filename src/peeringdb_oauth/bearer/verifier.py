@@ -91,8 +91,7 @@ class BearerVerifier(Generic[R]):
         self._scope = scope_of(self._rule)
         is_async = inspect.iscoroutinefunction(client.run)
         self._answer = cast(
-            "Callable[..., R]",
-            self._decide_when_awaited if is_async else self._decide,
+            "Callable[..., R]", self._decide_when_awaited if is_async else self._decide
         )
         self._cache = ResultCache()
 
@@ -155,11 +154,7 @@ class BearerVerifier(Generic[R]):
         return result if result is not None and result.is_fresh(self._clock(), max_age) else None
 
     def _find(
-        self,
-        token: str,
-        key: bytes,
-        max_age: float | None,
-        address: str | None,
+        self, token: str, key: bytes, max_age: float | None, address: str | None
     ) -> Flow[CachedResult]:
         if not token:
             raise missing_token()
@@ -169,11 +164,7 @@ class BearerVerifier(Generic[R]):
             raise invalid_token(str(error)) from None
 
     def _decide(
-        self,
-        result: CachedResult,
-        asn: int | None,
-        rule: AccessRule | None,
-        max_age: float | None,
+        self, result: CachedResult, asn: int | None, rule: AccessRule | None, max_age: float | None
     ) -> User:
         if max_age is not None and result.issued_at is not None:
             self._check_issued_at(result.issued_at, max_age)
@@ -200,15 +191,11 @@ class BearerVerifier(Generic[R]):
         if elapsed(issued_at, self._clock()) >= max_age:
             raise invalid_token(
                 "this ID token says what was true when it was issued, and that is too long ago"
-                " here: send an access token",
+                " here: send an access token"
             )
 
     def _check(
-        self,
-        token: str,
-        key: bytes,
-        max_age: float | None,
-        address: str | None,
+        self, token: str, key: bytes, max_age: float | None, address: str | None
     ) -> Flow[CachedResult]:
         # RFC 7515: an ID token has three parts, and "ey" is '{"' in base64url.
         if key and token.startswith("ey") and token.count(".") == 2:
@@ -217,7 +204,7 @@ class BearerVerifier(Generic[R]):
         if self._provider.config.client_secret is None:
             raise TokenRejected(
                 "only ID tokens are accepted here: PeeringDB tells a public client nothing about an"
-                " access token",
+                " access token"
             )
         flow = self._check_access_token(access_token, key, max_age, address)
         return (yield from shared(f"bearer token {key.hex()}", flow))
@@ -238,11 +225,7 @@ class BearerVerifier(Generic[R]):
         return result
 
     def _check_access_token(
-        self,
-        token: BearerToken,
-        key: bytes,
-        max_age: float | None,
-        address: str | None,
+        self, token: BearerToken, key: bytes, max_age: float | None, address: str | None
     ) -> Flow[CachedResult]:
         now = self._clock()
         known = self._cache.get(key)

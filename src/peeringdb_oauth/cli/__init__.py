@@ -26,6 +26,6 @@ def _program() -> Callable[[], None]:
         # The sandbox is the only command, and its packages include click and rich.
         raise ConfigurationError(
             f"the command line needs more packages ({error.name} is missing): pip install"
-            ' "peeringdb-oauth[sandbox]"',
+            ' "peeringdb-oauth[sandbox]"'
         ) from error
     return program

@@ -126,11 +126,7 @@ def _is_free(port: int) -> bool:
 
 
 def _announce(
-    started: "Started",
-    settings: dict[str, str],
-    env_file: str | None,
-    *,
-    usual_port_is_taken: bool,
+    started: "Started", settings: dict[str, str], env_file: str | None, *, usual_port_is_taken: bool
 ) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print("PeeringDB sandbox ", started.url, sep="", style="bold")

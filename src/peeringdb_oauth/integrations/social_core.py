@@ -135,9 +135,7 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
             AuthPolicyError: always.
         """
         raise AuthPolicyError(
-            self,
-            "an access token from elsewhere proves nothing here",
-            stage="token_validation",
+            self, "an access token from elsewhere proves nothing here", stage="token_validation"
         )
 
     def get_user_details(self, response: dict[str, Any]) -> dict[str, Any]:
@@ -211,11 +209,7 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
             )
         if isinstance(error, TransportError):
             return AuthProviderError(
-                self,
-                said,
-                code="unavailable",
-                stage=stage,
-                status_code=error.status,
+                self, said, code="unavailable", stage=stage, status_code=error.status
             )
         if isinstance(error, ProviderError):
             known = self.get_provider_error(

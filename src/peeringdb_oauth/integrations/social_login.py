@@ -29,10 +29,7 @@ from peeringdb_oauth.web import Event
 
 SCOPE = ("profile", "email", "networks", "amr")
 # The fields of `ClientConfig` that are settings; there they are in capital letters.
-OPTIONS = (
-    *("base_url", "ca_file", "timeout", "allow_http"),
-    *("requests_per_minute", "processes"),
-)
+OPTIONS = (*("base_url", "ca_file", "timeout", "allow_http"), *("requests_per_minute", "processes"))
 
 
 def log_in(
@@ -127,7 +124,7 @@ def _request(config: ClientConfig, code_verifier: str, now: float) -> Authorizat
 # PeeringDB's limits are for an address, so all logins of an application share a client,
 # whatever their redirect URI and scope.
 _application = attrgetter(
-    *(field.name for field in fields(ClientConfig) if field.name not in ("redirect_uri", "scope")),
+    *(field.name for field in fields(ClientConfig) if field.name not in ("redirect_uri", "scope"))
 )
 _clients: dict[object, Client] = {}
 

@@ -49,11 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=0, help="port (default: a free one)")
     add("--tls", action="store_true", help="use https, with a certificate made at the start")
     add("--strict", action="store_true", help="refuse http redirect URIs, as PeeringDB does")
-    add(
-        "--no-limits",
-        action="store_true",
-        help="switch off the limits of PeeringDB",
-    )
+    add("--no-limits", action="store_true", help="switch off the limits of PeeringDB")
     add(
         "--people",
         metavar="FILE",

@@ -27,12 +27,7 @@ _MAX_WORD_LENGTH = 24  # characters; a longer word may be a code, a token or a s
 
 
 def log_in(
-    client: Any,
-    path: str,
-    visit_peeringdb: Callable[[str], str],
-    *,
-    method: str,
-    sandbox_url: str,
+    client: Any, path: str, visit_peeringdb: Callable[[str], str], *, method: str, sandbox_url: str
 ) -> Any:
     """Log in, and return the application's last response.
 
@@ -53,12 +48,7 @@ def log_in(
 
 
 async def alog_in(
-    client: Any,
-    path: str,
-    visit_peeringdb: Callable[[str], str],
-    *,
-    method: str,
-    sandbox_url: str,
+    client: Any, path: str, visit_peeringdb: Callable[[str], str], *, method: str, sandbox_url: str
 ) -> Any:
     """Log in like `log_in`, with a client whose requests are awaited.
 
@@ -146,7 +136,7 @@ class _Login:
         if self.request and not self._requests_left:
             raise SandboxError(
                 f"the application still redirects after {_MAX_REQUESTS} requests, now to"
-                f" {_without_query(target)}",
+                f" {_without_query(target)}"
             )
 
     def _no_login(self, target: str) -> SandboxError:
@@ -159,7 +149,7 @@ class _Login:
         return SandboxError(
             f"{self._start} does not lead to the sandbox at {self._sandbox_url}, but {answer}\n"
             "Configure the application with peeringdb.client_config(), and pass log_in() the path"
-            " where its login starts.",
+            " where its login starts."
         )
 
 
@@ -172,9 +162,7 @@ def _send_with_httpx(client: Any, method: str, target: str, scheme: str | None) 
 
 def _send_with_werkzeug(client: Any, method: str, target: str, scheme: str | None) -> Any:
     return client.open(
-        target,
-        method=method,
-        environ_overrides={"wsgi.url_scheme": scheme} if scheme else {},
+        target, method=method, environ_overrides={"wsgi.url_scheme": scheme} if scheme else {}
     )
 
 
@@ -193,8 +181,7 @@ _ADAPTERS = {
     "httpx": _HTTPX,
     "httpx2": _HTTPX,
     "werkzeug": _ClientAdapter(
-        send=_send_with_werkzeug,
-        url_of=lambda response: str(response.request.url),
+        send=_send_with_werkzeug, url_of=lambda response: str(response.request.url)
     ),
     "django": _ClientAdapter(send=_send_with_django, url_of=_django_url),
 }
@@ -206,7 +193,7 @@ def _adapter_for(client: Any, *, asynchronous: bool) -> _ClientAdapter:
     adapter = next((_ADAPTERS[package] for package in packages if package in _ADAPTERS), None)
     if adapter is None:
         raise TypeError(
-            f"a login needs the test client of Flask, Starlette, FastAPI or Django, not {name!r}",
+            f"a login needs the test client of Flask, Starlette, FastAPI or Django, not {name!r}"
         )
     if asynchronous and not _is_asynchronous(client):
         raise TypeError(f"for {name!r} write: peeringdb.log_in(...)")
@@ -228,7 +215,7 @@ def _without_query(url: str) -> str:
 def _first_words(response: Any) -> str:
     """The first words of an answer, without markup and without possible secrets."""
     text = unescape(
-        re.sub(r"(?is)<(script|style|title)\b.*?</\1>|<[^>]*>", " ", getattr(response, "text", "")),
+        re.sub(r"(?is)<(script|style|title)\b.*?</\1>|<[^>]*>", " ", getattr(response, "text", ""))
     )
     words = [word if len(word) <= _MAX_WORD_LENGTH else "..." for word in text.split()[:_MAX_WORDS]]
     return f": {' '.join(words)}" if words else ""

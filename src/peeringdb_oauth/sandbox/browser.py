@@ -72,12 +72,7 @@ class Browser:
         self._connection.close()
 
     def log_in(
-        self,
-        person: str,
-        authorization_url: str,
-        *,
-        consent: bool,
-        second_factor: str,
+        self, person: str, authorization_url: str, *, consent: bool, second_factor: str
     ) -> str:
         """Go through PeeringDB's pages and return the callback URL they lead to.
 
@@ -88,7 +83,7 @@ class Browser:
         if not authorization_url.startswith(self._origin + "/"):
             raise SandboxError(
                 f"the authorization URL must start with {self._origin}/: give the client this"
-                " sandbox's url as its base URL",
+                " sandbox's url as its base URL"
             )
         answer = self._follow("GET", authorization_url)
         # Twice, because prompt=login makes PeeringDB ask for a second login.
@@ -101,7 +96,7 @@ class Browser:
         if isinstance(answer, _Page):
             raise SandboxError(
                 f"PeeringDB did not lead back to the application, but showed: {answer.heading}."
-                f" {answer.message}".strip(),
+                f" {answer.message}".strip()
             )
         if not consent and not asked and "error=" not in answer:
             raise SandboxError(_NOTHING_TO_DENY)
@@ -117,11 +112,7 @@ class Browser:
         return self._follow("POST", urljoin(page.url, page.action), urlencode(fields), page.url)
 
     def _follow(
-        self,
-        method: str,
-        url: str,
-        body: str | None = None,
-        referrer: str = "",
+        self, method: str, url: str, body: str | None = None, referrer: str = ""
     ) -> _Page | str:
         """Follow redirects to a page of the sandbox, or to a URL outside of it."""
         for _ in range(_MAX_REDIRECTS):
@@ -134,11 +125,7 @@ class Browser:
         raise SandboxError("PeeringDB redirects in circles")
 
     def _request(
-        self,
-        method: str,
-        url: str,
-        body: str | None,
-        referrer: str,
+        self, method: str, url: str, body: str | None, referrer: str
     ) -> tuple[int, str, str]:
         """Send one request; return status, Location header and text."""
         headers = {"X-Forwarded-For": self._address}

@@ -23,8 +23,7 @@ def send_command(started: Started, command: str, arguments: dict[str, Any]) -> d
     request = urllib.request.Request(url, json.dumps(arguments).encode(), headers)  # noqa: S310 - the sandbox's own URL
     # The environment may name a proxy, but the sandbox is on this machine.
     opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}),
-        urllib.request.HTTPSHandler(context=ssl_context(started)),
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl_context(started))
     )
     try:
         with opener.open(request, timeout=_TIMEOUT) as response:

@@ -212,10 +212,7 @@ class Sandbox:
         """
         with Browser(self.url, ssl_context(self._process.started)) as browser:
             return browser.log_in(
-                person,
-                authorization_url,
-                consent=consent,
-                second_factor=second_factor,
+                person, authorization_url, consent=consent, second_factor=second_factor
             )
 
     def add_person(
@@ -285,12 +282,7 @@ class Sandbox:
         self._command("change", person=person, **changes)
 
     def fault(
-        self,
-        kind: str,
-        *,
-        path: str | None = None,
-        times: int | None = None,
-        seconds: float = 3.0,
+        self, kind: str, *, path: str | None = None, times: int | None = None, seconds: float = 3.0
     ) -> None:
         """Switch a fault on. Control pages and commands keep working.
 

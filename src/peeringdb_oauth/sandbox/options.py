@@ -53,7 +53,7 @@ class Options:
         if not is_loopback(self.host):
             found.append(
                 "host must be a loopback address (127.0.0.1 or ::1), because the sandbox has no"
-                f" passwords, not {self.host!r}",
+                f" passwords, not {self.host!r}"
             )
         if not 0 <= self.port <= 65535:
             found.append(f"port must be between 0 (a free one) and 65535, not {self.port}")
@@ -69,7 +69,7 @@ class Options:
         parts = urlsplit(uri)
         if parts.scheme == "http" and self.strict:
             return [
-                f"redirect URI {uri} must be https, because strict refuses http as PeeringDB does",
+                f"redirect URI {uri} must be https, because strict refuses http as PeeringDB does"
             ]
         if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
             return [f"redirect URI {uri} must be https; http works for loopback hosts only"]
@@ -122,7 +122,7 @@ def redirect_uri_problems(uri: str) -> list[str]:
             return []
     return [
         f"redirect URI {uri!r} must be an absolute http or https URL without user name and"  # noqa: ISC004
-        " fragment",
+        " fragment"
     ]
 
 

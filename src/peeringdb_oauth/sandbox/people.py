@@ -104,7 +104,7 @@ def load_people(path: str) -> People:
         document = json.loads(text) if path.endswith(".json") else tomllib.loads(text)
     except OSError as error:
         raise ConfigurationError(
-            f"the people file {path} cannot be read: {error.strerror}",
+            f"the people file {path} cannot be read: {error.strerror}"
         ) from error
     except ValueError as error:
         raise ConfigurationError(f"the people file {path} cannot be read: {error}") from error
@@ -119,10 +119,7 @@ def parse_people(document: Any) -> People:
     """
     reader = _PeopleReader()
     top = reader.table(
-        document,
-        "the document",
-        {"networks": list, "people": list},
-        required={"people"},
+        document, "the document", {"networks": list, "people": list}, required={"people"}
     )
     networks = tuple(
         reader.network(item, f"networks[{i}]") for i, item in enumerate(top.get("networks", []))
@@ -149,12 +146,7 @@ class _PeopleReader:
         self.problems: list[str] = []
 
     def table(
-        self,
-        item: Any,
-        where: str,
-        keys: dict[str, type],
-        *,
-        required: set[str],
+        self, item: Any, where: str, keys: dict[str, type], *, required: set[str]
     ) -> dict[str, Any]:
         """The values of a table that have the right type.
 
@@ -178,10 +170,7 @@ class _PeopleReader:
 
     def network(self, item: Any, where: str) -> Network:
         values = self.table(
-            item,
-            where,
-            {"id": int, "asn": int, "name": str},
-            required={"id", "asn", "name"},
+            item, where, {"id": int, "asn": int, "name": str}, required={"id", "asn", "name"}
         )
         self.check_range(values, "id", 1, _MAX_ID, where)
         self.check_range(values, "asn", 1, MAX_ASN, where)
@@ -234,7 +223,7 @@ class _PeopleReader:
     ) -> None:
         if key in values and not low <= values[key] <= high:
             self.problems.append(
-                f"{where}: {key} must be between {low} and {high}, not {values[key]}",
+                f"{where}: {key} must be between {low} and {high}, not {values[key]}"
             )
 
     def check_unique(self, where: str, key: str, values: list[Any]) -> None:
@@ -243,9 +232,7 @@ class _PeopleReader:
 
 
 def _check_references(
-    reader: _PeopleReader,
-    networks: tuple[Network, ...],
-    people: tuple[Person, ...],
+    reader: _PeopleReader, networks: tuple[Network, ...], people: tuple[Person, ...]
 ) -> None:
     """Check that ids are unique, and that people belong to networks that exist."""
     reader.check_unique("networks", "id", [network.id for network in networks])

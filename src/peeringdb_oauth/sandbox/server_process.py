@@ -38,7 +38,7 @@ class ServerProcess:
         """
         if self._started is None or self._process is None:
             raise SandboxError(
-                "this sandbox is not running: use it in a with statement, or call start()",
+                "this sandbox is not running: use it in a with statement, or call start()"
             )
         return self._started
 

@@ -54,7 +54,7 @@ class AnswerBuilder:
             raise ConfigurationError(
                 f"redirect_uri: must end in {self.paths.callback}, where this application takes"
                 f" callbacks, such as {self.origin}{self.paths.callback}; set it"
-                " (PEERINGDB_OAUTH_REDIRECT_URI), and register the same at PeeringDB",
+                " (PEERINGDB_OAUTH_REDIRECT_URI), and register the same at PeeringDB"
             )
 
     @property
@@ -64,11 +64,7 @@ class AnswerBuilder:
         return f"{parts.scheme}://{parts.netloc}"
 
     def redirect(
-        self,
-        location: str,
-        *,
-        cookies: tuple[Cookie, ...] = (),
-        status: int = 302,
+        self, location: str, *, cookies: tuple[Cookie, ...] = (), status: int = 302
     ) -> Answer:
         """A redirect to another page."""
         return Answer(status=status, location=location, headers=_NO_STORE, cookies=cookies)
@@ -160,10 +156,7 @@ class AnswerBuilder:
         )
 
     def _as_json(
-        self,
-        failure: Failure,
-        reasons: tuple[str, ...],
-        login_url: str,
+        self, failure: Failure, reasons: tuple[str, ...], login_url: str
     ) -> dict[str, object]:
         return {
             "title": failure.title,

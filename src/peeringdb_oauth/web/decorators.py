@@ -18,7 +18,7 @@ def refuse_positional(arguments: tuple[object, ...], call: str) -> None:
     if arguments:
         raise TypeError(
             f"there are no positional arguments: write {call.format('')}, with parentheses, or"
-            f""" {call.format('asn="asn"')}""",
+            f""" {call.format('asn="asn"')}"""
         )
 
 

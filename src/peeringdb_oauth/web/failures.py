@@ -33,9 +33,7 @@ _LATER = "The fault is not yours. Try again in a few minutes."
 _OPERATOR = "The people who run this site have to look into it. Their log says why."
 _FAILURES = {
     LoginDenied: Failure(
-        403,
-        "You cancelled the login",
-        "Nothing was passed on to us. Log in whenever you like.",
+        403, "You cancelled the login", "Nothing was passed on to us. Log in whenever you like."
     ),
     StateMismatch: Failure(
         400,
@@ -44,9 +42,7 @@ _FAILURES = {
     ),
     AccessDenied: Failure(403, "You have no access here", "When that has changed, log in again."),
     TokenRejected: Failure(
-        403,
-        "Your login has ended",
-        "PeeringDB no longer accepts it. Log in again to go on.",
+        403, "Your login has ended", "PeeringDB no longer accepts it. Log in again to go on."
     ),
     RateLimited: Failure(
         503,

@@ -71,18 +71,15 @@ class Guard:
         """
         if asn is None and (manage_sessions or perms != Permission.READ):
             raise ConfigurationError(
-                "asn: missing, and perms and manage_sessions are about a network",
+                "asn: missing, and perms and manage_sessions are about a network"
             )
         if isinstance(asn, str) and not asn.isidentifier():
             raise ConfigurationError(
-                f"asn: {asn!r} cannot be the name of an argument; write an AS number without"
-                " quotes",
+                f"asn: {asn!r} cannot be the name of an argument; write an AS number without quotes"
             )
         is_number = isinstance(max_age, int | float) and not isinstance(max_age, bool)
         if max_age is not None and not (is_number and max_age >= 0):
-            raise ConfigurationError(
-                "max_age: must be a number of seconds, such as 60, or None",
-            )
+            raise ConfigurationError("max_age: must be a number of seconds, such as 60, or None")
         constants, source = (None, asn) if isinstance(asn, str) or callable(asn) else (asn, None)
         rule = AccessRule(asn=constants, perms=perms, manage_sessions=manage_sessions, mfa=mfa)
         return cls(rule=rule, asn=source, max_age=max_age)
@@ -128,7 +125,7 @@ class Guard:
             names = ", ".join(arguments) or "none"
             raise ConfigurationError(
                 f"asn: there is no {self.asn!r} among {where}; write the name of one of them"
-                f" ({names})",
+                f" ({names})"
             )
         found = arguments[self.asn]
         return NO_ASN if found is None else found
@@ -219,11 +216,7 @@ def verify_token(
     number = yield from find_asn(asn)
     return (
         yield from verifier.verify_flow(
-            token,
-            asn=number,
-            rule=guard.rule,
-            max_age=guard.max_age,
-            address=address,
+            token, asn=number, rule=guard.rule, max_age=guard.max_age, address=address
         )
     )
 

@@ -107,10 +107,7 @@ class LoginFlow:
         self._knows_proxy = is_loopback(urlsplit(config.redirect_uri).hostname or "")
         problems = missing_scope(scope_of(rule), config.scope, where="the rule")
         with collected(problems):
-            self._builder = AnswerBuilder(
-                redirect_uri=config.redirect_uri,
-                paths=paths or Paths(),
-            )
+            self._builder = AnswerBuilder(redirect_uri=config.redirect_uri, paths=paths or Paths())
         with collected(problems):
             sealer = Sealer(*secrets)
         if problems:
@@ -149,8 +146,7 @@ class LoginFlow:
             name = None if login is None else login.user.name or f"user {login.user.id}"
             return self._builder.brake(visit, return_path, name)
         request = self._provider.authorization_request(
-            scope=None,
-            prompt="login" if prompted else None,
+            scope=None, prompt="login" if prompted else None
         )
         location, cookies = self._pending.start(
             PendingLogin(request=request, return_path=return_path, prompted=prompted),
@@ -246,12 +242,7 @@ class LoginFlow:
         return user if user is not None else (yield from self._recheck(visit, stored_login))
 
     def require(
-        self,
-        visit: Visit,
-        rule: AccessRule,
-        *,
-        asn: object = None,
-        max_age: float | None = None,
+        self, visit: Visit, rule: AccessRule, *, asn: object = None, max_age: float | None = None
     ) -> Flow[User]:
         """Who is logged in, if ``rule`` lets them in.
 
@@ -339,12 +330,7 @@ class LoginFlow:
             headers["Retry-After"] = str(math.ceil(error.retry_after))
         logged_in = self._stored_login(visit) is not None
         answer = self._builder.failure(
-            visit,
-            failure,
-            reasons,
-            logged_in=logged_in,
-            return_path=return_path,
-            headers=headers,
+            visit, failure, reasons, logged_in=logged_in, return_path=return_path, headers=headers
         )
         if logged_in or not isinstance(error, TokenRejected | AccessDenied):
             return answer
@@ -383,10 +369,7 @@ class LoginFlow:
         login, code = None, None
         try:
             login = yield from flows.log_in(
-                self._provider,
-                pending.request,
-                visit.query,
-                payers=self._payers(visit),
+                self._provider, pending.request, visit.query, payers=self._payers(visit)
             )
             if _lacks_second_factor(self.rule, login.user) and not pending.prompted:
                 answer = yield from self._ask_for_second_factor(visit, pending, login)
@@ -405,21 +388,14 @@ class LoginFlow:
         return replace(answer, cookies=(*answer.cookies, self._pending.answer(pending, code)))
 
     def _ask_for_second_factor(
-        self,
-        visit: Visit,
-        pending: PendingLogin,
-        login: Login,
+        self, visit: Visit, pending: PendingLogin, login: Login
     ) -> Flow[Answer]:
         yield from self._end_previous(visit, login.user)
         yield from flows.give_back(self._provider, login.token)
         return self._step_up(visit, pending.return_path)
 
     def _begin(
-        self,
-        visit: Visit,
-        pending: PendingLogin,
-        login: Login,
-        admit: Admit | None,
+        self, visit: Visit, pending: PendingLogin, login: Login, admit: Admit | None
     ) -> Flow[None]:
         is_same, previous = yield from self._end_previous(visit, login.user)
         yield from self._admit(login, admit)
@@ -500,11 +476,7 @@ class LoginFlow:
                 del visit.session[name]
 
     def _end(
-        self,
-        visit: Visit,
-        stored_login: StoredLogin,
-        *,
-        clear_session: bool = True,
+        self, visit: Visit, stored_login: StoredLogin, *, clear_session: bool = True
     ) -> Flow[PeeringDBOAuthError | None]:
         """End a login. The result says why the tokens could not be revoked, if so."""
         problem = None

@@ -75,11 +75,7 @@ class PendingLogins:
         self._prefix = "__Host-peeringdb-login-" if self._secure else "peeringdb-login-"
 
     def start(
-        self,
-        login: PendingLogin,
-        cookies: Mapping[str, str],
-        *,
-        shorter: tuple[str, ...] = (),
+        self, login: PendingLogin, cookies: Mapping[str, str], *, shorter: tuple[str, ...] = ()
     ) -> tuple[str, tuple[Cookie, ...]]:
         """Where to send the browser for a new login, and the cookies to set.
 
@@ -136,7 +132,7 @@ class PendingLogins:
                 login,
                 answered_at=self._provider.clock(),
                 code_hash="" if code is None else _hash_code(code),
-            ),
+            )
         )
 
     def forget_answered(self, cookies: Mapping[str, str]) -> tuple[Cookie, ...]:
@@ -144,10 +140,7 @@ class PendingLogins:
         _, answered = self._by_age(cookies)
         return tuple(self._cookie(self.name(login.request.state), "", 0) for login in answered)
 
-    def _by_age(
-        self,
-        cookies: Mapping[str, str],
-    ) -> tuple[list[PendingLogin], list[PendingLogin]]:
+    def _by_age(self, cookies: Mapping[str, str]) -> tuple[list[PendingLogin], list[PendingLogin]]:
         """The logins on their way, and those that were answered; the newest first."""
         now = self._provider.clock()
         waiting, answered = [], []
@@ -175,10 +168,7 @@ class PendingLogins:
         return replace(request, url=url)
 
     def _cookie_of_first_that_fits(
-        self,
-        login: PendingLogin,
-        shorter: tuple[str, ...],
-        room: int,
+        self, login: PendingLogin, shorter: tuple[str, ...], room: int
     ) -> Cookie:
         cookie = self._cookie_of(login)
         limit = min(MAX_SIZE, room)
@@ -217,7 +207,7 @@ class PendingLogins:
                 "redirect_uri": self._config.redirect_uri,
                 "scope": self._config.scope if scope is None else scope.split(),
                 "created_at": created_at,
-            },
+            }
         )
         after, code_hash = answer or (None, "")
         return PendingLogin(

@@ -31,7 +31,7 @@ class Sealer:
         if not secrets or any(len(secret) < _MIN_LENGTH for secret in secrets):
             raise ConfigurationError(
                 f"the secret key of the sessions is missing or has fewer than {_MIN_LENGTH}"
-                " characters",
+                " characters"
             )
         self._secrets = tuple(secret.encode() for secret in secrets)
         self._fernet = cache(self._make_fernet)
@@ -56,7 +56,7 @@ class Sealer:
             from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
         except ImportError as missing:
             raise ConfigurationError(
-                'sessions need the package "cryptography": pip install cryptography',
+                'sessions need the package "cryptography": pip install cryptography'
             ) from missing
         label = f"peeringdb_oauth {purpose}".encode()
         keys = (hmac.digest(secret, label, "sha256") for secret in self._secrets)

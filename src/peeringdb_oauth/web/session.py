@@ -116,11 +116,7 @@ class Sessions:
         self._asns = asns
 
     def begin(
-        self,
-        session: MutableMapping[str, Any],
-        login: Login,
-        *,
-        prompted: bool,
+        self, session: MutableMapping[str, Any], login: Login, *, prompted: bool
     ) -> Flow[None]:
         """Store a new login in the session."""
         stored_login = StoredLogin(
@@ -132,8 +128,7 @@ class Sessions:
             prompted=prompted,
             csrf_token=secrets.token_urlsafe(32),
             tokens=self._sealer.seal(
-                self._purpose,
-                [login.token.access_token, login.token.refresh_token],
+                self._purpose, [login.token.access_token, login.token.refresh_token]
             ),
         )
         yield from self._write(session, stored_login)
@@ -165,10 +160,7 @@ class Sessions:
         return (yield from call(partial(self._ended_elsewhere.get, key))) is not None
 
     def update(
-        self,
-        session: MutableMapping[str, Any],
-        stored_login: StoredLogin,
-        user: User,
+        self, session: MutableMapping[str, Any], stored_login: StoredLogin, user: User
     ) -> Flow[None]:
         """Store how PeeringDB has just described the user of a login."""
         changed = replace(stored_login, user=user, checked_at=self._provider.clock())
@@ -279,9 +271,7 @@ class Sessions:
         """
         named = tuple(network for network in user.networks if network.asn in self._asns)
         bare = User(
-            id=user.id,
-            verified_user=user.verified_user,
-            verified_email=user.verified_email,
+            id=user.id, verified_user=user.verified_user, verified_email=user.verified_email
         )
         amr = tuple(word for word in user.amr or () if word == "mfa") or None
         for short in (user, replace(user, networks=named), replace(bare, networks=named, amr=amr)):

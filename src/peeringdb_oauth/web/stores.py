@@ -31,10 +31,7 @@ class MemoryStore:
     """
 
     def __init__(
-        self,
-        limit: int = 1000,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
+        self, limit: int = 1000, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._limit = limit
         self._monotonic = monotonic

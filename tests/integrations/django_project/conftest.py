@@ -68,8 +68,7 @@ def project(tmp_path_factory):
 def pdb():
     with Sandbox(tls=False, limits=False) as sandbox:
         sandbox.members_area = sandbox.register(
-            REDIRECT_URI,
-            "https://members.test/login/peeringdb/callback",
+            REDIRECT_URI, "https://members.test/login/peeringdb/callback"
         )
         yield sandbox
 
@@ -135,10 +134,7 @@ class Visitor:
         from django.test import Client
 
         self.client = Client(
-            SERVER_NAME="localhost",
-            HTTP_ACCEPT="text/html",
-            enforce_csrf_checks=True,
-            **arguments,
+            SERVER_NAME="localhost", HTTP_ACCEPT="text/html", enforce_csrf_checks=True, **arguments
         )
         self.pdb = pdb
 

@@ -95,7 +95,7 @@ def test_each_login_updates_name_and_address(authenticate, accounts):
             family_name="B",
             email="a@example.net",
             verified_user=False,
-        ),
+        )
     )
     account = accounts.get()
     assert (account.first_name, account.last_name, account.email) == ("A.", "B", "a@example.net")
@@ -126,7 +126,7 @@ def test_an_unconfirmed_address_is_not_stored_in_the_account(authenticate, accou
 
 def test_values_too_long_for_the_account_are_not_stored_in_it(authenticate):
     account = authenticate(
-        replace(ADA, given_name="A" * 151, email="a" * 250 + "@example.net", name="A" * 1000),
+        replace(ADA, given_name="A" * 151, email="a" * 250 + "@example.net", name="A" * 1000)
     )
     account.refresh_from_db()
     assert (account.first_name, account.last_name, account.email) == ("", "Admin", "")
@@ -146,8 +146,7 @@ def test_an_account_without_an_email_field_is_updated_otherwise(accounts):
 
 @pytest.mark.usefixtures("authenticate")
 @pytest.mark.parametrize(
-    ("taken", "name"),
-    [("somebody@example.net", "ada@example.net"), ("ADA@example.net", "ada")],
+    ("taken", "name"), [("somebody@example.net", "ada@example.net"), ("ADA@example.net", "ada")]
 )
 def test_a_unique_value_of_another_account_is_not_stored(accounts, taken, name):
     """Such as the user name in a project whose accounts log in by address."""
@@ -188,16 +187,12 @@ def test_each_login_updates_the_networks(authenticate):
     account = authenticate(ADA)
     before = networks_of(account)
     changed = replace(
-        ADA.networks[0],
-        perms=Permission(15),
-        manage_peering_sessions=None,
-        name="Uno",
+        ADA.networks[0], perms=Permission(15), manage_peering_sessions=None, name="Uno"
     )
     authenticate(
         replace(
-            ADA,
-            networks=(changed, Network(id=3, asn=65550, name="Three", perms=Permission.READ)),
-        ),
+            ADA, networks=(changed, Network(id=3, asn=65550, name="Three", perms=Permission.READ))
+        )
     )
     after = networks_of(account)
     assert list(after) == [64500, 65550]
@@ -254,10 +249,7 @@ def test_by_default_an_equal_address_links_no_account(authenticate, accounts):
 
 @pytest.mark.parametrize("address", ["ada@example.net", "Ada@Example.NET"])
 def test_link_by_email_finds_the_account_with_the_address(
-    configure,
-    authenticate,
-    accounts,
-    address,
+    configure, authenticate, accounts, address
 ):
     local = accounts.create_user("ada", address, "password")
     configure(LINK_BY_EMAIL=True)
@@ -283,11 +275,7 @@ def test_link_by_email_finds_the_account_with_the_address(
     ],
 )
 def test_link_by_email_ignores_accounts_that_may_belong_to_others(
-    configure,
-    authenticate,
-    accounts,
-    local,
-    user,
+    configure, authenticate, accounts, local, user
 ):
     other = accounts.create(**{"username": "ada", "email": "ada@example.net"} | local)
     configure(LINK_BY_EMAIL=True)
@@ -319,11 +307,7 @@ def test_link_by_email_finds_an_address_with_other_letters_than_ascii(
     assert authenticate(replace(ADA, email="ädä@example.net")) == local
 
 
-def test_link_by_email_ignores_an_account_with_permissions(
-    configure,
-    authenticate,
-    accounts,
-):
+def test_link_by_email_ignores_an_account_with_permissions(configure, authenticate, accounts):
     from django.contrib.auth.models import Group, Permission
 
     group = Group.objects.create(name="staff in all but name")
@@ -400,8 +384,7 @@ def test_a_subclass_may_choose_the_user_names(configure, authenticate):
 
 
 @pytest.mark.parametrize(
-    "backend",
-    ["members_area.hooks.Nobody", "django.contrib.auth.backends.ModelBackend"],
+    "backend", ["members_area.hooks.Nobody", "django.contrib.auth.backends.ModelBackend"]
 )
 def test_without_an_account_from_a_backend_the_login_is_refused(
     configure, make_visitor, accounts, backend
@@ -445,10 +428,7 @@ def test_an_on_login_that_returns_an_awaitable_lets_nobody_in(
 
 
 def test_nothing_stays_of_a_new_person_that_on_login_refuses(
-    configure,
-    make_visitor,
-    accounts,
-    watch,
+    configure, make_visitor, accounts, watch
 ):
     from django.contrib.auth.models import Group
 
@@ -464,10 +444,7 @@ def test_nothing_stays_of_a_new_person_that_on_login_refuses(
 
 
 def test_changes_of_on_login_stay_when_it_refuses_a_known_person(
-    configure,
-    make_visitor,
-    accounts,
-    pdb,
+    configure, make_visitor, accounts, pdb
 ):
     """A membership that has ended is removed, also if the login is then refused."""
     configure(ON_LOGIN="members_area.hooks.members_only")

@@ -68,7 +68,7 @@ def staff(accounts):
 
     account = accounts.create(username="staff", is_staff=True)
     account.user_permissions.set(
-        Permission.objects.filter(content_type__app_label="peeringdb_oauth"),
+        Permission.objects.filter(content_type__app_label="peeringdb_oauth")
     )
     return admin_of(account)
 

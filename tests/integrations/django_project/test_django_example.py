@@ -132,9 +132,7 @@ def test_the_example_works_on_real_servers(site, pdb):
         assert browser.post(f"{site}/logout").status_code == 403
         token = browser.cookies["csrftoken"]
         out = browser.post(
-            f"{site}/logout",
-            data={"csrfmiddlewaretoken": token},
-            allow_redirects=False,
+            f"{site}/logout", data={"csrfmiddlewaretoken": token}, allow_redirects=False
         )
         assert (out.status_code, out.headers["Location"]) == (303, "/")
         assert browser.get(f"{site}/networks/64500", allow_redirects=False).status_code == 302

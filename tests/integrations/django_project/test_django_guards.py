@@ -40,8 +40,7 @@ def test_a_user_with_the_rights_sees_the_view(visitor, person, path):
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["/named/64511", "/async/64511", "/class-async/64511", "/text/64511", "/class/64511"],
+    "path", ["/named/64511", "/async/64511", "/class-async/64511", "/text/64511", "/class/64511"]
 )
 def test_a_network_of_other_people_is_refused(visitor, person, path):
     visitor.log_in(person.login)
@@ -60,8 +59,7 @@ def test_a_user_of_other_networks_than_the_view_names_is_refused(visitor, path):
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["/found/9", "/class-found/9", "/text/AS64500", "/text/064500", "/text/-1"],
+    "path", ["/found/9", "/class-found/9", "/text/AS64500", "/text/064500", "/text/-1"]
 )
 def test_anything_but_an_as_number_is_refused(visitor, person, path):
     visitor.log_in(person.login)
@@ -112,7 +110,7 @@ def test_changed_rights_are_saved(visitor, person, pdb):
     assert visitor.get("/fresh").json() == {"asns": [64510]}
     identity = PeeringDBIdentity.objects.get(peeringdb_id=person.id)
     assert [(network.asn, int(network.perms)) for network in identity.to_user().networks] == [
-        (64510, 3),
+        (64510, 3)
     ]
 
 
@@ -150,11 +148,11 @@ def test_the_failure_page_already_shows_nobody_as_logged_in(
 ):
     (tmp_path / "peeringdb_oauth").mkdir()
     (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
-        "{{ user.username|default:'nobody' }}: {{ page.title }}",
+        "{{ user.username|default:'nobody' }}: {{ page.title }}"
     )
     settings = configure()
     configure(
-        TEMPLATES=[settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}],
+        TEMPLATES=[settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}]
     )
     for path in ("/checks-itself/64500", "/fresh"):
         visitor = make_visitor()
@@ -195,7 +193,7 @@ def test_without_the_middleware_the_login_of_django_ends_at_the_first_check(cloc
     from django.test import override_settings
 
     with override_settings(
-        MIDDLEWARE=[one for one in settings.MIDDLEWARE if "PeeringDB" not in one],
+        MIDDLEWARE=[one for one in settings.MIDDLEWARE if "PeeringDB" not in one]
     ):
         visitor = make_visitor()
         visitor.log_in("member")
@@ -206,8 +204,7 @@ def test_without_the_middleware_the_login_of_django_ends_at_the_first_check(cloc
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["/me", "/named/64500", "/async/64500", "/class/64500", "/account"],
+    "path", ["/me", "/named/64500", "/async/64500", "/class/64500", "/account"]
 )
 def test_a_disabled_account_is_logged_out_at_once(visitor, path):
     from django.contrib.auth.models import User
@@ -237,8 +234,7 @@ def test_a_login_by_another_backend_is_left_as_it_is(visitor):
     from django.contrib.auth.models import User
 
     visitor.client.force_login(
-        User.objects.create(username="local"),
-        backend="django.contrib.auth.backends.ModelBackend",
+        User.objects.create(username="local"), backend="django.contrib.auth.backends.ModelBackend"
     )
     assert visitor.get("/account").json() == {"username": "local"}
     assert visitor.get("/me").status_code == 302, "and none of PeeringDB's"
@@ -359,18 +355,14 @@ def test_a_view_without_the_argument_is_an_error_at_once(guard):
     def view(request, network):
         """Not reached."""
 
-    with pytest.raises(
-        ConfigurationError,
-        match=r"view has no argument 'asn' for the AS number",
-    ):
+    with pytest.raises(ConfigurationError, match=r"view has no argument 'asn' for the AS number"):
         guard.require_asn("asn")(view)
 
 
 def test_a_url_without_the_argument_is_an_error_at_the_first_request(visitor):
     visitor.log_in("member")
     with pytest.raises(
-        ConfigurationError,
-        match="there is no 'asn' among the URL arguments of /missing",
+        ConfigurationError, match="there is no 'asn' among the URL arguments of /missing"
     ):
         visitor.get("/missing")
 

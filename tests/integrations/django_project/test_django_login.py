@@ -142,8 +142,7 @@ def test_the_callback_keeps_the_login_cookie_for_ten_minutes(visitor):
 
 def test_a_login_works_on_https(configure, make_visitor, pdb):
     configure(
-        REDIRECT_URI="https://members.test/login/peeringdb/callback",
-        SESSION_COOKIE_SECURE=True,
+        REDIRECT_URI="https://members.test/login/peeringdb/callback", SESSION_COOKIE_SECURE=True
     )
     client = make_visitor().client
     at = {"secure": True, "headers": {"host": "members.test"}}
@@ -383,11 +382,7 @@ def test_logout_needs_the_csrf_token_without_csrf_middleware_too(configure, make
 
 @pytest.mark.parametrize("path", ["/logout", "/django-logout", "/leave"])
 def test_every_logout_ends_both_logins_and_revokes_the_tokens_once(
-    visitor,
-    tokens_of,
-    assert_dead,
-    watch,
-    path,
+    visitor, tokens_of, assert_dead, watch, path
 ):
     visitor.log_in("member")
     tokens = tokens_of(visitor)
@@ -402,10 +397,7 @@ def test_every_logout_ends_both_logins_and_revokes_the_tokens_once(
 
 
 def test_a_logout_by_code_of_the_project_needs_no_csrf_token(
-    visitor,
-    tokens_of,
-    assert_dead,
-    watch,
+    visitor, tokens_of, assert_dead, watch
 ):
     """Such as a view that is exempt from Django's protection."""
     from django.contrib import auth
@@ -455,8 +447,7 @@ def test_a_logout_of_a_local_account_works_with_wrong_settings(configure, make_v
     configure(REDIRECT_URI="nonsense")
     visitor = make_visitor()
     visitor.client.force_login(
-        User.objects.create(username="local"),
-        backend="django.contrib.auth.backends.ModelBackend",
+        User.objects.create(username="local"), backend="django.contrib.auth.backends.ModelBackend"
     )
     assert visitor.post("/django-logout").status_code == 302
     assert watch.seen == []
@@ -539,19 +530,15 @@ def test_a_login_rule_with_mfa_asks_once_for_the_second_factor(configure, make_v
 
 @pytest.mark.parametrize("person", ["themselves", "somebody else"])
 def test_the_refusal_page_does_not_name_the_person_logged_in_before(
-    configure,
-    make_visitor,
-    pdb,
-    person,
-    tmp_path,
+    configure, make_visitor, pdb, person, tmp_path
 ):
     (tmp_path / "peeringdb_oauth").mkdir()
     (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
-        "{{ user.username|default:'nobody' }}: {{ page.title }}",
+        "{{ user.username|default:'nobody' }}: {{ page.title }}"
     )
     settings = configure()
     configure(
-        TEMPLATES=[settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}],
+        TEMPLATES=[settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}]
     )
     visitor = make_visitor()
     before = pdb.add_person("Once Verified").login
@@ -566,11 +553,11 @@ def test_the_refusal_page_does_not_name_the_person_logged_in_before(
 def test_a_project_can_replace_the_templates(configure, make_visitor, tmp_path):
     (tmp_path / "peeringdb_oauth").mkdir()
     (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
-        "{{ page.status }} {{ page.title }} {{ peeringdb.login_url }}",
+        "{{ page.status }} {{ page.title }} {{ peeringdb.login_url }}"
     )
     settings = configure()
     configure(
-        TEMPLATES=[settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}],
+        TEMPLATES=[settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}]
     )
     answer = make_visitor().get("/login/peeringdb/callback?state=forged")
     assert answer.content.startswith(b"400 This login was not started here /login/peeringdb?next=/")
@@ -694,10 +681,7 @@ def test_two_sessions_of_the_same_name_are_nobodys(session_of, make_visitor):
 
 
 def test_without_our_middleware_a_planted_session_is_nobodys_too(
-    session_of,
-    make_visitor,
-    configure,
-    on_https,
+    session_of, make_visitor, configure, on_https
 ):
     theirs = session_of("orgadmin")
     configure(
@@ -744,10 +728,7 @@ def test_forms_have_the_token_of_the_genuine_csrf_cookie(make_visitor, configure
 
 
 def test_another_middleware_may_have_asked_for_the_account(
-    session_of,
-    make_visitor,
-    configure,
-    on_https,
+    session_of, make_visitor, configure, on_https
 ):
     theirs = session_of("orgadmin")
     middleware = list(on_https.MIDDLEWARE)

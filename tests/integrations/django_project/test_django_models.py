@@ -35,17 +35,10 @@ def identity(models):
 
     account = User.objects.create(username="ada")
     identity = models.PeeringDBIdentity.objects.create(
-        account=account,
-        peeringdb_id=7,
-        name="Ada Admin",
-        email="ada@example.net",
+        account=account, peeringdb_id=7, name="Ada Admin", email="ada@example.net"
     )
     identity.networks.create(
-        network_id=1,
-        asn=64500,
-        name="Example Net One",
-        perms=3,
-        manage_peering_sessions=None,
+        network_id=1, asn=64500, name="Example Net One", perms=3, manage_peering_sessions=None
     )
     return identity
 
@@ -55,11 +48,7 @@ def test_no_migration_is_missing(configure):
 
     configure()
     call_command(
-        "makemigrations",
-        "peeringdb_oauth",
-        check=True,
-        dry_run=True,
-        stdout=io.StringIO(),
+        "makemigrations", "peeringdb_oauth", check=True, dry_run=True, stdout=io.StringIO()
     )
 
 
@@ -128,11 +117,7 @@ def test_identities_and_networks_have_readable_names(identity, models):
         str(identity),
         str(models.PeeringDBIdentity(peeringdb_id=8)),
         str(identity.networks.get()),
-    ] == [
-        "Ada Admin (7)",
-        "PeeringDB user (8)",
-        "AS64500 Example Net One",
-    ]
+    ] == ["Ada Admin (7)", "PeeringDB user (8)", "AS64500 Example Net One"]
 
 
 @pytest.mark.usefixtures("identity")
@@ -172,8 +157,7 @@ def test_the_admin_links_and_unlinks_an_account(admin, identity, models):
     assert b'name="peeringdb_id"' in admin.get(f"{url}add/").content
     assert (
         admin.post(
-            f"{url}add/",
-            {"account": account.pk, "peeringdb_id": 8} | _inline(networks=0),
+            f"{url}add/", {"account": account.pk, "peeringdb_id": 8} | _inline(networks=0)
         ).status_code
         == 302
     )

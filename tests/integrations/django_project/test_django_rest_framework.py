@@ -18,7 +18,7 @@ def api(configure):
     def api(token=None, scheme="Bearer"):
         client = APIClient(SERVER_NAME="localhost")
         client.credentials(
-            **({"HTTP_AUTHORIZATION": f"{scheme} {token}"} if token is not None else {}),
+            **({"HTTP_AUTHORIZATION": f"{scheme} {token}"} if token is not None else {})
         )
         return client
 
@@ -174,8 +174,7 @@ def test_a_session_without_a_login_at_peeringdb_is_a_401(visitor):
     from django.contrib.auth.models import User
 
     visitor.client.force_login(
-        User.objects.create(username="local"),
-        backend="django.contrib.auth.backends.ModelBackend",
+        User.objects.create(username="local"), backend="django.contrib.auth.backends.ModelBackend"
     )
     answer = visitor.get("/api/networks/64500", accept="application/json")
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="PeeringDB"')
@@ -206,9 +205,7 @@ def test_a_form_that_drf_does_not_check_needs_fetch_metadata(visitor):
     assert (refused.status_code, refused.json()["title"]) == (403, "This form cannot be accepted")
     assert (
         visitor.post(
-            "/api/exempt",
-            accept="application/json",
-            **{"sec-fetch-site": "same-origin"},
+            "/api/exempt", accept="application/json", **{"sec-fetch-site": "same-origin"}
         ).status_code
         == 200
     )
@@ -293,8 +290,7 @@ def test_get_asn_is_called_only_for_known_people(api, visitor):
 
     looked_for.clear()
     visitor.client.force_login(
-        User.objects.create(username="local"),
-        backend="django.contrib.auth.backends.ModelBackend",
+        User.objects.create(username="local"), backend="django.contrib.auth.backends.ModelBackend"
     )
     for path in ("/api/found/1", "/api/found-ours/1"):
         assert visitor.get(path, accept="application/json").status_code == 403
@@ -324,8 +320,7 @@ def test_a_function_that_finds_no_network_refuses_the_token(api, access_token):
 
     headers = {"Authorization": f"Bearer {access_token('member')}"}
     request = Request(
-        RequestFactory().get("/x", headers=headers),
-        authenticators=[PeeringDBAuthentication()],
+        RequestFactory().get("/x", headers=headers), authenticators=[PeeringDBAuthentication()]
     )
     for permission in (Found(), Same()):
         with pytest.raises(PermissionDenied, match="not an AS number"):

@@ -167,9 +167,7 @@ def test_the_project_may_pass_its_own_client(override, application, monkeypatch,
     with Client(ClientConfig(**{name.lower(): value for name, value in GOOD.items()})) as client:
         monkeypatch.setattr(hooks, "client", client, raising=False)
         override(
-            PEERINGDB_OAUTH={
-                "CLIENT": client if given == "itself" else "members_area.hooks.client"
-            },
+            PEERINGDB_OAUTH={"CLIENT": client if given == "itself" else "members_area.hooks.client"}
         )
         assert application().client is client
 
@@ -308,8 +306,7 @@ def test_the_urls_must_be_included(override, application):
 
 
 @pytest.mark.parametrize(
-    "home",
-    ["https://elsewhere.example.net/", "//elsewhere.example.net/", "javascript:alert(1)"],
+    "home", ["https://elsewhere.example.net/", "//elsewhere.example.net/", "javascript:alert(1)"]
 )
 def test_login_redirect_url_must_be_a_page_of_the_site(override, application, home):
     override(PEERINGDB_OAUTH=GOOD, LOGIN_REDIRECT_URL=home)
@@ -385,7 +382,7 @@ def test_a_wrong_client_is_an_error(override, messages):
 
 def _without(setting, word):
     return lambda settings: {
-        setting: [one for one in getattr(settings, setting) if word not in one],
+        setting: [one for one in getattr(settings, setting) if word not in one]
     }
 
 
@@ -467,18 +464,14 @@ def test_a_middleware_may_be_a_function_or_a_subclass(override, messages):
         for one in settings.MIDDLEWARE
     ]
     override(
-        PEERINGDB_OAUTH=GOOD,
-        **ON_HTTPS,
-        MIDDLEWARE=[*replaced, "members_area.middleware.function"],
+        PEERINGDB_OAUTH=GOOD, **ON_HTTPS, MIDDLEWARE=[*replaced, "members_area.middleware.function"]
     )
     assert messages() == {}
 
 
 def test_a_backend_may_be_a_subclass(override, messages):
     override(
-        PEERINGDB_OAUTH=GOOD,
-        **ON_HTTPS,
-        AUTHENTICATION_BACKENDS=["members_area.hooks.ByName"],
+        PEERINGDB_OAUTH=GOOD, **ON_HTTPS, AUTHENTICATION_BACKENDS=["members_area.hooks.ByName"]
     )
     assert messages() == {}
 

@@ -41,9 +41,7 @@ def call(browser):
             authorization = f"Bearer {call.tokens[0]}"
             browser.client.delete_cookie("session", domain="portal.test")
         return browser.get(
-            path,
-            accept="*/*",
-            headers={"Authorization": authorization} if authorization else {},
+            path, accept="*/*", headers={"Authorization": authorization} if authorization else {}
         )
 
     return call
@@ -61,9 +59,7 @@ def test_scheme_may_be_written_in_small_letters(call, browser):
 
 def test_max_age_of_zero_asks_for_the_rights_of_now(portal, call, sandbox):
     portal.app.add_url_rule(
-        "/api/now",
-        "now",
-        portal.pdb.bearer(asn=64500, max_age=0)(lambda: "now"),
+        "/api/now", "now", portal.pdb.bearer(asn=64500, max_age=0)(lambda: "now")
     )
     portal.app.add_url_rule("/api/lately", "lately", portal.pdb.bearer(asn=64500)(lambda: "lately"))
     assert call("/api/now", "tobedisabled").status_code == 200
@@ -84,8 +80,7 @@ def test_id_token_opens_the_view(make_portal):
 
     request = portal.client.authorization_request()
     id_token = portal.client.log_in(
-        request,
-        portal.sandbox.log_in("orgadmin", request.url),
+        request, portal.sandbox.log_in("orgadmin", request.url)
     ).token.id_token
     assert (
         portal.browser().get("/api/as64500", headers={"Authorization": f"Bearer {id_token}"}).text
@@ -120,7 +115,7 @@ def test_made_up_token_is_refused(call, token):
     answer = call("/api/as64500", authorization=f"Bearer {token}")
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith(
-        'Bearer realm="PeeringDB", error="invalid_token", error_description="',
+        'Bearer realm="PeeringDB", error="invalid_token", error_description="'
     )
 
 
@@ -150,8 +145,7 @@ def test_refusal_names_the_scope_that_a_token_lacks(make_portal):
 
     request = portal.client.authorization_request(scope=("profile", "networks"))
     token = portal.client.log_in(
-        request,
-        portal.sandbox.log_in("orgadmin", request.url),
+        request, portal.sandbox.log_in("orgadmin", request.url)
     ).token.access_token
     answer = portal.browser().get("/api", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 403

@@ -68,8 +68,7 @@ def log_in(docs_sandbox):
     def log_in(app, person):
         browser = app.test_client()
         callback = docs_sandbox.log_in(
-            person,
-            browser.get("/login/peeringdb", base_url=ORIGIN).location,
+            person, browser.get("/login/peeringdb", base_url=ORIGIN).location
         )
         return browser, browser.get(callback.removeprefix(ORIGIN), base_url=ORIGIN)
 

@@ -83,7 +83,7 @@ def test_rights_lost_at_peeringdb_are_noticed_after_max_age(portal, browser, clo
     assert browser.get("/fresh/as64500").status_code == 200
     clock.now += 60
     assert browser.failure(browser.get("/fresh/as64500"))[2] == [
-        "You are not affiliated with AS64500 at PeeringDB",
+        "You are not affiliated with AS64500 at PeeringDB"
     ]
     assert browser.page("/fresh/as64501") == (200, "(64501,)")
     assert [name for name, _ in portal.events] == ["logged-in", "rights-changed", "login-refused"]
@@ -452,10 +452,7 @@ def test_function_is_called_only_for_known_people(portal, browser):
         return 64500
 
     portal.app.add_url_rule(
-        "/found",
-        "found",
-        portal.pdb.require(asn=find)(lambda: "found"),
-        methods=["GET", "POST"],
+        "/found", "found", portal.pdb.require(asn=find)(lambda: "found"), methods=["GET", "POST"]
     )
     portal.app.add_url_rule("/api/found", "api_found", portal.pdb.bearer(asn=find)(lambda: "found"))
     assert browser.get("/found").status_code == 302
@@ -466,8 +463,7 @@ def test_function_is_called_only_for_known_people(portal, browser):
     assert browser.page("/found") == (200, "found")
     assert (
         browser.get(
-            "/api/found",
-            headers={"Authorization": f"Bearer {browser.tokens()[0]}"},
+            "/api/found", headers={"Authorization": f"Bearer {browser.tokens()[0]}"}
         ).status_code
         == 200
     )
@@ -590,8 +586,7 @@ def test_current_user_is_a_user_or_an_error_that_says_what_to_do(portal, browser
 
     portal.app.testing = True
     with pytest.raises(
-        RuntimeError,
-        match=r"nobody is logged in: protect this view with @pdb\.require",
+        RuntimeError, match=r"nobody is logged in: protect this view with @pdb\.require"
     ):
         browser.get("/who")
     browser.log_in("member")
@@ -636,12 +631,11 @@ def test_failed_look_up_of_the_networks_is_an_error_and_not_nobody(make_portal, 
     """The failure page may ask for the current user, too."""
     (tmp_path / "peeringdb_oauth").mkdir()
     (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
-        "{{ page.title }}{% if user %}{{ user.name }}{% endif %}",
+        "{{ page.title }}{% if user %}{{ user.name }}{% endif %}"
     )
     store = MemoryStore()
     portal = make_portal(
-        store=store,
-        set_up=lambda app: setattr(app, "template_folder", str(tmp_path)),
+        store=store, set_up=lambda app: setattr(app, "template_folder", str(tmp_path))
     )
     portal.app.context_processor(lambda: {"user": current_user})
     browser = portal.browser()

@@ -54,7 +54,7 @@ def test_page_says_that_the_login_was_cancelled(browser):
 def test_callback_in_another_browser_is_refused(portal, browser):
     victim = portal.browser()
     status, heading, [reason] = victim.failure(
-        victim.get(portal.sandbox.log_in("member", browser.start())),
+        victim.get(portal.sandbox.log_in("member", browser.start()))
     )
     assert (status, heading) == (400, "This login was not started here")
     assert reason.startswith(REPLAYED)
@@ -134,7 +134,7 @@ def test_unverified_user_is_refused(browser, person, reason):
 def test_rule_says_who_may_log_in(make_portal):
     browser = make_portal(rule=AccessRule(asn=64510)).browser()
     assert browser.failure(browser.log_in("member"))[2] == [
-        "You are not affiliated with AS64510 at PeeringDB",
+        "You are not affiliated with AS64510 at PeeringDB"
     ]
     assert browser.log_in("twoorgs", "/login/peeringdb?next=/me").location == "/me"
 
@@ -241,7 +241,7 @@ def test_cookies_of_an_https_site_are_bound_to_its_host(browser):
     [pending] = browser.get("/login/peeringdb").headers.getlist("Set-Cookie")
     assert pending.startswith("__Host-peeringdb-login-")
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax", "Max-Age=600"} <= set(
-        pending.split("; "),
+        pending.split("; ")
     )
     answered, session = browser.log_in("member").headers.getlist("Set-Cookie")
     assert answered.startswith("__Host-peeringdb-login-")
@@ -340,9 +340,7 @@ def test_planted_cookie_with_a_strange_name_is_not_taken_for_the_session(make_po
     )
     cookies = f"__Host-session={mine}; \xa0__Host-session={theirs}; __\xe9=1"
     answer = portal.app.test_client(use_cookies=False).get(
-        "/",
-        base_url=PORTAL,
-        environ_overrides={"HTTP_COOKIE": cookies},
+        "/", base_url=PORTAL, environ_overrides={"HTTP_COOKIE": cookies}
     )
     assert (answer.text, answer.headers.getlist("Set-Cookie")) == ("Hello Mel Member", [])
 
@@ -408,10 +406,10 @@ def test_page_names_an_address_that_is_not_the_configured_one(make_portal):
 def test_template_of_the_application_replaces_the_failure_page(make_portal, tmp_path):
     (tmp_path / "peeringdb_oauth").mkdir()
     (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
-        "Sorry {{ page.status }} {{ page.reasons[0] }} {{ peeringdb.login_url }}",
+        "Sorry {{ page.status }} {{ page.reasons[0] }} {{ peeringdb.login_url }}"
     )
     browser = make_portal(
-        set_up=lambda app: setattr(app, "template_folder", str(tmp_path)),
+        set_up=lambda app: setattr(app, "template_folder", str(tmp_path))
     ).browser()
     answer = browser.log_in("member", consent=False)
     assert (answer.status_code, answer.text) == (
@@ -431,9 +429,7 @@ def test_page_says_that_peeringdb_is_not_available(portal, browser, caplog):
 
 def test_application_under_a_path_with_a_prefix_for_the_login(make_portal):
     portal = make_portal(
-        base_url=f"{PORTAL}/members",
-        path="/auth/login/peeringdb/callback",
-        url_prefix="auth/",
+        base_url=f"{PORTAL}/members", path="/auth/login/peeringdb/callback", url_prefix="auth/"
     )
     browser = portal.browser()
     wanted = browser.get("/me")

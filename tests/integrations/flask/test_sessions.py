@@ -55,11 +55,7 @@ def test_session_has_another_id_after_the_login(browser, cache):
 
 
 @pytest.mark.parametrize("person", ["member", "orgadmin"])
-def test_session_has_another_id_after_a_second_login(
-    browser,
-    cache,
-    person,
-):
+def test_session_has_another_id_after_a_second_login(browser, cache, person):
     """Somebody may log in and plant their cookie in another browser.
 
     The person who logs in there must not share the session with them.

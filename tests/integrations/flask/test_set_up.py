@@ -114,8 +114,7 @@ def test_fallback_keys_do_not_replace_the_secret_key():
 
 def test_redirect_uri_must_lead_to_the_callback():
     with pytest.raises(
-        ConfigurationError,
-        match=r"redirect_uri: must end in /members/login/peeringdb/callback",
+        ConfigurationError, match=r"redirect_uri: must end in /members/login/peeringdb/callback"
     ):
         PeeringDB(new_app(**SETTINGS), url_prefix="/members")
 

@@ -33,9 +33,7 @@ class Library:
 
 LIBRARIES = {
     "social_core": Library(
-        settings="social_core_settings",
-        login="/login/peeringdb/",
-        callback="/complete/peeringdb/",
+        settings="social_core_settings", login="/login/peeringdb/", callback="/complete/peeringdb/"
     ),
     "allauth": Library(
         settings="allauth_settings",
@@ -61,7 +59,7 @@ class Project:
         project = json.dumps(
             fixed
             | {"options": {"base_url": base_url, "allow_http": True, "timeout": 60.0} | options}
-            | more,
+            | more
         )
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -107,10 +105,7 @@ class Visitor:
     def post(self, path, **fields):
         fields["csrfmiddlewaretoken"] = self.get("/form").json()["token"]
         return self._session.post(
-            self.project.url + path,
-            data=fields,
-            allow_redirects=False,
-            timeout=60,
+            self.project.url + path, data=fields, allow_redirects=False, timeout=60
         )
 
     def begin(self, query=""):
@@ -182,7 +177,7 @@ def at_sandbox(pdb, tmp_path_factory, measured):
                 options={"ca_file": pdb.ca_file},
                 environment=measured,
                 **more,
-            ),
+            )
         ) as project:
             callback = project.url + project.library.callback
             pdb.register(callback, client_id=project.client_id, client_secret=project.client_secret)

@@ -59,8 +59,7 @@ def test_confirmed_address_is_verified_here(allauth, pdb):
 
 def test_person_without_an_address_gets_an_account_without_one(canned):
     canned.answers.answer(
-        "/profile/v1",
-        {"id": 1, "name": "Ada", "verified_user": True, "verified_email": True},
+        "/profile/v1", {"id": 1, "name": "Ada", "verified_user": True, "verified_email": True}
     )
     visitor = canned.visit()
     visitor.come_back_with(code=CODE)

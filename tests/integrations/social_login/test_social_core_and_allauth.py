@@ -243,8 +243,7 @@ def test_tokens_are_given_back_after_a_refusal(canned, recording):
 
 
 def test_tokens_with_less_than_the_scope_are_given_back_before_the_profile_is_asked(
-    canned,
-    recording,
+    canned, recording
 ):
     """The person can edit the scope in the address of PeeringDB's page."""
     granted = recording("token-success-no-openid").json
@@ -266,10 +265,7 @@ def test_login_counts_even_if_the_tokens_cannot_be_given_back(canned, status):
 
 @pytest.mark.parametrize(("person", "is_logged_in"), [("orgadmin", True), ("unverified", False)])
 def test_no_access_token_is_alive_at_peeringdb_after_a_login_or_a_refusal(
-    project,
-    pdb,
-    person,
-    is_logged_in,
+    project, pdb, person, is_logged_in
 ):
     pdb.revoke_tokens()
     visitor = project.visit()
@@ -323,15 +319,13 @@ def test_address_that_is_not_confirmed_is_never_given_out_as_verified(lenient, p
     visitor = lenient.visit()
     visitor.log_in(pdb, "emailunconf")
     assert visitor.me["email"] == "" or visitor.me["addresses"] == [
-        ["emailunconf@example.net", False],
+        ["emailunconf@example.net", False]
     ]
 
 
 def test_redirect_uri_without_https_is_found_before_peeringdb_is(start, library):
     project = start(
-        library,
-        base_url="https://peeringdb.example.net",
-        options={"allow_http": False},
+        library, base_url="https://peeringdb.example.net", options={"allow_http": False}
     )
     assert project.visit().post(project.library.login).status_code == 500
     assert "redirect_uri: must be https" in project.log
@@ -363,10 +357,7 @@ def test_logins_of_an_application_share_a_client_whatever_their_redirect_uri(ser
         assert log_in(each, AccessRule(), code=CODE, code_verifier="v" * 43).id == 1
     assert [
         request.form["redirect_uri"] for request in server.received if request.path == TOKEN
-    ] == [
-        "https://one.test/callback",
-        "https://two.test/callback",
-    ]
+    ] == ["https://one.test/callback", "https://two.test/callback"]
     assert server.connections == 1
 
 
@@ -387,8 +378,7 @@ def test_another_application_has_another_client(server):
 
 
 @pytest.mark.parametrize(
-    "extra_data",
-    [{}, {"access_token": "t"}, {"id": "1"}, {"id": 1, "networks": [{"asn": 64500}]}],
+    "extra_data", [{}, {"access_token": "t"}, {"id": "1"}, {"id": 1, "networks": [{"asn": 64500}]}]
 )
 def test_extra_data_of_another_backend_is_no_user(extra_data):
     with pytest.raises(InvalidResponse):

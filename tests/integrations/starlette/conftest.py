@@ -35,7 +35,7 @@ def in_starlette(pdb):
     async def network(request, user):
         async with request.form() as form:
             return JSONResponse(
-                described(user) | {"asn": request.path_params["asn"], "note": form.get("note")},
+                described(user) | {"asn": request.path_params["asn"], "note": form.get("note")}
             )
 
     def answer(requirement):
@@ -76,9 +76,7 @@ def in_fastapi(pdb):
 
     @app.post("/networks/{asn}")
     async def change(
-        asn: int,
-        note: Annotated[str, Form()],
-        user: Annotated[User, Depends(may_update)],
+        asn: int, note: Annotated[str, Form()], user: Annotated[User, Depends(may_update)]
     ):
         return described(user) | {"asn": str(asn), "note": note}
 
@@ -180,9 +178,7 @@ class Browser:
 
     def post(self, path, fields=None, *, accept="text/html", **headers):
         return self.client.post(
-            path,
-            data=fields or {},
-            headers={"Accept": accept} | _headers(headers),
+            path, data=fields or {}, headers={"Accept": accept} | _headers(headers)
         )
 
     def json(self, path, **headers):

@@ -15,7 +15,7 @@ ORIGIN = "http://127.0.0.1:5000"
 
 def examples(alone=""):
     mark = re.escape(
-        f"<!-- run by tests/integrations/starlette/test_docs.py{alone} -->\n```python\n",
+        f"<!-- run by tests/integrations/starlette/test_docs.py{alone} -->\n```python\n"
     )
     return re.findall(mark + "(.+?)```", DOCS.read_text("utf-8"), re.DOTALL)
 
@@ -59,10 +59,7 @@ def load(docs_sandbox, monkeypatch):
 def log_in(docs_sandbox):
     def log_in(app, person):
         browser = TestClient(
-            app,
-            base_url=ORIGIN,
-            headers={"Sec-Fetch-Site": "same-origin"},
-            follow_redirects=False,
+            app, base_url=ORIGIN, headers={"Sec-Fetch-Site": "same-origin"}, follow_redirects=False
         )
         callback = docs_sandbox.log_in(person, browser.get("/login/peeringdb").headers["Location"])
         return browser, browser.get(callback)

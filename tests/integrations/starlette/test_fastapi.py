@@ -79,8 +79,7 @@ def test_the_router_takes_a_prefix(make_portal, make_config):
 def test_a_whole_router_can_have_a_requirement(make_portal):
     def make_app(pdb):
         admin = APIRouter(
-            prefix="/admin",
-            dependencies=[Depends(pdb.require(asn=64500, perms=Permission.UPDATE))],
+            prefix="/admin", dependencies=[Depends(pdb.require(asn=64500, perms=Permission.UPDATE))]
         )
 
         @admin.get("/page")
@@ -223,8 +222,7 @@ def test_a_positional_condition_is_an_error(make_portal, name):
 
 
 @pytest.mark.parametrize(
-    "annotation",
-    [User, User | None, list[User], Annotated[User, Depends()], Network],
+    "annotation", [User, User | None, list[User], Annotated[User, Depends()], Network]
 )
 def test_a_user_is_never_read_from_a_request(annotation):
     def endpoint(user: annotation) -> str:

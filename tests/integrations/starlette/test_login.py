@@ -183,8 +183,7 @@ def test_programs_get_json(browser):
 
 
 @pytest.mark.parametrize(
-    "asn",
-    ["064500", "+64500", "64500.0", "0", "99999999999", "AS64500", "64_500"],
+    "asn", ["064500", "+64500", "64500.0", "0", "99999999999", "AS64500", "64_500"]
 )
 def test_anything_but_an_as_number_is_refused(browser, asn):
     browser.log_in("orgadmin")
@@ -200,7 +199,7 @@ def test_a_function_of_the_request_can_find_the_network(browser):
     browser.log_in("member")
     assert browser.json("/asked?asn=64501")[0] == 200
     assert browser.json("/asked?asn=64499")[1]["reasons"] == [
-        "You are not affiliated with AS64499 at PeeringDB",
+        "You are not affiliated with AS64499 at PeeringDB"
     ]
 
 
@@ -315,7 +314,7 @@ def refused_at_peeringdb(portal, token):
         "client_secret": config.client_secret,
     }
     return requests.post(f"{config.base_url}/oauth2/token/", data=form, timeout=5).json() == {
-        "error": "invalid_grant",
+        "error": "invalid_grant"
     }
 
 
@@ -330,8 +329,7 @@ def test_a_logout_ends_the_login_here_and_at_peeringdb(portal, browser):
 
 
 @pytest.mark.parametrize(
-    "headers",
-    [{}, {"Sec_Fetch_Site": "cross-site"}, {"X_PeeringDB_CSRF": "wrong"}],
+    "headers", [{}, {"Sec_Fetch_Site": "cross-site"}, {"X_PeeringDB_CSRF": "wrong"}]
 )
 def test_a_logout_by_another_site_is_refused(browser, headers):
     browser.log_in("member")
@@ -379,10 +377,7 @@ def test_a_form_with_a_file_can_have_the_csrf_token(browser):
 
 
 @pytest.mark.parametrize("length", ["1048577", "-1", "many", None])
-def test_a_form_that_is_long_or_does_not_say_its_length_is_not_read(
-    browser,
-    length,
-):
+def test_a_form_that_is_long_or_does_not_say_its_length_is_not_read(browser, length):
     browser.log_in("member")
     form = f"peeringdb_csrf={browser.csrf_token()}".encode()
     headers = {"Content-Type": "application/x-www-form-urlencoded"} | (
@@ -485,7 +480,7 @@ def test_on_login_can_refuse_a_user(make_portal, on_login):
     )
     assert browser.json("/me") == (200, None)
     assert [(event.kind, event.reasons) for event in portal.events] == [
-        ("refused", ("Mel Member owes us a beer",)),
+        ("refused", ("Mel Member owes us a beer",))
     ]
 
 
@@ -549,11 +544,7 @@ def test_a_bearer_token_opens_the_endpoint_if_its_user_has_the_rights(portal, br
         ),
     ],
 )
-def test_a_missing_or_bad_token_is_a_401_in_json(
-    browser,
-    authorization,
-    challenge,
-):
+def test_a_missing_or_bad_token_is_a_401_in_json(browser, authorization, challenge):
     answer = browser.get("/api/64500", **authorization)
     assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/json")
     assert answer.headers["WWW-Authenticate"].startswith(challenge)
@@ -617,11 +608,7 @@ def test_the_secret_key_can_be_in_a_file(make_config, monkeypatch, tmp_path):
     [(None, "No such file"), (b"\xff" * 16, "not text in UTF-8"), (b"short", "fewer than 16")],
 )
 def test_a_bad_file_of_the_secret_key_is_an_error(
-    make_config,
-    monkeypatch,
-    tmp_path,
-    content,
-    problem,
+    make_config, monkeypatch, tmp_path, content, problem
 ):
     file = tmp_path / "key"
     if content is not None:
@@ -693,7 +680,7 @@ def test_the_login_of_another_application_does_not_count(make_portal, make_confi
     first = make_portal()
     other = sandbox.register(PORTAL + CALLBACK)
     second = make_portal(
-        config=make_config(client_id=other.client_id, client_secret=other.client_secret),
+        config=make_config(client_id=other.client_id, client_secret=other.client_secret)
     )
     browser, other = first.browser(), second.browser()
     browser.log_in("orgadmin")

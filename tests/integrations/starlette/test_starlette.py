@@ -55,10 +55,7 @@ def example(heading):
 
 @pytest.mark.parametrize("heading", ["Starlette", "FastAPI"])
 def test_the_example_in_the_docstring_is_short_and_runs(
-    make_portal,
-    make_config,
-    monkeypatch,
-    heading,
+    make_portal, make_config, monkeypatch, heading
 ):
     config = make_config()
     for name in ("client_id", "client_secret", "redirect_uri", "base_url"):
@@ -120,8 +117,7 @@ def test_fastapi_need_not_be_installed():
 
 def in_root_mount(pdb):
     app = Starlette(
-        routes=[Route("/me", pdb.require().guard(me))],
-        middleware=[pdb.session_middleware],
+        routes=[Route("/me", pdb.require().guard(me))], middleware=[pdb.session_middleware]
     )
     app.mount("/", pdb.router)
     return app
@@ -191,9 +187,7 @@ def test_an_application_with_a_guard_can_be_mounted(make_portal):
                 await self.app(scope, receive, send)
 
         inner = Mount(
-            "/inner",
-            routes=[Route("/{rest:path}", home)],
-            middleware=[Middleware(Guard)],
+            "/inner", routes=[Route("/{rest:path}", home)], middleware=[Middleware(Guard)]
         )
         return Starlette(routes=[*pdb.routes, inner], middleware=[pdb.session_middleware])
 
@@ -212,7 +206,7 @@ def test_the_routes_have_names(make_portal):
                 " ".join(
                     request.url_for(f"peeringdb_{name}").path
                     for name in ("login", "callback", "logout")
-                ),
+                )
             )
 
         return Starlette(routes=[*pdb.routes, Route("/addresses", addresses)])
@@ -339,8 +333,7 @@ def test_other_errors_of_the_library_are_pages_too(make_portal):
             raise TransportError("PeeringDB is gone")
 
         return Starlette(
-            routes=[*pdb.routes, Route("/broken", broken)],
-            middleware=[pdb.session_middleware],
+            routes=[*pdb.routes, Route("/broken", broken)], middleware=[pdb.session_middleware]
         )
 
     portal = make_portal(make_app)
@@ -357,7 +350,7 @@ def test_other_errors_of_the_library_are_pages_too(make_portal):
 
 def test_the_error_without_sessions_says_what_to_add(make_portal):
     app = make_portal(
-        lambda pdb: Starlette(routes=[*pdb.routes, Route("/me", pdb.require().guard(me))]),
+        lambda pdb: Starlette(routes=[*pdb.routes, Route("/me", pdb.require().guard(me))])
     )
     for path in ("/login/peeringdb", CALLBACK, "/me"):
         with pytest.raises(ConfigurationError, match=r"middleware=\[pdb.session_middleware\]"):
@@ -489,8 +482,7 @@ def test_the_session_middleware_answers_other_things_than_requests():
 def test_a_server_side_session_gets_another_id_at_login_and_logout(make_portal):
     def make_app(pdb):
         return Starlette(
-            routes=in_starlette(pdb).routes,
-            middleware=[Middleware(ServerSideSessions)],
+            routes=in_starlette(pdb).routes, middleware=[Middleware(ServerSideSessions)]
         )
 
     browser = make_portal(make_app).browser()
@@ -563,7 +555,7 @@ def test_templates_that_do_not_escape_are_refused(make_portal, directory):
 def test_the_buttons_work_in_pages_of_the_application(make_portal, tmp_path):
     (tmp_path / "home.html").write_text(
         "{% if peeringdb.user %}{% include 'peeringdb_oauth/logout_button.html' %}"
-        "{% else %}{% include 'peeringdb_oauth/login_button.html' %}{% endif %}",
+        "{% else %}{% include 'peeringdb_oauth/login_button.html' %}{% endif %}"
     )
 
     def make_app(pdb):
@@ -649,18 +641,14 @@ def test_a_login_over_real_sockets(make_portal):
     portal = make_portal(base_url=url)
     with served(portal.app, listening), requests.Session() as session:
         asked = session.get(
-            f"{url}/networks/64500?a=b",
-            headers={"Accept": "text/html"},
-            allow_redirects=False,
+            f"{url}/networks/64500?a=b", headers={"Accept": "text/html"}, allow_redirects=False
         )
         start = session.get(url + asked.headers["Location"], allow_redirects=False)
         page = session.get(portal.sandbox.log_in("orgadmin", start.headers["Location"]))
         assert (page.url, page.json()["id"]) == (f"{url}/networks/64500?a=b", 1)
         assert session.post(f"{url}/logout", allow_redirects=False).status_code == 403
         out = session.post(
-            f"{url}/logout",
-            headers={"Sec-Fetch-Site": "same-origin"},
-            allow_redirects=False,
+            f"{url}/logout", headers={"Sec-Fetch-Site": "same-origin"}, allow_redirects=False
         )
         assert (out.status_code, session.get(f"{url}/me").json()) == (303, None)
         [(_, client)] = portal.pdb._client._of_loop.values()

@@ -40,13 +40,7 @@ def peeringdb_user(request: HttpRequest, *, max_age: float | None = None) -> Use
     return _run(request, application().flow.user(to_visit(request), max_age=max_age))
 
 
-def require(
-    request: HttpRequest,
-    guard: Guard,
-    *,
-    asn: object,
-    visit: Visit | None = None,
-) -> User:
+def require(request: HttpRequest, guard: Guard, *, asn: object, visit: Visit | None = None) -> User:
     """Who is logged in, if the guard lets them in.
 
     ``asn``: from `Guard.asn_of`. ``visit``: instead of the one that the request makes.
@@ -118,6 +112,5 @@ def _run(request: HttpRequest, flow: Flow[T]) -> T:
 def _is_by_peeringdb(request: HttpRequest) -> bool:
     path = request.session.get(auth.BACKEND_SESSION_KEY, "")
     return path in settings.AUTHENTICATION_BACKENDS and issubclass(
-        import_string(path),
-        PeeringDBBackend,
+        import_string(path), PeeringDBBackend
     )

@@ -32,7 +32,7 @@ class _IdentityForm(forms.ModelForm):
         if has_rights(account) and not self.is_by_superuser:
             raise ValidationError(
                 "This account has rights: it is staff, a superuser, or has a permission. Only a"
-                " superuser may link it.",
+                " superuser may link it."
             )
         return account
 

@@ -19,11 +19,7 @@ from django.utils.connection import ConnectionProxy
 from peeringdb_oauth.after_fork import ForkSafeLock
 from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.integrations.django.settings import (
-    SETTING_NAME,
-    name_setting,
-    read_settings,
-)
+from peeringdb_oauth.integrations.django.settings import SETTING_NAME, name_setting, read_settings
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import LoginFlow, Paths, safe_return_path
 
@@ -97,7 +93,7 @@ def _paths() -> Paths:
         )
     except NoReverseMatch:
         raise ConfigurationError(
-            'ROOT_URLCONF: has no path("", include("peeringdb_oauth.integrations.django.urls"))',
+            'ROOT_URLCONF: has no path("", include("peeringdb_oauth.integrations.django.urls"))'
         ) from None
     return Paths(login=login, callback=callback, logout=logout, home=_home())
 

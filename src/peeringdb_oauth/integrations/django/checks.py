@@ -99,9 +99,7 @@ W006 = Warning(
     id="peeringdb_oauth.W006",
 )
 W007 = Warning(
-    "ALLOW_HTTP is for development.",
-    hint="Remove it, and use https.",
-    id="peeringdb_oauth.W007",
+    "ALLOW_HTTP is for development.", hint="Remove it, and use https.", id="peeringdb_oauth.W007"
 )
 W009 = Warning(
     "SESSION_COOKIE_NAME: another host of the domain can set a cookie of this name. People would"

@@ -55,11 +55,7 @@ def require_asn(
     if callable(asn) and not _takes_a_request(asn):
         raise ConfigurationError(_FORGOTTEN)
     guard = network_guard(
-        asn,
-        perms=perms,
-        manage_sessions=manage_sessions,
-        mfa=mfa,
-        max_age=max_age,
+        asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa, max_age=max_age
     )
     return partial(_protect, guard)
 
@@ -68,9 +64,7 @@ def require_asn(
 def require_peeringdb(view: View) -> View: ...
 @overload
 def require_peeringdb(
-    *,
-    mfa: bool = False,
-    max_age: float | None = None,
+    *, mfa: bool = False, max_age: float | None = None
 ) -> Callable[[View], View]: ...
 def require_peeringdb(view: Any = None, *, mfa: bool = False, max_age: float | None = None) -> Any:
     """Decorator of a view for users who are logged in with PeeringDB.
@@ -128,7 +122,7 @@ def network_guard(asn: ASN, **conditions: Any) -> Guard:
     """
     if asn is None:
         raise ConfigurationError(
-            "asn: missing; where no network is asked for, use require_peeringdb",
+            "asn: missing; where no network is asked for, use require_peeringdb"
         )
     return Guard.of(asn, **conditions)
 
@@ -152,11 +146,7 @@ def find_asn_now(guard: Guard, request: HttpRequest, kwargs: dict[str, Any]) -> 
 
 
 def put_behind(
-    guard: Guard,
-    view: View,
-    *,
-    is_async: bool,
-    find: Callable[[], object] | None = None,
+    guard: Guard, view: View, *, is_async: bool, find: Callable[[], object] | None = None
 ) -> View:
     """The view behind a guard.
 
@@ -168,9 +158,7 @@ def put_behind(
         try:
             asn = find or asn_of(guard, request, kwargs)
             request.peeringdb = require(  # type: ignore[attr-defined]  # our addition
-                request,
-                guard,
-                asn=asn,
+                request, guard, asn=asn
             )
         except Refused as refused:
             return to_response(request, refused.answer)

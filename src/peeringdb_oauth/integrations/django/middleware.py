@@ -49,8 +49,7 @@ class PeeringDBMiddleware(MiddlewareMixin):
         A `ConfigurationError` goes on to the project's own error reports.
         """
         if not isinstance(exception, PeeringDBOAuthError) or isinstance(
-            exception,
-            ConfigurationError,
+            exception, ConfigurationError
         ):
             return None
         flow, visit = application().flow, to_visit(request)

@@ -6,12 +6,7 @@ from django.http import HttpRequest
 from django.views import View
 
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.integrations.django.guard import (
-    Conditions,
-    find_asn_now,
-    guard_of,
-    put_behind,
-)
+from peeringdb_oauth.integrations.django.guard import Conditions, find_asn_now, guard_of, put_behind
 
 
 class RequireASNMixin(Conditions):
@@ -37,7 +32,7 @@ class RequireASNMixin(Conditions):
         if View in order and order.index(View) < order.index(RequireASNMixin):
             raise ConfigurationError(
                 f"{cls.__qualname__}: RequireASNMixin must come before the view's class, or it"
-                " protects nothing",
+                " protects nothing"
             )
 
     def get_asn(self) -> object:

@@ -17,9 +17,7 @@ class PeeringDBIdentity(models.Model):
     """
 
     account = models.OneToOneField(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.CASCADE,
-        related_name="peeringdb_identity",
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="peeringdb_identity"
     )
     peeringdb_id = models.BigIntegerField("PeeringDB id", unique=True)
     name = models.CharField(max_length=MAX_TEXT, blank=True)
@@ -73,8 +71,7 @@ class PeeringDBIdentity(models.Model):
                 changed.append(row.update_from(network))
         self.networks.filter(pk__in=[row.pk for row in gone.values()]).delete()
         PeeringDBNetwork.objects.bulk_update(
-            changed,
-            ["network_id", "name", "perms", "manage_peering_sessions"],
+            changed, ["network_id", "name", "perms", "manage_peering_sessions"]
         )
         PeeringDBNetwork.objects.bulk_create(new)
 
@@ -87,9 +84,7 @@ class PeeringDBNetwork(models.Model):
     """
 
     identity = models.ForeignKey(
-        PeeringDBIdentity,
-        on_delete=models.CASCADE,
-        related_name="networks",
+        PeeringDBIdentity, on_delete=models.CASCADE, related_name="networks"
     )
     network_id = models.BigIntegerField("PeeringDB id")
     asn = models.BigIntegerField("ASN")
@@ -103,9 +98,7 @@ class PeeringDBNetwork(models.Model):
         verbose_name = "PeeringDB network"
         ordering: ClassVar[list[str]] = ["asn"]
         constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(
-                fields=["identity", "asn"], name="peeringdb_oauth_identity_asn"
-            ),
+            models.UniqueConstraint(fields=["identity", "asn"], name="peeringdb_oauth_identity_asn")
         ]
 
     def __str__(self) -> str:

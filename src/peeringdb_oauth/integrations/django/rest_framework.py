@@ -53,10 +53,7 @@ class PeeringDBAuthentication(BaseAuthentication):
         if token is None:
             return None
         with _token_refusals(request):
-            user = application().verifier.verify(
-                token,
-                address=request.META.get("REMOTE_ADDR"),
-            )
+            user = application().verifier.verify(token, address=request.META.get("REMOTE_ADDR"))
         return _account_of(user), user
 
     def authenticate_header(self, request: Request) -> str:
@@ -166,8 +163,7 @@ def _token_refusals(request: Request) -> Iterator[None]:
 
 
 def _token_refusal(
-    request: Request,
-    error: TokenRejected | AccessDenied | TransportError,
+    request: Request, error: TokenRejected | AccessDenied | TransportError
 ) -> APIException:
     answer = refuse_token(error)
     if isinstance(error, TokenRejected):

@@ -86,7 +86,7 @@ def read_settings() -> Settings:
     elif arguments:
         problems.append(
             f"{_full_name('CLIENT')}: has its own configuration, so remove"
-            f" {', '.join(map(str.upper, arguments))}",
+            f" {', '.join(map(str.upper, arguments))}"
         )
     if problems:
         raise ConfigurationError(*problems)

@@ -36,7 +36,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     django_login = _DjangoLogin(request)
     flow = application().flow
     answer = application().client.run(
-        flow.callback(to_visit(request, rotate=django_login.log_in), django_login.admit),
+        flow.callback(to_visit(request, rotate=django_login.log_in), django_login.admit)
     )
     end_incomplete_login(request)
     if auth.SESSION_KEY not in request.session:
@@ -86,7 +86,7 @@ class _DjangoLogin:
             self._account = auth.authenticate(self._request, peeringdb_user=user)
             if self._account is None:
                 raise AccessDenied(
-                    "this site lets nobody in with PeeringDB: ask the people who run it",
+                    "this site lets nobody in with PeeringDB: ask the people who run it"
                 )
             if on_login is not None:
                 _refuse_awaitable(on_login(self._request, user, self._account))

@@ -40,7 +40,7 @@ def fail(error: PeeringDBOAuthError) -> Response:
     if caller is not None and caller.by_token:
         return to_response(refuse_token(error))
     return to_response(
-        extension().flow.fail(to_visit(), error, user=None if caller is None else caller.user),
+        extension().flow.fail(to_visit(), error, user=None if caller is None else caller.user)
     )
 
 
@@ -89,7 +89,7 @@ def _current_user() -> User:
     if user is None:
         raise RuntimeError(
             'nobody is logged in: protect this view with @pdb.require(), or ask "if current_user:"'
-            " first",
+            " first"
         )
     return user
 

@@ -37,6 +37,6 @@ def extension() -> Extension:
     if found is None:
         raise ConfigurationError(
             f"the application {current_app.name!r} does not know this login: call init_app(app)"
-            " when you set it up",
+            " when you set it up"
         )
     return found

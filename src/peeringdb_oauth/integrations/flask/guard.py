@@ -119,7 +119,7 @@ def check_order() -> None:
     if any(map(_is_bare, called)):
         raise ConfigurationError(
             f"{request.endpoint}: @pdb.require and @pdb.bearer protect nothing above Flask's"
-            " decorator: put them below",
+            " decorator: put them below"
         )
 
 

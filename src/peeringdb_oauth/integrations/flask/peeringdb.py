@@ -100,10 +100,7 @@ class PeeringDB:
         prefix = f"/{url_prefix.strip('/')}" if url_prefix else ""
         paths = Paths()
         self.blueprint = Blueprint(
-            BLUEPRINT,
-            __name__,
-            url_prefix=prefix,
-            template_folder=str(TEMPLATES),
+            BLUEPRINT, __name__, url_prefix=prefix, template_folder=str(TEMPLATES)
         )
         self.blueprint.add_url_rule(paths.login, "login", _start)
         self.blueprint.add_url_rule(paths.callback, "callback", self._callback)
@@ -133,10 +130,7 @@ class PeeringDB:
         )
         set_cookie_flags(app, is_secure=client.config.redirect_uri.startswith("https:"))
         app.extensions[NAME] = Extension(
-            app=app,
-            client=client,
-            flow=flow,
-            verifier=BearerVerifier(client, rule=self.rule),
+            app=app, client=client, flow=flow, verifier=BearerVerifier(client, rule=self.rule)
         )
         app.register_blueprint(self.blueprint)
         app.before_request(check_order)
@@ -176,11 +170,7 @@ class PeeringDB:
         """
         refuse_positional(positional, "@pdb.require({})")
         guard = Guard.of(
-            asn,
-            perms=perms,
-            manage_sessions=manage_sessions,
-            mfa=mfa,
-            max_age=max_age,
+            asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa, max_age=max_age
         )
         return partial(protect, guard.under(self.rule), check_login)
 
@@ -211,11 +201,7 @@ class PeeringDB:
         """
         refuse_positional(positional, "@pdb.bearer({})")
         guard = Guard.of(
-            asn,
-            perms=perms,
-            manage_sessions=manage_sessions,
-            mfa=mfa,
-            max_age=max_age,
+            asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa, max_age=max_age
         )
         return partial(protect, guard.under(self.rule), check_token)
 

@@ -79,7 +79,7 @@ def _rotation() -> Callable[[], object]:
         raise ConfigurationError(
             f"session_interface: {type(interface).__name__} cannot give a session another id at"
             " login; use Flask's own sessions, Flask-Session 0.7 or later, or give the interface a"
-            " method regenerate(session)",
+            " method regenerate(session)"
         )
     return lambda: None
 

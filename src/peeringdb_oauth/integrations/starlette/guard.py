@@ -38,7 +38,7 @@ class NotOfRequest:
         """Raise the error."""
         raise TypeError(
             "write Depends(pdb.require()) or Depends(pdb.bearer()): without its parentheses it"
-            " protects nothing",
+            " protects nothing"
         )
 
     __get_pydantic_core_schema__ = refuse
@@ -79,7 +79,7 @@ class Requirement:
         if not isinstance(request, Request):
             raise TypeError(
                 "write Depends(pdb.require()) for FastAPI, or @pdb.require().guard for Starlette:"
-                " pdb.require() is no decorator",
+                " pdb.require() is no decorator"
             )
         asyncio.get_running_loop()  # raises where nobody would await the result
         return self._require(request)
@@ -108,13 +108,12 @@ class Requirement:
         """
         raise TypeError(
             "write Annotated[User, Depends(pdb.require())]: without Depends or as a default it"
-            " protects nothing",
+            " protects nothing"
         )
 
     @not_of_request
     def guard(
-        self,
-        endpoint: Annotated[Endpoint, NotOfRequest],
+        self, endpoint: Annotated[Endpoint, NotOfRequest]
     ) -> Callable[[Request], Awaitable[Response]]:
         """Decorator of a Starlette endpoint for users who meet the requirement.
 
@@ -147,7 +146,7 @@ def _check_order(endpoint: Endpoint) -> None:
     if held and any(map(_is_route, gc.get_referrers(*held))):
         raise ConfigurationError(
             f"{endpoint.__name__}: .guard protects nothing above the decorator of a route: put it"
-            " below",
+            " below"
         )
 
 

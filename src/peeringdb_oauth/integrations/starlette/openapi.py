@@ -22,8 +22,7 @@ class DocumentedRequirement(Requirement, SecurityBase):
     def __init__(self, guard: Guard, check: Check, *, cookie: str | None) -> None:
         super().__init__(guard, check)
         scheme: APIKeyCookie | HTTPBearer = HTTPBearer(
-            scheme_name="PeeringDBToken",
-            description=_TOKEN,
+            scheme_name="PeeringDBToken", description=_TOKEN
         )
         if cookie is not None:
             scheme = APIKeyCookie(name=cookie, scheme_name="PeeringDBLogin", description=_LOGIN)

@@ -104,7 +104,7 @@ class Pages:
         """
         async with self._visit(request) as (flow, visit):
             return await self._client.run(
-                flow.require(visit, guard.rule, asn=asn, max_age=guard.max_age),
+                flow.require(visit, guard.rule, asn=asn, max_age=guard.max_age)
             )
 
     async def check_token(self, request: Request, guard: Guard, asn: object) -> User:
@@ -166,9 +166,7 @@ class Pages:
             await self._tell(request, events)
 
     def _to_visit(
-        self,
-        request: Request,
-        emit: Callable[[Event], object] = lambda _: None,
+        self, request: Request, emit: Callable[[Event], object] = lambda _: None
     ) -> Visit:
         return to_visit(request, session_cookie(request, default=self._session_cookie), emit)
 

@@ -186,18 +186,10 @@ class PeeringDB:
         """
         refuse_positional(positional, "Depends(pdb.require({}))")
         guard = Guard.of(
-            asn,
-            perms=perms,
-            manage_sessions=manage_sessions,
-            mfa=mfa,
-            max_age=max_age,
+            asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa, max_age=max_age
         ).under(self.rule)
         guard.check_scope(self._config.scope, where="pdb.require()")
-        return _make_requirement(
-            guard,
-            self._pages.check_login,
-            cookie=self.session_cookie,
-        )
+        return _make_requirement(guard, self._pages.check_login, cookie=self.session_cookie)
 
     @not_of_request
     def bearer(
@@ -230,11 +222,7 @@ class PeeringDB:
         """
         refuse_positional(positional, "Depends(pdb.bearer({}))")
         guard = Guard.of(
-            asn,
-            perms=perms,
-            manage_sessions=manage_sessions,
-            mfa=mfa,
-            max_age=max_age,
+            asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa, max_age=max_age
         )
         return _make_requirement(guard.under(self.rule), self._pages.check_token)
 
@@ -283,8 +271,6 @@ def _make_requirement(guard: Guard, check: Check, *, cookie: str | None = None) 
     """
     if "fastapi" not in sys.modules:
         return Requirement(guard, check)
-    from peeringdb_oauth.integrations.starlette.openapi import (  # noqa: PLC0415
-        DocumentedRequirement,
-    )
+    from peeringdb_oauth.integrations.starlette.openapi import DocumentedRequirement  # noqa: PLC0415
 
     return DocumentedRequirement(guard, check, cookie=cookie)

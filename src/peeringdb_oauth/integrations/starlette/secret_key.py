@@ -28,7 +28,7 @@ def read_secret_key(given: str | Secret | None) -> str:
         return key
     raise ConfigurationError(
         f"secret_key: missing; it signs the sessions. Set {VARIABLE}, and keep it secret. This"
-        " makes one: python -c 'import secrets; print(secrets.token_urlsafe(32))'",
+        " makes one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
     )
 
 

@@ -65,7 +65,7 @@ def check_session(request: Request) -> None:
     """
     if "session" not in request.scope:
         raise ConfigurationError(
-            "there is no session: give the application middleware=[pdb.session_middleware]",
+            "there is no session: give the application middleware=[pdb.session_middleware]"
         )
     rotation(request)
     for name in ("same_site", "cookie_same_site"):
@@ -89,7 +89,7 @@ def rotation(request: Request) -> Callable[[], object]:
     if not _is_cookie(request):
         raise ConfigurationError(
             "the middleware of the sessions cannot give a session another id at login; use"
-            " pdb.session_middleware, or sessions on the server of the package starsessions",
+            " pdb.session_middleware, or sessions on the server of the package starsessions"
         )
     return lambda: None
 

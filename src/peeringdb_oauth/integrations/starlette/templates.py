@@ -12,9 +12,7 @@ from peeringdb_oauth.web import TEMPLATES
 FAILURE = "peeringdb_oauth/failure.html"  # the template of every failure page
 
 
-def with_our_templates(
-    templates: Jinja2Templates | str | PathLike[str] | None,
-) -> Jinja2Templates:
+def with_our_templates(templates: Jinja2Templates | str | PathLike[str] | None) -> Jinja2Templates:
     """Templates of the application, and ours where it has none of the same name.
 
     ``templates``: a directory, or the application's own `Jinja2Templates`, to which

@@ -22,9 +22,7 @@ def client_address(request: Request) -> str | None:
 
 
 def to_visit(
-    request: Request,
-    session_cookie: str,
-    emit: Callable[[Event], object] = lambda _: None,
+    request: Request, session_cookie: str, emit: Callable[[Event], object] = lambda _: None
 ) -> Visit:
     """The request, without its form.
 
@@ -97,10 +95,7 @@ def to_response(request: Request, answer: Answer, templates: Jinja2Templates) ->
         response = Response(status_code=answer.status, headers={"Location": answer.location})
     elif answer.page is not None:
         response = templates.TemplateResponse(
-            request,
-            FAILURE,
-            {"page": answer.page},
-            answer.status,
+            request, FAILURE, {"page": answer.page}, answer.status
         )
     else:
         response = JSONResponse(answer.json, answer.status)

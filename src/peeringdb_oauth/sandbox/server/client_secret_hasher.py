@@ -26,8 +26,7 @@ class LooksLikeArgon2(BasePasswordHasher):
         salt = encoded.split("$")[-2]
         padded = salt + "=" * (-len(salt) % 4)
         return hmac.compare_digest(
-            encoded,
-            self.encode(password, base64.b64decode(padded).decode()),
+            encoded, self.encode(password, base64.b64decode(padded).decode())
         )
 
     def must_update(self, encoded: str) -> bool:  # noqa: ARG002 - Django's signature

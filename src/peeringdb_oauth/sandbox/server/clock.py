@@ -28,7 +28,7 @@ def advance(seconds: float) -> None:
     if not 0 < seconds <= _TEN_YEARS:
         raise ValueError(
             f"time only goes forward: seconds must be more than 0 and at most {_TEN_YEARS} (ten"
-            " years)",
+            " years)"
         )
     global _ahead  # noqa: PLW0603 - a process has one clock
     _ahead += seconds

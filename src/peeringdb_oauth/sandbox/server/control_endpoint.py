@@ -101,7 +101,7 @@ def _change_person(
     if wrong:
         raise CannotChange(
             "verified_user, verified_email, mfa and active must be true or false, and there are no"
-            f" others; wrong: {', '.join(wrong)}",
+            f" others; wrong: {', '.join(wrong)}"
         )
     sessions = manage_peering_sessions
     edit_people.change_person(
@@ -117,17 +117,13 @@ def _parse_asn_keys(values: Any) -> dict[int, int]:
     if not isinstance(values, dict):
         raise CannotChange(
             "permissions for networks must be an object of ASN to bits, such as {64500: 15}, not"
-            f" {values!r}",
+            f" {values!r}"
         )
     return {int(asn): value for asn, value in values.items()}
 
 
 def add_fault(
-    kind: str,
-    *,
-    path: str | None = None,
-    times: int | None = None,
-    seconds: float = 3.0,
+    kind: str, *, path: str | None = None, times: int | None = None, seconds: float = 3.0
 ) -> None:
     """Switch a fault on. The arguments are the fields of `Fault`.
 
@@ -158,7 +154,7 @@ def _check_path(kind: str, path: str) -> None:
     similar = next(filter(is_valid_path, (f"/{bare}", f"/{bare}/")), None)
     hint = f"; did you mean {similar!r}?" if similar else ""
     raise CannotChange(
-        f"no request would meet this fault: PeeringDB has nothing at the path {path!r}{hint}",
+        f"no request would meet this fault: PeeringDB has nothing at the path {path!r}{hint}"
     )
 
 

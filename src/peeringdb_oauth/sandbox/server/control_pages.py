@@ -38,9 +38,7 @@ _GET_OR_POST = require_http_methods(["GET", "HEAD", "POST"])
 def style_sheet(_request: HttpRequest) -> HttpResponse:
     """The style sheet of all pages."""
     return HttpResponse(
-        _STYLE,
-        content_type="text/css; charset=utf-8",
-        headers={"Cache-Control": "max-age=60"},
+        _STYLE, content_type="text/css; charset=utf-8", headers={"Cache-Control": "max-age=60"}
     )
 
 
@@ -120,10 +118,7 @@ def _overview() -> dict[str, Any]:
 
 
 def _render(
-    request: HttpRequest,
-    name: str,
-    context: dict[str, Any],
-    status: int = 200,
+    request: HttpRequest, name: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
     notice = request.session.pop(_NOTICE_IN_SESSION, {})
     return render(request, f"sandbox/control_{name}.html", notice | context, status=status)

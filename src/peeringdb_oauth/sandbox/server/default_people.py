@@ -113,12 +113,7 @@ _PEOPLE = (
         verified_email=False,
         mfa=False,
     ),
-    _person(
-        "superuser",
-        9,
-        "Su Per",
-        "superuser at PeeringDB, in no organisation",
-    ),
+    _person("superuser", 9, "Su Per", "superuser at PeeringDB, in no organisation"),
     _person(
         "tobedisabled",
         10,

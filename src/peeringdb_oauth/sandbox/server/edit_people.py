@@ -43,7 +43,7 @@ def replace_all_people(people: People) -> None:
         return  # most tests change nobody, and writing everything takes 20 milliseconds
     kept = {(person.id, person.login) for person in people.people}
     Person.objects.filter(
-        pk__in=[p.pk for p in Person.objects.all() if (p.pk, p.username) not in kept],
+        pk__in=[p.pk for p in Person.objects.all() if (p.pk, p.username) not in kept]
     ).delete()
     Network.objects.all().delete()
     Network.objects.bulk_create(Network(id=n.id, asn=n.asn, name=n.name) for n in people.networks)
@@ -183,7 +183,7 @@ def find_person(login: str) -> Person:
     if person is None:
         raise CannotChange(
             f"nobody here is called {login!r}; there are:"
-            f" {', '.join(Person.objects.values_list('username', flat=True))}",
+            f" {', '.join(Person.objects.values_list('username', flat=True))}"
         )
     return person
 
@@ -203,8 +203,7 @@ def _find_or_create_network(asn: Any) -> Network:
     if type(asn) is not int or not 1 <= asn <= MAX_ASN:
         raise CannotChange(f"an ASN must be between 1 and {MAX_ASN}, not {asn!r}")
     network: Network = Network.objects.get_or_create(
-        asn=asn,
-        defaults={"name": f"Example Net AS{asn}"},
+        asn=asn, defaults={"name": f"Example Net AS{asn}"}
     )[0]
     return network
 
@@ -213,6 +212,6 @@ def _check_bits(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= ALL_RIGHTS:
         raise CannotChange(
             "permissions must be a sum of 1 (read), 2 (update), 4 (create) and 8 (delete), so from"
-            f" 0 to {ALL_RIGHTS}, not {value!r}",
+            f" 0 to {ALL_RIGHTS}, not {value!r}"
         )
     return value

@@ -117,7 +117,6 @@ def _answer_with_error(fault: Fault, start_response: Callable[..., Any]) -> Iter
         else ("503 Service Unavailable", _OUTAGE)
     )
     start_response(
-        status,
-        [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))],
+        status, [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))]
     )
     return [body]

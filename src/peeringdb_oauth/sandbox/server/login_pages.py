@@ -121,10 +121,7 @@ def _check_account_switch(request: HttpRequest, person: Person) -> None:
 
 
 def _finish_login(
-    request: HttpRequest,
-    person: Person,
-    amr: Sequence[str],
-    next_url: str,
+    request: HttpRequest, person: Person, amr: Sequence[str], next_url: str
 ) -> HttpResponse:
     request.session.pop(_PENDING_PERSON, None)
     login(request, person, backend=_BACKEND)
@@ -139,8 +136,6 @@ def _safe_next(request: HttpRequest) -> str:
     """Where the login leads, if that is a URL of this site; otherwise the home page."""
     url = str(request.POST.get("next") or request.GET.get("next") or "/")
     is_safe = url_has_allowed_host_and_scheme(
-        url,
-        {request.get_host()},
-        require_https=request.is_secure(),
+        url, {request.get_host()}, require_https=request.is_secure()
     )
     return url if is_safe else "/"

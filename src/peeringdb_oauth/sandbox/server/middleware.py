@@ -59,7 +59,7 @@ def protect_pages(get_response: View) -> View:
         # pages must not switch faults.
         if is_control_page and not validate_host(split_domain_port(host)[0], LOOPBACK_NAMES):
             return HttpResponseForbidden(
-                "The control pages answer on 127.0.0.1, [::1] and localhost only.",
+                "The control pages answer on 127.0.0.1, [::1] and localhost only."
             )
         response = get_response(request)
         if response.get("Content-Type", "").startswith("text/html") and response.content:

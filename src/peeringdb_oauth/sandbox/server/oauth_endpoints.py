@@ -189,5 +189,5 @@ class AuthorizationServerMetadata(View):
                 ),
                 "scopes_supported": list(SCOPES),
                 "signing_algorithms_supported": ["RS256", "HS256"],
-            },
+            }
         )

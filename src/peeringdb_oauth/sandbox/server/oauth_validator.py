@@ -36,8 +36,7 @@ class PeeringDBValidator(OAuth2Validator):
             "id": _if_granted("profile", lambda person: person.id),
             "verified_user": _if_granted("profile", lambda person: person.verified_user),
             "networks": _if_granted(
-                "networks",
-                lambda person: describe_networks(person, with_sessions=False),
+                "networks", lambda person: describe_networks(person, with_sessions=False)
             ),
             "amr": _amr_of_code,
         }
@@ -51,12 +50,7 @@ class PeeringDBValidator(OAuth2Validator):
         raise NotImplementedError
 
     def validate_redirect_uri(
-        self,
-        client_id: str,
-        redirect_uri: str,
-        request: Any,
-        *args: Any,
-        **kwargs: Any,
+        self, client_id: str, redirect_uri: str, request: Any, *args: Any, **kwargs: Any
     ) -> bool:
         """Compare redirect URIs, and their ports too.
 
@@ -73,12 +67,7 @@ class PeeringDBValidator(OAuth2Validator):
         return redirect_to_uri_allowed(redirect_uri, same_port)
 
     def validate_refresh_token(
-        self,
-        refresh_token: str,
-        client: Any,
-        request: Any,
-        *args: Any,
-        **kwargs: Any,
+        self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any
     ) -> bool:
         """Check a refresh token, which another request may have used just before."""
         valid = super().validate_refresh_token(refresh_token, client, request, *args, **kwargs)
@@ -103,10 +92,7 @@ class PeeringDBValidator(OAuth2Validator):
         super()._save_bearer_token(token, request, *args, **kwargs)
 
     def _create_authorization_code(
-        self,
-        request: Any,
-        code: dict[str, str],
-        expires: Any = None,
+        self, request: Any, code: dict[str, str], expires: Any = None
     ) -> Any:
         if (
             len(request.nonce or "") > _MAX_NONCE
@@ -119,16 +105,11 @@ class PeeringDBValidator(OAuth2Validator):
         return grant
 
     def _create_access_token(
-        self,
-        expires: Any,
-        request: Any,
-        token: dict[str, Any],
-        source_refresh_token: Any = None,
+        self, expires: Any, request: Any, token: dict[str, Any], source_refresh_token: Any = None
     ) -> Any:
         access_token = super()._create_access_token(expires, request, token, source_refresh_token)
         AuthenticationMethods.objects.create(
-            key=f"token:{access_token.token}",
-            amr=_amr_of_code(request),
+            key=f"token:{access_token.token}", amr=_amr_of_code(request)
         )
         return access_token
 

@@ -63,12 +63,7 @@ def prepare_server(options: Options) -> PreparedServer:
     people = load_people(options.people) if options.people else None
     memory = _configure_process(options)
     # These import Django models, which need the settings.
-    from peeringdb_oauth.sandbox.server import (  # noqa: PLC0415
-        database,
-        keys,
-        people_groups,
-        registration,
-    )
+    from peeringdb_oauth.sandbox.server import database, keys, people_groups, registration  # noqa: PLC0415
 
     server = _bind_port(options)
     database.prepare_database(people)
@@ -109,7 +104,7 @@ def _bind_port(options: Options) -> Server:
         return Server((options.host, options.port), log=options.log)
     except OSError as error:
         raise ConfigurationError(
-            f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror}",
+            f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror}"
         ) from error
 
 

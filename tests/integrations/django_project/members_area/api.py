@@ -39,7 +39,7 @@ class Me(APIView):
 
     def get(self, request):
         return Response(
-            {"account": request.user.get_username(), "asns": getattr(request.auth, "asns", None)},
+            {"account": request.user.get_username(), "asns": getattr(request.auth, "asns", None)}
         )
 
 

@@ -36,9 +36,9 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "peeringdb_oauth.integrations.django.context_processors.peeringdb",
-            ],
+            ]
         },
-    },
+    }
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ROOT_URLCONF = "members_area.urls"

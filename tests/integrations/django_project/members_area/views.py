@@ -47,7 +47,7 @@ def me(request):
             "asns": user.asns,
             "amr": user.amr,
             "account": request.user.username,
-        },
+        }
     )
 
 

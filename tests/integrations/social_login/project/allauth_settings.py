@@ -21,7 +21,7 @@ SOCIALACCOUNT_PROVIDERS = {
         "OAUTH_PKCE_ENABLED": False,  # must make no difference
         **{name.upper(): value for name, value in PROJECT["options"].items()},
         **access_rule(),
-    },
+    }
 }
 SOCIALACCOUNT_STORE_TOKENS = True  # there must be none to store
 globals().update(PROJECT.get("settings", {}))

@@ -25,7 +25,7 @@ MIDDLEWARE = [
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": PROJECT["database"]}}
 MIGRATION_MODULES = dict.fromkeys(
-    ("auth", "contenttypes", "sessions", "social_django", "account", "socialaccount"),
+    ("auth", "contenttypes", "sessions", "social_django", "account", "socialaccount")
 )  # no migrations: the tables are made at once, which is quick
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick
@@ -40,9 +40,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ],
+            ]
         },
-    },
+    }
 ]
 LOGGING = {
     "version": 1,

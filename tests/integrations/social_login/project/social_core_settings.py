@@ -24,5 +24,5 @@ globals().update(
     {
         f"SOCIAL_AUTH_PEERINGDB_{name.upper()}": value
         for name, value in (PROJECT["options"] | access_rule()).items()
-    },
+    }
 )

@@ -64,7 +64,7 @@ def home(request):
     """Who is logged in, and everybody there is."""
     found = {"users": [describe(user) for user in User.objects.order_by("pk")]}
     return JsonResponse(
-        found | {"me": describe(request.user) if request.user.is_authenticated else None},
+        found | {"me": describe(request.user) if request.user.is_authenticated else None}
     )
 
 
@@ -78,7 +78,7 @@ def may_update(request, asn):
 def form(request):
     """A page with the token that protects forms."""
     return JsonResponse(
-        {"token": engines["django"].from_string("{{ csrf_token }}").render({}, request)},
+        {"token": engines["django"].from_string("{{ csrf_token }}").render({}, request)}
     )
 
 

@@ -12,9 +12,7 @@ class Migration(migrations.Migration):
 
     initial = True
 
-    dependencies: ClassVar[list[Any]] = [
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-    ]
+    dependencies: ClassVar[list[Any]] = [migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
 
     operations: ClassVar[list[Any]] = [
         migrations.CreateModel(
@@ -23,10 +21,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
                 ("peeringdb_id", models.BigIntegerField(unique=True, verbose_name="PeeringDB id")),
@@ -55,10 +50,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
                 ("network_id", models.BigIntegerField(verbose_name="PeeringDB id")),
@@ -83,9 +75,8 @@ class Migration(migrations.Migration):
                 "ordering": ["asn"],
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("identity", "asn"),
-                        name="peeringdb_oauth_identity_asn",
-                    ),
+                        fields=("identity", "asn"), name="peeringdb_oauth_identity_asn"
+                    )
                 ],
             },
         ),
