@@ -546,3 +546,9 @@ def test_a_scope_that_lacks_what_a_view_reads_is_an_error(configure, visitor, pa
     configure(SCOPE=sorted(scope))
     with pytest.raises(ConfigurationError, match=f"'{missing}' is missing, and the view {name}"):
         visitor.get(path)
+
+
+def test_a_result_that_another_decorator_makes_a_response_of_passes_as_it_is():
+    from peeringdb_oauth.integrations.django.visits import keep_private
+
+    assert keep_private({"asn": 64500}) == {"asn": 64500}
