@@ -36,8 +36,8 @@ for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHU
 
 TESTS = Path(__file__).parent
 # The tests in these folders get the mark "server": nearly all of them start a process
-# that answers, such as a sandbox, a portal or a browser. In any other file such a test
-# is marked by hand, and fails if it is not.
+# that answers, such as a sandbox, a portal or a browser. So do all tests with a canned
+# server. Any other test that starts a process is marked by hand, and fails if it is not.
 FOLDERS_WITH_SERVERS = {
     "browser",
     "cli",
@@ -60,7 +60,7 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_itemcollected(item):
-    if has_servers(item.path):
+    if has_servers(item.path) or "make_server" in item.fixturenames:
         item.add_marker(pytest.mark.server)
 
 
