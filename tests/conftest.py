@@ -37,7 +37,7 @@ for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHU
 TESTS = Path(__file__).parent
 # The tests in these folders get the mark "server": nearly all of them start a process
 # that answers, such as a sandbox, a portal or a browser. So do all tests with a canned
-# server. Any other test that starts a process is marked by hand, and fails if it is not.
+# server. Another test that starts a process is marked by hand, and fails if it is not.
 FOLDERS_WITH_SERVERS = {
     "browser",
     "cli",
