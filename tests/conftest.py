@@ -154,15 +154,9 @@ def make_server(authority):
 
 @pytest.fixture
 def server(make_server):
-    """A server that answers as PeeringDB does when everything goes well.
-
-    The login is one with all scopes but ``openid``.
-    """
+    """A server that answers as PeeringDB does when everything goes well."""
     canned = make_server()
-    canned.replay("/oauth2/token/", "token-success-no-openid")
-    canned.replay("/profile/v1", "profile-orgadmin")
-    canned.replay("/oauth2/revoke_token/", "revoke-refresh")
-    canned.replay("/oauth2/introspect/", "introspect-post-creds")
+    canned.reset()
     return canned
 
 

@@ -83,6 +83,19 @@ class CannedServer:
             **headers,
         )
 
+    def reset(self):
+        """Forget everything, and answer as PeeringDB does when everything goes well.
+
+        The login is one with all scopes but ``openid``.
+        """
+        self.answers.clear()
+        self.received.clear()
+        self.connections = 0
+        self.replay("/oauth2/token/", "token-success-no-openid")
+        self.replay("/profile/v1", "profile-orgadmin")
+        self.replay("/oauth2/revoke_token/", "revoke-refresh")
+        self.replay("/oauth2/introspect/", "introspect-post-creds")
+
     def paths(self):
         return [request.path for request in self.received]
 

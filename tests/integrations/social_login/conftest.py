@@ -11,9 +11,11 @@ import zlib
 from base64 import urlsafe_b64decode
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import canned_server
 import pytest
 import requests
 
@@ -43,14 +45,37 @@ LIBRARIES = {
 }
 
 
-class Project:
-    """A running project. ``url``: its address."""
+class Site:
+    """A project as its visitors find it.
+
+    ``url``: its address. ``database``: the file with its database. ``client_id``: its
+    id at PeeringDB.
+    """
 
     client_secret = "app-secret-0123456789abcdef0123456789"
 
-    def __init__(self, library, directory, *, base_url, options, environment, **more):
-        self.library, self.base_url, self.client_id = library, base_url, directory.name
+    def __init__(self, library, directory, client_id):
+        self.library, self.client_id = library, client_id
         self.database, self._log = directory / "db.sqlite3", directory / "log"
+
+    @property
+    def log(self):
+        """Everything that the project has logged."""
+        return self._log.read_text()
+
+    def visit(self, address=None):
+        """A visitor with a new browser, from ``address``, as a proxy reports it."""
+        return Visitor(self, address)
+
+
+class Project(Site):
+    """A project with a process of its own.
+
+    ``arguments``: those of project/serve.py.
+    """
+
+    def __init__(self, library, directory, *arguments, base_url, environment, options=None, **more):
+        super().__init__(library, directory, directory.name)
         fixed = {
             "client_id": self.client_id,
             "client_secret": self.client_secret,
@@ -58,35 +83,49 @@ class Project:
         }
         project = json.dumps(
             fixed
-            | {"options": {"base_url": base_url, "allow_http": True, "timeout": 60.0} | options}
+            | {
+                "options": {"base_url": base_url, "allow_http": True, "timeout": 60.0}
+                | (options or {})
+            }
             | more
         )
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(HERE / "serve.py"), library.settings],
+                [sys.executable, str(HERE / "serve.py"), library.settings, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=os.environ | environment | {"PROJECT": project},
+                text=True,
             )
-        self.url = self._process.stdout.readline().decode().strip()
-        if not self.url:
+        if not arguments:
+            self.url = self.read_url()
+
+    def read_url(self):
+        url = self._process.stdout.readline().strip()
+        if not url:
             self.close()
             raise RuntimeError(self.log)
+        return url
 
-    @property
-    def log(self):
-        """Everything that the project has logged."""
-        return self._log.read_text()
+    @contextmanager
+    def copy(self, directory):
+        """Run a copy of this project as it was at the beginning."""
+        end = directory / "end"
+        os.mkfifo(end)
+        print(directory, file=self._process.stdin, flush=True)
+        pipe = os.open(end, os.O_RDWR)  # does not wait for the copy, which may fail
+        try:
+            site = Site(self.library, directory, self.client_id)
+            site.url = self.read_url()
+            yield site
+        finally:
+            os.close(pipe)
 
     def close(self):
         self._process.stdin.close()
         self._process.wait(60)
         self._process.stdout.close()
-
-    def visit(self, address=None):
-        """A visitor with a new browser, from ``address``, as a proxy reports it."""
-        return Visitor(self, address)
 
 
 class Visitor:
@@ -220,25 +259,62 @@ def project(library, request):
     return request.getfixturevalue(library)
 
 
-@pytest.fixture
-def start(server, tmp_path, measured):
-    """``start("allauth", ...)``: a project whose PeeringDB gives canned answers.
+@pytest.fixture(scope="session")
+def running_server(authority):
+    """One canned server for all tests here, so that projects can be copied."""
+    with canned_server.running_server(authority) as server:
+        yield server
 
-    They are its ``answers``. The project ends with the test.
-    """
+
+@pytest.fixture
+def server(running_server):
+    running_server.reset()
+    return running_server
+
+
+@pytest.fixture(scope="session")
+def originals(running_server, tmp_path_factory, measured):
+    """``originals(library)``: a project to copy, with canned answers."""
     with ExitStack() as projects:
 
-        def start(library, *, base_url=server.url, options=None, **more):
+        @cache
+        def original(library):
+            directory = tmp_path_factory.mktemp(library.replace("_", "-"))
             project = Project(
                 LIBRARIES[library],
-                tmp_path,
-                base_url=base_url,
-                options=options or {},
+                directory,
+                "--copies",
+                base_url=running_server.url,
                 environment=measured,
-                **more,
             )
-            project.answers = server
             return projects.enter_context(closing(project))
+
+        yield original
+
+
+@pytest.fixture
+def start(server, tmp_path, measured, originals):
+    """``start("allauth", ...)``: a project whose PeeringDB gives canned answers.
+
+    They are its ``answers``. The project ends with the test. It is a copy of a running
+    one, unless it has other settings: a copy starts in no time.
+    """
+    with ExitStack() as sites:
+
+        def start(library, *, base_url=server.url, **settings):
+            if base_url == server.url and not settings:
+                site = sites.enter_context(originals(library).copy(tmp_path))
+            else:
+                project = Project(
+                    LIBRARIES[library],
+                    tmp_path,
+                    base_url=base_url,
+                    environment=measured,
+                    **settings,
+                )
+                site = sites.enter_context(closing(project))
+            site.answers = server
+            return site
 
         yield start
 
