@@ -12,11 +12,8 @@ from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.profile import Network, Permission, User
 
 READ, UPDATE, CREATE, DELETE = Permission
-NOT_AN_ASN = "this request names something that is not an AS number (an int from 1 to 4294967295)"
-NO_ASN = (
-    "this rule asks for permissions on a network, but neither the rule nor the request names an AS"
-    " number"
-)
+NOT_AN_ASN = "this request names something that is not an AS number (a number from 1 to 4294967295)"
+NO_ASN = "this needs rights on a network, but the request names none"
 
 
 def net(asn=64500, perms=READ, sessions=READ):
@@ -62,18 +59,12 @@ UNCONFIRMED = (
     "PeeringDB says your email address is not confirmed: confirm it at peeringdb.com and log in"
     " again"
 )
-NO_EMAIL = (
-    "PeeringDB did not say whether your email address is confirmed: this application must ask for"
-    " the scope email"
-)
+NO_EMAIL = "PeeringDB did not say whether your email address is confirmed"
 ONE_FACTOR = (
     "you logged in without a second factor: log in again with one (PeeringDB does not count a"
     " backup code)"
 )
-AMR_UNKNOWN = (
-    "PeeringDB did not say whether you used a second factor: log in again (this application must"
-    " ask for the scope amr)"
-)
+AMR_UNKNOWN = "PeeringDB did not say whether you used a second factor: log in again"
 
 
 @pytest.mark.parametrize(
@@ -101,18 +92,22 @@ def test_a_second_factor_meets_a_rule_that_requires_one():
     [
         (READ, 0, "AS64500: you may not read this network"),
         (UPDATE, READ, "AS64500: you may read this network but not update it"),
-        (UPDATE | DELETE, READ, "AS64500: you may read this network but not update or delete it"),
-        (DELETE, READ | UPDATE, "AS64500: you may read and update this network but not delete it"),
-        (
-            CREATE,
-            READ | UPDATE | DELETE,
-            "AS64500: you may read, update and delete this network but not create entries for it",
-        ),
-        (READ, UPDATE, "AS64500: you may update this network but not read it"),
+        (UPDATE, 0, "AS64500: you may not update this network"),
+        (DELETE, READ | UPDATE, "AS64500: you may read this network but not delete it"),
+        (CREATE, READ, "AS64500: you may read this network but not create entries for it"),
+        (READ, UPDATE, "AS64500: you may not read this network"),
     ],
 )
 def test_a_reason_names_missing_permissions_in_words(perms, has, reason):
     assert reasons(AccessRule(asn=64500, perms=perms), user(net(perms=has))) == (reason,)
+
+
+def test_each_missing_permission_is_a_reason():
+    rule = AccessRule(asn=64500, perms=UPDATE | DELETE)
+    assert reasons(rule, user(net())) == (
+        "AS64500: you may read this network but not update it",
+        "AS64500: you may read this network but not delete it",
+    )
 
 
 @pytest.mark.parametrize("perms", [READ, UPDATE, READ | DELETE, CREATE])
@@ -206,7 +201,7 @@ def test_the_network_of_the_call_must_be_one_of_the_rule():
     mine = user(net(64500), net(64502))
     assert rule.check(mine, asn=64500)
     assert reasons(rule, mine, asn=64502) == (
-        "AS64502 is not one of the networks that this rule allows",
+        "AS64502 is not one of the networks that are allowed here",
     )
     assert reasons(rule, mine, asn=64501) == ("you are not affiliated with AS64501 at PeeringDB",)
 
@@ -237,7 +232,7 @@ def test_all_unmet_conditions_are_reported_at_once():
         UNVERIFIED,
         UNCONFIRMED,
         AMR_UNKNOWN,
-        "AS64500 is not one of the networks that this rule allows",
+        "AS64500 is not one of the networks that are allowed here",
         "AS64500: you may read this network but not delete it",
         (
             "AS64500: you may not manage its peering sessions: ask an administrator of its"
@@ -414,6 +409,57 @@ def test_an_allowed_call_means_what_the_rule_says(who, rule, asn):
 def test_a_rule_with_several_networks_allows_what_one_of_them_allows(who, rule):
     if rule.asn is not None:
         assert bool(rule.check(who)) == any(rule.check(who, asn=asn) for asn in rule.asn)
+
+
+# --- what programs read of a reason ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "who", "call", "code", "asn"),
+    [
+        (AccessRule(), user(verified_user=False), {}, "unverified_user", None),
+        (AccessRule(), user(verified_email=False), {}, "unverified_email", None),
+        (AccessRule(), user(verified_email=False, email=None), {}, "email_unknown", None),
+        (AccessRule(mfa=True), user(amr=("pwd",)), {}, "needs_second_factor", None),
+        (AccessRule(mfa=True), user(amr=None), {}, "second_factor_unknown", None),
+        (AccessRule(), user(), {"asn": "AS64500"}, "invalid_asn", None),
+        (AccessRule(perms=UPDATE), user(), {}, "no_network", None),
+        (AccessRule(asn=64501), user(net(64500)), {"asn": 64500}, "network_not_allowed", 64500),
+        (AccessRule(), user(), {"asn": 64500}, "not_affiliated", 64500),
+        (AccessRule(asn=64500), user(), {}, "not_affiliated", 64500),
+        (AccessRule(asn=(64500, 64501)), user(), {}, "needs_one_network", None),
+        (AccessRule(asn=64500), user(net(perms=0)), {}, "needs_read", 64500),
+        (AccessRule(asn=64500, perms=UPDATE), user(net()), {}, "needs_update", 64500),
+        (AccessRule(asn=64500, perms=CREATE), user(net()), {}, "needs_create", 64500),
+        (AccessRule(asn=64500, perms=DELETE), user(net()), {}, "needs_delete", 64500),
+        (AccessRule(asn=64500, manage_sessions=True), user(net()), {}, "needs_sessions", 64500),
+        (
+            AccessRule(asn=64500, manage_sessions=True),
+            user(net(sessions=None)),
+            {},
+            "sessions_unknown",
+            64500,
+        ),
+    ],
+)
+def test_a_reason_has_a_code_and_the_network_it_is_about(rule, who, call, code, asn):
+    [reason] = reasons(rule, who, **call)
+    assert (reason.code, reason.asn) == (code, asn)
+
+
+@pytest.mark.parametrize(
+    ("rule", "who", "cause"),
+    [
+        (AccessRule(), user(verified_email=False, email=None), "the scope 'email' is missing"),
+        (AccessRule(mfa=True), user(amr=None), "perhaps the scope 'amr' is missing"),
+        (AccessRule(perms=UPDATE), user(), "neither the rule nor the request names an AS number"),
+    ],
+)
+def test_what_the_operator_must_do_is_not_in_the_sentence(rule, who, cause):
+    [reason] = reasons(rule, who)
+    assert cause in reason.cause
+    assert "scope" not in reason
+    assert "rule" not in reason
 
 
 # --- the scope that a rule needs ------------------------------------------------------

@@ -29,7 +29,7 @@ HEAVY = {
 CONTRACT = """
     BearerVerifier PeeringdbAuth ClientConfig Client AsyncClient
     AuthorizationRequest TokenResponse Introspection IDTokenClaims Login User Network Permission
-    AccessRule Decision MembershipPlan plan_memberships
+    AccessRule Decision Reason MembershipPlan plan_memberships
     PeeringDBOAuthError ConfigurationError TransportError RateLimited ProviderError LoginDenied
     InvalidResponse StateMismatch InvalidIDToken TokenRejected AccessDenied
 """.split()  # noqa: SIM905 - shorter so

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from peeringdb_oauth.legacy import PeeringdbAuth
     from peeringdb_oauth.memberships import Membership, MembershipPlan, plan_memberships
     from peeringdb_oauth.profile import Network, Permission, User
+    from peeringdb_oauth.reasons import Reason
     from peeringdb_oauth.tokens import Introspection, TokenResponse
 
 # A module is imported when one of its names is first used. So the package itself is
@@ -63,6 +64,7 @@ _MODULES = {
     "legacy": ("PeeringdbAuth",),
     "memberships": ("Membership", "MembershipPlan", "plan_memberships"),
     "profile": ("Network", "Permission", "User"),
+    "reasons": ("Reason",),
     "tokens": ("Introspection", "TokenResponse"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
@@ -91,6 +93,7 @@ __all__ = [
     "Permission",
     "ProviderError",
     "RateLimited",
+    "Reason",
     "StateMismatch",
     "TokenRejected",
     "TokenResponse",

@@ -9,34 +9,67 @@ from typing import cast
 
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.profile import EVERY_PERMISSION, MAX_ASN, Network, Permission, User, is_asn
+from peeringdb_oauth.reasons import Reason
 
 # Every member of an organisation has READ in manage_peering_sessions of all its
 # networks. Only the write bits show that somebody granted the right.
 _SESSION_WRITE = Permission.UPDATE | Permission.CREATE | Permission.DELETE
 
 _ASN_RANGE = f"an int from 1 to {MAX_ASN}"
-_NO_NETWORK = (
-    "this rule asks for permissions on a network, but neither the rule nor the request names an AS"
-    " number"
-)
-_WORDS = {
-    Permission.READ: "read",
-    Permission.UPDATE: "update",
-    Permission.CREATE: "create entries for",
-    Permission.DELETE: "delete",
+# The code of the reason why somebody may not do something, and what it is.
+_LACKS = {
+    Permission.READ: ("needs_read", "read"),
+    Permission.UPDATE: ("needs_update", "update"),
+    Permission.CREATE: ("needs_create", "create entries for"),
+    Permission.DELETE: ("needs_delete", "delete"),
 }
+_UNVERIFIED = Reason(
+    "PeeringDB has not verified your account: ask to be affiliated with your organisation at"
+    " peeringdb.com",
+    code="unverified_user",
+)
+_UNCONFIRMED = Reason(
+    "PeeringDB says your email address is not confirmed: confirm it at peeringdb.com and log in"
+    " again",
+    code="unverified_email",
+)
+_EMAIL_UNKNOWN = Reason(
+    "PeeringDB did not say whether your email address is confirmed",
+    code="email_unknown",
+    cause="the scope 'email' is missing: the application must ask for it",
+)
+_ONE_FACTOR = Reason(
+    "you logged in without a second factor: log in again with one (PeeringDB does not count a"
+    " backup code)",
+    code="needs_second_factor",
+)
+_FACTORS_UNKNOWN = Reason(
+    "PeeringDB did not say whether you used a second factor: log in again",
+    code="second_factor_unknown",
+    cause="perhaps the scope 'amr' is missing: the application must ask for it",
+)
+_NO_NETWORK = Reason(
+    "this needs rights on a network, but the request names none",
+    code="no_network",
+    cause="the rule asks for permissions on a network, but neither the rule nor the request names"
+    " an AS number",
+)
+_NOT_AN_ASN = Reason(
+    f"this request names something that is not an AS number (a number from 1 to {MAX_ASN})",
+    code="invalid_asn",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The result of `AccessRule.check`. It is true in an ``if`` when access is allowed.
 
-    ``allowed``: whether the user meets the rule. ``reasons``: one sentence for each
+    ``allowed``: whether the user meets the rule. ``reasons``: a `Reason` for each
     condition that is not met; empty if access is allowed.
     """
 
     allowed: bool
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -131,54 +164,41 @@ class AccessRule:
         if not decision:
             raise AccessDenied(*decision.reasons)
 
-    def _user_reasons(self, user: User) -> list[str]:
+    def _user_reasons(self, user: User) -> list[Reason]:
         reasons = []
         if self.verified_user and not user.verified_user:
-            reasons.append(
-                "PeeringDB has not verified your account: ask to be affiliated with your"
-                " organisation at peeringdb.com"
-            )
+            reasons.append(_UNVERIFIED)
         if self.verified_email and not user.verified_email:
-            reasons.append(
-                "PeeringDB did not say whether your email address is confirmed: this application"
-                " must ask for the scope email"
-                if user.email is None
-                else (
-                    "PeeringDB says your email address is not confirmed: confirm it at"
-                    " peeringdb.com and log in again"
-                )
-            )
+            reasons.append(_EMAIL_UNKNOWN if user.email is None else _UNCONFIRMED)
         if self.mfa and "mfa" not in (user.amr or ()):
-            reasons.append(
-                "PeeringDB did not say whether you used a second factor: log in again (this"
-                " application must ask for the scope amr)"
-                if user.amr is None
-                else (
-                    "you logged in without a second factor: log in again with one (PeeringDB does"
-                    " not count a backup code)"
-                )
-            )
+            reasons.append(_FACTORS_UNKNOWN if user.amr is None else _ONE_FACTOR)
         return reasons
 
-    def _network_reasons(self, user: User, asn: object) -> list[str]:
+    def _network_reasons(self, user: User, asn: object) -> list[Reason]:
         allowed = cast("tuple[int, ...]", self.asn or ())  # __post_init__ made it a tuple
         if asn is None:
             return self._reasons_at_any(user, allowed) if allowed else self._no_network_reasons()
         if not is_asn(asn):
-            return [f"this request names something that is not an AS number ({_ASN_RANGE})"]
+            return [_NOT_AN_ASN]
         reasons = (
-            [f"AS{asn} is not one of the networks that this rule allows"]
+            [
+                Reason(
+                    f"AS{asn} is not one of the networks that are allowed here",
+                    code="network_not_allowed",
+                    asn=asn,
+                )
+            ]
             if allowed and asn not in allowed
             else []
         )
         return reasons + self._reasons_at(user.network(asn), asn)
 
-    def _no_network_reasons(self) -> list[str]:
+    def _no_network_reasons(self) -> list[Reason]:
         if self.perms == Permission.READ and not self.manage_sessions:
             return []
         return [_NO_NETWORK]
 
-    def _reasons_at_any(self, user: User, asns: tuple[int, ...]) -> list[str]:
+    def _reasons_at_any(self, user: User, asns: tuple[int, ...]) -> list[Reason]:
         networks = {network.asn: network for network in user.networks}
         for_each = [self._reasons_at(networks[asn], asn) for asn in asns if asn in networks]
         if not all(for_each):  # one network has no reasons against it
@@ -187,33 +207,19 @@ class AccessRule:
         others = [asn for asn in asns if asn not in networks]
         if others:
             reasons.append(_not_affiliated(others))
-        return (
-            reasons if len(asns) == 1 else [f"one network is enough, but {', and '.join(reasons)}"]
-        )
+        if len(asns) == 1:
+            return reasons
+        text = f"one network is enough, but {', and '.join(reasons)}"
+        return [Reason(text, code="needs_one_network")]
 
-    def _reasons_at(self, network: Network | None, asn: int) -> list[str]:
+    def _reasons_at(self, network: Network | None, asn: int) -> list[Reason]:
         if network is None:
             return [_not_affiliated([asn])]
-        reasons = []
         missing = self.perms & ~network.perms
-        if missing:
-            may, may_not = _verbs(network.perms), _join(_verbs(missing), "or")
-            reasons.append(
-                f"AS{asn}: you may {_join(may, 'and')} this network but not {may_not} it"
-                if may
-                else f"AS{asn}: you may not {may_not} this network"
-            )
+        reasons = [_lacks(permission, network) for permission in _LACKS if permission & missing]
         sessions = network.manage_peering_sessions
         if self.manage_sessions and not (sessions or 0) & _SESSION_WRITE:
-            reasons.append(
-                f"AS{asn}: PeeringDB did not say whether you may manage its peering sessions (an ID"
-                " token never says it, the profile does)"
-                if sessions is None
-                else (
-                    f"AS{asn}: you may not manage its peering sessions: ask an administrator of its"
-                    " organisation at peeringdb.com"
-                )
-            )
+            reasons.append(_unknown_sessions(asn) if sessions is None else _no_sessions(asn))
         return reasons
 
 
@@ -252,16 +258,41 @@ def _to_tuple(asn: object) -> tuple[object, ...]:
     return (asn,)
 
 
-def _not_affiliated(asns: list[int]) -> str:
+def _not_affiliated(asns: list[int]) -> Reason:
     shown = [f"AS{asn}" for asn in asns[:5]]
     if len(asns) > len(shown):
         shown.append(f"{len(asns) - len(shown)} others")
-    return f"you are not affiliated with {_join(shown, 'or')} at PeeringDB"
+    *most, last = shown
+    names = f"{', '.join(most)} or {last}" if most else last
+    return Reason(
+        f"you are not affiliated with {names} at PeeringDB", code="not_affiliated", asn=asns[0]
+    )
 
 
-def _verbs(perms: Permission) -> list[str]:
-    return [word for permission, word in _WORDS.items() if permission & perms]
+def _lacks(permission: Permission, network: Network) -> Reason:
+    code, verb = _LACKS[permission]
+    asn = network.asn
+    text = (
+        f"AS{asn}: you may read this network but not {verb} it"
+        if network.perms & Permission.READ
+        else f"AS{asn}: you may not {verb} this network"
+    )
+    return Reason(text, code=code, asn=asn)
 
 
-def _join(words: list[str], conjunction: str) -> str:
-    return f"{', '.join(words[:-1])} {conjunction} {words[-1]}" if len(words) > 1 else words[0]
+def _no_sessions(asn: int) -> Reason:
+    return Reason(
+        f"AS{asn}: you may not manage its peering sessions: ask an administrator of its"
+        " organisation at peeringdb.com",
+        code="needs_sessions",
+        asn=asn,
+    )
+
+
+def _unknown_sessions(asn: int) -> Reason:
+    return Reason(
+        f"AS{asn}: PeeringDB did not say whether you may manage its peering sessions (an ID token"
+        " never says it, the profile does)",
+        code="sessions_unknown",
+        asn=asn,
+    )

@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from peeringdb_oauth.reasons import Reason
+
 
 class PeeringDBOAuthError(RuntimeError):
     """The base class of all errors of this library.
@@ -154,12 +156,13 @@ class TokenRejected(PeeringDBOAuthError):
 class AccessDenied(PeeringDBOAuthError):
     """The person is known, but is not allowed to do this: HTTP 403.
 
-    ``reasons``: one sentence for each condition that is not met. ``www_authenticate``:
-    the value of the header ``WWW-Authenticate`` where the token lacks a scope (RFC 6750
-    section 3.1), else None.
+    ``reasons``: a `Reason` for each condition that is not met. Plain text becomes a
+    `Reason` with the code ``refused``. ``www_authenticate``: the value of the header
+    ``WWW-Authenticate`` where the token lacks a scope (RFC 6750 section 3.1), else
+    None.
     """
 
     def __init__(self, *reasons: str, www_authenticate: str | None = None) -> None:
-        self.reasons = reasons
+        self.reasons = tuple(map(Reason.of, reasons))
         self.www_authenticate = www_authenticate
         super().__init__("; ".join(reasons))
