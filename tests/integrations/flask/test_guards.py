@@ -10,7 +10,7 @@ from peeringdb_oauth import AccessRule, ConfigurationError, Permission
 from peeringdb_oauth.integrations.flask import PeeringDB, current_user
 from peeringdb_oauth.web import MemoryStore
 
-NO_ASN = "This request names something that is not an AS number (an int from 1 to 4294967295)"
+NO_ASN = "This request names something that is not an AS number (a number from 1 to 4294967295)"
 
 
 def test_user_with_the_rights_sees_the_view(browser):
