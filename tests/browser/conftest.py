@@ -64,6 +64,13 @@ class Person:
         self.press("Authorize")
         expect(self.heading("Your networks")).to_be_visible()
 
+    def log_out_at_peeringdb(self):
+        """Do the first step of the page for another account, in another tab."""
+        with self.page.expect_popup() as opened:
+            self.press("Log out at PeeringDB", role="link")
+        expect(opened.value.get_by_role("heading", name="A local PeeringDB")).to_be_visible()
+        opened.value.close()
+
     def act_as(self, asn):
         self.page.get_by_label("Act as").select_option(str(asn))
         self.press("Choose")

@@ -106,18 +106,6 @@ def test_two_people_do_not_see_each_other(somebody):
     expect(mel.page.get_by_role("banner")).to_contain_text("Mel Member")
 
 
-def test_one_browser_changes_to_another_account(somebody):
-    person = somebody()
-    person.log_in("orgadmin")
-    person.press("Log out")
-    person.page.goto(f"{person.pdb}/logout")  # without it PeeringDB answers 500
-    person.go_to("/")
-    person.press("Use another PeeringDB account", role="link")
-    person.choose("member")
-    person.press("Authorize")
-    expect(person.page.get_by_role("banner")).to_contain_text("Mel Member")
-
-
 @pytest.mark.parametrize(
     ("login", "reason"),
     [("unverified", "has not verified your account"), ("emailunconf", "address is not confirmed")],

@@ -190,6 +190,55 @@ def test_a_second_factor_is_asked_for_once_and_its_absence_explained(somebody):
     expect(ada.heading("Port of AS64500 Example Net One")).to_be_visible()
 
 
+@pytest.mark.parametrize("with_scripts", [True, False])
+def test_another_account_with_a_second_factor_logs_in(somebody, with_scripts):
+    person = somebody(java_script_enabled=with_scripts)
+    person.log_in("orgadmin")
+    person.go_to("/networks/64511/")
+    person.press("Use another PeeringDB account", role="link")
+    person.log_out_at_peeringdb()
+    person.press("Log in with PeeringDB", role="link")
+    person.choose("limited")
+    person.press("Authorize")
+    expect(person.page.get_by_role("alert")).to_contain_text("AS64511")
+    expect(person.page.get_by_role("banner")).to_contain_text("Lim Ited")
+
+
+def test_who_forgets_to_log_out_at_peeringdb_finds_the_way(somebody):
+    person = somebody()
+    person.log_in("orgadmin")
+    person.press("Log out")
+    person.press("Use another PeeringDB account", role="link")
+    choice = person.page.url
+    person.press("Log in with PeeringDB", role="link")
+    person.choose("member")
+    expect(person.heading("Server Error (500)")).to_be_visible()
+    while person.page.url != choice:
+        person.page.go_back()
+    person.log_out_at_peeringdb()
+    person.press("Log in with PeeringDB", role="link")
+    person.choose("member")
+    person.press("Authorize")
+    expect(person.page.get_by_role("banner")).to_contain_text("Mel Member")
+
+
+def test_a_colleague_who_gives_the_second_factor_learns_how(somebody):
+    person = somebody()
+    person.log_in("orgadmin", "Backup code")
+    person.act_as(64500)
+    person.press("Port", role="link")
+    person.choose("limited")
+    expect(person.heading("Server Error (500)")).to_be_visible()
+    person.go_to("/port/")
+    expect(person.page.get_by_role("alert")).to_contain_text("second factor")
+    person.press("Use another PeeringDB account", role="link")
+    person.log_out_at_peeringdb()
+    person.press("Log in with PeeringDB", role="link")
+    person.choose("limited")
+    person.press("Authorize")
+    expect(person.page.get_by_role("banner")).to_contain_text("Lim Ited")
+
+
 def test_after_a_logout_the_back_button_shows_nothing_private(somebody):
     ada = somebody()
     ada.log_in("orgadmin")

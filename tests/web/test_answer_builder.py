@@ -6,7 +6,8 @@ from peeringdb_oauth.web.failures import FORGED
 from peeringdb_oauth.web.visit import Visit
 
 REDIRECT_URI = "https://portal.example.net/login/peeringdb/callback"
-BUILDER = AnswerBuilder(redirect_uri=REDIRECT_URI)
+PEERINGDB = "https://auth.peeringdb.com"
+BUILDER = AnswerBuilder(redirect_uri=REDIRECT_URI, base_url=PEERINGDB)
 
 
 def visit(path="/networks/64500", **changes):
@@ -36,7 +37,10 @@ def visit(path="/networks/64500", **changes):
     ],
 )
 def test_takes_a_redirect_uri_that_leads_to_the_callback(redirect_uri):
-    assert AnswerBuilder(redirect_uri=redirect_uri).origin == "https://portal.example.net"
+    assert (
+        AnswerBuilder(redirect_uri=redirect_uri, base_url=PEERINGDB).origin
+        == "https://portal.example.net"
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,7 +52,7 @@ def test_the_error_for_a_wrong_redirect_uri_says_what_to_set(redirect_uri):
         ConfigurationError,
         match=r"such as https://portal\.example\.net/login/peeringdb/callback; set it",
     ):
-        AnswerBuilder(redirect_uri=redirect_uri)
+        AnswerBuilder(redirect_uri=redirect_uri, base_url=PEERINGDB)
 
 
 FAILURE_HEADERS = {
@@ -71,6 +75,17 @@ def test_a_redirect_must_not_be_cached():
     )
 
 
+@pytest.mark.parametrize(("logged_in", "home_url"), [(True, "/"), (False, None)])
+def test_the_page_for_another_account_leads_over_the_logout_of_peeringdb(logged_in, home_url):
+    answer = BUILDER.other_account(visit(), "/networks/64500", logged_in=logged_in)
+    page = answer.page
+    assert (answer.status, answer.headers) == (200, FAILURE_HEADERS)
+    assert page.template == "peeringdb_oauth/other_account.html"
+    assert page.peeringdb_logout_url == "https://auth.peeringdb.com/logout"
+    assert page.login_url == "/login/peeringdb?next=/networks/64500&prompt=login"
+    assert page.home_url == home_url
+
+
 def test_a_person_gets_a_page_with_links():
     answer = BUILDER.failure(
         visit(), FORGED, ("Because.",), logged_in=True, headers={"Retry-After": "3"}
@@ -84,8 +99,8 @@ def test_a_person_gets_a_page_with_links():
         ("Because.",),
         FORGED.advice,
     )
-    assert page.login_url == "/login/peeringdb?next=/networks/64500"
-    assert page.other_account_url == "/login/peeringdb?next=/networks/64500&prompt=login"
+    assert page.login_url == "/login/peeringdb?next=/networks/64500&prompt=login"
+    assert page.other_account_url == "/login/peeringdb?next=/networks/64500&prompt=select_account"
     assert page.home_url == "/"
 
 
@@ -196,7 +211,9 @@ def test_a_mounted_application_stays_below_its_mount():
 
 def test_paths_can_be_changed():
     paths = Paths(login="/in", callback="/in/back", logout="/out", home="/start")
-    builder = AnswerBuilder(redirect_uri="https://portal.example.net/in/back", paths=paths)
+    builder = AnswerBuilder(
+        redirect_uri="https://portal.example.net/in/back", base_url=PEERINGDB, paths=paths
+    )
     assert builder.login_url(visit(), "/x") == "/in?next=/x"
     assert builder.return_path(visit(), "/in/back") == "/start"
 

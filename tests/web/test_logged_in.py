@@ -427,7 +427,21 @@ def test_a_user_who_was_asked_and_has_none_sees_the_reason(browser, profile):
         403,
         "You logged in without a second factor",
     )
-    assert answer.page.other_account_url == "/login/peeringdb?next=/ports&prompt=login"
+    assert answer.page.login_url == "/login/peeringdb?next=/ports&prompt=login"
+
+
+def test_a_user_whom_peeringdb_did_not_send_back_sees_the_reason(browser, profile):
+    """PeeringDB shows an error page to a colleague who logs in at this browser."""
+    profile(amr=["pwd"])
+    browser.log_in()
+    step_up = refused(browser.require, "/ports", MFA).location
+    browser.start("?" + urlsplit(step_up).query)
+    answer = refused(browser.require, "/ports", MFA)
+    assert (answer.status, answer.page.other_account_url) == (
+        403,
+        "/login/peeringdb?next=/ports&prompt=select_account",
+    )
+    assert refused(browser.require, "/others", MFA).status == 302
 
 
 @pytest.mark.parametrize(
@@ -468,6 +482,18 @@ def test_the_rule_of_the_login_can_ask_for_a_second_factor(make_browser, profile
     )
     profile(amr=["pwd", "otp", "mfa"])
     assert browser.log_in("?next=/x&prompt=login").location == "/x"
+
+
+def test_the_rule_of_the_login_asks_a_colleague_once(make_browser, profile):
+    browser = make_browser(rule=MFA)
+    profile(amr=["pwd"])
+    browser.log_in("?next=/x")
+    browser.start("?next=/x&prompt=login")
+    answer = browser.log_in("?next=/x")
+    assert (answer.status, answer.page.reasons[0].partition(":")[0]) == (
+        403,
+        "You logged in without a second factor",
+    )
 
 
 # --- logout ---------------------------------------------------------------------------

@@ -216,6 +216,17 @@ def test_what_no_person_opens_starts_no_login(browser, headers):
     )
 
 
+@pytest.mark.parametrize(("logged_in", "home_url"), [(True, "/"), (False, None)])
+def test_a_choice_of_the_account_starts_no_login(browser, logged_in, home_url):
+    if logged_in:
+        browser.log_in("?next=/x")
+    visit = browser.visit("/login/peeringdb?next=/x&prompt=select_account")
+    answer = browser.flow.start(visit)
+    assert (answer.status, answer.location, answer.cookies) == (200, None, ())
+    assert answer.page.login_url == "/login/peeringdb?next=/x&prompt=login"
+    assert answer.page.home_url == home_url
+
+
 # --- circles --------------------------------------------------------------------------
 
 
@@ -227,7 +238,7 @@ def test_a_page_that_sends_its_people_to_the_login_is_no_endless_circle(browser,
     assert (answer.status, answer.cookies) == (403, ())
     assert page.title == "You are logged in as Ada Admin and may not see this page"
     assert (page.offers_login, page.offers_logout, page.home_url) == (False, True, "/")
-    assert page.other_account_url == "/login/peeringdb?next=/admin&prompt=login"
+    assert page.other_account_url == "/login/peeringdb?next=/admin&prompt=select_account"
     assert len(server.received) == 2
     assert browser.start("?next=/admin&prompt=login")["prompt"] == "login"
 

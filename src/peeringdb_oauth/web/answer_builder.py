@@ -12,7 +12,7 @@ from peeringdb_oauth.web.visit import Answer, Cookie, Page, Visit
 _NO_STORE = {"Cache-Control": "no-store"}
 # No other site may frame the page. With the referrer policy "no-referrer" Chromium
 # would send "Origin: null" with the page's forms, and Django would refuse them.
-_FAILURE = _NO_STORE | {
+_PAGE = _NO_STORE | {
     "Content-Security-Policy": "frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
@@ -39,14 +39,15 @@ class Paths:
 class AnswerBuilder:
     """Builds the answers of one application.
 
-    ``redirect_uri``: the configured URL of the callback. ``paths``: the paths of the
-    login's pages.
+    ``redirect_uri``: the configured URL of the callback. ``base_url``: where PeeringDB
+    is. ``paths``: the paths of the login's pages.
 
     Raises:
         ConfigurationError: the redirect URI does not lead to the callback.
     """
 
     redirect_uri: str
+    base_url: str
     paths: Paths = field(default_factory=Paths)
 
     def __post_init__(self) -> None:
@@ -92,7 +93,7 @@ class AnswerBuilder:
         """
         return_path = return_path or self.here(visit)
         login_url = self.login_url(visit, return_path)
-        headers = _FAILURE | dict(headers or {})
+        headers = _PAGE | dict(headers or {})
         if not visit.wants_page:
             body = self._as_json(failure, reasons, login_url)
             return Answer(status=failure.status, json=body, headers=headers)
@@ -101,11 +102,32 @@ class AnswerBuilder:
             title=failure.title,
             reasons=reasons,
             advice=failure.advice,
-            login_url=login_url,
-            other_account_url=self.login_url(visit, return_path, prompted=True),
+            # Without the prompt PeeringDB would send them back as they are.
+            login_url=self.login_url(visit, return_path, prompted=logged_in),
+            other_account_url=self._other_account_url(visit, return_path),
             home_url=self.home(visit) if logged_in else None,
         )
         return Answer(status=failure.status, page=page, headers=headers)
+
+    def other_account(self, visit: Visit, return_path: str, *, logged_in: bool) -> Answer:
+        """The page that leads to a login with another account.
+
+        PeeringDB ends in an error page if a person with a second factor logs in there
+        over the session of another one. So the page first leads to PeeringDB's logout,
+        which does not lead back. ``logged_in``: as for `failure`.
+        """
+        page = Page(
+            template="peeringdb_oauth/other_account.html",
+            status=200,
+            title="Use another PeeringDB account",
+            reasons=(),
+            advice="PeeringDB remembers who is logged in there. So log out there first.",
+            login_url=self.login_url(visit, return_path, prompted=True),
+            other_account_url=self._other_account_url(visit, return_path),
+            peeringdb_logout_url=f"{self.base_url}/logout",
+            home_url=self.home(visit) if logged_in else None,
+        )
+        return Answer(status=200, page=page, headers=_PAGE)
 
     def brake(self, visit: Visit, return_path: str, name: str | None) -> Answer:
         """A page instead of a login that would go round in circles.
@@ -122,7 +144,7 @@ class AnswerBuilder:
             return answer
         page = replace(
             answer.page,
-            login_url=answer.page.other_account_url,  # that one starts at once
+            login_url=self.login_url(visit, return_path, prompted=True),  # starts at once
             offers_login=name is None,
             offers_logout=name is not None,
         )
@@ -171,9 +193,14 @@ class AnswerBuilder:
         ``prompted``: PeeringDB asks for the password even if the person is logged in
         there.
         """
-        query = {"next": self.return_path(visit, return_path)}
-        if prompted:
-            query["prompt"] = "login"
+        return self._start_url(visit, return_path, {"prompt": "login"} if prompted else {})
+
+    def _other_account_url(self, visit: Visit, return_path: str) -> str:
+        """Where the page of `other_account` is."""
+        return self._start_url(visit, return_path, {"prompt": "select_account"})
+
+    def _start_url(self, visit: Visit, return_path: str, prompt: dict[str, str]) -> str:
+        query = {"next": self.return_path(visit, return_path)} | prompt
         return f"{visit.root}{self.paths.login}?{urlencode(query, safe='/')}"
 
     def return_path(self, visit: Visit, text: object) -> str:

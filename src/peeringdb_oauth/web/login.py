@@ -107,7 +107,9 @@ class LoginFlow:
         self._knows_proxy = is_loopback(urlsplit(config.redirect_uri).hostname or "")
         problems = missing_scope(scope_of(rule), config.scope, where="the rule")
         with collected(problems):
-            self._builder = AnswerBuilder(redirect_uri=config.redirect_uri, paths=paths or Paths())
+            self._builder = AnswerBuilder(
+                redirect_uri=config.redirect_uri, base_url=config.base_url, paths=paths or Paths()
+            )
         with collected(problems):
             sealer = Sealer(*secrets)
         if problems:
@@ -127,13 +129,17 @@ class LoginFlow:
 
         The parameter ``next`` of the visit is the page to return to. With
         ``prompt=login`` PeeringDB asks for the password even if the person is logged in
-        there.
+        there. With ``prompt=select_account`` the answer is a page of ours: how to log
+        in with another account.
         """
         if visit.method != "GET":
             return self._builder.wrong_method()
         return_path = self._builder.return_path(visit, visit.query.get("next"))
         if not visit.is_navigation:
             return self._builder.ask_to_log_in(visit, return_path)
+        if visit.query.get("prompt") == "select_account":
+            logged_in = self._living_login(visit) is not None
+            return self._builder.other_account(visit, return_path, logged_in=logged_in)
         shorter = (split_path(return_path)[0], self._builder.home(visit))
         prompted = visit.query.get("prompt") == "login"
         # A page that sends people here names itself in ``next``.
@@ -371,7 +377,9 @@ class LoginFlow:
             login = yield from flows.log_in(
                 self._provider, pending.request, visit.query, payers=self._payers(visit)
             )
-            if _lacks_second_factor(self.rule, login.user) and not pending.prompted:
+            if _lacks_second_factor(self.rule, login.user) and not (
+                pending.prompted or self._was_prompted(visit, pending.return_path)
+            ):
                 answer = yield from self._ask_for_second_factor(visit, pending, login)
             else:
                 yield from self._begin(visit, pending, login, admit)
@@ -492,7 +500,7 @@ class LoginFlow:
         return self._builder.redirect(self._builder.login_url(visit, return_path, prompted=True))
 
     def _may_step_up(self, visit: Visit) -> bool:
-        """Whether to ask for a second factor: only once for each login.
+        """Whether to ask for a second factor: only once for each login and page.
 
         Somebody who was asked and gave none must see the reason. Otherwise they would
         be redirected in circles.
@@ -503,6 +511,18 @@ class LoginFlow:
             and visit.is_navigation
             and stored_login is not None
             and not stored_login.prompted
+            and not self._was_prompted(visit, visit.address)
+        )
+
+    def _was_prompted(self, visit: Visit, return_path: str) -> bool:
+        """Whether PeeringDB was to ask for the password, and sent nobody back.
+
+        It may have shown its error page: it does if a colleague logs in at a browser in
+        which somebody else is logged in there.
+        """
+        return any(
+            login.prompted and login.answered_at is None and login.return_path == return_path
+            for login in self._pending.find_all(self._cookies(visit))
         )
 
     def _stored_login(self, visit: Visit) -> StoredLogin | None:

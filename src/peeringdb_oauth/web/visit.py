@@ -129,13 +129,14 @@ class Cookie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The content of a failure page, for the template ``peeringdb_oauth/failure.html``.
+    """The content of a page of the library.
 
-    ``status``: the HTTP status. ``title``: the heading. ``reasons``: what went wrong, a
-    sentence each. ``advice``: what the person can do. ``login_url``: where a login
-    starts. ``other_account_url``: the same, but PeeringDB asks for the password.
-    ``home_url``: the start page; None if it needs a login first. ``offers_login`` and
-    ``offers_logout``: whether the page has these buttons.
+    ``template``: the name of its template. ``status``: the HTTP status. ``title``: the
+    heading. ``reasons``: what went wrong, a sentence each. ``advice``: what the person
+    can do. ``login_url``: where a login starts. ``other_account_url``: the page that
+    leads to a login with another account. ``peeringdb_logout_url``: PeeringDB's logout,
+    on the page that leads there. ``home_url``: the start page; None if it needs a login
+    first. ``offers_login`` and ``offers_logout``: whether the page has these buttons.
     """
 
     status: int
@@ -145,6 +146,8 @@ class Page:
     login_url: str
     other_account_url: str
     home_url: str | None
+    template: str = "peeringdb_oauth/failure.html"
+    peeringdb_logout_url: str = ""
     offers_login: bool = True
     offers_logout: bool = False
 

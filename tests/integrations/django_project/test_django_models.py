@@ -73,7 +73,14 @@ def test_primary_keys_do_not_depend_on_the_settings_of_the_project(models):
 def test_the_templates_are_those_of_the_web_package():
     from django.template.loader import get_template
 
-    for name in ("failure.html", "login_button.html", "logout_button.html", "style.html"):
+    for name in (
+        "page.html",
+        "failure.html",
+        "other_account.html",
+        "login_button.html",
+        "logout_button.html",
+        "style.html",
+    ):
         assert (
             Path(get_template(f"peeringdb_oauth/{name}").origin.name)
             == TEMPLATES / "peeringdb_oauth" / name

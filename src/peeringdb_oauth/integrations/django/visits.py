@@ -114,5 +114,5 @@ def _body_of(request: HttpRequest, answer: Answer) -> HttpResponse:
         return HttpResponse(status=answer.status, headers={"Location": answer.location})
     if answer.page is not None:
         context = {"page": answer.page, "peeringdb": page_context(request)}
-        return render(request, "peeringdb_oauth/failure.html", context, status=answer.status)
+        return render(request, answer.page.template, context, status=answer.status)
     return JsonResponse(dict(answer.json or {}), status=answer.status)

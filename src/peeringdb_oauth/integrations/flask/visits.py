@@ -58,7 +58,7 @@ def _body(answer: Answer) -> Response:
     if answer.location is not None:
         return Response(headers={"Location": answer.location})
     if answer.page is not None:
-        return make_response(render_template("peeringdb_oauth/failure.html", page=answer.page))
+        return make_response(render_template(answer.page.template, page=answer.page))
     return make_response(current_app.json.response(answer.json))
 
 

@@ -9,7 +9,7 @@ from starlette.templating import Jinja2Templates
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.web import TEMPLATES
 
-FAILURE = "peeringdb_oauth/failure.html"  # the template of every failure page
+_FAILURE = "peeringdb_oauth/failure.html"
 
 
 def with_our_templates(templates: Jinja2Templates | str | PathLike[str] | None) -> Jinja2Templates:
@@ -24,7 +24,7 @@ def with_our_templates(templates: Jinja2Templates | str | PathLike[str] | None) 
     if not isinstance(templates, Jinja2Templates):
         return Jinja2Templates([TEMPLATES] if templates is None else [templates, TEMPLATES])
     env: Any = templates.env
-    if not (env.autoescape(FAILURE) if callable(env.autoescape) else env.autoescape):
+    if not (env.autoescape(_FAILURE) if callable(env.autoescape) else env.autoescape):
         raise ConfigurationError("templates: their environment must have autoescape on")
     env.loader = ChoiceLoader([*filter(None, [env.loader]), FileSystemLoader(TEMPLATES)])
     return templates

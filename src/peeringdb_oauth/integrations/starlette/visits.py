@@ -10,7 +10,6 @@ from starlette.templating import Jinja2Templates
 from starlette.types import Message
 
 from peeringdb_oauth.integrations.starlette.sessions import rotate
-from peeringdb_oauth.integrations.starlette.templates import FAILURE
 from peeringdb_oauth.web import CSRF_FIELD, Answer, Event, LoginFlow, Visit
 
 MAX_FORM = 1024 * 1024  # bytes; no CSRF token is looked for in a longer form
@@ -95,7 +94,7 @@ def to_response(request: Request, answer: Answer, templates: Jinja2Templates) ->
         response = Response(status_code=answer.status, headers={"Location": answer.location})
     elif answer.page is not None:
         response = templates.TemplateResponse(
-            request, FAILURE, {"page": answer.page}, answer.status
+            request, answer.page.template, {"page": answer.page}, answer.status
         )
     else:
         response = JSONResponse(answer.json, answer.status)
