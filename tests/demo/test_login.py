@@ -1,6 +1,7 @@
 """The login of the portals: what they store, what they reveal, and how it ends."""
 
 import re
+from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -69,13 +70,14 @@ def test_a_session_from_before_the_login_is_not_logged_in(visit):
     assert attacker.json("/me").status_code == 401
 
 
-def test_another_account_makes_peeringdb_ask_again(visitor):
+def test_another_account_leads_over_the_logout_of_peeringdb(visitor, pdb):
     link = re.search(r'<a href="([^"]+)">Use another PeeringDB account', visitor.get("/").text)[1]
-    locations = [visitor.get(path).headers["Location"] for path in ("/login/peeringdb", link)]
-    assert [parse_qs(urlsplit(location).query).get("prompt") for location in locations] == [
-        None,
-        ["login"],
-    ]
+    page = visitor.get(link)
+    assert page.status_code == 200
+    assert f'href="{pdb.url}/logout"' in page.text
+    start = re.search(r'class="peeringdb-login" href="([^"]+)"', page.text)[1]
+    location = visitor.get(unescape(start)).headers["Location"]
+    assert parse_qs(urlsplit(location).query)["prompt"] == ["login"]
 
 
 def test_logging_out_revokes_the_tokens(visitor, issued):
