@@ -8,6 +8,7 @@ import pytest
 import requests
 from flask import Flask, Response
 
+from peeringdb_oauth.integrations.flask import PeeringDB, current_user
 from peeringdb_oauth.sandbox import SandboxError
 
 LOOPBACK = "http://127.0.0.1:5000/login/peeringdb/callback"
@@ -85,6 +86,29 @@ def test_a_redirect_to_the_applications_public_address_is_followed(
         f"{PORTAL}/login/peeringdb/callback", after_login=f"{PORTAL}?welcome=1#top"
     )
     assert peeringdb.log_in(in_framework(portal), "member").text == "Hello Mel Member"
+
+
+def test_an_application_that_first_goes_to_its_redirect_uris_host_is_followed(peeringdb):
+    app = Flask("portal")
+    app.secret_key = "not-a-secret-but-long-enough"
+    pdb = PeeringDB(app, config=peeringdb.client_config(f"{PORTAL}/login/peeringdb/callback"))
+
+    @app.get("/me")
+    @pdb.require()
+    def me():
+        return current_user.name
+
+    client = app.test_client()
+    assert peeringdb.log_in(client, "member", "/me").text == "Mel Member"
+    assert client.get("/me").text == "Mel Member", "the client has its own host, as before"
+
+
+def test_an_application_that_goes_to_another_host_again_and_again_is_an_error(peeringdb):
+    location = {"Location": f"{PORTAL}/login/peeringdb?x"}
+    with pytest.raises(
+        SandboxError, match=f"does not lead to the sandbox .* redirects to {PORTAL}/login/peeringdb"
+    ):
+        peeringdb.log_in(one_page(status=302, headers=location), "member")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import logging
 from base64 import urlsafe_b64encode
 from dataclasses import replace
 from hashlib import sha256
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -225,6 +226,134 @@ def test_a_choice_of_the_account_starts_no_login(browser, logged_in, home_url):
     assert (answer.status, answer.location, answer.cookies) == (200, None, ())
     assert answer.page.login_url == "/login/peeringdb?next=/x&prompt=login"
     assert answer.page.home_url == home_url
+
+
+# --- two names of one site ------------------------------------------------------------
+
+OTHER_ORIGINS = (
+    "https://www.portal.test",
+    "https://portal.test:8443",
+    "http://portal.test",
+    "http://127.0.0.1:5000",
+    "https://portal.test.evil.example",
+)
+
+
+@pytest.mark.parametrize("origin", OTHER_ORIGINS)
+def test_a_login_at_another_name_of_the_site_goes_to_the_redirect_uris_first(
+    browser, caplog, origin
+):
+    """The cookies of a login belong to one host. Another host would not get them."""
+    with caplog.at_level(logging.WARNING, "peeringdb_oauth"):
+        answer = browser.flow.start(
+            browser.visit("/login/peeringdb?next=/x%3Fa=%26b&prompt=login&text=1", origin=origin)
+        )
+    assert (answer.status, answer.headers, answer.cookies) == (
+        302,
+        {"Cache-Control": "no-store"},
+        (),
+    )
+    assert answer.location == (f"{PORTAL}/login/peeringdb?moved=1&next=/x%3Fa%3D%26b&prompt=login")
+    assert caplog.messages == []
+    asked = browser.start(f"?{urlsplit(answer.location).query}")
+    assert asked["prompt"] == "login"
+    assert browser.come_back(asked).location == "/x?a=&b"
+
+
+@pytest.mark.parametrize("origin", [PORTAL, "https://PORTAL.test", "https://portal.test:443"])
+def test_a_login_at_the_redirect_uris_origin_goes_to_peeringdb(browser, server, origin):
+    answer = browser.flow.start(browser.visit("/login/peeringdb", origin=origin))
+    assert answer.location.startswith(f"{server.url}/")
+
+
+def test_a_default_port_in_the_redirect_uri_is_no_other_name(make_browser, server):
+    browser = make_browser(redirect_uri=f"HTTPS://Portal.test:443{CALLBACK}")
+    answer = browser.flow.start(browser.visit("/login/peeringdb"))
+    assert answer.location.startswith(f"{server.url}/")
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"), [("prompt=select_account", "&prompt=select_account"), ("prompt=none", "")]
+)
+def test_a_login_at_another_name_keeps_a_prompt_that_is_known(browser, query, kept):
+    visit = browser.visit(f"/login/peeringdb?{query}", origin="https://www.portal.test")
+    answer = browser.flow.start(visit)
+    assert answer.location == f"{PORTAL}/login/peeringdb?moved=1{kept}"
+
+
+def test_a_login_at_another_name_keeps_the_path_where_the_application_is_mounted(make_browser):
+    browser = make_browser(root="/portal")
+    answer = browser.flow.start(
+        browser.visit("/login/peeringdb?next=/portal/x", origin="https://www.portal.test")
+    )
+    assert answer.location == f"{PORTAL}/portal/login/peeringdb?moved=1&next=/portal/x"
+
+
+@pytest.mark.parametrize("page", ["//evil.example", "https://evil.example/", "/\\evil.example"])
+def test_a_login_at_another_name_leads_to_no_other_site(browser, page):
+    answer = browser.flow.start(
+        browser.visit(f"/login/peeringdb?next={page}", origin="https://evil.example")
+    )
+    parts = urlsplit(answer.location)
+    assert f"{parts.scheme}://{parts.netloc}" == PORTAL
+    leads_to = parse_qs(parts.query)["next"][0]
+    assert leads_to.startswith("/")
+    assert not leads_to.startswith("//")
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments", "status"),
+    [
+        ("?moved=1", {}, 302),  # a proxy hides the address that people use
+        ("", {"method": "POST"}, 405),
+        ("", {"method": "HEAD"}, 405),
+        ("", {"Sec_Fetch_Mode": "cors"}, 401),
+    ],
+)
+def test_a_login_that_cannot_go_to_the_redirect_uris_origin_is_one_log_line(
+    browser, caplog, target, arguments, status
+):
+    at = {"origin": "http://10.0.0.5:8000"} | arguments
+    with caplog.at_level(logging.WARNING, "peeringdb_oauth"):
+        answers = [
+            browser.flow.start(browser.visit(f"/login/peeringdb{target}", **at)) for _ in range(3)
+        ]
+    assert [answer.status for answer in answers] == [status] * 3
+    [line] = caplog.messages
+    assert line.startswith(
+        "a login was asked for at 'http://10.0.0.5:8000', but the redirect URI leads to"
+        " https://portal.test: "
+    )
+
+
+def test_the_log_lines_about_other_names_are_bounded(browser, caplog):
+    """Anybody can write any name into the header Host."""
+    with caplog.at_level(logging.WARNING, "peeringdb_oauth"):
+        for number in range(50):
+            origin = f"https://{number}.{'x' * 900}"
+            browser.flow.start(browser.visit("/login/peeringdb?moved=1", origin=origin))
+    assert len(caplog.messages) == 20
+    assert max(map(len, caplog.messages)) < 600
+
+
+def test_a_login_behind_a_proxy_that_hides_the_name_still_works(browser):
+    at = {"origin": "http://10.0.0.5:8000"}
+    moved = browser.flow.start(browser.visit("/login/peeringdb?next=/x", **at)).location
+    answer = browser.take(browser.flow.start(browser.visit(moved.removeprefix(PORTAL), **at)))
+    asked = {"state": parse_qs(urlsplit(answer.location).query)["state"][0]}
+    assert browser.come_back(asked, origin=at["origin"]).location == "/x"
+
+
+def test_a_circle_between_two_names_has_a_brake_of_ten_seconds(browser, clock):
+    """At the other name the person is not logged in, and may go back there."""
+    browser.log_in("?next=/x")
+    target = "/login/peeringdb?moved=1&next=/x"
+    assert browser.flow.start(browser.visit(target)).status == 403
+    clock.now += 9
+    assert browser.flow.start(browser.visit(target)).status == 403
+    clock.now += 1
+    assert browser.flow.start(browser.visit(target)).status == 302
+    assert browser.flow.start(browser.visit("/login/peeringdb?next=/x")).status == 403
 
 
 # --- circles --------------------------------------------------------------------------

@@ -109,6 +109,7 @@ class _Login:
         self._visit_peeringdb = visit_peeringdb
         self._sandbox_url = sandbox_url
         self._callback_host = ""
+        self._may_move = True
         self._requests_left = _MAX_REQUESTS
         self.request: tuple[str, str, str | None] | None = (method, path, None)
         self.response: Any = None
@@ -117,7 +118,9 @@ class _Login:
         """Take the response to `request`, and find out the next request.
 
         Redirects are followed to the sandbox, to the host of the callback URL, and to
-        the host that was just asked.
+        the host that was just asked. Before that, a redirect to the same path on
+        another host is followed once: an application sends people to the host of its
+        redirect URI before they log in. The client keeps its own host.
         """
         self.response, self.request = response, None
         self._requests_left -= 1
@@ -128,7 +131,8 @@ class _Login:
             target = self._visit_peeringdb(target)
             self._callback_host = urlsplit(target).hostname or ""
         parts = urlsplit(target)
-        if parts.hostname in {urlsplit(here).hostname, self._callback_host}:
+        hosts = {urlsplit(here).hostname, self._callback_host}
+        if parts.hostname in hosts or self._moves(urlsplit(here).path, parts.path):
             query = f"?{parts.query}" if parts.query else ""
             self.request = ("GET", f"{parts.path or '/'}{query}", parts.scheme)
         elif not self._callback_host:
@@ -138,6 +142,12 @@ class _Login:
                 f"the application still redirects after {_MAX_REQUESTS} requests, now to"
                 f" {_without_query(target)}"
             )
+
+    def _moves(self, asked_path: str, path: str) -> bool:
+        """Whether the application sends the start of the login to its other host."""
+        moves = self._may_move and not self._callback_host and asked_path == path
+        self._may_move = self._may_move and not moves
+        return moves
 
     def _no_login(self, target: str) -> SandboxError:
         """The error for an application that leads elsewhere, or nowhere."""

@@ -64,6 +64,23 @@ class AnswerBuilder:
         parts = urlsplit(self.redirect_uri)
         return f"{parts.scheme}://{parts.netloc}"
 
+    def is_elsewhere(self, visit: Visit) -> bool:
+        """Whether a visit has another scheme, host or port than the redirect URI."""
+        return _comparable(visit.origin) != _comparable(self.origin)
+
+    def redirect_to_origin(self, visit: Visit) -> Answer:
+        """A redirect of a login to the redirect URI's origin, where it can end well.
+
+        The parameter ``moved`` says there that it has been redirected already.
+        """
+        query = {"moved": "1"}
+        if visit.query.get("next"):
+            query["next"] = self.return_path(visit, visit.query["next"])
+        if visit.query.get("prompt") in ("login", "select_account"):
+            query["prompt"] = visit.query["prompt"]
+        below = urlsplit(self.redirect_uri).path.removesuffix(self.paths.callback)
+        return self.redirect(f"{self.origin}{below}{self.paths.login}?{urlencode(query, safe='/')}")
+
     def redirect(
         self, location: str, *, cookies: tuple[Cookie, ...] = (), status: int = 302
     ) -> Answer:
@@ -241,3 +258,9 @@ class AnswerBuilder:
             " that people use, and register the same at PeeringDB; a proxy in between must pass on"
             " Host and X-Forwarded-Proto"
         )
+
+
+def _comparable(origin: str) -> str:
+    """An origin in lower case and without the default port, as browsers write it."""
+    origin = origin.lower()
+    return origin.removesuffix(":443" if origin.startswith("https:") else ":80")

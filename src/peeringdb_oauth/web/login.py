@@ -48,6 +48,10 @@ log = logging.getLogger("peeringdb_oauth")
 # For so many seconds after a login, another one for the same page does not start by
 # itself.
 BRAKE = 60
+# The same for a login that another address of this site has sent here. The person may
+# have gone back to that address, where they are not logged in. A circle is faster.
+_BRAKE_BETWEEN_ORIGINS = 10
+_MAX_NOTED_ORIGINS = 20  # log lines about other addresses of this site
 CSRF_FIELD = "peeringdb_csrf"  # of a form
 CSRF_HEADER = "X-PeeringDB-CSRF"
 
@@ -116,6 +120,7 @@ class LoginFlow:
             raise ConfigurationError(*problems)
         asns = rule.asn if isinstance(rule.asn, tuple) else ()
         self._pending = PendingLogins(provider, sealer)
+        self._noted_origins: set[str] = set()
         self._sessions = Sessions(
             provider,
             sealer,
@@ -130,8 +135,31 @@ class LoginFlow:
         The parameter ``next`` of the visit is the page to return to. With
         ``prompt=login`` PeeringDB asks for the password even if the person is logged in
         there. With ``prompt=select_account`` the answer is a page of ours: how to log
-        in with another account.
+        in with another account. A browser at another origin than the redirect URI's is
+        sent there first, because its cookies belong to one host.
         """
+        if self._builder.is_elsewhere(visit):
+            may_follow = visit.method == "GET" and visit.is_navigation
+            if may_follow and "moved" not in visit.query:
+                return self._builder.redirect_to_origin(visit)
+            self._note_origin(visit.origin)
+        return self._start(visit)
+
+    def _note_origin(self, origin: str) -> None:
+        """Log once that logins start at another origin than the redirect URI's."""
+        if origin in self._noted_origins or len(self._noted_origins) >= _MAX_NOTED_ORIGINS:
+            return
+        self._noted_origins.add(origin)
+        log.warning(
+            "a login was asked for at %.200r, but the redirect URI leads to %s: a browser that is"
+            " at the first cannot finish it. Let people use the address of the redirect URI, or"
+            " set PEERINGDB_OAUTH_REDIRECT_URI to theirs and register it at PeeringDB; a proxy in"
+            " between must pass on Host and X-Forwarded-Proto",
+            origin,
+            self._builder.origin,
+        )
+
+    def _start(self, visit: Visit) -> Answer:
         if visit.method != "GET":
             return self._builder.wrong_method()
         return_path = self._builder.return_path(visit, visit.query.get("next"))
@@ -168,9 +196,10 @@ class LoginFlow:
         got lost. Nothing would stop the circle: PeeringDB remembers the person.
         """
         now = self._provider.clock()
+        brake = _BRAKE_BETWEEN_ORIGINS if "moved" in visit.query else BRAKE
         return any(
             login.has_ended_well
-            and elapsed(login.answered_at or 0, now) < BRAKE
+            and elapsed(login.answered_at or 0, now) < brake
             and login.return_path in return_paths
             for login in self._pending.find_all(self._cookies(visit))
         )

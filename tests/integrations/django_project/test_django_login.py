@@ -120,7 +120,9 @@ def test_two_logins_in_one_browser_do_not_disturb_each_other(visitor):
 def test_the_login_cookie_has_the_right_flags(configure, make_visitor, secure, name, at):
     configure(REDIRECT_URI=f"{at}/login/peeringdb/callback")
     visitor = make_visitor()
-    [cookie] = visitor.client.get("/login/peeringdb", secure=secure).cookies.values()
+    host = at.rpartition("/")[2]
+    answer = visitor.client.get("/login/peeringdb", secure=secure, headers={"host": host})
+    [cookie] = answer.cookies.values()
     assert cookie.key.startswith(name)
     flags = (
         cookie["path"],

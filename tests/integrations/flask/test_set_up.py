@@ -127,7 +127,10 @@ def test_one_object_serves_several_applications():
     )
     for app in (one, other):
         pdb.init_app(app)
-    asked = [app.test_client().get("/login/peeringdb").location for app in (one, other)]
+    asked = [
+        app.test_client().get("/login/peeringdb", base_url="https://portal.test").location
+        for app in (one, other)
+    ]
     assert ["client_id=an-id" in asked[0], "client_id=other-id" in asked[1]] == [True, True]
 
 
