@@ -383,6 +383,31 @@ def test_a_browser_that_drops_the_session_is_no_endless_circle(browser, server):
     assert len(server.received) == 2
 
 
+def test_a_circle_that_names_no_page_has_a_brake_of_ten_seconds(browser, server, clock):
+    """The start page may send everybody to the login, without ``next``."""
+    redirected = {"Sec_Fetch_Site": "cross-site"}
+    browser.log_in()
+    browser.session.clear()
+    answer = browser.flow.start(browser.visit("/login/peeringdb", **redirected))
+    assert (answer.status, answer.page.title) == (400, "Your browser keeps no cookie of this site")
+    assert answer.page.login_url == "/login/peeringdb?next=/&prompt=login"
+    assert len(server.received) == 2
+    clock.now += 10
+    assert browser.flow.start(browser.visit("/login/peeringdb", **redirected)).status == 302
+
+
+def test_a_login_for_another_page_is_no_circle_that_names_no_page(browser):
+    browser.log_in("?next=/other")
+    visit = browser.visit("/login/peeringdb", Sec_Fetch_Site="cross-site")
+    assert browser.flow.start(visit).status == 302
+
+
+def test_a_person_may_click_on_a_link_to_the_login_at_any_time(browser):
+    browser.log_in()
+    click = {"Sec_Fetch_Site": "same-origin", "Sec_Fetch_User": "?1"}
+    assert browser.flow.start(browser.visit("/login/peeringdb", **click)).status == 302
+
+
 def test_a_program_in_a_circle_gets_json(browser):
     browser.log_in("?next=/admin")
     headers = {"Accept": "application/json", "Sec_Fetch_Mode": "navigate"}

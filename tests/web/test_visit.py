@@ -27,6 +27,22 @@ def test_a_person_opens_a_page(headers):
 
 
 @pytest.mark.parametrize(
+    ("headers", "may_be_redirected"),
+    [
+        ({}, False),
+        ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-User": "?1"}, False),
+        ({"Sec-Fetch-Site": "same-origin"}, True),  # a script
+        ({"Sec-Fetch-Site": "none", "Sec-Fetch-User": "?1"}, True),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-User": "?1"}, True),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-User": "?1"}, True),
+    ],
+)
+def test_a_redirect_may_have_led_here(headers, may_be_redirected):
+    """Redirects keep what the first request was: an address that somebody typed."""
+    assert visit(headers=headers).may_be_redirected == may_be_redirected
+
+
+@pytest.mark.parametrize(
     "headers",
     [
         {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Accept": "*/*"},

@@ -48,9 +48,9 @@ log = logging.getLogger("peeringdb_oauth")
 # For so many seconds after a login, another one for the same page does not start by
 # itself.
 BRAKE = 60
-# The same for a login that another address of this site has sent here. The person may
-# have gone back to that address, where they are not logged in. A circle is faster.
-_BRAKE_BETWEEN_ORIGINS = 10
+# The same where a person may want another login: at another address of this site they
+# are not logged in. A circle is faster than a person.
+_SHORT_BRAKE = 10
 _MAX_NOTED_ORIGINS = 20  # log lines about other addresses of this site
 CSRF_FIELD = "peeringdb_csrf"  # of a form
 CSRF_HEADER = "X-PeeringDB-CSRF"
@@ -170,12 +170,7 @@ class LoginFlow:
             return self._builder.other_account(visit, return_path, logged_in=logged_in)
         shorter = (split_path(return_path)[0], self._builder.home(visit))
         prompted = visit.query.get("prompt") == "login"
-        # A page that sends people here names itself in ``next``.
-        if (
-            visit.query.get("next")
-            and not prompted
-            and self._goes_round(visit, {return_path, *shorter[:1]})
-        ):
+        if not prompted and self._goes_round(visit, {return_path, *shorter[:1]}):
             login = self._living_login(visit)
             name = None if login is None else login.user.name or f"user {login.user.id}"
             return self._builder.brake(visit, return_path, name)
@@ -195,14 +190,21 @@ class LoginFlow:
         The page may send its people here, although they are logged in, or their session
         got lost. Nothing would stop the circle: PeeringDB remembers the person.
         """
-        now = self._provider.clock()
-        brake = _BRAKE_BETWEEN_ORIGINS if "moved" in visit.query else BRAKE
+        now, brake = self._provider.clock(), self._brake(visit)
         return any(
             login.has_ended_well
             and elapsed(login.answered_at or 0, now) < brake
             and login.return_path in return_paths
             for login in self._pending.find_all(self._cookies(visit))
         )
+
+    def _brake(self, visit: Visit) -> int:
+        """How many seconds after a login the next one for its page may start."""
+        if visit.query.get("next") and "moved" not in visit.query:
+            return BRAKE
+        # Most pages that send people here name themselves in ``next``. Without it this
+        # may be the link of a page, or a test that logs in two people.
+        return _SHORT_BRAKE if visit.query.get("next") or visit.may_be_redirected else 0
 
     def callback(self, visit: Visit, admit: Admit | None = None) -> Flow[Answer]:
         """Finish a login when PeeringDB has sent the browser back.

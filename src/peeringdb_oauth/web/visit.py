@@ -83,6 +83,17 @@ class Visit:
         return "text/html" in accepted or not _OTHER_TYPES.search(accepted)
 
     @property
+    def may_be_redirected(self) -> bool:
+        """Whether a redirect or a script may have led the browser here.
+
+        False for a person who clicks on a link of this site. False also for a browser
+        that does not tell, and for a program.
+        """
+        site = self.headers.get("Sec-Fetch-Site")
+        is_click = site == "same-origin" and "Sec-Fetch-User" in self.headers
+        return site is not None and not is_click
+
+    @property
     def is_trusted(self) -> bool:
         """Whether this site has set the cookie of the session.
 

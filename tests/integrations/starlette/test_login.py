@@ -5,9 +5,14 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
+from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser, requires
 from starlette.datastructures import Secret
-from starlette.responses import JSONResponse
+from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 
 from peeringdb_oauth import AccessDenied, AccessRule, AsyncClient, ConfigurationError, Permission
@@ -93,6 +98,79 @@ def test_the_page_to_return_to_may_be_an_absolute_address_of_this_site(browser):
     assert answer.headers["Location"] == "/page?q=%7Ba%7Cb%7D%5Ccaf%C3%A9"
     elsewhere = browser.log_in("member", "/login/peeringdb?next=https://evil.example/page")
     assert elsewhere.headers["Location"] == "/"
+
+
+class Staff(AuthenticationBackend):
+    """Starlette's own authentication: everybody with PeeringDB, and nobody is staff."""
+
+    def __init__(self, pdb):
+        self.pdb = pdb
+
+    async def authenticate(self, connection):
+        user = await self.pdb.current_user(Request(connection.scope))
+        return user and (AuthCredentials(["authenticated"]), SimpleUser(user.name))
+
+
+@requires("staff", redirect="peeringdb_login")
+async def staff_page(request: Request):
+    """Not reached."""
+
+
+def staff_in_starlette(pdb):
+    return Starlette(
+        routes=[*pdb.routes, Route("/staff", staff_page)],
+        middleware=[
+            pdb.session_middleware,
+            Middleware(AuthenticationMiddleware, backend=Staff(pdb)),
+        ],
+    )
+
+
+def staff_in_fastapi(pdb):
+    app = FastAPI(
+        middleware=[
+            pdb.session_middleware,
+            Middleware(AuthenticationMiddleware, backend=Staff(pdb)),
+        ]
+    )
+    app.include_router(pdb.router)
+    app.get("/staff")(staff_page)
+    return app
+
+
+@pytest.mark.parametrize("make_app", [staff_in_starlette, staff_in_fastapi])
+def test_starlettes_requires_is_no_endless_circle(make_portal, make_app):
+    browser = make_portal(make_app).browser()
+    wanted = browser.get("/staff").headers["Location"]
+    assert wanted == f"{PORTAL}/login/peeringdb?next=https%3A%2F%2Ftestserver%2Fstaff"
+    assert browser.log_in("member", wanted).headers["Location"] == "/staff"
+    assert browser.get("/staff").headers["Location"] == wanted
+    assert failure(browser.get(wanted))[:2] == (
+        403,
+        "You are logged in as Mel Member and may not see this page",
+    )
+
+
+def home_for_people(pdb):
+    """Sends everybody to the login who is not logged in, without ``next``."""
+
+    async def home(request):
+        user = await pdb.current_user(request)
+        return PlainTextResponse(user.name) if user else RedirectResponse("/login/peeringdb")
+
+    return Starlette(routes=[*pdb.routes, Route("/", home)], middleware=[pdb.session_middleware])
+
+
+def test_a_start_page_that_sends_everybody_to_the_login_is_no_endless_circle(make_portal):
+    browser = make_portal(home_for_people).browser()
+    by_redirect = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
+    wanted = browser.get("/", **by_redirect).headers["Location"]
+    assert browser.log_in("member", wanted).headers["Location"] == "/"
+    assert browser.get("/").text == "Mel Member"
+    del browser.client.cookies["__Host-session"]  # a browser that drops it
+    assert browser.get("/", **by_redirect).headers["Location"] == wanted
+    answer = browser.get(wanted, **by_redirect)
+    assert failure(answer)[:2] == (400, "Your browser keeps no cookie of this site")
 
 
 def test_a_request_in_the_background_starts_no_login(browser):
