@@ -15,6 +15,7 @@ from peeringdb_oauth.errors import (
     PeeringDBOAuthError,
     ProviderError,
     RateLimited,
+    RecordsUnavailable,
     StateMismatch,
     TokenRejected,
     TransportError,
@@ -42,6 +43,7 @@ EXAMPLES = [
         "wait",
         {"retry_after": 9.0, "for_caller": False, "status": 429},
     ),
+    (RecordsUnavailable("down"), TransportError, "down", {"status": None}),
     (ProviderError("no"), PeeringDBOAuthError, "no", {"error": "", "status": None}),
     (
         ProviderError("no", error="invalid_grant", status=400),

@@ -5,7 +5,8 @@
     PeeringDBOAuthError (RuntimeError)
     ├── ConfigurationError  correct the settings: ``problems``
     ├── TransportError      PeeringDB is unreachable or broken, try later: ``status``
-    │   └── RateLimited     wait for ``retry_after`` seconds, then try again
+    │   ├── RateLimited     wait for ``retry_after`` seconds, then try again
+    │   └── RecordsUnavailable  the store of the sessions does not answer, try later
     ├── ProviderError       PeeringDB sent an OAuth error: ``error``, ``status``
     │   └── LoginDenied     the person cancelled the login: offer a new one
     ├── InvalidResponse     a response failed a check: ``check`` is its name
@@ -91,6 +92,10 @@ class RateLimited(TransportError):
         self.retry_after = retry_after
         self.for_caller = for_caller
         super().__init__(message, status=status)
+
+
+class RecordsUnavailable(TransportError):
+    """The store of the sessions does not answer, or too slowly: try again later."""
 
 
 class ProviderError(PeeringDBOAuthError):

@@ -26,6 +26,7 @@ from peeringdb_oauth.web.return_path import safe_return_path
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.session import NOT_STRICT, SESSION_KEY, checked_keep
 from peeringdb_oauth.web.stores import MemoryStore, Store, ended_logins
+from peeringdb_oauth.web.vault import Change, Entry, Vault
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Refused, Visit
 
 # The templates use only what Jinja and Django's template language have in common.
@@ -38,7 +39,9 @@ __all__ = [
     "SESSION_KEY",
     "TEMPLATES",
     "Answer",
+    "Change",
     "Cookie",
+    "Entry",
     "Event",
     "Guard",
     "LoginFlow",
@@ -49,6 +52,7 @@ __all__ = [
     "Refused",
     "Sealer",
     "Store",
+    "Vault",
     "Visit",
     "bearer_token",
     "checked_keep",

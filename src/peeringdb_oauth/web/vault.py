@@ -1,0 +1,185 @@
+"""JSON values in a store of records: sealed, and changed by one process at a time."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from peeringdb_oauth.records import Record, Records, RecordsUnavailable
+from peeringdb_oauth.web.seal import Sealer
+
+_PURPOSE = "records"
+_TRIES = 8  # of a change, if others are faster each time
+_LONGEST = 3.0  # seconds after which a change is not tried once more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A record that was read or written, with its value as JSON.
+
+    ``value``: None if none of our keys opens it. ``read_at``: the time by the store's
+    clock, in Unix seconds. The other fields are those of `Record`.
+    """
+
+    key: str
+    value: Any = field(repr=False)
+    version: int
+    read_at: float
+    due_at: float
+    owner: str | None = None
+    handle: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a record is to become.
+
+    ``due_at``: in Unix seconds by the store's clock. ``owner``, ``handle``: None leaves
+    them as they are.
+    """
+
+    value: Any = field(repr=False)
+    due_at: float
+    owner: str | None = None
+    handle: str | None = None
+
+
+class Vault:
+    """Reads and writes the values of a store's records.
+
+    ``sleep``: waits for so many seconds, between two tries of a change.
+
+    All methods raise `RecordsUnavailable` if the store does not answer.
+    """
+
+    def __init__(
+        self, records: Records, sealer: Sealer, *, sleep: Callable[[float], object] = time.sleep
+    ) -> None:
+        self._records = records
+        self._sealer = sealer
+        self._sleep = sleep
+
+    def read(self, key: str) -> Entry | None:
+        """The entry with a key; None if there is none or none of our keys opens it.
+
+        Raises:
+            RecordsUnavailable: the store does not answer.
+        """
+        record, now = self._records.get(key)
+        entry = self._open(record, now) if record else None
+        return entry if entry and entry.value is not None else None
+
+    def change(self, key: str, function: Callable[[Any, float], Change | None]) -> Entry | None:
+        """Change a value with a function, called once more if others are faster.
+
+        ``function``: takes the value and the time by the store's clock. The value is
+        None if there is no record or none of our keys opens it. It returns a `Change`,
+        or None to leave the record as it is. Returns the entry as it is now.
+
+        Raises:
+            RecordsUnavailable: the store does not answer, or others were faster each
+                time.
+        """
+        give_up_at = time.monotonic() + _LONGEST
+        for attempt in range(_TRIES):
+            record, now = self._records.get(key)
+            entry = self._open(record, now) if record else None
+            change = function(entry.value if entry else None, now)
+            if change is None:
+                return entry if entry and entry.value is not None else None
+            written = self._put(key, entry, change, now)
+            if written or time.monotonic() > give_up_at:
+                break
+            # 50 writers at once need pauses that grow.
+            self._sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - no secret
+        if not written:
+            raise RecordsUnavailable("too many write the same record of the sessions at once")
+        return written
+
+    def write(self, entry: Entry, value: Any, *, due_at: float) -> Entry | None:
+        """Write a value if the record is as it was read; None if somebody was faster.
+
+        ``due_at``: in Unix seconds by the store's clock.
+
+        Raises:
+            RecordsUnavailable: the store does not answer; the value may have been
+                written or not.
+        """
+        return self._put(entry.key, entry, Change(value=value, due_at=due_at), entry.read_at)
+
+    def delete(self, entry: Entry) -> bool:
+        """Delete a record if it is as it was read; whether it was deleted.
+
+        Raises:
+            RecordsUnavailable: the store does not answer.
+        """
+        return self._records.delete(entry.key, expected=entry.version)
+
+    def of_owner(self, owner: str) -> list[Entry]:
+        """All entries of an owner. ``read_at`` is 0, and ``value`` may be None.
+
+        Raises:
+            RecordsUnavailable: the store does not answer.
+        """
+        return [self._open(record, 0.0) for record in self._records.of_owner(owner)]
+
+    def of_handle(self, handle: str) -> Entry | None:
+        """The entry with a handle, or None.
+
+        ``read_at`` is 0, and ``value`` may be None.
+
+        Raises:
+            RecordsUnavailable: the store does not answer.
+        """
+        record = self._records.of_handle(handle)
+        return self._open(record, 0.0) if record else None
+
+    def due(self, limit: int) -> tuple[list[Entry], float]:
+        """The entries that are due, the earliest first, and the time by the store.
+
+        ``value`` is None if none of our keys opens it. Such entries are here so that
+        somebody deletes them.
+
+        Raises:
+            RecordsUnavailable: the store does not answer.
+        """
+        records, now = self._records.due(limit)
+        return [self._open(record, now) for record in records], now
+
+    def close(self) -> None:
+        """Close the connections to the store."""
+        self._records.close()
+
+    def _open(self, record: Record, now: float) -> Entry:
+        opened = self._sealer.open(_PURPOSE, record.value)
+        # The key is sealed too: a value copied to another record does not count.
+        key, value = opened if isinstance(opened, list) else (None, None)
+        return _entry(record, value if key == record.key else None, now)
+
+    def _put(self, key: str, entry: Entry | None, change: Change, now: float) -> Entry | None:
+        record = Record(
+            key=key,
+            value=self._sealer.seal(_PURPOSE, [key, change.value]),
+            # Starts with the time, so that a record that is deleted and made anew does
+            # not get a version that somebody has already read.
+            version=entry.version + 1 if entry else int(now * 1_000_000),
+            due_at=change.due_at,
+            owner=change.owner or (entry.owner if entry else None),
+            handle=change.handle or (entry.handle if entry else None),
+        )
+        if self._records.put(record, expected=entry.version if entry else None):
+            return _entry(record, change.value, now)
+        return None
+
+
+def _entry(record: Record, value: Any, now: float) -> Entry:
+    return Entry(
+        key=record.key,
+        value=value,
+        version=record.version,
+        read_at=now,
+        due_at=record.due_at,
+        owner=record.owner,
+        handle=record.handle,
+    )
