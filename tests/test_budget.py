@@ -254,7 +254,10 @@ def request_for(purpose, *payers, **more):
     return HTTPRequest(url=url, bearer="t", cost=cost)
 
 
-RECHECK, RENEWAL, LOOK_UP = map(request_for, (Purpose.RECHECK, Purpose.RENEWAL, Purpose.LOOK_UP))
+CLEAN_UP, RECHECK, RENEWAL, LOOK_UP = (
+    request_for(purpose)
+    for purpose in (Purpose.CLEAN_UP, Purpose.RECHECK, Purpose.RENEWAL, Purpose.LOOK_UP)
+)
 ADA, BOB = Payer.of_account(1), Payer.of_account(2)
 HERE, THERE = Payer.of_address("198.51.100.1"), Payer.of_address("198.51.100.2")
 
@@ -270,7 +273,8 @@ def fill(budget, request, now=T):
 
 
 @pytest.mark.parametrize(
-    ("request_", "ceiling"), [(GET, 100), (LOOK_UP, 60), (RENEWAL, 45), (RECHECK, 30)]
+    ("request_", "ceiling"),
+    [(GET, 100), (LOOK_UP, 60), (RENEWAL, 45), (RECHECK, 30), (CLEAN_UP, 10)],
 )
 def test_each_purpose_has_its_ceiling(request_, ceiling):
     assert fill(Budget(100), request_)[0] == ceiling
@@ -278,12 +282,8 @@ def test_each_purpose_has_its_ceiling(request_, ceiling):
 
 def test_less_important_requests_leave_room_for_the_more_important_ones():
     budget = Budget(100)
-    assert [fill(budget, request)[0] for request in (RECHECK, RENEWAL, LOOK_UP, GET)] == [
-        30,
-        15,
-        15,
-        40,
-    ]
+    requests = CLEAN_UP, RECHECK, RENEWAL, LOOK_UP, GET
+    assert [fill(budget, request)[0] for request in requests] == [10, 20, 15, 15, 40]
 
 
 def test_logins_may_take_everything():
@@ -301,12 +301,14 @@ def test_the_message_of_a_ceiling_says_for_whom_the_rest_is_kept():
 
 
 def test_a_small_budget_lets_every_purpose_ask_now_and_then():
-    assert [fill(Budget(2), request)[0] for request in (RECHECK, LOOK_UP, GET)] == [2, 2, 2]
+    requests = CLEAN_UP, RECHECK, LOOK_UP, GET
+    assert [fill(Budget(2), request)[0] for request in requests] == [2, 2, 2, 2]
 
 
 def test_less_important_requests_leave_slots_in_flight():
     budget = Budget(None)
-    assert [bool(booking) for booking in admit(budget, *[RECHECK] * 4)] == [True] * 3 + [False]
+    assert [bool(booking) for booking in admit(budget, *[CLEAN_UP] * 2)] == [True, False]
+    assert [bool(booking) for booking in admit(budget, *[RECHECK] * 3)] == [True] * 2 + [False]
     assert [bool(booking) for booking in admit(budget, *[LOOK_UP] * 4)] == [True] * 3 + [False]
     assert [bool(booking) for booking in admit(budget, *[GET] * 5)] == [True] * 4 + [False]
 
@@ -566,7 +568,7 @@ def test_a_fork_has_nothing_in_flight_and_what_comes_back_changes_nothing():
     booking, *_ = admit(budget, *[login_from(HERE)] * 5)
     budget.forget_in_flight()
     budget.settle(booking, answer(200), T)
-    assert (sum(budget._in_flight), budget._open.total()) == (0, 0)
+    assert (sum(budget._in_flight), budget._open) == (0, {})
     bookings = admit(budget, *[GET] * 11)
     assert [bool(one) for one in bookings] == [True] * 10 + [False]
 
@@ -739,7 +741,7 @@ class PeeringDB(RuleBasedStateMachine):
         if hasattr(self, "processes"):
             most = max(1, REFUSALS // self.processes)
             assert self.refusals_in_a_row() + len(self.in_flight) <= most
-            risky = sum(booking.request.cost.is_risky for booking, _ in self.in_flight)
+            risky = sum(booking.is_risky for booking, _ in self.in_flight)
             assert self.refusals_in_a_row(risky=True) + risky <= REFUSALS / 2 / self.processes
 
 

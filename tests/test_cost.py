@@ -90,7 +90,8 @@ def test_payers_of_different_kinds_are_different():
 
 
 def test_purposes_are_in_the_order_of_their_importance():
-    assert sorted(Purpose) == [Purpose.LOGIN, Purpose.LOOK_UP, Purpose.RENEWAL, Purpose.RECHECK]
+    names = [purpose.name for purpose in sorted(Purpose)]
+    assert names == ["LOGIN", "LOOK_UP", "RENEWAL", "RECHECK", "CLEAN_UP"]
 
 
 def test_by_itself_a_request_is_one_of_a_login_that_nobody_pays_for():

@@ -10,13 +10,11 @@ uses up what others need.
 """
 
 import math
-from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
-from peeringdb_oauth.cost import Cost, Payer, Purpose
+from peeringdb_oauth.cost import Cost, Payer, Purpose, new_number
 from peeringdb_oauth.errors import RateLimited
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.responses import SILENCE, retry_after
@@ -26,8 +24,16 @@ REFUSALS = 10  # answers of 401 or 403; PeeringDB blocks the address at the next
 
 # How much of the requests a minute a purpose and the less important ones may take
 # together.
-CEILINGS = {Purpose.LOGIN: 1.0, Purpose.LOOK_UP: 0.6, Purpose.RENEWAL: 0.45, Purpose.RECHECK: 0.3}
+CEILINGS = {
+    Purpose.LOGIN: 1.0,
+    Purpose.LOOK_UP: 0.6,
+    Purpose.RENEWAL: 0.45,
+    Purpose.RECHECK: 0.3,
+    Purpose.CLEAN_UP: 0.1,
+}
 _CEILINGS = [CEILINGS[purpose] for purpose in Purpose]  # by number, which is faster
+# The numbers of each purpose and of the more important ones.
+_LEVELS = [range(purpose + 1) for purpose in Purpose]
 # How much of the requests a minute one payer may take, by its kind.
 PARTS = {
     "account": 0.1,
@@ -59,39 +65,48 @@ class TooManyRefusals(RateLimited):
 class Booking:
     """A request that was admitted.
 
-    ``requests``: for how many requests it stands: itself, and those that it announced.
-    None are left once a minute has passed. ``is_open``: whether another payer may yet
-    pay for it.
+    ``id``: the process that booked, and a number there. ``requests``: for how many
+    requests it stands: itself, and those that it announced. ``is_open``: whether
+    another payer may yet pay for it. The other fields are those of the request.
     """
 
-    request: HTTPRequest
+    id: tuple[str, int]
     at: float
+    purpose: int
     payers: tuple[Payer, ...]
     requests: int = 0
-    in_flight: bool = True
+    is_post: bool = False
+    is_risky: bool = False
     is_open: bool = True
 
 
 class Budget:
-    """What one process may ask of PeeringDB.
+    """What may be asked of PeeringDB.
 
     ``requests_per_minute``: for all processes at this address; None for no limit.
-    PeeringDB's other limits hold all the same. ``processes``: how many share it.
+    PeeringDB's other limits hold all the same. ``processes``: how many share it, each
+    with a budget of its own. ``process``: the name of the one that uses this object,
+    where several use one budget in turn.
     """
 
-    def __init__(self, requests_per_minute: int | None, processes: int = 1) -> None:
+    def __init__(
+        self, requests_per_minute: int | None, processes: int = 1, process: str = ""
+    ) -> None:
         self._limit = math.inf
         if requests_per_minute is not None:
             self._limit = max(2, requests_per_minute // processes)
+        self._process = process
         self._most_refusals = max(1, REFUSALS // processes)
         self._most_risky = int(RISKY_PART * REFUSALS / processes)
-        self._bookings: deque[Booking] = deque()  # of the last minute, the oldest first
+        # Of the last minute, the oldest first: what takes a part of the limit.
+        self._bookings: dict[tuple[str, int], Booking] = {}
+        self._flying: dict[tuple[str, int], Booking] = {}  # what is in flight
         # Requests of the last minute: of each purpose with the less important ones, and
         # of each payer.
         self._used = [0] * len(Purpose)
-        self._paid: Counter[Payer] = Counter()
+        self._paid: dict[Payer, int] = {}
         # those of them that others may yet pay for
-        self._open: Counter[Payer] = Counter()
+        self._open: dict[Payer, int] = {}
         # of each purpose with the less important ones
         self._in_flight = [0] * len(Purpose)
         self._risky_in_flight = 0
@@ -109,20 +124,25 @@ class Budget:
         Raises:
             RateLimited: waiting for others would not help.
         """
+        cost = request.cost
+        counts = cost.requests and self._limit < math.inf
         self._forget_old(now + _ROUNDING)
         self._check_blocks(request, now)
-        self._check_refusals(request, now)
-        if request.cost.requests and self._limit < math.inf:
+        if self._refusals or self._most_risky == 0:
+            self._check_refusals(request, now)
+        if counts:
             self._check_ceilings(request, now)
             if self._must_wait_for_payer(request, now):
                 return None
         if not self._has_slot(request):
             return None
-        booking = Booking(request, now, request.cost.payers)
+        booking = Booking(self._new_id(cost), now, cost.purpose, cost.payers)
+        booking.is_post, booking.is_risky = request.form is not None, cost.is_risky
         self._fly(booking, 1)
-        if self._limit < math.inf:
-            self._bookings.append(booking)
-            self._count(booking, request.cost.requests)
+        self._flying[booking.id] = booking
+        if counts:
+            self._bookings[booking.id] = booking
+            self._count(booking, cost.requests)
         return booking
 
     def settle(
@@ -137,23 +157,21 @@ class Budget:
         or every outage would last a minute longer here. But one that was lost during
         the silence was most likely one more 401, which made the silence longer.
         """
-        request, status = booking.request, 0 if response is None else response.status
-        self._land(booking)
+        status = 0 if response is None else response.status
+        if self._flying.pop(booking.id, None):
+            self._fly(booking, -1)
+        if booked := self._bookings.get(booking.id):
+            self._settle_account(booked, status, lost=lost)
+        if status == 200:
+            return
         if lost:
             self._unanswered_until = now + NO_ANSWER_PAUSE
-        is_caused = status == 500 and request.cost.purpose == Purpose.LOGIN
-        if lost or status == 429 or (status >= 500 and not is_caused):
-            self._pay(booking, ())
-        if status != 200:  # what was booked for the time after it is not needed
-            self._count(booking, min(booking.requests, 1) - booking.requests)
-        if booking.requests < 2:
-            self._close(booking)
         if status in (401, 403):
             self._refusals += 1
-            self._risky_refusals += request.cost.is_risky
+            self._risky_refusals += booking.is_risky
             self._refusals_until = now + WINDOW
         is_silent = now < self._silent_until
-        if request.method == "POST" and (status == 401 or (not status and is_silent)):
+        if booking.is_post and (status == 401 or (not status and is_silent)):
             self._silent_until = now + SILENCE
         if response is not None and status == 429:
             self._paused_until = max(self._paused_until, now + retry_after(response))
@@ -165,27 +183,51 @@ class Budget:
         A request that announced others stays open until then. ``requests``: how many
         there were, if not all were sent.
         """
-        for booking in reversed(self._bookings):
-            if booking.request.cost is cost:
-                self._close(booking)
-                if requests is not None:
-                    self._count(booking, min(booking.requests, requests) - booking.requests)
-                if payer and self._paid[payer] + booking.requests <= self._part(payer):
-                    self._pay(booking, (payer,))
-                return
+        booking = self._bookings.get((self._process, cost.number))
+        if booking is None:
+            return
+        self._close(booking)
+        if requests is not None:
+            self._count(booking, min(booking.requests, requests) - booking.requests)
+        if payer and self._paid.get(payer, 0) + booking.requests <= self._part(payer):
+            self._pay(booking, (payer,))
 
     def forget_in_flight(self) -> None:
         """In a process that was forked: nothing is under way here."""
-        for booking in self._bookings:
-            booking.in_flight = booking.is_open = False
+        for booking in self._bookings.values():
+            booking.is_open = False
         self._open.clear()
+        self._flying.clear()
         self._in_flight = [0] * len(Purpose)
         self._risky_in_flight = 0
 
+    def _new_id(self, cost: Cost) -> tuple[str, int]:
+        """The id by which `charge` finds a booking.
+
+        A cost that many requests share has it once. Nobody charges for those.
+        """
+        found = self._process, cost.number
+        if found in self._bookings or found in self._flying:
+            return self._process, new_number()
+        return found
+
+    def _settle_account(self, booking: Booking, status: int, *, lost: bool) -> None:
+        """What an answer changes for those who pay."""
+        is_caused = status == 500 and booking.purpose == Purpose.LOGIN
+        if lost or status == 429 or (status >= 500 and not is_caused):
+            self._pay(booking, ())
+        if status != 200:  # what was booked for the time after it is not needed
+            self._count(booking, min(booking.requests, 1) - booking.requests)
+        if booking.requests < 2:
+            self._close(booking)
+
     def _forget_old(self, due: float) -> None:
-        while self._bookings and self._bookings[0].at <= due - WINDOW:
-            booking = self._bookings.popleft()
+        while self._bookings:
+            booking = next(iter(self._bookings.values()))
+            if booking.at > due - WINDOW:
+                break
             self._count(booking, -booking.requests)
+            del self._bookings[booking.id]
         if self._refusals_until <= due:
             self._refusals = self._risky_refusals = 0
 
@@ -195,9 +237,9 @@ class Budget:
             raise _limited(
                 "PeeringDB has had too many requests from this address", self._paused_until - now
             )
-        if request.cost.purpose > Purpose.LOGIN and due < self._unanswered_until:
+        if request.cost.purpose and due < self._unanswered_until:
             raise _limited("PeeringDB did not answer a moment ago", self._unanswered_until - now)
-        if request.method == "POST" and due < self._silent_until:
+        if request.form is not None and due < self._silent_until:
             raise _limited(
                 "PeeringDB refused this address with a 401 (a wrong client_id or client_secret?),"
                 " and would go on refusing everybody if it were asked again now",
@@ -216,11 +258,11 @@ class Budget:
             raise _limited("PeeringDB refused several dead tokens", wait, kind=TooManyRefusals)
 
     def _check_ceilings(self, request: HTTPRequest, now: float) -> None:
-        for level in _levels(request):
+        for level in _LEVELS[request.cost.purpose]:
             excess = self._used[level] + request.cost.requests - self._ceiling(level)
             if excess <= 0:
                 continue
-            counted = (one for one in self._bookings if one.request.cost.purpose >= level)
+            counted = (one for one in self._bookings.values() if one.purpose >= level)
             wait = _wait(counted, excess, now)
             if level == Purpose.LOGIN:
                 raise _limited(
@@ -233,12 +275,12 @@ class Budget:
     def _must_wait_for_payer(self, request: HTTPRequest, now: float) -> bool:
         """Whether it depends on a payer's requests that others may yet pay for."""
         for payer in request.cost.payers:
-            excess = self._paid[payer] + request.cost.requests - self._part(payer)
+            excess = self._paid.get(payer, 0) + request.cost.requests - self._part(payer)
             if excess <= 0:
                 continue
-            if self._open[payer] >= excess:
+            if self._open.get(payer, 0) >= excess:
                 return True
-            paid = (one for one in self._bookings if payer in one.payers)
+            paid = (one for one in self._bookings.values() if payer in one.payers)
             wait = _wait(paid, excess, now)
             raise _limited(
                 _USED_UP[payer.kind], wait, for_caller=payer.kind in ("account", "address", "site")
@@ -256,7 +298,7 @@ class Budget:
         ):
             return False
         left = self._most_refusals - self._refusals
-        for level in _levels(request):
+        for level in _LEVELS[request.cost.purpose]:
             if self._in_flight[level] >= max(1, _CEILINGS[level] * left):
                 return False
         return True
@@ -271,40 +313,31 @@ class Budget:
         if not change:
             return
         booking.requests += change
-        for level in _levels(booking.request):
+        for level in _LEVELS[booking.purpose]:
             self._used[level] += change
+        self._count_paid(booking, change)
+
+    def _count_paid(self, booking: Booking, change: int) -> None:
         for payer in booking.payers:
             _add(self._paid, payer, change)
             if booking.is_open:
                 _add(self._open, payer, change)
 
     def _pay(self, booking: Booking, payers: tuple[Payer, ...]) -> None:
-        requests = booking.requests
-        self._count(booking, -requests)
+        self._count_paid(booking, -booking.requests)
         booking.payers = payers
-        self._count(booking, requests)
+        self._count_paid(booking, booking.requests)
 
     def _fly(self, booking: Booking, change: int) -> None:
-        for level in _levels(booking.request):
+        for level in _LEVELS[booking.purpose]:
             self._in_flight[level] += change
-        self._risky_in_flight += change * booking.request.cost.is_risky
-
-    def _land(self, booking: Booking) -> None:
-        # else it began in the process that this one was forked from
-        if booking.in_flight:
-            booking.in_flight = False
-            self._fly(booking, -1)
+        self._risky_in_flight += change * booking.is_risky
 
     def _close(self, booking: Booking) -> None:
         if booking.is_open:
             booking.is_open = False
             for payer in booking.payers:
                 _add(self._open, payer, -booking.requests)
-
-
-def _levels(request: HTTPRequest) -> range:
-    """The numbers of a request's purpose and of the more important ones."""
-    return range(request.cost.purpose + 1)
 
 
 def _wait(bookings: Iterable[Booking], excess: float, now: float) -> float:
@@ -315,11 +348,13 @@ def _wait(bookings: Iterable[Booking], excess: float, now: float) -> float:
     return last.at + WINDOW - now
 
 
-def _add(counter: Counter[Any], key: Payer, change: int) -> None:
+def _add(counted: dict[Payer, int], payer: Payer, change: int) -> None:
     """Count, and forget those with nothing left: there are many payers in a day."""
-    counter[key] += change
-    if not counter[key]:
-        del counter[key]
+    total = counted.get(payer, 0) + change
+    if total:
+        counted[payer] = total
+    else:
+        counted.pop(payer, None)
 
 
 def _limited(

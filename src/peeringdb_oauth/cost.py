@@ -5,10 +5,11 @@ asks shares one budget. Important requests go first, and nobody may take more th
 small part of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import ip_address, ip_network
-from typing import Literal, Self
+from itertools import count
+from typing import Literal, NamedTuple, Self
 
 # Addresses of a proxy of the application's own, not of a visitor.
 _PROXY_NETWORKS = tuple(
@@ -27,10 +28,10 @@ class Purpose(IntEnum):
     LOOK_UP = 1  # a bearer token that nothing recent is known about
     RENEWAL = 2  # a bearer token that was good a few minutes ago
     RECHECK = 3  # the rights of a person who is logged in
+    CLEAN_UP = 4  # the tokens of a session that has ended
 
 
-@dataclass(frozen=True, slots=True)
-class Payer:
+class Payer(NamedTuple):
     """An account, an address, or a group whose requests are counted together.
 
     ``kind``: an "account" at PeeringDB, the "logouts" of one, the "address" of a
@@ -91,6 +92,9 @@ def payers_of(address: str | None) -> tuple[Payer, ...]:
     return (payer, Payer("site", str(site)))
 
 
+new_number = count().__next__  # each number once in this process
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """What a request takes from the budget.
@@ -98,13 +102,15 @@ class Cost:
     ``purpose``: what the request is for. ``payers``: whose part it takes, each in full.
     ``requests``: how many requests it stands for: the first one of a login stands for
     the second one as well. ``is_risky``: whether it carries a token that may be dead,
-    which PeeringDB would count as a refusal.
+    which PeeringDB would count as a refusal. ``number``: tells this object from all
+    others, also from copies of it.
     """
 
     purpose: Purpose = Purpose.LOGIN
     payers: tuple[Payer, ...] = ()
     requests: int = 1
     is_risky: bool = False
+    number: int = field(init=False, default_factory=new_number, compare=False, repr=False)
 
 
 ONE_REQUEST = Cost()
