@@ -4,12 +4,14 @@ If ``PORTAL_SCREENSHOTS`` names a directory, screenshots are stored there.
 """
 
 import os
+import re
 import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import trustme
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 from portal_process import PortalProcess
 
@@ -27,6 +29,14 @@ FLAGS = [
     "--no-first-run",
     "--renderer-process-limit=1",  # a process for each site takes longer to start
 ]
+
+# Each page is looked at in light and in dark, on a computer and on a telephone.
+LOOKS = [
+    (scheme, {"width": width, "height": 800})
+    for scheme in ("light", "dark")
+    for width in (1200, 360)
+]
+BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 
 
 class Person:
@@ -87,6 +97,33 @@ class Person:
 
     def request_peering(self, asn):
         self.network(asn).get_by_role("button").click()
+
+    def look_at(self, name):
+        """Fail if the page is hard to see or to use in one of the `LOOKS`.
+
+        axe-core finds what is wrong for people who cannot see, or see little.
+        """
+        page = self.page
+        page.wait_for_load_state()
+        size = page.viewport_size
+        for scheme, screen in LOOKS:
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size(screen)
+            look = f"{name}-{scheme}-{screen['width']}"
+            self.photograph(look)
+            assert self.violations() == [], look
+            assert page.evaluate("document.documentElement.scrollWidth") <= screen["width"], look
+            colour = [int(part) for part in re.findall(r"\d+", page.evaluate(BACKGROUND))[:3]]
+            assert (sum(colour) < 384) == (scheme == "dark"), look
+        page.set_viewport_size(size)
+
+    def violations(self):
+        """Return what axe-core finds on the page: the rule, and what breaks it."""
+        return [
+            (rule["id"], [node["html"] for node in rule["nodes"]])
+            for rule in Axe().run(self.page).response["violations"]
+            if rule["impact"] in ("serious", "critical")
+        ]
 
     def photograph(self, name):
         if directory := os.environ.get("PORTAL_SCREENSHOTS"):

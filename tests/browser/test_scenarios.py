@@ -190,6 +190,36 @@ def test_a_second_factor_is_asked_for_once_and_its_absence_explained(somebody):
     expect(ada.heading("Port of AS64500 Example Net One")).to_be_visible()
 
 
+def test_every_page_can_be_read_by_everybody(somebody, portal):
+    ada = somebody()
+
+    def look(name):
+        ada.look_at(f"{portal.framework}-{name}")
+
+    ada.go_to("/")
+    look("welcome")
+    ada.press("Use another PeeringDB account", role="link")
+    look("other-account")
+    ada.start("limited")
+    ada.press("Cancel")
+    expect(ada.heading("You cancelled the login")).to_be_visible()
+    look("cancelled")
+    ada.press("Log in with PeeringDB", role="link")
+    ada.press("Authorize")
+    expect(ada.heading("Your networks")).to_be_visible()
+    ada.act_as(64501)
+    look("networks")
+    ada.go_to("/networks/64501/")
+    look("network")
+    ada.press("Request peering for AS64501")
+    expect(ada.page.get_by_role("alert")).to_be_visible()
+    look("refused")
+    ada.go_to("/port/")
+    look("port")
+    ada.go_to("/nowhere")
+    look("not-found")
+
+
 @pytest.mark.parametrize("with_scripts", [True, False])
 def test_another_account_with_a_second_factor_logs_in(somebody, with_scripts):
     person = somebody(java_script_enabled=with_scripts)
