@@ -6,12 +6,20 @@ faster. The stores are elsewhere; here is only what they must do.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from peeringdb_oauth.after_fork import ForkSafeLock
 from peeringdb_oauth.errors import RecordsUnavailable
 
-__all__ = ["MAX_KEY", "MemoryRecords", "Record", "Records", "RecordsUnavailable"]
+__all__ = [
+    "MAX_KEY",
+    "Change",
+    "Documents",
+    "MemoryRecords",
+    "Record",
+    "Records",
+    "RecordsUnavailable",
+]
 
 MAX_KEY = 200  # characters of a key, an owner and a handle
 
@@ -66,6 +74,34 @@ class Records(Protocol):
 
     def close(self) -> None:
         """Close the connections of this process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a record is to become.
+
+    ``due_at``: in Unix seconds by the store's clock. ``owner``, ``handle``: None leaves
+    them as they are.
+    """
+
+    value: Any = field(repr=False)
+    due_at: float
+    owner: str | None = None
+    handle: str | None = None
+
+
+class Documents(Protocol):
+    """Values in JSON that processes share, one for each key. `Vault` has it."""
+
+    def change(self, key: str, function: Callable[[Any, float], Change | None], /) -> Any:
+        """Change a value with a function, called once more if others are faster.
+
+        ``function``: takes the value, None if there is none, and the time by the
+        store's clock. It returns a `Change`, or None to leave the value as it is.
+
+        Raises:
+            RecordsUnavailable: the store does not answer.
+        """
 
 
 class MemoryRecords:

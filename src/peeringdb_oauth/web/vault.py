@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from peeringdb_oauth.records import Record, Records, RecordsUnavailable
+from peeringdb_oauth.records import Change, Record, Records, RecordsUnavailable
 from peeringdb_oauth.web.seal import Sealer
+
+__all__ = ["Change", "Entry", "Vault"]
 
 _PURPOSE = "records"
 _TRIES = 8  # of a change, if others are faster each time
@@ -26,20 +28,6 @@ class Entry:
     value: Any = field(repr=False)
     version: int
     read_at: float
-    due_at: float
-    owner: str | None = None
-    handle: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What a record is to become.
-
-    ``due_at``: in Unix seconds by the store's clock. ``owner``, ``handle``: None leaves
-    them as they are.
-    """
-
-    value: Any = field(repr=False)
     due_at: float
     owner: str | None = None
     handle: str | None = None
