@@ -154,11 +154,11 @@ def step(browser: requests.Session, url: str) -> requests.Response:
         failure = (
             answer.json()
             if "json" in answer.headers["Content-Type"]
-            else {"title": answer.reason, "reasons": ["it does not say why"]}
+            else {"title": answer.reason, "reasons": [{"text": "it does not say why"}]}
         )
         raise LoginFailed(
             f"the portal answers {answer.status_code}, {failure['title']}:"
-            f" {'; '.join(failure['reasons'])}"
+            f" {'; '.join(reason['text'] for reason in failure['reasons'])}"
         )
     return answer
 

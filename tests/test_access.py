@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peeringdb_oauth.access import AccessRule, Decision, missing_scope, scope_of
+from peeringdb_oauth.access import AccessRule, Decision, missing_scope, scope_of, summary
 from peeringdb_oauth.config import SCOPES
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.profile import Network, Permission, User
@@ -492,3 +492,15 @@ def test_each_missing_word_is_a_problem_that_names_the_condition():
         "scope: 'amr' is missing, and the rule asks for mfa; add 'amr'",
     ]
     assert missing_scope(needed, SCOPES, where="the rule") == []
+
+
+def test_a_rule_is_one_line_in_a_log():
+    rule = AccessRule(mfa=True, asn=(64500, 64501), perms=UPDATE | DELETE, manage_sessions=True)
+    assert summary(rule) == (
+        "verified_user verified_email mfa asn=AS64500 or AS64501 perms=UPDATE|DELETE"
+        " manage_sessions"
+    )
+    assert summary(AccessRule(verified_user=False, verified_email=False)) == "none"
+    assert summary(AccessRule(asn=range(64496, 64512))).endswith(
+        "AS64496 or AS64497 or AS64498 or AS64499 or AS64500 or ..."
+    )

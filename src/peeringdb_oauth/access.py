@@ -223,6 +223,21 @@ class AccessRule:
         return reasons
 
 
+def summary(rule: AccessRule) -> str:
+    """The conditions of a rule in one line, for a log."""
+    asns = cast("tuple[int, ...]", rule.asn or ())
+    networks = [f"AS{asn}" for asn in asns[:5]] + (["..."] if len(asns) > 5 else [])
+    conditions = {
+        "verified_user": rule.verified_user,
+        "verified_email": rule.verified_email,
+        "mfa": rule.mfa,
+        f"asn={' or '.join(networks)}": bool(asns),
+        f"perms={rule.perms.name}": rule.perms != Permission.READ,
+        "manage_sessions": rule.manage_sessions,
+    }
+    return " ".join(condition for condition, is_asked in conditions.items() if is_asked) or "none"
+
+
 def scope_of(rule: AccessRule) -> dict[str, str]:
     """The scope without which PeeringDB does not say what the rule reads.
 

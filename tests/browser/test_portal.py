@@ -76,16 +76,19 @@ def test_two_people_do_not_see_each_other(somebody):
 
 
 @pytest.mark.parametrize(
-    ("login", "reason"),
-    [("unverified", "has not verified your account"), ("emailunconf", "address is not confirmed")],
+    ("login", "title", "reason"),
+    [
+        ("unverified", "PeeringDB has not verified your account", "has not verified your account"),
+        ("emailunconf", "Your email address is not confirmed", "address is not confirmed"),
+    ],
 )
-def test_an_unverified_person_sees_the_reason(somebody, login, reason):
+def test_an_unverified_person_sees_the_reason(somebody, login, title, reason):
     person = somebody()
     person.page.goto(person.portal)
     person.press("Log in with PeeringDB", role="link")
     person.page.locator(f'button[name="person"][value="{login}"]').click()
     person.press("Authorize")
-    expect(person.heading("You have no access here")).to_be_visible()
+    expect(person.heading(title)).to_be_visible()
     expect(person.page.get_by_role("alert")).to_contain_text(reason)
     person.photograph(login)
 

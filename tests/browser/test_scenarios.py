@@ -100,7 +100,7 @@ def test_the_page_of_another_network_is_refused_with_the_reason(somebody):
     lim = somebody()
     lim.log_in("limited")
     lim.go_to("/networks/64510/")
-    expect(lim.heading("You have no access here")).to_be_visible()
+    expect(lim.heading("You are not affiliated with AS64510")).to_be_visible()
     expect(lim.page.get_by_role("alert")).to_have_text(
         "You are not affiliated with AS64510 at PeeringDB"
     )

@@ -1,13 +1,15 @@
 import pytest
 
 from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web.answer_builder import AnswerBuilder, Paths
-from peeringdb_oauth.web.failures import FORGED
+from peeringdb_oauth.web.failures import FORGED, LOGGED_OUT, LOGIN_ENDED, UNAVAILABLE
 from peeringdb_oauth.web.visit import Visit
 
 REDIRECT_URI = "https://portal.example.net/login/peeringdb/callback"
 PEERINGDB = "https://auth.peeringdb.com"
 BUILDER = AnswerBuilder(redirect_uri=REDIRECT_URI, base_url=PEERINGDB)
+BECAUSE = Reason("Because.", code="no_port", asn=64500)
 
 
 def visit(path="/networks/64500", **changes):
@@ -88,15 +90,16 @@ def test_the_page_for_another_account_leads_over_the_logout_of_peeringdb(logged_
 
 def test_a_person_gets_a_page_with_links():
     answer = BUILDER.failure(
-        visit(), FORGED, ("Because.",), logged_in=True, headers={"Retry-After": "3"}
+        visit(), FORGED, (BECAUSE,), logged_in=True, headers={"Retry-After": "3"}
     )
     assert (answer.status, answer.json, answer.location) == (403, None, None)
     assert answer.headers == FAILURE_HEADERS | {"Retry-After": "3"}
     page = answer.page
-    assert (page.status, page.title, page.reasons, page.advice) == (
+    assert (page.status, page.code, page.title, page.reasons, page.advice) == (
         403,
+        "form_refused",
         FORGED.title,
-        ("Because.",),
+        (BECAUSE,),
         FORGED.advice,
     )
     assert page.login_url == "/login/peeringdb?next=/networks/64500&prompt=login"
@@ -119,13 +122,12 @@ def test_the_page_has_no_link_home_for_people_who_are_not_logged_in():
     ],
 )
 def test_a_program_gets_json(accept, is_page):
-    answer = BUILDER.failure(
-        visit(headers={"Accept": accept}), FORGED, ("Because.",), logged_in=False
-    )
+    answer = BUILDER.failure(visit(headers={"Accept": accept}), FORGED, (BECAUSE,), logged_in=False)
     assert (answer.page is not None) == is_page
     expected = {
+        "code": "form_refused",
         "title": FORGED.title,
-        "reasons": ("Because.",),
+        "reasons": [{"code": "no_port", "asn": 64500, "text": "Because."}],
         "advice": FORGED.advice,
         "login_url": "/login/peeringdb?next=/networks/64500",
     }
@@ -161,8 +163,9 @@ def test_what_no_person_opens_gets_401_as_json(method):
     assert answer.headers == {"Cache-Control": "no-store"}
     back = "/networks/64500" if method == "GET" else "/"
     assert answer.json == {
+        "code": "logged_out",
         "title": "You are not logged in",
-        "reasons": (),
+        "reasons": [],
         "advice": "Log in with PeeringDB to go on.",
         "login_url": f"/login/peeringdb?next={back}",
     }
@@ -195,8 +198,67 @@ def test_a_path_beyond_ascii_is_encoded():
     assert BUILDER.here(visit("/net/Ünïcode x/")) == "/net/%C3%9Cn%C3%AFcode%20x/"
 
 
-def test_a_login_does_not_return_to_a_posted_form():
-    assert BUILDER.here(visit(method="POST")) == "/"
+ON_A_PAGE = {"Referer": "https://portal.example.net/networks/64500?tab=2"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "back"),
+    [
+        ({}, "/"),
+        ({"Referer": ""}, "/"),
+        ({"Referer": "https://portal.example.net"}, "/"),  # all that another site tells
+        ({"Referer": "https://evil.example/x"}, "/"),
+        ({"Referer": "https://portal.example.net/login/peeringdb/callback?code=x"}, "/"),
+        (ON_A_PAGE, "/networks/64500?tab=2"),
+    ],
+)
+def test_a_login_after_a_form_returns_to_the_page_with_the_form(headers, back):
+    assert BUILDER.here(visit("/delete", method="POST", headers=headers)) == back
+
+
+def test_a_login_after_a_request_of_a_script_returns_to_the_page_of_the_script():
+    script = {"Accept": "application/json"}
+    assert BUILDER.here(visit("/api", headers=script)) == "/api"
+    assert BUILDER.here(visit("/api", headers=script | ON_A_PAGE)) == "/networks/64500?tab=2"
+    assert BUILDER.here(visit("/page", headers=ON_A_PAGE)) == "/page"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Accept": "application/json"}])
+@pytest.mark.parametrize(
+    ("failure", "logged_in", "offered"),
+    [
+        (LOGIN_ENDED, True, True),
+        (UNAVAILABLE, True, False),
+        (UNAVAILABLE, False, True),  # there is nothing else to try again
+        (FORGED, True, False),
+    ],
+)
+def test_a_login_is_offered_where_it_can_help(headers, failure, logged_in, offered):
+    answer = BUILDER.failure(visit(headers=headers), failure, logged_in=logged_in)
+    url = f"/login/peeringdb?next=/networks/64500{'&prompt=login' if logged_in else ''}"
+    if answer.page:
+        assert (answer.page.offers_login, answer.page.login_url) == (offered, url)
+    else:
+        assert answer.json["login_url"] == (url if offered else None)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Accept": "application/json"}])
+def test_the_login_that_is_offered_prompts_where_the_failure_says_so(headers):
+    failure = LOGGED_OUT._replace(prompts=True)
+    answer = BUILDER.failure(visit(headers=headers), failure, logged_in=False)
+    url = answer.page.login_url if answer.page else answer.json["login_url"]
+    assert url == "/login/peeringdb?next=/networks/64500&prompt=login"
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_only_an_application_in_debug_mode_tells_the_cause(debug):
+    said = "choose RS256" if debug else ""
+    arguments = {"logged_in": False, "cause": "choose RS256"}
+    answer = BUILDER.failure(visit(debug=lambda: debug), UNAVAILABLE, **arguments)
+    assert answer.page.cause == said
+    json = {"Accept": "application/json"}
+    answer = BUILDER.failure(visit(headers=json, debug=lambda: debug), UNAVAILABLE, **arguments)
+    assert answer.json.get("cause", "") == said
 
 
 def test_a_mounted_application_stays_below_its_mount():
@@ -218,7 +280,7 @@ def test_paths_can_be_changed():
     assert builder.return_path(visit(), "/in/back") == "/start"
 
 
-def test_the_reason_names_an_address_that_differs_from_the_redirect_uri():
+def test_the_text_for_the_log_names_an_address_that_differs_from_the_redirect_uri():
     why = BUILDER.why_unknown(
         visit("/login/peeringdb/callback", origin="http://localhost:8000", root="/x")
     )
@@ -230,7 +292,7 @@ def test_the_reason_names_an_address_that_differs_from_the_redirect_uri():
     assert "Set PEERINGDB_OAUTH_REDIRECT_URI" in why
 
 
-def test_the_reason_says_nothing_about_settings_if_the_address_is_right():
+def test_the_text_for_the_log_says_nothing_about_settings_if_the_address_is_right():
     why = BUILDER.why_unknown(visit("/login/peeringdb/callback"))
     assert "started at another address than https://portal.example.net" in why
     assert "PEERINGDB_OAUTH" not in why

@@ -2,7 +2,9 @@ import logging
 
 import pytest
 
+from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.profile import Network, Permission, User
+from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web import Event
 
 ADA = User(
@@ -12,6 +14,8 @@ ADA = User(
     networks=(Network(id=1, asn=64500, name="Net", perms=Permission.READ),),
     amr=("pwd", "otp", "mfa"),
 )
+
+NO = Reason("No.", code="closed")
 
 
 @pytest.mark.parametrize(
@@ -25,9 +29,24 @@ ADA = User(
             "login with PeeringDB: rights_changed, user 7",
         ),
         (
-            Event(kind="refused", reasons=("No.", "Never.")),
+            Event(kind="refused", reasons=(NO, Reason("Never.", code="needs_read"))),
             logging.WARNING,
             "login with PeeringDB: refused, nobody known: No.; Never.",
+        ),
+        (
+            Event(
+                kind="refused",
+                user=ADA,
+                reasons=(NO,),
+                rule=AccessRule(asn=64500, perms=Permission.UPDATE),
+                view="portal.edit",
+                path="/as64500",
+            ),
+            logging.WARNING,
+            (
+                "login with PeeringDB: refused, user 7, view portal.edit, path /as64500,"
+                " rule verified_user verified_email asn=AS64500 perms=UPDATE: No."
+            ),
         ),
     ],
 )
@@ -44,11 +63,25 @@ def test_an_event_is_one_record_of_the_audit_log(event, level, text, caplog):
 
 def test_the_record_has_the_fields_and_no_personal_data(caplog):
     with caplog.at_level(logging.INFO, "peeringdb_oauth.audit"):
-        Event(kind="refused", user=ADA, reasons=("No.",), asn=64501).record()
+        Event(
+            kind="refused",
+            user=ADA,
+            reasons=(NO,),
+            asn=64501,
+            code="forbidden",
+            rule=AccessRule(mfa=True),
+            view="edit",
+            path="/as64501",
+        ).record()
     [record] = caplog.records
     fields = {name: value for name, value in vars(record).items() if name.startswith("peeringdb_")}
     assert fields == {
         "peeringdb_event": "refused",
+        "peeringdb_code": "forbidden",
+        "peeringdb_view": "edit",
+        "peeringdb_path": "/as64501",
+        "peeringdb_rule": "verified_user verified_email mfa",
+        "peeringdb_reason_codes": ("closed",),
         "peeringdb_user_id": 7,
         "peeringdb_reasons": ("No.",),
         "peeringdb_asn": 64501,

@@ -20,6 +20,7 @@ from peeringdb_oauth.errors import (
     TransportError,
 )
 from peeringdb_oauth.profile import Network, Permission, User
+from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web import (
     NO_ASN,
     Guard,
@@ -286,36 +287,72 @@ def test_a_token_is_looked_up_when_the_last_answer_is_older_than_max_age(ask, se
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "headers", "reasons"),
+    ("error", "status", "headers", "code", "reasons"),
     [
         (
-            TokenRejected("no token"),
+            TokenRejected("it has expired"),
             401,
             {"WWW-Authenticate": 'Bearer error="invalid_token"'},
-            ("No token",),
+            "invalid_token",
+            [("invalid_token", None, "It has expired")],
         ),
-        (AccessDenied("you may not"), 403, {}, ("You may not",)),
         (
-            AccessDenied("scope", www_authenticate="Bearer x"),
+            TokenRejected("no token was sent", www_authenticate="Bearer"),
+            401,
+            {"WWW-Authenticate": "Bearer"},
+            "token_missing",
+            [],
+        ),
+        (AccessDenied("you may not"), 403, {}, "forbidden", [("refused", None, "You may not")]),
+        (
+            AccessDenied(Reason("scope", code="insufficient_scope"), www_authenticate="Bearer x"),
             403,
             {"WWW-Authenticate": "Bearer x"},
-            ("Scope",),
+            "forbidden",
+            [("insufficient_scope", None, "Scope")],
         ),
-        (RateLimited("wait", retry_after=2.1), 503, {"Retry-After": "3"}, ("Wait",)),
-        (TransportError("down"), 503, {"Retry-After": "30"}, ("Down",)),
-        (ProviderError("refused"), 502, {}, ("Refused",)),
-        (InvalidResponse("what?", check="json"), 502, {}, ("What?",)),
-        (ConfigurationError("client_secret: missing"), 500, {}, ()),
+        (RateLimited("wait", retry_after=2.1), 503, {"Retry-After": "3"}, "peeringdb_busy", []),
+        (
+            RateLimited("wait", retry_after=2.1, for_caller=True),
+            429,
+            {"Retry-After": "3"},
+            "rate_limited",
+            [],
+        ),
+        (TransportError("down"), 503, {"Retry-After": "30"}, "peeringdb_unavailable", []),
+        (ProviderError("refused"), 502, {}, "peeringdb_refused", []),
+        (InvalidResponse("what?", check="json"), 502, {}, "invalid_answer", []),
+        (ConfigurationError("client_secret: missing"), 500, {}, "misconfigured", []),
     ],
 )
-def test_every_error_has_its_status_and_headers(error, status, headers, reasons):
+def test_every_error_has_its_status_headers_and_json(error, status, headers, code, reasons):
     answer = refuse_token(error)
-    assert (answer.status, answer.headers, answer.json) == (
-        status,
-        NO_STORE | headers,
-        {"reasons": reasons},
+    assert (answer.status, answer.headers, answer.page) == (status, NO_STORE | headers, None)
+    body = answer.json
+    assert (body["code"], body["login_url"]) == (code, None)
+    assert [(reason["code"], reason["asn"], reason["text"]) for reason in body["reasons"]] == (
+        reasons
     )
-    assert answer.page is None
+    assert body["title"]
+    assert body["advice"].endswith(".")
+    assert "cause" not in body
+
+
+@pytest.mark.parametrize(
+    ("challenge", "error"),
+    [
+        ('Bearer realm="PeeringDB", error="invalid_token", error_description="x"', "invalid_token"),
+        ('Bearer error="insufficient_scope"', "insufficient_scope"),
+        ('Bearer realm="PeeringDB"', None),
+    ],
+)
+def test_the_json_has_the_error_of_the_header(challenge, error):
+    assert refuse_token(TokenRejected("x", www_authenticate=challenge)).json.get("error") == error
+
+
+def test_in_debug_mode_the_json_has_the_cause():
+    answer = refuse_token(ConfigurationError("client_secret: missing"), debug=True)
+    assert answer.json["cause"] == "ConfigurationError: client_secret: missing"
 
 
 @pytest.mark.parametrize(
@@ -323,6 +360,7 @@ def test_every_error_has_its_status_and_headers(error, status, headers, reasons)
     [
         (TokenRejected("no"), []),
         (AccessDenied("no"), []),
+        (AccessDenied(Reason("no", code="email_unknown", cause="no scope")), ["no scope"]),
         (TransportError("down"), ["TransportError: down"]),
     ],
 )

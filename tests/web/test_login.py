@@ -96,7 +96,7 @@ def test_a_code_that_peeringdb_has_seen_before_was_used_already(browser, server,
     with caplog.at_level(logging.WARNING, "peeringdb_oauth"):
         answer = browser.log_in()
     assert (answer.status, answer.page.title) == (400, "This login was used already")
-    assert answer.page.reasons == ("PeeringDB takes each answer once, and within a minute",)
+    assert answer.page.advice.startswith("PeeringDB takes each answer once, and within a minute.")
     assert [record.name for record in caplog.records] == ["peeringdb_oauth.audit"]
 
 
@@ -412,7 +412,8 @@ def test_a_program_in_a_circle_gets_json(browser):
     browser.log_in("?next=/admin")
     headers = {"Accept": "application/json", "Sec_Fetch_Mode": "navigate"}
     answer = browser.flow.start(browser.visit("/login/peeringdb?next=/admin", **headers))
-    assert (answer.status, answer.json["login_url"]) == (403, "/login/peeringdb?next=/admin")
+    assert (answer.status, answer.json["code"]) == (403, "wrong_account")
+    assert answer.json["login_url"] is None  # another login of the same account does not help
 
 
 def test_a_person_without_a_name_is_called_by_their_number(browser, profile):
@@ -585,11 +586,14 @@ def test_a_login_that_an_older_version_started_must_be_started_again(make_browse
     assert (answer.status, answer.page.title) == (400, "This login cannot be completed")
 
 
-def test_the_page_says_what_to_set_if_the_address_is_not_the_configured_one(browser):
+def test_the_log_says_what_to_set_if_the_address_is_not_the_configured_one(browser, caplog):
     visit = browser.visit(f"{CALLBACK}?code=abc&state=x", origin="http://127.0.0.1:8000")
-    [reason] = browser.client.run(browser.flow.callback(visit)).page.reasons
-    assert "http://127.0.0.1:8000/login/peeringdb/callback" in reason
-    assert "Set PEERINGDB_OAUTH_REDIRECT_URI" in reason
+    with caplog.at_level(logging.WARNING, "peeringdb_oauth"):
+        page = browser.client.run(browser.flow.callback(visit)).page
+    [text] = [record.getMessage() for record in caplog.records if record.name == "peeringdb_oauth"]
+    assert "http://127.0.0.1:8000/login/peeringdb/callback" in text
+    assert "Set PEERINGDB_OAUTH_REDIRECT_URI" in text
+    assert (page.title, page.reasons, page.cause) == ("This login was not started here", (), "")
 
 
 def test_the_page_after_a_cancelled_login_has_a_link_back(browser):
@@ -777,17 +781,17 @@ def test_the_session_gets_another_id_before_anything_is_written(browser):
 
 
 @pytest.mark.parametrize(
-    ("fields", "reason"),
+    ("fields", "title", "code"),
     [
-        ({"verified_user": False}, "PeeringDB has not verified your account"),
-        ({"verified_email": False}, "PeeringDB says your email address is not confirmed"),
+        ({"verified_user": False}, "PeeringDB has not verified your account", "unverified_user"),
+        ({"verified_email": False}, "Your email address is not confirmed", "unverified_email"),
     ],
 )
-def test_the_rule_refuses_a_login_with_the_reason(browser, profile, server, fields, reason):
+def test_the_rule_refuses_a_login_with_the_reason(browser, profile, server, *, fields, title, code):
     profile(**fields)
     answer = browser.log_in()
-    assert (answer.status, answer.page.title) == (403, "You have no access here")
-    assert answer.page.reasons[0].startswith(reason)
+    assert (answer.status, answer.page.title) == (403, title)
+    assert [reason.code for reason in answer.page.reasons] == [code]
     assert browser.session == {}
     assert browser.rotated == []
     assert browser.kinds() == ["refused"]
@@ -827,7 +831,7 @@ def test_a_refused_login_has_the_same_answer_if_its_tokens_cannot_be_revoked(
     profile(verified_user=False)
     server.answer("/oauth2/revoke_token/", status=503)
     answer = browser.log_in()
-    assert (answer.status, answer.page.title) == (403, "You have no access here")
+    assert (answer.status, answer.page.title) == (403, "PeeringDB has not verified your account")
 
 
 def test_a_new_login_of_the_same_user_ends_the_previous_one(browser, server, recording):

@@ -3,13 +3,20 @@
 RFC 6750 section 3 defines the header, section 3.1 the error codes.
 """
 
+import logging
 import re
 
-from peeringdb_oauth.errors import AccessDenied, TokenRejected
+from peeringdb_oauth.errors import AccessDenied, InvalidIDToken, TokenRejected
+from peeringdb_oauth.reasons import Reason
+
+log = logging.getLogger("peeringdb_oauth")
 
 REALM = "PeeringDB"
 # RFC 6750 section 3: the characters that an error_description must not have.
 _UNQUOTABLE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
+
+# What the messages of an ID token tell the people who run this API.
+_FOR_OPERATORS = re.compile(r", or the clock here is .*|: choose RS256 .*")
 
 
 def missing_token() -> TokenRejected:
@@ -22,6 +29,14 @@ def invalid_token(reason: str) -> TokenRejected:
     return TokenRejected(reason, www_authenticate=challenge("invalid_token", reason))
 
 
+def invalid_id_token(error: InvalidIDToken) -> TokenRejected:
+    """The ID token is not valid: 401. What the operator can do about it is logged."""
+    message = str(error)
+    level = logging.WARNING if error.check == "alg" else logging.INFO
+    log.log(level, "a bearer token was refused: %s", message)
+    return invalid_token(_FOR_OPERATORS.sub("", message))
+
+
 def insufficient_scope(*missing: str) -> AccessDenied:
     """The token is valid, but was not granted the scope that the rule needs: 403."""
     scope = " ".join(missing)
@@ -30,7 +45,8 @@ def insufficient_scope(*missing: str) -> AccessDenied:
         " asks for it"
     )
     return AccessDenied(
-        reason, www_authenticate=challenge("insufficient_scope", reason, scope=scope)
+        Reason(reason, code="insufficient_scope"),
+        www_authenticate=challenge("insufficient_scope", reason, scope=scope),
     )
 
 

@@ -14,7 +14,12 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from peeringdb_oauth import flows, verification
 from peeringdb_oauth.access import AccessRule, scope_of
 from peeringdb_oauth.bearer.cache import GRACE, CachedResult, ResultCache
-from peeringdb_oauth.bearer.challenge import insufficient_scope, invalid_token, missing_token
+from peeringdb_oauth.bearer.challenge import (
+    insufficient_scope,
+    invalid_id_token,
+    invalid_token,
+    missing_token,
+)
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.cost import STRANGERS, Cost, Payer, Purpose, payers_of
 from peeringdb_oauth.errors import (
@@ -160,8 +165,10 @@ class BearerVerifier(Generic[R]):
             raise missing_token()
         try:
             return (yield from self._check(token, key, max_age, address))
-        except (TokenRejected, InvalidIDToken) as error:
+        except TokenRejected as error:
             raise invalid_token(str(error)) from None
+        except InvalidIDToken as error:
+            raise invalid_id_token(error) from None
 
     def _decide(
         self, result: CachedResult, asn: int | None, rule: AccessRule | None, max_age: float | None

@@ -5,7 +5,15 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlencode, urlsplit
 
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.web.failures import LOGGED_OUT, NO_COOKIE, Failure, not_for
+from peeringdb_oauth.reasons import Reason
+from peeringdb_oauth.web.failures import (
+    LOGGED_OUT,
+    NO_COOKIE,
+    WRONG_METHOD,
+    Failure,
+    not_for,
+    to_json,
+)
 from peeringdb_oauth.web.return_path import safe_return_path, split_path
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Visit
 
@@ -89,40 +97,50 @@ class AnswerBuilder:
 
     def wrong_method(self) -> Answer:
         """The answer of a page that only GET opens (RFC 9110 section 15.5.6)."""
-        body = {"title": "This page is opened with GET only"}
-        return Answer(status=405, json=body, headers=_NO_STORE | {"Allow": "GET"})
+        body = to_json(WRONG_METHOD, login_url=None)
+        return Answer(status=WRONG_METHOD.status, json=body, headers=_NO_STORE | {"Allow": "GET"})
 
     def failure(
         self,
         visit: Visit,
         failure: Failure,
-        reasons: tuple[str, ...] = (),
+        reasons: tuple[Reason, ...] = (),
         *,
         logged_in: bool,
         return_path: str | None = None,
         headers: Mapping[str, str] | None = None,
+        cause: str = "",
     ) -> Answer:
         """A failure as a page or as JSON, with links to log in.
 
         ``logged_in``: whether the person is logged in. Then the page has a link to the
         start page. ``return_path``: where the next login leads; None for the page of
-        this visit.
+        this visit. ``cause``: what went wrong, for developers. Only an application in
+        debug mode tells it.
         """
         return_path = return_path or self.here(visit)
-        login_url = self.login_url(visit, return_path)
+        # Without the prompt PeeringDB would send people back as they are.
+        prompted = failure.prompts or logged_in
+        login_url = self.login_url(visit, return_path, prompted=prompted)
+        offers_login = failure.offers_login or not logged_in
+        cause = cause if visit.debug() else ""
         headers = _PAGE | dict(headers or {})
         if not visit.wants_page:
-            body = self._as_json(failure, reasons, login_url)
+            body = to_json(
+                failure, reasons, login_url=login_url if offers_login else None, cause=cause
+            )
             return Answer(status=failure.status, json=body, headers=headers)
         page = Page(
             status=failure.status,
+            code=failure.code,
             title=failure.title,
             reasons=reasons,
             advice=failure.advice,
-            # Without the prompt PeeringDB would send them back as they are.
-            login_url=self.login_url(visit, return_path, prompted=logged_in),
+            login_url=login_url,
             other_account_url=self._other_account_url(visit, return_path),
             home_url=self.home(visit) if logged_in else None,
+            offers_login=offers_login,
+            cause=cause,
         )
         return Answer(status=failure.status, page=page, headers=headers)
 
@@ -188,21 +206,11 @@ class AnswerBuilder:
             headers["HX-Redirect"] = self.login_url(visit, page)
         return Answer(
             status=LOGGED_OUT.status,
-            json=self._as_json(
-                LOGGED_OUT, (), self.login_url(visit, return_path or self.here(visit))
+            json=to_json(
+                LOGGED_OUT, login_url=self.login_url(visit, return_path or self.here(visit))
             ),
             headers=_NO_STORE | headers,
         )
-
-    def _as_json(
-        self, failure: Failure, reasons: tuple[str, ...], login_url: str
-    ) -> dict[str, object]:
-        return {
-            "title": failure.title,
-            "reasons": reasons,
-            "advice": failure.advice,
-            "login_url": login_url,
-        }
 
     def login_url(self, visit: Visit, return_path: str, *, prompted: bool = False) -> str:
         """Where a login starts that leads to ``return_path``.
@@ -236,11 +244,18 @@ class AnswerBuilder:
         return visit.root + self.paths.home
 
     def here(self, visit: Visit) -> str:
-        """The page of this visit if one can return to it, else the start page."""
-        return self.return_path(visit, visit.address) if visit.is_safe else self.home(visit)
+        """The page that the person sees and can return to, else the start page.
+
+        A form and a part of a page cannot be opened. Their ``Referer`` names the page
+        that they are on.
+        """
+        address = visit.address if visit.is_safe else None
+        if not (visit.is_safe and visit.is_navigation):
+            address = visit.headers.get("Referer") or address
+        return self.return_path(visit, address)
 
     def why_unknown(self, visit: Visit) -> str:
-        """Why no login was found for a callback.
+        """Why no login was found for a callback, for the operator.
 
         If the address is not the configured one, the text also says what to set.
         """
@@ -249,15 +264,20 @@ class AnswerBuilder:
             f" than ten minutes, was started at another address than {self.origin}, or the browser"
             " keeps no cookies"
         )
-        here = f"{visit.origin}{visit.root}{visit.path}"
-        if here == self.redirect_uri.partition("?")[0]:
+        if self.is_callback(visit):
             return why
+        here = f"{visit.origin}{visit.root}{visit.path}"
         return (
-            f"{why}. For the people who run this site: this page was asked for as {here}, and the"
-            f" redirect URI is {self.redirect_uri}. Set PEERINGDB_OAUTH_REDIRECT_URI to the address"
-            " that people use, and register the same at PeeringDB; a proxy in between must pass on"
-            " Host and X-Forwarded-Proto"
+            f"{why}. This page was asked for as {here}, and the redirect URI is"
+            f" {self.redirect_uri}. Set PEERINGDB_OAUTH_REDIRECT_URI to the address that people"
+            " use, and register the same at PeeringDB; a proxy in between must pass on Host and"
+            " X-Forwarded-Proto"
         )
+
+    def is_callback(self, visit: Visit) -> bool:
+        """Whether this page was asked for under the address of the redirect URI."""
+        here = f"{visit.origin}{visit.root}{visit.path}"
+        return here == self.redirect_uri.partition("?")[0]
 
 
 def _comparable(origin: str) -> str:

@@ -4,7 +4,9 @@ import logging
 from dataclasses import dataclass
 from typing import Literal, Self
 
+from peeringdb_oauth.access import AccessRule, summary
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.reasons import Reason
 
 log = logging.getLogger("peeringdb_oauth.audit")
 
@@ -19,14 +21,20 @@ class Event:
     if nobody is known, for example when a login was cancelled. ``reasons``: why
     somebody was refused, or why PeeringDB could not be told about a logout. ``asn``:
     the network that a refusal is about. ``previous``: the user before their rights
-    changed.
+    changed. ``code``: of a refusal, such as ``forbidden``. ``rule``: what the view asks
+    of people. ``view``: the name of the view. ``path``: of the request, without the
+    query, which may hold secrets.
     """
 
     kind: Kind
     user: User | None = None
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     asn: int | None = None
     previous: User | None = None
+    code: str | None = None
+    rule: AccessRule | None = None
+    view: str | None = None
+    path: str | None = None
 
     @classmethod
     def of_change(cls, previous: User | None, user: User) -> Self | None:
@@ -43,21 +51,32 @@ class Event:
         change.
         """
         user_id = None if self.user is None else self.user.id
+        rule = "" if self.rule is None else summary(self.rule)
         fields = {
             "peeringdb_event": self.kind,
+            "peeringdb_code": self.code,
             "peeringdb_user_id": user_id,
             "peeringdb_reasons": self.reasons,
+            "peeringdb_reason_codes": tuple(reason.code for reason in self.reasons),
             "peeringdb_asn": self.asn,
             "peeringdb_asns": () if self.user is None else self.user.asns,
             "peeringdb_amr": None if self.user is None else self.user.amr,
+            "peeringdb_view": self.view,
+            "peeringdb_path": self.path,
+            "peeringdb_rule": rule,
         }
+        said = [
+            "nobody known" if user_id is None else f"user {user_id}",
+            self.view and f"view {self.view}",
+            self.path and f"path {self.path}",
+            rule and f"rule {rule}",
+        ]
         reasons = f": {'; '.join(self.reasons)}" if self.reasons else ""
-        level = logging.WARNING if self.kind == "refused" else logging.INFO
         log.log(
-            level,
+            logging.WARNING if self.kind == "refused" else logging.INFO,
             "login with PeeringDB: %s, %s%s",
             self.kind,
-            "nobody known" if user_id is None else f"user {user_id}",
+            ", ".join(filter(None, said)),
             reasons,
             extra=fields,
         )

@@ -1,6 +1,13 @@
-"""The page for each error: its status, its heading, and advice for the person."""
+"""Each failure: its code, its status, its heading, and advice for the person.
 
-from typing import NamedTuple
+A person reads only what is written here and the reasons of a refusal. The message of an
+error is for the operator: `cause_of` gives it to the log.
+"""
+
+import logging
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from peeringdb_oauth.errors import (
     AccessDenied,
@@ -15,83 +22,177 @@ from peeringdb_oauth.errors import (
     TokenRejected,
     TransportError,
 )
+from peeringdb_oauth.reasons import Reason
+from peeringdb_oauth.web.remedies import OPERATOR, remedy_for
+
+log = logging.getLogger("peeringdb_oauth")
 
 
 class Failure(NamedTuple):
     """What a failure page says.
 
-    ``status``: the HTTP status. ``title``: the heading. ``advice``: what the person can
-    do.
+    ``code``: a word for programs, which stays the same in later versions. ``status``:
+    the HTTP status. ``title``: the heading. ``advice``: what the person can do.
+    ``offers_login``: whether another login can help somebody who is logged in.
+    ``prompts``: whether PeeringDB must ask for the password and the second factor in
+    that login.
     """
 
+    code: str
     status: int
     title: str
     advice: str
+    offers_login: bool = True
+    prompts: bool = False
 
 
 _LATER = "The fault is not yours. Try again in a few minutes."
-_OPERATOR = "The people who run this site have to look into it. Their log says why."
-_FAILURES = {
-    LoginDenied: Failure(
-        403, "You cancelled the login", "Nothing was passed on to us. Log in whenever you like."
-    ),
-    StateMismatch: Failure(
-        400,
-        "This login was not started here",
-        "It may belong to another window or browser. Start it again from here.",
-    ),
-    AccessDenied: Failure(403, "You have no access here", "When that has changed, log in again."),
-    TokenRejected: Failure(
-        403, "Your login has ended", "PeeringDB no longer accepts it. Log in again to go on."
-    ),
-    RateLimited: Failure(
-        503,
-        "PeeringDB asks us to wait",
-        "It takes no requests from this site at the moment. The fault is not yours: try again"
-        " later.",
-    ),
-    TransportError: Failure(502, "PeeringDB is not available", _LATER),
-    ProviderError: Failure(502, "PeeringDB refused this site", _OPERATOR),
-    InvalidIDToken: Failure(502, "PeeringDB's answer cannot be trusted", _LATER),
-    ConfigurationError: Failure(500, "The login is not set up right", _OPERATOR),
-    PeeringDBOAuthError: Failure(502, "PeeringDB's answer cannot be used", _LATER),
-}
-# These checks fail if the address of the callback is wrong. PeeringDB is not the cause.
-_CALLBACK = ("authorization_request", "callback", "code", "created_at", "error", "iss", "scope")
-
-TOO_OFTEN = Failure(
-    429,
-    "Too many logins or checks within a minute",
-    "PeeringDB was asked very often for you or from your address. Wait a minute, then go on.",
+CANCELLED = Failure(
+    "cancelled",
+    403,
+    "You cancelled the login",
+    "Nothing was passed on to us. Log in whenever you like.",
 )
-UNFINISHED = Failure(
+UNKNOWN_LOGIN = Failure(
+    "unknown_login",
+    400,
+    "This login was not started here",
+    "Perhaps it was used already, took longer than ten minutes, or was started in another browser"
+    " or at another address of this site. Or your browser keeps no cookies. Start it again from"
+    " here.",
+)
+USED = Failure(
+    "login_used",
+    400,
+    "This login was used already",
+    "PeeringDB takes each answer once, and within a minute. Perhaps you went back or reloaded the"
+    " page. Log in again to go on.",
+)
+INCOMPLETE = Failure(
+    "login_incomplete",
     400,
     "This login cannot be completed",
-    "Start it again from here, and finish it within ten minutes.",
+    "Start it again from here, finish it within ten minutes, and leave the addresses of the pages"
+    " as they are.",
 )
 PLANTED = Failure(
+    "untrusted_cookie",
     400,
     "A cookie of this browser cannot be trusted",
     "Another site has set a cookie with a name of ours. Delete the cookies of this site and of its"
     " whole domain in your browser. Then go on.",
 )
-USED = Failure(
-    400,
-    "This login was used already",
-    "Perhaps you went back or reloaded the page. Log in again to go on.",
-)
 NO_COOKIE = Failure(
+    "no_cookie",
     400,
     "Your browser keeps no cookie of this site",
     "You have just logged in, but your browser did not send the cookie of that login. Allow cookies"
     " for this site, then log in again.",
 )
-LOGGED_OUT = Failure(401, "You are not logged in", "Log in with PeeringDB to go on.")
+LOGGED_OUT = Failure("logged_out", 401, "You are not logged in", "Log in with PeeringDB to go on.")
+LOGIN_ENDED = Failure(
+    "login_ended",
+    403,
+    "Your login has ended",
+    "PeeringDB no longer accepts it. Log in again to go on.",
+)
 FORGED = Failure(
+    "form_refused",
     403,
     "This form cannot be accepted",
     "Perhaps you logged out in another window. Go back, reload the page, and try again.",
+    offers_login=False,
 )
+WRONG_ACCOUNT = Failure(
+    "wrong_account",
+    403,
+    "You are logged in and may not see this page",
+    "Log in with another account that may see it, or log out.",
+    offers_login=False,
+)
+FORBIDDEN = Failure("forbidden", 403, *remedy_for(()))
+WRONG_METHOD = Failure(
+    "wrong_method", 405, "This page is opened with GET only", "Follow a link to it."
+)
+RATE_LIMITED = Failure(
+    "rate_limited",
+    429,
+    "Too many logins or checks within a minute",
+    "PeeringDB was asked very often for you or from your address. Try again in {seconds} seconds.",
+    offers_login=False,
+)
+BUSY = Failure(
+    "peeringdb_busy",
+    503,
+    "PeeringDB asks us to wait",
+    "It takes no requests from this site at the moment. The fault is not yours. Try again in"
+    " {seconds} seconds.",
+    offers_login=False,
+)
+UNAVAILABLE = Failure(
+    "peeringdb_unavailable", 502, "PeeringDB is not available", _LATER, offers_login=False
+)
+REFUSED_SITE = Failure(
+    "peeringdb_refused", 502, "PeeringDB refused this site", OPERATOR, offers_login=False
+)
+INVALID_ID_TOKEN = Failure(
+    "invalid_id_token", 502, "PeeringDB's answer cannot be trusted", _LATER, offers_login=False
+)
+INVALID_ANSWER = Failure(
+    "invalid_answer", 502, "PeeringDB's answer cannot be used", _LATER, offers_login=False
+)
+MISCONFIGURED = Failure(
+    "misconfigured", 500, "The login is not set up right", OPERATOR, offers_login=False
+)
+TOKEN_MISSING = Failure(
+    "token_missing",
+    401,
+    "No token was sent",
+    "Send an ID token or an access token of PeeringDB that was issued to this application, in the"
+    " header Authorization.",
+)
+INVALID_TOKEN = Failure(
+    "invalid_token", 401, "This token is not accepted", "Get another token from a new login."
+)
+
+FAILURES = (
+    LOGGED_OUT,
+    LOGIN_ENDED,
+    FORBIDDEN,
+    WRONG_ACCOUNT,
+    FORGED,
+    CANCELLED,
+    UNKNOWN_LOGIN,
+    USED,
+    INCOMPLETE,
+    PLANTED,
+    NO_COOKIE,
+    WRONG_METHOD,
+    TOKEN_MISSING,
+    INVALID_TOKEN,
+    RATE_LIMITED,
+    BUSY,
+    UNAVAILABLE,
+    REFUSED_SITE,
+    INVALID_ID_TOKEN,
+    INVALID_ANSWER,
+    MISCONFIGURED,
+)
+_FAILURE_OF = {
+    LoginDenied: CANCELLED,
+    StateMismatch: UNKNOWN_LOGIN,
+    TokenRejected: LOGIN_ENDED,
+    TransportError: UNAVAILABLE,
+    ProviderError: REFUSED_SITE,
+    InvalidIDToken: INVALID_ID_TOKEN,
+    ConfigurationError: MISCONFIGURED,
+    PeeringDBOAuthError: INVALID_ANSWER,
+}
+# These checks fail if the address of the callback is wrong. PeeringDB is not the cause.
+_CALLBACK = ("authorization_request", "callback", "code", "created_at", "error", "iss", "scope")
+# Visitors cause these, and the audit has them. Their messages are details.
+_QUIET = (CANCELLED, UNKNOWN_LOGIN, USED, LOGIN_ENDED, RATE_LIMITED, TOKEN_MISSING, INVALID_TOKEN)
+_QUIET_CODES = {failure.code for failure in _QUIET}
 
 
 def not_for(name: str) -> Failure:
@@ -99,22 +200,22 @@ def not_for(name: str) -> Failure:
 
     ``name``: who is logged in.
     """
-    return Failure(
-        403,
-        f"You are logged in as {name} and may not see this page",
-        "Log in with another account that may see it, or log out.",
-    )
+    return WRONG_ACCOUNT._replace(title=f"You are logged in as {name} and may not see this page")
 
 
 def failure_of(error: PeeringDBOAuthError) -> Failure:
     """The failure page for an error."""
+    if isinstance(error, AccessDenied):
+        return FORBIDDEN._replace(**remedy_for(error.reasons)._asdict())
+    if isinstance(error, RateLimited):
+        failure = RATE_LIMITED if error.for_caller else BUSY
+        seconds = math.ceil(error.retry_after)
+        return failure._replace(advice=failure.advice.format(seconds=seconds))
     if is_used(error):
         return USED
-    if isinstance(error, RateLimited) and error.for_caller:
-        return TOO_OFTEN
     if type(error) is InvalidResponse and error.check in _CALLBACK:
-        return UNFINISHED
-    return next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)
+        return INCOMPLETE
+    return next(_FAILURE_OF[kind] for kind in type(error).__mro__ if kind in _FAILURE_OF)
 
 
 def is_used(error: PeeringDBOAuthError) -> bool:
@@ -127,18 +228,45 @@ def is_used(error: PeeringDBOAuthError) -> bool:
     return isinstance(error, StateMismatch) and error.check == "used"
 
 
-def reasons_of(error: PeeringDBOAuthError) -> tuple[str, ...]:
-    """The reasons of an error as sentences that people may read.
+def reasons_of(error: PeeringDBOAuthError) -> tuple[Reason, ...]:
+    """The reasons of a refusal as sentences; none for any other error.
 
-    Messages of this library hold no secrets. But a problem with the settings is for the
-    operator only: it has no reasons here.
+    The message of another error is for the operator.
     """
-    is_about_settings = isinstance(error, ConfigurationError) or (
-        isinstance(error, ProviderError) and error.status == 401
-    )
-    if is_about_settings:
-        return ()
-    if is_used(error):
-        return ("PeeringDB takes each answer once, and within a minute",)
-    reasons = error.reasons if isinstance(error, AccessDenied) else (str(error),)
-    return tuple(reason[:1].upper() + reason[1:] for reason in reasons)
+    reasons = error.reasons if isinstance(error, AccessDenied) else ()
+    return tuple(reason.sentence for reason in reasons)
+
+
+def cause_of(error: PeeringDBOAuthError) -> str:
+    """What the operator must know of an error; empty for nothing."""
+    if isinstance(error, AccessDenied):
+        return "; ".join(reason.cause for reason in error.reasons if reason.cause)
+    return f"{type(error).__name__}: {error}"
+
+
+def log_cause(error: PeeringDBOAuthError, failure: Failure) -> str:
+    """Write the cause of a failure to the log, and return it."""
+    cause = cause_of(error)
+    if cause:
+        level = logging.INFO if failure.code in _QUIET_CODES else logging.WARNING
+        log.log(level, "%s", cause)
+    return cause
+
+
+def to_json(
+    failure: Failure, reasons: Iterable[Reason] = (), *, login_url: str | None, cause: str = ""
+) -> dict[str, Any]:
+    """What a program gets instead of a page.
+
+    ``login_url``: where a login starts; None if that does not help. ``cause``: for
+    developers, in debug mode only.
+    """
+    return {
+        "code": failure.code,
+        "title": failure.title,
+        "reasons": [
+            {"code": reason.code, "asn": reason.asn, "text": str(reason)} for reason in reasons
+        ],
+        "advice": failure.advice,
+        "login_url": login_url,
+    } | ({"cause": cause} if cause else {})

@@ -5,7 +5,6 @@ For each request it takes the AS number from `Guard.asn_of`. Then its client run
 `LoginFlow.require` for a person in a browser, or `require_token` for a program.
 """
 
-import logging
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -24,11 +23,18 @@ from peeringdb_oauth.errors import (
     TransportError,
 )
 from peeringdb_oauth.profile import Permission, User
+from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.steps import Flow, call
-from peeringdb_oauth.web.failures import failure_of, reasons_of
+from peeringdb_oauth.web.failures import (
+    INVALID_TOKEN,
+    TOKEN_MISSING,
+    Failure,
+    failure_of,
+    log_cause,
+    reasons_of,
+    to_json,
+)
 from peeringdb_oauth.web.visit import Answer, Refused
-
-log = logging.getLogger("peeringdb_oauth")
 
 # Stands for an AS number that was not found. Every rule refuses it. None would mean
 # that no network is asked for.
@@ -181,11 +187,12 @@ def require_token(
     *,
     asn: object,
     address: str | None,
+    debug: bool = False,
 ) -> Flow[User]:
     """Who sent a bearer token, if they may do what the view does.
 
     ``token``: from `bearer_token`. ``asn``: from `Guard.asn_of`. ``address``: of the
-    caller, who pays for the look-up of a bad token.
+    caller, who pays for the look-up of a bad token. ``debug``: as for `refuse_token`.
 
     Raises:
         Refused: with the answer to send.
@@ -193,7 +200,7 @@ def require_token(
     try:
         return (yield from verify_token(verifier, token, guard, asn=asn, address=address))
     except PeeringDBOAuthError as error:
-        raise Refused(refuse_token(error)) from None
+        raise Refused(refuse_token(error, debug=debug)) from None
 
 
 def verify_token(
@@ -221,22 +228,34 @@ def verify_token(
     )
 
 
-def refuse_token(error: PeeringDBOAuthError) -> Answer:
+def refuse_token(error: PeeringDBOAuthError, *, debug: bool = False) -> Answer:
     """What an API answers when a bearer token does not open it (RFC 6750 section 3).
 
-    The status and the headers are for programs, the reasons in the JSON for people.
-    Problems that the operator must solve are logged.
+    The JSON is that of all failures, with ``error`` as RFC 6750 names it, if it does.
+    What only the operator can act on is logged. ``debug``: whether to tell it to the
+    caller, too.
     """
-    status, headers = failure_of(error).status, {"Cache-Control": "no-store"}
+    headers = {"Cache-Control": "no-store"}
+    failure, reasons = failure_of(error), reasons_of(error)
+    challenge = None
+    if isinstance(error, TokenRejected | AccessDenied):
+        challenge = error.www_authenticate
     if isinstance(error, TokenRejected):
-        status = 401
+        failure, reasons = _refuse_bad_token(error)
     elif isinstance(error, TransportError):
-        status = status if status == 429 else 503
+        failure = failure._replace(status=429 if failure.status == 429 else 503)
         seconds = error.retry_after if isinstance(error, RateLimited) else _RETRY_AFTER
         headers["Retry-After"] = str(math.ceil(seconds))
-    if isinstance(error, TokenRejected | AccessDenied):
-        if error.www_authenticate is not None:
-            headers["WWW-Authenticate"] = error.www_authenticate
-    else:
-        log.warning("%s: %s", type(error).__name__, error)
-    return Answer(status=status, json={"reasons": reasons_of(error)}, headers=headers)
+    cause = log_cause(error, failure)
+    body = to_json(failure, reasons, login_url=None, cause=cause if debug else "")
+    if challenge is not None:
+        headers["WWW-Authenticate"] = challenge
+        if named := re.search(r'\berror="([a-z_]+)"', challenge):
+            body["error"] = named[1]
+    return Answer(status=failure.status, json=body, headers=headers)
+
+
+def _refuse_bad_token(error: TokenRejected) -> tuple[Failure, tuple[Reason, ...]]:
+    if "error=" not in error.www_authenticate:  # RFC 6750 section 3.1
+        return TOKEN_MISSING, ()
+    return INVALID_TOKEN, (Reason(str(error), code=INVALID_TOKEN.code).sentence,)

@@ -31,10 +31,19 @@ from peeringdb_oauth.errors import (
 from peeringdb_oauth.flows import Login
 from peeringdb_oauth.profile import User, is_asn
 from peeringdb_oauth.provider import Provider
+from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.steps import Flow, call
 from peeringdb_oauth.web.answer_builder import AnswerBuilder, Paths
 from peeringdb_oauth.web.events import Event
-from peeringdb_oauth.web.failures import FORGED, PLANTED, failure_of, is_used, reasons_of
+from peeringdb_oauth.web.failures import (
+    FORGED,
+    PLANTED,
+    Failure,
+    failure_of,
+    is_used,
+    log_cause,
+    reasons_of,
+)
 from peeringdb_oauth.web.guard import find_asn
 from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
 from peeringdb_oauth.web.return_path import split_path
@@ -220,7 +229,7 @@ class LoginFlow:
         except PeeringDBOAuthError as error:
             return self.fail(visit, error)
         if pending is None:
-            return self.fail(visit, StateMismatch(self._builder.why_unknown(visit)))
+            return self._unknown(visit)
         name = self._pending.name(pending.request.state)
         if not (visit.is_trusted and visit.has_genuine_cookie(name)):
             return self._planted(visit)
@@ -240,7 +249,8 @@ class LoginFlow:
         stored_login = self._stored_login(visit)
         if stored_login is not None:
             problem = yield from self._end(visit, stored_login)
-            reasons = () if problem is None else (f"PeeringDB could not be told: {problem}",)
+            text = f"PeeringDB could not be told: {problem}"
+            reasons = () if problem is None else (Reason(text, code="not_revoked"),)
             visit.tell(Event(kind="logout", user=stored_login.user, reasons=reasons))
         visit.rotate()
         cookies = self._pending.forget_answered(self._cookies(visit))
@@ -306,7 +316,8 @@ class LoginFlow:
                 and self._may_step_up(visit)
             ):
                 raise Refused(self._step_up(visit, visit.address)) from None
-            raise Refused(self.fail(visit, error, user=user, asn=number)) from None
+            answer = self.fail(visit, error, user=user, asn=number, rule=rule)
+            raise Refused(answer) from None
         except PeeringDBOAuthError as error:
             raise Refused(self.fail(visit, error)) from None
         return user
@@ -348,31 +359,44 @@ class LoginFlow:
         *,
         user: User | None = None,
         asn: object = None,
+        rule: AccessRule | None = None,
         return_path: str | None = None,
     ) -> Answer:
         """The page, or the JSON, for an error of this library.
 
-        A refusal is an event with ``user`` and ``asn``. A problem that the operator
-        must solve is logged. ``return_path``: where the next login leads; None for the
-        page of this visit.
+        A refusal is an event with ``user``, ``asn`` and ``rule``. What only the
+        operator can act on is logged. ``return_path``: where the next login leads; None
+        for the page of this visit.
         """
         failure, reasons = failure_of(error), reasons_of(error)
+        cause = log_cause(error, failure)
         if failure.status < 500:
             number = asn if is_asn(asn) else None
-            visit.tell(Event(kind="refused", user=user, reasons=reasons, asn=number))
-        else:
-            log.warning("%s: %s", type(error).__name__, error)
+            _tell_refusal(visit, failure, reasons, user=user, asn=number, rule=rule)
         headers = {}
         if isinstance(error, RateLimited):
             headers["Retry-After"] = str(math.ceil(error.retry_after))
         logged_in = self._stored_login(visit) is not None
         answer = self._builder.failure(
-            visit, failure, reasons, logged_in=logged_in, return_path=return_path, headers=headers
+            visit,
+            failure,
+            reasons,
+            logged_in=logged_in,
+            return_path=return_path,
+            headers=headers,
+            cause=cause,
         )
         if logged_in or not isinstance(error, TokenRejected | AccessDenied):
             return answer
         # The login has ended, so the person may log in again at once.
         return replace(answer, cookies=self._pending.forget_answered(self._cookies(visit)))
+
+    def _unknown(self, visit: Visit) -> Answer:
+        """The answer to a callback that no login of this browser waits for."""
+        error = StateMismatch(self._builder.why_unknown(visit))
+        if not self._builder.is_callback(visit):
+            log.warning("%s", error)
+        return self.fail(visit, error)
 
     def _forged(self, visit: Visit) -> Answer:
         logged_in = self._stored_login(visit) is not None
@@ -380,7 +404,7 @@ class LoginFlow:
 
     def _planted(self, visit: Visit) -> Answer:
         """The answer if another host of the domain may have set one of our cookies."""
-        visit.tell(Event(kind="refused", reasons=(PLANTED.title,)))
+        _tell_refusal(visit, PLANTED)
         return self._builder.failure(visit, PLANTED, logged_in=False)
 
     def _is_settled(self, visit: Visit, pending: PendingLogin) -> Flow[bool]:
@@ -574,6 +598,14 @@ class LoginFlow:
         """The cookies of started logins, if no other host can have set them."""
         names = filter(visit.has_genuine_cookie, self._pending.names(visit.cookies))
         return {name: visit.cookies[name] for name in names}
+
+
+def _tell_refusal(
+    visit: Visit, failure: Failure, reasons: tuple[Reason, ...] = (), **fields: Any
+) -> None:
+    """Tell the event of a refusal. Without reasons, its title is the reason."""
+    reasons = reasons or (Reason(failure.title, code=failure.code),)
+    visit.tell(Event(kind="refused", code=failure.code, reasons=reasons, **fields))
 
 
 def _lacks_second_factor(rule: AccessRule, user: User, asn: Any = None) -> bool:

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
+from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web.cookies import is_genuine
 from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.return_path import encoded
@@ -31,7 +32,9 @@ class Visit:
     called only if nothing else decides, because a form may be long. ``rotate``: gives
     the session another id. It does nothing only if the session is a cookie and has no
     id. ``emit``: passes an event on to the framework. ``remote_address``: the
-    visitor's address as the framework reports it.
+    visitor's address as the framework reports it. ``view``: returns the name of the
+    view that the framework calls, for the log; None for none. ``debug``: returns
+    whether failures tell developers their cause.
     """
 
     method: str
@@ -49,6 +52,8 @@ class Visit:
     remote_address: str | None = None
     csrf_token: Callable[[], str] = field(default=lambda: "", repr=False)
     emit: Callable[[Event], object] = lambda _: None
+    view: Callable[[], str | None] = lambda: None
+    debug: Callable[[], bool] = lambda: False
 
     @property
     def is_safe(self) -> bool:
@@ -113,13 +118,17 @@ class Visit:
     @property
     def address(self) -> str:
         """Path and query as the browser shows them in its address bar."""
-        path = quote(f"{self.root}{self.path}", safe="/:@!$&'()*+,;=~")
         query = encoded(self.query_string.encode("latin-1"))
-        return f"{path}?{query}" if query else path
+        return f"{self._encoded_path}?{query}" if query else self._encoded_path
+
+    @property
+    def _encoded_path(self) -> str:
+        return quote(f"{self.root}{self.path}", safe="/:@!$&'()*+,;=~")
 
     def tell(self, event: Event | None) -> None:
         """Record an event and pass it on to the framework; do nothing for None."""
         if event is not None:
+            event = replace(event, view=self.view(), path=self._encoded_path)
             event.record()
             self.emit(event)
 
@@ -142,25 +151,30 @@ class Cookie:
 class Page:
     """The content of a page of the library.
 
-    ``template``: the name of its template. ``status``: the HTTP status. ``title``: the
-    heading. ``reasons``: what went wrong, a sentence each. ``advice``: what the person
-    can do. ``login_url``: where a login starts. ``other_account_url``: the page that
-    leads to a login with another account. ``peeringdb_logout_url``: PeeringDB's logout,
-    on the page that leads there. ``home_url``: the start page; None if it needs a login
-    first. ``offers_login`` and ``offers_logout``: whether the page has these buttons.
+    ``template``: the name of its template. ``status``: the HTTP status. ``code``: what
+    programs know the failure by; empty for no failure. ``title``: the heading.
+    ``reasons``: why a person is refused, a sentence each. ``advice``: what the person
+    can do. ``login_url``: where a login starts that can help. ``other_account_url``:
+    the page that leads to a login with another account. ``peeringdb_logout_url``:
+    PeeringDB's logout, on the page that leads there. ``home_url``: the start page; None
+    if it needs a login first. ``offers_login`` and ``offers_logout``: whether the page
+    has these buttons. ``cause``: what went wrong, for developers; empty unless the
+    application is in debug mode.
     """
 
     status: int
     title: str
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     advice: str
     login_url: str
     other_account_url: str
     home_url: str | None
+    code: str = ""
     template: str = "peeringdb_oauth/failure.html"
     peeringdb_logout_url: str = ""
     offers_login: bool = True
     offers_logout: bool = False
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

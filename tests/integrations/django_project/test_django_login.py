@@ -349,6 +349,7 @@ def test_a_request_for_json_is_answered_with_json(visitor):
     answer = visitor.get("/me", accept="application/json")
     assert (answer.status_code, answer["Cache-Control"]) == (401, "no-store")
     assert answer.json() == {
+        "code": "logged_out",
         "title": "You are not logged in",
         "reasons": [],
         "advice": "Log in with PeeringDB to go on.",
@@ -356,11 +357,11 @@ def test_a_request_for_json_is_answered_with_json(visitor):
     }
 
 
-def test_the_failure_page_names_an_address_that_differs_from_the_redirect_uri(visitor):
+def test_the_log_names_an_address_that_differs_from_the_redirect_uri(visitor, caplog):
     answer = visitor.get("/login/peeringdb/callback?state=lost&code=abc", host="127.0.0.1")
-    page = answer.content.decode()
-    assert "http://127.0.0.1/login/peeringdb/callback" in page
-    assert "http://localhost/login/peeringdb/callback" in page
+    assert "http://127.0.0.1/login/peeringdb/callback" in caplog.text
+    assert "http://localhost/login/peeringdb/callback" in caplog.text
+    assert "/login/peeringdb/callback" not in answer.content.decode()
 
 
 def test_logout_needs_the_csrf_token_of_django(visitor):
@@ -547,7 +548,7 @@ def test_the_refusal_page_does_not_name_the_person_logged_in_before(
     visitor.log_in(before)
     pdb.change(before, verified_user=False)
     answer = visitor.log_in(before if person == "themselves" else "unverified")
-    assert answer.content == b"nobody: You have no access here"
+    assert answer.content == b"nobody: PeeringDB has not verified your account"
     assert "peeringdb" not in visitor.session
     assert visitor.get("/account").status_code == 302
 

@@ -7,6 +7,12 @@ import pytest
 
 from peeringdb_oauth import AccessRule, Client, ClientConfig, ConfigurationError
 
+NO_UPDATE = {
+    "code": "needs_update",
+    "asn": 64500,
+    "text": "AS64500: you may read this network but not update it",
+}
+
 
 @pytest.fixture
 def api(configure):
@@ -97,7 +103,7 @@ def test_a_token_of_an_unverified_user_is_a_403_with_the_reason(api, access_toke
     answer = api(access_token("unverified")).get("/api/me")
     assert answer.status_code == 403
     assert len(answer.json()["reasons"]) == 2
-    assert answer.json()["reasons"][0].startswith("PeeringDB has not verified your account")
+    assert answer.json()["reasons"][0]["code"] == "unverified_user"
     assert "WWW-Authenticate" not in answer
 
 
@@ -116,19 +122,24 @@ def test_a_disabled_account_is_a_403(api, access_token, visitor):
     answer = api(access_token("member")).get("/api/me")
     assert (answer.status_code, answer.json()["detail"]) == (
         403,
-        "your account at this site is disabled: ask the people who run it",
+        "Your account at this site is disabled: ask the people who run it",
     )
+    assert answer.json()["reasons"][0]["code"] == "account_disabled"
 
 
 def test_an_outage_is_a_503_with_retry_after(api, access_token, pdb):
     token = access_token("member")
     pdb.fault("error_500", times=1)
     answer = api(token).get("/api/me")
-    assert (answer.status_code, answer["Retry-After"], answer.json()) == (
-        503,
-        "30",
-        {"detail": "PeeringDB cannot be asked now"},
-    )
+    assert (answer.status_code, answer["Retry-After"]) == (503, "30")
+    assert answer.json() == {
+        "detail": "PeeringDB is not available",
+        "code": "peeringdb_unavailable",
+        "title": "PeeringDB is not available",
+        "reasons": [],
+        "advice": "The fault is not yours. Try again in a few minutes.",
+        "login_url": None,
+    }
 
 
 def test_too_many_made_up_tokens_get_a_503_with_retry_after(api, configure):
@@ -145,7 +156,7 @@ def test_a_token_opens_the_view_if_its_user_has_the_rights(api, access_token):
     )
     answer = api(access_token("member")).get("/api/networks/64500")
     assert answer.status_code == 403
-    assert answer.json()["reasons"] == ["AS64500: you may read this network but not update it"]
+    assert answer.json()["reasons"] == [NO_UPDATE]
 
 
 def test_the_permission_can_name_networks(api, access_token):
@@ -187,8 +198,9 @@ def test_a_refusal_of_a_session_is_always_json(visitor):
     answer = visitor.get("/api/networks/64500", accept="application/json;q=0.1, text/html")
     assert answer.status_code == 403
     answer = visitor.get("/api/networks/64500", accept="application/json")
-    assert answer.json()["title"] == answer.json()["detail"] == "You have no access here"
-    assert answer.json()["reasons"] == ["AS64500: you may read this network but not update it"]
+    assert answer.json()["title"] == "You may read AS64500, not change it"
+    assert answer.json()["detail"] == NO_UPDATE["text"]
+    assert answer.json()["reasons"] == [NO_UPDATE]
 
 
 def test_a_form_needs_djangos_token(visitor):
@@ -264,6 +276,7 @@ def test_max_age_of_zero_refuses_an_id_token(api, login):
     assert answer.status_code == 401
     assert 'error="invalid_token"' in answer["WWW-Authenticate"]
     assert "send an access token" in answer.json()["detail"]
+    assert (answer.json()["code"], answer.json()["error"]) == ("invalid_token", "invalid_token")
 
 
 @pytest.mark.parametrize("path", ["/api/networks/64500", "/api/constant"])

@@ -92,7 +92,22 @@ def test_refusal_of_a_token_has_the_reason(call):
     answer = call("/api/as64500", "member")
     assert (answer.status_code, answer.json) == (
         403,
-        {"reasons": ["AS64500: you may read this network but not update it"]},
+        {
+            "code": "forbidden",
+            "title": "You may read AS64500, not change it",
+            "reasons": [
+                {
+                    "code": "needs_update",
+                    "asn": 64500,
+                    "text": "AS64500: you may read this network but not update it",
+                }
+            ],
+            "advice": (
+                "An administrator of its organisation can give you this right at peeringdb.com."
+                " Then log in again."
+            ),
+            "login_url": None,
+        },
     )
     assert "WWW-Authenticate" not in answer.headers
 
@@ -104,10 +119,8 @@ def test_request_without_a_token_is_asked_for_one(call, authorization):
         401,
         'Bearer realm="PeeringDB"',
     )
-    assert (answer.json, answer.headers["Cache-Control"]) == (
-        {"reasons": ["No token was sent"]},
-        "no-store",
-    )
+    assert (answer.json["code"], answer.json["title"]) == ("token_missing", "No token was sent")
+    assert answer.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("token", ["made-up", "a=b"])
@@ -183,9 +196,11 @@ def test_too_many_made_up_tokens_from_one_address_are_its_own_fault(portal):
 
 def test_error_in_a_view_is_json_if_the_request_has_a_token(call):
     answer = call("/api/errors/rule", "member")
-    assert (answer.status_code, answer.json) == (
-        403,
-        {"reasons": ["You are not affiliated with AS64511 at PeeringDB"]},
-    )
+    [reason] = answer.json["reasons"]
+    assert (answer.status_code, reason["code"], reason["asn"]) == (403, "not_affiliated", 64511)
     answer = call("/api/errors/other", "member")
-    assert (answer.status_code, answer.json) == (500, {"reasons": []})
+    assert (answer.status_code, answer.json["code"], answer.json["reasons"]) == (
+        500,
+        "misconfigured",
+        [],
+    )

@@ -19,15 +19,23 @@ def test_user_with_the_rights_sees_the_view(browser):
 
 
 @pytest.mark.parametrize(
-    ("asn", "reason"),
+    ("asn", "title", "reason"),
     [
-        (64500, "AS64500: you may read this network but not update it"),
-        (64511, "You are not affiliated with AS64511 at PeeringDB"),
+        (
+            64500,
+            "You may read AS64500, not change it",
+            "AS64500: you may read this network but not update it",
+        ),
+        (
+            64511,
+            "You are not affiliated with AS64511",
+            "You are not affiliated with AS64511 at PeeringDB",
+        ),
     ],
 )
-def test_user_without_the_rights_sees_the_reason(browser, asn, reason):
+def test_user_without_the_rights_sees_the_reason(browser, asn, title, reason):
     browser.log_in("member")
-    assert browser.failure(browser.get(f"/as{asn}")) == (403, "You have no access here", [reason])
+    assert browser.failure(browser.get(f"/as{asn}")) == (403, title, [reason])
 
 
 def test_programs_get_json(browser):
@@ -35,10 +43,14 @@ def test_programs_get_json(browser):
     assert (answer.status_code, answer.json["login_url"]) == (401, "/login/peeringdb?next=/as64500")
     browser.log_in("member")
     answer = browser.get("/as64500", accept="application/json")
-    assert (answer.status_code, answer.json["reasons"]) == (
-        403,
-        ["AS64500: you may read this network but not update it"],
-    )
+    assert (answer.status_code, answer.json["code"]) == (403, "forbidden")
+    assert answer.json["reasons"] == [
+        {
+            "code": "needs_update",
+            "asn": 64500,
+            "text": "AS64500: you may read this network but not update it",
+        }
+    ]
 
 
 def test_form_without_a_login_gets_401(browser):
@@ -67,7 +79,7 @@ def test_second_factor_is_asked_for_once(portal, browser):
         "/login/peeringdb?next=/danger&prompt=login",
     )
     assert browser.log_in("member", step_up.location, second_factor="backup").location == "/danger"
-    assert browser.failure(browser.get("/danger"))[:2] == (403, "You have no access here")
+    assert browser.failure(browser.get("/danger"))[:2] == (403, "A second factor is needed here")
     browser.log_in("member", step_up.location)
     assert browser.page("/danger") == (200, "boom")
 
@@ -547,7 +559,7 @@ def test_rule_in_a_view_refuses_with_the_same_page_and_event(portal, browser):
     browser.log_in("member")
     expected = (
         403,
-        "You have no access here",
+        "You may read AS64500, not delete it",
         ["AS64500: you may read this network but not delete it"],
     )
     assert browser.failure(browser.get("/own")) == expected
@@ -573,7 +585,7 @@ def test_error_handlers_of_the_application_do_not_change_the_answer(portal, brow
 
     browser.log_in("member")
     assert browser.page("/forbidden") == (403, "something else")
-    assert browser.failure(browser.get("/as64500"))[1] == "You have no access here"
+    assert browser.failure(browser.get("/as64500"))[1] == "You may read AS64500, not change it"
 
 
 def test_current_user_is_a_user_or_an_error_that_says_what_to_do(portal, browser):

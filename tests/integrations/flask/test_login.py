@@ -10,10 +10,6 @@ from peeringdb_oauth.integrations.flask import current_user, logged_in, logged_o
 
 PORTAL = "https://portal.test"
 SECRET = "0123456789abcdef0123456789abcdef"
-REPLAYED = (
-    "No login of this browser is waiting for this answer: it was used already, took longer than ten"
-    " minutes"
-)
 
 
 def test_login_returns_to_the_page_it_came_from(browser):
@@ -42,22 +38,15 @@ def test_two_logins_at_a_time_return_to_their_own_pages(browser):
 
 def test_page_says_that_the_login_was_cancelled(browser):
     answer = browser.log_in("member", "/login/peeringdb?next=/me", consent=False)
-    assert browser.failure(answer) == (
-        403,
-        "You cancelled the login",
-        ["The login was cancelled at PeeringDB"],
-    )
+    assert browser.failure(answer) == (403, "You cancelled the login", [])
     assert 'href="/login/peeringdb?next=/me"' in answer.text
     assert browser.page() == (200, "Hello visitor")
 
 
 def test_callback_in_another_browser_is_refused(portal, browser):
     victim = portal.browser()
-    status, heading, [reason] = victim.failure(
-        victim.get(portal.sandbox.log_in("member", browser.start()))
-    )
-    assert (status, heading) == (400, "This login was not started here")
-    assert reason.startswith(REPLAYED)
+    answer = victim.get(portal.sandbox.log_in("member", browser.start()))
+    assert victim.failure(answer) == (400, "This login was not started here", [])
     assert victim.page() == (200, "Hello visitor")
 
 
@@ -118,15 +107,23 @@ def test_login_ends_when_its_token_expires(browser, clock):
 
 
 @pytest.mark.parametrize(
-    ("person", "reason"),
+    ("person", "title", "reason"),
     [
-        ("unverified", "PeeringDB has not verified your account"),
-        ("emailunconf", "your email address is not confirmed"),
+        (
+            "unverified",
+            "PeeringDB has not verified your account",
+            "PeeringDB has not verified your account",
+        ),
+        (
+            "emailunconf",
+            "Your email address is not confirmed",
+            "your email address is not confirmed",
+        ),
     ],
 )
-def test_unverified_user_is_refused(browser, person, reason):
+def test_unverified_user_is_refused(browser, person, title, reason):
     answer = browser.log_in(person)
-    assert browser.failure(answer)[:2] == (403, "You have no access here")
+    assert browser.failure(answer)[:2] == (403, title)
     assert reason in answer.text
     assert browser.page() == (200, "Hello visitor")
 
@@ -394,28 +391,26 @@ def test_secret_key_can_be_changed_while_people_are_logged_in(make_portal):
         old.portal.client.refresh(refresh_token)
 
 
-def test_page_names_an_address_that_is_not_the_configured_one(make_portal):
+def test_log_names_an_address_that_is_not_the_configured_one(make_portal, caplog):
     browser = make_portal().browser()
     browser.portal.base_url = "http://192.0.2.1:8000"
-    status, _, [reason] = browser.failure(browser.get("/login/peeringdb/callback?code=x&state=y"))
-    assert status == 400
-    assert "this page was asked for as http://192.0.2.1:8000/login/peeringdb/callback" in reason
-    assert f"the redirect URI is {PORTAL}/login/peeringdb/callback" in reason
+    status, _, reasons = browser.failure(browser.get("/login/peeringdb/callback?code=x&state=y"))
+    assert (status, reasons) == (400, [])
+    here = "http://192.0.2.1:8000/login/peeringdb/callback"
+    assert f"This page was asked for as {here}, and the redirect" in caplog.text
+    assert f"the redirect URI is {PORTAL}/login/peeringdb/callback" in caplog.text
 
 
 def test_template_of_the_application_replaces_the_failure_page(make_portal, tmp_path):
     (tmp_path / "peeringdb_oauth").mkdir()
     (tmp_path / "peeringdb_oauth" / "failure.html").write_text(
-        "Sorry {{ page.status }} {{ page.reasons[0] }} {{ peeringdb.login_url }}"
+        "Sorry {{ page.status }} {{ page.code }} {{ peeringdb.login_url }}"
     )
     browser = make_portal(
         set_up=lambda app: setattr(app, "template_folder", str(tmp_path))
     ).browser()
     answer = browser.log_in("member", consent=False)
-    assert (answer.status_code, answer.text) == (
-        403,
-        "Sorry 403 The login was cancelled at PeeringDB /login/peeringdb?next=/",
-    )
+    assert (answer.status_code, answer.text) == (403, "Sorry 403 cancelled /login/peeringdb?next=/")
 
 
 def test_page_says_that_peeringdb_is_not_available(portal, browser, caplog):

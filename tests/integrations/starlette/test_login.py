@@ -21,6 +21,11 @@ from peeringdb_oauth.integrations.starlette import PeeringDB
 from .conftest import CALLBACK, PORTAL, failure, in_latin_1
 
 EVIL = "https://evil.example"
+NO_UPDATE = {
+    "code": "needs_update",
+    "asn": 64500,
+    "text": "AS64500: you may read this network but not update it",
+}
 
 
 def set_cookies(answer):
@@ -193,10 +198,12 @@ def test_a_callback_with_two_states_is_refused(browser):
     assert browser.get(f"{CALLBACK}?state={state}&state={state}&code=abc").status_code == 400
 
 
-def test_the_page_names_an_address_that_is_not_the_configured_one(make_portal, make_config):
+def test_the_log_names_an_address_that_is_not_the_configured_one(make_portal, make_config, caplog):
     portal = make_portal(config=make_config(f"https://portal.test{CALLBACK}"))
-    _, _, [reason] = failure(portal.browser().get(f"{CALLBACK}?code=abc&state=abc"))
-    assert f"{PORTAL}{CALLBACK}, and the redirect URI is https://portal.test{CALLBACK}" in reason
+    _, _, reasons = failure(portal.browser().get(f"{CALLBACK}?code=abc&state=abc"))
+    assert reasons == []
+    text = f"{PORTAL}{CALLBACK}, and the redirect URI is https://portal.test{CALLBACK}"
+    assert text in caplog.text
 
 
 def test_a_login_expires_with_its_token(with_clock, clock):
@@ -216,7 +223,11 @@ def test_a_callback_after_ten_minutes_is_refused(with_clock, clock):
 @pytest.mark.parametrize("person", ["unverified", "emailunconf"])
 def test_an_unverified_user_is_refused(portal, browser, person):
     status, heading, reasons = failure(browser.log_in(person))
-    assert (status, heading) == (403, "You have no access here")
+    titles = {
+        "unverified": "PeeringDB has not verified your account",
+        "emailunconf": "Your email address is not confirmed",
+    }
+    assert (status, heading) == (403, titles[person])
     assert any("verified your account" in reason or "not confirmed" in reason for reason in reasons)
     assert browser.json("/me") == (200, None)
     assert portal.kinds() == ["refused"]
@@ -230,7 +241,7 @@ def test_a_user_without_the_rights_sees_the_reason(portal, browser):
     answer = browser.get("/networks/64500")
     assert failure(answer) == (
         403,
-        "You have no access here",
+        "You may read AS64500, not change it",
         ["AS64500: you may read this network but not update it"],
     )
     event = portal.events[-1]
@@ -246,6 +257,7 @@ def test_programs_get_json(browser):
     assert browser.json("/networks/64500") == (
         401,
         {
+            "code": "logged_out",
             "title": "You are not logged in",
             "reasons": [],
             "advice": "Log in with PeeringDB to go on.",
@@ -254,10 +266,7 @@ def test_programs_get_json(browser):
     )
     browser.log_in("member")
     status, body = browser.json("/networks/64500")
-    assert (status, body["reasons"]) == (
-        403,
-        ["AS64500: you may read this network but not update it"],
-    )
+    assert (status, body["code"], body["reasons"]) == (403, "forbidden", [NO_UPDATE])
 
 
 @pytest.mark.parametrize(
@@ -276,9 +285,8 @@ def test_one_of_several_networks_is_enough(browser):
 def test_a_function_of_the_request_can_find_the_network(browser):
     browser.log_in("member")
     assert browser.json("/asked?asn=64501")[0] == 200
-    assert browser.json("/asked?asn=64499")[1]["reasons"] == [
-        "You are not affiliated with AS64499 at PeeringDB"
-    ]
+    [reason] = browser.json("/asked?asn=64499")[1]["reasons"]
+    assert (reason["code"], reason["asn"]) == ("not_affiliated", 64499)
 
 
 def test_a_function_that_finds_no_network_refuses_the_user(browser):
@@ -300,7 +308,7 @@ def test_a_rule_in_an_endpoint_refuses_with_the_same_page_and_event(portal, brow
     answer = browser.get("/own-rule")
     assert failure(answer) == (
         403,
-        "You have no access here",
+        "You may read AS64501, not delete it",
         ["AS64501: you may read this network but not delete it"],
     )
     assert (portal.events[-1].kind, portal.events[-1].user.id) == ("refused", 2)
@@ -636,10 +644,9 @@ def test_a_session_of_a_browser_does_not_open_an_api(browser):
 def test_a_token_of_a_user_without_the_rights_is_a_403_with_the_reasons(portal, browser):
     browser.log_in("member")
     answer = bearer(browser, tokens_of(portal, browser)[0])
-    assert (answer.status_code, answer.json()) == (
-        403,
-        {"reasons": ["AS64500: you may read this network but not update it"]},
-    )
+    body = answer.json()
+    assert (answer.status_code, body["code"], body["reasons"]) == (403, "forbidden", [NO_UPDATE])
+    assert body["login_url"] is None
 
 
 def test_an_outage_is_a_503_with_retry_after(portal, browser):

@@ -16,7 +16,7 @@ from django.utils.module_loading import import_string
 
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
-from peeringdb_oauth.integrations.django.visits import to_visit
+from peeringdb_oauth.integrations.django.visits import name_of_view, to_visit
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.steps import Flow
 from peeringdb_oauth.web import SESSION_KEY, Guard, Visit, without_impostors
@@ -51,7 +51,9 @@ def require(request: HttpRequest, guard: Guard, *, asn: object, visit: Visit | N
     """
     app = application()
     guard = guard.under(app.settings.rule)
-    guard.check_scope(app.client.config.scope, where=f"the view {_name_of_view(request)}")
+    guard.check_scope(
+        app.client.config.scope, where=f"the view {name_of_view(request) or request.path}"
+    )
     visit = visit or to_visit(request)
     return _run(request, app.flow.require(visit, guard.rule, asn=asn, max_age=guard.max_age))
 
@@ -91,11 +93,6 @@ def end_incomplete_login(request: HttpRequest) -> None:
     user = application().flow.page_context(visit).user
     if user is None or not request.user.is_authenticated:
         auth.logout(request)
-
-
-def _name_of_view(request: HttpRequest) -> str:
-    match = request.resolver_match
-    return request.path if match is None else match.view_name
 
 
 def _run(request: HttpRequest, flow: Flow[T]) -> T:

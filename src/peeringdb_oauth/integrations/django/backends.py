@@ -13,6 +13,14 @@ from peeringdb_oauth.errors import AccessDenied
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.reasons import Reason
+
+DISABLED = Reason(
+    "your account at this site is disabled: ask the people who run it", code="account_disabled"
+)
+_NO_ACCOUNT = Reason(
+    "you have no account at this site: ask the people who run it", code="no_account"
+)
 
 
 class PeeringDBBackend(ModelBackend):
@@ -117,7 +125,7 @@ class PeeringDBBackend(ModelBackend):
             return self._update(identity, user)
         account = self.find_account(user)
         if account is None and not application().settings.create_users:
-            raise AccessDenied("you have no account at this site: ask the people who run it")
+            raise AccessDenied(_NO_ACCOUNT)
         return self._link(account, user)
 
     @transaction.atomic
@@ -128,7 +136,7 @@ class PeeringDBBackend(ModelBackend):
     @transaction.atomic
     def _update(self, identity: PeeringDBIdentity, user: User) -> Any:
         if not self.user_can_authenticate(identity.account):
-            raise AccessDenied("your account at this site is disabled: ask the people who run it")
+            raise AccessDenied(DISABLED)
         self.update_account(identity.account, user)
         identity.refresh(user)
         return identity.account

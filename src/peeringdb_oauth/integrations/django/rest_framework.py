@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import (
     BaseAuthentication,
@@ -21,9 +22,10 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from peeringdb_oauth.bearer import REALM
-from peeringdb_oauth.errors import AccessDenied, TokenRejected, TransportError
+from peeringdb_oauth.errors import AccessDenied, ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.integrations.django.access import require
 from peeringdb_oauth.integrations.django.application import application
+from peeringdb_oauth.integrations.django.backends import DISABLED
 from peeringdb_oauth.integrations.django.guard import Conditions, asn_of, find_asn_now, guard_of
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.integrations.django.visits import keep_response_private, to_visit
@@ -54,7 +56,7 @@ class PeeringDBAuthentication(BaseAuthentication):
             return None
         with _token_refusals(request):
             user = application().verifier.verify(token, address=request.META.get("REMOTE_ADDR"))
-        return _account_of(user), user
+            return _account_of(user), user
 
     def authenticate_header(self, request: Request) -> str:
         """The header ``WWW-Authenticate`` of a 401 (RFC 6750 section 3)."""
@@ -149,41 +151,68 @@ def _account_of(user: User) -> Any:
     if identity is None:
         return AnonymousUser()
     if not identity.account.is_active:
-        raise PermissionDenied("your account at this site is disabled: ask the people who run it")
+        raise AccessDenied(DISABLED)
     return identity.account
+
+
+class _Refusal(APIException):
+    """An answer of this library as an error of DRF.
+
+    The body is the answer's JSON and ``detail``, where DRF's own errors have their
+    text: the reasons, else the title. DRF would make text of the numbers in it.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        body = dict(answer.json or {})
+        reasons = "; ".join(reason["text"] for reason in body["reasons"])
+        self._code, self._message = body["code"], reasons or body["title"]
+        super().__init__(self._message, self._code)
+        self.detail: Any = {"detail": self._message, **body}
+        self.status_code = answer.status
+        if "Retry-After" in answer.headers:
+            self.wait = int(answer.headers["Retry-After"])
+        if "WWW-Authenticate" in answer.headers:
+            self.auth_header = answer.headers["WWW-Authenticate"]
+
+    def get_codes(self) -> Any:
+        """The code of the failure."""
+        return self._code
+
+    def get_full_details(self) -> Any:
+        """The message and the code of the failure."""
+        return {"message": self._message, "code": self._code}
+
+
+class _Unknown(_Refusal, AuthenticationFailed):
+    """401 for a bad token."""
+
+
+class _LoggedOut(_Refusal, NotAuthenticated):
+    """401 for a browser where nobody is logged in."""
+
+
+class _Denied(_Refusal, PermissionDenied):
+    """403."""
 
 
 @contextmanager
 def _token_refusals(request: Request) -> Iterator[None]:
-    """Raise DRF's errors in place of those that refuse a token."""
+    """Raise DRF's errors in place of those that refuse a token.
+
+    A `ConfigurationError` goes on to the project's own error reports.
+    """
     try:
         yield
-    except (TokenRejected, AccessDenied, TransportError) as error:
-        raise _token_refusal(request, error) from None
+    except ConfigurationError:
+        raise
+    except PeeringDBOAuthError as error:
+        answer = refuse_token(error, debug=settings.DEBUG)
+        if answer.status == 401:
+            request.peeringdb_challenge = answer.headers["WWW-Authenticate"]
+            raise _Unknown(answer) from None
+        raise _refusal(answer) from None
 
 
-def _token_refusal(
-    request: Request, error: TokenRejected | AccessDenied | TransportError
-) -> APIException:
-    answer = refuse_token(error)
-    if isinstance(error, TokenRejected):
-        request.peeringdb_challenge = answer.headers["WWW-Authenticate"]
-        return AuthenticationFailed(str(error))
-    if isinstance(error, AccessDenied):
-        denied = PermissionDenied({"detail": str(error), "reasons": list(error.reasons)})
-        denied.auth_header = answer.headers.get("WWW-Authenticate")
-        return denied
-    unavailable = APIException("PeeringDB cannot be asked now")
-    unavailable.status_code = answer.status
-    unavailable.wait = int(answer.headers["Retry-After"])
-    return unavailable
-
-
-def _refusal(answer: Answer) -> APIException:
-    body = dict(answer.json or {})
-    body["detail"] = body["title"]
-    if answer.status == 401:
-        return NotAuthenticated(body)
-    error = APIException(body)
-    error.status_code, error.wait = answer.status, int(answer.headers.get("Retry-After", 0))
-    return error
+def _refusal(answer: Answer) -> _Refusal:
+    kinds = {401: _LoggedOut, 403: _Denied}
+    return kinds.get(answer.status, _Refusal)(answer)

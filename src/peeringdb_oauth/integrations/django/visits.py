@@ -55,7 +55,15 @@ def to_visit(
         session_cookie=settings.SESSION_COOKIE_NAME,
         rotate=rotate or request.session.cycle_key,
         emit=partial(signals.send, request),
+        view=partial(name_of_view, request),
+        debug=lambda: bool(settings.DEBUG),
     )
+
+
+def name_of_view(request: HttpRequest) -> str | None:
+    """The name of the view as in ``reverse``; None if no URL matched."""
+    match = request.resolver_match
+    return None if match is None else match.view_name
 
 
 def _query_string(request: HttpRequest) -> str:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, NoReturn, cast
 
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 
@@ -38,7 +38,7 @@ def fail(error: PeeringDBOAuthError) -> Response:
     """The response for an error of this library: a page or JSON."""
     caller = _caller()
     if caller is not None and caller.by_token:
-        return to_response(refuse_token(error))
+        return to_response(refuse_token(error, debug=current_app.debug))
     return to_response(
         extension().flow.fail(to_visit(), error, user=None if caller is None else caller.user)
     )

@@ -55,8 +55,14 @@ def check_login(guard: Guard, asn: object) -> None:
 def check_token(guard: Guard, asn: object) -> None:
     """Check the bearer token. If it does not open the view, end the request."""
     token = bearer_token(request.headers.get("Authorization"))
-    address = request.remote_addr
-    flow = require_token(extension().verifier, token, guard, asn=asn, address=address)
+    flow = require_token(
+        extension().verifier,
+        token,
+        guard,
+        asn=asn,
+        address=request.remote_addr,
+        debug=current_app.debug,
+    )
     remember(_run(flow), by_token=True)
     after_this_request(_keep_private)
 

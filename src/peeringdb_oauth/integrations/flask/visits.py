@@ -33,6 +33,8 @@ def to_visit() -> Visit:
         csrf_token=lambda: request.form.get(CSRF_FIELD, ""),
         rotate=_rotation(),
         emit=_emit,
+        view=lambda: request.endpoint,
+        debug=lambda: current_app.debug,
     )
 
 

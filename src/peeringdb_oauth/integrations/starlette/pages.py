@@ -18,6 +18,7 @@ from peeringdb_oauth.integrations.starlette.guard import invoke
 from peeringdb_oauth.integrations.starlette.sessions import check_session, session_cookie
 from peeringdb_oauth.integrations.starlette.visits import (
     client_address,
+    is_debug,
     read_form,
     to_response,
     to_visit,
@@ -116,8 +117,14 @@ class Pages:
         self._answer_errors(request)
         request.scope[_API] = True
         token = bearer_token(request.headers.get("Authorization"))
-        address = client_address(request)
-        flow = require_token(self._verifier, token, guard, asn=asn, address=address)
+        flow = require_token(
+            self._verifier,
+            token,
+            guard,
+            asn=asn,
+            address=client_address(request),
+            debug=is_debug(request),
+        )
         return await self._client.run(flow)
 
     def page_context(self, request: Request) -> PageContext:
@@ -215,7 +222,8 @@ class Pages:
         if isinstance(error, ConfigurationError):
             raise error  # a mistake in the application, for its developers to see
         if _API in request.scope:
-            return to_response(request, refuse_token(error), self._templates)
+            answer = refuse_token(error, debug=is_debug(request))
+            return to_response(request, answer, self._templates)
         events: list[Event] = []
         visit = self._to_visit(request, events.append)
         flow = self.flow(visit.root)

@@ -56,7 +56,14 @@ def to_visit(
         session_cookie=session_cookie,
         rotate=partial(rotate, request),
         emit=emit,
+        view=lambda: getattr(scope.get("endpoint"), "__qualname__", None),
+        debug=partial(is_debug, request),
     )
+
+
+def is_debug(request: Request) -> bool:
+    """Whether the application is in debug mode."""
+    return bool(getattr(request.scope.get("app"), "debug", False))
 
 
 async def read_form(request: Request, flow: LoginFlow, visit: Visit) -> Visit:
