@@ -100,6 +100,18 @@ def test_a_code_that_peeringdb_has_seen_before_was_used_already(browser, server,
     assert [record.name for record in caplog.records] == ["peeringdb_oauth.audit"]
 
 
+def test_a_reload_of_a_refusal_says_why(browser, profile, server):
+    profile(verified_user=False)
+    asked = browser.start("?next=/x")
+    pages = [browser.come_back(asked).page for _ in range(3)]
+    assert "has not verified your account" in pages[0].reasons[0]
+    assert pages[1:] == [pages[0]] * 2
+    assert len(sent(server, "/oauth2/token/")) == 1
+    profile(verified_user=True)
+    browser.come_back(asked, query="code=another")  # a second click on "Authorize"
+    assert browser.user()
+
+
 def test_a_code_that_peeringdb_has_seen_before_leads_to_the_page_if_somebody_is_logged_in(
     browser, server
 ):

@@ -8,6 +8,7 @@ from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.metadata import PEERINGDB
 from peeringdb_oauth.provider import Provider
+from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
 from peeringdb_oauth.web.seal import Sealer
 
@@ -307,6 +308,29 @@ def test_an_answer_may_be_a_failure(start, logins):
     found = pending.find(state, cookies)
     assert (found.answered_at is None, found.has_ended_well) == (False, False)
     assert not found.has_ended_with(None)
+
+
+def test_a_refusal_is_remembered(start, logins):
+    cookies, pending = {}, logins()
+    state, _, _ = start(cookies)
+    reason = Reason("you may not read AS64500", code="needs_read", asn=64500)
+    update(cookies, pending.answer(pending.find(state, cookies), None, (reason,)))
+    found = pending.find(state, cookies)
+    assert found.refusal == (reason,)
+    assert (found.refusal[0].code, found.refusal[0].asn) == ("needs_read", 64500)
+    assert not found.has_ended_well
+
+
+def test_only_the_reasons_that_fit_into_the_cookie_are_remembered(start, logins):
+    cookies, pending = {}, logins()
+    state, _, _ = start(cookies)
+    reasons = tuple(Reason(f"reason {number} {'x' * 100}") for number in range(9))
+    cookie = pending.answer(pending.find(state, cookies), None, reasons)
+    assert len(f"{cookie.name}={cookie.value}; ") <= 1000
+    update(cookies, cookie)
+    assert pending.find(state, cookies).refusal == reasons[:4]
+    update(cookies, pending.answer(pending.find(state, cookies), None, (Reason("x" * 900),)))
+    assert pending.find(state, cookies).refusal == ()
 
 
 def test_answered_logins_can_be_forgotten(start, logins):

@@ -427,7 +427,7 @@ class LoginFlow:
         )
 
     def _finish(self, visit: Visit, pending: PendingLogin, admit: Admit | None) -> Flow[Answer]:
-        login, code = None, None
+        login, code, refusal = None, None, pending.refusal
         try:
             login = yield from flows.log_in(
                 self._provider, pending.request, visit.query, payers=self._payers(visit)
@@ -446,9 +446,14 @@ class LoginFlow:
         except PeeringDBOAuthError as error:
             if is_used(error) and not pending.prompted and self._living_login(visit) is not None:
                 return self._builder.redirect(pending.return_path)
+            if is_used(error) and refusal:  # the page of the refusal was reloaded
+                error = AccessDenied(*refusal)
+            if isinstance(error, AccessDenied):
+                refusal = error.reasons
             user = login.user if login else None
             answer = self.fail(visit, error, user=user, return_path=pending.return_path)
-        return replace(answer, cookies=(*answer.cookies, self._pending.answer(pending, code)))
+        cookie = self._pending.answer(pending, code, () if code else refusal)
+        return replace(answer, cookies=(*answer.cookies, cookie))
 
     def _ask_for_second_factor(
         self, visit: Visit, pending: PendingLogin, login: Login

@@ -20,6 +20,7 @@ from peeringdb_oauth.authorization import (
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.provider import Provider
+from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.visit import Cookie
 
@@ -41,7 +42,7 @@ class PendingLogin:
     ``prompted``: PeeringDB was told to ask for the password even if the person is
     logged in there. ``answered_at``: when its last callback came, in Unix seconds; None
     for a login that is on its way. ``code_hash``: stands for the code with which the
-    login ended well; empty if it did not.
+    login ended well; empty if it did not. ``refusal``: why the person was refused.
     """
 
     request: AuthorizationRequest
@@ -49,6 +50,7 @@ class PendingLogin:
     prompted: bool
     answered_at: float | None = None
     code_hash: str = ""
+    refusal: tuple[Reason, ...] = ()
 
     @property
     def has_ended_well(self) -> bool:
@@ -70,7 +72,7 @@ class PendingLogins:
         # Another application may share our secret and host, so the purpose names the
         # client. The number is the version of what is sealed: increase it when that
         # changes.
-        self._purpose = f"login 2 of {self._config.client_id} at {self._config.base_url}"
+        self._purpose = f"login 3 of {self._config.client_id} at {self._config.base_url}"
         self._secure = self._config.redirect_uri.startswith("https:")
         self._prefix = "__Host-peeringdb-login-" if self._secure else "peeringdb-login-"
 
@@ -122,18 +124,23 @@ class PendingLogins:
                 logins.append(login)
         return logins
 
-    def answer(self, login: PendingLogin, code: object) -> Cookie:
+    def answer(self, login: PendingLogin, code: object, refusal: tuple[Reason, ...] = ()) -> Cookie:
         """The cookie of a login that is answered now.
 
-        ``code``: with which it ended well; None if it did not.
+        ``code``: with which it ended well; None if it did not. ``refusal``: why the
+        person was refused. Only the first reasons are kept if there is no room for all.
         """
-        return self._cookie_of(
-            replace(
-                login,
-                answered_at=self._provider.clock(),
-                code_hash="" if code is None else _hash_code(code),
-            )
+        login = replace(
+            login,
+            answered_at=self._provider.clock(),
+            code_hash="" if code is None else _hash_code(code),
+            refusal=refusal,
         )
+        cookie = self._cookie_of(login)
+        while login.refusal and _size(cookie.name, cookie.value) > MAX_SIZE:
+            login = replace(login, refusal=login.refusal[:-1])
+            cookie = self._cookie_of(login)
+        return cookie
 
     def forget_answered(self, cookies: Mapping[str, str]) -> tuple[Cookie, ...]:
         """The cookies that delete the logins that are not on their way any more."""
@@ -182,7 +189,9 @@ class PendingLogins:
         request, answer = login.request, None
         if login.answered_at is not None:
             # Rounded down: a login that starts later is never older than this answer.
-            answer = [math.floor(login.answered_at - request.created_at), login.code_hash]
+            after = math.floor(login.answered_at - request.created_at)
+            refusal = [(str(reason), reason.code, reason.asn) for reason in login.refusal]
+            answer = [after, login.code_hash, refusal]
         scope = None if request.scope == self._config.scope else " ".join(request.scope)
         value = self._sealer.seal(
             self._purpose,
@@ -209,13 +218,14 @@ class PendingLogins:
                 "created_at": created_at,
             }
         )
-        after, code_hash = answer or (None, "")
+        after, code_hash, refusal = answer or (None, "", ())
         return PendingLogin(
             request=request,
             return_path=return_path,
             prompted=bool(prompted),
             answered_at=None if after is None else created_at + after,
             code_hash=code_hash,
+            refusal=tuple(Reason(text, code=code, asn=asn) for text, code, asn in refusal),
         )
 
     def _cookie(self, name: str, value: str, max_age: int) -> Cookie:
