@@ -231,6 +231,34 @@ def test_log_in_logs_in_twice_if_the_prompt_asks_for_it(pdb, web, app):
 def test_prompt_none_is_the_error_page_after_the_login(visitor, web, app):
     page = logged_in(visitor, web, app, scope="openid", prompt="none")
     assert (page.status_code, "Server Error (500)" in page.text) == (500, True)
+    visitor.session.headers["Accept"] = "text/html"
+    assert "PeeringDB does not support prompt=none." in visitor.get(page.url).text
+
+
+def test_other_errors_tell_a_browser_their_type(visitor, web, app, pdb):
+    visitor.session.headers["Accept"] = "text/html"
+    answer = visitor.session.post(
+        f"{pdb.url}/oauth2/token/",
+        {"grant_type": "password", "username": "member", "password": "x"} | web.credentials(app),
+        timeout=20,
+    )
+    assert (answer.status_code, "NotImplementedError" in answer.text) == (500, True)
+
+
+def test_whatever_follows_the_path_is_the_authorization_endpoint(web):
+    answer = web.get("/oauth2/authorize/more?a=b")
+    assert (answer.status, answer.headers["Location"]) == (
+        302,
+        "/account/login/?next=/oauth2/authorize/more%3Fa%3Db",
+    )
+
+
+def test_without_session_a_form_is_told_of_the_session_and_not_of_a_cookie(visitor, pdb):
+    url = f"{pdb.url}/oauth2/logout/"
+    answer = visitor.session.post(url, headers={"Referer": url}, timeout=20)
+    assert answer.json() == {
+        "non_field_errors": ["Your session expired or cookies are blocked; reload and retry."]
+    }
 
 
 @pytest.mark.parametrize(("name", "most"), [("nonce", 255), ("code_challenge", 128)])

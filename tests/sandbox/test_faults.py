@@ -4,6 +4,7 @@ import base64
 import hashlib
 import http.client
 import json
+import re
 import time
 from pathlib import Path
 
@@ -103,6 +104,16 @@ def test_the_account_switch_ends_a_login_in_the_error_page(pdb, web, app):
     with pytest.raises(SandboxError, match=r"Server Error \(500\)"):
         pdb.log_in("member", web.authorization_url(app))
     assert pdb.log_in("member", web.authorization_url(app))
+
+
+def test_a_browser_is_told_why_the_account_switch_fails(pdb, visitor):
+    visitor.session.headers["Accept"] = "text/html"
+    pdb.fault("account_switch", times=1)
+    page = visitor.press(visitor.get("/account/login/"), person="member")
+    page = visitor.press(visitor.get(page.headers["Location"]), factor="otp")
+    words = " ".join(re.sub("<.*?>", " ", page.text).split())
+    assert (page.status_code, "Set-Cookie" in page.headers) == (500, False)
+    assert "Sandbox says PeeringDB cannot log a person in while another one is logged in." in words
 
 
 def test_a_late_refresh_gets_good_tokens_and_an_at_hash_that_does_not_fit(pdb, web, app):

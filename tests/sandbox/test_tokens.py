@@ -113,6 +113,25 @@ def test_a_refresh_has_no_amr_even_with_the_code(web, app):
     )
 
 
+def test_a_refresh_has_the_amr_of_an_unused_code_of_the_application(pdb, web, app):
+    other = pdb.register("https://app.example.net/callback")
+    refresh = web.tokens(app)["refresh_token"]
+    token = web.refresh(app, refresh, code=web.code(other)).json()
+    assert claims(token["id_token"])["amr"] == []
+    token = web.refresh(app, token["refresh_token"], code=web.code(app)).json()
+    assert claims(token["id_token"])["amr"] == ["pwd", "otp", "mfa"]
+    assert web.get("/profile/v1", token["access_token"]).json()["amr"] == ["pwd", "otp", "mfa"]
+
+
+def test_a_device_code_is_given_to_an_application_with_the_right_secret(web, app):
+    answer = web.post("/oauth2/device-authorization/", web.credentials(app))
+    assert (answer.status, list(answer.json())) == (
+        200,
+        ["verification_uri", "expires_in", "user_code", "device_code", "interval"],
+    )
+    assert answer.json()["verification_uri"] is None
+
+
 def test_x_auth_id_has_at_most_16_characters_of_the_user_name(web):
     basic = base64.b64encode(b"a-client-id-of-24-letters:secret").decode()
     answer = web.send("POST", "/oauth2/token/", {"Authorization": f"Basic {basic}"})

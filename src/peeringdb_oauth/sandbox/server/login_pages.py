@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from peeringdb_oauth.sandbox.people import PASSWORD_ONLY, SECOND_FACTORS
+from peeringdb_oauth.sandbox.server.error_pages import PeeringDBFails
 from peeringdb_oauth.sandbox.server.models import Person
 from peeringdb_oauth.sandbox.server.oauth_endpoints import AMR_IN_SESSION, OAUTH_COOKIE
 from peeringdb_oauth.sandbox.server.people_groups import grouped_people
@@ -25,10 +26,6 @@ _PENDING_PERSON = "pending_person"
 _OAUTH_COOKIE_MAX_AGE = 1800  # seconds
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 _GET_OR_POST = require_http_methods(["GET", "HEAD", "POST"])
-
-
-class AccountSwitch(RuntimeError):
-    """A login with a second factor, while another person is logged in."""
 
 
 @require_safe
@@ -115,8 +112,9 @@ def _check_account_switch(request: HttpRequest, person: Person) -> None:
     """
     others_session = request.user.is_authenticated and request.user.pk != person.pk
     if others_session or settings.SANDBOX.faults.take("account_switch"):
-        raise AccountSwitch(
-            "PeeringDB cannot log a person in over the session of another one: log out there first"
+        raise PeeringDBFails(
+            "PeeringDB cannot log a person in while another one is logged in. Log out at PeeringDB"
+            " first, and then start the login at the application again."
         )
 
 

@@ -5,12 +5,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import DataError
-from oauth2_provider.models import redirect_to_uri_allowed
+from oauth2_provider.models import Grant, redirect_to_uri_allowed
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.common import generate_token
 
 from peeringdb_oauth.sandbox.server.claims import describe_networks, stored_amr
+from peeringdb_oauth.sandbox.server.error_pages import PeeringDBFails
 from peeringdb_oauth.sandbox.server.models import AuthenticationMethods, Person
 
 _MAX_NONCE = 255  # characters
@@ -48,6 +48,12 @@ class PeeringDBValidator(OAuth2Validator):
         up for it, so the answer is a 500.
         """
         raise NotImplementedError
+
+    def validate_silent_login(self, _request: Any) -> bool:
+        """Fail on prompt=none, which django-oauth-toolkit has no code for."""
+        raise PeeringDBFails(
+            "PeeringDB does not support prompt=none. It should answer login_required, but fails."
+        )
 
     def validate_redirect_uri(
         self, client_id: str, redirect_uri: str, request: Any, *args: Any, **kwargs: Any
@@ -98,8 +104,11 @@ class PeeringDBValidator(OAuth2Validator):
             len(request.nonce or "") > _MAX_NONCE
             or len(request.code_challenge or "") > _MAX_CODE_CHALLENGE
         ):
-            # PeeringDB's MariaDB raises this error; SQLite has no maximum length.
-            raise DataError("too long for its column")
+            # PeeringDB's MariaDB refuses them; SQLite has no maximum length.
+            raise PeeringDBFails(
+                f"PeeringDB's database has no room for a nonce of more than {_MAX_NONCE} characters"
+                f" or a code_challenge of more than {_MAX_CODE_CHALLENGE}."
+            )
         grant = super()._create_authorization_code(request, code, expires)
         AuthenticationMethods.objects.create(key=f"code:{grant.code}", amr=request.user.amr)
         return grant
@@ -119,8 +128,11 @@ def _if_granted(scope: str, read: Callable[[Person], Any]) -> Callable[[Any], An
 
 
 def _amr_of_code(request: Any) -> list[str]:
-    """The `amr` of the login, if a code is exchanged.
+    """The `amr` of the login, if the body has a code that was not used yet.
 
-    After a refresh and at userinfo PeeringDB does not know it any more.
+    After a refresh and at userinfo PeeringDB does not know it any more. But it reads
+    the code whatever the request is for, so a refresh with another code has its `amr`.
     """
-    return stored_amr(f"code:{request.code}") if request.grant_type == "authorization_code" else []
+    code = dict(request.decoded_body or ()).get("code")
+    is_unused = Grant.objects.filter(code=code, application=request.client).exists()
+    return stored_amr(f"code:{code}") if is_unused else []

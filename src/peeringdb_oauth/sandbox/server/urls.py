@@ -23,7 +23,8 @@ _AUTHORIZATION_SERVER_METADATA = re_path(
 )
 
 _oauth2 = [
-    path("authorize/", oauth_endpoints.Authorize.as_view(), name="authorize"),
+    # As at PeeringDB without an end: more may follow.
+    re_path(r"^authorize/", oauth_endpoints.Authorize.as_view(), name="authorize"),
     path("token/", oauth_endpoints.Token.as_view(), name="token"),
     path("revoke_token/", views.RevokeTokenView.as_view(), name="revoke-token"),
     path("introspect/", views.IntrospectTokenView.as_view(), name="introspect"),
