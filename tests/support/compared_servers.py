@@ -9,13 +9,17 @@ import re
 import struct
 import time
 from html import unescape
+from http.cookiejar import DefaultCookiePolicy
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urljoin
 
 import requests
+from sandbox_web import Visitor, new_address
 
 from peeringdb_oauth.sandbox import Application, Sandbox, Started
+
+_STEP = "login_view-current_step"  # of the form in several steps
 
 
 class NotPossible(Exception):
@@ -47,6 +51,8 @@ class PeeringDB:
 
     def __init__(self, url: str, ca_file: str | None, people: dict[str, dict[str, str]]) -> None:
         self.url, self.ca_file, self._people = url, ca_file, people
+        self._browsers: dict[str, _Browser] = {}
+        self._failed: dict[str, str] = {}
 
     def register(
         self, *redirect_uris: str, client_id: str, client_secret: str, **_: Any
@@ -57,25 +63,31 @@ class PeeringDB:
         )
 
     def log_in(self, person: str, authorization_url: str) -> str:
-        """Log a person in with password and TOTP, and return the callback URL."""
+        """Have a person authorize a request, and return the callback URL.
+
+        A person logs in once, because PeeringDB takes each TOTP code only once. Nobody
+        tries again after a login that failed, because PeeringDB would lock the account.
+        """
         if person not in self._people:
             raise NotPossible(f"the file of people has no {person}")
-        with requests.Session() as session:
-            session.trust_env, session.verify = False, self.ca_file or True
-            answer = session.get(authorization_url, allow_redirects=False, timeout=20)
-            page_url = urljoin(self.url, answer.headers.get("Location", ""))
-            page = session.get(page_url, timeout=20)
-            for step, fields in self._login_steps(person):
-                form = _hidden_fields(page.text) | fields | {"login_view-current_step": step}
-                page = self._send(session, page, form)
-                if "/oauth2/authorize/" in page.headers.get("Location", ""):
-                    page = self._get(session, page.headers["Location"])
-                    break
-            if page.status_code == 200:
-                page = self._send(session, page, _hidden_fields(page.text) | {"allow": "Authorize"})
-            if "Location" not in page.headers:
-                raise NotPossible(f"the login of {person} ends with status {page.status_code}")
-            return page.headers["Location"]
+        if person in self._failed:
+            raise NotPossible(self._failed[person])
+        browser = self._browsers.setdefault(person, _Browser(self.url, self.ca_file))
+        page = browser.get(authorization_url)
+        if "/account/login/" in page.headers.get("Location", ""):
+            self._give_credentials(person, browser, browser.get(page.headers["Location"]))
+            page = browser.get(authorization_url)
+        if page.status_code == 200:
+            page = browser.send(page, {"allow": "Authorize"})
+        location = page.headers.get("Location", "")
+        if not location or location.startswith("/"):
+            where = f"status {page.status_code} {location}".rstrip()
+            raise self._failure(person, f"the login of {person} ends with {where}")
+        return location
+
+    def cookies(self, person: str) -> str:
+        """The header Cookie of a person who has logged in."""
+        return self._browsers[person].cookies()
 
     def reset(self) -> None:
         """Do nothing: each request has an address of its own."""
@@ -86,23 +98,90 @@ class PeeringDB:
 
         return refuse
 
-    def _login_steps(self, person: str) -> list[tuple[str, dict[str, str]]]:
+    def _give_credentials(self, person: str, browser: "_Browser", page: requests.Response) -> None:
         account = self._people[person]
         credentials = {"auth-username": person, "auth-password": account["password"]}
-        steps = [("auth", credentials)]
-        if "totp" in account:
-            steps.append(("token", {"token-otp_token": totp(account["totp"], time.time())}))
-        return steps
-
-    def _get(self, session: requests.Session, url: str) -> requests.Response:
-        return session.get(urljoin(self.url, url), allow_redirects=False, timeout=20)
+        page = browser.send(page, credentials | {_STEP: "auth"})
+        if page.status_code == 200 and "token-otp_token" in page.text:
+            if "totp" not in account:
+                raise self._failure(person, f"the file of people has no totp of {person}")
+            page = self._give_totp(account["totp"], browser, page)
+        if page.status_code == 200:
+            raise self._failure(person, f"PeeringDB refuses the password or the code of {person}")
 
     @staticmethod
-    def _send(
-        session: requests.Session, page: requests.Response, form: dict[str, str]
-    ) -> requests.Response:
-        headers = {"Referer": page.url}
-        return session.post(page.url, form, headers=headers, allow_redirects=False, timeout=20)
+    def _give_totp(secret: str, browser: "_Browser", page: requests.Response) -> requests.Response:
+        """Send the code, and if it was used before, the next one."""
+        for seconds in (0, 30):
+            time.sleep(seconds and seconds - time.time() % seconds)
+            page = browser.send(
+                page, {"token-otp_token": totp(secret, time.time()), _STEP: "token"}
+            )
+            if page.status_code != 200:
+                break
+        return page
+
+    def _failure(self, person: str, reason: str) -> NotPossible:
+        self._failed[person] = reason
+        return NotPossible(reason)
+
+
+class _Browser:
+    """A person's browser at PeeringDB. It does not follow redirects.
+
+    It sends every cookie that it got: which host and scheme a cookie is for depends on
+    settings of PeeringDB, and does not matter here.
+    """
+
+    def __init__(self, url: str, ca_file: str | None) -> None:
+        self._url = url
+        self._session = requests.Session()
+        self._session.trust_env, self._session.verify = False, ca_file or True
+        self._session.cookies.set_policy(_EveryCookie())
+
+    def get(self, url: str) -> requests.Response:
+        return self._request("GET", urljoin(self._url, url))
+
+    def send(self, page: requests.Response, fields: dict[str, str]) -> requests.Response:
+        """Send the form of the page with these fields."""
+        form = _hidden_fields(page.text) | fields
+        return self._request("POST", page.url, data=form, headers={"Referer": page.url})
+
+    def cookies(self) -> str:
+        return cookie_header(self._session)
+
+    def _request(self, method: str, url: str, **more: Any) -> requests.Response:
+        more["headers"] = more.get("headers", {}) | {"X-Forwarded-For": new_address()}
+        return self._session.request(method, url, allow_redirects=False, timeout=20, **more)
+
+
+class _EveryCookie(DefaultCookiePolicy):
+    def set_ok(self, cookie: Any, request: Any) -> bool:  # noqa: ARG002 - the signature of http
+        return True
+
+    def return_ok(self, cookie: Any, request: Any) -> bool:  # noqa: ARG002
+        return True
+
+    def domain_return_ok(self, domain: str, request: Any) -> bool:  # noqa: ARG002
+        return True
+
+    def path_return_ok(self, path: str, request: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+def log_in_and_get_cookies(pdb: Sandbox | PeeringDB, person: str, authorization_url: str) -> str:
+    """Log a person in for an authorization request, and return the header Cookie."""
+    if isinstance(pdb, PeeringDB):
+        pdb.log_in(person, authorization_url)
+        return pdb.cookies(person)
+    visitor = Visitor(pdb)
+    with visitor.session:
+        visitor.log_in(person, visitor.get(authorization_url))
+        return cookie_header(visitor.session)
+
+
+def cookie_header(session: requests.Session) -> str:
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
 
 
 def totp(secret: str, now: float) -> str:

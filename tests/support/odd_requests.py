@@ -11,7 +11,8 @@ from urllib.parse import quote, quote_plus
 
 CLIENT = {"client_id": "conf-rs256", "client_secret": "secret-rs256-0123456789abcdef0123456789"}
 REDIRECT_URI = "https://app.example.net/callback"
-PLACEHOLDERS = ("{code}", "{access_token}", "{refresh_token}", "{id_token}")
+AUTHORIZE = "/oauth2/authorize/"
+PLACEHOLDERS = ("{code}", "{access_token}", "{refresh_token}", "{id_token}", "{cookies}")
 METHODS = ("GET", "GET", "GET", "POST", "POST", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE")
 PATHS = (
     "/oauth2/token/",
@@ -23,7 +24,12 @@ PATHS = (
     "/profile/v1/",
     "/oauth2/userinfo/",
     "/oauth2/userinfo",
-    "/oauth2/authorize/",
+    AUTHORIZE,
+    AUTHORIZE,
+    AUTHORIZE,
+    AUTHORIZE,
+    "/oauth2/authorize",
+    "/oauth2/authorize/more",
     "/oauth2/revoke_token/",
     "/oauth2/introspect/",
     "/oauth2/logout/",
@@ -71,6 +77,9 @@ VALUES = {
         "refresh_token",
         "client_credentials",
         "Refresh_Token",
+        "password",
+        "implicit",
+        "urn:ietf:params:oauth:grant-type:device_code",
         "",
     ),
     "code": ("{code}", "bogus", "", "a b"),
@@ -93,7 +102,16 @@ VALUES = {
     "access_token": ("{access_token}", "bogus"),
     "response_type": ("code", "token", "id_token", "code id_token", ""),
     "state": ("s", "a b&c", "ü", ""),
-    "prompt": ("none", "login"),
+    "prompt": ("none", "login", "consent", "none login", ""),
+    "approval_prompt": ("auto", "force", "odd"),
+    "nonce": ("n", "n" * 255, "n" * 256),
+    "code_challenge": ("c" * 43, "short", "c" * 128, "c" * 129, ""),
+    "code_challenge_method": ("S256", "plain", "s256", ""),
+    "claims": ('{"userinfo": {"email": null}}', "{", "[]", ""),
+    "response_mode": ("query", "fragment", "form_post"),
+    "max_age": ("0", "x"),
+    "id_token_hint": ("{id_token}", "bogus"),
+    "device_code": ("bogus", ""),
     "pretty": ("", "1"),
 }
 # What usually belongs together, so that not every request fails at once.
@@ -101,6 +119,15 @@ USUAL = {
     "/oauth2/token/": (
         {"grant_type": "authorization_code", "code": "{code}", "redirect_uri": REDIRECT_URI},
         {"grant_type": "refresh_token", "refresh_token": "{refresh_token}"},
+    ),
+    AUTHORIZE: (
+        {
+            "response_type": "code",
+            "client_id": "conf-rs256",
+            "redirect_uri": REDIRECT_URI,
+            "scope": "openid profile",
+            "state": "s",
+        },
     ),
     "/oauth2/revoke_token/": ({"token": "{refresh_token}"},),
     "/oauth2/introspect/": ({"token": "{access_token}"},),
@@ -160,11 +187,15 @@ def _odd_request(chance: random.Random, address: str) -> OddRequest:
         headers["Access-Control-Request-Method"] = "POST"
     if chance.random() < 0.1:
         headers["Accept-Language"] = chance.choice(("de", "en", "*", ";;"))
+    usual = chance.choice(USUAL[path]) if path in USUAL else {}
     query = _encode(chance, _some_parameters(chance)) if chance.random() < 0.25 else ""
     body = None
-    if method not in {"GET", "HEAD", "OPTIONS"}:
+    if path == AUTHORIZE:
+        query = _encode(chance, list(usual.items()) + _some_parameters(chance, 0.8))
+        if chance.random() < 0.8:
+            headers["Cookie"] = "{cookies}"
+    elif method not in {"GET", "HEAD", "OPTIONS"}:
         headers["Content-Type"] = chance.choice(FORMS)
-        usual = chance.choice(USUAL[path]) if path in USUAL else {}
         body = _encode(chance, list((usual | CLIENT).items()) + _some_parameters(chance, 0.3))
     target = f"{path}?{query}" if query else path
     return OddRequest(method=method, target=target, headers=headers, body=body)
