@@ -25,7 +25,7 @@ from peeringdb_oauth.web.login import CSRF_FIELD, LoginFlow, PageContext
 from peeringdb_oauth.web.return_path import safe_return_path
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.session import NOT_STRICT, SESSION_KEY, checked_keep
-from peeringdb_oauth.web.stores import MemoryStore, Store, ended_logins
+from peeringdb_oauth.web.stores import MemoryStore, Store, ended_logins, open_records
 from peeringdb_oauth.web.vault import Change, Entry, Vault
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Refused, Visit
 
@@ -60,6 +60,7 @@ __all__ = [
     "ended_logins",
     "find_asn",
     "is_genuine",
+    "open_records",
     "parse_asn",
     "private",
     "refuse_positional",

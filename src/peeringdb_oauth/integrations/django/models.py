@@ -1,4 +1,4 @@
-"""The tables: which account belongs to which person, and that person's networks."""
+"""The tables: whose account it is, the networks of a person, and what is shared."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar, Self
@@ -6,7 +6,9 @@ from typing import Any, ClassVar, Self
 from django.conf import settings
 from django.db import models, transaction
 
+from peeringdb_oauth.integrations.django.fields import ExactCharField
 from peeringdb_oauth.profile import MAX_TEXT, Network, Permission, User
+from peeringdb_oauth.records import MAX_KEY
 
 
 class PeeringDBIdentity(models.Model):
@@ -121,3 +123,29 @@ class PeeringDBNetwork(models.Model):
             perms=Permission(self.perms),
             manage_peering_sessions=None if sessions is None else Permission(sessions),
         )
+
+
+class PeeringDBRecord(models.Model):
+    """A `Record` that all processes of the project share, such as a session.
+
+    `DjangoRecords` reads and writes it. The value is encrypted.
+    """
+
+    key = ExactCharField(max_length=MAX_KEY, primary_key=True)
+    value = models.TextField()
+    version = models.BigIntegerField()
+    due_at = models.FloatField()
+    owner = ExactCharField(max_length=MAX_KEY, null=True)
+    handle = ExactCharField(max_length=MAX_KEY, null=True)
+
+    class Meta:
+        """The name, and what is searched for."""
+
+        verbose_name = "PeeringDB record"
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=[name], name=f"peeringdb_oauth_{name}")
+            for name in ("due_at", "owner", "handle")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.key)
