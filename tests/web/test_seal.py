@@ -1,7 +1,10 @@
 import builtins
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import pytest
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.web.seal import Sealer
@@ -22,6 +25,13 @@ def test_sealed_text_cannot_be_read_and_fits_into_a_cookie():
 
 def test_a_value_sealed_twice_gives_different_text():
     assert Sealer(NEW).seal("login", 1) != Sealer(NEW).seal("login", 1)
+
+
+def test_the_key_is_derived_with_hkdf_and_a_label_for_the_purpose():
+    """So the same secret can also serve the framework's own cookies."""
+    label = b"peeringdb_oauth login"
+    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=label).derive(NEW.encode())
+    assert Fernet(urlsafe_b64encode(key)).decrypt(Sealer(NEW).seal("login", 7)) == b"7"
 
 
 @pytest.mark.parametrize("text", [None, "", "x", 7, b"bytes", "é", "gAAAAA" * 20])

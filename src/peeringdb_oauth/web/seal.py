@@ -3,7 +3,6 @@
 They are encrypted and authenticated with Fernet.
 """
 
-import hmac
 import json
 from base64 import urlsafe_b64encode
 from functools import cache
@@ -58,6 +57,14 @@ class Sealer:
             raise ConfigurationError(
                 'sessions need the package "cryptography": pip install cryptography'
             ) from missing
-        label = f"peeringdb_oauth {purpose}".encode()
-        keys = (hmac.digest(secret, label, "sha256") for secret in self._secrets)
+        keys = (_derive_key(secret, purpose) for secret in self._secrets)
         return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])
+
+
+def _derive_key(secret: bytes, purpose: str) -> bytes:
+    """A key that serves one purpose only (HKDF, RFC 5869)."""
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+
+    label = f"peeringdb_oauth {purpose}".encode()
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=label).derive(secret)
