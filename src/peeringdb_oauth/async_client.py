@@ -6,6 +6,7 @@ Knows tasks, locks and the budget. Knows no OAuth, see `flows`, and no connectio
 
 import asyncio
 import inspect
+import logging
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
@@ -18,6 +19,7 @@ from peeringdb_oauth import aiohttp_transport, flows, verification
 from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.aiohttp_transport import Connections
 from peeringdb_oauth.authorization import AuthorizationRequest
+from peeringdb_oauth.background import MAX_WAITING, note_failure
 from peeringdb_oauth.budget import Booking, Budget
 from peeringdb_oauth.callback import Callback
 from peeringdb_oauth.config import ClientConfig
@@ -28,7 +30,7 @@ from peeringdb_oauth.id_token import IDTokenClaims
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Clock, Provider
-from peeringdb_oauth.steps import ApplicationCall, Charge, Flow, Shared, Step
+from peeringdb_oauth.steps import ApplicationCall, Charge, Flow, Later, Pause, Shared, Step
 from peeringdb_oauth.tokens import Introspection, TokenResponse, checked_token
 from peeringdb_oauth.transport import (
     BoundedBody,
@@ -40,6 +42,8 @@ from peeringdb_oauth.transport import (
 
 with suppress(ImportError):  # `Connections` says so when a client is made
     import aiohttp
+
+log = logging.getLogger("peeringdb_oauth")
 
 T = TypeVar("T")
 _Queue = tuple[Purpose, tuple[Payer, ...], bool]
@@ -91,6 +95,7 @@ class AsyncClient:
         self._queues: WeakValueDictionary[_Queue, asyncio.Lock] = WeakValueDictionary()
         self._settled = asyncio.Event()
         self._flights: dict[str, asyncio.Future[Outcome | None]] = {}
+        self._background: dict[str, asyncio.Task[None]] = {}
 
     def authorization_request(
         self, *, scope: Iterable[str] | None = None, prompt: str | None = None
@@ -131,6 +136,8 @@ class AsyncClient:
 
     async def close(self) -> None:
         """As `Client.close`."""
+        if self._background:
+            await asyncio.wait(self._background.values())
         await self._connections.close()
 
     async def __aenter__(self) -> Self:
@@ -167,11 +174,33 @@ class AsyncClient:
             return await self._run_shared(step)
         if isinstance(step, ApplicationCall):
             return await _call(step.function)
+        if isinstance(step, Later):
+            self._start(step)
+            return None
+        if isinstance(step, Pause):
+            return await asyncio.sleep(step.seconds)
         if isinstance(step, Charge):
             self._budget.charge(step.cost, step.payer, step.requests)
             self._settled.set()
             return None
         return await self._send(step)
+
+    def _start(self, later: Later) -> None:
+        if later.name in self._background or len(self._background) >= MAX_WAITING:
+            later.flow.close()
+            return
+        task = asyncio.create_task(self._do(later))
+        self._background[later.name] = task
+
+    async def _do(self, later: Later) -> None:
+        try:
+            await self.run(later.flow)
+        except PeeringDBOAuthError as error:
+            note_failure(later.name, error)
+        except Exception:
+            log.exception("%s failed", later.name.partition(" ")[0])
+        finally:
+            del self._background[later.name]
 
     async def _run_shared(self, shared: Shared) -> Any:
         deadline = self._monotonic() + self.config.timeout

@@ -19,6 +19,7 @@ import requests
 from peeringdb_oauth import flows, requests_transport, verification
 from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.authorization import AuthorizationRequest
+from peeringdb_oauth.background import Background
 from peeringdb_oauth.budget import Booking, Budget
 from peeringdb_oauth.callback import Callback
 from peeringdb_oauth.config import ClientConfig
@@ -30,7 +31,7 @@ from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Clock, Provider
 from peeringdb_oauth.requests_transport import Connections, OwnConnections, SessionConnections
-from peeringdb_oauth.steps import ApplicationCall, Charge, Flow, Shared, Step
+from peeringdb_oauth.steps import ApplicationCall, Charge, Flow, Later, Pause, Shared, Step
 from peeringdb_oauth.tls import tls_context
 from peeringdb_oauth.tokens import Introspection, TokenResponse, checked_token
 from peeringdb_oauth.transport import (
@@ -88,6 +89,7 @@ class Client:
         # Loaded once: when the process forks, its file may be gone.
         self._context = None if session is not None else tls_context(config.ca_file)
         self._monotonic = monotonic
+        self._background = Background()
         self._budget = Budget(config.requests_per_minute, config.processes)
         make_in_each_process(self, Client._connect)
         log_at_start(config)
@@ -193,8 +195,13 @@ class Client:
         )
 
     def close(self) -> None:
-        """Close the kept connections."""
+        """Wait for what runs behind the answers, then close the kept connections."""
+        self.finish_background()
         self._connections.close()
+
+    def finish_background(self) -> None:
+        """Wait until what runs behind the answers has ended."""
+        self._background.finish()
 
     def __enter__(self) -> Self:
         return self
@@ -229,6 +236,12 @@ class Client:
             return self._run_shared(step)
         if isinstance(step, ApplicationCall):
             return _call(step.function)
+        if isinstance(step, Later):
+            if not self._background.start(step.name, partial(self.run, step.flow)):
+                step.flow.close()
+            return None
+        if isinstance(step, Pause):
+            return time.sleep(step.seconds)
         if isinstance(step, Charge):
             with self._budget_changed:
                 self._budget.charge(step.cost, step.payer, step.requests)

@@ -38,6 +38,8 @@ _INI_KEYS = {
         *("requests_per_minute", "processes"),
     )
 }
+# Settings of the file that are not about the client.
+OTHER_KEYS = ("sessions", "egress")
 _ENVIRONMENT_KEYS = {f"PEERINGDB_OAUTH_{name.upper()}": name for name in _INI_KEYS.values()}
 _SECRET_FILE = "PEERINGDB_OAUTH_CLIENT_SECRET_FILE"  # noqa: S105 - the name of a variable
 # What guides have in place of a value, and the sample ini file of the original library.
@@ -152,6 +154,18 @@ class ClientConfig:
         if problems:
             raise ConfigurationError(*problems)
         return config
+
+
+def ini_setting(name: str) -> str | None:
+    """One of `OTHER_KEYS` in the ini file that `ClientConfig.load` reads; None without.
+
+    What is wrong with the file is `ClientConfig.load`'s to say.
+    """
+    parser = configparser.ConfigParser(interpolation=None)
+    path = os.environ.get("PEERINGDB_OAUTH_CONFIG") or DEFAULT_INI
+    with suppress(OSError, UnicodeDecodeError, configparser.Error):
+        parser.read_string(Path(path).read_text("utf-8-sig"))
+    return parser.get(_SECTION, name, fallback=None)
 
 
 def parse_scope(scope: Any) -> tuple[str, ...]:
@@ -345,7 +359,7 @@ def _read_ini(path: Path, problems: list[str], *, required: bool) -> dict[str, s
     if not parser.has_section(_SECTION):
         problems.append(f"{path}: has no section [{_SECTION}]")
         return None
-    for key in set(parser[_SECTION]) - set(_INI_KEYS):
+    for key in set(parser[_SECTION]) - set(_INI_KEYS) - set(OTHER_KEYS):
         # The message leaves the key out: it may be the second line of a secret.
         similar = get_close_matches(key, _INI_KEYS, 1)
         advice = (

@@ -94,8 +94,24 @@ class RateLimited(TransportError):
         super().__init__(message, status=status)
 
 
+class RightsUnknown(TransportError):
+    """PeeringDB gives no answer, and what it said last is too old to count: HTTP 503.
+
+    ``retry_after``: how many seconds to wait.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 10.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
 class RecordsUnavailable(TransportError):
-    """The store of the sessions does not answer, or too slowly: try again later."""
+    """The store of the sessions does not answer, or too slowly: HTTP 503.
+
+    ``retry_after``: how many seconds to wait.
+    """
+
+    retry_after = 5.0
 
 
 class ProviderError(PeeringDBOAuthError):

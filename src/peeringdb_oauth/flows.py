@@ -309,8 +309,13 @@ def _request_profile(
     return parse_profile_response(request, (yield from send(request)))
 
 
-def refresh(provider: Provider, token: TokenResponse | str) -> Flow[TokenResponse]:
+def refresh(
+    provider: Provider, token: TokenResponse | str, *, cost: Cost = ONE_REQUEST
+) -> Flow[TokenResponse]:
     """New tokens for a refresh token. The old ones stop working.
+
+    All who refresh one token at the same time share one request: of two requests only
+    one would get an ID token that fits.
 
     ``token``: a token response, or its refresh token.
 
@@ -327,9 +332,22 @@ def refresh(provider: Provider, token: TokenResponse | str) -> Flow[TokenRespons
     )
     if refresh_token is None:
         raise TokenRejected("there is no refresh token to refresh with: log in again")
+    refresh_token = checked_token(refresh_token)
     subject = None if id_token is None else read_subject(id_token)
+    flow = _refresh_once(provider, refresh_token, scope, subject, cost)
+    key = sha256(refresh_token.encode("ascii")).hexdigest()
+    return (yield from shared(f"refresh {key}", flow))
+
+
+def _refresh_once(
+    provider: Provider,
+    refresh_token: BearerToken,
+    scope: tuple[str, ...],
+    subject: str | None,
+    cost: Cost,
+) -> Flow[TokenResponse]:
     request = build_refresh_request(
-        provider.config, provider.metadata, refresh_token=checked_token(refresh_token)
+        provider.config, provider.metadata, refresh_token=refresh_token, cost=cost
     )
     now = provider.clock()
     response = yield from send(request)
@@ -342,9 +360,11 @@ def refresh(provider: Provider, token: TokenResponse | str) -> Flow[TokenRespons
 def _verify_refreshed(
     provider: Provider, refreshed: TokenResponse, subject: str | None
 ) -> Flow[TokenResponse]:
-    """The refreshed tokens; without the ID token if there is no key to verify it with.
+    """The refreshed tokens; without the ID token if it cannot be used.
 
-    The tokens must not be lost for want of a key: the old ones no longer work.
+    That is if there is no key to verify it with, or if it belongs to the access token
+    of another refresh at the same time. The tokens must not be lost for that: the old
+    ones no longer work.
     """
     if refreshed.id_token is None:
         return refreshed
@@ -353,7 +373,11 @@ def _verify_refreshed(
             provider, refreshed.id_token, access_token=refreshed.access_token
         )
     except PeeringDBOAuthError as error:
-        if isinstance(error, InvalidIDToken) and not isinstance(error, UnknownKey):
+        if (
+            isinstance(error, InvalidIDToken)
+            and not isinstance(error, UnknownKey)
+            and error.check != "at_hash"
+        ):
             raise
         return replace(refreshed, id_token=None)
     if subject is not None and claims.subject != subject:  # OpenID Connect Core section 12.2

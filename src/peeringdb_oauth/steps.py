@@ -74,7 +74,26 @@ class ApplicationCall:
     function: Callable[[], Any]
 
 
-Step = HTTPRequest | Shared | Charge | ApplicationCall
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """A flow to run behind the answer. Its result and its errors are nobody's.
+
+    ``name``: what it does. While one of this name runs, no other one starts. ``flow``:
+    what to do.
+    """
+
+    name: str
+    flow: "Flow[Any]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Wait for so many ``seconds``."""
+
+    seconds: float
+
+
+Step = HTTPRequest | Shared | Charge | ApplicationCall | Later | Pause
 Flow = Generator[Step, Any, T]
 
 
@@ -111,3 +130,13 @@ def call(function: Callable[[], T | Awaitable[T]]) -> Flow[T]:
     """
     result: T = yield ApplicationCall(function=function)
     return result
+
+
+def later(name: str, flow: Flow[Any]) -> Flow[None]:
+    """Run a flow behind the answer, unless one of this ``name`` runs already."""
+    yield Later(name=name, flow=flow)
+
+
+def pause(seconds: float) -> Flow[None]:
+    """Wait."""
+    yield Pause(seconds=seconds)

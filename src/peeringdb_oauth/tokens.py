@@ -182,7 +182,11 @@ def build_code_request(
 
 
 def build_refresh_request(
-    config: ClientConfig, metadata: ProviderMetadata, *, refresh_token: BearerToken
+    config: ClientConfig,
+    metadata: ProviderMetadata,
+    *,
+    refresh_token: BearerToken,
+    cost: Cost = ONE_REQUEST,
 ) -> HTTPRequest:
     """Refresh (RFC 6749 section 6).
 
@@ -191,6 +195,7 @@ def build_refresh_request(
     return HTTPRequest(
         url=metadata.token_endpoint,
         form={"grant_type": "refresh_token", "refresh_token": refresh_token} | _credentials(config),
+        cost=cost,
     )
 
 

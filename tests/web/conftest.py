@@ -7,11 +7,25 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from peeringdb_oauth.access import AccessRule
-from peeringdb_oauth.web import LoginFlow, Visit
+from peeringdb_oauth.web import LoginFlow, Sealer, SessionStore, Vault, Visit, Visitors
 
 SECRET = "0123456789abcdef0123456789abcdef"
 PORTAL = "https://portal.test"
 CALLBACK = "/login/peeringdb/callback"
+
+
+class Settled:
+    """A client that has done what is to be done behind an answer when it returns."""
+
+    def __init__(self, client):
+        self._client = client
+        self.provider, self.config = client.provider, client.config
+
+    def run(self, flow):
+        try:
+            return self._client.run(flow)
+        finally:
+            self._client.finish_background()
 
 
 @dataclass
@@ -115,20 +129,38 @@ def profile(server, recording):
 
 @pytest.fixture
 def make_browser(server, make_client, clock, profile):  # noqa: ARG001 - sets up the profile
-    """``make_browser(rule=..., store=...)``: a new browser and its own application."""
+    """``make_browser(rule=..., records=...)``: a new browser and its own application."""
 
-    def make(*, rule=None, secrets=(SECRET,), store=None, paths=None, root="", keep=(), **config):
+    def make(
+        *,
+        rule=None,
+        secrets=(SECRET,),
+        records=None,
+        policy=None,
+        paths=None,
+        root="",
+        keep=(),
+        **config,
+    ):
         settings = {"redirect_uri": f"{PORTAL}{root}{CALLBACK}"} | config
-        client = make_client(server, arguments={"clock": clock, "monotonic": clock}, **settings)
-        flow = LoginFlow(
-            client.provider,
-            rule=rule or AccessRule(),
-            secrets=secrets,
-            store=store,
-            paths=paths,
-            keep=keep,
+        client = Settled(
+            make_client(server, arguments={"clock": clock, "monotonic": clock}, **settings)
         )
-        return Browser(client, flow, root=root)
+        rule, told = rule or AccessRule(), []
+        settings = {"rule": rule, "secrets": secrets, "paths": paths, "keep": keep}
+        LoginFlow(client.provider, **settings)  # raises for what is wrong, all at once
+        sealer = Sealer(*secrets)
+        visitors = Visitors(
+            client.provider,
+            rule=rule,
+            sealer=sealer,
+            store=None if records is None else SessionStore(Vault(records, sealer)),
+            policy=policy,
+            tell=told.append,
+            monotonic=clock,
+        )
+        flow = LoginFlow(client.provider, visitors=visitors, **settings)
+        return Browser(client, flow, root=root, events=told)
 
     return make
 

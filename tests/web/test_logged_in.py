@@ -9,8 +9,8 @@ import pytest
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.errors import AccessDenied, TokenRejected, TransportError
 from peeringdb_oauth.profile import Permission
-from peeringdb_oauth.web import MemoryStore, Refused
-from peeringdb_oauth.web.session import SESSION_KEY
+from peeringdb_oauth.records import MemoryRecords
+from peeringdb_oauth.web import Refused, SessionPolicy
 
 MAY_READ, MAY_UPDATE = AccessRule(), AccessRule(perms=Permission.UPDATE)
 
@@ -31,7 +31,8 @@ def test_nobody_is_logged_in_at_first(browser):
     assert browser.flow.page_context(browser.visit("/x")).user is None
 
 
-def test_a_login_ends_with_its_access_token(browser, clock, server):
+def test_without_a_store_a_login_ends_with_its_access_token(make_browser, clock, server):
+    browser = make_browser(policy=SessionPolicy(recheck_every=None, idle_timeout=None))
     browser.log_in()
     clock.now += 35999
     assert browser.user() is not None
@@ -119,12 +120,8 @@ def test_all_of_three_hundred_networks_are_stored(browser, profile):
     )
 
 
-def test_peeringdb_is_asked_for_networks_that_the_store_has_lost(
-    make_browser, profile, clock, server
-):
-    store = MemoryStore(monotonic=clock)
-    browser = make_browser(store=store)
-    networks = [
+def many_networks():
+    return [
         {
             "id": n,
             "asn": 4_200_000_000 + n,
@@ -134,37 +131,35 @@ def test_peeringdb_is_asked_for_networks_that_the_store_has_lost(
         }
         for n in range(1, 301)
     ]
+
+
+def test_another_process_asks_peeringdb_for_networks_that_a_cookie_has_no_room_for(
+    make_browser, profile, server
+):
+    here, there = make_browser(), make_browser()
+    networks = many_networks()
     profile(networks=networks, amr=["pwd", "otp", "mfa"])
-    browser.log_in()
-    store.delete(browser.session[SESSION_KEY]["store_key"])
+    here.log_in()
+    there.session = here.session
     profile(networks=networks[:200], amr=[])
-    user = browser.user()
+    user = there.user()
     assert (len(user.networks), user.amr) == (200, ("pwd", "otp", "mfa"))
     count = len(server.received)
-    assert browser.user() == user
+    assert there.user() == user
     assert len(server.received) == count
 
 
-def test_the_rule_is_checked_when_the_store_has_lost_the_networks(make_browser, profile, clock):
-    store = MemoryStore(monotonic=clock)
-    browser = make_browser(store=store, rule=AccessRule(asn=4_200_000_001))
-    networks = [
-        {
-            "id": n,
-            "asn": 4_200_000_000 + n,
-            "name": f"Net {n}",
-            "perms": 15,
-            "manage_peering_sessions": 15,
-        }
-        for n in range(1, 301)
-    ]
+def test_the_rule_is_checked_when_peeringdb_was_asked_for_the_networks(make_browser, profile):
+    rule = AccessRule(asn=4_200_000_001)
+    here, there = make_browser(rule=rule), make_browser(rule=rule)
+    networks = many_networks()
     profile(networks=networks)
-    browser.log_in()
-    store.delete(browser.session[SESSION_KEY]["store_key"])
+    here.log_in()
+    there.session = here.session
     profile(networks=networks[1:])
     with pytest.raises(AccessDenied, match="AS4200000001"):
-        browser.user()
-    assert browser.session == {}
+        there.user()
+    assert there.session == {}
 
 
 def test_a_change_in_a_long_list_of_networks_is_an_event(browser, profile):
@@ -511,7 +506,8 @@ def test_a_logout_ends_the_login_here_and_at_peeringdb(browser, server, recordin
         sent(server, "/oauth2/revoke_token/")[0].form["token"]
         == recording("token-success-no-openid").json["refresh_token"]
     )
-    assert browser.kinds() == ["login", "logout"]
+    assert browser.kinds() == ["login", "session_ended", "logout"]
+    assert browser.events[1].reason == "logout"
     assert browser.events[-1].reasons == ()
 
 
@@ -588,13 +584,14 @@ class SharedStore:
         self.get, self.set, self.delete = (self._memory.get, self._memory.set, self._memory.delete)
 
 
-def test_other_processes_with_the_same_store_know_of_the_logout(make_browser):
-    store = SharedStore()
-    here, there = make_browser(store=store), make_browser(store=store)
+def test_other_processes_with_the_same_store_know_of_the_logout(make_browser, clock):
+    records = MemoryRecords(clock)
+    here, there = make_browser(records=records), make_browser(records=records)
     here.log_in()
     there.session = deepcopy(here.session)
     assert there.user() is not None
     here.log_out(Sec_Fetch_Site="same-origin")
+    clock.now += 1  # a process remembers a record for a second
     assert there.user() is None
     assert there.session == {}
 
@@ -605,20 +602,3 @@ def test_without_a_store_in_common_another_process_does_not_know(make_browser):
     there.session = deepcopy(here.session)
     here.log_out(Sec_Fetch_Site="same-origin")
     assert there.user() is not None
-
-
-def test_an_ended_login_is_forgotten_when_it_would_have_expired(make_browser, clock):
-    lifetimes = []
-
-    class Store:
-        def get(self, _):
-            return None
-
-        def set(self, key, value, timeout):
-            lifetimes.append((key.rpartition("-")[0], value, timeout))
-
-    browser = make_browser(store=Store())
-    browser.log_in()
-    clock.now += 1000
-    browser.log_out(Sec_Fetch_Site="same-origin")
-    assert lifetimes == [("peeringdb-ended", "ended", 35_000)]

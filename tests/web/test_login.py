@@ -12,7 +12,7 @@ from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.profile import Permission
 from peeringdb_oauth.web import LoginFlow, Refused
-from peeringdb_oauth.web.session import SESSION_KEY
+from peeringdb_oauth.web.sessions import SESSION_KEY
 
 from .conftest import CALLBACK, PORTAL, SECRET
 
@@ -855,7 +855,7 @@ def test_a_new_login_of_the_same_user_ends_the_previous_one(browser, server, rec
     assert browser.session["cart"] == "kept"
     [request] = sent(server, "/oauth2/revoke_token/")
     assert request.form["token"] == recording("token-success-no-openid").json["refresh_token"]
-    assert browser.kinds() == ["login", "login"]
+    assert browser.kinds() == ["login", "session_ended", "login"]
 
 
 def test_a_login_of_another_user_clears_the_session(browser, profile):
@@ -925,7 +925,7 @@ def test_rights_that_have_changed_since_the_previous_login_are_an_event(browser,
     before = browser.user()
     profile(networks=[])
     browser.log_in()
-    assert browser.kinds() == ["login", "login", "rights_changed"]
+    assert browser.kinds() == ["login", "session_ended", "login", "rights_changed"]
     assert browser.events[-1].previous == before
     assert browser.events[-1].user.networks == ()
 
@@ -934,7 +934,7 @@ def test_a_changed_name_is_not_a_changed_right(browser, profile):
     browser.log_in()
     profile(name="Ada Other")
     browser.log_in()
-    assert browser.kinds() == ["login", "login"]
+    assert browser.kinds() == ["login", "session_ended", "login"]
 
 
 # --- what nobody may see --------------------------------------------------------------

@@ -7,7 +7,7 @@ from peeringdb_oauth.flows import Login
 from peeringdb_oauth.profile import Network, Permission, User
 from peeringdb_oauth.tokens import TokenResponse
 from peeringdb_oauth.web.seal import Sealer
-from peeringdb_oauth.web.session import SESSION_KEY, Sessions
+from peeringdb_oauth.web.sessions import SESSION_KEY, Sessions
 from peeringdb_oauth.web.stores import MemoryStore, ended_logins
 
 from .conftest import SECRET

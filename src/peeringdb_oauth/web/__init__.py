@@ -24,8 +24,19 @@ from peeringdb_oauth.web.guard import (
 from peeringdb_oauth.web.login import CSRF_FIELD, LoginFlow, PageContext
 from peeringdb_oauth.web.return_path import safe_return_path
 from peeringdb_oauth.web.seal import Sealer
-from peeringdb_oauth.web.session import NOT_STRICT, SESSION_KEY, checked_keep
-from peeringdb_oauth.web.stores import MemoryStore, Store, ended_logins, open_records
+from peeringdb_oauth.web.sessions import (
+    SESSION_KEY,
+    AsyncSessionList,
+    EndReason,
+    SessionInfo,
+    SessionList,
+    SessionPolicy,
+    SessionStore,
+    Visitors,
+    open_session_store,
+)
+from peeringdb_oauth.web.settings import NOT_STRICT, checked_keep, read_session_store
+from peeringdb_oauth.web.stores import open_records
 from peeringdb_oauth.web.vault import Change, Entry, Vault
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Refused, Visit
 
@@ -39,30 +50,36 @@ __all__ = [
     "SESSION_KEY",
     "TEMPLATES",
     "Answer",
+    "AsyncSessionList",
     "Change",
     "Cookie",
+    "EndReason",
     "Entry",
     "Event",
     "Guard",
     "LoginFlow",
-    "MemoryStore",
     "Page",
     "PageContext",
     "Paths",
     "Refused",
     "Sealer",
-    "Store",
+    "SessionInfo",
+    "SessionList",
+    "SessionPolicy",
+    "SessionStore",
     "Vault",
     "Visit",
+    "Visitors",
     "bearer_token",
     "checked_keep",
     "enclosed_in",
-    "ended_logins",
     "find_asn",
     "is_genuine",
     "open_records",
+    "open_session_store",
     "parse_asn",
     "private",
+    "read_session_store",
     "refuse_positional",
     "refuse_token",
     "require_token",

@@ -10,20 +10,21 @@ from peeringdb_oauth.reasons import Reason
 
 log = logging.getLogger("peeringdb_oauth.audit")
 
-Kind = Literal["login", "refused", "logout", "rights_changed"]
+Kind = Literal["login", "refused", "logout", "rights_changed", "session_ended"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened to a user.
 
-    ``kind``: ``login``, ``refused``, ``logout`` or ``rights_changed``. ``user``: None
-    if nobody is known, for example when a login was cancelled. ``reasons``: why
-    somebody was refused, or why PeeringDB could not be told about a logout. ``asn``:
-    the network that a refusal is about. ``previous``: the user before their rights
-    changed. ``code``: of a refusal, such as ``forbidden``. ``rule``: what the view asks
-    of people. ``view``: the name of the view. ``path``: of the request, without the
-    query, which may hold secrets.
+    ``kind``: ``login``, ``refused``, ``logout``, ``rights_changed`` or
+    ``session_ended``. ``user``: None if nobody is known, for example when a login was
+    cancelled. ``reason``: why a session has ended, a word of `EndReason`. ``reasons``:
+    why somebody was refused or their session ended, or why PeeringDB could not be told
+    about a logout. ``asn``: the network that a refusal is about. ``previous``: the user
+    before their rights changed. ``code``: of a refusal, such as ``forbidden``.
+    ``rule``: what the view asks of people. ``view``: the name of the view. ``path``: of
+    the request, without the query, which may hold secrets.
     """
 
     kind: Kind
@@ -35,6 +36,7 @@ class Event:
     rule: AccessRule | None = None
     view: str | None = None
     path: str | None = None
+    reason: str | None = None
 
     @classmethod
     def of_change(cls, previous: User | None, user: User) -> Self | None:

@@ -18,12 +18,15 @@ from peeringdb_oauth.errors import (
     PeeringDBOAuthError,
     ProviderError,
     RateLimited,
+    RecordsUnavailable,
+    RightsUnknown,
     StateMismatch,
     TokenRejected,
     TransportError,
 )
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web.remedies import OPERATOR, remedy_for
+from peeringdb_oauth.web.sessions.stored_login import Ending, EndReason
 
 log = logging.getLogger("peeringdb_oauth")
 
@@ -110,6 +113,22 @@ WRONG_ACCOUNT = Failure(
     "Log in with another account that may see it, or log out.",
     offers_login=False,
 )
+SESSION_ENDED = Failure(
+    "session_ended",
+    401,
+    "Your session has ended",
+    "Nothing was saved. Log in again, then send the form once more.",
+)
+NO_STORE = Failure(
+    "store_unavailable", 503, "This site cannot read its sessions", _LATER, offers_login=False
+)
+UNKNOWN_RIGHTS = Failure(
+    "rights_unknown",
+    503,
+    "PeeringDB is not available",
+    "This site cannot ask what you may do. The fault is not yours. Try again in a few minutes.",
+    offers_login=False,
+)
 FORBIDDEN = Failure("forbidden", 403, *remedy_for(()))
 WRONG_METHOD = Failure(
     "wrong_method", 405, "This page is opened with GET only", "Follow a link to it."
@@ -158,6 +177,7 @@ INVALID_TOKEN = Failure(
 FAILURES = (
     LOGGED_OUT,
     LOGIN_ENDED,
+    SESSION_ENDED,
     FORBIDDEN,
     WRONG_ACCOUNT,
     FORGED,
@@ -173,6 +193,8 @@ FAILURES = (
     RATE_LIMITED,
     BUSY,
     UNAVAILABLE,
+    UNKNOWN_RIGHTS,
+    NO_STORE,
     REFUSED_SITE,
     INVALID_ID_TOKEN,
     INVALID_ANSWER,
@@ -182,6 +204,8 @@ _FAILURE_OF = {
     LoginDenied: CANCELLED,
     StateMismatch: UNKNOWN_LOGIN,
     TokenRejected: LOGIN_ENDED,
+    RecordsUnavailable: NO_STORE,
+    RightsUnknown: UNKNOWN_RIGHTS,
     TransportError: UNAVAILABLE,
     ProviderError: REFUSED_SITE,
     InvalidIDToken: INVALID_ID_TOKEN,
@@ -195,12 +219,33 @@ _QUIET = (CANCELLED, UNKNOWN_LOGIN, USED, LOGIN_ENDED, RATE_LIMITED, TOKEN_MISSI
 _QUIET_CODES = {failure.code for failure in _QUIET}
 
 
+_ENDINGS: dict[EndReason, str] = {
+    "logout": "You logged out in another window",
+    "idle": "You did not use this site for a while",
+    "max_age": "You logged in a long time ago",
+    "refused_by_peeringdb": "PeeringDB has ended your login",
+    "rule": "This site no longer lets you in",
+    "operator": "The people who run this site ended it",
+    "replaced": "Somebody logged in anew in this browser",
+    "lost": "This site has lost it",
+}
+
+
 def not_for(name: str) -> Failure:
     """The failure page for a person whom the application refuses.
 
     ``name``: who is logged in.
     """
     return WRONG_ACCOUNT._replace(title=f"You are logged in as {name} and may not see this page")
+
+
+def session_ended(ending: Ending) -> tuple[Failure, tuple[Reason, ...]]:
+    """The failure page for a form that came in a session that has ended.
+
+    With the reasons.
+    """
+    reasons = ending.reasons or (Reason(_ENDINGS[ending.reason], code=ending.reason),)
+    return SESSION_ENDED, reasons
 
 
 def failure_of(error: PeeringDBOAuthError) -> Failure:

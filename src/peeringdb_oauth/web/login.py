@@ -23,6 +23,8 @@ from peeringdb_oauth.errors import (
     ConfigurationError,
     PeeringDBOAuthError,
     RateLimited,
+    RecordsUnavailable,
+    RightsUnknown,
     StateMismatch,
     TokenRejected,
     TransportError,
@@ -43,13 +45,13 @@ from peeringdb_oauth.web.failures import (
     is_used,
     log_cause,
     reasons_of,
+    session_ended,
 )
 from peeringdb_oauth.web.guard import find_asn
 from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
 from peeringdb_oauth.web.return_path import split_path
 from peeringdb_oauth.web.seal import Sealer
-from peeringdb_oauth.web.session import SESSION_KEY, Sessions, StoredLogin
-from peeringdb_oauth.web.stores import MemoryStore, Store, ended_logins
+from peeringdb_oauth.web.sessions import Ending, SessionInfo, Visitors
 from peeringdb_oauth.web.visit import Answer, Refused, Visit
 
 log = logging.getLogger("peeringdb_oauth")
@@ -89,11 +91,9 @@ class LoginFlow:
     """The login of one application.
 
     ``rule``: who may log in. ``secrets``: cookies are sealed with the first, and opened
-    with any of them. ``store``: for what is too long for a session, and for logins that
-    have ended; None for the memory of this process. ``ended``: the memory of this
-    process for logins that have ended; None for a new one. ``paths``: the paths of the
-    login's pages. ``keep``: the names of what stays in the session when somebody logs
-    in; None if the framework decides.
+    with any of them. ``visitors``: the sessions; None for some of its own, without a
+    store. ``paths``: the paths of the login's pages. ``keep``: the names of what stays
+    in the session when somebody logs in; None if the framework decides.
 
     Raises:
         ConfigurationError: the redirect URI does not lead to the callback, the scope
@@ -107,8 +107,7 @@ class LoginFlow:
         *,
         rule: AccessRule,
         secrets: tuple[str, ...],
-        store: Store | None = None,
-        ended: MemoryStore | None = None,
+        visitors: Visitors | None = None,
         paths: Paths | None = None,
         keep: tuple[str, ...] | None = (),
     ) -> None:
@@ -127,16 +126,9 @@ class LoginFlow:
             sealer = Sealer(*secrets)
         if problems:
             raise ConfigurationError(*problems)
-        asns = rule.asn if isinstance(rule.asn, tuple) else ()
         self._pending = PendingLogins(provider, sealer)
         self._noted_origins: set[str] = set()
-        self._sessions = Sessions(
-            provider,
-            sealer,
-            MemoryStore() if store is None else store,
-            ended_logins() if ended is None else ended,
-            asns=asns,
-        )
+        self.visitors = visitors or Visitors(provider, rule=rule, sealer=sealer)
 
     def start(self, visit: Visit) -> Answer:
         """Send the browser to PeeringDB.
@@ -175,12 +167,12 @@ class LoginFlow:
         if not visit.is_navigation:
             return self._builder.ask_to_log_in(visit, return_path)
         if visit.query.get("prompt") == "select_account":
-            logged_in = self._living_login(visit) is not None
+            logged_in = self.visitors.peek(visit) is not None
             return self._builder.other_account(visit, return_path, logged_in=logged_in)
         shorter = (split_path(return_path)[0], self._builder.home(visit))
         prompted = visit.query.get("prompt") == "login"
         if not prompted and self._goes_round(visit, {return_path, *shorter[:1]}):
-            login = self._living_login(visit)
+            login = self.visitors.peek(visit)
             name = None if login is None else login.user.name or f"user {login.user.id}"
             return self._builder.brake(visit, return_path, name)
         request = self._provider.authorization_request(
@@ -246,12 +238,13 @@ class LoginFlow:
             return self._planted(visit)
         if not self.is_own(visit):
             return self._forged(visit)
-        stored_login = self._stored_login(visit)
-        if stored_login is not None:
-            problem = yield from self._end(visit, stored_login)
-            text = f"PeeringDB could not be told: {problem}"
-            reasons = () if problem is None else (Reason(text, code="not_revoked"),)
-            visit.tell(Event(kind="logout", user=stored_login.user, reasons=reasons))
+        try:
+            ended = yield from self.visitors.end(visit, "logout")
+        except TransportError as error:  # the store of the sessions does not answer
+            return self.fail(visit, error)
+        if ended is not None:
+            user, problems = ended
+            visit.tell(Event(kind="logout", user=user, reasons=problems))
         visit.rotate()
         cookies = self._pending.forget_answered(self._cookies(visit))
         return self._builder.redirect(self._builder.home(visit), cookies=cookies, status=303)
@@ -269,24 +262,17 @@ class LoginFlow:
             TransportError: PeeringDB cannot be asked now.
             InvalidResponse: PeeringDB's answer is not what it must be.
         """
-        stored_login = self._stored_login(visit)
-        if stored_login is None:
-            return None
-        if (yield from self._sessions.has_ended(stored_login)):
-            visit.session.clear()
-            return None
-        now = self._provider.clock()
-        if now >= stored_login.expires_at:
-            yield from self._end(visit, stored_login)
-            return None
-        if max_age is not None and elapsed(stored_login.checked_at, now) >= max_age:
-            return (yield from self._recheck(visit, stored_login))
-        # The application may have a stricter rule than at the time of the login.
-        if reasons := self.rule.check(stored_login.user).reasons:
-            yield from self._end(visit, stored_login)
-            raise AccessDenied(*reasons)
-        user = yield from self._sessions.remembered_user(stored_login)
-        return user if user is not None else (yield from self._recheck(visit, stored_login))
+        login = yield from self.visitors.current(visit, max_age=max_age)
+        return None if login is None or login.ending else login.user
+
+    def session(self, visit: Visit) -> Flow[SessionInfo | None]:
+        """The session of a visit; None if nobody is logged in.
+
+        Raises:
+            PeeringDBOAuthError: as `user`.
+        """
+        login = yield from self.visitors.current(visit)
+        return None if login is None or login.ending else self.visitors.info(login)
 
     def require(
         self, visit: Visit, rule: AccessRule, *, asn: object = None, max_age: float | None = None
@@ -304,9 +290,11 @@ class LoginFlow:
             raise Refused(self._forged(visit))
         user, number = None, None
         try:
-            user = yield from self.user(visit, max_age=max_age)
-            if user is None:
-                raise Refused(self._builder.ask_to_log_in(visit))
+            login = yield from self.visitors.current(visit, max_age=max_age)
+            if login is None or login.ending is not None:
+                ending = None if login is None else login.ending
+                raise Refused(self._ask_to_log_in(visit, ending))
+            user = login.user
             number = yield from find_asn(asn)
             rule.require(user, asn=number)
         except AccessDenied as error:
@@ -330,11 +318,11 @@ class LoginFlow:
         """
         if visit.headers.get("Sec-Fetch-Site") == "same-origin":
             return True
-        stored_login = self._stored_login(visit)
-        if stored_login is None:
+        csrf_token = self.visitors.csrf_token(visit)
+        if csrf_token is None:
             return False
         given = visit.headers.get(CSRF_HEADER) or visit.csrf_token()
-        expected = stored_login.csrf_token.encode()
+        expected = csrf_token.encode()
         return compare_digest(expected, given.encode("utf-8", "surrogatepass"))
 
     def page_context(self, visit: Visit) -> PageContext:
@@ -343,7 +331,7 @@ class LoginFlow:
         The user may lack networks that are too long for the session. `user` has all of
         them.
         """
-        stored_login = self._living_login(visit)
+        stored_login = self.visitors.peek(visit)
         return PageContext(
             user=None if stored_login is None else stored_login.user,
             login_url=self._builder.login_url(visit, self._builder.here(visit)),
@@ -374,9 +362,9 @@ class LoginFlow:
             number = asn if is_asn(asn) else None
             _tell_refusal(visit, failure, reasons, user=user, asn=number, rule=rule)
         headers = {}
-        if isinstance(error, RateLimited):
+        if isinstance(error, RateLimited | RecordsUnavailable | RightsUnknown):
             headers["Retry-After"] = str(math.ceil(error.retry_after))
-        logged_in = self._stored_login(visit) is not None
+        logged_in = self.visitors.peek(visit) is not None
         answer = self._builder.failure(
             visit,
             failure,
@@ -398,8 +386,14 @@ class LoginFlow:
             log.warning("%s", error)
         return self.fail(visit, error)
 
+    def _ask_to_log_in(self, visit: Visit, ending: Ending | None) -> Answer:
+        """As `AnswerBuilder.ask_to_log_in`; a lost form is told why it was lost."""
+        if ending is None or visit.is_safe:
+            return self._builder.ask_to_log_in(visit)
+        return self._builder.failure(visit, *session_ended(ending), logged_in=False)
+
     def _forged(self, visit: Visit) -> Answer:
-        logged_in = self._stored_login(visit) is not None
+        logged_in = self.visitors.peek(visit) is not None
         return self._builder.failure(visit, FORGED, logged_in=logged_in)
 
     def _planted(self, visit: Visit) -> Answer:
@@ -414,8 +408,8 @@ class LoginFlow:
         was faster. But a second code of the same login logs in, and so does a login for
         which PeeringDB was to ask for the password.
         """
-        stored_login = self._living_login(visit)
-        if stored_login is None or (yield from self._sessions.has_ended(stored_login)):
+        login = yield from self.visitors.load(visit)
+        if login is None or login.ending is not None:
             return False
         if pending.has_ended_with(visit.query.get("code")):
             return True
@@ -429,6 +423,7 @@ class LoginFlow:
     def _finish(self, visit: Visit, pending: PendingLogin, admit: Admit | None) -> Flow[Answer]:
         login, code, refusal = None, None, pending.refusal
         try:
+            yield from self.visitors.ready()  # before the code is spent
             login = yield from flows.log_in(
                 self._provider, pending.request, visit.query, payers=self._payers(visit)
             )
@@ -444,7 +439,7 @@ class LoginFlow:
             # The same callback may come again, so the login is still on its way.
             return self.fail(visit, error, return_path=pending.return_path)
         except PeeringDBOAuthError as error:
-            if is_used(error) and not pending.prompted and self._living_login(visit) is not None:
+            if is_used(error) and not pending.prompted and self.visitors.peek(visit) is not None:
                 return self._builder.redirect(pending.return_path)
             if is_used(error) and refusal:  # the page of the refusal was reloaded
                 error = AccessDenied(*refusal)
@@ -458,21 +453,21 @@ class LoginFlow:
     def _ask_for_second_factor(
         self, visit: Visit, pending: PendingLogin, login: Login
     ) -> Flow[Answer]:
-        yield from self._end_previous(visit, login.user)
+        yield from self.visitors.end_previous(visit, login.user)
         yield from flows.give_back(self._provider, login.token)
         return self._step_up(visit, pending.return_path)
 
     def _begin(
         self, visit: Visit, pending: PendingLogin, login: Login, admit: Admit | None
     ) -> Flow[None]:
-        is_same, previous = yield from self._end_previous(visit, login.user)
+        is_same, previous = yield from self.visitors.end_previous(visit, login.user)
         yield from self._admit(login, admit)
         if not is_same:
             self._drop_foreign(visit)
         # Somebody may know the id of the session before the login. They must not share
         # the session after it.
         visit.rotate()
-        yield from self._sessions.begin(visit.session, login, prompted=pending.prompted)
+        yield from self.visitors.begin(visit, login, prompted=pending.prompted)
         yield from self._tell_login(visit, login.user, previous)
 
     def _payers(self, visit: Visit) -> tuple[Payer, ...]:
@@ -495,9 +490,7 @@ class LoginFlow:
         except Exception:
             # A listener failed, so the browser gets an error page. Nobody must be
             # logged in behind it.
-            stored_login = self._stored_login(visit)
-            if stored_login is not None:
-                yield from self._end(visit, stored_login)
+            yield from self.visitors.end(visit, "operator")
             raise
 
     def _admit(self, login: Login, admit: Admit | None) -> Flow[None]:
@@ -509,52 +502,11 @@ class LoginFlow:
             yield from flows.give_back(self._provider, login.token)
             raise
 
-    def _recheck(self, visit: Visit, stored_login: StoredLogin) -> Flow[User]:
-        previous = yield from self._sessions.remembered_user(stored_login)
-        try:
-            user = yield from self._sessions.fetch_user(stored_login)
-            self.rule.require(user)
-        except (TokenRejected, AccessDenied):
-            yield from self._end(visit, stored_login)
-            raise
-        yield from self._sessions.update(visit.session, stored_login, user)
-        visit.tell(Event.of_change(previous, user))
-        return user
-
-    def _end_previous(self, visit: Visit, user: User) -> Flow[tuple[bool, User | None]]:
-        """End the login that this browser had before ``user`` came.
-
-        The result is whether it was theirs, and the user as they were. If it was
-        another person's, or cannot be read any more, the session is cleared.
-        """
-        stored_login = self._stored_login(visit)
-        if stored_login is None:
-            if SESSION_KEY in visit.session:
-                visit.session.clear()
-            return False, None
-        previous = yield from self._sessions.remembered_user(stored_login)
-        is_same = stored_login.user.id == user.id
-        yield from self._end(visit, stored_login, clear_session=not is_same)
-        return is_same, previous if is_same else None
-
     def _drop_foreign(self, visit: Visit) -> None:
         """Drop what was in the session before the login: it may be somebody else's."""
         if self._keep is not None:
             for name in set(visit.session) - self._keep:
                 del visit.session[name]
-
-    def _end(
-        self, visit: Visit, stored_login: StoredLogin, *, clear_session: bool = True
-    ) -> Flow[PeeringDBOAuthError | None]:
-        """End a login. The result says why the tokens could not be revoked, if so."""
-        problem = None
-        try:
-            yield from self._sessions.end(visit.session, stored_login)
-        except PeeringDBOAuthError as error:
-            problem = error  # the tokens stay valid, but nobody has them any more
-        if clear_session:
-            visit.session.clear()
-        return problem
 
     def _step_up(self, visit: Visit, return_path: str) -> Answer:
         return self._builder.redirect(self._builder.login_url(visit, return_path, prompted=True))
@@ -565,7 +517,7 @@ class LoginFlow:
         Somebody who was asked and gave none must see the reason. Otherwise they would
         be redirected in circles.
         """
-        stored_login = self._stored_login(visit)
+        stored_login = self.visitors.peek(visit)
         return (
             visit.is_safe
             and visit.is_navigation
@@ -584,20 +536,6 @@ class LoginFlow:
             login.prompted and login.answered_at is None and login.return_path == return_path
             for login in self._pending.find_all(self._cookies(visit))
         )
-
-    def _stored_login(self, visit: Visit) -> StoredLogin | None:
-        """The login of this browser.
-
-        None if somebody else may have set the cookie of the session.
-        """
-        return self._sessions.read(visit.session) if visit.is_trusted else None
-
-    def _living_login(self, visit: Visit) -> StoredLogin | None:
-        """The login of this browser, if its time is not over."""
-        stored_login = self._stored_login(visit)
-        if stored_login is None or self._provider.clock() >= stored_login.expires_at:
-            return None
-        return stored_login
 
     def _cookies(self, visit: Visit) -> Mapping[str, str]:
         """The cookies of started logins, if no other host can have set them."""

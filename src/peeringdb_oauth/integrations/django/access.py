@@ -84,14 +84,19 @@ def end_incomplete_login(request: HttpRequest) -> None:
 
     The login may have expired, the account may be disabled, its password may have
     changed, or PeeringDB may have ended the login.
+
+    Raises:
+        RecordsUnavailable: the store of the sessions does not answer.
     """
     if SESSION_KEY not in request.session and not _is_by_peeringdb(request):
         return
     visit = to_visit(request)
     if not visit.is_trusted:
         return
-    user = application().flow.page_context(visit).user
-    if user is None or not request.user.is_authenticated:
+    app = application()
+    login = app.client.run(app.visitors.load(visit))
+    is_over = login is None or login.ending is not None
+    if is_over or not request.user.is_authenticated:
         auth.logout(request)
 
 

@@ -9,25 +9,30 @@ from threading import RLock
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import caches
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, get_script_prefix, reverse
-from django.utils.connection import ConnectionProxy
 
 from peeringdb_oauth.after_fork import ForkSafeLock
 from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.integrations.django import signals
 from peeringdb_oauth.integrations.django.settings import SETTING_NAME, name_setting, read_settings
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.web import LoginFlow, Paths, safe_return_path
+from peeringdb_oauth.web import (
+    LoginFlow,
+    Paths,
+    Sealer,
+    Visitors,
+    read_session_store,
+    safe_return_path,
+)
 
 _SETTINGS_IN_USE = {
     SETTING_NAME,
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
-    "CACHES",
     "ROOT_URLCONF",
     "LOGIN_REDIRECT_URL",
     "FORCE_SCRIPT_NAME",
@@ -46,12 +51,22 @@ class Application:
         self.settings = read_settings()
         self.client = self.settings.client
         try:
+            store = read_session_store(
+                self.settings.sessions, _secrets(), egress=self.settings.egress
+            )
+            self.visitors = Visitors(
+                self.client.provider,
+                rule=self.settings.rule,
+                sealer=Sealer(*_secrets()),
+                store=store,
+                policy=self.settings.session_policy,
+                tell=signals.tell_outside,
+            )
             self.flow = LoginFlow(
                 self.client.provider,
                 rule=self.settings.rule,
                 secrets=_secrets(),
-                # A cache object belongs to one thread. The proxy finds that of each.
-                store=ConnectionProxy(caches, self.settings.cache),
+                visitors=self.visitors,
                 paths=_paths(),
                 keep=None,  # Django decides: it clears the session of another account
             )

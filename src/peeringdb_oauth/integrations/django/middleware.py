@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
-from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
+from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError, RecordsUnavailable
 from peeringdb_oauth.integrations.django.access import end_incomplete_login, use_genuine_cookies
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.visits import (
@@ -24,15 +24,20 @@ class PeeringDBMiddleware(MiddlewareMixin):
     refused.
     """
 
-    def process_request(self, request: HttpRequest) -> None:
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
         """End a login of which only one half is left, Django's or PeeringDB's.
 
-        Before that, cookies that another host has planted are ignored.
+        Before that, cookies that another host has planted are ignored. The result is
+        an answer if the store of the sessions does not say who is logged in.
         """
         use_genuine_cookies(request)
         # Without a session cookie nobody is logged in: do not load the session then.
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
-            end_incomplete_login(request)
+            try:
+                end_incomplete_login(request)
+            except RecordsUnavailable as error:
+                return to_response(request, application().flow.fail(to_visit(request), error))
+        return None
 
     def process_response(self, request: HttpRequest, response: Any) -> Any:
         """Keep the answer of a guarded API out of shared caches.

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_out
+from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -11,7 +12,7 @@ from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.integrations.django.signals import rights_changed
 from peeringdb_oauth.integrations.django.visits import to_visit
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.web import SESSION_KEY
+from peeringdb_oauth.web import SESSION_KEY, Event
 
 
 @receiver(user_logged_out)
@@ -29,8 +30,15 @@ def end_peeringdb_login(request: HttpRequest, **_: Any) -> None:
 
 
 @receiver(rights_changed)
-def save_changed_rights(user: User, **_: Any) -> None:
-    """Save the changed rights in `PeeringDBIdentity`."""
-    identity = PeeringDBIdentity.objects.filter(peeringdb_id=user.id).first()
-    if identity is not None:
-        identity.refresh(user)
+def save_changed_rights(user: User, event: Event, **_: Any) -> None:
+    """Save the changed rights in `PeeringDBIdentity`, and call ``ON_RIGHTS_CHANGED``.
+
+    Both in one transaction.
+    """
+    hook = application().settings.on_rights_changed
+    with transaction.atomic():
+        identity = PeeringDBIdentity.objects.filter(peeringdb_id=user.id).first()
+        if identity is not None:
+            identity.refresh(user)
+        if hook is not None and event.previous is not None:
+            hook(event.previous, user)

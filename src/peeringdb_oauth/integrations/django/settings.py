@@ -20,9 +20,11 @@ from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import DEFAULT_INI, ClientConfig
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.web import SessionPolicy
 
 SETTING_NAME = "PEERINGDB_OAUTH"
 OnLogin = Callable[[HttpRequest, User, Any], object]
+OnRightsChanged = Callable[[User, User], object]
 
 _CLIENT_KEYS = {item.name.upper(): item.name for item in fields(ClientConfig)}
 
@@ -41,7 +43,13 @@ class Settings:
     one. ``link_by_email``: whether a person without an account gets the existing one
     with their email address. Switch it on only if the site confirms the addresses of
     its accounts: otherwise somebody else may have registered one with that address.
-    ``cache``: the name in ``CACHES`` of the cache for long lists of networks.
+    ``sessions``: ``"django"`` for sessions in the project's database, or the URL of a
+    store, such as ``redis://127.0.0.1/0``; None for Django's own sessions only.
+    ``session_policy``: how long the sessions last, as a `SessionPolicy` or a dict of
+    its arguments. ``egress``: the name of the address through which this machine's
+    requests leave. ``on_rights_changed``: the dotted path of a function that is called
+    with PeeringDB's `User` as they were and as they are, in the transaction that saves
+    the change.
     """
 
     client: Client = field(repr=False)
@@ -49,7 +57,10 @@ class Settings:
     on_login: OnLogin | None = None
     create_users: bool = True
     link_by_email: bool = False
-    cache: str = "default"
+    sessions: str | None = None
+    session_policy: SessionPolicy = field(default_factory=SessionPolicy)
+    egress: str | None = None
+    on_rights_changed: OnRightsChanged | None = None
 
 
 _OWN_KEYS = {item.name.upper(): item.name for item in fields(Settings)}
@@ -62,7 +73,13 @@ _TYPES: dict[str, tuple[Any, str]] = {
     ),
     "create_users": (bool, "must be True or False"),
     "link_by_email": (bool, "must be True or False"),
-    "cache": (str, "must be a name in CACHES"),
+    "sessions": (str, 'must be "django" or the URL of a store'),
+    "session_policy": (SessionPolicy, "must be a SessionPolicy or a dict of its arguments"),
+    "egress": (str, "must be a name"),
+    "on_rights_changed": (
+        Callable,
+        "must be the dotted path of a function of PeeringDB's user before and after",
+    ),
 }
 
 
@@ -121,15 +138,19 @@ def _read_own_values(given: Mapping[str, Any], problems: list[str]) -> dict[str,
                 values[name] = _read_value(name, given[key])
             except (ImportError, ValueError) as error:
                 problems.append(f"{_full_name(key)}: {error}")
+            except ConfigurationError as error:
+                problems += [f"{_full_name(key)}: {problem}" for problem in error.problems]
     return values
 
 
 def _read_value(name: str, value: Any) -> Any:
-    if isinstance(value, str) and name in ("client", "on_login"):
+    if isinstance(value, str) and name in ("client", "on_login", "on_rights_changed"):
         value = import_string(value)
+    if name == "session_policy":
+        value = SessionPolicy.of(value)
     expected_type, message = _TYPES[name]
-    if not isinstance(value, expected_type) or (name == "cache" and value not in settings.CACHES):
-        raise ValueError(message)
+    if not isinstance(value, expected_type):
+        raise ValueError(message)  # noqa: TRY004 - its text becomes a problem
     if iscoroutinefunction(value):
         raise ValueError("must not be async: the login does not await it")
     return value

@@ -4,6 +4,7 @@ The sender of each is `Event`. Each is sent with ``request``, ``event`` (an `Eve
 `peeringdb_oauth.web`) and ``user`` (PeeringDB's `User`, or None).
 """
 
+from django.db import close_old_connections
 from django.dispatch import Signal
 from django.http import HttpRequest
 
@@ -13,15 +14,26 @@ logged_in = Signal()
 login_refused = Signal()
 logged_out = Signal()
 rights_changed = Signal()
+session_ended = Signal()
 
 _SIGNALS = {
     "login": logged_in,
     "refused": login_refused,
     "logout": logged_out,
     "rights_changed": rights_changed,
+    "session_ended": session_ended,
 }
 
 
-def send(request: HttpRequest, event: Event) -> None:
+def send(request: HttpRequest | None, event: Event) -> None:
     """Send the signal for ``event``."""
     _SIGNALS[event.kind].send(sender=Event, request=request, event=event, user=event.user)
+
+
+def tell_outside(event: Event) -> None:
+    """Send the signal for an event that no request has caused."""
+    try:
+        send(None, event)
+    finally:
+        # A request would close the connections of this thread that are too old.
+        close_old_connections()

@@ -27,8 +27,10 @@ from peeringdb_oauth.integrations.flask.settings import (
     check_same_site,
     read_config,
     read_secrets,
+    read_sessions,
     set_cookie_flags,
 )
+from peeringdb_oauth.integrations.flask.signals import tell_outside
 from peeringdb_oauth.integrations.flask.visits import to_response, to_visit
 from peeringdb_oauth.profile import Permission, User
 from peeringdb_oauth.web import (
@@ -37,7 +39,11 @@ from peeringdb_oauth.web import (
     LoginFlow,
     Paths,
     Sealer,
-    Store,
+    SessionInfo,
+    SessionList,
+    SessionPolicy,
+    SessionStore,
+    Visitors,
     checked_keep,
     refuse_positional,
 )
@@ -65,12 +71,13 @@ class PeeringDB:
     others; it has its own settings. Without both, ``app.config`` has the settings, as
     ``PEERINGDB_OAUTH_`` with the names of `ClientConfig`'s arguments in capital
     letters; if it has none, `ClientConfig.load` reads them. ``rule``: who may log in;
-    None for `AccessRule()`. ``store``: for what is too long for a session, for example
-    a cache of ``cachelib``; None for the memory of this process. It also remembers who
-    has logged out, so several processes need one in common. ``keep``: the names of what
-    stays in the session when somebody logs in, such as ``("lang",)``; everything else
-    goes, because another person may have put it there. ``url_prefix``: stands before
-    the paths of the login.
+    None for `AccessRule()`. ``sessions``: the URL of a store for the sessions, such as
+    ``sqlite:///sessions.db``, or what `open_session_store` returned; None: the setting
+    ``PEERINGDB_OAUTH_SESSIONS``, or sessions in the browsers. ``session_policy``: how
+    long they last; None: the setting ``PEERINGDB_OAUTH_SESSION_POLICY``, or
+    `SessionPolicy()`. ``keep``: the names of what stays in the session when somebody
+    logs in, such as ``("lang",)``; everything else goes, because another person may
+    have put it there. ``url_prefix``: stands before the paths of the login.
 
     Raises:
         ConfigurationError: settings are missing or wrong, all of them at once;
@@ -84,7 +91,8 @@ class PeeringDB:
         config: ClientConfig | None = None,
         rule: AccessRule | None = None,
         client: Client | None = None,
-        store: Store | None = None,
+        sessions: str | SessionStore | None = None,
+        session_policy: SessionPolicy | None = None,
         keep: Iterable[str] = (),
         url_prefix: str = "",
     ) -> None:
@@ -93,7 +101,8 @@ class PeeringDB:
                 "config: the client has its own settings, so give only one of the two"
             )
         self.rule = rule or AccessRule()
-        self._config, self._client, self._store = config, client, store
+        self._config, self._client = config, client
+        self._given_sessions, self._policy = sessions, session_policy
         # Flask stores there how long the session lives.
         self._keep = ("_permanent", *checked_keep(keep))
         self._hooks: list[Callable[[User], Any]] = []
@@ -119,12 +128,20 @@ class PeeringDB:
         Raises:
             ConfigurationError: settings are missing or wrong, all of them at once.
         """
-        client, secrets = self._parts(app)
+        client, secrets, store, policy = self._parts(app)
+        visitors = Visitors(
+            client.provider,
+            rule=self.rule,
+            sealer=Sealer(*secrets),
+            store=store,
+            policy=policy,
+            tell=partial(tell_outside, app),
+        )
         flow = LoginFlow(
             client.provider,
             rule=self.rule,
             secrets=secrets,
-            store=self._store,
+            visitors=visitors,
             paths=self._paths,
             keep=self._keep,
         )
@@ -226,7 +243,28 @@ class PeeringDB:
         """
         return find_user()
 
-    def _parts(self, app: Flask) -> tuple[Client, tuple[str, ...]]:
+    @property
+    def sessions(self) -> SessionList:
+        """The sessions in the store, to list and to end them.
+
+        Raises:
+            ConfigurationError: no store is set.
+        """
+        pdb = extension()
+        return SessionList(pdb.flow.visitors.sessions, pdb.client.run)
+
+    def current_login(self) -> SessionInfo | None:
+        """The session of the caller; None for nobody.
+
+        Raises:
+            PeeringDBOAuthError: as `user`.
+        """
+        pdb = extension()
+        return pdb.client.run(pdb.flow.session(to_visit()))
+
+    def _parts(
+        self, app: Flask
+    ) -> tuple[Client, tuple[str, ...], SessionStore | None, SessionPolicy]:
         problems: list[str] = []
         with collected(problems):
             client = self._client or Client(self._config or read_config(app.config))
@@ -236,9 +274,11 @@ class PeeringDB:
             Sealer(*secrets)
         with collected(problems):
             check_same_site(app)
+        with collected(problems):
+            store, policy = read_sessions(app.config, self._given_sessions, self._policy, secrets)
         if problems:
             raise ConfigurationError(*problems)
-        return client, secrets
+        return client, secrets, store, policy
 
     def _callback(self) -> Response:
         pdb = extension()

@@ -8,11 +8,13 @@ from flask import Flask
 
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, collected
-from peeringdb_oauth.web import NOT_STRICT
+from peeringdb_oauth.web import NOT_STRICT, SessionPolicy, SessionStore, read_session_store
 
 # Stands before the name of an argument of `ClientConfig` in capital letters.
 PREFIX = "PEERINGDB_OAUTH_"
 _NAMES = tuple(field.name for field in fields(ClientConfig))
+# What is not an argument of `ClientConfig`.
+_OWN = ("sessions", "session_policy", "egress")
 
 
 def read_config(settings: Mapping[str, Any]) -> ClientConfig:
@@ -24,7 +26,7 @@ def read_config(settings: Mapping[str, Any]) -> ClientConfig:
     given = {
         key.removeprefix(PREFIX).lower(): value
         for key, value in settings.items()
-        if key.startswith(PREFIX)
+        if key.startswith(PREFIX) and key.removeprefix(PREFIX).lower() not in _OWN
     }
     if not given:
         return ClientConfig.load()
@@ -39,6 +41,31 @@ def read_config(settings: Mapping[str, Any]) -> ClientConfig:
     if problems:
         raise ConfigurationError(*problems)
     return config
+
+
+def read_sessions(
+    settings: Mapping[str, Any],
+    given: str | SessionStore | None,
+    policy: SessionPolicy | None,
+    secrets: tuple[str, ...],
+) -> tuple[SessionStore | None, SessionPolicy]:
+    """The store of the sessions or None, and the policy.
+
+    ``given``, ``policy``: the arguments of the extension, which come first.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+    """
+    problems: list[str] = []
+    store = None
+    with collected(problems):
+        url = given or settings.get(f"{PREFIX}SESSIONS")
+        store = read_session_store(url, secrets, egress=settings.get(f"{PREFIX}EGRESS"))
+    with collected(problems, f"{PREFIX}SESSION_POLICY: "):
+        policy = SessionPolicy.of(policy or settings.get(f"{PREFIX}SESSION_POLICY"))
+    if problems or policy is None:
+        raise ConfigurationError(*problems)
+    return store, policy
 
 
 def check_same_site(app: Flask) -> None:

@@ -1,6 +1,7 @@
 """The signals of the login, for Flask's receivers."""
 
 from blinker import Namespace
+from flask import Flask
 
 from peeringdb_oauth.integrations.flask.extension import extension
 from peeringdb_oauth.web import Event
@@ -11,11 +12,13 @@ logged_in = _signals.signal("logged-in")
 login_refused = _signals.signal("login-refused")
 logged_out = _signals.signal("logged-out")
 rights_changed = _signals.signal("rights-changed")
+session_ended = _signals.signal("session-ended")
 _SIGNALS = {
     "login": logged_in,
     "refused": login_refused,
     "logout": logged_out,
     "rights_changed": rights_changed,
+    "session_ended": session_ended,
 }
 
 
@@ -23,3 +26,9 @@ def send(event: Event) -> None:
     """Send the signal for an event."""
     app = extension().app
     _SIGNALS[event.kind].send(app, _async_wrapper=app.ensure_sync, event=event)
+
+
+def tell_outside(app: Flask, event: Event) -> None:
+    """Send the signal for an event that no request has caused."""
+    with app.app_context():
+        send(event)

@@ -31,10 +31,13 @@ from peeringdb_oauth.web import (
     PageContext,
     Paths,
     Refused,
-    Store,
+    Sealer,
+    SessionInfo,
+    SessionPolicy,
+    SessionStore,
     Visit,
+    Visitors,
     bearer_token,
-    ended_logins,
     refuse_token,
     require_token,
 )
@@ -59,22 +62,32 @@ class Pages:
         client: AsyncClient | Clients,
         *,
         rule: AccessRule,
-        secret_key: str,
+        secret_keys: tuple[str, ...],
         session_cookie: str,
-        store: Store,
+        store: SessionStore | None,
+        policy: SessionPolicy,
         keep: tuple[str, ...],
         on_login: Callable[[User], object] | None,
-        on_event: Callable[[Request, Event], object] | None,
+        on_event: Callable[[Request | None, Event], object] | None,
+        on_rights_changed: Callable[[User, User], object] | None,
         templates: Jinja2Templates,
         home: str,
     ) -> None:
         self._client = client
         self._rule = rule
-        self._secret_key = secret_key
+        self._secret_keys = secret_keys
         self._session_cookie = session_cookie
-        self._store, self._ended = store, ended_logins()
+        self.visitors = Visitors(
+            client.provider,
+            rule=rule,
+            sealer=Sealer(*secret_keys),
+            store=store,
+            policy=policy,
+            tell=self._tell_outside,
+        )
         self._keep = keep
         self._on_login, self._on_event = on_login, on_event
+        self._on_rights_changed = on_rights_changed
         self._templates = templates
         self._home = home
         self._verifier: BearerVerifier[Awaitable[User]] = BearerVerifier(client, rule=rule)
@@ -95,6 +108,16 @@ class Pages:
         """
         async with self._visit(request) as (flow, visit):
             return await self._client.run(flow.user(visit))
+
+    async def session(self, request: Request) -> SessionInfo | None:
+        """The session of the caller; None for nobody.
+
+        Raises:
+            PeeringDBOAuthError: an error of `LoginFlow.user`.
+            ConfigurationError: the application has no session.
+        """
+        async with self._visit(request) as (flow, visit):
+            return await self._client.run(flow.session(visit))
 
     async def check_login(self, request: Request, guard: Guard, asn: object) -> User:
         """Who is logged in, if the guard lets them in.
@@ -143,9 +166,8 @@ class Pages:
             self._flows[mount] = LoginFlow(
                 self._client.provider,
                 rule=self._rule,
-                secrets=(self._secret_key,),
-                store=self._store,
-                ended=self._ended,
+                secrets=self._secret_keys,
+                visitors=self.visitors,
                 keep=self._keep,
                 paths=Paths(
                     login=mount + PATHS.login,
@@ -180,13 +202,23 @@ class Pages:
     async def _tell(self, request: Request, events: list[Event]) -> None:
         try:
             for event in events:
-                if self._on_event is not None:
-                    await invoke(self._on_event, request, event)
+                await self._tell_one(request, event)
         except BaseException:
             if any(event.kind == "login" for event in events):
                 # The browser gets an error page. Nobody must be logged in behind it.
                 request.session.clear()
             raise
+
+    async def _tell_one(self, request: Request | None, event: Event) -> None:
+        changed = event.kind == "rights_changed" and event.previous is not None
+        if changed and self._on_rights_changed is not None:
+            await invoke(self._on_rights_changed, event.previous, event.user)
+        if self._on_event is not None:
+            await invoke(self._on_event, request, event)
+
+    async def _tell_outside(self, event: Event) -> None:
+        """Tell an event that no request has caused."""
+        await self._tell_one(None, event)
 
     def _answer_errors(self, request: Request) -> None:
         """Have the application answer our errors in this request.

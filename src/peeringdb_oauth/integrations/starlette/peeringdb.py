@@ -25,17 +25,21 @@ from peeringdb_oauth.integrations.starlette.guard import (
     not_of_request,
 )
 from peeringdb_oauth.integrations.starlette.pages import PATHS, Pages
-from peeringdb_oauth.integrations.starlette.secret_key import read_secret_key
+from peeringdb_oauth.integrations.starlette.secret_key import read_secret_keys
 from peeringdb_oauth.integrations.starlette.sessions import GuardedSessionMiddleware
 from peeringdb_oauth.integrations.starlette.templates import with_our_templates
 from peeringdb_oauth.profile import Permission, User
 from peeringdb_oauth.web import (
+    AsyncSessionList,
     Event,
     Guard,
-    MemoryStore,
     PageContext,
-    Store,
+    Sealer,
+    SessionInfo,
+    SessionPolicy,
+    SessionStore,
     checked_keep,
+    read_session_store,
     refuse_positional,
 )
 
@@ -57,16 +61,20 @@ class PeeringDB:
 
     ``config``: the settings; None for `ClientConfig.load`. ``rule``: who may log in;
     None for `AccessRule()`. ``client``: a client that you share with others, instead of
-    ``config``. It belongs to one event loop, and you close it. ``store``: for what is
-    too long for a session, and for who has logged out; None for the memory of this
-    process. Several processes need one in common. Its methods may be coroutine
-    functions. ``secret_key``: cookies are sealed and signed with it; None for the
+    ``config``. It belongs to one event loop, and you close it. ``sessions``: the URL of
+    a store for the sessions, such as ``sqlite:///sessions.db``, or what
+    `open_session_store` returned; None for the variable ``PEERINGDB_OAUTH_SESSIONS`` of
+    the environment, or sessions in the browsers. ``session_policy``: how long they
+    last; None for `SessionPolicy()`. ``secret_key``: cookies are sealed and signed with
+    it; of several the first one seals and signs, and all of them open; None for the
     variable ``PEERINGDB_OAUTH_SECRET_KEY`` of the environment, or the file that
     ``PEERINGDB_OAUTH_SECRET_KEY_FILE`` names. ``keep``: the names of what stays in the
     session when somebody logs in, such as ``("lang",)``; everything else goes, because
     another person may have put it there. ``on_login``: called with each `User` who logs
     in; raises `AccessDenied` to refuse them. ``on_event``: called with the request and
-    the `Event`. Both may be coroutine functions. ``templates``: a directory with
+    the `Event`; the request is None if none has caused it. ``on_rights_changed``:
+    called with the `User` as they were and as they are. All three may be coroutine
+    functions. ``templates``: a directory with
     templates that replace ours, or your `Jinja2Templates`, to which ours and the
     variable ``peeringdb`` are added. ``home``: the start page, where a logout leads.
 
@@ -80,11 +88,13 @@ class PeeringDB:
         config: ClientConfig | None = None,
         rule: AccessRule | None = None,
         client: AsyncClient | None = None,
-        store: Store | None = None,
-        secret_key: str | Secret | None = None,
+        sessions: str | SessionStore | None = None,
+        session_policy: SessionPolicy | None = None,
+        secret_key: str | Secret | Iterable[str | Secret] | None = None,
         keep: Iterable[str] = (),
         on_login: Callable[[User], object] | None = None,
-        on_event: Callable[[Request, Event], object] | None = None,
+        on_event: Callable[[Request | None, Event], object] | None = None,
+        on_rights_changed: Callable[[User, User], object] | None = None,
         templates: Jinja2Templates | str | PathLike[str] | None = None,
         home: str = PATHS.home,
     ) -> None:
@@ -97,7 +107,11 @@ class PeeringDB:
         with collected(problems):
             self._client = client or Clients(config or ClientConfig.load())
         with collected(problems):
-            self._secret_key = read_secret_key(secret_key)
+            self._secret_keys = read_secret_keys(secret_key)
+            Sealer(*self._secret_keys)  # raises for one that is too short
+            store = read_session_store(sessions, self._secret_keys)
+        with collected(problems, "session_policy: "):
+            policy = SessionPolicy.of(session_policy)
         if problems:
             raise ConfigurationError(*problems)
         self._config = self._client.provider.config
@@ -105,12 +119,14 @@ class PeeringDB:
         self._pages = Pages(
             self._client,
             rule=self.rule,
-            secret_key=self._secret_key,
+            secret_keys=self._secret_keys,
             session_cookie=self.session_cookie,
             keep=checked_keep(keep),
-            store=MemoryStore() if store is None else store,
+            store=store,
+            policy=policy,
             on_login=on_login,
             on_event=on_event,
+            on_rights_changed=on_rights_changed,
             templates=self.templates,
             home=home,
         )
@@ -146,7 +162,7 @@ class PeeringDB:
         """
         return Middleware(
             GuardedSessionMiddleware,
-            secret_key=self._secret_key,
+            secret_keys=self._secret_keys,
             session_cookie=self.session_cookie,
             same_site="lax",
             https_only=self._is_secure,
@@ -225,6 +241,23 @@ class PeeringDB:
             asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa, max_age=max_age
         )
         return _make_requirement(guard.under(self.rule), self._pages.check_token)
+
+    @property
+    def sessions(self) -> AsyncSessionList:
+        """The sessions in the store, to list and to end them.
+
+        Raises:
+            ConfigurationError: no store is set.
+        """
+        return AsyncSessionList(self._pages.visitors.sessions, self._client.run)
+
+    async def current_login(self, request: Request) -> SessionInfo | None:
+        """The session of the caller; None for nobody.
+
+        Raises:
+            PeeringDBOAuthError: as `current_user`.
+        """
+        return await self._pages.session(request)
 
     async def current_user(self, request: Request) -> User | None:
         """Who is logged in; None for nobody. It can also stand in ``Depends``.

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from itsdangerous import TimestampSigner
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import sessions
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.web import NOT_STRICT, private, without_impostors
@@ -21,7 +22,13 @@ class GuardedSessionMiddleware(sessions.SessionMiddleware):
     """Starlette's session in a cookie, which no other host of the domain can replace.
 
     It also keeps the answers of guarded endpoints out of shared caches.
+    ``secret_keys``: the first one signs, and all of them count. ``options``: those of
+    Starlette's middleware.
     """
+
+    def __init__(self, app: ASGIApp, /, *, secret_keys: tuple[str, ...], **options: Any) -> None:
+        super().__init__(app, secret_keys[0], **options)
+        self.signer = TimestampSigner(secret_keys[::-1])  # it signs with the last one
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""

@@ -1,26 +1,10 @@
-"""Stores for the part of a session that is too long for a cookie."""
+"""What a process remembers for a while."""
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from peeringdb_oauth.after_fork import ForkSafeLock
-
-
-class Store(Protocol):
-    """The methods of a store.
-
-    The caches of ``cachelib`` and of Django have them.
-    """
-
-    def get(self, key: str, /) -> Any:
-        """The value, or None if there is none."""
-
-    def set(self, key: str, value: str, /, timeout: int) -> Any:
-        """Store a value for ``timeout`` seconds."""
-
-    def delete(self, key: str, /) -> Any:
-        """Delete a value, if there is one."""
 
 
 class MemoryStore:
@@ -35,15 +19,15 @@ class MemoryStore:
     ) -> None:
         self._limit = limit
         self._monotonic = monotonic
-        self._values: dict[str, tuple[str, float]] = {}  # in the order of writing
+        self._values: dict[str, tuple[Any, float]] = {}  # in the order of writing
         self._lock = ForkSafeLock()
 
-    def get(self, key: str) -> str | None:
+    def get(self, key: str) -> Any:
         """The value, or None if there is none or its time is over."""
         value, until = self._values.get(key, (None, 0.0))
         return value if self._monotonic() < until else None
 
-    def set(self, key: str, value: str, timeout: int) -> None:
+    def set(self, key: str, value: Any, timeout: int) -> None:
         """Store a value for ``timeout`` seconds.
 
         A full store deletes its oldest value.
@@ -58,12 +42,3 @@ class MemoryStore:
         """Delete a value, if there is one."""
         with self._lock:
             self._values.pop(key, None)
-
-
-def ended_logins() -> MemoryStore:
-    """A memory for logins that have ended.
-
-    It has room for as many as PeeringDB's limits allow within ten hours, the lifetime
-    of a login.
-    """
-    return MemoryStore(limit=20_000)

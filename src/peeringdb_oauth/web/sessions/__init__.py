@@ -1,0 +1,33 @@
+"""Sessions that stay true: what is stored, for how long, and how it is kept true."""
+
+from peeringdb_oauth.web.sessions.in_cookie import SESSION_KEY, CookieSessions
+from peeringdb_oauth.web.sessions.in_store import StoreSessions
+from peeringdb_oauth.web.sessions.listing import (
+    AsyncSessionList,
+    SessionFlows,
+    SessionInfo,
+    SessionList,
+)
+from peeringdb_oauth.web.sessions.policy import SessionPolicy
+from peeringdb_oauth.web.sessions.session_store import SessionStore, open_session_store
+from peeringdb_oauth.web.sessions.stored_login import Ending, EndReason, StoredLogin
+from peeringdb_oauth.web.sessions.upkeep import Upkeep
+from peeringdb_oauth.web.sessions.visitors import Visitors
+
+__all__ = [
+    "SESSION_KEY",
+    "AsyncSessionList",
+    "CookieSessions",
+    "EndReason",
+    "Ending",
+    "SessionFlows",
+    "SessionInfo",
+    "SessionList",
+    "SessionPolicy",
+    "SessionStore",
+    "StoreSessions",
+    "StoredLogin",
+    "Upkeep",
+    "Visitors",
+    "open_session_store",
+]

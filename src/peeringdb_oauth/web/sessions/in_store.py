@@ -1,0 +1,382 @@
+"""Sessions in a store: the browser holds a random id, the record lies on the server."""
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import sha256
+from typing import Any, Final
+
+from peeringdb_oauth.after_fork import ForkSafeLock
+from peeringdb_oauth.errors import InvalidResponse
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.steps import Flow, call
+from peeringdb_oauth.web.sessions.in_cookie import SESSION_KEY, is_long_ago
+from peeringdb_oauth.web.sessions.policy import SessionPolicy
+from peeringdb_oauth.web.sessions.stored_login import (
+    Ending,
+    EndReason,
+    StoredLogin,
+    compact,
+    expand,
+    from_json,
+    to_json,
+)
+from peeringdb_oauth.web.vault import Change, Entry, Vault
+from peeringdb_oauth.web.visit import Visit
+
+LEASE = 20.0  # seconds
+# A session that has ended is remembered for so many seconds, so that its browser is
+# told why.
+REMEMBERED = 43200.0
+_RETRY = 60.0  # seconds until the tokens of an ended session are revoked again
+_RECENT = 1.0  # seconds for which a process remembers a record
+_MAX_RECENT = 10_000  # records that a process remembers
+_FAR = 30 * 86400.0  # seconds until the sweep looks at a session without any limit
+
+_PREFIX = "session:"  # of the keys of the records
+
+Function = Callable[[StoredLogin], StoredLogin | None]
+
+
+class StoreSessions:
+    """The sessions of one application in a store.
+
+    In the framework's session lie the random id and what a page shows without asking
+    the store. ``application``: the ``base_url`` and ``client_id`` of the application;
+    None for the sessions of all. ``vault``: the store. ``clock``: gives Unix seconds.
+    ``monotonic``: gives seconds that only grow.
+    """
+
+    refreshes: Final = True
+
+    def __init__(
+        self,
+        application: list[str] | None,
+        policy: SessionPolicy,
+        vault: Vault,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._application = application
+        self._clock = clock
+        self._policy = policy
+        self._vault = vault
+        self._recent = _Recent(monotonic)
+
+    def begin(self, visit: Visit, login: StoredLogin) -> Flow[None]:
+        """Store a new login under a new id."""
+        session_id = secrets.token_urlsafe(32)
+        login = replace(login, key=_key(session_id), handle=secrets.token_urlsafe(12))
+
+        def create(_: object, now: float) -> Change:
+            return self._to_change(
+                replace(login, now=now, logged_in_at=now, seen_at=now, checked_at=now)
+            )
+
+        yield from call(partial(self._vault.change, login.key, create))
+        shown = User(
+            id=login.user.id,
+            name=login.user.name,
+            verified_user=login.user.verified_user,
+            verified_email=login.user.verified_email,
+        )
+        visit.session[SESSION_KEY] = {
+            "id": session_id,
+            "application": login.application,
+            "csrf_token": login.csrf_token,
+            "prompted": login.prompted,
+            "user": compact(shown),
+        }
+
+    def peek(self, visit: Visit) -> StoredLogin | None:
+        """What is known about a visit's living login without asking the store.
+
+        Perhaps it has only the name of the user.
+        """
+        given = _Given.of(visit, self._application)
+        if given is None:
+            return None
+        login = self._recent.get(given.key) or given.as_login()
+        return None if login.ending else login
+
+    def csrf_token(self, visit: Visit) -> str | None:
+        """The token in the forms of a visit's login, which may have ended."""
+        given = _Given.of(visit, self._application)
+        return None if given is None else given.csrf_token
+
+    def ready(self) -> Flow[None]:
+        """Do nothing if the store answers.
+
+        Raises:
+            RecordsUnavailable: it does not.
+        """
+        yield from call(partial(self._vault.read, "sweep"))
+
+    def show(self, visit: Visit, login: StoredLogin) -> None:
+        """Do nothing: the browser's session has only the id."""
+
+    def fresh(self, login: StoredLogin) -> Flow[StoredLogin | None]:
+        """The login as the store has it now; None if it has none."""
+        entry = yield from call(partial(self._vault.read, login.key))
+        return None if entry is None else self._from(entry)
+
+    def load(self, visit: Visit) -> Flow[StoredLogin | None]:
+        """The login of a visit, whether it lives or has ended.
+
+        None if there is none. Also notes that the person has used the session.
+        """
+        given = _Given.of(visit, self._application)
+        if given is None:
+            return None
+        login = self._recent.get(given.key)
+        if login is not None:
+            return login
+        entry = yield from call(partial(self._vault.read, given.key))
+        login = None if entry is None else self._from(entry)
+        if entry is None or login is None:
+            return replace(given.as_login(), ending=Ending(reason="lost"))
+        if login.ending is None and self.over(login) is None:
+            login = yield from self._note_use(entry, login)
+        self._recent.put(login)
+        return login
+
+    def forget(self, visit: Visit) -> None:
+        """Take the login out of the visit's session."""
+        visit.session.pop(SESSION_KEY, None)
+
+    def over(self, login: StoredLogin) -> EndReason | None:
+        """Why the session is over by its age; None while it is not."""
+        return login.over(self._policy)
+
+    def ends_at(self, login: StoredLogin) -> float:
+        """When the session is over if nobody uses it any more, in Unix seconds."""
+        return login.ends_at(self._policy)
+
+    def claim(self, login: StoredLogin) -> Flow[StoredLogin | None]:
+        """The lease of a session: only who has it asks PeeringDB about the session.
+
+        Somebody who has it already gets a new one. None: another one has it, or the
+        session has ended.
+        """
+
+        def take(stored: StoredLogin) -> StoredLogin | None:
+            is_mine = login.lease_until > 0 and stored.lease == login.lease
+            if stored.lease_until > stored.now and not is_mine:
+                return None
+            return replace(stored, lease=stored.lease + 1, lease_until=stored.now + LEASE)
+
+        return (yield from self._change(login.key, take))
+
+    def change(self, login: StoredLogin, function: Function) -> Flow[StoredLogin | None]:
+        """Change a login, whether it lives or has ended.
+
+        ``function``: gets the login and returns the changed one, or None to leave it;
+        perhaps several times, until no other process has changed it in between. The
+        result is what it returned; None if there is no such login any more.
+        """
+        return (yield from self._change(login.key, function))
+
+    def end(self, login: StoredLogin, ending: Ending) -> Flow[StoredLogin | None]:
+        """End a login. The result is the login; None if it had ended already."""
+
+        def end(stored: StoredLogin) -> StoredLogin | None:
+            if stored.ending is not None:
+                return None
+            return replace(stored, ending=replace(ending, at=stored.now))
+
+        return (yield from self._change(login.key, end))
+
+    def note_revoked(self, login: StoredLogin) -> Flow[None]:
+        """Delete the tokens of a login: they are revoked."""
+        yield from self._change(
+            login.key, lambda stored: replace(stored, tokens="", lease_until=0.0)
+        )
+
+    def whole_user(self, login: StoredLogin) -> User | None:
+        """The user with all their networks."""
+        return login.user
+
+    def of_user(self, user_id: int) -> Flow[list[StoredLogin]]:
+        """The living sessions of a person at PeeringDB, the newest first."""
+        entries = yield from call(partial(self._vault.of_owner, _owner(user_id)))
+        return self._living(entries)
+
+    def of_handle(self, handle: str) -> Flow[StoredLogin | None]:
+        """The living session that the application knows by this name."""
+        entry = yield from call(partial(self._vault.of_handle, handle))
+        return next(iter(self._living([] if entry is None else [entry])), None)
+
+    def due(self, limit: int) -> Flow[list[StoredLogin]]:
+        """Sessions that are over, or have ended with something left to do.
+
+        Other records whose time is over are deleted.
+        """
+        entries, now = yield from call(partial(self._vault.due, limit))
+        logins = []
+        for entry in entries:
+            login = self._from(entry)
+            if login is not None:
+                logins.append(login)
+            # It is of another application, or of a secret that is no longer used.
+            elif not entry.key.startswith(_PREFIX) or now - entry.due_at > _FAR:
+                yield from call(partial(self._vault.delete, entry))
+        return logins
+
+    def delete(self, login: StoredLogin) -> Flow[None]:
+        """Delete the record of a login that has nothing left to do."""
+        entry = yield from call(partial(self._vault.read, login.key))
+        if entry is not None:
+            yield from call(partial(self._vault.delete, entry))
+
+    def take_turn(self, name: str, seconds: float) -> Flow[bool]:
+        """Whether this process does a work that one process is to do at a time."""
+        taken = False
+
+        def take(value: Any, now: float) -> Change | None:
+            nonlocal taken
+            taken = not value or value["until"] <= now
+            return Change(value={"until": now + seconds}, due_at=now + _FAR) if taken else None
+
+        yield from call(partial(self._vault.change, name, take))
+        return taken
+
+    def _change(self, key: str, function: Function) -> Flow[StoredLogin | None]:
+        changed: StoredLogin | None = None
+
+        def apply(value: Any, now: float) -> Change | None:
+            nonlocal changed
+            stored = None if value is None else self._parse(value, key=key, now=now)
+            changed = None if stored is None else function(stored)
+            return None if changed is None else self._to_change(changed)
+
+        self._recent.drop(key)
+        yield from call(partial(self._vault.change, key, apply))
+        if changed is not None:
+            self._recent.put(changed)
+        return changed
+
+    def _note_use(self, entry: Entry, login: StoredLogin) -> Flow[StoredLogin]:
+        """Write that the person has used the session, if it was not written lately."""
+        if not is_long_ago(login.seen_at, login.now, self._policy):
+            return login
+        used = replace(login, seen_at=login.now)
+        change = self._to_change(used)
+        # Another process may have been faster. Then it has written about the same time.
+        yield from call(partial(self._vault.write, entry, change.value, due_at=change.due_at))
+        return used
+
+    def _living(self, entries: list[Entry]) -> list[StoredLogin]:
+        # The store has not said its time here.
+        read = [replace(entry, read_at=self._clock()) for entry in entries]
+        logins = [login for entry in read if (login := self._from(entry)) is not None]
+        living = [one for one in logins if one.ending is None and self.over(one) is None]
+        return sorted(living, key=lambda login: login.logged_in_at, reverse=True)
+
+    def _from(self, entry: Entry) -> StoredLogin | None:
+        return self._parse(entry.value, key=entry.key, now=entry.read_at)
+
+    def _parse(self, value: Any, *, key: str, now: float) -> StoredLogin | None:
+        try:
+            login = from_json(value, key=key, now=now)
+        except ValueError:
+            return None
+        return login if self._application in (None, login.application) else None
+
+    def _to_change(self, login: StoredLogin) -> Change:
+        return Change(
+            value=to_json(login),
+            due_at=self._due_at(login),
+            owner=_owner(login.user.id),
+            handle=login.handle,
+        )
+
+    def _due_at(self, login: StoredLogin) -> float:
+        """When the sweep is to look at a session."""
+        if login.ending is None:
+            return min(self.ends_at(login), login.now + _FAR)
+        if not login.ending.is_told:
+            return login.now
+        if login.tokens:
+            return max(login.lease_until, login.now + _RETRY)
+        return login.ending.at + REMEMBERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """What the framework's session has of a login."""
+
+    key: str = field(repr=False)
+    csrf_token: str = field(repr=False)
+    prompted: bool
+    user: User
+
+    @classmethod
+    def of(cls, visit: Visit, application: list[str] | None) -> "_Given | None":
+        value = visit.session.get(SESSION_KEY)
+        if not isinstance(value, Mapping) or value.get("application") != application:
+            return None
+        try:
+            return cls(
+                key=_key(value["id"]),
+                csrf_token=str(value["csrf_token"]),
+                prompted=value["prompted"] is True,
+                user=expand(value["user"]),
+            )
+        except (AttributeError, InvalidResponse, LookupError, TypeError, ValueError):
+            return None
+
+    def as_login(self) -> StoredLogin:
+        """A login of which only the name is known."""
+        return StoredLogin(
+            application=[],
+            user=self.user,
+            is_short=True,
+            logged_in_at=0.0,
+            seen_at=0.0,
+            checked_at=0.0,
+            expires_at=0,
+            prompted=self.prompted,
+            csrf_token=self.csrf_token,
+            tokens="",
+            key=self.key,
+        )
+
+
+class _Recent:
+    """The records that this process has read within the last second."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._logins: OrderedDict[str, tuple[float, StoredLogin]] = OrderedDict()
+        self._lock = ForkSafeLock(threading.Lock)
+
+    def get(self, key: str) -> StoredLogin | None:
+        read_at, login = self._logins.get(key, (0.0, None))
+        if login is None:
+            return None
+        age = self._monotonic() - read_at
+        return replace(login, now=login.now + age) if 0 <= age < _RECENT else None
+
+    def put(self, login: StoredLogin) -> None:
+        with self._lock:
+            self._logins.pop(login.key, None)
+            self._logins[login.key] = self._monotonic(), login
+            while len(self._logins) > _MAX_RECENT:
+                self._logins.popitem(last=False)
+
+    def drop(self, key: str) -> None:
+        with self._lock:
+            self._logins.pop(key, None)
+
+
+def _key(session_id: str) -> str:
+    return f"{_PREFIX}{sha256(session_id.encode()).hexdigest()}"
+
+
+def _owner(user_id: int) -> str:
+    return f"user:{user_id}"

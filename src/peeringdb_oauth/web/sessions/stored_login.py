@@ -1,0 +1,161 @@
+"""`StoredLogin`: a login as a session stores it, and how it is written as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from peeringdb_oauth.clock import elapsed
+from peeringdb_oauth.errors import InvalidResponse
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.reasons import Reason
+from peeringdb_oauth.web.sessions.policy import SessionPolicy
+
+EndReason = Literal[
+    "logout",  # the person logged out
+    "idle",  # nobody has used it for the policy's ``idle_timeout``
+    "max_age",  # the login is as old as it may be
+    "refused_by_peeringdb",  # PeeringDB no longer accepts its tokens
+    "rule",  # the application's rule no longer lets the person in
+    "operator",  # somebody ended it with `pdb.sessions` or the command line
+    "replaced",  # somebody has logged in anew in the same browser
+    "lost",  # its record or the key of its record is gone
+]
+_USER_FIELDS = (
+    "id",
+    "name",
+    "given_name",
+    "family_name",
+    "email",
+    "verified_email",
+    "verified_user",
+    "amr",
+)
+_COLUMNS = ("id", "asn", "name", "perms", "manage_peering_sessions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Why a session has ended, and what is left to do.
+
+    ``reason``: why. ``reasons``: the sentences of the rule or of PeeringDB. ``at``:
+    when, in Unix seconds. ``is_told``: whether the application got its event.
+    """
+
+    reason: EndReason
+    reasons: tuple[Reason, ...] = ()
+    at: float = 0.0
+    is_told: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredLogin:
+    """A login as a session stores it. All times are Unix seconds.
+
+    ``application``: the ``base_url`` and ``client_id`` that the login is for. A login
+    at another PeeringDB, such as a sandbox, does not count here. ``user``: as PeeringDB
+    last described them. ``is_short``: whether some of their networks are missing, for
+    want of room. ``logged_in_at``: when the login was completed. ``seen_at``: when the
+    person last used it. ``checked_at``: when PeeringDB described the user.
+    ``failed_at``: when PeeringDB was asked since then and gave no answer; None if it
+    was not. ``expires_at``: when the access token expires. ``prompted``: PeeringDB was
+    told to ask for the password. ``csrf_token``: proves that a form is the
+    application's own. ``tokens``: the sealed access token and refresh token; empty when
+    they are revoked. ``address``: of the browser that logged in, if it is known.
+    ``handle``: what the application calls the session; None where no record is stored.
+    ``lease_until``: until then one process asks PeeringDB about this session.
+    ``lease``: counts the leases, so that a late answer of an older one is noticed.
+    ``ending``: why it has ended; None while it lives. Two are not stored: ``key``, the
+    name of the session in memory or in the store, and ``now``, the time of the store
+    when this was read.
+    """
+
+    application: list[str]
+    user: User
+    is_short: bool = False
+    logged_in_at: float
+    seen_at: float
+    checked_at: float
+    failed_at: float | None = None
+    expires_at: int
+    prompted: bool = False
+    csrf_token: str = field(repr=False)
+    tokens: str = field(repr=False)
+    address: str | None = None
+    handle: str | None = None
+    lease_until: float = 0.0
+    lease: int = 0
+    ending: Ending | None = None
+    key: str = field(default="", repr=False)
+    now: float = 0.0
+
+    def over(self, policy: SessionPolicy) -> EndReason | None:
+        """Why the session is over by its age; None while it is not."""
+        if policy.max_age is not None and elapsed(self.logged_in_at, self.now) >= policy.max_age:
+            return "max_age"
+        if policy.idle_timeout is not None and elapsed(self.seen_at, self.now) >= (
+            policy.idle_timeout
+        ):
+            return "idle"
+        return None
+
+    def ends_at(self, policy: SessionPolicy) -> float:
+        """When it will be over if nobody uses it any more."""
+        ends = [
+            start + seconds
+            for start, seconds in (
+                (self.logged_in_at, policy.max_age),
+                (self.seen_at, policy.idle_timeout),
+            )
+            if seconds is not None
+        ]
+        return min(ends, default=float("inf"))
+
+
+_NOT_STORED = ("key", "now")
+_STORED = [one for one in fields(StoredLogin) if one.name not in ("user", "ending", *_NOT_STORED)]
+
+
+def to_json(login: StoredLogin) -> dict[str, Any]:
+    """A login as JSON values. A field with its default is left out."""
+    value = {
+        one.name: found for one in _STORED if (found := getattr(login, one.name)) != one.default
+    }
+    value["user"] = compact(login.user)
+    if login.ending is not None:
+        reasons = [[str(reason), reason.code, reason.asn] for reason in login.ending.reasons]
+        value["ending"] = asdict(login.ending) | {"reasons": reasons}
+    return value
+
+
+def from_json(value: Mapping[str, Any], *, key: str, now: float) -> StoredLogin:
+    """The login that `to_json` wrote.
+
+    Raises:
+        ValueError: it is of another version of this library, or no login.
+    """
+    try:
+        changes: dict[str, Any] = {"user": expand(value["user"]), "key": key, "now": now}
+        if value.get("ending") is not None:
+            reasons = tuple(
+                Reason(text, code=code, asn=asn) for text, code, asn in value["ending"]["reasons"]
+            )
+            changes["ending"] = Ending(**value["ending"] | {"reasons": reasons})
+        return StoredLogin(**{**value, **changes})
+    except (InvalidResponse, LookupError, TypeError, ValueError):
+        raise ValueError("this is no login of this version") from None
+
+
+def compact(user: User) -> list[Any]:
+    """A user as lists, which take half the room of `User.to_dict` with its names."""
+    values = user.to_dict()
+    return [
+        *(values[name] for name in _USER_FIELDS),
+        [[network[name] for name in _COLUMNS] for network in values["networks"]],
+    ]
+
+
+def expand(stored: Any) -> User:
+    """The user that `compact` wrote."""
+    *values, networks = stored
+    rows = [dict(zip(_COLUMNS, row, strict=True)) for row in networks]
+    return User.from_dict(dict(zip(_USER_FIELDS, values, strict=True)) | {"networks": rows})
