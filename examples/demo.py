@@ -154,11 +154,12 @@ def step(browser: requests.Session, url: str) -> requests.Response:
         failure = (
             answer.json()
             if "json" in answer.headers["Content-Type"]
-            else {"title": answer.reason, "reasons": [{"text": "it does not say why"}]}
+            else {"title": answer.reason, "reasons": [], "advice": "it does not say why"}
         )
+        reasons = "; ".join(reason["text"] for reason in failure["reasons"])
         raise LoginFailed(
             f"the portal answers {answer.status_code}, {failure['title']}:"
-            f" {'; '.join(reason['text'] for reason in failure['reasons'])}"
+            f" {reasons or failure['advice']}"
         )
     return answer
 

@@ -20,7 +20,7 @@ LAYERS = [
     {"metadata", "config", "messages", "key_set", "responses", "steps", "records"},
     {"authorization", "callback", "tokens", "id_token", "profile", "access", "memberships"},
     {"flows", "verification", "provider", "budget"},
-    {"tls", "workers", "transport", "requests_transport", "aiohttp_transport"},
+    {"tls", "workers", "background", "transport", "requests_transport", "aiohttp_transport"},
     {"client", "async_client", "legacy"},
     {"web", "bearer"},
     {"integrations"},

@@ -162,7 +162,7 @@ def test_an_outage_that_the_portal_meets_is_reported(pdb):
     with demo.running_portal(pdb) as portal:
         pdb.fault("outage", path="/oauth2/token/", times=1)
         with pytest.raises(
-            demo.LoginFailed, match=r"answers 502, PeeringDB is not available: .*503"
+            demo.LoginFailed, match=r"answers 502, PeeringDB is not available: .*Try again"
         ):
             demo.log_in(pdb, portal, "member")
 

@@ -129,7 +129,7 @@ def profile(server, recording):
 
 @pytest.fixture
 def make_browser(server, make_client, clock, profile):  # noqa: ARG001 - sets up the profile
-    """``make_browser(rule=..., records=...)``: a new browser and its own application."""
+    """``make_browser(rule=...)``: a new browser and its own application."""
 
     def make(
         *,

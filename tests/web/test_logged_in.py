@@ -576,14 +576,6 @@ def test_a_copied_session_counts_no_more_after_the_end_of_a_login_and_a_new_logi
     assert browser.user() is None
 
 
-class SharedStore:
-    """Stands for a store outside of the process."""
-
-    def __init__(self):
-        self._memory = MemoryStore()
-        self.get, self.set, self.delete = (self._memory.get, self._memory.set, self._memory.delete)
-
-
 def test_other_processes_with_the_same_store_know_of_the_logout(make_browser, clock):
     records = MemoryRecords(clock)
     here, there = make_browser(records=records), make_browser(records=records)

@@ -1,4 +1,4 @@
-from peeringdb_oauth.web import MemoryStore
+from peeringdb_oauth.web.stores import MemoryStore
 
 
 def test_a_value_is_stored_for_its_time(clock):

@@ -35,11 +35,13 @@ from peeringdb_oauth.integrations.social_login import (
     OPTIONS,
     SCOPE,
     check_rule,
+    log_cause,
     log_in,
     user_from_extra_data,
 )
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.reasons import Reason
 
 __all__ = ["LoginRefused", "PeeringDBOAuth2", "user_from_extra_data"]
 
@@ -48,8 +50,10 @@ class LoginRefused(AuthPolicyError):
     """The access rule does not let a person in.
 
     Its text is the reasons, which the middleware shows. Its base class has one sentence
-    for all.
+    for all. ``reasons``: a `Reason` each.
     """
+
+    reasons: tuple[Reason, ...] = ()
 
     def __str__(self) -> str:
         return self.detail
@@ -187,16 +191,22 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
 
     @contextmanager
     def _translated(self, stage: ErrorStage) -> Iterator[None]:
-        """Raise our errors as those of social-core, for its middleware."""
+        """Raise our errors as those of social-core, for its middleware.
+
+        The texts of its errors are for people, so ours go to the log.
+        """
         try:
             yield
         except PeeringDBOAuthError as error:
+            log_cause(error)
             raise self._translate(error, stage) from error
 
     def _translate(self, error: PeeringDBOAuthError, stage: ErrorStage) -> SocialAuthBaseException:
         said = str(error)
         if isinstance(error, AccessDenied):
-            return LoginRefused(self, said, stage=stage)
+            refused = LoginRefused(self, said, stage=stage)
+            refused.reasons = error.reasons
+            return refused
         if isinstance(error, ConfigurationError):
             return AuthConfigurationError(self, said, stage=stage)
         if isinstance(error, RateLimited):

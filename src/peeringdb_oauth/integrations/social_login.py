@@ -8,6 +8,7 @@ pipelines and database columns, unencrypted, and each opens all of PeeringDB for
 owner.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from operator import attrgetter
@@ -20,12 +21,14 @@ from peeringdb_oauth.callback import checked_code
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.cost import Payer, payers_of
-from peeringdb_oauth.errors import AccessDenied, ConfigurationError
+from peeringdb_oauth.errors import AccessDenied, ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.grammar import AuthorizationCode
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.steps import Flow
-from peeringdb_oauth.web import Event
+from peeringdb_oauth.web import Event, cause_of, failure_of, reasons_of
+
+log = logging.getLogger("peeringdb_oauth")
 
 SCOPE = ("profile", "email", "networks", "amr")
 # The fields of `ClientConfig` that are settings; there they are in capital letters.
@@ -65,7 +68,8 @@ def log_in(
     try:
         rule.require(user)
     except AccessDenied as error:
-        Event(kind="refused", user=user, reasons=error.reasons).record()
+        code, reasons = failure_of(error).code, reasons_of(error)
+        Event(kind="refused", user=user, code=code, reasons=reasons, rule=rule).record()
         raise
     Event(kind="login", user=user).record()
     return user
@@ -84,6 +88,15 @@ def check_rule(rule: object, scope: Iterable[str]) -> None:
     problems = missing_scope(scope_of(rule), scope, where="ACCESS_RULE")
     if problems:
         raise ConfigurationError(*problems)
+
+
+def log_cause(error: PeeringDBOAuthError) -> None:
+    """Log what the operator must know of an error.
+
+    The pages of these libraries have one sentence for many errors.
+    """
+    if cause := cause_of(error):
+        log.warning("login with PeeringDB: %s", cause)
 
 
 def user_from_extra_data(extra_data: Mapping[str, Any]) -> User:

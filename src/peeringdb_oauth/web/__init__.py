@@ -10,6 +10,7 @@ from peeringdb_oauth.web.answer_builder import Paths
 from peeringdb_oauth.web.cookies import is_genuine, without_impostors
 from peeringdb_oauth.web.decorators import enclosed_in, refuse_positional, wrapped_in
 from peeringdb_oauth.web.events import Event
+from peeringdb_oauth.web.failures import cause_of, failure_of, reasons_of
 from peeringdb_oauth.web.guard import (
     NO_ASN,
     Guard,
@@ -71,8 +72,10 @@ __all__ = [
     "Visit",
     "Visitors",
     "bearer_token",
+    "cause_of",
     "checked_keep",
     "enclosed_in",
+    "failure_of",
     "find_asn",
     "is_genuine",
     "open_records",
@@ -80,6 +83,7 @@ __all__ = [
     "parse_asn",
     "private",
     "read_session_store",
+    "reasons_of",
     "refuse_positional",
     "refuse_token",
     "require_token",

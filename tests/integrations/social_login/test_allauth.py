@@ -89,7 +89,7 @@ def test_refusal_of_peeringdb_is_allauths_page_and_says_more_in_the_log(canned, 
     visitor = canned.visit()
     page = visitor.come_back_with(code=CODE)
     assert (page.status_code, "Third-Party Login Failure" in page.text) == (401, True)
-    assert "PeeringDB login failed: PeeringDB refused" in canned.log
+    assert "ProviderError: PeeringDB refused" in canned.log
     assert visitor.me is None
 
 

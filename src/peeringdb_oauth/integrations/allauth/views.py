@@ -1,7 +1,6 @@
 """The views where a login starts and ends, and the adapter that asks PeeringDB."""
 # ruff: noqa: ARG002 - allauth says what its hooks are given
 
-import logging
 from typing import Any
 
 from allauth.account.adapter import get_adapter as get_account_adapter
@@ -19,11 +18,9 @@ from django.http import HttpRequest
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import AccessDenied, PeeringDBOAuthError
-from peeringdb_oauth.integrations.social_login import OPTIONS, check_rule, log_in
+from peeringdb_oauth.integrations.social_login import OPTIONS, check_rule, log_cause, log_in
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
-
-logger = logging.getLogger("peeringdb_oauth")
 
 
 class PeeringDBOAuth2Adapter(OAuth2Adapter):
@@ -71,14 +68,14 @@ class PeeringDBOAuth2Adapter(OAuth2Adapter):
                 code_verifier=pkce_code_verifier,
                 address=request.META.get("REMOTE_ADDR"),
             )
-        except AccessDenied as error:
+        except PeeringDBOAuthError as error:
+            log_cause(error)
+            if not isinstance(error, AccessDenied):
+                # allauth's page has the same sentence for all errors.
+                raise OAuth2Error(str(error)) from error
             for reason in error.reasons:  # allauth's error page shows them
                 get_account_adapter(request).add_message(request, messages.ERROR, message=reason)
             raise PermissionDenied(str(error)) from error
-        except PeeringDBOAuthError as error:
-            # allauth's page has the same sentence for all errors.
-            logger.warning("PeeringDB login failed: %s", error)
-            raise OAuth2Error(str(error)) from error
 
     def parse_token(self, data: User) -> SocialToken:
         """An empty token.

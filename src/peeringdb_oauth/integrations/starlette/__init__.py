@@ -46,5 +46,6 @@ Starlette::
 
 from peeringdb_oauth.integrations.starlette.guard import Requirement
 from peeringdb_oauth.integrations.starlette.peeringdb import PeeringDB
+from peeringdb_oauth.integrations.starlette.refusals import REFUSALS
 
-__all__ = ["PeeringDB", "Requirement"]
+__all__ = ["REFUSALS", "PeeringDB", "Requirement"]
