@@ -19,17 +19,20 @@ import requests
 from peeringdb_oauth import flows, requests_transport, verification
 from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.authorization import AuthorizationRequest
-from peeringdb_oauth.budget import Booking, Budget
+from peeringdb_oauth.budget import Budget
 from peeringdb_oauth.callback import Callback
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.cost import payers_of
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.flows import Login
 from peeringdb_oauth.id_token import IDTokenClaims
+from peeringdb_oauth.ledger import Ledger, LocalLedger
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Clock, Provider
+from peeringdb_oauth.records import Documents
 from peeringdb_oauth.requests_transport import Connections, OwnConnections, SessionConnections
+from peeringdb_oauth.shared_ledger import SharedLedger
 from peeringdb_oauth.steps import ApplicationCall, Charge, Flow, Shared, Step
 from peeringdb_oauth.tls import tls_context
 from peeringdb_oauth.tokens import Introspection, TokenResponse, checked_token
@@ -88,7 +91,8 @@ class Client:
         # Loaded once: when the process forks, its file may be gone.
         self._context = None if session is not None else tls_context(config.ca_file)
         self._monotonic = monotonic
-        self._budget = Budget(config.requests_per_minute, config.processes)
+        budget = Budget(config.requests_per_minute, config.processes)
+        self._ledger: Ledger = LocalLedger(budget, monotonic)
         make_in_each_process(self, Client._connect)
         log_at_start(config)
 
@@ -99,8 +103,6 @@ class Client:
             if self._session is None
             else SessionConnections(self._session, self.config.base_url)
         )
-        self._budget.forget_in_flight()
-        self._budget_changed = threading.Condition()
         self._flights: dict[str, Future[Outcome | None]] = {}
         self._flights_lock = threading.Lock()
 
@@ -192,8 +194,22 @@ class Client:
             verification.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age)
         )
 
+    def share_budget(self, documents: Documents, *, egress: str = "default") -> None:
+        """Share the requests a minute with all who use the same store.
+
+        Call it before the first request. The refusals of PeeringDB and its pauses are
+        shared as well. ``processes`` of the configuration then counts only while the
+        store does not answer.
+
+        ``documents``: where the record lies that all of them change. ``egress``: a name
+        for the address from which PeeringDB is asked. Who leaves through another
+        address has a budget of its own.
+        """
+        self._ledger = SharedLedger(documents, egress, self.config)
+
     def close(self) -> None:
         """Close the kept connections."""
+        self._ledger.close()
         self._connections.close()
 
     def __enter__(self) -> Self:
@@ -230,9 +246,7 @@ class Client:
         if isinstance(step, ApplicationCall):
             return _call(step.function)
         if isinstance(step, Charge):
-            with self._budget_changed:
-                self._budget.charge(step.cost, step.payer, step.requests)
-                self._budget_changed.notify_all()
+            self._ledger.charge(step.cost, step.payer, step.requests)
             return None
         return self._send(step)
 
@@ -267,8 +281,10 @@ class Client:
         return result
 
     def _send(self, request: HTTPRequest) -> HTTPResponse:
-        booking = self._admit(request)
         response, lost, timeout = None, False, self.config.timeout
+        booking = self._ledger.admit(request, timeout)
+        if booking is None:
+            raise budget_timeout(timeout)
         try:
             answer = self._connections.send(request, timeout)
             headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -280,20 +296,8 @@ class Client:
             lost = True
             raise requests_transport.transport_error(error, request, timeout) from error
         finally:
-            with self._budget_changed:
-                self._budget.settle(booking, response, self._monotonic(), lost=lost)
-                # All are woken: perhaps each of them must fail now.
-                self._budget_changed.notify_all()
+            self._ledger.settle(booking, response, lost=lost)
         return response
-
-    def _admit(self, request: HTTPRequest) -> Booking:
-        with self._budget_changed:
-            booking = self._budget_changed.wait_for(
-                lambda: self._budget.admit(request, self._monotonic()), self.config.timeout
-            )
-        if booking is None:
-            raise budget_timeout(self.config.timeout)
-        return booking
 
 
 def _call(function: Callable[[], Any]) -> Any:
