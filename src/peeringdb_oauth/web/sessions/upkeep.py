@@ -43,6 +43,7 @@ RETRY = 10.0  # seconds until PeeringDB is asked again after it gave no answer
 _WAIT = 5.0  # seconds to wait for what another process is asking
 _STEP = 0.1  # seconds between two looks at the store meanwhile
 _SPREAD = 0.1  # of ``recheck_every``: by so much at most a re-check comes early
+_REFRESH = 15.0  # seconds that a refresh takes at most; a lease is longer
 _MARGIN = 60.0  # seconds before its expiry an access token is refreshed at the latest
 
 Told = Callable[[Event], Any]
@@ -292,7 +293,10 @@ class Upkeep:
         payers = (Payer.of_account(mine.user.id),)
         try:
             token = yield from flows.refresh(
-                self._provider, token, cost=Cost(purpose=Purpose.RECHECK, payers=payers)
+                self._provider,
+                token,
+                cost=Cost(purpose=Purpose.RECHECK, payers=payers),
+                within=_REFRESH,
             )
         except ProviderError as error:
             if error.error == "invalid_grant":
