@@ -46,6 +46,7 @@ FOLDERS_WITH_SERVERS = {
     "pytest_plugin",
     "sandbox",
     "servers",
+    "stores",
 }
 running = SimpleNamespace(unit_test=False)
 

@@ -97,7 +97,7 @@ def test_a_forked_process_opens_connections_of_its_own(server, make_client):
 def test_requests_in_flight_in_the_parent_do_not_delay_the_child(server, make_client):
     client = make_client(server)
     for _ in range(10):  # never settled: their threads stay behind
-        assert client._budget.admit(HTTPRequest(url=server.url), 0.0)
+        assert client._ledger.budget.admit(HTTPRequest(url=server.url), 0.0)
     assert in_a_child(lambda: client.fetch_user("of-the-child"))
 
 
@@ -110,7 +110,7 @@ def pool_of(client):
 @pytest.mark.parametrize(
     "lock_of",
     [
-        lambda client: client._budget_changed,
+        lambda client: client._ledger.lock,
         lambda client: client._flights_lock,
         lambda client: pool_of(client).pool.mutex,
         lambda client: client._connections._adapter.poolmanager.pools.lock,
@@ -208,7 +208,7 @@ def test_an_asynchronous_client_starts_anew_in_the_child(server):
         await client.fetch_user("of-the-parent")
         client._flights["name"] = asyncio.get_running_loop().create_future()
         for _ in range(10):
-            assert client._budget.admit(HTTPRequest(url=server.url), 0.0)
+            assert client._ledger.budget.admit(HTTPRequest(url=server.url), 0.0)
 
         async def child():
             await client.run(shared("name", nothing()))

@@ -100,7 +100,7 @@ async def one_that_leaves_nothing(*args, **kwargs):
 
 
 def assert_nothing_left(client):
-    assert sum(client._budget._in_flight) == 0
+    assert sum(client._ledger.budget._in_flight) == 0
     assert not client._flights
     assert not any(queue.locked() for queue in client._queues.values())
     assert (

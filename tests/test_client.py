@@ -645,7 +645,7 @@ def test_waiting_for_the_budget_has_a_timeout(make_client, server):
     client = make_client(server, timeout=0.2)
     request = HTTPRequest(url=server.url)
     for _ in range(10):
-        assert client._budget.admit(request, time.monotonic())
+        assert client._ledger.budget.admit(request, time.monotonic())
     with within(2), pytest.raises(RateLimited, match="waiting for their answers") as caught:
         client.fetch_user("t")
     assert (caught.value.retry_after, server.connections) == (0.2, 0)

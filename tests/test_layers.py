@@ -20,7 +20,8 @@ LAYERS = [
     {"metadata", "config", "messages", "key_set", "responses", "steps", "records"},
     {"authorization", "callback", "tokens", "id_token", "profile", "access", "memberships"},
     {"flows", "verification", "provider", "budget"},
-    {"tls", "workers", "background", "transport", "requests_transport", "aiohttp_transport"},
+    {"tls", "workers", "background", "transport", "requests_transport", "aiohttp_transport"}
+    | {"ledger", "shared_ledger"},
     {"client", "async_client", "legacy"},
     {"web", "bearer"},
     {"integrations"},

@@ -154,7 +154,7 @@ def use(client, server, everything, break_something):
             everything.add(result)
             succeeded += 1
     everything.add(client, client.config, request, client.provider, vars(client))
-    everything.add(vars(client._budget), vars(client.provider.dead_tokens))
+    everything.add(vars(client._ledger.budget), vars(client.provider.dead_tokens))
     secrets = SECRETS | {
         "state": request.state,
         "nonce": request.nonce,

@@ -229,7 +229,7 @@ def test_waiting_for_the_logins_of_ones_own_address_has_a_timeout(make_client, s
     )
     for _ in range(2):  # of nobody, so they never end
         request = HTTPRequest(url=server.url, cost=Cost(payers=payers_of(HERE), requests=2))
-        assert client._budget.admit(request, clock.now)
+        assert client._ledger.budget.admit(request, clock.now)
     assert "waiting for their answers" in str(log_in(client))
     assert server.connections == 0
     assert log_in(client, THERE) == 1

@@ -27,9 +27,12 @@ from peeringdb_oauth.cost import Payer, Purpose, payers_of
 from peeringdb_oauth.errors import PeeringDBOAuthError
 from peeringdb_oauth.flows import Login
 from peeringdb_oauth.id_token import IDTokenClaims
+from peeringdb_oauth.ledger import LocalLedger
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Clock, Provider
+from peeringdb_oauth.records import Documents
+from peeringdb_oauth.shared_ledger import SharedLedger, pauses
 from peeringdb_oauth.steps import ApplicationCall, Charge, Flow, Later, Pause, Shared, Step
 from peeringdb_oauth.tokens import Introspection, TokenResponse, checked_token
 from peeringdb_oauth.transport import (
@@ -85,15 +88,16 @@ class AsyncClient:
         self.config = config
         self.provider = Provider(config, clock)
         self._monotonic = monotonic
-        self._budget = Budget(config.requests_per_minute, config.processes)
+        budget = Budget(config.requests_per_minute, config.processes)
+        self._ledger: LocalLedger | SharedLedger = LocalLedger(budget, monotonic)
         make_in_each_process(self, AsyncClient._make_locks)
         log_at_start(config)
 
     def _make_locks(self) -> None:
-        self._budget.forget_in_flight()
         # Each queue lives as long as somebody waits in it.
         self._queues: WeakValueDictionary[_Queue, asyncio.Lock] = WeakValueDictionary()
         self._settled = asyncio.Event()
+        self._flush_lock = asyncio.Lock()
         self._flights: dict[str, asyncio.Future[Outcome | None]] = {}
         self._background: dict[str, asyncio.Task[None]] = {}
 
@@ -134,10 +138,16 @@ class AsyncClient:
             verification.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age)
         )
 
+    def share_budget(self, documents: Documents, *, egress: str = "default") -> None:
+        """As `Client.share_budget`. It is not awaited."""
+        self._ledger = SharedLedger(documents, egress, self.config)
+
     async def close(self) -> None:
         """As `Client.close`."""
         if self._background:
             await asyncio.wait(self._background.values())
+        if isinstance(self._ledger, SharedLedger):
+            await asyncio.to_thread(self._ledger.close)
         await self._connections.close()
 
     async def __aenter__(self) -> Self:
@@ -180,7 +190,7 @@ class AsyncClient:
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
         if isinstance(step, Charge):
-            self._budget.charge(step.cost, step.payer, step.requests)
+            self._ledger.charge(step.cost, step.payer, step.requests)
             self._settled.set()
             return None
         return await self._send(step)
@@ -243,7 +253,7 @@ class AsyncClient:
             lost = True
             raise aiohttp_transport.transport_error(error, request, timeout) from error
         finally:  # nothing is awaited here: a cancelled task can be cancelled once more
-            self._budget.settle(booking, response, self._monotonic(), lost=lost)
+            self._ledger.settle(booking, response, lost=lost)
             self._settled.set()
         return response
 
@@ -253,18 +263,42 @@ class AsyncClient:
         name = (cost.purpose, cost.payers, cost.is_risky)
         # Only a login that is half-way goes before those who wait: its code is spent.
         if cost.requests == 0 or name not in self._queues:
-            booking = self._budget.admit(request, self._monotonic())
+            booking = await self._try_to_admit(request)
             if booking is not None:
                 return booking
         queue = self._queues.setdefault(name, asyncio.Lock())
         try:
             async with asyncio.timeout(self.config.timeout), queue:
-                while (booking := self._budget.admit(request, self._monotonic())) is None:
-                    self._settled.clear()
-                    await self._settled.wait()
+                waits = pauses()
+                while (booking := await self._try_to_admit(request)) is None:
+                    await self._wait_for_change(next(waits))
                 return booking
         except TimeoutError:
             raise budget_timeout(self.config.timeout) from None
+
+    async def _try_to_admit(self, request: HTTPRequest) -> Booking | None:
+        ledger = self._ledger
+        self._settled.clear()
+        if isinstance(ledger, LocalLedger):
+            return ledger.try_admit(request)
+        future = ledger.submit(request)
+        try:
+            async with self._flush_lock:  # or many threads would wait for one
+                if not future.done():
+                    await asyncio.to_thread(ledger.flush)
+        except asyncio.CancelledError:
+            ledger.abandon(future)
+            raise
+        booking: Booking | None = future.result().get()
+        return booking
+
+    async def _wait_for_change(self, pause: float) -> None:
+        """Wait until a request has ended here, or perhaps in another process."""
+        if isinstance(self._ledger, LocalLedger):
+            await self._settled.wait()
+        else:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), pause)
 
 
 async def _call(function: Callable[[], Any]) -> Any:

@@ -20,17 +20,20 @@ from peeringdb_oauth import flows, requests_transport, verification
 from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.background import Background
-from peeringdb_oauth.budget import Booking, Budget
+from peeringdb_oauth.budget import Budget
 from peeringdb_oauth.callback import Callback
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.cost import payers_of
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.flows import Login
 from peeringdb_oauth.id_token import IDTokenClaims
+from peeringdb_oauth.ledger import Ledger, LocalLedger
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Clock, Provider
+from peeringdb_oauth.records import Documents
 from peeringdb_oauth.requests_transport import Connections, OwnConnections, SessionConnections
+from peeringdb_oauth.shared_ledger import SharedLedger
 from peeringdb_oauth.steps import ApplicationCall, Charge, Flow, Later, Pause, Shared, Step
 from peeringdb_oauth.tls import tls_context
 from peeringdb_oauth.tokens import Introspection, TokenResponse, checked_token
@@ -90,7 +93,8 @@ class Client:
         self._context = None if session is not None else tls_context(config.ca_file)
         self._monotonic = monotonic
         self._background = Background()
-        self._budget = Budget(config.requests_per_minute, config.processes)
+        budget = Budget(config.requests_per_minute, config.processes)
+        self._ledger: Ledger = LocalLedger(budget, monotonic)
         make_in_each_process(self, Client._connect)
         log_at_start(config)
 
@@ -101,8 +105,6 @@ class Client:
             if self._session is None
             else SessionConnections(self._session, self.config.base_url)
         )
-        self._budget.forget_in_flight()
-        self._budget_changed = threading.Condition()
         self._flights: dict[str, Future[Outcome | None]] = {}
         self._flights_lock = threading.Lock()
 
@@ -194,9 +196,23 @@ class Client:
             verification.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age)
         )
 
+    def share_budget(self, documents: Documents, *, egress: str = "default") -> None:
+        """Share the requests a minute with all who use the same store.
+
+        Call it before the first request. The refusals of PeeringDB and its pauses are
+        shared as well. ``processes`` of the configuration then counts only while the
+        store does not answer.
+
+        ``documents``: where the record lies that all of them change. ``egress``: a name
+        for the address from which PeeringDB is asked. Who leaves through another
+        address has a budget of its own.
+        """
+        self._ledger = SharedLedger(documents, egress, self.config)
+
     def close(self) -> None:
         """Wait for what runs behind the answers, then close the kept connections."""
         self.finish_background()
+        self._ledger.close()
         self._connections.close()
 
     def finish_background(self) -> None:
@@ -243,9 +259,7 @@ class Client:
         if isinstance(step, Pause):
             return time.sleep(step.seconds)
         if isinstance(step, Charge):
-            with self._budget_changed:
-                self._budget.charge(step.cost, step.payer, step.requests)
-                self._budget_changed.notify_all()
+            self._ledger.charge(step.cost, step.payer, step.requests)
             return None
         return self._send(step)
 
@@ -280,8 +294,10 @@ class Client:
         return result
 
     def _send(self, request: HTTPRequest) -> HTTPResponse:
-        booking = self._admit(request)
         response, lost, timeout = None, False, self.config.timeout
+        booking = self._ledger.admit(request, timeout)
+        if booking is None:
+            raise budget_timeout(timeout)
         try:
             answer = self._connections.send(request, timeout)
             headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -293,20 +309,8 @@ class Client:
             lost = True
             raise requests_transport.transport_error(error, request, timeout) from error
         finally:
-            with self._budget_changed:
-                self._budget.settle(booking, response, self._monotonic(), lost=lost)
-                # All are woken: perhaps each of them must fail now.
-                self._budget_changed.notify_all()
+            self._ledger.settle(booking, response, lost=lost)
         return response
-
-    def _admit(self, request: HTTPRequest) -> Booking:
-        with self._budget_changed:
-            booking = self._budget_changed.wait_for(
-                lambda: self._budget.admit(request, self._monotonic()), self.config.timeout
-            )
-        if booking is None:
-            raise budget_timeout(self.config.timeout)
-        return booking
 
 
 def _call(function: Callable[[], Any]) -> Any:

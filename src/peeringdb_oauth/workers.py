@@ -49,7 +49,7 @@ class Workers:
     _lock: threading.Lock
     _jobs: SimpleQueue[_Job | None]
     _threads: set[threading.Thread]
-    _waiting: int  # threads that wait for a job
+    _waiting: int  # threads that wait for a job, or have just been started
     _working: int  # those and the ones with a job, without the ones that were replaced
     _stuck: int  # threads that were replaced
 
@@ -92,11 +92,12 @@ class Workers:
                 self._jobs.put(None)
             threads = list(self._threads)
         for thread in threads:
-            thread.join(self._patience)
+            thread.join(self._patience / len(threads))  # some may hang
 
     def _start_if_needed(self) -> None:
         if self._jobs.qsize() > self._waiting and self._working < LIMIT:
             self._working += 1
+            self._waiting += 1
             thread = threading.Thread(target=self._work, name="peeringdb_oauth", daemon=True)
             self._threads.add(thread)
             thread.start()
@@ -117,6 +118,7 @@ class Workers:
                 if job.replaced:
                     self._stuck -= 1
                     break
+                self._waiting += 1
         self._at_end()
         with self._lock:
             self._threads.discard(threading.current_thread())
@@ -124,18 +126,17 @@ class Workers:
     def _next(self) -> _Job | None:
         """Wait for a job that has not been given up; None if the thread is to end."""
         while True:
-            with self._lock:
-                self._waiting += 1
             try:
-                job = self._jobs.get(timeout=self._idle)
+                job, is_idle = self._jobs.get(timeout=self._idle), False
             except Empty:
-                job = None
+                job, is_idle = None, True
             with self._lock:
                 self._waiting -= 1
-                if job is None and self._jobs.empty():
+                if job is None and (not is_idle or self._jobs.empty()):
                     self._working -= 1
                     return None
                 self._start_if_needed()
                 if job is not None and not job.given_up:
                     job.started = True
                     return job
+                self._waiting += 1

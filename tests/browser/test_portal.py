@@ -4,8 +4,12 @@ All portals have the same pages, so these tests use one of them.
 """
 
 import pytest
+from jinja2 import Environment, FileSystemLoader
 from playwright.sync_api import expect
 from portal_process import PortalProcess
+
+from peeringdb_oauth.web import TEMPLATES
+from peeringdb_oauth.web.visit import Page
 
 pytestmark = pytest.mark.browser
 
@@ -179,6 +183,52 @@ def test_every_page_of_the_sandbox_can_be_read_by_everybody(somebody, pdb):
     pdb.fault("error_500", times=1)
     una.page.goto(f"{una.pdb}/oauth2/authorize/")
     assert una.violations() == []
+
+
+OF_A_FAILURE = {
+    "title": "You may read AS64500, not change it",
+    "advice": "An administrator of its organisation can give you this right.",
+    "login_url": "/login/peeringdb",
+    "other_account_url": "/login/peeringdb?prompt=select_account",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        (
+            "refused",
+            {
+                "status": 403,
+                "reasons": ("AS64500: you may read this network but not update it", "x" * 300),
+                "account": "You are logged in as Ada Admin.",
+                "home_url": "/",
+                "offers_logout": True,
+                "cause": "the scope 'amr' is missing",
+            },
+        ),
+        ("no-login-helps", {"status": 502, "reasons": (), "home_url": "/", "offers_login": False}),
+        ("logged-out", {"status": 401, "reasons": (), "home_url": None}),
+        (
+            "other-account",
+            {
+                "template": "peeringdb_oauth/other_account.html",
+                "status": 200,
+                "reasons": (),
+                "home_url": None,
+                "peeringdb_logout_url": "https://auth.peeringdb.com/logout",
+            },
+        ),
+    ],
+)
+def test_the_pages_of_the_library_can_be_read_by_everybody(somebody, name, page):
+    content = Page(**OF_A_FAILURE | page)
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
+    visitor = somebody()
+    visitor.page.set_content(
+        environment.get_template(content.template).render(page=content, peeringdb={})
+    )
+    visitor.look_at(f"library-{name}")
 
 
 def test_the_portal_has_landmarks_and_needs_no_script(somebody):

@@ -77,15 +77,31 @@ def test_a_redirect_must_not_be_cached():
     )
 
 
-@pytest.mark.parametrize(("logged_in", "home_url"), [(True, "/"), (False, None)])
-def test_the_page_for_another_account_leads_over_the_logout_of_peeringdb(logged_in, home_url):
-    answer = BUILDER.other_account(visit(), "/networks/64500", logged_in=logged_in)
+@pytest.mark.parametrize(
+    ("name", "account", "home_url"),
+    [("Ada Admin", "You are logged in as Ada Admin.", "/"), (None, "", None)],
+)
+def test_the_page_for_another_account_leads_over_the_logout_of_peeringdb(name, account, home_url):
+    answer = BUILDER.other_account(visit(), "/networks/64500", name)
     page = answer.page
     assert (answer.status, answer.headers) == (200, FAILURE_HEADERS)
     assert page.template == "peeringdb_oauth/other_account.html"
     assert page.peeringdb_logout_url == "https://auth.peeringdb.com/logout"
     assert page.login_url == "/login/peeringdb?next=/networks/64500&prompt=login"
-    assert page.home_url == home_url
+    assert (page.account, page.home_url) == (account, home_url)
+
+
+@pytest.mark.parametrize(
+    ("logged_in", "name", "account"),
+    [
+        (True, "Ada Admin", "You are logged in as Ada Admin."),
+        (False, "Ada Admin", "PeeringDB knows you as Ada Admin."),
+        (False, "", ""),
+    ],
+)
+def test_a_page_names_the_account_and_offers_the_logout(logged_in, name, account):
+    page = BUILDER.failure(visit(), FORGED, logged_in=logged_in, name=name).page
+    assert (page.account, page.offers_logout) == (account, logged_in)
 
 
 def test_a_person_gets_a_page_with_links():

@@ -104,8 +104,10 @@ def test_a_reload_of_a_refusal_says_why(browser, profile, server):
     profile(verified_user=False)
     asked = browser.start("?next=/x")
     pages = [browser.come_back(asked).page for _ in range(3)]
-    assert "has not verified your account" in pages[0].reasons[0]
-    assert pages[1:] == [pages[0]] * 2
+    assert pages[0].account == "PeeringDB knows you as Ada Admin."
+    assert {(page.title, page.reasons[0].code) for page in pages} == {
+        ("PeeringDB has not verified your account", "unverified_user")
+    }
     assert len(sent(server, "/oauth2/token/")) == 1
     profile(verified_user=True)
     browser.come_back(asked, query="code=another")  # a second click on "Authorize"
@@ -237,7 +239,7 @@ def test_a_choice_of_the_account_starts_no_login(browser, logged_in, home_url):
     answer = browser.flow.start(visit)
     assert (answer.status, answer.location, answer.cookies) == (200, None, ())
     assert answer.page.login_url == "/login/peeringdb?next=/x&prompt=login"
-    assert answer.page.home_url == home_url
+    assert (answer.page.home_url, bool(answer.page.account)) == (home_url, logged_in)
 
 
 # --- two names of one site ------------------------------------------------------------

@@ -107,16 +107,17 @@ class AnswerBuilder:
         reasons: tuple[Reason, ...] = (),
         *,
         logged_in: bool,
+        name: str = "",
         return_path: str | None = None,
         headers: Mapping[str, str] | None = None,
         cause: str = "",
     ) -> Answer:
         """A failure as a page or as JSON, with links to log in.
 
-        ``logged_in``: whether the person is logged in. Then the page has a link to the
-        start page. ``return_path``: where the next login leads; None for the page of
-        this visit. ``cause``: what went wrong, for developers. Only an application in
-        debug mode tells it.
+        ``logged_in``: whether the person is logged in. Then the page leads to the start
+        page and to the logout. ``name``: of the person, if known. ``return_path``:
+        where the next login leads; None for the page of this visit. ``cause``: what
+        went wrong, for developers. Only an application in debug mode tells it.
         """
         return_path = return_path or self.here(visit)
         # Without the prompt PeeringDB would send people back as they are.
@@ -136,20 +137,22 @@ class AnswerBuilder:
             title=failure.title,
             reasons=reasons,
             advice=failure.advice,
+            account=_account(name, logged_in=logged_in),
             login_url=login_url,
             other_account_url=self._other_account_url(visit, return_path),
             home_url=self.home(visit) if logged_in else None,
             offers_login=offers_login,
+            offers_logout=logged_in,
             cause=cause,
         )
         return Answer(status=failure.status, page=page, headers=headers)
 
-    def other_account(self, visit: Visit, return_path: str, *, logged_in: bool) -> Answer:
+    def other_account(self, visit: Visit, return_path: str, name: str | None) -> Answer:
         """The page that leads to a login with another account.
 
         PeeringDB ends in an error page if a person with a second factor logs in there
         over the session of another one. So the page first leads to PeeringDB's logout,
-        which does not lead back. ``logged_in``: as for `failure`.
+        which does not lead back. ``name``: who is logged in; None for nobody.
         """
         page = Page(
             template="peeringdb_oauth/other_account.html",
@@ -160,7 +163,8 @@ class AnswerBuilder:
             login_url=self.login_url(visit, return_path, prompted=True),
             other_account_url=self._other_account_url(visit, return_path),
             peeringdb_logout_url=f"{self.base_url}/logout",
-            home_url=self.home(visit) if logged_in else None,
+            account=_account(name or "", logged_in=True),
+            home_url=None if name is None else self.home(visit),
         )
         return Answer(status=200, page=page, headers=_PAGE)
 
@@ -181,7 +185,6 @@ class AnswerBuilder:
             answer.page,
             login_url=self.login_url(visit, return_path, prompted=True),  # starts at once
             offers_login=name is None,
-            offers_logout=name is not None,
         )
         return replace(answer, page=page)
 
@@ -284,3 +287,9 @@ def _comparable(origin: str) -> str:
     """An origin in lower case and without the default port, as browsers write it."""
     origin = origin.lower()
     return origin.removesuffix(":443" if origin.startswith("https:") else ":80")
+
+
+def _account(name: str, *, logged_in: bool) -> str:
+    if not name:
+        return ""
+    return f"You are logged in as {name}." if logged_in else f"PeeringDB knows you as {name}."

@@ -167,14 +167,11 @@ class LoginFlow:
         if not visit.is_navigation:
             return self._builder.ask_to_log_in(visit, return_path)
         if visit.query.get("prompt") == "select_account":
-            logged_in = self.visitors.peek(visit) is not None
-            return self._builder.other_account(visit, return_path, logged_in=logged_in)
+            return self._builder.other_account(visit, return_path, self._living_name(visit))
         shorter = (split_path(return_path)[0], self._builder.home(visit))
         prompted = visit.query.get("prompt") == "login"
         if not prompted and self._goes_round(visit, {return_path, *shorter[:1]}):
-            login = self.visitors.peek(visit)
-            name = None if login is None else login.user.name or f"user {login.user.id}"
-            return self._builder.brake(visit, return_path, name)
+            return self._builder.brake(visit, return_path, self._living_name(visit))
         request = self._provider.authorization_request(
             scope=None, prompt="login" if prompted else None
         )
@@ -364,12 +361,14 @@ class LoginFlow:
         headers = {}
         if isinstance(error, RateLimited | RecordsUnavailable | RightsUnknown):
             headers["Retry-After"] = str(math.ceil(error.retry_after))
-        logged_in = self.visitors.peek(visit) is not None
+        stored_login = self.visitors.peek(visit)
+        logged_in = stored_login is not None
         answer = self._builder.failure(
             visit,
             failure,
             reasons,
             logged_in=logged_in,
+            name=_name_of(user if stored_login is None else stored_login.user),
             return_path=return_path,
             headers=headers,
             cause=cause,
@@ -393,8 +392,9 @@ class LoginFlow:
         return self._builder.failure(visit, *session_ended(ending), logged_in=False)
 
     def _forged(self, visit: Visit) -> Answer:
-        logged_in = self.visitors.peek(visit) is not None
-        return self._builder.failure(visit, FORGED, logged_in=logged_in)
+        login = self.visitors.peek(visit)
+        name = "" if login is None else _name_of(login.user)
+        return self._builder.failure(visit, FORGED, logged_in=login is not None, name=name)
 
     def _planted(self, visit: Visit) -> Answer:
         """The answer if another host of the domain may have set one of our cookies."""
@@ -537,6 +537,11 @@ class LoginFlow:
             for login in self._pending.find_all(self._cookies(visit))
         )
 
+    def _living_name(self, visit: Visit) -> str | None:
+        """Who is logged in; None for nobody."""
+        login = self.visitors.peek(visit)
+        return None if login is None else _name_of(login.user)
+
     def _cookies(self, visit: Visit) -> Mapping[str, str]:
         """The cookies of started logins, if no other host can have set them."""
         names = filter(visit.has_genuine_cookie, self._pending.names(visit.cookies))
@@ -549,6 +554,11 @@ def _tell_refusal(
     """Tell the event of a refusal. Without reasons, its title is the reason."""
     reasons = reasons or (Reason(failure.title, code=failure.code),)
     visit.tell(Event(kind="refused", code=failure.code, reasons=reasons, **fields))
+
+
+def _name_of(user: User | None) -> str:
+    """What to call a person; empty for nobody."""
+    return "" if user is None else user.name or f"user {user.id}"
 
 
 def _lacks_second_factor(rule: AccessRule, user: User, asn: Any = None) -> bool:

@@ -154,7 +154,8 @@ class Page:
     ``template``: the name of its template. ``status``: the HTTP status. ``code``: what
     programs know the failure by; empty for no failure. ``title``: the heading.
     ``reasons``: why a person is refused, a sentence each. ``advice``: what the person
-    can do. ``login_url``: where a login starts that can help. ``other_account_url``:
+    can do. ``account``: who is logged in, a sentence; empty if nobody is known.
+    ``login_url``: where a login starts that can help. ``other_account_url``:
     the page that leads to a login with another account. ``peeringdb_logout_url``:
     PeeringDB's logout, on the page that leads there. ``home_url``: the start page; None
     if it needs a login first. ``offers_login`` and ``offers_logout``: whether the page
@@ -170,6 +171,7 @@ class Page:
     other_account_url: str
     home_url: str | None
     code: str = ""
+    account: str = ""
     template: str = "peeringdb_oauth/failure.html"
     peeringdb_logout_url: str = ""
     offers_login: bool = True

@@ -35,7 +35,10 @@ def to_visit(
     itself. ``headers``: replace those of the request. ``rotate``: as for `Visit`; None
     for Django's own function.
     """
-    own = getattr(request, "csrf_processing_done", False) if own is None else own
+    if own is None:
+        # Django accepts every GET. Only of forms that means that this site sent them.
+        is_form = request.method not in ("GET", "HEAD", "OPTIONS", "TRACE")
+        own = is_form and getattr(request, "csrf_processing_done", False)
     return Visit(
         method=request.method or "",
         origin=f"{request.scheme}://{request.get_host()}",

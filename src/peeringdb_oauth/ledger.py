@@ -1,0 +1,103 @@
+"""Who keeps the budget of one process, when nothing is shared.
+
+`SharedLedger` in `shared_ledger` keeps one for all processes at an address.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from peeringdb_oauth.after_fork import make_in_each_process
+from peeringdb_oauth.budget import Booking, Budget
+from peeringdb_oauth.cost import Cost, Payer
+from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
+
+
+class Ledger(Protocol):
+    """Asks the budget before each request, and tells it what came of it."""
+
+    def admit(self, request: HTTPRequest, timeout: float) -> Booking | None:
+        """Wait for a place in the budget. None: there was none within ``timeout``.
+
+        ``timeout``: in seconds.
+
+        Raises:
+            RateLimited: waiting would not help.
+        """
+
+    def settle(
+        self, booking: Booking, response: HTTPResponse | None, *, lost: bool = False
+    ) -> None:
+        """End a booking, see `Budget.settle`. Never blocks."""
+
+    def charge(self, cost: Cost, payer: Payer | None, requests: int | None = None) -> None:
+        """Say who pays, see `Budget.charge`. Never blocks."""
+
+    def close(self) -> None:
+        """Write down what is not yet written."""
+
+
+class LocalLedger:
+    """The budget of this process alone. Thread-safe.
+
+    ``monotonic``: gives seconds that only grow.
+    """
+
+    def __init__(self, budget: Budget, monotonic: Callable[[], float]) -> None:
+        self.budget = budget
+        self._monotonic = monotonic
+        make_in_each_process(self, LocalLedger._make)
+
+    def _make(self) -> None:
+        self.budget.forget_in_flight()
+        self.lock = threading.Lock()
+        self._changed = threading.Condition(self.lock)
+        self._waiting = 0
+
+    def try_admit(self, request: HTTPRequest) -> Booking | None:
+        """As `Budget.admit`.
+
+        Raises:
+            RateLimited: waiting would not help.
+        """
+        with self.lock:
+            return self.budget.admit(request, self._monotonic())
+
+    def admit(self, request: HTTPRequest, timeout: float) -> Booking | None:
+        """See `Ledger.admit`.
+
+        Raises:
+            RateLimited: waiting would not help.
+        """
+        with self.lock:
+            booking = self.budget.admit(request, self._monotonic())
+            if booking is None:
+                self._waiting += 1
+                try:
+                    booking = self._changed.wait_for(
+                        lambda: self.budget.admit(request, self._monotonic()), timeout
+                    )
+                finally:
+                    self._waiting -= 1
+            return booking
+
+    def settle(
+        self, booking: Booking, response: HTTPResponse | None, *, lost: bool = False
+    ) -> None:
+        """See `Ledger.settle`."""
+        with self.lock:
+            self.budget.settle(booking, response, self._monotonic(), lost=lost)
+            self._wake()
+
+    def charge(self, cost: Cost, payer: Payer | None, requests: int | None = None) -> None:
+        """See `Ledger.charge`."""
+        with self.lock:
+            self.budget.charge(cost, payer, requests)
+            self._wake()
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to write."""
+
+    def _wake(self) -> None:
+        if self._waiting:  # all of them: perhaps each must fail now
+            self._changed.notify_all()

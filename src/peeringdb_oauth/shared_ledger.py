@@ -1,0 +1,375 @@
+"""One budget for all processes and machines that reach PeeringDB from one address.
+
+It lies in a record that all of them change. Knows threads, and what to do while the
+store of the records does not answer. Knows no store.
+"""
+
+import logging
+import math
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, repeat
+from typing import Any
+from weakref import ref
+
+from peeringdb_oauth.after_fork import make_in_each_process
+from peeringdb_oauth.budget import WINDOW, Booking, Budget
+from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.cost import Cost, Payer
+from peeringdb_oauth.errors import InvalidResponse, RateLimited, RecordsUnavailable
+from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
+from peeringdb_oauth.records import Change, Documents
+from peeringdb_oauth.transport import Outcome
+
+log = logging.getLogger("peeringdb_oauth")
+
+# All in seconds.
+HEARTBEAT = 10.0  # how often each process says that it lives
+FORGOTTEN = 35.0  # a process that has said nothing for so long has ended
+PROBE = 2.0  # how often a store that does not answer is tried
+_LATER = 0.05  # until an answer is written that nobody waits for
+_KEPT = 7200.0  # a record that nobody writes; no pause is longer
+MOST_PROCESSES = 128  # that are counted
+UNKNOWN_PROCESSES = 4  # how many there may be, before the store has ever answered
+
+Function = Callable[[Budget, float], Any]
+
+
+def pauses() -> Iterator[float]:
+    """How many seconds to wait before each further look at a shared budget."""
+    return chain((0.02, 0.05, 0.1, 0.2), repeat(0.4))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a transaction has found and made of it."""
+
+    outcomes: list[Outcome]
+    value: dict[str, Any]
+    offset: float
+    is_changed: bool
+
+
+class SharedLedger:
+    """The budget that all processes with the same store and ``egress`` share.
+
+    All that waits in a process is done in one change of the record. What nobody waits
+    for is written a moment later, together with the next admission if there is one. So
+    a login costs three changes.
+
+    If the store does not answer, each process goes on with its part of the budget, and
+    brings back what happened when the store answers.
+
+    ``documents``: where the record is. ``egress``: the name of the address from which
+    PeeringDB is asked. ``monotonic``: gives seconds that only grow. ``in_background``:
+    whether a thread writes what nobody waits for; else call `flush` and `beat`.
+    """
+
+    def __init__(
+        self,
+        documents: Documents,
+        egress: str,
+        config: ClientConfig,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        in_background: bool = True,
+    ) -> None:
+        self._documents = documents
+        self._key = f"budget:{egress}"
+        self._config = config
+        self._monotonic = monotonic
+        self._has_worker = in_background
+        self._last: dict[str, Any] | None = None  # the record as it was known last
+        self._offset = 0.0  # of the store's clock to ours
+        make_in_each_process(self, SharedLedger._start)
+
+    def _start(self) -> None:
+        self._process = secrets.token_hex(4)
+        self._lock = threading.Lock()  # for one change at a time
+        self._waiting: deque[tuple[Function, Future[Outcome] | None]] = deque()
+        self._changed = threading.Condition()
+        self._part: Budget | None = None  # while the store does not answer
+        self._worker = _Worker(self) if self._has_worker else None
+
+    def admit(self, request: HTTPRequest, timeout: float) -> Booking | None:
+        """See `Ledger.admit`.
+
+        Raises:
+            RateLimited: waiting would not help.
+        """
+        waited, waits = 0.0, pauses()
+        while (booking := self._try_to_admit(request)) is None and waited < timeout:
+            pause = min(next(waits), timeout - waited)
+            with self._changed:
+                self._changed.wait(pause)
+            waited += pause
+        return booking
+
+    def _try_to_admit(self, request: HTTPRequest) -> Booking | None:
+        future = self.submit(request)
+        with self._lock:
+            if not future.done():  # else somebody has done it together with theirs
+                self._flush()
+        booking: Booking | None = future.result().get()
+        return booking
+
+    def submit(self, request: HTTPRequest) -> "Future[Outcome]":
+        """Ask for a place in the budget. The next `flush` gives the answer."""
+        future: Future[Outcome] = Future()
+        self._waiting.append((partial(_admit, request), future))
+        return future
+
+    def abandon(self, future: "Future[Outcome]") -> None:
+        """Give back what was asked for with `submit`: nobody waits for it any more."""
+        if not future.cancel():
+            future.add_done_callback(self._give_back)
+
+    def settle(
+        self, booking: Booking, response: HTTPResponse | None, *, lost: bool = False
+    ) -> None:
+        """See `Ledger.settle`."""
+        self._waiting.append((partial(_settle, booking, response, lost=lost), None))
+        # Until it is written, the booking counts as one that may be refused.
+        is_good = response is not None and response.status == 200
+        self._wake(_LATER if is_good else 0.0)
+
+    def charge(self, cost: Cost, payer: Payer | None, requests: int | None = None) -> None:
+        """See `Ledger.charge`."""
+        self._waiting.append((partial(_charge, cost, payer, requests), None))
+        self._wake(_LATER)
+
+    def flush(self) -> None:
+        """Do all that waits, in one change of the record."""
+        with self._lock:
+            if self._waiting:
+                self._flush()
+
+    def beat(self) -> float:
+        """Say that this process lives. Returns in how many seconds to do so next.
+
+        If the store did not answer, ask whether it does now.
+        """
+        if self._part is not None:
+            try:
+                self._documents.change(self._key, _look)  # without the lock: it may hang
+            except RecordsUnavailable:
+                return PROBE
+        with self._lock:
+            self._flush(is_beat=True)
+        return HEARTBEAT if self._part is None else PROBE
+
+    def close(self) -> None:
+        """See `Ledger.close`."""
+        if self._worker is not None:
+            self._worker.close()
+        self.flush()
+
+    def _wake(self, seconds: float, *, is_beat: bool = False) -> None:
+        if self._worker is not None:
+            self._worker.wake(seconds, is_beat=is_beat)
+
+    def _give_back(self, future: "Future[Outcome]") -> None:
+        booking = future.result().result
+        if booking is not None:
+            self.settle(booking, None)
+
+    def _flush(self, *, is_beat: bool = False) -> None:
+        batch = []
+        while self._waiting:
+            function, future = self._waiting.popleft()
+            if future is None or future.set_running_or_notify_cancel():
+                batch.append((function, future))
+        try:
+            outcomes = self._perform([function for function, _ in batch], is_beat=is_beat)
+        except BaseException as error:
+            for _, future in batch:
+                if future is not None:
+                    future.set_exception(error)
+            raise
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if future is not None:
+                future.set_result(outcome)
+        with self._changed:
+            self._changed.notify_all()
+
+    def _perform(self, functions: list[Function], *, is_beat: bool) -> list[Outcome]:
+        part = self._part
+        if part is None or is_beat:
+            try:
+                return self._share(functions, is_beat=is_beat)
+            except RecordsUnavailable:
+                part = part or self._lose_store()
+        return _results(functions, part, self._now())
+
+    def _share(self, functions: list[Function], *, is_beat: bool) -> list[Outcome]:
+        reads: list[_Read] = []
+
+        def transact(value: Any, now: float) -> Change | None:
+            read = self._transact(functions, value, now)
+            reads.append(read)
+            if read.is_changed or is_beat:
+                return Change(value=read.value, due_at=now + _KEPT)
+            return None
+
+        self._documents.change(self._key, transact)
+        self._last, self._offset = reads[-1].value, reads[-1].offset
+        if self._part is not None:
+            self._part = None
+            log.warning("the store of the sessions answers: all processes share one budget")
+        return reads[-1].outcomes
+
+    def _transact(self, functions: list[Function], value: Any, now: float) -> _Read:
+        offset = now - self._monotonic()
+        budget, processes = self._open(value, now)
+        if self._part is not None:
+            budget.absorb(self._part, now, self._now())
+        outcomes = _results(functions, budget, now)
+        is_known = now - processes.pop(self._process, -math.inf) < HEARTBEAT
+        processes[self._process] = now
+        latest = sorted(processes.items(), key=lambda each: each[1])[-MOST_PROCESSES:]
+        made = budget.to_dict(now) | {"processes": dict(latest)}
+        # An admission that was refused changes nothing.
+        is_changed = any(one.error is None and one.result for one in outcomes)
+        is_changed = is_changed or not is_known or value is None
+        return _Read(outcomes, made, offset, is_changed)
+
+    def _open(self, value: Any, now: float) -> tuple[Budget, dict[str, float]]:
+        """The budget of a record, and when each process was seen last.
+
+        A store that was emptied does not free the address: what this process knows goes
+        into the new record.
+        """
+        for known in (value, self._last):
+            if known is None:
+                continue
+            try:
+                # A clock that was set back counts as one that stood still.
+                shift = min(0.0, now - known["at"])
+                budget = self._budget()
+                longest = max(WINDOW, 3 * self._config.timeout)  # seconds in flight
+                budget.add(known, shift, landed_before=now - longest)
+                seen = {name: at + shift for name, at in known["processes"].items()}
+            except (InvalidResponse, TypeError, LookupError, AttributeError):
+                continue  # of another version of this library
+            return budget, {name: at for name, at in seen.items() if at > now - FORGOTTEN}
+        return self._budget(), {}
+
+    def _budget(self) -> Budget:
+        return Budget(self._config.requests_per_minute, process=self._process)
+
+    def _now(self) -> float:
+        """The time by the store's clock, as far as this process knows it."""
+        return self._monotonic() + self._offset
+
+    def _lose_store(self) -> Budget:
+        now, count = self._now(), UNKNOWN_PROCESSES
+        budget, _ = self._open(None, now)
+        if self._last is not None:
+            count = len(self._last["processes"])
+        count = max(count, self._config.processes)
+        self._part = budget.part(count, now)
+        self._wake(PROBE, is_beat=True)
+        log.warning(
+            "the store of the sessions does not answer: until it does, each of %d processes takes"
+            " its part of the requests to PeeringDB",
+            count,
+        )
+        return self._part
+
+
+def _admit(request: HTTPRequest, budget: Budget, now: float) -> Booking | None:
+    return budget.admit(request, now)
+
+
+def _settle(
+    booking: Booking, response: HTTPResponse | None, budget: Budget, now: float, *, lost: bool
+) -> bool:
+    budget.settle(booking, response, now, lost=lost)
+    return True
+
+
+def _charge(
+    cost: Cost, payer: Payer | None, requests: int | None, budget: Budget, now: float
+) -> bool:
+    del now
+    budget.charge(cost, payer, requests)
+    return True
+
+
+def _results(functions: list[Function], budget: Budget, now: float) -> list[Outcome]:
+    return [_result(function, budget, now) for function in functions]
+
+
+def _result(function: Function, budget: Budget, now: float) -> Outcome:
+    try:
+        return Outcome(function(budget, now))
+    except RateLimited as error:
+        return Outcome(error=error.with_traceback(None))
+
+
+def _look(value: Any, now: float) -> None:
+    """Leave a record as it is."""
+
+
+class _Worker:
+    """A thread that writes what nobody waits for. It starts when there is something."""
+
+    def __init__(self, ledger: SharedLedger) -> None:
+        self._ledger = ref(ledger)
+        self._changed = threading.Condition()
+        self._flush_at = self._beat_at = math.inf
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    def wake(self, seconds: float, *, is_beat: bool = False) -> None:
+        """Flush in so many seconds, or beat."""
+        with self._changed:
+            at = time.monotonic() + seconds
+            if is_beat:
+                self._beat_at = at
+            else:
+                self._flush_at = min(self._flush_at, at)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name="peeringdb_oauth budget", daemon=True
+                )
+                self._thread.start()
+            self._changed.notify()
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+
+    def _work(self) -> None:
+        self.wake(HEARTBEAT, is_beat=True)
+        while (is_beat := self._wait()) is not None and (ledger := self._ledger()) is not None:
+            try:
+                if is_beat:
+                    self.wake(ledger.beat(), is_beat=True)
+                else:
+                    ledger.flush()
+            except Exception:
+                log.exception("the shared budget could not be written")
+            del ledger  # or it would live for as long as this thread
+
+    def _wait(self) -> bool | None:
+        """Whether it is time to beat, else to flush; None if it is time to end."""
+        with self._changed:
+            while not self._is_closed:
+                now = time.monotonic()
+                if now >= self._flush_at:
+                    self._flush_at = math.inf
+                    return False
+                if now >= self._beat_at:
+                    self._beat_at = math.inf
+                    return True
+                self._changed.wait(min(self._flush_at, self._beat_at) - now)
+        return None

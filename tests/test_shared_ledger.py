@@ -1,0 +1,525 @@
+"""Processes that share one budget, step by step, without threads."""
+
+import json
+import logging
+
+import pytest
+from documents import URL, Site, answer, login
+
+from peeringdb_oauth.budget import REFUSALS
+from peeringdb_oauth.cost import Cost, Payer, Purpose
+from peeringdb_oauth.errors import RateLimited
+from peeringdb_oauth.messages import HTTPRequest
+from peeringdb_oauth.responses import SILENCE
+from peeringdb_oauth.shared_ledger import (
+    FORGOTTEN,
+    HEARTBEAT,
+    MOST_PROCESSES,
+    PROBE,
+    UNKNOWN_PROCESSES,
+)
+
+GET = HTTPRequest(url=URL, bearer="t")
+POST = HTTPRequest(url=URL, form={"grant_type": "refresh_token"})
+ADA = Payer.of_account(1)
+HERE = Payer.of_address("198.51.100.1")
+
+
+@pytest.fixture
+def site():
+    return Site()
+
+
+def go(process, request, status=200, **headers):
+    booking = process.admit(request, 0)
+    assert booking is not None
+    process.settle(booking, answer(status, **headers))
+    process.flush()
+
+
+def fill(process, request=GET):
+    """Send it until it is refused. Returns how often it was sent."""
+    for sent in range(1000):
+        try:
+            go(process, request)
+        except RateLimited:
+            return sent
+    return pytest.fail("never refused")
+
+
+# --- one budget -----------------------------------------------------------------------
+
+
+def test_processes_share_the_requests_of_a_minute(site):
+    first, second = site.process(), site.process()
+    for _ in range(70):
+        go(first, GET)
+    assert fill(second) == 30
+    assert fill(first) == 0
+    site.now += 60
+    assert fill(first) == 100
+
+
+def test_the_figure_of_the_configuration_is_for_all_and_processes_does_not_divide_it():
+    site = Site(requests_per_minute=20, processes=4)
+    first, second = site.process(), site.process()
+    assert (fill(first), fill(second)) == (20, 0)
+
+
+def test_another_address_has_a_budget_of_its_own(site):
+    assert (fill(site.process("one")), fill(site.process("two"))) == (100, 100)
+
+
+def test_a_silence_after_a_401_is_kept_by_all(site):
+    first, second = site.process(), site.process()
+    go(first, POST, 401)
+    with pytest.raises(RateLimited, match="401") as caught:
+        second.admit(POST, 0)
+    assert caught.value.retry_after == pytest.approx(SILENCE)
+    go(second, GET)
+    site.now += SILENCE
+    go(second, POST)
+
+
+def test_a_pause_after_a_429_is_kept_by_all(site):
+    first, second = site.process(), site.process()
+    go(first, GET, 429)
+    with pytest.raises(RateLimited):
+        second.admit(GET, 0)
+
+
+def test_refusals_of_all_are_counted_together(site):
+    first, second = site.process(), site.process()
+    for _ in range(5):
+        go(first, GET, 403)
+        go(second, GET, 403)
+    with pytest.raises(RateLimited, match="refused 10 requests"):
+        second.admit(GET, 0)
+
+
+def test_ten_in_flight_are_the_most_of_all_together(site):
+    first, second = site.process(), site.process()
+    bookings = [first.admit(GET, 0) for _ in range(10)]
+    assert all(bookings)
+    assert second.admit(GET, 0) is None
+    first.settle(bookings[0], answer(200))
+    first.flush()
+    assert second.admit(GET, 0)
+
+
+def test_each_purpose_has_its_ceiling_for_all_together(site):
+    first, second = site.process(), site.process()
+    recheck = HTTPRequest(url=URL, bearer="t", cost=Cost(purpose=Purpose.RECHECK))
+    clean_up = HTTPRequest(url=URL, bearer="t", cost=Cost(purpose=Purpose.CLEAN_UP))
+    assert [fill(first, clean_up), fill(second, clean_up)] == [10, 0]
+    assert [fill(second, recheck), fill(first, recheck)] == [20, 0]
+
+
+def test_a_login_is_charged_to_its_account_in_every_process(site):
+    first, second = site.process(), site.process()
+    for process in (first, second, first, second, first):
+        request = login(HERE)
+        go(process, request)
+        process.charge(request.cost, ADA)
+        process.flush()
+    paid = HTTPRequest(url=URL, bearer="t", cost=Cost(payers=(ADA,)))
+    with pytest.raises(RateLimited, match="you have asked"):
+        second.admit(paid, 0)
+    go(second, login(HERE))
+
+
+def test_what_others_wrote_in_between_is_not_lost(site):
+    first, second = site.process(), site.process()
+    site.store.rival = lambda: go(second, GET, 429)
+    with pytest.raises(RateLimited):
+        first.admit(GET, 0)
+
+
+def test_without_a_limit_of_its_own_there_are_still_slots_and_refusals():
+    site = Site(requests_per_minute=None)
+    first, second = site.process(), site.process()
+    for _ in range(200):
+        go(first, GET)
+    assert all(first.admit(GET, 0) for _ in range(10))
+    assert second.admit(GET, 0) is None
+
+
+# --- the record -----------------------------------------------------------------------
+
+
+def test_a_login_takes_three_round_trips_for_each_request(site):
+    process = site.process()
+    process.beat()
+    site.store.round_trips = 0
+    request = login(HERE)
+    for each in (request, HTTPRequest(url=URL, bearer="t", cost=Cost(requests=0))):
+        process.settle(process.admit(each, 0), answer(200))
+    process.charge(request.cost, ADA)
+    process.flush()
+    assert site.store.round_trips == 6
+
+
+def test_a_request_that_is_refused_here_takes_one_round_trip(site):
+    process = site.process()
+    fill(process)
+    site.store.round_trips = 0
+    for _ in range(5):
+        with pytest.raises(RateLimited):
+            process.admit(GET, 0)
+    assert site.store.round_trips == 5
+
+
+def test_all_that_waits_in_a_process_is_asked_at_once(site):
+    process = site.process()
+    futures = [process.submit(GET) for _ in range(12)]
+    site.store.round_trips = 0
+    process.flush()
+    assert [bool(future.result().get()) for future in futures] == [True] * 10 + [False] * 2
+    assert site.store.round_trips == 2
+
+
+def test_the_record_stays_small(site):
+    process = site.process()
+    for turn in range(300):
+        go(process, HTTPRequest(url=URL, cost=Cost(payers=(Payer.of_account(turn),))))
+        site.now += 0.7
+    (text,) = site.store.texts.values()
+    assert len(json.loads(text)["bookings"]) <= 100
+    assert len(text) < 10_000
+
+
+def test_the_record_has_no_token(site):
+    process = site.process()
+    process.admit(HTTPRequest(url=URL, form={"code": "secret-code"}), 0)
+    process.admit(HTTPRequest(url=URL, bearer="secret-token"), 0)
+    assert "secret" not in str(site.store.texts)
+
+
+def test_it_counts_a_bounded_number_of_processes(site):
+    for _ in range(MOST_PROCESSES + 5):
+        site.process().beat()
+        site.now += 0.01
+    (text,) = site.store.texts.values()
+    assert len(json.loads(text)["processes"]) == MOST_PROCESSES
+
+
+@pytest.mark.parametrize("text", ["7", "{}", '{"at": "x"}', '{"at": 1, "bookings": [[1]]}'])
+def test_a_record_that_it_does_not_understand_is_written_anew(site, text):
+    site.store.texts["budget:default"] = text
+    assert fill(site.process()) == 100
+
+
+@pytest.mark.parametrize("name", ["bookings", "refusals", "until", "processes"])
+def test_a_malformed_part_of_a_record_is_written_anew(site, name):
+    go(site.process(), GET, 403)
+    record = json.loads(site.store.texts["budget:default"])
+    site.store.texts["budget:default"] = json.dumps(record | {name: 7})
+    go(site.process(), GET)
+    assert json.loads(site.store.texts["budget:default"])["refusals"] == [0, 0]
+
+
+# --- clocks and processes that die ----------------------------------------------------
+
+
+def test_a_store_whose_clock_is_set_back_neither_frees_nor_blocks_the_address(site):
+    first, second = site.process(), site.process()
+    fill(first)
+    go_on = login(HERE)
+    site.set_back = 3600.0
+    assert fill(second) == 0
+    site.now += 60
+    go(second, go_on)
+    assert fill(second) == 98
+
+
+def test_a_pause_does_not_outlive_a_clock_that_is_set_back(site):
+    first, second = site.process(), site.process()
+    go(first, POST, 401)
+    site.set_back = 86400.0
+    with pytest.raises(RateLimited) as caught:
+        second.admit(POST, 0)
+    assert caught.value.retry_after == pytest.approx(SILENCE)
+    site.beat(second)
+    site.now += SILENCE
+    go(second, POST)
+
+
+def test_the_slots_of_a_process_that_died_are_free_after_a_minute(site):
+    first, second = site.process(), site.process()
+    assert all(first.admit(GET, 0) for _ in range(10))
+    del first
+    site.now += 59
+    assert second.admit(GET, 0) is None
+    site.now += 1
+    go(second, GET)
+
+
+def test_a_long_timeout_keeps_slots_for_longer():
+    site = Site(timeout=50)
+    first, second = site.process(), site.process()
+    assert all(first.admit(GET, 0) for _ in range(10))
+    site.now += 149
+    assert second.admit(GET, 0) is None
+    site.now += 1
+    go(second, GET)
+
+
+def test_a_booking_that_was_given_up_may_still_be_refused(site):
+    first, second = site.process(), site.process()
+    late = first.admit(POST, 0)
+    site.now += 70
+    go(second, GET)
+    first.settle(late, answer(401))
+    first.flush()
+    with pytest.raises(RateLimited, match="401"):
+        second.admit(POST, 0)
+
+
+# --- nobody waits any more ------------------------------------------------------------
+
+
+def test_what_was_asked_for_and_is_not_wanted_any_more_is_not_asked(site):
+    process = site.process()
+    process.abandon(process.submit(GET))
+    process.flush()
+    assert '"bookings": []' in site.store.texts["budget:default"]
+
+
+def test_a_place_that_nobody_wants_any_more_is_given_back(site):
+    process = site.process()
+    futures = [process.submit(GET) for _ in range(11)]
+    process.flush()
+    for future in futures:
+        process.abandon(future)
+    process.flush()
+    assert all(process.admit(GET, 0) for _ in range(10))
+
+
+def test_a_place_that_was_refused_cannot_be_given_back(site):
+    process = site.process()
+    fill(process)
+    future = process.submit(GET)
+    process.flush()
+    process.abandon(future)
+    with pytest.raises(RateLimited):
+        future.result().get()
+
+
+def test_those_who_wait_get_the_error_of_a_broken_store(site):
+    class Broken(Exception):
+        pass
+
+    def change(*_):
+        raise Broken
+
+    process = site.process()
+    site.store.change = change
+    process.charge(GET.cost, None)
+    future = process.submit(GET)
+    with pytest.raises(Broken):
+        process.flush()
+    with pytest.raises(Broken):
+        future.result(0)
+
+
+# --- the store does not answer --------------------------------------------------------
+
+
+@pytest.fixture
+def four(site):
+    """Four processes that know of each other."""
+    processes = [site.process() for _ in range(4)]
+    site.beat(*processes, *processes)
+    return processes
+
+
+def test_without_the_store_each_process_takes_its_part(site, four):
+    site.store.is_down = True
+    assert [fill(process) for process in four] == [25] * 4
+    assert [fill(process) for process in four] == [0] * 4
+    site.now += 60
+    assert fill(four[0]) == 25
+
+
+def test_what_was_asked_before_is_taken_from_the_parts(site, four):
+    for _ in range(60):
+        go(four[0], GET)
+    site.beat(*four)
+    site.store.is_down = True
+    assert [fill(process) for process in four] == [10] * 4
+    site.now += 60
+    assert fill(four[1]) == 25
+
+
+def test_a_process_that_has_never_reached_the_store_supposes_that_it_is_not_alone(site):
+    site.store.is_down = True
+    assert fill(site.process()) == 100 // UNKNOWN_PROCESSES
+
+
+def test_the_configured_number_of_processes_is_the_least_divisor():
+    site = Site(processes=10)
+    process = site.process()
+    process.beat()
+    site.store.is_down = True
+    assert fill(process) == 10
+
+
+def test_processes_that_have_ended_are_forgotten(site, four):
+    first, *_ = four
+    site.now += FORGOTTEN + 1
+    first.beat()
+    site.store.is_down = True
+    assert fill(first) == 100
+
+
+def test_without_a_limit_the_parts_have_none_either():
+    site = Site(requests_per_minute=None)
+    process = site.process()
+    process.beat()
+    site.store.is_down = True
+    for _ in range(150):
+        go(process, GET)
+
+
+def test_blocks_are_known_without_the_store(site, four):
+    go(four[0], POST, 401)
+    site.beat(*four)
+    site.store.is_down = True
+    with pytest.raises(RateLimited, match="401"):
+        four[1].admit(POST, 0)
+
+
+@pytest.mark.parametrize("refusals", range(11))
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_refusals_without_the_store_stay_below_the_limit(site, refusals, count):
+    processes = [site.process() for _ in range(count)]
+    site.beat(*processes, *processes)
+    for _ in range(refusals):
+        go(processes[0], GET, 403)
+    site.beat(*processes)
+    site.store.is_down = True
+    total = refusals
+    for process in processes:
+        for _ in range(11):
+            try:
+                go(process, GET, 403)
+            except RateLimited:
+                break
+            total += 1
+    assert total <= REFUSALS
+
+
+def test_dead_tokens_without_the_store_stay_below_their_half(site, four):
+    risky = HTTPRequest(url=URL, bearer="t", cost=Cost(is_risky=True))
+    go(four[0], risky, 403)
+    go(four[1], risky, 403)
+    site.beat(*four)
+    site.store.is_down = True
+    for process in four:
+        with pytest.raises(RateLimited, match="dead tokens"):
+            process.admit(risky, 0)
+
+
+def test_what_happened_without_the_store_is_brought_back(site, four):
+    first, second, *_ = four
+    site.store.is_down = True
+    for _ in range(20):
+        go(first, GET)
+    go(first, POST, 401)
+    site.store.is_down = False
+    site.now += 3
+    site.beat(first, second)
+    with pytest.raises(RateLimited, match="401") as caught:
+        second.admit(POST, 0)
+    assert caught.value.retry_after == pytest.approx(SILENCE - 3)
+    assert fill(second) == 79
+
+
+def test_refusals_are_brought_back_once(site, four):
+    for process in four[:2]:
+        go(process, GET, 403)
+    site.beat(*four)
+    site.store.is_down = True
+    go(four[2], GET, 403)
+    site.store.is_down = False
+    site.beat(*four, *four)
+    record = json.loads(site.store.texts["budget:default"])
+    assert record["refusals"] == [3, 0]
+
+
+def test_a_request_may_begin_with_the_store_and_end_without_it(site, four):
+    first, second, *_ = four
+    bookings = [first.admit(GET, 0) for _ in range(10)]
+    site.store.is_down = True
+    for booking in bookings:
+        first.settle(booking, answer(200))
+    first.flush()
+    site.store.is_down = False
+    site.beat(first)
+    assert all(second.admit(GET, 0) for _ in range(10))
+
+
+def test_a_request_may_begin_without_the_store_and_end_with_it(site, four):
+    first, second, *_ = four
+    site.store.is_down = True
+    booking = first.admit(POST, 0)
+    site.store.is_down = False
+    site.beat(first)
+    first.settle(booking, answer(401))
+    first.flush()
+    with pytest.raises(RateLimited, match="401"):
+        second.admit(POST, 0)
+
+
+def test_while_the_store_is_away_only_the_beat_asks_for_it(site, four):
+    first = four[0]
+    site.store.is_down = True
+    go(first, GET)
+    asked = site.store.round_trips
+    go(first, GET)
+    assert site.store.round_trips == asked
+    assert first.beat() == PROBE
+    assert site.store.round_trips == asked + 1
+    site.store.is_down = False
+    assert first.beat() == HEARTBEAT
+
+
+def test_a_store_that_fails_while_things_are_brought_back_loses_nothing(site, four):
+    first, second, *_ = four
+    site.store.is_down = True
+    go(first, POST, 401)
+    site.store.is_down = False
+
+    def fail():
+        site.store.is_down = True
+
+    site.store.rival = fail
+    assert first.beat() == PROBE
+    site.store.is_down = False
+    assert first.beat() == HEARTBEAT
+    with pytest.raises(RateLimited, match="401"):
+        second.admit(POST, 0)
+
+
+def test_a_store_that_was_emptied_does_not_free_the_address(site, four):
+    go(four[0], POST, 401)
+    fill(four[1])
+    site.store.texts.clear()
+    assert fill(four[1]) == 0
+    with pytest.raises(RateLimited, match="401"):
+        four[2].admit(POST, 0)
+
+
+def test_the_log_says_once_when_the_store_goes_and_when_it_comes_back(site, four, caplog):
+    caplog.set_level(logging.WARNING, "peeringdb_oauth")
+    site.store.is_down = True
+    for _ in range(3):
+        go(four[0], GET)
+        four[0].beat()
+    site.store.is_down = False
+    site.beat(four[0], four[0])
+    assert "\n".join(record.getMessage() for record in caplog.records) == (
+        "the store of the sessions does not answer: until it does, each of 4 processes takes its"
+        " part of the requests to PeeringDB\n"
+        "the store of the sessions answers: all processes share one budget"
+    )
