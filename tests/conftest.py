@@ -131,6 +131,10 @@ class FakeClock:
     def __call__(self):
         return self.now
 
+    def wait(self, seconds):
+        """Stands for waiting: only the clock moves."""
+        self.now += seconds
+
 
 @pytest.fixture
 def clock():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from settled_client import SettledClient
 
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.web import LoginFlow, Sealer, SessionStore, Vault, Visit, Visitors
@@ -12,20 +13,6 @@ from peeringdb_oauth.web import LoginFlow, Sealer, SessionStore, Vault, Visit, V
 SECRET = "0123456789abcdef0123456789abcdef"
 PORTAL = "https://portal.test"
 CALLBACK = "/login/peeringdb/callback"
-
-
-class Settled:
-    """A client that has done what is to be done behind an answer when it returns."""
-
-    def __init__(self, client):
-        self._client = client
-        self.provider, self.config = client.provider, client.config
-
-    def run(self, flow):
-        try:
-            return self._client.run(flow)
-        finally:
-            self._client.finish_background()
 
 
 @dataclass
@@ -97,6 +84,9 @@ class Browser:
     def user(self, **arguments):
         return self.client.run(self.flow.user(self.visit("/"), **arguments))
 
+    def info(self):
+        return self.client.run(self.flow.session(self.visit("/")))
+
     def require(self, target, rule, *, asn=None, max_age=None, **visit):
         return self.client.run(
             self.flow.require(self.visit(target, **visit), rule, asn=asn, max_age=max_age)
@@ -143,8 +133,9 @@ def make_browser(server, make_client, clock, profile):  # noqa: ARG001 - sets up
         **config,
     ):
         settings = {"redirect_uri": f"{PORTAL}{root}{CALLBACK}"} | config
-        client = Settled(
-            make_client(server, arguments={"clock": clock, "monotonic": clock}, **settings)
+        client = SettledClient(
+            make_client(server, arguments={"clock": clock, "monotonic": clock}, **settings),
+            pause=clock.wait,
         )
         rule, told = rule or AccessRule(), []
         settings = {"rule": rule, "secrets": secrets, "paths": paths, "keep": keep}

@@ -121,6 +121,10 @@ class CookieSessions:
         """The login as it is now: there is no other process that asks about it."""
         return (yield from self.fresh(login))
 
+    def renew(self, mine: StoredLogin) -> Flow[StoredLogin | None]:
+        """As `claim`."""
+        return (yield from self.fresh(mine))
+
     def change(
         self, login: StoredLogin, function: Callable[[StoredLogin], StoredLogin | None]
     ) -> Flow[StoredLogin | None]:

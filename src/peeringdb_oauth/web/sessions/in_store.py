@@ -23,6 +23,7 @@ from peeringdb_oauth.web.sessions.stored_login import (
     compact,
     expand,
     from_json,
+    is_leased,
     to_json,
 )
 from peeringdb_oauth.web.vault import Change, Entry, Vault
@@ -160,17 +161,21 @@ class StoreSessions:
     def claim(self, login: StoredLogin) -> Flow[StoredLogin | None]:
         """The lease of a session: only who has it asks PeeringDB about the session.
 
-        Somebody who has it already gets a new one. None: another one has it, or the
-        session has ended.
+        None: another one has it, or the session is gone.
         """
+        return (
+            yield from self._change(
+                login.key, lambda stored: None if is_leased(stored) else _lease(stored)
+            )
+        )
 
-        def take(stored: StoredLogin) -> StoredLogin | None:
-            is_mine = login.lease_until > 0 and stored.lease == login.lease
-            if stored.lease_until > stored.now and not is_mine:
-                return None
-            return replace(stored, lease=stored.lease + 1, lease_until=stored.now + LEASE)
-
-        return (yield from self._change(login.key, take))
+    def renew(self, mine: StoredLogin) -> Flow[StoredLogin | None]:
+        """A new lease for who has one; None if it ended and another one got it."""
+        return (
+            yield from self._change(
+                mine.key, lambda stored: _lease(stored) if stored.lease == mine.lease else None
+            )
+        )
 
     def change(self, login: StoredLogin, function: Function) -> Flow[StoredLogin | None]:
         """Change a login, whether it lives or has ended.
@@ -345,6 +350,10 @@ class _Given:
             tokens="",
             key=self.key,
         )
+
+
+def _lease(login: StoredLogin) -> StoredLogin:
+    return replace(login, lease=login.lease + 1, lease_until=login.now + LEASE)
 
 
 class _Recent:

@@ -111,6 +111,14 @@ class StoredLogin:
         return min(ends, default=float("inf"))
 
 
+def is_leased(login: StoredLogin) -> bool:
+    """Whether a process is asking PeeringDB about the session.
+
+    If it has ended meanwhile, that process revokes what PeeringDB is just sending.
+    """
+    return login.lease_until > login.now
+
+
 _NOT_STORED = ("key", "now")
 _STORED = [one for one in fields(StoredLogin) if one.name not in ("user", "ending", *_NOT_STORED)]
 

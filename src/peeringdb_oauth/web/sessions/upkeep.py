@@ -34,7 +34,7 @@ from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.sessions.in_cookie import CookieSessions
 from peeringdb_oauth.web.sessions.in_store import REMEMBERED, StoreSessions
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
-from peeringdb_oauth.web.sessions.stored_login import Ending, EndReason, StoredLogin
+from peeringdb_oauth.web.sessions.stored_login import Ending, EndReason, StoredLogin, is_leased
 from peeringdb_oauth.web.visit import Visit
 
 log = logging.getLogger("peeringdb_oauth")
@@ -226,6 +226,12 @@ class Upkeep:
         mine = yield from self._sessions.claim(login)
         if mine is None:
             return (yield from self._await_other(login))
+        return (yield from self._ask_and_store(mine))
+
+    def _ask_and_store(
+        self, mine: StoredLogin
+    ) -> Flow[tuple[StoredLogin, PeeringDBOAuthError | None]]:
+        """As `_recheck`, by who has the lease."""
         if mine.ending is not None:
             raise _has_ended(mine)
         try:
@@ -277,7 +283,7 @@ class Upkeep:
         The lease is written just before, so that a store that is down is noticed while
         the old tokens still work.
         """
-        mine = yield from self._sessions.claim(login)
+        mine = yield from self._sessions.renew(login)
         if mine is None:
             raise _busy()
         token = self._tokens(mine)
@@ -463,14 +469,6 @@ class Upkeep:
             scope=(),
             id_token=None,
         )
-
-
-def is_leased(login: StoredLogin) -> bool:
-    """Whether a process is asking PeeringDB about the session.
-
-    If it has ended meanwhile, that process revokes what PeeringDB is just sending.
-    """
-    return login.lease_until > login.now
 
 
 def _busy() -> RightsUnknown:

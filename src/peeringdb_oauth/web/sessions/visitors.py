@@ -20,8 +20,8 @@ from peeringdb_oauth.web.sessions.in_store import StoreSessions
 from peeringdb_oauth.web.sessions.listing import SessionFlows, SessionInfo
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
 from peeringdb_oauth.web.sessions.session_store import SessionStore
-from peeringdb_oauth.web.sessions.stored_login import EndReason, StoredLogin
-from peeringdb_oauth.web.sessions.upkeep import Told, Upkeep, is_leased
+from peeringdb_oauth.web.sessions.stored_login import EndReason, StoredLogin, is_leased
+from peeringdb_oauth.web.sessions.upkeep import Told, Upkeep
 from peeringdb_oauth.web.visit import Visit
 
 _SWEEP_EVERY = 60.0  # seconds

@@ -1,0 +1,228 @@
+"""Tokens are refreshed before they expire, by one process at a time."""
+
+import pytest
+from canned_server import answering
+
+from peeringdb_oauth.errors import RecordsUnavailable, RightsUnknown, TokenRejected
+from peeringdb_oauth.records import MemoryRecords
+from peeringdb_oauth.web import SessionPolicy
+
+FOR_DAYS = SessionPolicy(max_age=None, idle_timeout=None)
+INVALID_GRANT = answering({"error": "invalid_grant"}, status=400)
+
+
+class FailingRecords(MemoryRecords):
+    """A store that is down when it is told to be.
+
+    ``down_after``: how many writes it still takes; None for any number.
+    """
+
+    down_after = None
+
+    def put(self, record, *, expected):
+        self._write()
+        return super().put(record, expected=expected)
+
+    def get(self, key):
+        if self.down_after is not None and self.down_after <= 0:
+            raise RecordsUnavailable("the store of the sessions does not answer")
+        return super().get(key)
+
+    def _write(self):
+        if self.down_after is not None:
+            if self.down_after <= 0:
+                raise RecordsUnavailable("the store of the sessions does not answer")
+            self.down_after -= 1
+
+
+def revoked(server):
+    return [one.form["token"] for one in server.received if one.path == "/oauth2/revoke_token/"]
+
+
+def bearers(server):
+    return [one.headers["authorization"] for one in server.received if one.path == "/profile/v1"]
+
+
+def test_tokens_are_refreshed_before_they_expire(make_browser, records, clock, tokens, server):
+    browser = make_browser(records=records, policy=FOR_DAYS)
+    browser.log_in()
+    clock.now += 34_000
+    assert browser.user() is not None
+    assert tokens.refreshed == []
+    clock.now += 1100  # less than a quarter of an hour is left
+    browser.user()
+    assert len(tokens.refreshed) == 1
+    assert bearers(server)[-1] == "Bearer new-access-token-1"
+
+
+def test_a_session_lives_on_with_the_refreshed_tokens(make_browser, records, clock, tokens):
+    browser = make_browser(records=records, policy=FOR_DAYS)
+    browser.log_in()
+    for _ in range(3):
+        clock.now += 40_000
+        assert browser.user().amr == ("pwd", "otp", "mfa")  # PeeringDB forgets it, we do not
+    assert tokens.refreshed[1:] == ["new-refresh-token-1", "new-refresh-token-2"]
+
+
+def test_without_a_store_nothing_is_refreshed(make_browser, clock, tokens):
+    browser = make_browser(policy=FOR_DAYS)
+    browser.log_in()
+    clock.now += 35_900
+    assert browser.user() is not None
+    assert tokens.refreshed == []
+
+
+def test_a_refused_access_token_is_refreshed_before_the_session_ends(stored, clock, tokens, server):
+    stored.log_in()
+    with_profile = server.answers["/profile/v1"]
+
+    def answer(handler):
+        is_new = "new-access-token" in handler.received.headers["authorization"]
+        (with_profile if is_new else answering(b"", status=403))(handler)
+
+    server.answers["/profile/v1"] = answer
+    clock.now += 1800
+    assert stored.user() is not None
+    assert len(tokens.refreshed) == 1
+
+
+def test_a_refused_refresh_ends_the_session(make_browser, records, clock, tokens):
+    browser = make_browser(records=records, policy=FOR_DAYS)
+    browser.log_in()
+    tokens.failure = INVALID_GRANT
+    clock.now += 40_000
+    with pytest.raises(TokenRejected):
+        browser.user()
+    assert browser.user() is None
+    assert browser.events[-1].reason == "refused_by_peeringdb"
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_refresh_without_an_answer_is_tried_again(make_browser, records, clock, tokens, status):
+    browser = make_browser(records=records, policy=FOR_DAYS)
+    browser.log_in()
+    tokens.failure = answering(b"", status=status)
+    clock.now += 35_500  # the rights are older than they may be
+    with pytest.raises(RightsUnknown):
+        browser.user()
+    tokens.failure = None
+    clock.now += 100
+    assert browser.user() is not None
+    assert len(tokens.refreshed) == 1
+
+
+def test_a_store_that_is_down_is_noticed_before_the_old_tokens_are_spent(
+    make_browser, clock, tokens
+):
+    records = FailingRecords(clock)
+    browser = make_browser(records=records, policy=FOR_DAYS)
+    browser.log_in()
+    clock.now += 40_000
+    records.down_after = 1  # the claim of the re-check, but not that of the refresh
+    with pytest.raises(RecordsUnavailable):
+        browser.user()
+    assert tokens.refreshed == []
+
+
+def test_new_tokens_that_the_store_does_not_take_are_written_when_it_does(
+    make_browser, clock, tokens
+):
+    records = FailingRecords(clock)
+    browser = make_browser(records=records, policy=FOR_DAYS)
+    browser.log_in()
+    clock.now += 40_000
+
+    def go_down():
+        records.down_after = 0
+
+    tokens.during = go_down
+    waits = []
+
+    def come_back(seconds):
+        waits.append(seconds)
+        clock.now += seconds
+        if len(waits) == 3:
+            records.down_after = None
+
+    browser.client.pause = come_back
+    with pytest.raises(RecordsUnavailable):
+        browser.user()
+    tokens.during = lambda: None
+    clock.now += 20
+    assert browser.user() is not None
+    assert len(waits) == 3
+    assert len(tokens.refreshed) == 1
+
+
+def test_a_logout_during_a_refresh_revokes_the_new_tokens(
+    make_browser, records, clock, tokens, server
+):
+    browser, other = (make_browser(records=records, policy=FOR_DAYS) for _ in range(2))
+    browser.log_in()
+    other.session = browser.session
+    clock.now += 40_000
+    tokens.during = lambda: other.log_out(Sec_Fetch_Site="same-origin")
+    with pytest.raises(TokenRejected):
+        browser.user()
+    assert revoked(server) == ["new-refresh-token-1"]
+
+
+def claim(browser):
+    """The lease of the browser's session, as a process has it that asks PeeringDB."""
+    sessions = browser.flow.visitors._sessions
+    login = browser.client.run(sessions.load(browser.visit("/")))
+    return browser.client.run(sessions.claim(login))
+
+
+def test_another_process_waits_for_the_refresh_and_takes_its_result(
+    make_browser, records, clock, tokens
+):
+    browser, other = (make_browser(records=records, policy=FOR_DAYS) for _ in range(2))
+    browser.log_in()
+    other.session = browser.session
+    clock.now += 40_000
+    mine, waits = claim(browser), []
+
+    def wait(seconds):
+        waits.append(seconds)
+        clock.now += seconds
+        if len(waits) == 3:
+            browser.client.run(browser.flow.visitors._upkeep._ask_and_store(mine))
+
+    other.client.pause = wait
+    assert other.user() is not None
+    assert len(waits) == 3
+    assert len(tokens.refreshed) == 1
+
+
+def test_a_process_that_died_locks_nobody_out_for_longer_than_the_lease(
+    make_browser, records, clock, tokens
+):
+    browser, other = (make_browser(records=records, policy=FOR_DAYS) for _ in range(2))
+    browser.log_in()
+    other.session = browser.session
+    clock.now += 40_000
+    claim(browser)
+    with pytest.raises(RightsUnknown) as caught:
+        other.user(max_age=0)
+    assert caught.value.retry_after == 10
+    clock.now += 16  # five were spent waiting
+    assert other.user(max_age=0) is not None
+    assert len(tokens.refreshed) == 1
+
+
+def test_a_late_answer_does_not_replace_newer_tokens(make_browser, records, clock, tokens, server):
+    browser, other = (make_browser(records=records, policy=FOR_DAYS) for _ in range(2))
+    browser.log_in()
+    other.session = browser.session
+    clock.now += 40_000
+
+    def be_late():
+        tokens.during = lambda: None
+        clock.now += 20  # the lease has ended
+        claim(other)
+
+    tokens.during = be_late
+    with pytest.raises(RightsUnknown):
+        browser.user(max_age=0)
+    assert revoked(server) == ["new-refresh-token-1"]
