@@ -7,6 +7,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import logging
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -127,7 +128,7 @@ class PeeringDB:
             "amr": ["pwd", "otp", "mfa"],
         }
 
-    def id_token(self, **changes):
+    def id_token(self, *, alg="RS256", **changes):
         claims = {
             "iss": f"{self.url}/oauth2",
             "aud": "conf-rs256",
@@ -143,7 +144,7 @@ class PeeringDB:
         }
         message = ".".join(
             b64(json.dumps(part).encode())
-            for part in ({"alg": "RS256", "kid": "one"}, claims | changes)
+            for part in ({"alg": alg, "kid": "one"}, claims | changes)
         )
         return f"{message}.{b64(KEY.sign(message.encode(), PKCS1v15(), SHA256()))}"
 
@@ -659,6 +660,27 @@ def test_id_token_that_is_not_acceptable_is_a_401(verifier, pdb, changes, word):
         r'Bearer realm="PeeringDB", error="invalid_token", error_description="[ !#-\[\]-~]+"',
         error.www_authenticate,
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "level", "hint"),
+    [
+        ({"alg": "HS256"}, logging.WARNING, "choose RS256"),
+        ({"exp": NOW - 60}, logging.INFO, "the clock here is fast"),
+        ({"iat": NOW + 600}, logging.INFO, "the clock here is slow"),
+        ({"nbf": NOW + 600}, logging.INFO, "the clock here is slow"),
+    ],
+)
+def test_what_the_operator_can_do_about_an_id_token_is_in_the_log_only(
+    verifier, pdb, caplog, *, changes, level, hint
+):
+    with caplog.at_level(logging.INFO, "peeringdb_oauth"):
+        error = refusal(verifier, pdb.id_token(**changes))
+    [record] = [record for record in caplog.records if hint in record.getMessage()]
+    assert record.levelno == level
+    assert str(error).startswith("the ID token ")
+    assert hint not in f"{error} {error.www_authenticate}"
+    assert "clock" not in str(error)
 
 
 def test_a_cached_id_token_does_not_make_another_payload_valid(verifier, pdb):

@@ -216,7 +216,9 @@ class AccessRule:
         if network is None:
             return [_not_affiliated([asn])]
         missing = self.perms & ~network.perms
-        reasons = [_lacks(permission, network) for permission in _LACKS if permission & missing]
+        reasons = []
+        if missing:  # most often not, and then nothing is looked up
+            reasons = [_lacks(permission, network) for permission in _LACKS if permission & missing]
         sessions = network.manage_peering_sessions
         if self.manage_sessions and not (sessions or 0) & _SESSION_WRITE:
             reasons.append(_unknown_sessions(asn) if sessions is None else _no_sessions(asn))
