@@ -95,7 +95,7 @@ class Upkeep:
         if max_age is not None and age >= max_age:
             login, problem = yield from self._recheck(login)
             if problem is not None:
-                raise copy(problem)
+                raise _without_answer(problem)
             return login
         if every is None or not self._is_due(login, age, every):
             return self._standing(login)
@@ -115,7 +115,7 @@ class Upkeep:
             return login
         login, problem = yield from self._recheck(login)
         if problem is not None:
-            raise copy(problem)
+            raise _without_answer(problem)
         return login
 
     def end(
@@ -469,6 +469,14 @@ class Upkeep:
             scope=(),
             id_token=None,
         )
+
+
+def _without_answer(problem: PeeringDBOAuthError) -> PeeringDBOAuthError:
+    """The error for somebody whose rights PeeringDB was to tell and did not."""
+    is_outage = isinstance(problem, TransportError) and not isinstance(
+        problem, RateLimited | RightsUnknown
+    )
+    return RightsUnknown(str(problem)) if is_outage else copy(problem)
 
 
 def _busy() -> RightsUnknown:
