@@ -87,7 +87,7 @@ class AsyncClient:
     ) -> None:
         self._connections = Connections(config, session)
         self.config = config
-        self.provider = Provider(config, clock)
+        self.provider = Provider(config, clock, monotonic)
         self._monotonic = monotonic
         budget = Budget(config.requests_per_minute, config.processes)
         self._ledger: LocalLedger | SharedLedger = LocalLedger(budget, monotonic)

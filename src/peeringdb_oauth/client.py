@@ -88,7 +88,7 @@ class Client:
         monotonic: Clock = time.monotonic,
     ) -> None:
         self.config = config
-        self.provider = Provider(config, clock)
+        self.provider = Provider(config, clock, monotonic)
         self._session = session
         # Loaded once: when the process forks, its file may be gone.
         self._context = None if session is not None else tls_context(config.ca_file)

@@ -1,5 +1,6 @@
 """PeeringDB as one client sees it."""
 
+import time
 from collections.abc import Callable, Iterable
 
 from peeringdb_oauth.authorization import AuthorizationRequest, create_authorization_request
@@ -9,21 +10,25 @@ from peeringdb_oauth.key_set import KeyCache, require_cryptography
 from peeringdb_oauth.metadata import PEERINGDB, ProviderMetadata
 from peeringdb_oauth.tokens import DeadTokens
 
-Clock = Callable[[], float]  # Unix seconds
+Clock = Callable[[], float]  # gives seconds
 
 
 class Provider:
     """What a client knows of PeeringDB: endpoints, keys, used codes, refused tokens.
 
-    ``config``: the application. ``clock``: gives Unix seconds.
+    ``config``: the application. ``clock``: gives Unix seconds. ``monotonic``: gives
+    seconds that only grow.
 
     Raises:
         ConfigurationError: the scope has ``openid`` and cryptography is not installed.
     """
 
-    def __init__(self, config: ClientConfig, clock: Clock) -> None:
+    def __init__(
+        self, config: ClientConfig, clock: Clock, monotonic: Clock = time.monotonic
+    ) -> None:
         self.config = config
         self.clock = clock
+        self.monotonic = monotonic
         # Right for PeeringDB. Another provider's are discovered before its ID tokens
         # are trusted.
         self.metadata = ProviderMetadata.at(config.base_url)

@@ -96,7 +96,7 @@ class Upkeep:
         if max_age is not None and age >= max_age:
             login, problem = yield from self._recheck(login)
             if problem is not None:
-                raise copy(problem)
+                raise _without_answer(problem)
             return login
         if every is None or not self._is_due(login, age, every):
             return self._standing(login)
@@ -116,7 +116,7 @@ class Upkeep:
             return login
         login, problem = yield from self._recheck(login)
         if problem is not None:
-            raise copy(problem)
+            raise _without_answer(problem)
         return login
 
     def end(
@@ -473,6 +473,14 @@ class Upkeep:
             scope=(),
             id_token=None,
         )
+
+
+def _without_answer(problem: PeeringDBOAuthError) -> PeeringDBOAuthError:
+    """The error for somebody whose rights PeeringDB was to tell and did not."""
+    is_outage = isinstance(problem, TransportError) and not isinstance(
+        problem, RateLimited | RightsUnknown
+    )
+    return RightsUnknown(str(problem)) if is_outage else copy(problem)
 
 
 def _busy() -> RightsUnknown:

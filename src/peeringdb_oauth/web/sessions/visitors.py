@@ -1,8 +1,6 @@
 """`Visitors`: who is logged in, from the first request of a session to its last."""
 
 import secrets
-import time
-from collections.abc import Callable
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
@@ -32,7 +30,7 @@ class Visitors:
 
     ``store``: None: the sessions lie in the framework's session.
     ``policy``: None for `SessionPolicy()`. ``tell``: called with each `Event` that no
-    request has caused. ``monotonic``: a clock in seconds that only grows.
+    request has caused.
 
     Raises:
         ConfigurationError: a secret is missing or too short.
@@ -47,7 +45,6 @@ class Visitors:
         store: SessionStore | None = None,
         policy: SessionPolicy | None = None,
         tell: Told = lambda _: None,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         policy = policy or SessionPolicy()
         self._provider = provider
@@ -59,11 +56,14 @@ class Visitors:
             self._sessions = CookieSessions(provider, policy, asns=asns)
         else:
             self._sessions = StoreSessions(
-                self._application, policy, store.vault, clock=provider.clock, monotonic=monotonic
+                self._application,
+                policy,
+                store.vault,
+                clock=provider.clock,
+                monotonic=provider.monotonic,
             )
         self._upkeep = Upkeep(provider, sealer, self._sessions, rule=rule, policy=policy, tell=tell)
-        self._monotonic = monotonic
-        self._swept_at = monotonic()
+        self._swept_at = provider.monotonic()
 
     @property
     def sessions(self) -> SessionFlows:
@@ -217,7 +217,7 @@ class Visitors:
             raise AccessDenied(*reasons)
 
     def _sweep_at_times(self) -> Flow[None]:
-        now = self._monotonic()
+        now = self._provider.monotonic()
         if now - self._swept_at >= _SWEEP_EVERY:
             self._swept_at = now
             yield from later("purge", self._upkeep.sweep())
