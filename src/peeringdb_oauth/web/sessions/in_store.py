@@ -48,8 +48,8 @@ class StoreSessions:
 
     In the framework's session lie the random id and what a page shows without asking
     the store. ``application``: the ``base_url`` and ``client_id`` of the application;
-    None for the sessions of all. ``vault``: the store. ``clock``: gives Unix seconds.
-    ``monotonic``: gives seconds that only grow.
+    None for the sessions of all. ``vault``: the store. ``monotonic``: gives seconds
+    that only grow.
     """
 
     refreshes: Final = True
@@ -60,11 +60,9 @@ class StoreSessions:
         policy: SessionPolicy,
         vault: Vault,
         *,
-        clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._application = application
-        self._clock = clock
         self._policy = policy
         self._vault = vault
         self._recent = _Recent(monotonic)
@@ -209,12 +207,13 @@ class StoreSessions:
     def of_user(self, user_id: int) -> Flow[list[StoredLogin]]:
         """The living sessions of a person at PeeringDB, the newest first."""
         entries = yield from call(partial(self._vault.of_owner, _owner(user_id)))
-        return self._living(entries)
+        return (yield from self._living(entries))
 
     def of_handle(self, handle: str) -> Flow[StoredLogin | None]:
         """The living session that the application knows by this name."""
         entry = yield from call(partial(self._vault.of_handle, handle))
-        return next(iter(self._living([] if entry is None else [entry])), None)
+        living = yield from self._living([] if entry is None else [entry])
+        return next(iter(living), None)
 
     def due(self, limit: int) -> Flow[list[StoredLogin]]:
         """Sessions that are over, or have ended with something left to do.
@@ -275,9 +274,9 @@ class StoreSessions:
         yield from call(partial(self._vault.write, entry, change.value, due_at=change.due_at))
         return used
 
-    def _living(self, entries: list[Entry]) -> list[StoredLogin]:
-        # The store has not said its time here.
-        read = [replace(entry, read_at=self._clock()) for entry in entries]
+    def _living(self, entries: list[Entry]) -> Flow[list[StoredLogin]]:
+        now = yield from call(self._vault.now)
+        read = [replace(entry, read_at=now) for entry in entries]
         logins = [login for entry in read if (login := self._from(entry)) is not None]
         living = [one for one in logins if one.ending is None and self.over(one) is None]
         return sorted(living, key=lambda login: login.logged_in_at, reverse=True)

@@ -162,8 +162,11 @@ class Upkeep:
                 again.
         """
         token = self._tokens(login)
-        # A copy of the cookie may come again and again after a logout.
-        if token is not None and not self._provider.dead_tokens.was_revoked(token.access_token):
+        # A copy of a cookie may come again and again after a logout.
+        is_copy = not self._sessions.refreshes and (
+            token is not None and self._provider.dead_tokens.was_revoked(token.access_token)
+        )
+        if token is not None and not is_copy:
             payers = (Payer.of_logouts(login.user.id),)
             cost = Cost(purpose=purpose, payers=payers)
             yield from flows.revoke(self._provider, token, cost=cost)

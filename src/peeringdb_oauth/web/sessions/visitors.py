@@ -56,11 +56,7 @@ class Visitors:
             self._sessions = CookieSessions(provider, policy, asns=asns)
         else:
             self._sessions = StoreSessions(
-                self._application,
-                policy,
-                store.vault,
-                clock=provider.clock,
-                monotonic=provider.monotonic,
+                self._application, policy, store.vault, monotonic=provider.monotonic
             )
         self._upkeep = Upkeep(provider, sealer, self._sessions, rule=rule, policy=policy, tell=tell)
         self._swept_at = provider.monotonic()
