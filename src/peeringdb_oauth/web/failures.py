@@ -23,6 +23,7 @@ from peeringdb_oauth.errors import (
     TransportError,
 )
 from peeringdb_oauth.reasons import Reason
+from peeringdb_oauth.texts import Text
 from peeringdb_oauth.web.remedies import OPERATOR, remedy_for
 
 log = logging.getLogger("peeringdb_oauth")
@@ -200,7 +201,8 @@ def not_for(name: str) -> Failure:
 
     ``name``: who is logged in.
     """
-    return WRONG_ACCOUNT._replace(title=f"You are logged in as {name} and may not see this page")
+    title = Text("You are logged in as {name} and may not see this page", name=name)
+    return WRONG_ACCOUNT._replace(title=title)
 
 
 def failure_of(error: PeeringDBOAuthError) -> Failure:
@@ -210,7 +212,7 @@ def failure_of(error: PeeringDBOAuthError) -> Failure:
     if isinstance(error, RateLimited):
         failure = RATE_LIMITED if error.for_caller else BUSY
         seconds = math.ceil(error.retry_after)
-        return failure._replace(advice=failure.advice.format(seconds=seconds))
+        return failure._replace(advice=Text(failure.advice, seconds=seconds))
     if is_used(error):
         return USED
     if type(error) is InvalidResponse and error.check in _CALLBACK:
