@@ -69,7 +69,7 @@ def test_a_login_that_took_too_long_can_be_started_again(somebody, portal):
     mel.start("member")
     portal.set_ahead(601)
     mel.press("Authorize")
-    expect(mel.heading("This login cannot be completed")).to_be_visible()
+    expect(mel.heading("This login took too long")).to_be_visible()
     expect(mel.page.get_by_role("main")).to_contain_text("within ten minutes")
     mel.press("Log in with PeeringDB", role="link")
     mel.press("Authorize")
