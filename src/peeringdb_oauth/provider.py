@@ -1,6 +1,5 @@
 """PeeringDB as one client sees it."""
 
-import time
 from collections.abc import Callable, Iterable
 
 from peeringdb_oauth.authorization import AuthorizationRequest, create_authorization_request
@@ -17,18 +16,16 @@ class Provider:
     """What a client knows of PeeringDB: endpoints, keys, used codes, refused tokens.
 
     ``config``: the application. ``clock``: gives Unix seconds. ``monotonic``: gives
-    seconds that only grow.
+    seconds that only grow; None for ``clock``.
 
     Raises:
         ConfigurationError: the scope has ``openid`` and cryptography is not installed.
     """
 
-    def __init__(
-        self, config: ClientConfig, clock: Clock, monotonic: Clock = time.monotonic
-    ) -> None:
+    def __init__(self, config: ClientConfig, clock: Clock, monotonic: Clock | None = None) -> None:
         self.config = config
         self.clock = clock
-        self.monotonic = monotonic
+        self.monotonic = monotonic or clock
         # Right for PeeringDB. Another provider's are discovered before its ID tokens
         # are trusted.
         self.metadata = ProviderMetadata.at(config.base_url)
