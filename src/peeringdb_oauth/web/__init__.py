@@ -36,7 +36,14 @@ from peeringdb_oauth.web.sessions import (
     Visitors,
     open_session_store,
 )
-from peeringdb_oauth.web.settings import NOT_STRICT, checked_keep, read_session_store
+from peeringdb_oauth.web.settings import (
+    NOT_STRICT,
+    SessionSettings,
+    checked_keep,
+    read_session_policy,
+    read_session_settings,
+    read_session_store,
+)
 from peeringdb_oauth.web.stores import open_records
 from peeringdb_oauth.web.vault import Change, Entry, Vault
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Refused, Visit
@@ -67,6 +74,7 @@ __all__ = [
     "SessionInfo",
     "SessionList",
     "SessionPolicy",
+    "SessionSettings",
     "SessionStore",
     "Vault",
     "Visit",
@@ -82,6 +90,8 @@ __all__ = [
     "open_session_store",
     "parse_asn",
     "private",
+    "read_session_policy",
+    "read_session_settings",
     "read_session_store",
     "reasons_of",
     "refuse_positional",
