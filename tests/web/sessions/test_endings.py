@@ -6,7 +6,7 @@ import pytest
 
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.errors import ConfigurationError, RecordsUnavailable
-from peeringdb_oauth.web import Refused, Sealer, SessionStore, Vault
+from peeringdb_oauth.web import Change, Refused, Sealer, SessionPolicy, SessionStore, Vault
 
 from ..conftest import SECRET
 
@@ -415,3 +415,101 @@ def test_an_emptied_store_makes_people_log_in_and_shows_no_error(stored, records
     assert caught.value.answer.location == "/login/peeringdb?next=/peering"
     stored.log_in()
     assert stored.user() is not None
+
+
+# --- what a purge leaves alone ---
+
+
+def test_a_purge_leaves_the_sessions_of_other_applications_alone(
+    make_browser, records, clock, server
+):
+    here = make_browser(records=records)
+    there = make_browser(records=records, client_id="another")
+    foreign = make_browser(records=records, secrets=("another-secret-of-32-characters!",))
+    for browser in (there, foreign):
+        browser.log_in()
+    clock.now += 7200
+    assert here.client.run(sessions(here).purge()) == 0
+    assert len(records.of_owner("user:1")) == 2
+    assert revoked(server) == []
+
+
+def test_a_session_that_no_key_opens_any_more_is_deleted_after_a_month(
+    make_browser, records, clock
+):
+    foreign = make_browser(records=records, secrets=("another-secret-of-32-characters!",))
+    foreign.log_in()
+    clock.now += 7200 + 31 * 86_400
+    here = make_browser(records=records)
+    here.client.run(sessions(here).purge())
+    assert records.of_owner("user:1") == []
+
+
+def test_a_purge_looks_again_later_at_a_session_that_a_new_policy_lets_live(
+    make_browser, records, clock
+):
+    browser = make_browser(records=records)
+    browser.log_in()
+    clock.now += 7200
+    patient = make_browser(records=records, policy=SessionPolicy(idle_timeout=20_000))
+    assert patient.client.run(sessions(patient).purge()) == 0
+    [record] = records.of_owner("user:1")
+    assert record.due_at == clock.now - 7200 + 20_000
+
+
+def test_a_purge_goes_on_when_peeringdb_gives_no_answer(make_browser, records, clock, server):
+    browsers = [make_browser(records=records) for _ in range(3)]
+    for browser in browsers:
+        browser.log_in()
+    server.answer("/oauth2/revoke_token/", status=503)
+    clock.now += 7200
+    assert browsers[0].client.run(sessions(browsers[0]).purge()) == 3
+    clock.now += 61
+    browsers[0].client.run(sessions(browsers[0]).purge())
+    server.answer("/oauth2/revoke_token/", b"")
+    clock.now += 61
+    browsers[0].client.run(sessions(browsers[0]).purge())
+    assert [record.due_at for record in records.of_owner("user:1")] == [
+        clock.now - 122 + 43_200
+    ] * 3
+
+
+def test_a_session_without_limits_is_looked_at_once_a_month(make_browser, records, clock):
+    browser = make_browser(records=records, policy=SessionPolicy(idle_timeout=None, max_age=None))
+    browser.log_in()
+    [record] = records.of_owner("user:1")
+    assert record.due_at == clock.now + 30 * 86_400
+
+
+@pytest.mark.parametrize(
+    "change", [{"id": 7}, {"user": []}, {"csrf_token": None, "prompted": "yes"}, {"application": 7}]
+)
+def test_a_session_of_another_version_has_no_login(stored, change):
+    stored.log_in()
+    stored.session["peeringdb"] |= change
+    if "csrf_token" in change:
+        del stored.session["peeringdb"]["csrf_token"]
+    assert stored.user() is None
+
+
+def test_a_record_of_another_version_is_a_lost_session(make_browser, records, clock):
+    browser = make_browser(records=records)
+    browser.log_in()
+    [record] = records.of_owner("user:1")
+    Vault(records, Sealer(SECRET)).change(
+        record.key, lambda _, now: Change(value={"of": "the future"}, due_at=now + 60)
+    )
+    clock.now += 1
+    assert browser.user() is None
+    assert reasons(browser) == ["lost"]
+
+
+def test_an_outside_program_deletes_what_has_ended(make_browser, records, clock):
+    browser = make_browser(records=records)
+    browser.log_in()
+    store = SessionStore(Vault(records, Sealer(SECRET)))
+    assert store.purge() == 0
+    browser.log_out(Sec_Fetch_Site="same-origin")
+    clock.now += 43_200
+    assert store.purge() == 1
+    assert records.of_owner("user:1") == []

@@ -226,3 +226,106 @@ def test_a_late_answer_does_not_replace_newer_tokens(make_browser, records, cloc
     with pytest.raises(RightsUnknown):
         browser.user(max_age=0)
     assert revoked(server) == ["new-refresh-token-1"]
+
+
+def test_a_wrong_client_secret_is_no_reason_to_end_a_session(make_browser, records, clock, tokens):
+    browser = make_browser(records=records, policy=FOR_DAYS)
+    browser.log_in()
+    tokens.failure = answering({"error": "invalid_client"}, status=401)
+    clock.now += 35_500
+    with pytest.raises(RightsUnknown):
+        browser.user()
+    tokens.failure = None
+    clock.now += 100
+    assert browser.user() is not None
+
+
+def test_new_tokens_are_given_back_when_the_store_stays_down(
+    make_browser, clock, tokens, server, caplog
+):
+    records = FailingRecords(clock)
+    browser = make_browser(records=records, policy=FOR_DAYS)
+    browser.log_in()
+    clock.now += 40_000
+
+    def go_down():
+        records.down_after = 0
+
+    tokens.during = go_down
+    with pytest.raises(RecordsUnavailable):
+        browser.user()
+    assert revoked(server) == ["new-refresh-token-1"]
+    assert "did not take the new tokens of user 1" in caplog.text
+    records.down_after, tokens.during = None, lambda: None
+    tokens.failure = INVALID_GRANT  # PeeringDB: the old one is spent
+    clock.now += 20
+    with pytest.raises(TokenRejected):
+        browser.user()
+    assert browser.user() is None
+
+
+def test_a_session_without_a_refresh_token_is_rechecked_until_it_expires(
+    make_browser, records, clock, server, recording
+):
+    body = recording("token-success-no-openid").json
+    del body["refresh_token"]
+    server.answer("/oauth2/token/", body)
+    browser = make_browser(records=records, policy=FOR_DAYS)
+    browser.log_in()
+    clock.now += 35_500
+    assert browser.user() is not None
+    assert len(bearers(server)) == 2
+
+
+def test_a_process_that_waits_sees_that_peeringdb_gave_no_answer(
+    make_browser, records, clock, server
+):
+    browser, other = (make_browser(records=records) for _ in range(2))
+    browser.log_in()
+    other.session = browser.session
+    server.answer("/profile/v1", status=503)
+    mine = claim(browser)
+
+    def wait(seconds):
+        clock.now += seconds
+        browser.client.run(browser.flow.visitors._rechecks.ask_and_store(mine))
+
+    other.client.pause = wait
+    before = clock.now
+    with pytest.raises(RightsUnknown):
+        other.user(max_age=0)
+    assert clock.now - before < 1
+
+
+def test_a_process_that_waits_sees_a_logout(make_browser, records, clock):
+    browser, other = (make_browser(records=records) for _ in range(2))
+    browser.log_in()
+    other.session = dict(browser.session)
+    claim(browser)
+
+    def wait(seconds):
+        clock.now += seconds
+        browser.log_out(Sec_Fetch_Site="same-origin")
+
+    other.client.pause = wait
+    with pytest.raises(TokenRejected):
+        other.user(max_age=0)
+    assert other.session == {}
+
+
+def test_a_logout_during_a_recheck_revokes_the_tokens(make_browser, records, server, recording):
+    browser, other = (make_browser(records=records) for _ in range(2))
+    browser.log_in()
+    other.session = dict(browser.session)
+    with_profile = server.answers["/profile/v1"]
+
+    def answer(handler):
+        other.log_out(Sec_Fetch_Site="same-origin")
+        with_profile(handler)
+
+    server.answers["/profile/v1"] = answer
+    with pytest.raises(TokenRejected):
+        browser.user(max_age=0)
+    assert revoked(server) == [recording("token-success-no-openid").json["refresh_token"]]
+    assert [event.reason for event in other.events if event.reason] == ["logout"]
+    assert browser.user() is None

@@ -12,6 +12,7 @@ from peeringdb_oauth.errors import PeeringDBOAuthError
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.steps import Flow, call, later
+from peeringdb_oauth.tokens import TokenResponse
 from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.sessions.in_cookie import CookieSessions
 from peeringdb_oauth.web.sessions.in_store import REMEMBERED, StoreSessions
@@ -60,7 +61,7 @@ class Endings:
         """
         ended = yield from self.note(login, reason, reasons=reasons, tell=tell)
         if ended is not None and not is_leased(ended):
-            yield from later(f"revoke {ended.key}", self.revoke(ended, purpose=Purpose.CLEAN_UP))
+            yield from self.revoke_later(ended)
         return ended
 
     def note(
@@ -83,7 +84,11 @@ class Endings:
         """As `end`, for a session whose lease this process has."""
         ended = yield from self.note(mine, reason, reasons=reasons)
         if ended is not None:
-            yield from later(f"revoke {ended.key}", self.revoke(ended, purpose=Purpose.CLEAN_UP))
+            yield from self.revoke_later(ended)
+
+    def revoke_later(self, login: StoredLogin) -> Flow[None]:
+        """Revoke the tokens of a session that has ended behind the answer."""
+        yield from later(f"revoke {login.key}", self.revoke(login, purpose=Purpose.CLEAN_UP))
 
     def revoke(self, login: StoredLogin, *, purpose: Purpose = Purpose.LOGIN) -> Flow[None]:
         """Revoke the tokens of a session that has ended.
@@ -97,14 +102,15 @@ class Endings:
         """
         token = self._tokens.open(login)
         # A copy of a cookie may come again and again after a logout.
-        is_copy = not self._sessions.refreshes and (
-            token is not None and self._provider.dead_tokens.was_revoked(token.access_token)
-        )
-        if token is not None and not is_copy:
+        if token is not None and not self._is_copy(token):
             payers = (Payer.of_logouts(login.user.id),)
             cost = Cost(purpose=purpose, payers=payers)
             yield from flows.revoke(self._provider, token, cost=cost)
         yield from self._sessions.note_revoked(login)
+
+    def _is_copy(self, token: TokenResponse) -> bool:
+        is_cookie = isinstance(self._sessions, CookieSessions)
+        return is_cookie and self._provider.dead_tokens.was_revoked(token.access_token)
 
     def purge(self, limit: int = 100) -> Flow[int]:
         """End the sessions that are over, and finish what others have left.

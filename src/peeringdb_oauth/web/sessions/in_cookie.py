@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.profile import User
@@ -42,8 +42,6 @@ class CookieSessions:
     ``asns``: the networks that the application's rule names. They always stay in the
     session itself, if there is room.
     """
-
-    refreshes: Final = False  # a rotated refresh token cannot be kept safely in a cookie
 
     def __init__(
         self, provider: Provider, policy: SessionPolicy, *, asns: tuple[int, ...] = ()
@@ -121,10 +119,6 @@ class CookieSessions:
         """The login as it is now: there is no other process that asks about it."""
         return (yield from self.fresh(login))
 
-    def renew(self, mine: StoredLogin) -> Flow[StoredLogin | None]:
-        """As `claim`."""
-        return (yield from self.fresh(mine))
-
     def change(
         self, login: StoredLogin, function: Callable[[StoredLogin], StoredLogin | None]
     ) -> Flow[StoredLogin | None]:
@@ -151,10 +145,6 @@ class CookieSessions:
     def note_revoked(self, _: StoredLogin) -> Flow[None]:
         """Do nothing: there is no record to delete."""
         yield from ()
-
-    def whole_user(self, login: StoredLogin) -> User | None:
-        """The user with all their networks; None if this process does not have them."""
-        return None if login.is_short else login.user
 
     def _read(self, visit: Visit) -> StoredLogin | None:
         value: Any = visit.session.get(SESSION_KEY)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.profile import User
@@ -47,8 +47,6 @@ class StoreSessions:
     None for the sessions of all. ``vault``: the store. ``monotonic``: gives seconds
     that only grow.
     """
-
-    refreshes: Final = True
 
     def __init__(
         self,
@@ -195,10 +193,6 @@ class StoreSessions:
         yield from self._change(
             login.key, lambda stored: replace(stored, tokens="", lease_until=0.0)
         )
-
-    def whole_user(self, login: StoredLogin) -> User | None:
-        """The user with all their networks."""
-        return login.user
 
     def of_user(self, user_id: int) -> Flow[list[StoredLogin]]:
         """The living sessions of a person at PeeringDB, the newest first."""

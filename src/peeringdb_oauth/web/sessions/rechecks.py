@@ -1,5 +1,6 @@
 """Rights that are read again while somebody uses the site."""
 
+import logging
 from copy import copy
 from dataclasses import replace
 from hashlib import sha256
@@ -34,6 +35,8 @@ from peeringdb_oauth.web.sessions.sealed_tokens import SealedTokens
 from peeringdb_oauth.web.sessions.stored_login import StoredLogin, release
 from peeringdb_oauth.web.visit import Visit
 
+log = logging.getLogger("peeringdb_oauth")
+
 RETRY = 10.0  # seconds until PeeringDB is asked again after it gave no answer
 _WAIT = 5.0  # seconds to wait for what another process is asking
 _STEP = 0.1  # seconds between two looks at the store meanwhile
@@ -66,7 +69,11 @@ class Rechecks:
         self._tokens = tokens
         self._sessions = sessions
         self._endings = endings
-        self._refreshes = Refreshes(provider, tokens, sessions, endings)
+        self._refreshes = (
+            Refreshes(provider, tokens, sessions, endings)
+            if isinstance(sessions, StoreSessions)
+            else None
+        )
         self._rule = rule
         self._policy = policy
         self._postponed_until = 0.0
@@ -176,17 +183,16 @@ class Rechecks:
 
     def _ask(self, mine: StoredLogin) -> Flow[User]:
         """The user as PeeringDB describes them now, with fresh tokens if need be."""
-        refreshes = self._refreshes.are_possible(mine)
-        soon = max(_LATEST, min(self._policy.recheck_every or 0, _SOONEST))
-        if refreshes and self._provider.clock() >= mine.expires_at - soon:
-            mine = yield from self._refreshes.refresh(mine)
-            refreshes = False
-        try:
+        refreshes = self._refreshes
+        if refreshes is None or not refreshes.are_possible(mine):
             return (yield from self._fetch_user(mine))
-        except TokenRejected:
-            if not refreshes:
-                raise
-        mine = yield from self._refreshes.refresh(mine)
+        soon = max(_LATEST, min(self._policy.recheck_every or 0, _SOONEST))
+        if self._provider.clock() < mine.expires_at - soon:
+            try:
+                return (yield from self._fetch_user(mine))
+            except TokenRejected:
+                log.info("PeeringDB refused an access token before its time: refreshing it")
+        mine = yield from refreshes.refresh(mine)
         return (yield from self._fetch_user(mine))
 
     def _fetch_user(self, login: StoredLogin) -> Flow[User]:
@@ -200,13 +206,13 @@ class Rechecks:
         return replace(user, amr=login.user.amr)  # what the login has proved
 
     def _store(self, mine: StoredLogin, user: User) -> Flow[StoredLogin]:
-        previous = mine.user
+        before = mine
 
         def take(stored: StoredLogin) -> StoredLogin | None:
-            nonlocal previous
+            nonlocal before
+            before = stored
             if stored.ending is not None:
                 return None
-            previous = stored.user
             changed = replace(
                 stored, user=user, is_short=False, checked_at=stored.now, failed_at=None
             )
@@ -214,8 +220,10 @@ class Rechecks:
 
         login = yield from self._sessions.change(mine, take)
         if login is None:
-            raise has_ended(mine)
-        yield from self._endings.tell(Event.of_change(previous, user))
+            if before.ending is not None:  # somebody has logged out meanwhile
+                yield from self._endings.revoke_later(before)
+            raise has_ended(before)
+        yield from self._endings.tell(Event.of_change(before.user, user))
         return login
 
     def _note_failure(self, mine: StoredLogin, error: PeeringDBOAuthError) -> Flow[StoredLogin]:

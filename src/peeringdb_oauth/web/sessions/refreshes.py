@@ -12,7 +12,6 @@ from peeringdb_oauth.records import RecordsUnavailable
 from peeringdb_oauth.steps import Flow, later, pause
 from peeringdb_oauth.tokens import TokenResponse
 from peeringdb_oauth.web.sessions.endings import Endings
-from peeringdb_oauth.web.sessions.in_cookie import CookieSessions
 from peeringdb_oauth.web.sessions.in_store import StoreSessions
 from peeringdb_oauth.web.sessions.sealed_tokens import SealedTokens
 from peeringdb_oauth.web.sessions.stored_login import StoredLogin
@@ -26,16 +25,13 @@ _STEP = 0.5  # seconds between two tries to store new tokens
 class Refreshes:
     """Refreshes the tokens of sessions whose lease this process has.
 
-    ``sessions``: where they are. ``endings``: revokes what somebody has logged out of
+    ``sessions``: where they are. A cookie would not do: somebody may have a copy with
+    the tokens of before. ``endings``: revokes what somebody has logged out of
     meanwhile.
     """
 
     def __init__(
-        self,
-        provider: Provider,
-        tokens: SealedTokens,
-        sessions: CookieSessions | StoreSessions,
-        endings: Endings,
+        self, provider: Provider, tokens: SealedTokens, sessions: StoreSessions, endings: Endings
     ) -> None:
         self._provider = provider
         self._tokens = tokens
@@ -43,9 +39,7 @@ class Refreshes:
         self._endings = endings
 
     def are_possible(self, login: StoredLogin) -> bool:
-        """Whether the session has a refresh token, and a store that keeps new ones."""
-        if not self._sessions.refreshes:
-            return False
+        """Whether the session has a refresh token."""
         token = self._tokens.open(login)
         return token is not None and token.refresh_token is not None
 

@@ -1,0 +1,123 @@
+"""What runs behind an answer, in `Client` and in `AsyncClient`."""
+
+import threading
+
+import pytest
+from forks import in_a_child
+from in_threads import Gate, until
+
+from peeringdb_oauth.async_client import AsyncClient
+from peeringdb_oauth.background import MAX_WAITING, Background
+from peeringdb_oauth.client import Client
+from peeringdb_oauth.errors import TransportError
+from peeringdb_oauth.steps import call, later, pause
+
+
+@pytest.fixture(params=[Client, AsyncClient], ids=["requests", "aiohttp"])
+def client_class(request):
+    return request.param
+
+
+def calling(function):
+    """A flow that calls a function."""
+    yield from call(function)
+
+
+def begin(client, name, function):
+    """Have a client call a function behind the answer."""
+    client.run(later(name, calling(function)))
+
+
+def test_work_runs_behind_the_answer(client):
+    gate, done = Gate(), []
+    begin(client, "work", lambda: done.append(gate.wait()))
+    assert done == []  # the answer did not wait
+    gate.open()
+    until(lambda: len(done) == 1)
+
+
+def test_one_work_of_a_name_runs_at_a_time(client):
+    gate, begun = Gate(), []
+
+    def work():
+        begun.append(None)
+        gate.wait()
+
+    for _ in range(3):
+        begin(client, "work", work)
+    begin(client, "another", lambda: begun.append("another"))
+    until(lambda: "another" in begun)
+    assert begun.count(None) == 1
+    gate.open()
+    client.close()
+    assert len(begun) == 2
+
+
+def test_the_same_work_can_be_done_again_later(client):
+    done = []
+    for count in (1, 2):
+        begin(client, "work", lambda: done.append(None))
+        until(lambda count=count: len(done) == count)
+        until(lambda: not names(client))
+
+
+def names(client):
+    """What is under way."""
+    background = client._background
+    return background._names if isinstance(background, Background) else background
+
+
+def test_closing_waits_for_the_work(client):
+    done = []
+    begin(client, "work", lambda: done.append(None))
+    client.close()
+    assert done == [None]
+
+
+@pytest.mark.parametrize(
+    ("error", "logged"),
+    [
+        (TransportError("no answer"), "re-check: TransportError: no answer"),
+        (ZeroDivisionError(), "re-check failed"),
+    ],
+)
+def test_a_failure_is_logged_without_the_name_of_the_session(client, caplog, error, logged):
+    def fail():
+        raise error
+
+    caplog.set_level("INFO")
+    begin(client, "re-check session:0123", fail)
+    client.close()
+    assert logged in caplog.text
+    assert "0123" not in caplog.text
+
+
+def test_work_that_waits_is_bounded(client):
+    names(client).update(
+        dict.fromkeys(map(str, range(MAX_WAITING)))
+        if isinstance(names(client), dict)
+        else map(str, range(MAX_WAITING))
+    )
+    done = []
+    begin(client, "one more", lambda: done.append(None))
+    names(client).clear()
+    client.close()
+    assert done == []
+
+
+def test_a_flow_can_pause(client):
+    assert client.run(pause(0)) is None
+
+
+def test_a_forked_process_has_threads_of_its_own():
+    background = Background()
+    gate = Gate()
+    background.start("work", gate.wait)
+
+    def child():
+        done = threading.Event()
+        return background.start("work", done.set) and done.wait(5)
+
+    assert in_a_child(child) is True
+    gate.open()
+    background.finish()
