@@ -145,11 +145,15 @@ class AsyncClient:
 
     async def close(self) -> None:
         """As `Client.close`."""
-        if self._background:
-            await asyncio.wait(self._background.values())
+        await self.finish_background()
         if isinstance(self._ledger, SharedLedger):
             await asyncio.to_thread(self._ledger.close)
         await self._connections.close()
+
+    async def finish_background(self) -> None:
+        """As `Client.finish_background`."""
+        while self._background:
+            await asyncio.wait(self._background.values())
 
     async def __aenter__(self) -> Self:
         return self
