@@ -136,6 +136,7 @@ class AsyncClient:
     def share_budget(self, documents: Documents, *, egress: str = "default") -> None:
         """As `Client.share_budget`. It is not awaited."""
         self._ledger = SharedLedger(documents, egress, self.config)
+        self.provider.documents = documents
 
     async def close(self) -> None:
         """As `Client.close`."""

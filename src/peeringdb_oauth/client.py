@@ -198,14 +198,15 @@ class Client:
         """Share the requests a minute with all who use the same store.
 
         Call it before the first request. The refusals of PeeringDB and its pauses are
-        shared as well. ``processes`` of the configuration then counts only while the
-        store does not answer.
+        shared as well, and so are the results of a `BearerVerifier`. ``processes`` of
+        the configuration then counts only while the store does not answer.
 
         ``documents``: where the record lies that all of them change. ``egress``: a name
         for the address from which PeeringDB is asked. Who leaves through another
         address has a budget of its own.
         """
         self._ledger = SharedLedger(documents, egress, self.config)
+        self.provider.documents = documents
 
     def close(self) -> None:
         """Close the kept connections."""
