@@ -792,7 +792,7 @@ def test_an_unknown_setting_is_reported_with_the_known_ones(ini):
     assert (
         problem == f"{path}: has an unknown setting; the settings are oauth_client_key,"
         " oauth_client_sec, redirect_to, base_url, scope, timeout, ca_file, allow_http,"
-        " requests_per_minute, processes"
+        " requests_per_minute, processes, egress"
     )
 
 
