@@ -116,7 +116,8 @@ def test_a_forked_process_has_threads_of_its_own():
 
     def child():
         done = threading.Event()
-        return background.start("work", done.set) and done.wait(5)
+        assert background.start("work", done.set)
+        assert done.wait(5)
 
     assert in_a_child(child) is True
     gate.open()

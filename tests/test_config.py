@@ -456,6 +456,18 @@ def test_refuses_a_ca_file_that_is_not_a_path(ca_file):
     assert problems(ca_file=ca_file) == ("ca_file: must be the path of a PEM file, as a str",)
 
 
+@pytest.mark.parametrize("egress", ["", "rack 2", "x" * 65, "\u00e4", "a\n", 7, None])
+def test_refuses_an_egress_that_is_no_name(egress):
+    assert problems(egress=egress) == (
+        "egress: must be a name of at most 64 letters, digits, dots, hyphens and underscores",
+    )
+
+
+@pytest.mark.parametrize("egress", ["default", "192.0.2.7", "rack_2-b", "x" * 64])
+def test_an_egress_has_a_name(egress):
+    assert ClientConfig(**GOOD, egress=egress).egress == egress
+
+
 @pytest.mark.parametrize("allow_http", ["no", 1, None])
 def test_refuses_an_allow_http_that_is_not_a_bool(allow_http):
     assert problems(allow_http=allow_http) == ("allow_http: must be True or False",)
@@ -780,7 +792,7 @@ def test_an_unknown_setting_is_reported_with_the_known_ones(ini):
     assert (
         problem == f"{path}: has an unknown setting; the settings are oauth_client_key,"
         " oauth_client_sec, redirect_to, base_url, scope, timeout, ca_file, allow_http,"
-        " requests_per_minute, processes"
+        " requests_per_minute, processes, egress"
     )
 
 

@@ -84,11 +84,12 @@ def test_clients_share_the_requests_of_a_minute(sharing):
 
 def test_another_egress_has_a_budget_of_its_own(sharing, documents):
     first, second = sharing(requests_per_minute=2), sharing(requests_per_minute=2)
-    second.share_budget(documents, egress="rack 2")
-    for client in (first, second):
+    second.share_budget(documents, egress="rack2")
+    third = sharing(requests_per_minute=2, egress="rack3")
+    for client in (first, second, third):
         client.fetch_user("t1")
         client.fetch_user("t2")
-    assert set(documents.texts) == {"budget:default", "budget:rack 2"}
+    assert set(documents.texts) == {"budget:default", "budget:rack2", "budget:rack3"}
 
 
 def test_an_answer_is_written_although_nobody_asks_again(sharing, documents):

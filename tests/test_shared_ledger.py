@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from documents import URL, Site, answer, login
+from in_threads import Calls, until
 
 from peeringdb_oauth.budget import REFUSALS
 from peeringdb_oauth.cost import Cost, Payer, Purpose
@@ -176,6 +177,22 @@ def test_all_that_waits_in_a_process_is_asked_at_once(site):
     process.flush()
     assert [bool(future.result().get()) for future in futures] == [True] * 10 + [False] * 2
     assert site.store.round_trips == 2
+
+
+def test_a_thread_finds_that_another_one_has_asked_for_it(site):
+    process = site.process()
+    with process._lock:
+        call = Calls(lambda: process.admit(GET, 0), 1)
+        until(lambda: process._waiting)
+        process._flush()
+    assert all(call.outcomes())
+
+
+def test_closing_writes_what_is_not_yet_written(site):
+    process = site.process()
+    process.settle(process.admit(GET, 0), answer(403))
+    process.close()
+    assert json.loads(site.store.texts["budget:default"])["refusals"] == [1, 0]
 
 
 def test_the_record_stays_small(site):
@@ -469,6 +486,24 @@ def test_a_request_may_begin_without_the_store_and_end_with_it(site, four):
     first.flush()
     with pytest.raises(RateLimited, match="401"):
         second.admit(POST, 0)
+
+
+def test_requests_may_be_under_way_during_all_of_an_outage(site, four):
+    first, second, third, _ = four
+    bookings = [(process, process.admit(POST, 0)) for process in (first, second)]
+    site.store.is_down = True
+    for process in (first, third):
+        go(process, GET)
+    site.store.is_down = False
+    site.beat(*four)
+    assert json.loads(site.store.texts["budget:default"])["bookings"][0][4] == 1
+    assert sum(row[7] for row in json.loads(site.store.texts["budget:default"])["bookings"]) == 2
+    for process, booking in bookings:
+        process.settle(booking, answer(401))
+        process.flush()
+    record = json.loads(site.store.texts["budget:default"])
+    assert (record["refusals"], sum(row[7] for row in record["bookings"])) == ([2, 0], 0)
+    assert sum(row[4] for row in record["bookings"]) == 4
 
 
 def test_while_the_store_is_away_only_the_beat_asks_for_it(site, four):

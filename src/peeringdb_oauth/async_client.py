@@ -139,9 +139,10 @@ class AsyncClient:
             verification.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age)
         )
 
-    def share_budget(self, documents: Documents, *, egress: str = "default") -> None:
+    def share_budget(self, documents: Documents, *, egress: str | None = None) -> None:
         """As `Client.share_budget`. It is not awaited."""
-        self._ledger = SharedLedger(documents, egress, self.config)
+        self._ledger = SharedLedger(documents, egress or self.config.egress, self.config)
+        self.provider.documents = documents
 
     async def close(self) -> None:
         """As `Client.close`."""

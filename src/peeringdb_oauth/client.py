@@ -197,18 +197,19 @@ class Client:
             verification.verify_id_token(self.provider, id_token, nonce=nonce, max_age=max_age)
         )
 
-    def share_budget(self, documents: Documents, *, egress: str = "default") -> None:
+    def share_budget(self, documents: Documents, *, egress: str | None = None) -> None:
         """Share the requests a minute with all who use the same store.
 
         Call it before the first request. The refusals of PeeringDB and its pauses are
-        shared as well. ``processes`` of the configuration then counts only while the
-        store does not answer.
+        shared as well, and so are the results of a `BearerVerifier`. ``processes`` of
+        the configuration then counts only while the store does not answer.
 
         ``documents``: where the record lies that all of them change. ``egress``: a name
-        for the address from which PeeringDB is asked. Who leaves through another
-        address has a budget of its own.
+        for the address from which PeeringDB is asked; None for that of the
+        configuration. Who leaves through another address has a budget of its own.
         """
-        self._ledger = SharedLedger(documents, egress, self.config)
+        self._ledger = SharedLedger(documents, egress or self.config.egress, self.config)
+        self.provider.documents = documents
 
     def close(self) -> None:
         """Wait for what runs behind the answers, then close the kept connections."""

@@ -35,7 +35,7 @@ _INI_KEYS = {
     name: name
     for name in (
         *("base_url", "scope", "timeout", "ca_file", "allow_http"),
-        *("requests_per_minute", "processes"),
+        *("requests_per_minute", "processes", "egress"),
     )
 }
 # Settings of the file that are not about the client.
@@ -48,6 +48,7 @@ _SAMPLES = {"client_id": ("...", "…", "client-id"), "client_secret": ("...", "
 _OTHER_ISSUERS = ("www.peeringdb.com", "peeringdb.com")
 # A name without a dot, and RFC 6761 sections 6.2 and 6.3. An IPv6 address has colons.
 _HOST_FOR_TESTS = re.compile(r"[^.:]+|.+\.(test|localhost)")
+_EGRESS = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _STORED_HASH = re.compile(
     r"(pbkdf2_sha(1|256)|\$?argon2(id)?|bcrypt(_sha256)?|scrypt|(unsalted_)?(md5|sha1)|\$2[aby])\$"
 )
@@ -75,6 +76,8 @@ class ClientConfig:
     ones. ``requests_per_minute``: the application's share of the 120 requests that
     PeeringDB allows to one address in a minute; None for no limit. ``processes``: how
     many processes share that; by default ``$WEB_CONCURRENCY``, or 1 without it.
+    ``egress``: a name for the address from which PeeringDB is asked, where processes
+    with one store of sessions leave through several; see `Client.share_budget`.
 
     >>> from peeringdb_oauth import ClientConfig
     >>> config = ClientConfig(
@@ -102,6 +105,7 @@ class ClientConfig:
     ca_file: str | None = None
     requests_per_minute: int | None = 100
     processes: int = field(default_factory=_web_concurrency)
+    egress: str = "default"
 
     def __post_init__(self) -> None:
         if isinstance(self.base_url, str):
@@ -114,7 +118,7 @@ class ClientConfig:
             *_base_url_problems(self.base_url, self.redirect_uri, allow_http=self.allow_http),
             *scope_problems(self.scope),
             *_number_problems(self.timeout, self.requests_per_minute, self.processes),
-            *_other_problems(self.allow_http, self.ca_file),
+            *_other_problems(self.allow_http, self.ca_file, self.egress),
         ]
         if problems:
             raise ConfigurationError(*problems)
@@ -132,7 +136,7 @@ class ClientConfig:
         The variables are ``PEERINGDB_OAUTH_CLIENT_ID``, ``_CLIENT_SECRET`` or
         ``_CLIENT_SECRET_FILE``, ``_REDIRECT_URI``, ``_BASE_URL``, ``_SCOPE``,
         ``_TIMEOUT``, ``_CA_FILE``, ``_ALLOW_HTTP``, ``_REQUESTS_PER_MINUTE`` ("none"
-        for no limit) and ``_PROCESSES``.
+        for no limit), ``_PROCESSES`` and ``_EGRESS``.
 
         Raises:
             ConfigurationError: settings are missing or wrong, or the file cannot be
@@ -323,12 +327,16 @@ def _number_problems(timeout: Any, requests_per_minute: Any, processes: Any) -> 
     return problems
 
 
-def _other_problems(allow_http: Any, ca_file: Any) -> list[str]:
+def _other_problems(allow_http: Any, ca_file: Any, egress: Any) -> list[str]:
     problems = []
     if not isinstance(allow_http, bool):
         problems.append("allow_http: must be True or False")
     if ca_file is not None and not (isinstance(ca_file, str) and ca_file):
         problems.append("ca_file: must be the path of a PEM file, as a str")
+    if not isinstance(egress, str) or not _EGRESS.fullmatch(egress):
+        problems.append(
+            "egress: must be a name of at most 64 letters, digits, dots, hyphens and underscores"
+        )
     return problems
 
 

@@ -7,6 +7,7 @@ from peeringdb_oauth.callback import UsedCodes
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.key_set import KeyCache, require_cryptography
 from peeringdb_oauth.metadata import PEERINGDB, ProviderMetadata
+from peeringdb_oauth.records import Documents
 from peeringdb_oauth.tokens import DeadTokens
 
 Clock = Callable[[], float]  # gives seconds
@@ -32,6 +33,7 @@ class Provider:
         self.discovered = self.metadata == PEERINGDB
         self.used_codes = UsedCodes()
         self.dead_tokens = DeadTokens()
+        self.documents: Documents | None = None  # what processes share, if they do
         if "openid" in config.scope:
             require_cryptography()
         self.key_cache = KeyCache()

@@ -16,6 +16,7 @@ from in_threads import until
 from ports import free_port
 
 PATIENCE = 30  # seconds for a server to end on a busy machine
+AS_CHILD = ("setpriv", "--pdeathsig=KILL")  # ends with the tests, even if they are killed
 PASSWORD = "s3cret-password"  # only Redis asks for it
 
 
@@ -128,12 +129,10 @@ class PostgreSQL(Server):
     stop_signal = signal.SIGINT  # ends all connections
 
     def make(self):
-        # It refuses to run as root.
-        self._as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        if os.getuid() == 0:
+        self._as_user = AS_CHILD
+        if os.getuid() == 0:  # as root it refuses to run
             shutil.chown(self.directory, "postgres")
-        else:
-            self._as_user = []
+            self._as_user += ("--reuid=postgres", "--regid=postgres", "--clear-groups")
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
         self._bin = found[-1] if found else Path(shutil.which("postgres")).parent
         subprocess.run(
@@ -197,6 +196,7 @@ class MariaDB(Server):
     def command(self):
         program = shutil.which("mariadbd") or "/usr/sbin/mariadbd"
         return [
+            *AS_CHILD,
             program,
             *self._options(),
             f"--port={self.port}",
@@ -230,6 +230,7 @@ class RedisServer(Server):
 
     def command(self):
         return [
+            *AS_CHILD,
             shutil.which("redis-server") or "valkey-server",
             *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.directory),
             *("--save", "", "--appendonly", "yes", "--appendfsync", "no"),

@@ -20,6 +20,7 @@ from peeringdb_oauth.bearer.challenge import (
     invalid_token,
     missing_token,
 )
+from peeringdb_oauth.bearer.shared_results import SharedResult, SharedResults
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.cost import STRANGERS, Cost, Payer, Purpose, payers_of
 from peeringdb_oauth.errors import (
@@ -84,6 +85,9 @@ class BearerVerifier(Generic[R]):
     that was good counts for 5 minutes after PeeringDB last said so. Any other access
     token is refused with `TransportError`.
 
+    Where the client shares its budget, the answers for access tokens are shared as
+    well, so only one process has to ask.
+
     Tokens that nobody knows yet take at most 30 %. So a flood of made-up tokens ends in
     `RateLimited`, and logins and known tokens go on working.
     """
@@ -99,6 +103,7 @@ class BearerVerifier(Generic[R]):
             "Callable[..., R]", self._decide_when_awaited if is_async else self._decide
         )
         self._cache = ResultCache()
+        self._shared = SharedResults(self._provider)
 
     def verify(
         self,
@@ -239,6 +244,9 @@ class BearerVerifier(Generic[R]):
         if known is not None and known.is_fresh(now, max_age):
             return known  # another caller looked it up in the meantime
         self._provider.dead_tokens.check(token, now)
+        known = yield from self._newest(token, key, known)
+        if known is not None and known.is_fresh(now, max_age):
+            return known  # another process looked it up
         if known is None:
             return (yield from self._look_up(token, key, _cost_of_unknown(address)))
         if now >= known.expires_at:
@@ -251,10 +259,35 @@ class BearerVerifier(Generic[R]):
                 return known
             raise
 
+    def _newest(
+        self, token: BearerToken, key: bytes, known: CachedResult | None
+    ) -> Flow[CachedResult | None]:
+        """The result of this process or of another one, whichever is newer."""
+        try:
+            shared = yield from self._shared.read(key)
+        except TokenRejected as error:
+            self._provider.dead_tokens.add(token, str(error), self._clock())
+            raise
+        if shared is None or (known is not None and known.checked_at >= shared.checked_at):
+            return known
+        result = self._result_of(shared)
+        self._cache.put(key, result)
+        return result
+
+    def _result_of(self, shared: SharedResult) -> CachedResult:
+        """The result for a token with this scope and user."""
+        missing = [word for word in self._scope if word not in shared.scope]
+        return self._good(
+            insufficient_scope(*missing) if missing else shared.user,
+            now=shared.checked_at,
+            expires_at=shared.expires_at,
+            sees_networks="networks" in shared.scope,
+        )
+
     def _look_up(self, token: BearerToken, key: bytes, cost: Cost) -> Flow[CachedResult]:
         now = self._clock()
         try:
-            introspection = yield from self._introspect(token, cost, now)
+            introspection = yield from self._introspect(token, key, cost, now)
         except PeeringDBOAuthError:
             yield from charge(cost, None, requests=1)
             raise
@@ -266,6 +299,7 @@ class BearerVerifier(Generic[R]):
             user = yield from self._fetch_user(token, cost)
             sees_networks = "networks" in introspection.scope
             result = self._good(user, now=now, expires_at=expires_at, sees_networks=sees_networks)
+            yield from self._shared.write(key, user, introspection.scope, expires_at)
         self._cache.put(key, result)
         return result
 
@@ -283,7 +317,9 @@ class BearerVerifier(Generic[R]):
         yield from charge(cost, Payer.of_account(user.id))
         return user
 
-    def _introspect(self, token: BearerToken, cost: Cost, now: float) -> Flow[Introspection]:
+    def _introspect(
+        self, token: BearerToken, key: bytes, cost: Cost, now: float
+    ) -> Flow[Introspection]:
         """What PeeringDB says about the token, if it is valid and ours.
 
         This comes before the profile. Introspection of a bad token counts against
@@ -300,6 +336,7 @@ class BearerVerifier(Generic[R]):
             reason = "this access token was issued to another application"
         if reason is not None:
             self._provider.dead_tokens.add(token, reason, now)
+            yield from self._shared.write_dead(key, reason)
             raise TokenRejected(reason)
         return introspection
 

@@ -315,6 +315,7 @@ def test_a_database_in_memory_is_used_through_its_only_connection(open_store, se
 @pytest.mark.parametrize("server_name", ["postgresql"])
 def test_a_table_that_was_not_migrated_is_named(server, open_store):
     store = open_store()
+    store.get("session:a")
     server.ask(f"ALTER TABLE {ROWS} RENAME TO elsewhere")
     try:
         with pytest.raises(RecordsUnavailable, match=f'"{ROWS}" does not exist') as caught:

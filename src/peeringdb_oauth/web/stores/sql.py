@@ -10,9 +10,10 @@ from sqlalchemy import (
     Connection,
     Engine,
     Row,
+    Select,
+    bindparam,
     delete,
     insert,
-    literal,
     literal_column,
     select,
     update,
@@ -26,6 +27,15 @@ from peeringdb_oauth.web.stores.sql_schema import STEPS, Step, prepare, records
 from peeringdb_oauth.workers import NO_ANSWER, Workers
 
 T = TypeVar("T")
+
+_SAME_KEY = records.c.key == bindparam("the_key")
+_SAME_VERSION = records.c.version == bindparam("expected")
+_OF_OWNER = select(records).where(records.c.owner == bindparam("the_owner"))
+_OF_HANDLE = select(records).where(records.c.handle == bindparam("the_handle"))
+_VALUE = select(records.c.value).where(_SAME_KEY)
+_INSERT = insert(records)
+_UPDATE = update(records).where(_SAME_KEY, _SAME_VERSION)
+_DELETE = delete(records).where(_SAME_KEY, _SAME_VERSION)
 
 
 class SQLRecords:
@@ -45,7 +55,15 @@ class SQLRecords:
     def __init__(self, url: str, *, patience: float = 4.0, steps: Sequence[Step] = STEPS) -> None:
         self._url = parse_url(url)
         self._kind = KINDS[self._url.drivername]
-        self._clock: ColumnElement[float] = literal_column(self._kind.clock).label("now")
+        clock: ColumnElement[float] = literal_column(self._kind.clock)
+        self._now = select(clock.label("now"))
+        self._get = _select_with_time(self._now)
+        self._due = (
+            self._now.add_columns(*records.c)
+            .where(records.c.due_at <= clock)
+            .order_by(records.c.due_at)
+            .limit(bindparam("most"))
+        )
         self._steps = steps
         self._patience = patience
         self._workers = Workers(patience=patience)
@@ -57,10 +75,7 @@ class SQLRecords:
 
     def get(self, key: str) -> tuple[Record | None, float]:
         """The record or None, and the time by the database in Unix seconds."""
-        now = select(self._clock).subquery()
-        joined = now.outerjoin(records, records.c.key == literal(key))
-        statement = select(now.c.now, records).select_from(joined)
-        row = self._ask(lambda connection, _: connection.execute(statement).one())
+        (row,) = self._rows(self._get, the_key=key)
         return _record(row) if row.key is not None else None, float(row.now)
 
     def put(self, record: Record, *, expected: int | None) -> bool:
@@ -73,37 +88,26 @@ class SQLRecords:
 
     def of_owner(self, owner: str) -> list[Record]:
         """All records of an owner."""
-        return self._select(select(records).where(records.c.owner == owner))
+        return [_record(row) for row in self._rows(_OF_OWNER, the_owner=owner)]
 
     def of_handle(self, handle: str) -> Record | None:
         """The record with a handle, or None."""
-        found = self._select(select(records).where(records.c.handle == handle))
-        return found[0] if found else None
+        rows = self._rows(_OF_HANDLE, the_handle=handle)
+        return _record(rows[0]) if rows else None
 
     def due(self, limit: int) -> tuple[list[Record], float]:
         """At most ``limit`` records that are due, the earliest first, and the time."""
-        statement = (
-            select(self._clock, records)
-            .where(records.c.due_at <= literal_column(self._kind.clock))
-            .order_by(records.c.due_at)
-            .limit(limit)
-        )
-
-        def ask(connection: Connection, _: bool) -> tuple[list[Record], float]:  # noqa: FBT001
-            rows = connection.execute(statement).all()
-            now = rows[0].now if rows else connection.execute(select(self._clock)).scalar_one()
-            return [_record(row) for row in rows], float(now)
-
-        return self._ask(ask)
+        rows = self._rows(self._due, most=limit)
+        (first, *_) = rows or self._rows(self._now)
+        return [_record(row) for row in rows], float(first.now)
 
     def close(self) -> None:
         """Close the connections of this process."""
         self._workers.close()
         self._engine.dispose()
 
-    def _select(self, statement: Any) -> list[Record]:
-        rows = self._ask(lambda connection, _: connection.execute(statement).all())
-        return [_record(row) for row in rows]
+    def _rows(self, statement: Select[Any], **values: str | int) -> Sequence[Row[Any]]:
+        return self._ask(lambda connection, _: connection.execute(statement, values).all())
 
     def _ask(self, function: Callable[[Connection, bool], T]) -> T:
         """Call a function with a connection, and whether it was called before."""
@@ -148,17 +152,16 @@ def _put(
     if expected is None:
         written = _insert(connection, values)
     else:
-        same = (records.c.key == record.key, records.c.version == expected)
-        written = connection.execute(update(records).where(*same).values(values)).rowcount == 1
+        values |= {"the_key": values.pop("key"), "expected": expected}
+        written = connection.execute(_UPDATE, values).rowcount == 1
     if is_repeated and not written:  # the first try may have been ours
-        stored = select(records.c.value).where(records.c.key == record.key)
-        return bool(connection.scalar(stored) == record.value)
+        return bool(connection.scalar(_VALUE, {"the_key": record.key}) == record.value)
     return written
 
 
 def _insert(connection: Connection, values: dict[str, Any]) -> bool:
     try:
-        connection.execute(insert(records).values(values))
+        connection.execute(_INSERT, values)
     except IntegrityError:
         return False
     return True
@@ -170,11 +173,15 @@ def _delete(
     connection: Connection,
     is_repeated: bool,  # noqa: FBT001 - see `SQLRecords._ask`
 ) -> bool:
-    same = (records.c.key == key, records.c.version == expected)
-    if connection.execute(delete(records).where(*same)).rowcount == 1:
+    if connection.execute(_DELETE, {"the_key": key, "expected": expected}).rowcount == 1:
         return True
-    left = select(records.c.version).where(records.c.key == key)
-    return is_repeated and connection.scalar(left) is None
+    return is_repeated and connection.scalar(_VALUE, {"the_key": key}) is None
+
+
+def _select_with_time(now: Select[Any]) -> Select[Any]:
+    """One row with the time, and the columns of the record if there is one."""
+    time = now.subquery()
+    return select(time.c.now, records).select_from(time.outerjoin(records, _SAME_KEY))
 
 
 def _record(row: Row[Any]) -> Record:
