@@ -1,11 +1,15 @@
 """Settings that the integrations have in common."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from peeringdb_oauth.config import ini_setting
 from peeringdb_oauth.errors import ConfigurationError, collected
+from peeringdb_oauth.records import Records
+from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.sessions import SessionStore, open_session_store
+from peeringdb_oauth.web.vault import Vault
 
 NOT_STRICT = (
     'must not be "Strict": the browser would not send the session when it comes back from'
@@ -17,13 +21,18 @@ EGRESS_VARIABLE = "PEERINGDB_OAUTH_EGRESS"
 
 
 def read_session_store(
-    given: str | SessionStore | None, secrets: tuple[str, ...], *, egress: str | None = None
+    given: str | SessionStore | None,
+    secrets: tuple[str, ...],
+    *,
+    egress: str | None = None,
+    own: Mapping[str, Callable[[], Records]] = MappingProxyType({}),
 ) -> SessionStore | None:
     """The store of the sessions; None for sessions in the browsers.
 
     ``given``: a URL or a store; None for the variable ``PEERINGDB_OAUTH_SESSIONS`` of
     the environment or ``sessions`` of the ini file. ``egress``: None for
-    ``PEERINGDB_OAUTH_EGRESS`` or ``egress`` there.
+    ``PEERINGDB_OAUTH_EGRESS`` or ``egress`` there. ``own``: makes the stores of the
+    framework, by the word that stands for each in place of a URL.
 
     Raises:
         ConfigurationError: the URL is wrong, or its driver is missing.
@@ -38,6 +47,8 @@ def read_session_store(
         raise ConfigurationError("sessions: must be a URL, or from open_session_store")
     problems: list[str] = []
     with collected(problems):
+        if url in own:
+            return SessionStore(Vault(own[url](), Sealer(*secrets)), egress=egress)
         return open_session_store(url, secrets=secrets, egress=egress)
     raise ConfigurationError(*problems)
 
