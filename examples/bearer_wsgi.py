@@ -56,7 +56,8 @@ def answer(verifier, path, authorization):
         )
     except AccessDenied as error:
         headers = [("WWW-Authenticate", error.www_authenticate)] if error.www_authenticate else []
-        return HTTPStatus.FORBIDDEN, headers, {"reasons": error.reasons}
+        reasons = [{"code": each.code, "asn": each.asn, "text": each} for each in error.reasons]
+        return HTTPStatus.FORBIDDEN, headers, {"code": "forbidden", "reasons": reasons}
     except TransportError as error:  # RateLimited also says how long to wait
         seconds = math.ceil(getattr(error, "retry_after", 30))
         return (

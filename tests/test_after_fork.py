@@ -22,7 +22,7 @@ from peeringdb_oauth.errors import TokenRejected
 from peeringdb_oauth.messages import HTTPRequest
 from peeringdb_oauth.steps import shared
 from peeringdb_oauth.tls import tls_context
-from peeringdb_oauth.web import MemoryStore
+from peeringdb_oauth.web.stores import MemoryStore
 
 REJECTED = CachedResult(outcome=TokenRejected("unknown"), checked_at=0.0)
 

@@ -304,7 +304,12 @@ def test_example_answers_as_the_rfcs_say(world_of_today, example):
 
         status, headers, body = get(port, "/networks/64511", f"Bearer {admin.access_token}")
         assert (status, headers["WWW-Authenticate"]) == (403, None)
-        assert body == {"reasons": ["you are not affiliated with AS64511 at PeeringDB"]}
+        [reason] = body["reasons"]
+        assert reason == {
+            "code": "not_affiliated",
+            "asn": 64511,
+            "text": "you are not affiliated with AS64511 at PeeringDB",
+        }
         status, headers, _ = get(port, "/networks/64500", f"Bearer {narrow.access_token}")
         assert status == 403
         assert 'error="insufficient_scope"' in headers["WWW-Authenticate"]

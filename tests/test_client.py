@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from itertools import count
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -628,7 +629,8 @@ def test_those_who_wait_fail_at_once_when_the_silence_begins(client, server):
     server.replay(TOKEN, "token-error-wrong-secret")
     gate = Gate()
     gate.hold(server, TOKEN)
-    calls = Calls(lambda: client.refresh("r"), 22)
+    numbers = count()
+    calls = Calls(lambda: client.refresh(f"r{next(numbers)}"), 22)
     gate.arrive(10)
     assert gate.nobody_arrives()
     with within(2):

@@ -16,7 +16,7 @@ SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 
 # From the ground up. A part may import from its own layer and from those below.
 LAYERS = [
-    {"_version", "errors", "reasons", "cost", "grammar", "clock", "after_fork"},
+    {"_version", "texts", "errors", "reasons", "cost", "grammar", "clock", "after_fork"},
     {"metadata", "config", "messages", "key_set", "responses", "steps", "records"},
     {"authorization", "callback", "tokens", "id_token", "profile", "access", "memberships"},
     {"flows", "verification", "provider", "budget"},

@@ -190,6 +190,18 @@ def test_eight_callers_with_one_token_read_one_profile(client, server):
     assert server.paths() == [PROFILE] * 2
 
 
+def test_eight_callers_who_refresh_one_token_get_the_same_new_ones(client, server):
+    """PeeringDB would give new tokens to each, but only one ID token that fits."""
+    gate = Gate()
+    gate.hold(server, "/oauth2/token/")
+    calls = Calls(lambda: client.refresh("r"), 8)
+    gate.arrive(1)
+    until(lambda: number_waiting(client) == 7)
+    gate.open()
+    assert len({token.refresh_token for token in calls.outcomes()}) == 1
+    assert [request.path for request in server.received] == ["/oauth2/token/"]
+
+
 def test_eight_callers_with_one_dead_token_cost_one_refusal(client, server):
     server.answer(PROFILE, b"", status=403, content_type="text/html")
     errors = fetch_at_once(client, server)

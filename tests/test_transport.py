@@ -14,10 +14,12 @@ from peeringdb_oauth.messages import MAX_BODY
 from peeringdb_oauth.transport import (
     BoundedBody,
     Outcome,
+    Timeouts,
     budget_timeout,
     certificate_problem,
     flight_timeout,
     log_at_start,
+    timeouts_of,
 )
 
 
@@ -152,3 +154,16 @@ def test_an_outcome_raises_a_copy_of_its_error_each_time():
             *(None, None),
         )
         assert len(traceback.extract_tb(one.__traceback__)) == 2  # this test, and `get`
+
+
+def test_each_part_of_a_request_may_take_the_configured_time():
+    assert timeouts_of(None, 10) == Timeouts(admission=10, connect=10, answer=10, body=10)
+
+
+@pytest.mark.parametrize("timeout", [1, 10, 300])
+def test_a_request_with_a_limit_ends_within_it(timeout):
+    timeouts = timeouts_of(15, timeout)
+    parts = (timeouts.admission, timeouts.connect, timeouts.answer, timeouts.body)
+    assert sum(parts) <= 15
+    assert max(parts) <= timeout
+    assert timeouts.answer == max(parts)  # PeeringDB needs the time

@@ -5,23 +5,42 @@ What PeeringDB did not say about a user counts as missing, never as given.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import cast
 
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.profile import EVERY_PERMISSION, MAX_ASN, Network, Permission, User, is_asn
 from peeringdb_oauth.reasons import Reason
+from peeringdb_oauth.texts import Text
 
 # Every member of an organisation has READ in manage_peering_sessions of all its
 # networks. Only the write bits show that somebody granted the right.
 _SESSION_WRITE = Permission.UPDATE | Permission.CREATE | Permission.DELETE
 
 _ASN_RANGE = f"an int from 1 to {MAX_ASN}"
-# The code of the reason why somebody may not do something, and what it is.
+# The code of the reason why somebody may not do something, and its text: for people who
+# may read the network, and for others.
 _LACKS = {
-    Permission.READ: ("needs_read", "read"),
-    Permission.UPDATE: ("needs_update", "update"),
-    Permission.CREATE: ("needs_create", "create entries for"),
-    Permission.DELETE: ("needs_delete", "delete"),
+    Permission.READ: (
+        "needs_read",
+        Text("AS{asn}: you may not read this network"),
+        Text("AS{asn}: you may not read this network"),
+    ),
+    Permission.UPDATE: (
+        "needs_update",
+        Text("AS{asn}: you may read this network but not update it"),
+        Text("AS{asn}: you may not update this network"),
+    ),
+    Permission.CREATE: (
+        "needs_create",
+        Text("AS{asn}: you may read this network but not create entries for it"),
+        Text("AS{asn}: you may not create entries for this network"),
+    ),
+    Permission.DELETE: (
+        "needs_delete",
+        Text("AS{asn}: you may read this network but not delete it"),
+        Text("AS{asn}: you may not delete this network"),
+    ),
 }
 _UNVERIFIED = Reason(
     "PeeringDB has not verified your account: ask to be affiliated with your organisation at"
@@ -55,7 +74,10 @@ _NO_NETWORK = Reason(
     " an AS number",
 )
 _NOT_AN_ASN = Reason(
-    f"this request names something that is not an AS number (a number from 1 to {MAX_ASN})",
+    Text(
+        "this request names something that is not an AS number (a number from 1 to {last})",
+        last=MAX_ASN,
+    ),
     code="invalid_asn",
 )
 
@@ -183,7 +205,7 @@ class AccessRule:
         reasons = (
             [
                 Reason(
-                    f"AS{asn} is not one of the networks that are allowed here",
+                    Text("AS{asn} is not one of the networks that are allowed here", asn=asn),
                     code="network_not_allowed",
                     asn=asn,
                 )
@@ -209,7 +231,11 @@ class AccessRule:
             reasons.append(_not_affiliated(others))
         if len(asns) == 1:
             return reasons
-        text = f"one network is enough, but {', and '.join(reasons)}"
+        why = reduce(
+            lambda first, second: Text("{first}, and {second}", first=first, second=second),
+            (reason.text for reason in reasons),
+        )
+        text = Text("one network is enough, but {why}", why=why)
         return [Reason(text, code="needs_one_network")]
 
     def _reasons_at(self, network: Network | None, asn: int) -> list[Reason]:
@@ -276,31 +302,29 @@ def _to_tuple(asn: object) -> tuple[object, ...]:
 
 
 def _not_affiliated(asns: list[int]) -> Reason:
-    shown = [f"AS{asn}" for asn in asns[:5]]
-    if len(asns) > len(shown):
-        shown.append(f"{len(asns) - len(shown)} others")
-    *most, last = shown
-    names = f"{', '.join(most)} or {last}" if most else last
-    return Reason(
-        f"you are not affiliated with {names} at PeeringDB", code="not_affiliated", asn=asns[0]
-    )
+    names: list[str] = [f"AS{asn}" for asn in asns[:5]]
+    if len(asns) > len(names):
+        names.append(Text("{count} others", count=len(asns) - len(names)))
+    *most, last = names
+    if most:
+        last = Text("{most} or {last}", most=", ".join(most), last=last)
+    text = Text("you are not affiliated with {networks} at PeeringDB", networks=last)
+    return Reason(text, code="not_affiliated", asn=asns[0])
 
 
 def _lacks(permission: Permission, network: Network) -> Reason:
-    code, verb = _LACKS[permission]
-    asn = network.asn
-    text = (
-        f"AS{asn}: you may read this network but not {verb} it"
-        if network.perms & Permission.READ
-        else f"AS{asn}: you may not {verb} this network"
-    )
-    return Reason(text, code=code, asn=asn)
+    code, for_readers, for_others = _LACKS[permission]
+    text = for_readers if network.perms & Permission.READ else for_others
+    return Reason(Text(text, asn=network.asn), code=code, asn=network.asn)
 
 
 def _no_sessions(asn: int) -> Reason:
     return Reason(
-        f"AS{asn}: you may not manage its peering sessions: ask an administrator of its"
-        " organisation at peeringdb.com",
+        Text(
+            "AS{asn}: you may not manage its peering sessions: ask an administrator of its"
+            " organisation at peeringdb.com",
+            asn=asn,
+        ),
         code="needs_sessions",
         asn=asn,
     )
@@ -308,8 +332,11 @@ def _no_sessions(asn: int) -> Reason:
 
 def _unknown_sessions(asn: int) -> Reason:
     return Reason(
-        f"AS{asn}: PeeringDB did not say whether you may manage its peering sessions (an ID token"
-        " never says it, the profile does)",
+        Text(
+            "AS{asn}: PeeringDB did not say whether you may manage its peering sessions (an ID"
+            " token never says it, the profile does)",
+            asn=asn,
+        ),
         code="sessions_unknown",
         asn=asn,
     )

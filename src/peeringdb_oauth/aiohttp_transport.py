@@ -5,7 +5,7 @@ without aiohttp, so that ``help()`` and completion work.
 """
 
 from contextlib import AbstractAsyncContextManager
-from functools import partial
+from functools import lru_cache, partial
 from urllib.parse import urlsplit
 
 from requests.utils import get_environ_proxies, select_proxy
@@ -15,7 +15,7 @@ from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, TransportError
 from peeringdb_oauth.messages import HTTPRequest
 from peeringdb_oauth.tls import tls_context
-from peeringdb_oauth.transport import BoundedBody, certificate_problem, goes_direct
+from peeringdb_oauth.transport import BoundedBody, Timeouts, certificate_problem, goes_direct
 
 try:
     import aiohttp
@@ -52,16 +52,13 @@ class Connections:
         if session is None:
             self._context = tls_context(config.ca_file)
             self._proxy = _environment_proxy(config.base_url)
-        # Connecting, the first byte and the body have `timeout` each. What takes longer
-        # than all three together ends as well.
-        self._timeout = aiohttp.ClientTimeout(
-            total=3 * config.timeout, connect=config.timeout, sock_read=config.timeout
-        )
 
     def _start(self) -> None:
         self.session = self._callers_session
 
-    def send(self, request: HTTPRequest) -> "AbstractAsyncContextManager[aiohttp.ClientResponse]":
+    def send(
+        self, request: HTTPRequest, timeouts: Timeouts
+    ) -> "AbstractAsyncContextManager[aiohttp.ClientResponse]":
         """Send a request once; the body of the answer is still to be read."""
         session = self._open()
         # A request's middlewares replace the session's, so those are repeated here.
@@ -72,7 +69,7 @@ class Connections:
             request.method,
             request.url,
             data=request.body,
-            timeout=self._timeout,
+            timeout=_client_timeout(timeouts),
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=False,
@@ -93,6 +90,16 @@ class Connections:
         if self._callers_session is None and self.session is not None:
             session, self.session = self.session, None
             await session.close()
+
+
+@lru_cache
+def _client_timeout(timeouts: Timeouts) -> "aiohttp.ClientTimeout":
+    """What takes longer than all parts together ends as well."""
+    return aiohttp.ClientTimeout(
+        total=timeouts.connect + timeouts.answer + timeouts.body,
+        connect=timeouts.connect,
+        sock_read=timeouts.answer,
+    )
 
 
 async def _without_proxy(

@@ -41,6 +41,7 @@ from peeringdb_oauth.transport import (
     budget_timeout,
     flight_timeout,
     log_at_start,
+    timeouts_of,
 )
 
 with suppress(ImportError):  # `Connections` says so when a client is made
@@ -86,7 +87,7 @@ class AsyncClient:
     ) -> None:
         self._connections = Connections(config, session)
         self.config = config
-        self.provider = Provider(config, clock)
+        self.provider = Provider(config, clock, monotonic)
         self._monotonic = monotonic
         budget = Budget(config.requests_per_minute, config.processes)
         self._ledger: LocalLedger | SharedLedger = LocalLedger(budget, monotonic)
@@ -144,11 +145,15 @@ class AsyncClient:
 
     async def close(self) -> None:
         """As `Client.close`."""
-        if self._background:
-            await asyncio.wait(self._background.values())
+        await self.finish_background()
         if isinstance(self._ledger, SharedLedger):
             await asyncio.to_thread(self._ledger.close)
         await self._connections.close()
+
+    async def finish_background(self) -> None:
+        """As `Client.finish_background`."""
+        while self._background:
+            await asyncio.wait(self._background.values())
 
     async def __aenter__(self) -> Self:
         return self
@@ -239,25 +244,25 @@ class AsyncClient:
         return result
 
     async def _send(self, request: HTTPRequest) -> HTTPResponse:
-        booking = await self._admit(request)
-        response, lost, timeout = None, False, self.config.timeout
+        response, lost, timeouts = None, False, timeouts_of(request.within, self.config.timeout)
+        booking = await self._admit(request, timeouts.admission)
         try:
-            async with self._connections.send(request) as answer:
+            async with self._connections.send(request, timeouts) as answer:
                 headers = aiohttp_transport.join_headers(answer.headers)
                 # Before the body is read: a refusal counts even if its body is lost.
                 response = HTTPResponse(status=answer.status, headers=headers, body=b"")
-                bounded = BoundedBody(timeout, self._monotonic)
+                bounded = BoundedBody(timeouts.body, self._monotonic)
                 body = await aiohttp_transport.read_body(answer, bounded)
                 response = HTTPResponse(status=answer.status, headers=headers, body=body)
         except aiohttp_transport.ERRORS as error:
             lost = True
-            raise aiohttp_transport.transport_error(error, request, timeout) from error
+            raise aiohttp_transport.transport_error(error, request, timeouts.answer) from error
         finally:  # nothing is awaited here: a cancelled task can be cancelled once more
             self._ledger.settle(booking, response, lost=lost)
             self._settled.set()
         return response
 
-    async def _admit(self, request: HTTPRequest) -> Booking:
+    async def _admit(self, request: HTTPRequest, seconds: float) -> Booking:
         cost = request.cost
         # Those who wait for the same wait in one queue, and only its first asks again.
         name = (cost.purpose, cost.payers, cost.is_risky)
@@ -268,13 +273,13 @@ class AsyncClient:
                 return booking
         queue = self._queues.setdefault(name, asyncio.Lock())
         try:
-            async with asyncio.timeout(self.config.timeout), queue:
+            async with asyncio.timeout(seconds), queue:
                 waits = pauses()
                 while (booking := await self._try_to_admit(request)) is None:
                     await self._wait_for_change(next(waits))
                 return booking
         except TimeoutError:
-            raise budget_timeout(self.config.timeout) from None
+            raise budget_timeout(seconds) from None
 
     async def _try_to_admit(self, request: HTTPRequest) -> Booking | None:
         ledger = self._ledger

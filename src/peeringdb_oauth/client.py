@@ -43,6 +43,7 @@ from peeringdb_oauth.transport import (
     budget_timeout,
     flight_timeout,
     log_at_start,
+    timeouts_of,
 )
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ class Client:
         monotonic: Clock = time.monotonic,
     ) -> None:
         self.config = config
-        self.provider = Provider(config, clock)
+        self.provider = Provider(config, clock, monotonic)
         self._session = session
         # Loaded once: when the process forks, its file may be gone.
         self._context = None if session is not None else tls_context(config.ca_file)
@@ -294,20 +295,20 @@ class Client:
         return result
 
     def _send(self, request: HTTPRequest) -> HTTPResponse:
-        response, lost, timeout = None, False, self.config.timeout
-        booking = self._ledger.admit(request, timeout)
+        response, lost, timeouts = None, False, timeouts_of(request.within, self.config.timeout)
+        booking = self._ledger.admit(request, timeouts.admission)
         if booking is None:
-            raise budget_timeout(timeout)
+            raise budget_timeout(timeouts.admission)
         try:
-            answer = self._connections.send(request, timeout)
+            answer = self._connections.send(request, timeouts)
             headers = {name.lower(): value for name, value in answer.headers.items()}
             # Before the body is read: a refusal counts even if its body is lost.
             response = HTTPResponse(status=answer.status_code, headers=headers, body=b"")
-            body = requests_transport.read_body(answer, BoundedBody(timeout, self._monotonic))
+            body = requests_transport.read_body(answer, BoundedBody(timeouts.body, self._monotonic))
             response = HTTPResponse(status=answer.status_code, headers=headers, body=body)
         except requests_transport.ERRORS as error:
             lost = True
-            raise requests_transport.transport_error(error, request, timeout) from error
+            raise requests_transport.transport_error(error, request, timeouts.answer) from error
         finally:
             self._ledger.settle(booking, response, lost=lost)
         return response

@@ -25,7 +25,7 @@ from peeringdb_oauth.errors import (
 )
 from peeringdb_oauth.grammar import AuthorizationCode, BearerToken
 from peeringdb_oauth.id_token import IDTokenClaims, UnknownKey, read_subject
-from peeringdb_oauth.messages import HTTPResponse
+from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.responses import successful
@@ -310,14 +310,19 @@ def _request_profile(
 
 
 def refresh(
-    provider: Provider, token: TokenResponse | str, *, cost: Cost = ONE_REQUEST
+    provider: Provider,
+    token: TokenResponse | str,
+    *,
+    cost: Cost = ONE_REQUEST,
+    within: float | None = None,
 ) -> Flow[TokenResponse]:
     """New tokens for a refresh token. The old ones stop working.
 
     All who refresh one token at the same time share one request: of two requests only
     one would get an ID token that fits.
 
-    ``token``: a token response, or its refresh token.
+    ``token``: a token response, or its refresh token. ``within``: the most seconds
+    until the answer is read; None: as the client is configured.
 
     Raises:
         TokenRejected: there is no refresh token.
@@ -334,21 +339,21 @@ def refresh(
         raise TokenRejected("there is no refresh token to refresh with: log in again")
     refresh_token = checked_token(refresh_token)
     subject = None if id_token is None else read_subject(id_token)
-    flow = _refresh_once(provider, refresh_token, scope, subject, cost)
+    request = build_refresh_request(
+        provider.config, provider.metadata, refresh_token=refresh_token, cost=cost, within=within
+    )
+    flow = _refresh_once(provider, request, refresh_token, scope, subject)
     key = sha256(refresh_token.encode("ascii")).hexdigest()
     return (yield from shared(f"refresh {key}", flow))
 
 
 def _refresh_once(
     provider: Provider,
+    request: HTTPRequest,
     refresh_token: BearerToken,
     scope: tuple[str, ...],
     subject: str | None,
-    cost: Cost,
 ) -> Flow[TokenResponse]:
-    request = build_refresh_request(
-        provider.config, provider.metadata, refresh_token=refresh_token, cost=cost
-    )
     now = provider.clock()
     response = yield from send(request)
     refreshed = parse_token_response(request, response, requested=scope, now=now)

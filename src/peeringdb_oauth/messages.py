@@ -23,13 +23,15 @@ class HTTPRequest:
     """A request to PeeringDB.
 
     ``form``: the fields of the form. With a form it is a POST. ``bearer``: the access
-    token for the header. ``cost``: what it takes from the budget.
+    token for the header. ``cost``: what it takes from the budget. ``within``: the most
+    seconds until its answer is read; None: as the client is configured.
     """
 
     url: str
     form: Mapping[str, str] | None = field(default=None, repr=False)
     bearer: BearerToken | None = field(default=None, repr=False)
     cost: Cost = ONE_REQUEST
+    within: float | None = None
 
     @property
     def method(self) -> str:

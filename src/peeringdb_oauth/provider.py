@@ -9,21 +9,23 @@ from peeringdb_oauth.key_set import KeyCache, require_cryptography
 from peeringdb_oauth.metadata import PEERINGDB, ProviderMetadata
 from peeringdb_oauth.tokens import DeadTokens
 
-Clock = Callable[[], float]  # Unix seconds
+Clock = Callable[[], float]  # gives seconds
 
 
 class Provider:
     """What a client knows of PeeringDB: endpoints, keys, used codes, refused tokens.
 
-    ``config``: the application. ``clock``: gives Unix seconds.
+    ``config``: the application. ``clock``: gives Unix seconds. ``monotonic``: gives
+    seconds that only grow; None for ``clock``.
 
     Raises:
         ConfigurationError: the scope has ``openid`` and cryptography is not installed.
     """
 
-    def __init__(self, config: ClientConfig, clock: Clock) -> None:
+    def __init__(self, config: ClientConfig, clock: Clock, monotonic: Clock | None = None) -> None:
         self.config = config
         self.clock = clock
+        self.monotonic = monotonic or clock
         # Right for PeeringDB. Another provider's are discovered before its ID tokens
         # are trusted.
         self.metadata = ProviderMetadata.at(config.base_url)

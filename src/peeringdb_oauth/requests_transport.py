@@ -19,7 +19,7 @@ from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.budget import REFUSALS
 from peeringdb_oauth.errors import TransportError
 from peeringdb_oauth.messages import HTTPRequest
-from peeringdb_oauth.transport import BoundedBody, certificate_problem, goes_direct
+from peeringdb_oauth.transport import BoundedBody, Timeouts, certificate_problem, goes_direct
 
 # Everything that requests and the libraries below it raise.
 ERRORS = (
@@ -33,7 +33,7 @@ ERRORS = (
 class Connections(Protocol):
     """What `Client` needs of its connections."""
 
-    def send(self, request: HTTPRequest, timeout: float) -> requests.Response:
+    def send(self, request: HTTPRequest, timeouts: Timeouts) -> requests.Response:
         """Send a request once; the body of the answer is still to be read."""
 
     def close(self) -> None:
@@ -52,7 +52,7 @@ class OwnConnections:
             {} if goes_direct(base_url) else requests.utils.get_environ_proxies(base_url)
         )
 
-    def send(self, request: HTTPRequest, timeout: float) -> requests.Response:
+    def send(self, request: HTTPRequest, timeouts: Timeouts) -> requests.Response:
         """See `Connections.send`."""
         # Made by hand: prepare() looks for cookies, files, hooks and parameters. There
         # are none, and the search costs a tenth of a login.
@@ -61,7 +61,9 @@ class OwnConnections:
         prepared.headers = CaseInsensitiveDict(request.headers)
         if prepared.body is not None:  # without its length it would be sent in chunks
             prepared.headers["Content-Length"] = str(len(prepared.body))
-        return self._adapter.send(prepared, stream=True, timeout=timeout, proxies=self._proxies)
+        return self._adapter.send(
+            prepared, stream=True, timeout=_pair(timeouts), proxies=self._proxies
+        )
 
     def close(self) -> None:
         """See `Connections.close`."""
@@ -78,7 +80,7 @@ class SessionConnections:
         self._session = session
         self._proxies = {"no_proxy": "*"} if goes_direct(base_url) else {}
 
-    def send(self, request: HTTPRequest, timeout: float) -> requests.Response:
+    def send(self, request: HTTPRequest, timeouts: Timeouts) -> requests.Response:
         """See `Connections.send`."""
         return self._session.request(
             request.method,
@@ -87,7 +89,7 @@ class SessionConnections:
             data=request.body,
             auth=_no_authentication,
             proxies=self._proxies,
-            timeout=timeout,
+            timeout=_pair(timeouts),
             allow_redirects=False,
             stream=True,
             hooks={"response": [*self._session.hooks["response"], _forget_redirect]},
@@ -176,6 +178,10 @@ def read_body(answer: requests.Response, body: BoundedBody) -> bytes:
         while chunk := read(65536, decode_content=False):
             body.add(chunk)
     return bytes(body)
+
+
+def _pair(timeouts: Timeouts) -> tuple[float, float]:
+    return timeouts.connect, timeouts.answer
 
 
 def transport_error(error: Exception, request: HTTPRequest, timeout: float) -> TransportError:

@@ -187,15 +187,18 @@ def build_refresh_request(
     *,
     refresh_token: BearerToken,
     cost: Cost = ONE_REQUEST,
+    within: float | None = None,
 ) -> HTTPRequest:
     """Refresh (RFC 6749 section 6).
 
     At PeeringDB the old refresh token and the old access token stop working at once.
+    ``within``: as for `HTTPRequest`.
     """
     return HTTPRequest(
         url=metadata.token_endpoint,
         form={"grant_type": "refresh_token", "refresh_token": refresh_token} | _credentials(config),
         cost=cost,
+        within=within,
     )
 
 

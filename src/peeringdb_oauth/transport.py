@@ -5,6 +5,7 @@ Knows no network library. `requests_transport` and `aiohttp_transport` each know
 
 import copy
 import logging
+import math
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,36 @@ from peeringdb_oauth.errors import InvalidResponse, PeeringDBOAuthError, RateLim
 from peeringdb_oauth.messages import MAX_BODY
 
 log = logging.getLogger("peeringdb_oauth")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How many seconds each part of a request may take.
+
+    ``admission``: until the budget has room. ``connect``: until there is a connection.
+    ``answer``: until the answer begins. ``body``: until the rest of it has come.
+    """
+
+    admission: float
+    connect: float
+    answer: float
+    body: float
+
+
+@lru_cache
+def timeouts_of(within: float | None, timeout: float) -> Timeouts:
+    """The timeouts of a request.
+
+    ``within``: the most seconds for all parts together; None for no such limit.
+    ``timeout``: the most seconds for each part.
+    """
+    whole = math.inf if within is None else within
+    return Timeouts(
+        admission=min(timeout, 0.1 * whole),
+        connect=min(timeout, 0.2 * whole),
+        answer=min(timeout, 0.5 * whole),
+        body=min(timeout, 0.2 * whole),
+    )
 
 
 class BoundedBody:

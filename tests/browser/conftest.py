@@ -131,7 +131,7 @@ class Person:
             self.page.screenshot(path=Path(directory) / f"{name}.png")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium():
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if path is None:
@@ -142,18 +142,18 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def database(tmp_path_factory):
     return tmp_path_factory.mktemp("sandbox") / "db.sqlite3"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def pdb(database):
     with Sandbox(tls=False, database=str(database)) as sandbox:
         yield sandbox
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def certificate(tmp_path_factory):
     """The files with a certificate for this machine and its key."""
     directory = tmp_path_factory.mktemp("certificate")
@@ -163,7 +163,7 @@ def certificate(tmp_path_factory):
     return str(directory / "cert.pem"), str(directory / "key.pem")
 
 
-@pytest.fixture(scope="module", params=["flask", "fastapi", "django"])
+@pytest.fixture(scope="package", params=["flask", "fastapi", "django"])
 def portal(request, pdb, certificate):
     portal = PortalProcess(request.param, pdb, certificate=certificate)
     yield portal
@@ -179,13 +179,13 @@ def somebody(chromium, portal, pdb):
     contexts, complaints, documents = [], [], set()
 
     def watch(request):
-        if urlsplit(request.url).hostname != "127.0.0.1":
+        if urlsplit(request.url).hostname not in ("127.0.0.1", "localhost"):
             complaints.append(f"a request to {request.url}")
-        if request.is_navigation_request():
+        if request.is_navigation_request() or request.resource_type == "fetch":
             documents.add(request.url)
 
     def hear(message):
-        # The console also reports a page whose status is 403 on purpose.
+        # The console also reports an answer whose status is 401 or 403 on purpose.
         if message.type in ("error", "warning") and message.location["url"] not in documents:
             complaints.append(message.text)
 

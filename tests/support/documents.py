@@ -1,6 +1,7 @@
 """Processes that share a store in memory, which can be lost, emptied and counted."""
 
 import json
+import threading
 from types import SimpleNamespace
 
 from client_config import config_of
@@ -32,6 +33,7 @@ class MemoryDocuments:
     def __init__(self, clock):
         self.clock = clock
         self.texts = {}
+        self._lock = threading.Lock()
         self.is_down = False
         self.round_trips = 0
         self.rival = None  # writes between a reading and its writing, once
@@ -45,9 +47,16 @@ class MemoryDocuments:
             rival, self.rival = self.rival, None
             if rival is not None:
                 rival()
-            if self._ask(lambda read=text: self.texts.get(key) == read):
-                self.texts[key] = json.dumps(change.value, allow_nan=False)
+            made = json.dumps(change.value, allow_nan=False)
+            if self._ask(lambda read=text, made=made: self._put(key, read, made)):
                 return change.value
+
+    def _put(self, key, read, made):
+        with self._lock:
+            if self.texts.get(key) != read:
+                return False
+            self.texts[key] = made
+            return True
 
     def _ask(self, question):
         self.round_trips += 1

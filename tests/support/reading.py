@@ -8,6 +8,8 @@ from contextlib import closing
 from hashlib import sha256
 from urllib.parse import unquote
 
+from peeringdb_oauth.web import Sealer
+
 
 def readable(values):
     """Return the values of cookies and all that they decode and inflate to."""
@@ -53,3 +55,12 @@ def issued(database, *, alive=False):
         *(token for (token,) in access),
         *(token for token, revoked in refresh if not (alive and revoked)),
     ]
+
+
+def tokens_in(login, config, *secrets):
+    """Return the access token and the refresh token that are sealed in a session.
+
+    ``login``: what a session without a store has of a login. ``config``: of the client.
+    """
+    purpose = f"tokens {config.base_url} {config.client_id}"
+    return tuple(Sealer(*secrets).open(purpose, login["tokens"]))

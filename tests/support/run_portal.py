@@ -27,10 +27,12 @@ import os
 import socket
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 
-from portals import serving
+from more_pages import add_pages
+from portals import FRAMEWORKS, settings
 
 from peeringdb_oauth import ClientConfig
 
@@ -39,12 +41,18 @@ def main(framework, *certificate):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         say(listener.getsockname()[1])
         config = ClientConfig(**json.loads(sys.stdin.readline()))
-        with serving(framework, config, listener, certificate or None):
-            say(os.environ["EXCHANGE_DATABASE"])
-            for line in sys.stdin:
-                for clock, ahead in zip(CLOCKS, line.split(), strict=True):
-                    clock.ahead = float(ahead)
-                say("done")
+        with TemporaryDirectory(prefix="portal-") as directory, settings(config, Path(directory)):
+            add_pages[framework]()  # imports the portal, which reads the settings
+            serve(framework, listener, certificate or None)
+
+
+def serve(framework, listener, certificate):
+    with FRAMEWORKS[framework](listener, certificate):
+        say(os.environ["EXCHANGE_DATABASE"])
+        for line in sys.stdin:
+            for clock, ahead in zip(CLOCKS, line.split(), strict=True):
+                clock.ahead = float(ahead)
+            say("done")
 
 
 def say(line):

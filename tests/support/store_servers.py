@@ -54,12 +54,17 @@ class SQLiteFile:
 class Server:
     """A server as a process of its own."""
 
+    _process = None
+
     def __init__(self):
         self.port = free_port()
         self.directory = Path(tempfile.mkdtemp(prefix="store-", dir="/tmp"))
-        self._process = None
-        self.make()
-        self.start()
+        try:
+            self.make()
+            self.start()
+        except BaseException:
+            self.end()
+            raise
 
     @property
     def url(self):
@@ -111,7 +116,7 @@ class Server:
                 os.kill(number, signal.SIGCONT)
 
     def end(self):
-        if self._process.poll() is None:
+        if self._process and self._process.poll() is None:
             self.thaw()
             self.stop()
         shutil.rmtree(self.directory)

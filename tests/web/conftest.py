@@ -148,7 +148,6 @@ def make_browser(server, make_client, clock, profile):  # noqa: ARG001 - sets up
             store=None if records is None else SessionStore(Vault(records, sealer)),
             policy=policy,
             tell=told.append,
-            monotonic=clock,
         )
         flow = LoginFlow(client.provider, visitors=visitors, **settings)
         return Browser(client, flow, root=root, events=told)

@@ -150,6 +150,19 @@ def test_a_program_gets_json(accept, is_page):
     assert answer.json == (None if is_page else expected)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Accept": "*/*", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+        {"Accept": "text/html", "HX-Request": "true"},
+        {"Accept": "text/html", "X-Requested-With": "XMLHttpRequest"},
+    ],
+)
+def test_a_script_of_a_page_gets_json(headers):
+    answer = BUILDER.failure(visit(headers=headers), FORGED, logged_in=False)
+    assert (answer.page, answer.json["code"]) == (None, "form_refused")
+
+
 def test_a_request_without_accept_gets_a_page():
     assert BUILDER.failure(visit(headers={}), FORGED, logged_in=False).page
 

@@ -91,6 +91,12 @@ def test_the_record_has_the_fields_and_no_personal_data(caplog):
     assert not any("Ada" in str(value) or "ada@" in str(value) for value in vars(record).values())
 
 
+def test_an_application_may_record_an_event_with_plain_reasons(caplog):
+    Event(kind="refused", reasons=("closed today",)).record()
+    [record] = caplog.records
+    assert record.peeringdb_reason_codes == ("refused",)
+
+
 def test_the_record_of_an_unknown_user_has_no_networks(caplog):
     with caplog.at_level(logging.INFO, "peeringdb_oauth.audit"):
         Event(kind="refused").record()

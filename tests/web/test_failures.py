@@ -81,7 +81,15 @@ from peeringdb_oauth.web.remedies import REMEDIES
             "login_incomplete",
             "This login cannot be completed",
         )
-        for check in ("authorization_request", "callback", "code", "created_at", "error", "iss")
+        for check in ("authorization_request", "callback", "code", "error", "iss", "scope")
+    ]
+    + [
+        (
+            InvalidResponse("no", check="created_at"),
+            400,
+            "login_expired",
+            "This login took too long",
+        )
     ],
 )
 def test_every_error_has_its_status_code_and_heading(error, status, code, title):

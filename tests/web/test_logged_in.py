@@ -309,7 +309,7 @@ def test_the_page_says_that_peeringdb_has_ended_the_login(browser, server):
 def test_the_page_says_that_peeringdb_is_not_available(browser, server):
     browser.log_in()
     server.answer("/profile/v1", status=503)
-    assert refused(browser.require, "/", MAY_READ, max_age=0).status == 502
+    assert refused(browser.require, "/", MAY_READ, max_age=0).status == 503
 
 
 def test_the_page_says_why_the_rule_ended_the_login(browser, make_browser):

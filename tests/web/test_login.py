@@ -551,7 +551,7 @@ def test_a_login_must_finish_within_ten_minutes(browser, clock, server):
     asked = browser.start()
     clock.now += 601
     answer = browser.come_back(asked)
-    assert (answer.status, answer.page.title) == (400, "This login cannot be completed")
+    assert (answer.status, answer.page.title) == (400, "This login took too long")
     assert server.received == []
 
 

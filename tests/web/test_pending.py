@@ -328,7 +328,7 @@ def test_only_the_reasons_that_fit_into_the_cookie_are_remembered(start, logins)
     cookie = pending.answer(pending.find(state, cookies), None, reasons)
     assert len(f"{cookie.name}={cookie.value}; ") <= 1000
     update(cookies, cookie)
-    assert pending.find(state, cookies).refusal == reasons[:4]
+    assert pending.find(state, cookies).refusal == reasons[:3]
     update(cookies, pending.answer(pending.find(state, cookies), None, (Reason("x" * 900),)))
     assert pending.find(state, cookies).refusal == ()
 

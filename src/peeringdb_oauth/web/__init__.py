@@ -37,7 +37,14 @@ from peeringdb_oauth.web.sessions import (
     Visitors,
     open_session_store,
 )
-from peeringdb_oauth.web.settings import NOT_STRICT, checked_keep, read_session_store
+from peeringdb_oauth.web.settings import (
+    NOT_STRICT,
+    SessionSettings,
+    checked_keep,
+    read_session_policy,
+    read_session_settings,
+    read_session_store,
+)
 from peeringdb_oauth.web.stores import open_records
 from peeringdb_oauth.web.vault import Change, Entry, Vault
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Refused, Visit
@@ -69,6 +76,7 @@ __all__ = [
     "SessionInfo",
     "SessionList",
     "SessionPolicy",
+    "SessionSettings",
     "SessionStore",
     "Vault",
     "Visit",
@@ -84,6 +92,8 @@ __all__ = [
     "open_session_store",
     "parse_asn",
     "private",
+    "read_session_policy",
+    "read_session_settings",
     "read_session_store",
     "reasons_of",
     "refuse_positional",

@@ -59,7 +59,7 @@ class Event:
             "peeringdb_code": self.code,
             "peeringdb_user_id": user_id,
             "peeringdb_reasons": self.reasons,
-            "peeringdb_reason_codes": tuple(reason.code for reason in self.reasons),
+            "peeringdb_reason_codes": tuple(Reason.of(each).code for each in self.reasons),
             "peeringdb_asn": self.asn,
             "peeringdb_asns": () if self.user is None else self.user.asns,
             "peeringdb_amr": None if self.user is None else self.user.amr,

@@ -25,6 +25,7 @@ from peeringdb_oauth.errors import (
     TransportError,
 )
 from peeringdb_oauth.reasons import Reason
+from peeringdb_oauth.texts import Text
 from peeringdb_oauth.web.remedies import OPERATOR, remedy_for
 from peeringdb_oauth.web.sessions.stored_login import Ending, EndReason
 
@@ -75,8 +76,13 @@ INCOMPLETE = Failure(
     "login_incomplete",
     400,
     "This login cannot be completed",
-    "Start it again from here, finish it within ten minutes, and leave the addresses of the pages"
-    " as they are.",
+    "Start it again from here, and leave the addresses of the pages as they are.",
+)
+LATE = Failure(
+    "login_expired",
+    400,
+    "This login took too long",
+    "A login has to end within ten minutes. Start it again from here.",
 )
 PLANTED = Failure(
     "untrusted_cookie",
@@ -185,6 +191,7 @@ FAILURES = (
     UNKNOWN_LOGIN,
     USED,
     INCOMPLETE,
+    LATE,
     PLANTED,
     NO_COOKIE,
     WRONG_METHOD,
@@ -213,9 +220,14 @@ _FAILURE_OF = {
     PeeringDBOAuthError: INVALID_ANSWER,
 }
 # These checks fail if the address of the callback is wrong. PeeringDB is not the cause.
-_CALLBACK = ("authorization_request", "callback", "code", "created_at", "error", "iss", "scope")
+_CALLBACK = dict.fromkeys(
+    ("authorization_request", "callback", "code", "error", "iss", "scope"), INCOMPLETE
+) | {"created_at": LATE}
 # Visitors cause these, and the audit has them. Their messages are details.
-_QUIET = (CANCELLED, UNKNOWN_LOGIN, USED, LOGIN_ENDED, RATE_LIMITED, TOKEN_MISSING, INVALID_TOKEN)
+_QUIET = (
+    *(CANCELLED, UNKNOWN_LOGIN, USED, LATE, LOGIN_ENDED),
+    *(RATE_LIMITED, TOKEN_MISSING, INVALID_TOKEN),
+)
 _QUIET_CODES = {failure.code for failure in _QUIET}
 
 
@@ -236,7 +248,8 @@ def not_for(name: str) -> Failure:
 
     ``name``: who is logged in.
     """
-    return WRONG_ACCOUNT._replace(title=f"You are logged in as {name} and may not see this page")
+    title = Text("You are logged in as {name} and may not see this page", name=name)
+    return WRONG_ACCOUNT._replace(title=title)
 
 
 def session_ended(ending: Ending) -> tuple[Failure, tuple[Reason, ...]]:
@@ -255,11 +268,11 @@ def failure_of(error: PeeringDBOAuthError) -> Failure:
     if isinstance(error, RateLimited):
         failure = RATE_LIMITED if error.for_caller else BUSY
         seconds = math.ceil(error.retry_after)
-        return failure._replace(advice=failure.advice.format(seconds=seconds))
+        return failure._replace(advice=Text(failure.advice, seconds=seconds))
     if is_used(error):
         return USED
     if type(error) is InvalidResponse and error.check in _CALLBACK:
-        return INCOMPLETE
+        return _CALLBACK[error.check]
     return next(_FAILURE_OF[kind] for kind in type(error).__mro__ if kind in _FAILURE_OF)
 
 

@@ -51,7 +51,7 @@ from peeringdb_oauth.web.guard import find_asn
 from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
 from peeringdb_oauth.web.return_path import split_path
 from peeringdb_oauth.web.seal import Sealer
-from peeringdb_oauth.web.sessions import Ending, SessionInfo, Visitors
+from peeringdb_oauth.web.sessions import Ending, SessionInfo, StoredLogin, Visitors
 from peeringdb_oauth.web.visit import Answer, Cookie, Refused, Visit
 
 log = logging.getLogger("peeringdb_oauth")
@@ -344,12 +344,25 @@ class LoginFlow:
         return self._builder.failure(visit, *session_ended(ending), logged_in=False)
 
     def page_context(self, visit: Visit) -> PageContext:
-        """What templates need.
+        """What templates need, as far as is known without asking anybody.
 
         The user may lack networks that are too long for the session. `user` has all of
         them.
         """
-        stored_login = self.visitors.peek(visit)
+        return self._page_context(visit, self.visitors.peek(visit))
+
+    def load_page_context(self, visit: Visit) -> Flow[PageContext]:
+        """As `page_context`, with what the store says of the session.
+
+        If the store does not answer, what the browser's session says counts.
+        """
+        try:
+            login = yield from self.visitors.load(visit)
+        except RecordsUnavailable:
+            return self.page_context(visit)
+        return self._page_context(visit, None if login is None or login.ending else login)
+
+    def _page_context(self, visit: Visit, stored_login: StoredLogin | None) -> PageContext:
         return PageContext(
             user=None if stored_login is None else stored_login.user,
             login_url=self._builder.login_url(visit, self._builder.here(visit)),

@@ -21,6 +21,7 @@ from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.reasons import Reason
+from peeringdb_oauth.texts import Text
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.visit import Cookie
 
@@ -190,7 +191,7 @@ class PendingLogins:
         if login.answered_at is not None:
             # Rounded down: a login that starts later is never older than this answer.
             after = math.floor(login.answered_at - request.created_at)
-            refusal = [(str(reason), reason.code, reason.asn) for reason in login.refusal]
+            refusal = [(reason.text.to_json(), reason.code, reason.asn) for reason in login.refusal]
             answer = [after, login.code_hash, refusal]
         scope = None if request.scope == self._config.scope else " ".join(request.scope)
         value = self._sealer.seal(
@@ -225,7 +226,9 @@ class PendingLogins:
             prompted=bool(prompted),
             answered_at=None if after is None else created_at + after,
             code_hash=code_hash,
-            refusal=tuple(Reason(text, code=code, asn=asn) for text, code, asn in refusal),
+            refusal=tuple(
+                Reason(Text.from_json(text), code=code, asn=asn) for text, code, asn in refusal
+            ),
         )
 
     def _cookie(self, name: str, value: str, max_age: int) -> Cookie:

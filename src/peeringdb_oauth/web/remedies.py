@@ -5,9 +5,11 @@ lists them.
 """
 
 from collections.abc import Iterable
+from functools import reduce
 from typing import NamedTuple
 
 from peeringdb_oauth.reasons import REFUSED, Reason
+from peeringdb_oauth.texts import Text
 
 OPERATOR = "The people who run this site have to look into it. Their log says why."
 
@@ -100,7 +102,7 @@ def remedy_for(reasons: Iterable[Reason]) -> Remedy:
     remedies = [_remedy_for(reason) for reason in reasons] or [REMEDIES[REFUSED]]
     return Remedy(
         title=remedies[0].title,
-        advice=" ".join(dict.fromkeys(remedy.advice for remedy in remedies)),
+        advice=reduce(_join, dict.fromkeys(remedy.advice for remedy in remedies)),
         offers_login=all(remedy.offers_login for remedy in remedies),
         prompts=any(remedy.prompts for remedy in remedies),
     )
@@ -113,4 +115,8 @@ def _remedy_for(reason: Reason) -> Remedy:
         title = _WITHOUT_READ.get(reason.code, title)
     # An application may use our codes without a number.
     is_complete = reason.asn is not None or "{asn}" not in title
-    return remedy._replace(title=title.format(asn=reason.asn) if is_complete else _GENERAL)
+    return remedy._replace(title=Text(title, asn=reason.asn) if is_complete else _GENERAL)
+
+
+def _join(first: str, second: str) -> str:
+    return Text("{first} {second}", first=Text.of(first), second=Text.of(second))

@@ -3,12 +3,13 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from peeringdb_oauth.config import ini_setting
 from peeringdb_oauth.errors import ConfigurationError, collected
 from peeringdb_oauth.records import Records
 from peeringdb_oauth.web.seal import Sealer
-from peeringdb_oauth.web.sessions import SessionStore, open_session_store
+from peeringdb_oauth.web.sessions import SessionPolicy, SessionStore, open_session_store
 from peeringdb_oauth.web.vault import Vault
 
 NOT_STRICT = (
@@ -17,7 +18,52 @@ NOT_STRICT = (
 )
 
 SESSIONS_VARIABLE = "PEERINGDB_OAUTH_SESSIONS"
+POLICY_VARIABLE = "PEERINGDB_OAUTH_SESSION_POLICY"
 EGRESS_VARIABLE = "PEERINGDB_OAUTH_EGRESS"
+
+
+class SessionSettings(NamedTuple):
+    """What the settings say about the sessions.
+
+    ``sealer``: seals the tokens. ``store``: None for sessions in the browsers.
+    ``policy``: how long they last.
+    """
+
+    sealer: Sealer
+    store: SessionStore | None
+    policy: SessionPolicy
+
+
+def read_session_settings(
+    *,
+    sessions: str | SessionStore | None,
+    policy: SessionPolicy | Mapping[str, Any] | None,
+    egress: str | None,
+    secrets: tuple[str, ...],
+    secret_name: str = "",
+    own: Mapping[str, Callable[[], Records]] = MappingProxyType({}),
+) -> SessionSettings:
+    """The settings of the sessions.
+
+    ``sessions``, ``egress``, ``own``: as for `read_session_store`. ``policy``: as for
+    `read_session_policy`. ``secret_name``: stands before what is wrong with the
+    secrets.
+
+    Raises:
+        ConfigurationError: a setting is wrong; all problems are reported at once.
+    """
+    secret_problems: list[str] = []
+    with collected(secret_problems):
+        sealer = Sealer(*secrets)
+    problems: list[str] = []
+    with collected(problems):
+        store = read_session_store(sessions, secrets, egress=egress, own=own)
+    with collected(problems, "session_policy: "):
+        policy = read_session_policy(policy)
+    others = [problem for problem in problems if problem not in secret_problems]
+    if secret_problems or others:
+        raise ConfigurationError(*(secret_name + one for one in secret_problems), *others)
+    return SessionSettings(sealer, store, policy)
 
 
 def read_session_store(
@@ -37,20 +83,53 @@ def read_session_store(
     Raises:
         ConfigurationError: the URL is wrong, or its driver is missing.
     """
-    url = given or os.environ.get(SESSIONS_VARIABLE) or ini_setting("sessions")
+    url = given or _setting(SESSIONS_VARIABLE, "sessions")
     if not url:
         return None
     if isinstance(url, SessionStore):
+        if egress:
+            raise ConfigurationError("egress: give it to open_session_store, which made the store")
         return url
-    egress = egress or os.environ.get(EGRESS_VARIABLE) or ini_setting("egress") or "default"
     if not isinstance(url, str):
         raise ConfigurationError("sessions: must be a URL, or from open_session_store")
-    problems: list[str] = []
-    with collected(problems):
-        if url in own:
-            return SessionStore(Vault(own[url](), Sealer(*secrets)), egress=egress)
-        return open_session_store(url, secrets=secrets, egress=egress)
-    raise ConfigurationError(*problems)
+    egress = egress or _setting(EGRESS_VARIABLE, "egress") or "default"
+    if url in own:
+        return SessionStore(Vault(own[url](), Sealer(*secrets)), egress=egress)
+    return open_session_store(url, secrets=secrets, egress=egress)
+
+
+def read_session_policy(given: SessionPolicy | Mapping[str, Any] | None) -> SessionPolicy:
+    """How long sessions last.
+
+    ``given``: a policy or its arguments; None for the variable
+    ``PEERINGDB_OAUTH_SESSION_POLICY`` of the environment or ``session_policy`` of the
+    ini file, such as ``recheck_every=300 max_age=none``, or else for the default.
+
+    Raises:
+        ConfigurationError: an argument is unknown or wrong; all of them at once.
+    """
+    text = _setting(POLICY_VARIABLE, "session_policy") if given is None else None
+    return SessionPolicy.of(_arguments(text) if text else given)
+
+
+def _setting(variable: str, name: str) -> str | None:
+    return os.environ.get(variable) or ini_setting(name)
+
+
+def _arguments(text: str) -> dict[str, float | str | None]:
+    """The arguments in a text such as ``recheck_every=300 max_age=none``."""
+    pairs = (word.partition("=") for word in text.replace(",", " ").split())
+    return {name: _seconds(value) for name, _, value in pairs}
+
+
+def _seconds(value: str) -> float | str | None:
+    """The number in a text; None for ``none``; anything else as it is."""
+    if value.lower() == "none":
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 def checked_keep(keep: Iterable[str]) -> tuple[str, ...]:

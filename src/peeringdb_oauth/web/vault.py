@@ -135,6 +135,14 @@ class Vault:
         records, now = self._records.due(limit)
         return [self._open(record, now) for record in records], now
 
+    def now(self) -> float:
+        """The time by the store's clock, in Unix seconds.
+
+        Raises:
+            RecordsUnavailable: the store does not answer.
+        """
+        return self._records.get("clock")[1]
+
     def close(self) -> None:
         """Close the connections to the store."""
         self._records.close()

@@ -62,9 +62,12 @@ class Visit:
 
     @property
     def wants_page(self) -> bool:
-        """Whether to answer a person with a page. Programs get JSON."""
+        """Whether to answer a person with a page.
+
+        Programs and the scripts of a page get JSON.
+        """
         accepted = self.headers.get("Accept", "")
-        return "text/html" in accepted or "json" not in accepted
+        return self.is_navigation and ("text/html" in accepted or "json" not in accepted)
 
     @property
     def is_navigation(self) -> bool:

@@ -313,7 +313,7 @@ def test_a_login_that_took_too_long_is_refused(clocked, make_visitor):
     clocked.ahead = 601
     answer = visitor.get(callback)
     assert answer.status_code == 400
-    assert b"finish it within ten minutes" in answer.content
+    assert b"A login has to end within ten minutes" in answer.content
 
 
 def test_a_callback_with_a_repeated_parameter_is_refused(visitor):

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask, render_template
 from flask.sessions import SecureCookieSessionInterface
+from reading import tokens_in
 
 from peeringdb_oauth import Client, ClientConfig, Permission
 from peeringdb_oauth.integrations.flask import (
@@ -101,19 +102,19 @@ class Browser:
     def csrf_token(self):
         return re.search('name="peeringdb_csrf" value="([^"]*)"', self.get("/form").text)[1]
 
+    def cookie(self):
+        """The value of the session's cookie."""
+        name = self.portal.app.config["SESSION_COOKIE_NAME"]
+        return self.client.get_cookie(name, domain=urlsplit(self.portal.base_url).hostname).value
+
     def session(self):
         """The content of the session's cookie, which anybody can read."""
-        cookie = self.client.get_cookie(
-            self.portal.app.config["SESSION_COOKIE_NAME"],
-            domain=urlsplit(self.portal.base_url).hostname,
-        ).value
-        return SecureCookieSessionInterface().get_signing_serializer(self.portal.app).loads(cookie)
+        serializer = SecureCookieSessionInterface().get_signing_serializer(self.portal.app)
+        return serializer.loads(self.cookie())
 
     def tokens(self):
         """The access token and the refresh token."""
-        sessions = self.portal.app.extensions["peeringdb_oauth"].flow._sessions
-        token = sessions._tokens(sessions.read(self.session()))
-        return token.access_token, token.refresh_token
+        return tokens_in(self.session()["peeringdb"], self.portal.client.config, SECRET)
 
     @staticmethod
     def failure(answer):
@@ -161,7 +162,7 @@ def make_client(sandbox, clock):
 
 @pytest.fixture
 def make_portal(sandbox, make_client):
-    """``make_portal(rule=..., store=...)``: an application with a few pages."""
+    """``make_portal(rule=..., sessions=...)``: an application with a few pages."""
     disconnect = []
 
     def make(

@@ -94,7 +94,7 @@ def test_callback_after_ten_minutes_is_refused(browser, clock):
     clock.now += 601
     assert browser.failure(browser.come_back("member", asked))[:2] == (
         400,
-        "This login cannot be completed",
+        "This login took too long",
     )
     assert browser.page() == (200, "Hello visitor")
 

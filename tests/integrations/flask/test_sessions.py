@@ -3,15 +3,18 @@
 import re
 
 import pytest
-from cachelib import FileSystemCache, SimpleCache
+from cachelib import SimpleCache
 from flask import session
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_login import LoginManager, UserMixin, login_required, login_user, logout_user
 from flask_login import current_user as account
 from flask_session import Session
+from shared_sessions import sqlite_store
 
 from peeringdb_oauth import ConfigurationError
 from peeringdb_oauth.integrations.flask import logged_in, logged_out
+
+from .conftest import SECRET
 
 
 @pytest.fixture
@@ -97,8 +100,9 @@ def test_session_that_had_only_the_login_is_deleted_at_the_logout(browser, cache
     assert stored(cache) == set()
 
 
-def test_long_list_of_networks_goes_into_a_cache_of_cachelib(make_portal, tmp_path):
-    browser = make_portal(store=FileSystemCache(str(tmp_path))).browser()
+@pytest.mark.parametrize("has_store", [False, True])
+def test_long_list_of_networks_has_room(make_portal, tmp_path, has_store):
+    browser = make_portal(sessions=sqlite_store(tmp_path, SECRET) if has_store else None).browser()
     browser.log_in("manynets")
     assert browser.page("/as4200000300") == (200, "Many Nets changes AS4200000300")
     assert len(browser.client.get_cookie("__Host-session", domain="portal.test").value) < 4093

@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64decode
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from html import unescape
@@ -261,14 +262,24 @@ def browser(portal):
 
 
 @pytest.fixture
-def with_clock(make_portal, make_config, clock):
-    """A browser of a portal whose clock the test changes.
+def make_with_clock(make_portal, make_config, clock):
+    """``make_with_clock(...)``: a browser of a portal whose clock the test changes.
 
-    The application has its own client, so everything runs in one event loop.
+    The arguments are those of ``make_portal``. The application has its own client, so
+    everything runs in one event loop.
     """
-    client = AsyncClient(make_config(), clock=clock, monotonic=clock)
-    portal = make_portal(client=client)
-    browser = portal.browser()
-    with browser.client:
-        yield browser
-        browser.client.portal.call(client.close)
+    with ExitStack() as stack:
+
+        def make(make_app=in_starlette, **arguments):
+            client = AsyncClient(make_config(), clock=clock, monotonic=clock)
+            browser = make_portal(make_app, client=client, **arguments).browser()
+            stack.enter_context(browser.client)
+            stack.callback(lambda: browser.client.portal.call(client.close))
+            return browser
+
+        yield make
+
+
+@pytest.fixture
+def with_clock(make_with_clock):
+    return make_with_clock()

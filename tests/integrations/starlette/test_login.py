@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 import requests
 from fastapi import FastAPI
+from reading import tokens_in
+from shared_sessions import sqlite_store
 from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser, requires
 from starlette.datastructures import Secret
@@ -17,8 +19,9 @@ from starlette.routing import Route
 
 from peeringdb_oauth import AccessDenied, AccessRule, AsyncClient, ConfigurationError, Permission
 from peeringdb_oauth.integrations.starlette import PeeringDB
+from peeringdb_oauth.web import SessionPolicy
 
-from .conftest import CALLBACK, PORTAL, failure, in_latin_1
+from .conftest import CALLBACK, PORTAL, SECRET, failure, in_latin_1
 
 EVIL = "https://evil.example"
 NO_UPDATE = {
@@ -206,12 +209,14 @@ def test_the_log_names_an_address_that_is_not_the_configured_one(make_portal, ma
     assert text in caplog.text
 
 
-def test_a_login_expires_with_its_token(with_clock, clock):
-    with_clock.log_in("member")
+def test_without_a_store_a_login_expires_with_its_token(make_with_clock, clock):
+    policy = SessionPolicy(recheck_every=None, idle_timeout=None)
+    browser = make_with_clock(session_policy=policy)
+    browser.log_in("member")
     clock.now += 36000 - 60
-    assert with_clock.json("/me")[1]["id"] == 2
+    assert browser.json("/me")[1]["id"] == 2
     clock.now += 60
-    assert with_clock.json("/me") == (200, None)
+    assert browser.json("/me") == (200, None)
 
 
 def test_a_callback_after_ten_minutes_is_refused(with_clock, clock):
@@ -346,48 +351,26 @@ def test_max_age_of_zero_notices_lost_rights(portal, browser):
 def test_an_outage_is_a_page_and_ends_no_login(portal, browser):
     browser.log_in("member")
     portal.sandbox.fault("outage")
-    assert failure(browser.get("/fresh"))[:2] == (502, "PeeringDB is not available")
+    answer = browser.get("/fresh")
+    assert failure(answer)[:2] == (503, "PeeringDB is not available")
+    assert answer.headers["Retry-After"] == "10"
     portal.sandbox.clear_faults()
     assert browser.json("/fresh")[0] == 200
 
 
-def test_a_long_list_of_networks_goes_into_the_store(browser):
+@pytest.mark.parametrize("has_store", [False, True])
+def test_a_long_list_of_networks_has_room(make_portal, tmp_path, has_store):
+    browser = make_portal(sessions=sqlite_store(tmp_path, SECRET) if has_store else None).browser()
     browser.log_in("manynets")
     assert len(browser.json("/me")[1]["asns"]) == 300
     assert len(browser.client.cookies["__Host-session"]) < 4000
-
-
-def test_the_store_can_be_asynchronous(make_portal):
-    class Store:
-        def __init__(self):
-            self.values = {}
-
-        async def get(self, key):
-            return self.values.get(key)
-
-        async def set(self, key, value, *, timeout):  # noqa: ASYNC109 - the name in `Store`
-            assert timeout > 0
-            self.values[key] = value
-
-        async def delete(self, key):
-            del self.values[key]
-
-    store = Store()
-    browser = make_portal(store=store).browser()
-    browser.log_in("manynets")
-    assert len(store.values) == 1
-    assert len(browser.json("/me")[1]["asns"]) == 300
-    browser.log_out()
-    assert [key for key in store.values if not key.startswith("peeringdb-ended-")] == []
 
 
 # --- logout and forged forms ----------------------------------------------------------
 
 
 def tokens_of(portal, browser):
-    sessions = portal.pdb._pages.flow("")._sessions
-    token = sessions._tokens(sessions.read({"peeringdb": browser.session()}))
-    return token.access_token, token.refresh_token
+    return tokens_in(browser.session(), portal.pdb._config, SECRET)
 
 
 def refused_at_peeringdb(portal, token):
@@ -411,7 +394,7 @@ def test_a_logout_ends_the_login_here_and_at_peeringdb(portal, browser):
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
     assert browser.json("/me") == (200, None)
     assert refused_at_peeringdb(portal, refresh_token)
-    assert portal.kinds() == ["login", "logout"]
+    assert portal.kinds() == ["login", "session_ended", "logout"]
 
 
 @pytest.mark.parametrize(
@@ -528,10 +511,12 @@ def test_a_login_under_another_secret_key_does_not_count(make_portal):
 
 
 def test_a_login_of_another_user_clears_the_session(portal, browser):
-    browser.log_in("member")
-    _, refresh_token = tokens_of(portal, browser)
-    browser.log_in("orgadmin")
-    assert browser.json("/me")[1]["id"] == 1
+    with browser.client:  # one event loop for all requests, as a server has
+        browser.log_in("member")
+        _, refresh_token = tokens_of(portal, browser)
+        browser.log_in("orgadmin")
+        assert browser.json("/me")[1]["id"] == 1
+        browser.client.portal.call(portal.pdb.close)  # waits for what runs behind the answers
     assert refused_at_peeringdb(portal, refresh_token)
 
 
@@ -593,6 +578,7 @@ def test_on_event_gets_the_request_and_the_event(make_portal):
         (CALLBACK, "login", 2),
         ("/networks/64500", "refused", 2),
         ("/own-rule", "refused", 2),
+        ("/logout", "session_ended", 2),
         ("/logout", "logout", 2),
     ]
 
@@ -677,7 +663,7 @@ def test_config_and_client_exclude_each_other(make_config):
 @pytest.mark.parametrize("secret_key", ["x" * 16, Secret("x" * 16)])
 def test_the_argument_comes_before_the_secret_key_of_the_environment(make_config, secret_key):
     pdb = PeeringDB(config=make_config(), secret_key=secret_key)
-    assert pdb.session_middleware.kwargs["secret_key"] == "x" * 16
+    assert pdb.session_middleware.kwargs["secret_keys"] == ("x" * 16,)
 
 
 def test_the_secret_key_can_be_in_a_file(make_config, monkeypatch, tmp_path):
@@ -685,7 +671,7 @@ def test_the_secret_key_can_be_in_a_file(make_config, monkeypatch, tmp_path):
     monkeypatch.delenv("PEERINGDB_OAUTH_SECRET_KEY")
     monkeypatch.setenv("PEERINGDB_OAUTH_SECRET_KEY_FILE", str(tmp_path / "key"))
     pdb = PeeringDB(config=make_config())
-    assert pdb.session_middleware.kwargs["secret_key"] == "y" * 16
+    assert pdb.session_middleware.kwargs["secret_keys"] == ("y" * 16,)
 
 
 @pytest.mark.parametrize(

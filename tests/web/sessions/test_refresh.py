@@ -187,7 +187,7 @@ def test_another_process_waits_for_the_refresh_and_takes_its_result(
         waits.append(seconds)
         clock.now += seconds
         if len(waits) == 3:
-            browser.client.run(browser.flow.visitors._upkeep._ask_and_store(mine))
+            browser.client.run(browser.flow.visitors._rechecks.ask_and_store(mine))
 
     other.client.pause = wait
     assert other.user() is not None

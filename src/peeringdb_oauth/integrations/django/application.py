@@ -32,13 +32,12 @@ from peeringdb_oauth.web import (
     Event,
     LoginFlow,
     Paths,
-    Sealer,
     SessionList,
-    SessionStore,
     Visitors,
-    read_session_store,
+    read_session_settings,
     safe_return_path,
 )
+from peeringdb_oauth.web.settings import SessionSettings
 
 _SETTINGS_IN_USE = {
     SETTING_NAME,
@@ -67,15 +66,14 @@ class Application:
         self.settings = read_settings()
         self.client = self.settings.client
         try:
-            self.store = self._open_store()
+            ours = self._read_session_settings()
+            self.store = ours.store
             self.visitors = Visitors(
                 self.client.provider,
                 rule=self.settings.rule,
-                sealer=Sealer(*_secrets()),
-                store=self.store,
                 is_on_server=not has_sessions_in_cookies(),
-                policy=self.settings.session_policy,
                 tell=_tell,
+                **ours._asdict(),
             )
             self.flow = LoginFlow(
                 self.client.provider,
@@ -109,16 +107,17 @@ class Application:
         finally:
             _runner.reset(token)
 
-    def _open_store(self) -> SessionStore | None:
-        store = read_session_store(
-            self.settings.sessions,
-            _secrets(),
+    def _read_session_settings(self) -> SessionSettings:
+        ours = read_session_settings(
+            sessions=self.settings.sessions,
+            policy=self.settings.session_policy,
             egress=self.settings.egress,
+            secrets=_secrets(),
             own={"django": _open_records},
         )
-        if store is not None:
-            self.client.share_budget(store.vault, egress=store.egress)
-        return store
+        if ours.store is not None:
+            self.client.share_budget(ours.store.vault, egress=ours.store.egress)
+        return ours
 
 
 @dataclass(frozen=True, slots=True)

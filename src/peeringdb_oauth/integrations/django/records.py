@@ -30,6 +30,8 @@ Rows = models.QuerySet[PeeringDBRecord]
 Function = Callable[[Rows, bool], T]  # is it called for the second time?
 
 _FIELDS = [field.name for field in fields(Record)]
+_TABLE = PeeringDBRecord._meta.db_table  # noqa: SLF001 - it is documented
+_DELETE = "DELETE FROM {} WHERE {} = %s AND {} = %s"
 _CLOCKS = {
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
     "postgresql": "CAST(EXTRACT(EPOCH FROM statement_timestamp()) AS double precision)",
@@ -89,7 +91,7 @@ class DjangoRecords:
         alias = _alias()
         if _may_roll_back(connections[alias]):
             self._unsure.writes.append(function)
-            transaction.on_commit(self._unsure.writes.clear, using=alias)
+            transaction.on_commit(partial(self._unsure.writes.remove, function), using=alias)
         return written
 
     def _ask(self, function: Function[T]) -> T:
@@ -152,11 +154,12 @@ def _is_in_test_case(connection: Any) -> bool:
 
 
 def _call_in_own_connection(alias: str, function: Function[T]) -> T:
+    connection = connections[alias]
+    used = connection.connection
     try:
         return _call(alias, function, is_repeated=False)
     except RecordsUnavailable:
-        connection = connections[alias]
-        if connection.connection is not None and connection.is_usable():
+        if connection.connection is used and used is not None and connection.is_usable():
             raise
         connection.close()  # it was from before a restart
     return _call(alias, function, is_repeated=True)
@@ -212,8 +215,12 @@ def _insert(alias: str, values: dict[str, Any]) -> bool:
 
 
 def _delete(key: str, expected: int, rows: Rows, is_repeated: bool) -> bool:  # noqa: FBT001
-    if rows.filter(key=key, version=expected).delete()[0] == 1:
-        return True
+    with connections[rows.db].cursor() as cursor:
+        # The ORM would make a transaction of it.
+        names = map(connections[rows.db].ops.quote_name, (_TABLE, "key", "version"))
+        cursor.execute(_DELETE.format(*names), [key, expected])
+        if cursor.rowcount == 1:
+            return True
     return is_repeated and not rows.filter(key=key).exists()
 
 

@@ -58,7 +58,7 @@ class Settings:
     create_users: bool = True
     link_by_email: bool = False
     sessions: str | None = None
-    session_policy: SessionPolicy = field(default_factory=SessionPolicy)
+    session_policy: SessionPolicy | None = None
     egress: str | None = None
     on_rights_changed: OnRightsChanged | None = None
 

@@ -33,6 +33,7 @@ from peeringdb_oauth.integrations.flask.signals import (
     logged_out,
     login_refused,
     rights_changed,
+    session_ended,
 )
 
 __all__ = [
@@ -43,4 +44,5 @@ __all__ = [
     "logged_out",
     "login_refused",
     "rights_changed",
+    "session_ended",
 ]

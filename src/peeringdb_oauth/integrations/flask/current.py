@@ -1,5 +1,6 @@
 """Who sent the current request, and how to end it with an answer."""
 
+from dataclasses import replace
 from typing import NamedTuple, NoReturn, cast
 
 from flask import Response, current_app, g, request
@@ -31,15 +32,25 @@ def send(answer: Answer) -> NoReturn:
 
     It goes around the application's error handlers, which must not change it.
     """
-    raise HTTPException(response=to_response(answer))
+    raise HTTPException(response=respond(answer))
+
+
+def respond(answer: Answer) -> Response:
+    """The response for an answer.
+
+    The page of a failure does not ask PeeringDB or the store once more.
+    """
+    if answer.status >= 500 and _caller() is None:
+        remember(None)
+    return to_response(answer)
 
 
 def fail(error: PeeringDBOAuthError) -> Response:
     """The response for an error of this library: a page or JSON."""
     caller = _caller()
     if caller is not None and caller.by_token:
-        return to_response(refuse_token(error, debug=current_app.debug))
-    return to_response(
+        return respond(refuse_token(error, debug=current_app.debug))
+    return respond(
         extension().flow.fail(to_visit(), error, user=None if caller is None else caller.user)
     )
 
@@ -72,7 +83,13 @@ def find_user() -> User | None:
 
 def page_context() -> PageContext:
     """What templates know as ``peeringdb``."""
-    return extension().flow.page_context(to_visit())
+    pdb, caller = extension(), _caller()
+    if caller is None:
+        return pdb.client.run(pdb.flow.load_page_context(to_visit()))
+    context = pdb.flow.page_context(to_visit())
+    if caller.by_token or caller.user is None:
+        return context
+    return replace(context, user=caller.user)
 
 
 def _caller() -> _Caller | None:

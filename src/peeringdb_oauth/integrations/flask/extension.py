@@ -1,5 +1,6 @@
 """`Extension`: the parts of the login in one application."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Flask, current_app
@@ -18,13 +19,15 @@ class Extension:
     """The value of ``app.extensions["peeringdb_oauth"]``.
 
     ``app``: the application. ``client``: asks PeeringDB. ``flow``: the login.
-    ``verifier``: verifies bearer tokens.
+    ``verifier``: verifies bearer tokens. ``on_rights_changed``: called with a user as
+    they were and as they are.
     """
 
     app: Flask
     client: Client
     flow: LoginFlow
     verifier: BearerVerifier[User]
+    on_rights_changed: Callable[[User, User], object]
 
 
 def extension() -> Extension:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Any, Never, ParamSpec, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app
@@ -13,7 +13,7 @@ from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError, collected
-from peeringdb_oauth.integrations.flask.current import fail, find_user, page_context
+from peeringdb_oauth.integrations.flask.current import fail, find_user, page_context, respond
 from peeringdb_oauth.integrations.flask.extension import NAME, Extension, extension
 from peeringdb_oauth.integrations.flask.guard import (
     ASN,
@@ -31,17 +31,18 @@ from peeringdb_oauth.integrations.flask.settings import (
     set_cookie_flags,
 )
 from peeringdb_oauth.integrations.flask.signals import tell_outside
-from peeringdb_oauth.integrations.flask.visits import to_response, to_visit
+from peeringdb_oauth.integrations.flask.visits import to_visit
 from peeringdb_oauth.profile import Permission, User
+from peeringdb_oauth.steps import call
 from peeringdb_oauth.web import (
     TEMPLATES,
     Guard,
     LoginFlow,
     Paths,
-    Sealer,
     SessionInfo,
     SessionList,
     SessionPolicy,
+    SessionSettings,
     SessionStore,
     Visitors,
     checked_keep,
@@ -51,6 +52,7 @@ from peeringdb_oauth.web import (
 P = ParamSpec("P")
 R = TypeVar("R")
 Hook = TypeVar("Hook", bound=Callable[[User], Any])
+ChangeHook = TypeVar("ChangeHook", bound=Callable[[User, User], Any])
 
 
 class PeeringDB:
@@ -75,9 +77,11 @@ class PeeringDB:
     ``sqlite:///sessions.db``, or what `open_session_store` returned; None: the setting
     ``PEERINGDB_OAUTH_SESSIONS``, or sessions in the browsers. ``session_policy``: how
     long they last; None: the setting ``PEERINGDB_OAUTH_SESSION_POLICY``, or
-    `SessionPolicy()`. ``keep``: the names of what stays in the session when somebody
-    logs in, such as ``("lang",)``; everything else goes, because another person may
-    have put it there. ``url_prefix``: stands before the paths of the login.
+    `SessionPolicy()`. ``egress``: a name for the address from which this machine asks
+    PeeringDB, if not all with the same store use the same one; None: the setting
+    ``PEERINGDB_OAUTH_EGRESS``. ``keep``: the names of what stays in the session when
+    somebody logs in, such as ``("lang",)``; everything else goes, because another
+    person may have put it there. ``url_prefix``: stands before the paths of the login.
 
     Raises:
         ConfigurationError: settings are missing or wrong, all of them at once;
@@ -93,6 +97,7 @@ class PeeringDB:
         client: Client | None = None,
         sessions: str | SessionStore | None = None,
         session_policy: SessionPolicy | None = None,
+        egress: str | None = None,
         keep: Iterable[str] = (),
         url_prefix: str = "",
     ) -> None:
@@ -102,10 +107,11 @@ class PeeringDB:
             )
         self.rule = rule or AccessRule()
         self._config, self._client = config, client
-        self._given_sessions, self._policy = sessions, session_policy
+        self._sessions, self._policy, self._egress = sessions, session_policy, egress
         # Flask stores there how long the session lives.
         self._keep = ("_permanent", *checked_keep(keep))
-        self._hooks: list[Callable[[User], Any]] = []
+        self._login_hooks: list[Callable[[User], Any]] = []
+        self._change_hooks: list[Callable[[User, User], Any]] = []
         prefix = f"/{url_prefix.strip('/')}" if url_prefix else ""
         paths = Paths()
         self.blueprint = Blueprint(
@@ -128,31 +134,32 @@ class PeeringDB:
         Raises:
             ConfigurationError: settings are missing or wrong, all of them at once.
         """
-        client, secrets, store, policy = self._parts(app)
+        client, settings = self._parts(app)
+        if settings.store is not None:
+            client.share_budget(settings.store.vault, egress=settings.store.egress)
         visitors = Visitors(
-            client.provider,
-            rule=self.rule,
-            sealer=Sealer(*secrets),
-            store=store,
-            policy=policy,
-            tell=partial(tell_outside, app),
+            client.provider, rule=self.rule, tell=partial(tell_outside, app), **settings._asdict()
         )
         flow = LoginFlow(
             client.provider,
             rule=self.rule,
-            secrets=secrets,
+            secrets=read_secrets(app),
             visitors=visitors,
             paths=self._paths,
             keep=self._keep,
         )
         set_cookie_flags(app, is_secure=client.config.redirect_uri.startswith("https:"))
         app.extensions[NAME] = Extension(
-            app=app, client=client, flow=flow, verifier=BearerVerifier(client, rule=self.rule)
+            app=app,
+            client=client,
+            flow=flow,
+            verifier=BearerVerifier(client, rule=self.rule),
+            on_rights_changed=partial(_call, self._change_hooks),
         )
         app.register_blueprint(self.blueprint)
         app.before_request(check_order)
         app.register_error_handler(PeeringDBOAuthError, fail)
-        app.context_processor(lambda: {"peeringdb": LocalProxy(page_context)})
+        app.context_processor(lambda: {"peeringdb": LocalProxy(cache(page_context))})
 
     def require(
         self,
@@ -228,7 +235,23 @@ class PeeringDB:
         The rule has let them in already. The function raises `AccessDenied`, with
         reasons, to refuse them.
         """
-        self._hooks.append(hook)
+        self._login_hooks.append(hook)
+        return hook
+
+    def on_rights_changed(self, hook: ChangeHook) -> ChangeHook:
+        """Decorator of a function that is called when PeeringDB has changed rights.
+
+        ::
+
+            @pdb.on_rights_changed
+            def follow(previous: User, user: User) -> None:
+                plan = plan_memberships(user, tenants, members_of(user.id), pdb.rule)
+
+        It gets the `User` as they were and as they are. It is called at a login that
+        replaces an earlier one in the same browser, and at each re-check, where there
+        is an application context, but perhaps no request.
+        """
+        self._change_hooks.append(hook)
         return hook
 
     def user(self) -> User | None:
@@ -262,42 +285,52 @@ class PeeringDB:
         pdb = extension()
         return pdb.client.run(pdb.flow.session(to_visit()))
 
-    def _parts(
-        self, app: Flask
-    ) -> tuple[Client, tuple[str, ...], SessionStore | None, SessionPolicy]:
+    def _parts(self, app: Flask) -> tuple[Client, SessionSettings]:
         problems: list[str] = []
         with collected(problems):
             client = self._client or Client(self._config or read_config(app.config))
             problems += missing_scope(scope_of(self.rule), client.config.scope, where="the rule")
-        secrets = read_secrets(app)
-        with collected(problems, "SECRET_KEY: "):
-            Sealer(*secrets)
+        with collected(problems):
+            settings = read_sessions(
+                app, sessions=self._sessions, policy=self._policy, egress=self._egress
+            )
         with collected(problems):
             check_same_site(app)
-        with collected(problems):
-            store, policy = read_sessions(app.config, self._given_sessions, self._policy, secrets)
         if problems:
             raise ConfigurationError(*problems)
-        return client, secrets, store, policy
+        return client, settings
 
     def _callback(self) -> Response:
         pdb = extension()
-        return to_response(pdb.client.run(pdb.flow.callback(to_visit(), self._admit)))
+        return respond(pdb.client.run(pdb.flow.callback(to_visit(), self._admit)))
 
     def _admit(self, user: User) -> object:
-        """Call the hooks.
+        return _results(self._login_hooks, user)
 
-        A decorator may hide from Flask that a hook is a coroutine function. Then the
-        result is something to await, and the client refuses it.
-        """
-        results = (current_app.ensure_sync(hook)(user) for hook in self._hooks)
-        return next(filter(inspect.isawaitable, results), None)
+
+def _call(hooks: Iterable[Callable[..., Any]], *arguments: User) -> None:
+    """Call hooks.
+
+    Raises:
+        ConfigurationError: one of them is to be awaited, and Flask cannot know it.
+    """
+    extension().client.run(call(partial(_results, hooks, *arguments)))
+
+
+def _results(hooks: Iterable[Callable[..., Any]], *arguments: User) -> object:
+    """Call hooks.
+
+    A decorator may hide from Flask that a hook is a coroutine function. Then the result
+    is something to await, and the client refuses it.
+    """
+    results = (current_app.ensure_sync(hook)(*arguments) for hook in hooks)
+    return next(filter(inspect.isawaitable, results), None)
 
 
 def _start() -> Response:
-    return to_response(extension().flow.start(to_visit()))
+    return respond(extension().flow.start(to_visit()))
 
 
 def _log_out() -> Response:
     pdb = extension()
-    return to_response(pdb.client.run(pdb.flow.log_out(to_visit())))
+    return respond(pdb.client.run(pdb.flow.log_out(to_visit())))

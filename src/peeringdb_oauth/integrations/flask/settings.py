@@ -8,7 +8,13 @@ from flask import Flask
 
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, collected
-from peeringdb_oauth.web import NOT_STRICT, SessionPolicy, SessionStore, read_session_store
+from peeringdb_oauth.web import (
+    NOT_STRICT,
+    SessionPolicy,
+    SessionSettings,
+    SessionStore,
+    read_session_settings,
+)
 
 # Stands before the name of an argument of `ClientConfig` in capital letters.
 PREFIX = "PEERINGDB_OAUTH_"
@@ -44,28 +50,25 @@ def read_config(settings: Mapping[str, Any]) -> ClientConfig:
 
 
 def read_sessions(
-    settings: Mapping[str, Any],
-    given: str | SessionStore | None,
+    app: Flask,
+    *,
+    sessions: str | SessionStore | None,
     policy: SessionPolicy | None,
-    secrets: tuple[str, ...],
-) -> tuple[SessionStore | None, SessionPolicy]:
-    """The store of the sessions or None, and the policy.
-
-    ``given``, ``policy``: the arguments of the extension, which come first.
+    egress: str | None,
+) -> SessionSettings:
+    """The settings of the sessions. The arguments of the extension come first.
 
     Raises:
-        ConfigurationError: a setting is wrong.
+        ConfigurationError: a setting is wrong; all problems are reported at once.
     """
-    problems: list[str] = []
-    store = None
-    with collected(problems):
-        url = given or settings.get(f"{PREFIX}SESSIONS")
-        store = read_session_store(url, secrets, egress=settings.get(f"{PREFIX}EGRESS"))
-    with collected(problems, f"{PREFIX}SESSION_POLICY: "):
-        policy = SessionPolicy.of(policy or settings.get(f"{PREFIX}SESSION_POLICY"))
-    if problems or policy is None:
-        raise ConfigurationError(*problems)
-    return store, policy
+    config = app.config
+    return read_session_settings(
+        sessions=sessions or config.get(f"{PREFIX}SESSIONS"),
+        policy=policy or config.get(f"{PREFIX}SESSION_POLICY"),
+        egress=egress or config.get(f"{PREFIX}EGRESS"),
+        secrets=read_secrets(app),
+        secret_name="SECRET_KEY: ",  # noqa: S106 - the name of a setting
+    )
 
 
 def check_same_site(app: Flask) -> None:

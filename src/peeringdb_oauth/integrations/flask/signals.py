@@ -23,9 +23,11 @@ _SIGNALS = {
 
 
 def send(event: Event) -> None:
-    """Send the signal for an event."""
-    app = extension().app
-    _SIGNALS[event.kind].send(app, _async_wrapper=app.ensure_sync, event=event)
+    """Call the hooks and send the signal for an event."""
+    pdb = extension()
+    if event.previous is not None and event.user is not None:
+        pdb.on_rights_changed(event.previous, event.user)
+    _SIGNALS[event.kind].send(pdb.app, _async_wrapper=pdb.app.ensure_sync, event=event)
 
 
 def tell_outside(app: Flask, event: Event) -> None:

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.records import Documents
 from peeringdb_oauth.steps import Flow
 
 T = TypeVar("T")
@@ -23,6 +24,7 @@ class Clients:
     def __init__(self, config: ClientConfig) -> None:
         self.provider = AsyncClient(config).provider
         self._config = config
+        self._shared_budget: tuple[Documents, str] | None = None
         self._of_loop: WeakKeyDictionary[
             asyncio.AbstractEventLoop, tuple[ClientOwner, AsyncClient]
         ] = WeakKeyDictionary()
@@ -31,9 +33,13 @@ class Clients:
         """Run a flow, as `AsyncClient.run` does."""
         loop = asyncio.get_running_loop()
         if loop not in self._of_loop:
-            owner = _own_client(self._config)
+            owner = _own_client(self._config, self._shared_budget)
             self._of_loop[loop] = owner, await anext(owner)
         return await self._of_loop[loop][1].run(flow)
+
+    def share_budget(self, documents: Documents, *, egress: str = "default") -> None:
+        """As `AsyncClient.share_budget`."""
+        self._shared_budget = documents, egress
 
     async def close(self) -> None:
         """Close the client of the running loop, if it has one."""
@@ -42,11 +48,16 @@ class Clients:
             await owner.aclose()
 
 
-async def _own_client(config: ClientConfig) -> ClientOwner:
+async def _own_client(
+    config: ClientConfig, shared_budget: tuple[Documents, str] | None
+) -> ClientOwner:
     """A client that is closed when the event loop ends.
 
     At its end an event loop closes the asynchronous generators that were started in it
     (PEP 525).
     """
     async with AsyncClient(config) as client:
+        if shared_budget is not None:
+            documents, egress = shared_budget
+            client.share_budget(documents, egress=egress)
         yield client

@@ -1,7 +1,10 @@
 """`Pages`: answers the requests of an application, from the login to a refusal."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -31,10 +34,8 @@ from peeringdb_oauth.web import (
     PageContext,
     Paths,
     Refused,
-    Sealer,
     SessionInfo,
-    SessionPolicy,
-    SessionStore,
+    SessionSettings,
     Visit,
     Visitors,
     bearer_token,
@@ -42,9 +43,12 @@ from peeringdb_oauth.web import (
     require_token,
 )
 
+U = TypeVar("U", User, User | None)
+
 PATHS = Paths()
 # Marks the scope of a request with a bearer token. Its errors are always JSON.
 _API = "peeringdb_oauth.api"
+_USER = "peeringdb_oauth.user"  # in the scope: who is logged in, once it was asked
 
 
 class Pages:
@@ -64,8 +68,7 @@ class Pages:
         rule: AccessRule,
         secret_keys: tuple[str, ...],
         session_cookie: str,
-        store: SessionStore | None,
-        policy: SessionPolicy,
+        settings: SessionSettings,
         keep: tuple[str, ...],
         on_login: Callable[[User], object] | None,
         on_event: Callable[[Request | None, Event], object] | None,
@@ -78,12 +81,7 @@ class Pages:
         self._secret_keys = secret_keys
         self._session_cookie = session_cookie
         self.visitors = Visitors(
-            client.provider,
-            rule=rule,
-            sealer=Sealer(*secret_keys),
-            store=store,
-            policy=policy,
-            tell=self._tell_outside,
+            client.provider, rule=rule, tell=partial(self._tell_one, None), **settings._asdict()
         )
         self._keep = keep
         self._on_login, self._on_event = on_login, on_event
@@ -107,7 +105,7 @@ class Pages:
             ConfigurationError: the application has no session.
         """
         async with self._visit(request) as (flow, visit):
-            return await self._client.run(flow.user(visit))
+            return _note_user(request, await self._client.run(flow.user(visit)))
 
     async def session(self, request: Request) -> SessionInfo | None:
         """The session of the caller; None for nobody.
@@ -127,9 +125,10 @@ class Pages:
             ConfigurationError: the application has no session.
         """
         async with self._visit(request) as (flow, visit):
-            return await self._client.run(
+            user = await self._client.run(
                 flow.require(visit, guard.rule, asn=asn, max_age=guard.max_age)
             )
+        return _note_user(request, user)
 
     async def check_token(self, request: Request, guard: Guard, asn: object) -> User:
         """Who sent the bearer token, if the guard lets them in.
@@ -151,9 +150,15 @@ class Pages:
         return await self._client.run(flow)
 
     def page_context(self, request: Request) -> PageContext:
-        """What templates know as ``peeringdb``."""
+        """What templates know as ``peeringdb``.
+
+        It cannot ask the store, so the user is the one that this request has asked for,
+        or else what the browser's session says of them.
+        """
         visit = self._to_visit(request)
-        return self.flow(visit.root).page_context(visit)
+        context = self.flow(visit.root).page_context(visit)
+        user = request.scope.get(_USER)
+        return context if context.user is None or user is None else replace(context, user=user)
 
     def flow(self, root: str) -> LoginFlow:
         """The login of the application that is mounted at ``root``.
@@ -192,33 +197,32 @@ class Pages:
         try:
             yield flow, await read_form(request, flow, visit)
         finally:
-            await self._tell(request, events)
+            await self._tell(request, visit, events)
 
     def _to_visit(
         self, request: Request, emit: Callable[[Event], object] = lambda _: None
     ) -> Visit:
         return to_visit(request, session_cookie(request, default=self._session_cookie), emit)
 
-    async def _tell(self, request: Request, events: list[Event]) -> None:
+    async def _tell(self, request: Request, visit: Visit, events: list[Event]) -> None:
         try:
-            for event in events:
+            for event in tuple(events):
                 await self._tell_one(request, event)
-        except BaseException:
+        except BaseException as error:
+            # The browser gets an error page. Nobody must be logged in behind it.
             if any(event.kind == "login" for event in events):
-                # The browser gets an error page. Nobody must be logged in behind it.
-                request.session.clear()
+                if isinstance(error, Exception):
+                    with suppress(PeeringDBOAuthError):
+                        await self._client.run(self.visitors.end(visit, "operator"))
+                visit.session.clear()
             raise
 
     async def _tell_one(self, request: Request | None, event: Event) -> None:
-        changed = event.kind == "rights_changed" and event.previous is not None
-        if changed and self._on_rights_changed is not None:
+        """Tell an event; ``request`` is None if no request has caused it."""
+        if event.previous is not None and self._on_rights_changed is not None:
             await invoke(self._on_rights_changed, event.previous, event.user)
         if self._on_event is not None:
             await invoke(self._on_event, request, event)
-
-    async def _tell_outside(self, event: Event) -> None:
-        """Tell an event that no request has caused."""
-        await self._tell_one(None, event)
 
     def _answer_errors(self, request: Request) -> None:
         """Have the application answer our errors in this request.
@@ -259,6 +263,12 @@ class Pages:
         events: list[Event] = []
         visit = self._to_visit(request, events.append)
         flow = self.flow(visit.root)
-        answer = flow.fail(visit, error, user=flow.page_context(visit).user)
-        await self._tell(request, events)
+        answer = flow.fail(visit, error, user=self.page_context(request).user)
+        await self._tell(request, visit, events)
         return to_response(request, answer, self._templates)
+
+
+def _note_user(request: Request, user: U) -> U:
+    """Note for the templates who is logged in."""
+    request.scope[_USER] = user
+    return user

@@ -34,12 +34,11 @@ from peeringdb_oauth.web import (
     Event,
     Guard,
     PageContext,
-    Sealer,
     SessionInfo,
     SessionPolicy,
     SessionStore,
     checked_keep,
-    read_session_store,
+    read_session_settings,
     refuse_positional,
 )
 
@@ -65,7 +64,10 @@ class PeeringDB:
     a store for the sessions, such as ``sqlite:///sessions.db``, or what
     `open_session_store` returned; None for the variable ``PEERINGDB_OAUTH_SESSIONS`` of
     the environment, or sessions in the browsers. ``session_policy``: how long they
-    last; None for `SessionPolicy()`. ``secret_key``: cookies are sealed and signed with
+    last; None for the variable ``PEERINGDB_OAUTH_SESSION_POLICY``, or
+    `SessionPolicy()`. ``egress``: a name for the address from which this machine asks
+    PeeringDB, if not all with the same store use the same one; None for the variable
+    ``PEERINGDB_OAUTH_EGRESS``. ``secret_key``: cookies are sealed and signed with
     it; of several the first one seals and signs, and all of them open; None for the
     variable ``PEERINGDB_OAUTH_SECRET_KEY`` of the environment, or the file that
     ``PEERINGDB_OAUTH_SECRET_KEY_FILE`` names. ``keep``: the names of what stays in the
@@ -90,6 +92,7 @@ class PeeringDB:
         client: AsyncClient | None = None,
         sessions: str | SessionStore | None = None,
         session_policy: SessionPolicy | None = None,
+        egress: str | None = None,
         secret_key: str | Secret | Iterable[str | Secret] | None = None,
         keep: Iterable[str] = (),
         on_login: Callable[[User], object] | None = None,
@@ -108,12 +111,13 @@ class PeeringDB:
             self._client = client or Clients(config or ClientConfig.load())
         with collected(problems):
             self._secret_keys = read_secret_keys(secret_key)
-            Sealer(*self._secret_keys)  # raises for one that is too short
-            store = read_session_store(sessions, self._secret_keys)
-        with collected(problems, "session_policy: "):
-            policy = SessionPolicy.of(session_policy)
+            settings = read_session_settings(
+                sessions=sessions, policy=session_policy, egress=egress, secrets=self._secret_keys
+            )
         if problems:
             raise ConfigurationError(*problems)
+        if settings.store is not None:
+            self._client.share_budget(settings.store.vault, egress=settings.store.egress)
         self._config = self._client.provider.config
         self.templates = with_our_templates(templates)
         self._pages = Pages(
@@ -122,8 +126,7 @@ class PeeringDB:
             secret_keys=self._secret_keys,
             session_cookie=self.session_cookie,
             keep=checked_keep(keep),
-            store=store,
-            policy=policy,
+            settings=settings,
             on_login=on_login,
             on_event=on_event,
             on_rights_changed=on_rights_changed,

@@ -11,7 +11,6 @@ from peeringdb_oauth.web.sessions.listing import (
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
 from peeringdb_oauth.web.sessions.session_store import SessionStore, open_session_store
 from peeringdb_oauth.web.sessions.stored_login import Ending, EndReason, StoredLogin
-from peeringdb_oauth.web.sessions.upkeep import Upkeep
 from peeringdb_oauth.web.sessions.visitors import Visitors
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "SessionStore",
     "StoreSessions",
     "StoredLogin",
-    "Upkeep",
     "Visitors",
     "open_session_store",
 ]

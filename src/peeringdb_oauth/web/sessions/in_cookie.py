@@ -184,7 +184,7 @@ class CookieSessions:
         return replace(
             login,
             user=known.user,
-            is_short=False,
+            is_short=known.is_short,
             checked_at=known.checked_at,
             failed_at=known.failed_at,
         )

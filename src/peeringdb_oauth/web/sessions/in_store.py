@@ -1,21 +1,19 @@
 """Sessions in a store: the browser holds a random id, the record lies on the server."""
 
 import secrets
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
-from peeringdb_oauth.after_fork import ForkSafeLock
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.steps import Flow, call
 from peeringdb_oauth.web.sessions.in_cookie import SESSION_KEY, is_long_ago
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
+from peeringdb_oauth.web.sessions.recent_logins import RecentLogins
 from peeringdb_oauth.web.sessions.stored_login import (
     Ending,
     EndReason,
@@ -34,8 +32,6 @@ LEASE = 20.0  # seconds
 # told why.
 REMEMBERED = 43200.0
 _RETRY = 60.0  # seconds until the tokens of an ended session are revoked again
-_RECENT = 1.0  # seconds for which a process remembers a record
-_MAX_RECENT = 10_000  # records that a process remembers
 _FAR = 30 * 86400.0  # seconds until the sweep looks at a session without any limit
 
 _PREFIX = "session:"  # of the keys of the records
@@ -48,8 +44,8 @@ class StoreSessions:
 
     In the framework's session lie the random id and what a page shows without asking
     the store. ``application``: the ``base_url`` and ``client_id`` of the application;
-    None for the sessions of all. ``vault``: the store. ``clock``: gives Unix seconds.
-    ``monotonic``: gives seconds that only grow.
+    None for the sessions of all. ``vault``: the store. ``monotonic``: gives seconds
+    that only grow.
     """
 
     refreshes: Final = True
@@ -60,14 +56,12 @@ class StoreSessions:
         policy: SessionPolicy,
         vault: Vault,
         *,
-        clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._application = application
-        self._clock = clock
         self._policy = policy
         self._vault = vault
-        self._recent = _Recent(monotonic)
+        self._recent = RecentLogins(monotonic)
 
     def begin(self, visit: Visit, login: StoredLogin) -> Flow[None]:
         """Store a new login under a new id."""
@@ -116,7 +110,7 @@ class StoreSessions:
         Raises:
             RecordsUnavailable: it does not.
         """
-        yield from call(partial(self._vault.read, "sweep"))
+        yield from call(partial(self._vault.read, "purge"))
 
     def show(self, visit: Visit, login: StoredLogin) -> None:
         """Do nothing: the browser's session has only the id."""
@@ -165,15 +159,15 @@ class StoreSessions:
         """
         return (
             yield from self._change(
-                login.key, lambda stored: None if is_leased(stored) else _lease(stored)
+                login.key, lambda stored: None if is_leased(stored) else _extend(_take(stored))
             )
         )
 
     def renew(self, mine: StoredLogin) -> Flow[StoredLogin | None]:
-        """A new lease for who has one; None if it ended and another one got it."""
+        """Let a lease last longer; None if it has ended and another one has it now."""
         return (
             yield from self._change(
-                mine.key, lambda stored: _lease(stored) if stored.lease == mine.lease else None
+                mine.key, lambda stored: _extend(stored) if stored.lease == mine.lease else None
             )
         )
 
@@ -209,12 +203,13 @@ class StoreSessions:
     def of_user(self, user_id: int) -> Flow[list[StoredLogin]]:
         """The living sessions of a person at PeeringDB, the newest first."""
         entries = yield from call(partial(self._vault.of_owner, _owner(user_id)))
-        return self._living(entries)
+        return (yield from self._living(entries))
 
     def of_handle(self, handle: str) -> Flow[StoredLogin | None]:
         """The living session that the application knows by this name."""
         entry = yield from call(partial(self._vault.of_handle, handle))
-        return next(iter(self._living([] if entry is None else [entry])), None)
+        living = yield from self._living([] if entry is None else [entry])
+        return next(iter(living), None)
 
     def due(self, limit: int) -> Flow[list[StoredLogin]]:
         """Sessions that are over, or have ended with something left to do.
@@ -275,9 +270,9 @@ class StoreSessions:
         yield from call(partial(self._vault.write, entry, change.value, due_at=change.due_at))
         return used
 
-    def _living(self, entries: list[Entry]) -> list[StoredLogin]:
-        # The store has not said its time here.
-        read = [replace(entry, read_at=self._clock()) for entry in entries]
+    def _living(self, entries: list[Entry]) -> Flow[list[StoredLogin]]:
+        now = yield from call(self._vault.now)
+        read = [replace(entry, read_at=now) for entry in entries]
         logins = [login for entry in read if (login := self._from(entry)) is not None]
         living = [one for one in logins if one.ending is None and self.over(one) is None]
         return sorted(living, key=lambda login: login.logged_in_at, reverse=True)
@@ -352,35 +347,12 @@ class _Given:
         )
 
 
-def _lease(login: StoredLogin) -> StoredLogin:
-    return replace(login, lease=login.lease + 1, lease_until=login.now + LEASE)
+def _take(login: StoredLogin) -> StoredLogin:
+    return replace(login, lease=login.lease + 1)
 
 
-class _Recent:
-    """The records that this process has read within the last second."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._logins: OrderedDict[str, tuple[float, StoredLogin]] = OrderedDict()
-        self._lock = ForkSafeLock(threading.Lock)
-
-    def get(self, key: str) -> StoredLogin | None:
-        read_at, login = self._logins.get(key, (0.0, None))
-        if login is None:
-            return None
-        age = self._monotonic() - read_at
-        return replace(login, now=login.now + age) if 0 <= age < _RECENT else None
-
-    def put(self, login: StoredLogin) -> None:
-        with self._lock:
-            self._logins.pop(login.key, None)
-            self._logins[login.key] = self._monotonic(), login
-            while len(self._logins) > _MAX_RECENT:
-                self._logins.popitem(last=False)
-
-    def drop(self, key: str) -> None:
-        with self._lock:
-            self._logins.pop(key, None)
+def _extend(login: StoredLogin) -> StoredLogin:
+    return replace(login, lease_until=login.now + LEASE)
 
 
 def _key(session_id: str) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.steps import Flow
+from peeringdb_oauth.web.sessions.endings import Endings
 from peeringdb_oauth.web.sessions.in_cookie import CookieSessions
 from peeringdb_oauth.web.sessions.in_store import StoreSessions
 from peeringdb_oauth.web.sessions.stored_login import StoredLogin
-from peeringdb_oauth.web.sessions.upkeep import Upkeep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +56,14 @@ class SessionFlows:
         ConfigurationError: there is no store.
     """
 
-    def __init__(self, sessions: CookieSessions | StoreSessions, upkeep: Upkeep) -> None:
+    def __init__(self, sessions: CookieSessions | StoreSessions, endings: Endings) -> None:
         if isinstance(sessions, CookieSessions):
             raise ConfigurationError(
                 "sessions: must be set, such as to sqlite:///sessions.db: without a store the"
                 " sessions are in the browsers, where nobody can list or end them"
             )
         self._sessions = sessions
-        self._upkeep = upkeep
+        self._endings = endings
 
     def of(self, user_id: int) -> Flow[list[SessionInfo]]:
         """The sessions of a person, by their id at PeeringDB, the newest first."""
@@ -73,13 +73,13 @@ class SessionFlows:
     def end(self, handle: str) -> Flow[bool]:
         """End a session. Whether there was one."""
         login = yield from self._sessions.of_handle(handle)
-        return login is not None and (yield from self._upkeep.end(login, "operator")) is not None
+        return login is not None and (yield from self._endings.end(login, "operator")) is not None
 
     def end_all(self, user_id: int) -> Flow[int]:
         """End all sessions of a person. How many there were."""
         ended = 0
         for login in (yield from self._sessions.of_user(user_id)):
-            ended += (yield from self._upkeep.end(login, "operator")) is not None
+            ended += (yield from self._endings.end(login, "operator")) is not None
         return ended
 
     def purge(self) -> Flow[int]:
@@ -87,7 +87,7 @@ class SessionFlows:
 
         It also runs by itself, in one process at a time.
         """
-        return (yield from self._upkeep.sweep())
+        return (yield from self._endings.purge())
 
 
 class SessionList:

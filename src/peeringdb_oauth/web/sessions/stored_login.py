@@ -1,7 +1,7 @@
 """`StoredLogin`: a login as a session stores it, and how it is written as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from peeringdb_oauth.clock import elapsed
@@ -117,6 +117,11 @@ def is_leased(login: StoredLogin) -> bool:
     If it has ended meanwhile, that process revokes what PeeringDB is just sending.
     """
     return login.lease_until > login.now
+
+
+def release(login: StoredLogin, mine: StoredLogin) -> StoredLogin:
+    """A login without the lease of ``mine``; that of another process stays."""
+    return replace(login, lease_until=0.0) if login.lease == mine.lease else login
 
 
 _NOT_STORED = ("key", "now")

@@ -1,8 +1,6 @@
 """`Visitors`: who is logged in, from the first request of a session to its last."""
 
 import secrets
-import time
-from collections.abc import Callable
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
@@ -15,16 +13,18 @@ from peeringdb_oauth.records import RecordsUnavailable
 from peeringdb_oauth.steps import Flow, later
 from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.seal import Sealer
+from peeringdb_oauth.web.sessions.endings import Endings, Told
 from peeringdb_oauth.web.sessions.in_cookie import SESSION_KEY, CookieSessions
 from peeringdb_oauth.web.sessions.in_store import StoreSessions
 from peeringdb_oauth.web.sessions.listing import SessionFlows, SessionInfo
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
+from peeringdb_oauth.web.sessions.rechecks import Rechecks
+from peeringdb_oauth.web.sessions.sealed_tokens import SealedTokens
 from peeringdb_oauth.web.sessions.session_store import SessionStore
 from peeringdb_oauth.web.sessions.stored_login import EndReason, StoredLogin, is_leased
-from peeringdb_oauth.web.sessions.upkeep import Told, Upkeep
 from peeringdb_oauth.web.visit import Visit
 
-_SWEEP_EVERY = 60.0  # seconds
+_PURGE_EVERY = 60.0  # seconds
 
 
 class Visitors:
@@ -33,7 +33,7 @@ class Visitors:
     ``store``: None: the sessions lie in the framework's session.
     ``is_on_server``: as for `CookieSessions`.
     ``policy``: None for `SessionPolicy()`. ``tell``: called with each `Event` that no
-    request has caused. ``monotonic``: a clock in seconds that only grows.
+    request has caused.
 
     Raises:
         ConfigurationError: a secret is missing or too short.
@@ -49,7 +49,6 @@ class Visitors:
         is_on_server: bool = False,
         policy: SessionPolicy | None = None,
         tell: Told = lambda _: None,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         policy = policy or SessionPolicy()
         self._provider = provider
@@ -61,11 +60,14 @@ class Visitors:
             self._sessions = CookieSessions(provider, policy, asns=asns, is_on_server=is_on_server)
         else:
             self._sessions = StoreSessions(
-                self._application, policy, store.vault, clock=provider.clock, monotonic=monotonic
+                self._application, policy, store.vault, monotonic=provider.monotonic
             )
-        self._upkeep = Upkeep(provider, sealer, self._sessions, rule=rule, policy=policy, tell=tell)
-        self._monotonic = monotonic
-        self._swept_at = monotonic()
+        self._tokens = SealedTokens(provider, sealer)
+        self._endings = Endings(provider, self._tokens, self._sessions, tell=tell)
+        self._rechecks = Rechecks(
+            provider, self._tokens, self._sessions, self._endings, rule=rule, policy=policy
+        )
+        self._purged_at = provider.monotonic()
 
     @property
     def sessions(self) -> SessionFlows:
@@ -74,7 +76,7 @@ class Visitors:
         Raises:
             ConfigurationError: there is no store.
         """
-        return SessionFlows(self._sessions, self._upkeep)
+        return SessionFlows(self._sessions, self._endings)
 
     def info(self, login: StoredLogin) -> SessionInfo:
         """What an application may know of a login."""
@@ -96,19 +98,19 @@ class Visitors:
 
         None if there is none. One that has just been found to have ended says why; it
         is told, and taken out of the visit's session. ``max_age``: as for
-        `Upkeep.current`.
+        `Rechecks.current`.
 
         Raises:
-            PeeringDBOAuthError: as `Upkeep.current`.
+            PeeringDBOAuthError: as `Rechecks.current`.
         """
-        yield from self._sweep_at_times()
+        yield from self._purge_at_times()
         login = yield from self.load(visit)
         if login is None or login.ending is not None:
             return login
         try:
-            fresh = yield from self._upkeep.current(visit, login, max_age=max_age)
+            fresh = yield from self._rechecks.current(visit, login, max_age=max_age)
             yield from self._check_rule(fresh)
-            fresh = yield from self._upkeep.whole(fresh)
+            fresh = yield from self._rechecks.whole(fresh)
         except (TokenRejected, AccessDenied):
             visit.session.clear()
             raise
@@ -128,7 +130,7 @@ class Visitors:
             return None
         reason = None if login.ending else self._sessions.over(login)
         if reason is not None:
-            yield from self._upkeep.end(login, reason, tell=visit.emit)
+            yield from self._endings.end(login, reason, tell=visit.emit)
             login = yield from self._sessions.load(visit)
         if login is not None and login.ending is not None:
             if login.ending.reason == "lost":
@@ -152,7 +154,7 @@ class Visitors:
             expires_at=login.token.expires_at,
             prompted=prompted,
             csrf_token=secrets.token_urlsafe(32),
-            tokens=self._upkeep.seal(login.token),
+            tokens=self._tokens.seal(login.token),
             address=visit.remote_address,
         )
         try:
@@ -181,7 +183,7 @@ class Visitors:
             if had_one:
                 visit.session.clear()
             return False, None
-        yield from self._upkeep.end(previous, "replaced", tell=visit.emit)
+        yield from self._endings.end(previous, "replaced", tell=visit.emit)
         self._sessions.forget(visit)
         if previous.user.id != user.id:
             visit.session.clear()
@@ -199,9 +201,9 @@ class Visitors:
             return None
         problems: tuple[Reason, ...] = ()
         try:
-            ended = yield from self._upkeep.note_end(login, reason, tell=visit.emit)
+            ended = yield from self._endings.note(login, reason, tell=visit.emit)
             if ended is not None and not is_leased(ended):
-                yield from self._upkeep.revoke(ended)
+                yield from self._endings.revoke(ended)
         except RecordsUnavailable:
             raise
         except PeeringDBOAuthError as error:
@@ -215,11 +217,11 @@ class Visitors:
         """Do nothing if the rule lets the user in: it may be stricter than at login."""
         reasons = self._rule.check(login.user).reasons
         if reasons:
-            yield from self._upkeep.end(login, "rule", reasons=reasons)
+            yield from self._endings.end(login, "rule", reasons=reasons)
             raise AccessDenied(*reasons)
 
-    def _sweep_at_times(self) -> Flow[None]:
-        now = self._monotonic()
-        if now - self._swept_at >= _SWEEP_EVERY:
-            self._swept_at = now
-            yield from later("purge", self._upkeep.sweep())
+    def _purge_at_times(self) -> Flow[None]:
+        now = self._provider.monotonic()
+        if now - self._purged_at >= _PURGE_EVERY:
+            self._purged_at = now
+            yield from later("purge", self._endings.purge())

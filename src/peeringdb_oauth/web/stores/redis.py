@@ -1,5 +1,6 @@
 """Records in Redis or Valkey."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha1
 from typing import Any
@@ -34,11 +35,14 @@ class RedisRecords:
     _redis: Redis
 
     def __init__(self, url: str, *, patience: float = 4.0) -> None:
-        self._options = _options(url, patience)
+        options = _options(url, patience)
+        self._options: Callable[[], dict[str, Any]] = lambda: (
+            options
+        )  # whose representation hides the password
         make_in_each_process(self, RedisRecords._make)
 
     def _make(self) -> None:
-        self._redis = Redis(connection_pool=_pool(self._options))
+        self._redis = Redis(connection_pool=_pool(self._options()))
 
     def get(self, key: str) -> tuple[Record | None, float]:
         """The record or None, and the time by the server in Unix seconds."""
@@ -91,7 +95,7 @@ class RedisRecords:
             self.close()  # so that the next call finds a server that has become the primary
             reason = "it is a read-only replica"
         except RedisError as error:
-            reason = str(error).replace(self._options.get("password") or "\n", "***")
+            reason = str(error).replace(self._options().get("password") or "\n", "***")
         raise RecordsUnavailable(f"{NO_ANSWER}: {reason}")
 
     def _ask(self, script: str, *arguments: str | float) -> Any:

@@ -1,0 +1,257 @@
+"""Rights that are read again while somebody uses the site."""
+
+from copy import copy
+from dataclasses import replace
+from hashlib import sha256
+
+from peeringdb_oauth import flows
+from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.clock import elapsed
+from peeringdb_oauth.cost import Cost, Payer, Purpose
+from peeringdb_oauth.errors import (
+    AccessDenied,
+    InvalidResponse,
+    PeeringDBOAuthError,
+    ProviderError,
+    RateLimited,
+    RightsUnknown,
+    TokenRejected,
+    TransportError,
+)
+from peeringdb_oauth.profile import User
+from peeringdb_oauth.provider import Provider
+from peeringdb_oauth.reasons import Reason
+from peeringdb_oauth.records import RecordsUnavailable
+from peeringdb_oauth.steps import Flow, later, pause, shared
+from peeringdb_oauth.tokens import checked_token
+from peeringdb_oauth.web.events import Event
+from peeringdb_oauth.web.sessions.endings import Endings
+from peeringdb_oauth.web.sessions.in_cookie import CookieSessions
+from peeringdb_oauth.web.sessions.in_store import StoreSessions
+from peeringdb_oauth.web.sessions.policy import SessionPolicy
+from peeringdb_oauth.web.sessions.refreshes import Refreshes, busy, has_ended
+from peeringdb_oauth.web.sessions.sealed_tokens import SealedTokens
+from peeringdb_oauth.web.sessions.stored_login import StoredLogin, release
+from peeringdb_oauth.web.visit import Visit
+
+RETRY = 10.0  # seconds until PeeringDB is asked again after it gave no answer
+_WAIT = 5.0  # seconds to wait for what another process is asking
+_STEP = 0.1  # seconds between two looks at the store meanwhile
+_SPREAD = 0.1  # of ``recheck_every``: by so much at most a re-check comes early
+# Seconds before its expiry at which an access token is refreshed: as long as until the
+# next re-check, within these.
+_SOONEST, _LATEST = 18_000.0, 60.0
+
+# The login as it is known now, and why PeeringDB could not be asked, if so.
+Result = tuple[StoredLogin, PeeringDBOAuthError | None]
+
+
+class Rechecks:
+    """Asks PeeringDB again for the rights in the sessions of one application.
+
+    ``sessions``: where they are. ``rule``: who may log in.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        tokens: SealedTokens,
+        sessions: CookieSessions | StoreSessions,
+        endings: Endings,
+        *,
+        rule: AccessRule,
+        policy: SessionPolicy,
+    ) -> None:
+        self._provider = provider
+        self._tokens = tokens
+        self._sessions = sessions
+        self._endings = endings
+        self._refreshes = Refreshes(provider, tokens, sessions, endings)
+        self._rule = rule
+        self._policy = policy
+        self._postponed_until = 0.0
+
+    def current(
+        self, visit: Visit, login: StoredLogin, *, max_age: float | None = None
+    ) -> Flow[StoredLogin]:
+        """The login with rights that are as young as they must be.
+
+        ``max_age``: of PeeringDB's answer, in seconds; None for the policy's.
+
+        Raises:
+            TokenRejected: PeeringDB has ended the login, and so has this.
+            AccessDenied: the rule no longer lets the person in; the login has ended.
+            TransportError: PeeringDB gives no answer, and the rights are too old.
+            InvalidResponse: PeeringDB's answer is not what it must be.
+        """
+        age, every = elapsed(login.checked_at, login.now), self._policy.recheck_every
+        if max_age is not None and age >= max_age:
+            login, problem = yield from self._recheck(login)
+            if problem is not None:
+                raise _without_answer(problem)
+            return login
+        if every is None or not self._is_due(login, age, every):
+            return self._standing(login)
+        if visit.method in ("GET", "HEAD") and age < 2 * every:
+            yield from later(f"re-check {login.key}", self._recheck(login))
+            return self._standing(login)
+        login, _ = yield from self._recheck(login)
+        return self._standing(login)
+
+    def whole(self, login: StoredLogin) -> Flow[StoredLogin]:
+        """The login with all networks of its user; PeeringDB is asked if need be.
+
+        Raises:
+            PeeringDBOAuthError: as `current`.
+        """
+        if not login.is_short:
+            return login
+        login, problem = yield from self._recheck(login)
+        if problem is not None:
+            raise _without_answer(problem)
+        return login
+
+    def _is_due(self, login: StoredLogin, age: float, every: float) -> bool:
+        """Whether PeeringDB is to be asked by the policy."""
+        if login.now < self._postponed_until:
+            return False
+        if login.failed_at is not None:
+            return elapsed(login.failed_at, login.now) >= RETRY
+        # So the sessions of people who came at the same time are spread.
+        fraction = int.from_bytes(sha256(login.csrf_token.encode()).digest()[:2]) / 65536
+        return age >= every * (1 - _SPREAD * fraction)
+
+    def _standing(self, login: StoredLogin) -> StoredLogin:
+        """The login, if its rights still count."""
+        every, age = self._policy.recheck_every, elapsed(login.checked_at, login.now)
+        if login.failed_at is None or every is None:
+            return login
+        if age >= every + self._policy.stale_for:
+            raise RightsUnknown(
+                "PeeringDB gives no answer, and what it last said about you is too old to count"
+            )
+        return login
+
+    def _recheck(self, login: StoredLogin) -> Flow[Result]:
+        """The login as PeeringDB describes it now, or as it was with the problem.
+
+        Raises:
+            TokenRejected: PeeringDB has ended the login, and so has this.
+            AccessDenied: the rule no longer lets the person in; the login has ended.
+        """
+        try:
+            return (yield from shared(f"re-check {login.key}", self._recheck_once(login)))
+        except RecordsUnavailable:
+            raise
+        except TransportError as error:  # the one who asks waits for too long
+            return login, error
+
+    def _recheck_once(self, login: StoredLogin) -> Flow[Result]:
+        mine = yield from self._sessions.claim(login)
+        if mine is None:
+            return (yield from self._await_other(login))
+        return (yield from self.ask_and_store(mine))
+
+    def ask_and_store(self, mine: StoredLogin) -> Flow[Result]:
+        """As `_recheck`, by who has the lease."""
+        if mine.ending is not None:
+            raise has_ended(mine)
+        try:
+            user = yield from self._ask(mine)
+        except TokenRejected as error:
+            reason = Reason(
+                "PeeringDB has ended your login", code="refused_by_peeringdb", cause=str(error)
+            )
+            yield from self._endings.end_leased(mine, "refused_by_peeringdb", (reason,))
+            raise
+        except RecordsUnavailable:
+            raise
+        except (TransportError, ProviderError, InvalidResponse) as error:
+            return (yield from self._note_failure(mine, error)), error
+        reasons = self._rule.check(user).reasons
+        if reasons:
+            yield from self._endings.end_leased(mine, "rule", reasons)
+            raise AccessDenied(*reasons)
+        return (yield from self._store(mine, user)), None
+
+    def _ask(self, mine: StoredLogin) -> Flow[User]:
+        """The user as PeeringDB describes them now, with fresh tokens if need be."""
+        refreshes = self._refreshes.are_possible(mine)
+        soon = max(_LATEST, min(self._policy.recheck_every or 0, _SOONEST))
+        if refreshes and self._provider.clock() >= mine.expires_at - soon:
+            mine = yield from self._refreshes.refresh(mine)
+            refreshes = False
+        try:
+            return (yield from self._fetch_user(mine))
+        except TokenRejected:
+            if not refreshes:
+                raise
+        mine = yield from self._refreshes.refresh(mine)
+        return (yield from self._fetch_user(mine))
+
+    def _fetch_user(self, login: StoredLogin) -> Flow[User]:
+        token = self._tokens.open(login)
+        access_token = checked_token(token and token.access_token)
+        payers = (Payer.of_account(login.user.id),)
+        cost = Cost(purpose=Purpose.RECHECK, payers=payers, is_risky=True)
+        user = yield from flows.fetch_user(self._provider, access_token, cost=cost)
+        if user.id != login.user.id:
+            raise InvalidResponse("PeeringDB answered with somebody else's profile", check="id")
+        return replace(user, amr=login.user.amr)  # what the login has proved
+
+    def _store(self, mine: StoredLogin, user: User) -> Flow[StoredLogin]:
+        previous = mine.user
+
+        def take(stored: StoredLogin) -> StoredLogin | None:
+            nonlocal previous
+            if stored.ending is not None:
+                return None
+            previous = stored.user
+            changed = replace(
+                stored, user=user, is_short=False, checked_at=stored.now, failed_at=None
+            )
+            return release(changed, mine)
+
+        login = yield from self._sessions.change(mine, take)
+        if login is None:
+            raise has_ended(mine)
+        yield from self._endings.tell(Event.of_change(previous, user))
+        return login
+
+    def _note_failure(self, mine: StoredLogin, error: PeeringDBOAuthError) -> Flow[StoredLogin]:
+        """Note that PeeringDB was asked and gave no answer, if it was asked.
+
+        What the budget has postponed is no failure of PeeringDB's.
+        """
+        is_postponed = isinstance(error, RateLimited) and error.status is None
+        if isinstance(error, RateLimited) and is_postponed and not error.for_caller:
+            self._postponed_until = mine.now + min(error.retry_after, RETRY / 2)
+        was_tried = not (is_postponed or isinstance(error, RightsUnknown))
+
+        def note(stored: StoredLogin) -> StoredLogin:
+            failed_at = stored.now if was_tried else stored.failed_at
+            return release(replace(stored, failed_at=failed_at), mine)
+
+        return (yield from self._sessions.change(mine, note)) or mine
+
+    def _await_other(self, login: StoredLogin) -> Flow[Result]:
+        """The answer that another process gets, or a problem after some seconds."""
+        found: StoredLogin | None = login
+        for _ in range(int(_WAIT / _STEP)):
+            yield from pause(_STEP)
+            found = yield from self._sessions.fresh(login)
+            if found is None or found.ending is not None:
+                raise has_ended(found or login)
+            if found.checked_at > login.checked_at:
+                return found, None
+            if found.failed_at is not None and found.failed_at != login.failed_at:
+                break
+        return found or login, busy()
+
+
+def _without_answer(problem: PeeringDBOAuthError) -> PeeringDBOAuthError:
+    """The error for somebody whose rights PeeringDB was to tell and did not."""
+    is_outage = isinstance(problem, TransportError) and not isinstance(
+        problem, RateLimited | RightsUnknown
+    )
+    return RightsUnknown(str(problem)) if is_outage else copy(problem)

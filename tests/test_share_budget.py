@@ -1,0 +1,266 @@
+"""Clients that share one budget through a store. Each test runs for both clients."""
+
+import asyncio
+import gc
+import json
+import threading
+import time
+from contextlib import asynccontextmanager
+from weakref import ref
+
+import pytest
+from canned_server import answering
+from client_config import config_of
+from documents import MemoryDocuments
+from forks import held_by_another_thread, in_a_child
+from in_threads import Calls, Gate, run_all, until, within
+
+from peeringdb_oauth.async_client import AsyncClient
+from peeringdb_oauth.client import Client
+from peeringdb_oauth.errors import ProviderError, RateLimited
+from peeringdb_oauth.messages import HTTPRequest
+from peeringdb_oauth.shared_ledger import SharedLedger
+
+PROFILE, REFRESH = "/profile/v1", "/oauth2/token/"
+
+
+@pytest.fixture(params=[Client, AsyncClient], ids=["requests", "aiohttp"])
+def client_class(request):
+    return request.param
+
+
+@pytest.fixture
+def documents():
+    return MemoryDocuments(time.time)
+
+
+@pytest.fixture
+def sharing(make_client, server, documents):
+    """``sharing(...)``: a client that shares the budget in ``documents``."""
+
+    def make(**changes):
+        client = make_client(server, **changes)
+        client.share_budget(documents)
+        return client
+
+    server.answer(PROFILE, {"id": 1, "verified_user": True})
+    return make
+
+
+def record_of(documents):
+    return json.loads(documents.texts["budget:default"])
+
+
+def in_flight(documents):
+    return sum(row[7] for row in record_of(documents)["bookings"])
+
+
+def outcome(function):
+    try:
+        return function()
+    except RateLimited as error:
+        return error
+
+
+# --- one budget -----------------------------------------------------------------------
+
+
+def test_what_one_client_was_refused_the_other_does_not_ask(sharing, server, documents):
+    first, second = sharing(), sharing()
+    server.answers[REFRESH] = answering({"error": "invalid_client"}, status=401)
+    with pytest.raises(ProviderError):
+        first.refresh("a-refresh-token")
+    until(lambda: in_flight(documents) == 0)  # a moment later
+    with pytest.raises(RateLimited, match="nothing was sent"):
+        second.refresh("a-refresh-token")
+    assert server.paths() == [REFRESH]
+
+
+def test_clients_share_the_requests_of_a_minute(sharing):
+    clients = [sharing(requests_per_minute=6) for _ in range(2)]
+    outcomes = [outcome(lambda at=at: clients[at % 2].fetch_user(f"t{at}")) for at in range(8)]
+    assert [isinstance(one, RateLimited) for one in outcomes] == [False] * 6 + [True] * 2
+
+
+def test_another_egress_has_a_budget_of_its_own(sharing, documents):
+    first, second = sharing(requests_per_minute=2), sharing(requests_per_minute=2)
+    second.share_budget(documents, egress="rack 2")
+    for client in (first, second):
+        client.fetch_user("t1")
+        client.fetch_user("t2")
+    assert set(documents.texts) == {"budget:default", "budget:rack 2"}
+
+
+def test_an_answer_is_written_although_nobody_asks_again(sharing, documents):
+    sharing().fetch_user("t")
+    until(lambda: in_flight(documents) == 0)
+
+
+def test_waits_until_a_request_of_another_process_has_ended(sharing, server):
+    first, second = sharing(), sharing()
+    gate = Gate()
+    gate.hold(server, PROFILE, when=lambda received: "first" in received.headers["authorization"])
+    held = Calls(lambda: first.fetch_user(f"first-{time.monotonic_ns()}"), 5)
+    gate.arrive(5)
+    waiting = Calls(lambda: second.fetch_user("t"), 2)
+    assert server.paths().count(PROFILE) == 5
+    gate.open()
+    assert [user.id for user in (*held.outcomes(), *waiting.outcomes())] == [1] * 7
+
+
+def test_waiting_has_a_timeout(sharing, documents, server):
+    client = sharing(timeout=0.3)
+    other = SharedLedger(documents, "default", client.config, in_background=False)
+    assert all(other.admit(HTTPRequest(url=server.url), 0) for _ in range(10))
+    with within(3), pytest.raises(RateLimited, match="waiting for their answers"):
+        client.fetch_user("t")
+    assert server.received == []
+
+
+def test_many_at_once_are_written_together(sharing, documents):
+    client = sharing(requests_per_minute=None)
+    tokens = iter(range(100))
+    run_all(lambda: client.fetch_user(f"t{next(tokens)}"), 40)
+    until(lambda: in_flight(documents) == 0)
+    # With five slots most of them look for one several times.
+    assert documents.round_trips <= 6 * 40
+
+
+# --- the store does not answer --------------------------------------------------------
+
+
+def test_without_the_store_requests_go_on(sharing, documents, server):
+    client = sharing(requests_per_minute=20)
+    documents.is_down = True
+    outcomes = [outcome(lambda at=at: client.fetch_user(f"t{at}")) for at in range(6)]
+    assert [isinstance(one, RateLimited) for one in outcomes] == [False] * 5 + [True]
+    assert len(server.received) == 5
+    documents.is_down = False
+    client._ledger.beat()
+    assert len(record_of(documents)["bookings"]) == 5
+
+
+def test_when_the_store_is_back_a_thread_notices(sharing, documents):
+    client = sharing()
+    documents.is_down = True
+    client.fetch_user("t")
+    documents.is_down = False
+    client._ledger._worker.wake(0, is_beat=True)  # and not in two seconds
+    until(lambda: "budget:default" in documents.texts)
+
+
+# --- threads and forks ----------------------------------------------------------------
+
+
+def test_a_forked_process_is_a_process_of_its_own(sharing, documents):
+    client = sharing()
+    client.fetch_user("of-the-parent")
+    with held_by_another_thread(client._ledger._lock):
+        assert in_a_child(lambda: _fetch_and_show(client, documents))
+
+
+def _fetch_and_show(client, documents):
+    if isinstance(client, Client):
+        client.fetch_user("of-the-child")
+    else:  # the loop of the parent has no thread here
+        assert client._ledger.admit(HTTPRequest(url="https://auth.peeringdb.com"), 0)
+    assert len(record_of(documents)["processes"]) == 2
+
+
+def test_a_closed_client_has_written_everything_and_has_no_thread(sharing, documents):
+    client = sharing()
+    client.fetch_user("t")
+    thread = client._ledger._worker._thread
+    client.close()
+    assert in_flight(documents) == 0
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_the_thread_ends_with_its_client(server, documents):
+    ledger = SharedLedger(documents, "default", config_of(server))
+    ledger.settle(ledger.admit(HTTPRequest(url=server.url), 0), None)
+    worker, gone = ledger._worker, ref(ledger)
+    until(lambda: worker._beat_at != float("inf"))
+    del ledger
+    until(lambda: gc.collect() is not None and gone() is None)
+    worker.wake(0)
+    worker._thread.join(10)
+    assert not worker._thread.is_alive()
+
+
+def test_a_thread_that_fails_goes_on(server, documents, caplog):
+    ledger = SharedLedger(documents, "default", config_of(server))
+    booking = ledger.admit(HTTPRequest(url=server.url), 0)
+    change, failed = documents.change, threading.Event()
+
+    def fail(*_):
+        failed.set()
+        raise ZeroDivisionError
+
+    documents.change = fail
+    ledger.settle(booking, None)
+    assert failed.wait(10)
+    until(lambda: caplog.messages == ["the shared budget could not be written"])
+    documents.change = change
+    ledger.charge(booking, None)
+    ledger._worker.wake(0)
+    until(lambda: not ledger._waiting)
+    ledger.close()
+
+
+# --- the event loop -------------------------------------------------------------------
+
+
+class SlowDocuments(MemoryDocuments):
+    """A store that answers when it is told to."""
+
+    def __init__(self, clock):
+        super().__init__(clock)
+        self.asked, self.may_answer = threading.Event(), threading.Event()
+
+    def change(self, key, function):
+        self.asked.set()
+        assert self.may_answer.wait(10)
+        return super().change(key, function)
+
+
+@asynccontextmanager
+async def slow_store(server, **changes):
+    server.answer(PROFILE, {"id": 1, "verified_user": True})
+    documents = SlowDocuments(time.time)
+    async with AsyncClient(config_of(server, **changes)) as client:
+        client.share_budget(documents)
+        yield client, documents
+        documents.may_answer.set()
+
+
+def test_a_slow_store_does_not_hold_up_the_event_loop(server):
+    async def run():
+        async with slow_store(server) as (client, documents):
+            task = asyncio.create_task(client.fetch_user("t"))
+            assert await asyncio.to_thread(documents.asked.wait, 10)
+            await asyncio.sleep(0)  # the loop runs, although the store has not answered
+            assert not task.done()
+            documents.may_answer.set()
+            return (await task).id
+
+    assert asyncio.run(run()) == 1
+
+
+def test_a_cancelled_task_gives_its_place_back(server):
+    async def run():
+        async with slow_store(server) as (client, documents):
+            tasks = [asyncio.create_task(client.fetch_user(f"t{at}")) for at in range(3)]
+            assert await asyncio.to_thread(documents.asked.wait, 10)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            documents.may_answer.set()
+            await asyncio.to_thread(until, lambda: "budget:default" in documents.texts)
+            client._ledger._worker.wake(0)
+            await asyncio.to_thread(until, lambda: in_flight(documents) == 0)
+            assert all(task.cancelled() for task in tasks)
+
+    asyncio.run(run())
+    assert server.received == []
