@@ -5,6 +5,7 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from reading import tokens_in
 
 from peeringdb_oauth import AccessRule, ProviderError, TokenRejected
 
@@ -26,11 +27,10 @@ def tokens_of(application):
     """
 
     def tokens_of(visitor):
-        from peeringdb_oauth.web.sessions.stored_login import from_json
+        from django.conf import settings
 
-        login = from_json(visitor.session["peeringdb"], key="", now=0)
-        token = application().visitors._upkeep._tokens(login)
-        return token.access_token, token.refresh_token
+        config = application().client.config
+        return tokens_in(visitor.session["peeringdb"], config, settings.SECRET_KEY)
 
     return tokens_of
 

@@ -175,20 +175,20 @@ def test_the_project_may_pass_its_own_client(override, application, monkeypatch,
 def test_secret_key_can_be_rotated(override, application):
     old, new = "old-" * 10, "new-" * 10
     override(PEERINGDB_OAUTH=GOOD, SECRET_KEY=old)
-    sealed = application().visitors._upkeep._sealer.seal("tokens", "kept")
+    sealed = application().flow._pending._sealer.seal("tokens", "kept")
     override(SECRET_KEY=new, SECRET_KEY_FALLBACKS=[old])
-    assert application().visitors._upkeep._sealer.open("tokens", sealed) == "kept"
+    assert application().flow._pending._sealer.open("tokens", sealed) == "kept"
     override(SECRET_KEY_FALLBACKS=[])
-    assert application().visitors._upkeep._sealer.open("tokens", sealed) is None
+    assert application().flow._pending._sealer.open("tokens", sealed) is None
 
 
 def test_secret_keys_may_be_bytes(override, application):
     """Django allows any bytes, also those that are no text."""
     key, old = bytes(range(128, 178)), b"old-" * 10
     override(PEERINGDB_OAUTH=GOOD, SECRET_KEY=old)
-    sealed = application().visitors._upkeep._sealer.seal("tokens", "kept")
+    sealed = application().flow._pending._sealer.seal("tokens", "kept")
     override(SECRET_KEY=key, SECRET_KEY_FALLBACKS=[old])
-    assert application().visitors._upkeep._sealer.open("tokens", sealed) == "kept"
+    assert application().flow._pending._sealer.open("tokens", sealed) == "kept"
 
 
 def test_all_problems_are_reported_at_once_with_the_name_of_the_setting(problems):
