@@ -28,6 +28,7 @@ from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.sessions import (
     SESSION_KEY,
     AsyncSessionList,
+    Ending,
     EndReason,
     SessionInfo,
     SessionList,
@@ -62,6 +63,7 @@ __all__ = [
     "Change",
     "Cookie",
     "EndReason",
+    "Ending",
     "Entry",
     "Event",
     "Guard",

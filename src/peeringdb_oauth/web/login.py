@@ -52,7 +52,7 @@ from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
 from peeringdb_oauth.web.return_path import split_path
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.sessions import Ending, SessionInfo, StoredLogin, Visitors
-from peeringdb_oauth.web.visit import Answer, Refused, Visit
+from peeringdb_oauth.web.visit import Answer, Cookie, Refused, Visit
 
 log = logging.getLogger("peeringdb_oauth")
 
@@ -236,15 +236,26 @@ class LoginFlow:
         if not self.is_own(visit):
             return self._forged(visit)
         try:
-            ended = yield from self.visitors.end(visit, "logout")
-        except TransportError as error:  # the store of the sessions does not answer
+            cookies = yield from self.end(visit)
+        except RecordsUnavailable as error:
             return self.fail(visit, error)
+        return self._builder.redirect(self._builder.home(visit), cookies=cookies, status=303)
+
+    def end(self, visit: Visit) -> Flow[tuple[Cookie, ...]]:
+        """As `log_out`, for a request that the framework has let pass.
+
+        The result is the cookies to set.
+
+        Raises:
+            RecordsUnavailable: the store of the sessions does not answer. The login has
+                not ended.
+        """
+        ended = yield from self.visitors.end(visit, "logout")
         if ended is not None:
             user, problems = ended
             visit.tell(Event(kind="logout", user=user, reasons=problems))
         visit.rotate()
-        cookies = self._pending.forget_answered(self._cookies(visit))
-        return self._builder.redirect(self._builder.home(visit), cookies=cookies, status=303)
+        return self._pending.forget_answered(self._cookies(visit))
 
     def user(self, visit: Visit, *, max_age: float | None = None) -> Flow[User | None]:
         """Who is logged in; None for nobody.
@@ -290,7 +301,7 @@ class LoginFlow:
             login = yield from self.visitors.current(visit, max_age=max_age)
             if login is None or login.ending is not None:
                 ending = None if login is None else login.ending
-                raise Refused(self._ask_to_log_in(visit, ending))
+                raise Refused(self.ask_to_log_in(visit, ending))
             user = login.user
             number = yield from find_asn(asn)
             rule.require(user, asn=number)
@@ -321,6 +332,16 @@ class LoginFlow:
         given = visit.headers.get(CSRF_HEADER) or visit.csrf_token()
         expected = csrf_token.encode()
         return compare_digest(expected, given.encode("utf-8", "surrogatepass"))
+
+    def ask_to_log_in(self, visit: Visit, ending: Ending | None) -> Answer:
+        """The answer for somebody who is not logged in: it leads to the login.
+
+        ``ending``: why their session has just ended; None if they had none. A form that
+        came in that session is told so, because nothing was saved.
+        """
+        if ending is None or visit.is_safe:
+            return self._builder.ask_to_log_in(visit)
+        return self._builder.failure(visit, *session_ended(ending), logged_in=False)
 
     def page_context(self, visit: Visit) -> PageContext:
         """What templates need, as far as is known without asking anybody.
@@ -397,12 +418,6 @@ class LoginFlow:
         if not self._builder.is_callback(visit):
             log.warning("%s", error)
         return self.fail(visit, error)
-
-    def _ask_to_log_in(self, visit: Visit, ending: Ending | None) -> Answer:
-        """As `AnswerBuilder.ask_to_log_in`; a lost form is told why it was lost."""
-        if ending is None or visit.is_safe:
-            return self._builder.ask_to_log_in(visit)
-        return self._builder.failure(visit, *session_ended(ending), logged_in=False)
 
     def _forged(self, visit: Visit) -> Answer:
         login = self.visitors.peek(visit)

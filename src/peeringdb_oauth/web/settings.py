@@ -1,13 +1,16 @@
 """Settings that the integrations have in common."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from peeringdb_oauth.config import ini_setting
 from peeringdb_oauth.errors import ConfigurationError, collected
+from peeringdb_oauth.records import Records
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.sessions import SessionPolicy, SessionStore, open_session_store
+from peeringdb_oauth.web.vault import Vault
 
 NOT_STRICT = (
     'must not be "Strict": the browser would not send the session when it comes back from'
@@ -38,10 +41,11 @@ def read_session_settings(
     egress: str | None,
     secrets: tuple[str, ...],
     secret_name: str = "",
+    own: Mapping[str, Callable[[], Records]] = MappingProxyType({}),
 ) -> SessionSettings:
     """The settings of the sessions.
 
-    ``sessions``, ``egress``: as for `read_session_store`. ``policy``: as for
+    ``sessions``, ``egress``, ``own``: as for `read_session_store`. ``policy``: as for
     `read_session_policy`. ``secret_name``: stands before what is wrong with the
     secrets.
 
@@ -53,7 +57,7 @@ def read_session_settings(
         sealer = Sealer(*secrets)
     problems: list[str] = []
     with collected(problems):
-        store = read_session_store(sessions, secrets, egress=egress)
+        store = read_session_store(sessions, secrets, egress=egress, own=own)
     with collected(problems, "session_policy: "):
         policy = read_session_policy(policy)
     others = [problem for problem in problems if problem not in secret_problems]
@@ -63,13 +67,18 @@ def read_session_settings(
 
 
 def read_session_store(
-    given: str | SessionStore | None, secrets: tuple[str, ...], *, egress: str | None = None
+    given: str | SessionStore | None,
+    secrets: tuple[str, ...],
+    *,
+    egress: str | None = None,
+    own: Mapping[str, Callable[[], Records]] = MappingProxyType({}),
 ) -> SessionStore | None:
     """The store of the sessions; None for sessions in the browsers.
 
     ``given``: a URL or a store; None for the variable ``PEERINGDB_OAUTH_SESSIONS`` of
     the environment or ``sessions`` of the ini file. ``egress``: None for
-    ``PEERINGDB_OAUTH_EGRESS`` or ``egress`` there.
+    ``PEERINGDB_OAUTH_EGRESS`` or ``egress`` there. ``own``: makes the stores of the
+    framework, by the word that stands for each in place of a URL.
 
     Raises:
         ConfigurationError: the URL is wrong, or its driver is missing.
@@ -84,6 +93,8 @@ def read_session_store(
     if not isinstance(url, str):
         raise ConfigurationError("sessions: must be a URL, or from open_session_store")
     egress = egress or _setting(EGRESS_VARIABLE, "egress") or "default"
+    if url in own:
+        return SessionStore(Vault(own[url](), Sealer(*secrets)), egress=egress)
     return open_session_store(url, secrets=secrets, egress=egress)
 
 

@@ -6,6 +6,7 @@ views and threads have connections of their own.
 # ruff: noqa: PLC0415 - models can be imported only after Django is set up
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +24,10 @@ OURS = {
     "ON_LOGIN",
     "LINK_BY_EMAIL",
     "CREATE_USERS",
-    "CACHE",
+    "SESSIONS",
+    "SESSION_POLICY",
+    "EGRESS",
+    "ON_RIGHTS_CHANGED",
     "BASE_URL",
     "SCOPE",
     "TIMEOUT",
@@ -193,7 +197,7 @@ def watch():
     from peeringdb_oauth.integrations.django import signals
 
     watch, connected = Watch(), []
-    for name in ("logged_in", "login_refused", "logged_out", "rights_changed"):
+    for name in ("logged_in", "login_refused", "logged_out", "rights_changed", "session_ended"):
 
         def record(name=name, **sent):
             watch.seen.append((name, sent))
@@ -223,11 +227,21 @@ def clock():
 
 @pytest.fixture
 def clocked(configure, configured, clock):
-    """Give the project a client whose clock the test can move, and return the clock."""
-    settings = {name.lower(): value for name, value in configured().items()}
-    with Client(ClientConfig(**settings), clock=clock) as client:
-        configure()
-        from django.test import override_settings
+    """Give the project a client whose clock the test can move, and return the clock.
 
-        with override_settings(PEERINGDB_OAUTH={"CLIENT": client}):
-            yield clock
+    ``clocked.use(SESSIONS="django")`` overrides settings of ours, and
+    ``clocked.finish()`` waits for what runs behind the answers.
+    """
+    from django.test import override_settings
+
+    settings = {name.lower(): value for name, value in configured().items()}
+    with Client(ClientConfig(**settings), clock=clock) as client, ExitStack() as overridden:
+        configure()
+
+        def use(**changes):
+            ours = {"CLIENT": client, **changes}
+            overridden.enter_context(override_settings(PEERINGDB_OAUTH=ours))
+
+        use()
+        clock.use, clock.finish = use, client.finish_background
+        yield clock

@@ -5,6 +5,7 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from reading import tokens_in
 
 from peeringdb_oauth import AccessRule, ProviderError, TokenRejected
 
@@ -26,9 +27,10 @@ def tokens_of(application):
     """
 
     def tokens_of(visitor):
-        sessions = application().flow._sessions
-        token = sessions._tokens(sessions.read(visitor.session))
-        return token.access_token, token.refresh_token
+        from django.conf import settings
+
+        config = application().client.config
+        return tokens_in(visitor.session["peeringdb"], config, settings.SECRET_KEY)
 
     return tokens_of
 
@@ -392,7 +394,8 @@ def test_every_logout_ends_both_logins_and_revokes_the_tokens_once(
     watch.seen.clear()
     answer = visitor.get(path) if path == "/leave" else visitor.post(path)
     assert answer.status_code in (200, 302, 303)
-    assert watch.kinds == ["logged_out"]
+    assert watch.kinds == ["session_ended", "logged_out"]
+    assert watch.seen[0][1]["event"].reason == "logout"
     assert_dead(tokens)
     assert visitor.get("/me").status_code == 302
     assert visitor.get("/account").status_code == 302
@@ -412,7 +415,7 @@ def test_a_logout_by_code_of_the_project_needs_no_csrf_token(
     request = RequestFactory().post("/", headers={"sec-fetch-site": "cross-site"})
     request.session, request.user = visitor.client.session, User.objects.get()
     auth.logout(request)
-    assert watch.kinds == ["logged_in", "logged_out"]
+    assert watch.kinds == ["logged_in", "session_ended", "logged_out"]
     assert_dead(tokens)
 
 
@@ -462,10 +465,10 @@ def test_signals_carry_the_request_the_event_and_the_user(visitor, watch):
     visitor.log_in("orgadmin")
     visitor.get("/named/64511")
     visitor.post("/logout")
-    assert watch.kinds == ["logged_in", "login_refused", "logged_out"]
+    assert watch.kinds == ["logged_in", "login_refused", "session_ended", "logged_out"]
     for _, sent in watch.seen:
         assert (sent["sender"], sent["user"].id, sent["event"].user.id) == (Event, 1, 1)
-    (_, arrived), (_, refused), _ = watch.seen
+    (_, arrived), (_, refused), *_ = watch.seen
     assert (arrived["request"].path, arrived["request"].user.username) == (
         "/login/peeringdb/callback",
         "peeringdb-1",
@@ -489,16 +492,19 @@ def test_long_lists_of_networks_work_with_every_session_engine(configure, make_v
         assert len(visitor.get("/me").json()["asns"]) == 300
 
 
-def test_long_lists_of_networks_are_in_the_configured_cache(configure, make_visitor):
-    from django.core.cache import caches
-
-    locmem = "django.core.cache.backends.locmem.LocMemCache"
-    configure(
-        CACHE="logins",
-        CACHES={name: {"BACKEND": locmem, "LOCATION": name} for name in ("default", "logins")},
-    )
-    make_visitor().log_in("manynets")
-    assert (len(caches["default"]._cache), len(caches["logins"]._cache)) == (0, 1)
+@pytest.mark.parametrize(
+    ("engine", "in_session"),
+    [(SIGNED_COOKIES, 0), ("django.contrib.sessions.backends.db", 300)],
+    ids=["in cookies", "on the server"],
+)
+def test_only_a_session_on_the_server_has_room_for_a_long_list_of_networks(
+    configure, make_visitor, engine, in_session
+):
+    configure(SESSION_ENGINE=engine)
+    visitor = make_visitor()
+    visitor.log_in("manynets")
+    *_, networks = visitor.session["peeringdb"]["user"]
+    assert len(networks) == in_session
 
 
 def test_a_missing_second_factor_is_asked_for_once_and_then_refused(visitor):

@@ -223,11 +223,12 @@ def test_a_form_that_drf_does_not_check_needs_fetch_metadata(visitor):
     )
 
 
-def test_an_outage_is_a_502_for_a_session(visitor, pdb):
+def test_an_outage_is_a_503_for_a_session(visitor, pdb):
     """The permission has ``max_age``, so PeeringDB is asked."""
     visitor.log_in("member")
     pdb.fault("error_500", path="/profile/v1", times=1)
-    assert visitor.get("/api/fresh", accept="application/json").status_code == 502
+    answer = visitor.get("/api/fresh", accept="application/json")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "10")
     assert visitor.get("/api/fresh", accept="application/json").json() == "ours"
 
 

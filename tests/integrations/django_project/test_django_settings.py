@@ -111,7 +111,7 @@ def test_the_default_rule_is_that_of_access_rule(override, application):
     [
         "SECRET_KEY",
         "SECRET_KEY_FALLBACKS",
-        "CACHES",
+        "SESSION_ENGINE",
         "ROOT_URLCONF",
         "LOGIN_REDIRECT_URL",
         "PEERINGDB_OAUTH",
@@ -175,20 +175,20 @@ def test_the_project_may_pass_its_own_client(override, application, monkeypatch,
 def test_secret_key_can_be_rotated(override, application):
     old, new = "old-" * 10, "new-" * 10
     override(PEERINGDB_OAUTH=GOOD, SECRET_KEY=old)
-    sealed = application().flow._sessions._sealer.seal("tokens", "kept")
+    sealed = application().flow._pending._sealer.seal("tokens", "kept")
     override(SECRET_KEY=new, SECRET_KEY_FALLBACKS=[old])
-    assert application().flow._sessions._sealer.open("tokens", sealed) == "kept"
+    assert application().flow._pending._sealer.open("tokens", sealed) == "kept"
     override(SECRET_KEY_FALLBACKS=[])
-    assert application().flow._sessions._sealer.open("tokens", sealed) is None
+    assert application().flow._pending._sealer.open("tokens", sealed) is None
 
 
 def test_secret_keys_may_be_bytes(override, application):
     """Django allows any bytes, also those that are no text."""
     key, old = bytes(range(128, 178)), b"old-" * 10
     override(PEERINGDB_OAUTH=GOOD, SECRET_KEY=old)
-    sealed = application().flow._sessions._sealer.seal("tokens", "kept")
+    sealed = application().flow._pending._sealer.seal("tokens", "kept")
     override(SECRET_KEY=key, SECRET_KEY_FALLBACKS=[old])
-    assert application().flow._sessions._sealer.open("tokens", sealed) == "kept"
+    assert application().flow._pending._sealer.open("tokens", sealed) == "kept"
 
 
 def test_all_problems_are_reported_at_once_with_the_name_of_the_setting(problems):
@@ -232,7 +232,21 @@ def test_all_problems_are_reported_at_once_with_the_name_of_the_setting(problems
         ({"RULE": None}, 'PEERINGDB_OAUTH["RULE"]: must be an AccessRule'),
         ({"CREATE_USERS": 0}, 'PEERINGDB_OAUTH["CREATE_USERS"]: must be True or False'),
         ({"LINK_BY_EMAIL": "no"}, 'PEERINGDB_OAUTH["LINK_BY_EMAIL"]: must be True or False'),
-        ({"CACHE": "elsewhere"}, 'PEERINGDB_OAUTH["CACHE"]: must be a name in CACHES'),
+        ({"CACHE": "default"}, "PEERINGDB_OAUTH: has a setting 'CACHE' that does not exist"),
+        ({"SESSIONS": 7}, 'PEERINGDB_OAUTH["SESSIONS"]: must be "django" or the URL of a store'),
+        (
+            {"SESSIONS": "mongodb://127.0.0.1"},
+            'PEERINGDB_OAUTH["SESSIONS"]: must begin with one of sqlite://',
+        ),
+        (
+            {"SESSION_POLICY": {"recheck_every": -1}},
+            'PEERINGDB_OAUTH["SESSION_POLICY"]: recheck_every: must be seconds',
+        ),
+        ({"EGRESS": 1}, 'PEERINGDB_OAUTH["EGRESS"]: must be a name'),
+        (
+            {"ON_RIGHTS_CHANGED": "members_area.hooks.asynchronous"},
+            'PEERINGDB_OAUTH["ON_RIGHTS_CHANGED"]: must not be async',
+        ),
         (
             {"ON_LOGIN": "members_area.hooks.nothing"},
             'PEERINGDB_OAUTH["ON_LOGIN"]: Module "members_area.hooks" does not define',

@@ -19,7 +19,15 @@ from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
 from peeringdb_oauth.integrations.django.visits import name_of_view, to_visit
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.steps import Flow
-from peeringdb_oauth.web import SESSION_KEY, Guard, Visit, without_impostors
+from peeringdb_oauth.web import (
+    SESSION_KEY,
+    Ending,
+    Guard,
+    Refused,
+    SessionInfo,
+    Visit,
+    without_impostors,
+)
 
 T = TypeVar("T")
 
@@ -37,7 +45,21 @@ def peeringdb_user(request: HttpRequest, *, max_age: float | None = None) -> Use
         TransportError: PeeringDB cannot be asked now.
         InvalidResponse: PeeringDB's answer is not what it must be.
     """
+    end_incomplete_login(request)
     return _run(request, application().flow.user(to_visit(request), max_age=max_age))
+
+
+def peeringdb_login(request: HttpRequest) -> SessionInfo | None:
+    """The session of whoever is logged in with PeeringDB; None for nobody.
+
+    ``request.peeringdb_login`` is the same. In an async view that is not guarded, call
+    this function with ``sync_to_async``.
+
+    Raises:
+        PeeringDBOAuthError: as `peeringdb_user`.
+    """
+    end_incomplete_login(request)
+    return _run(request, application().flow.session(to_visit(request)))
 
 
 def require(request: HttpRequest, guard: Guard, *, asn: object, visit: Visit | None = None) -> User:
@@ -55,6 +77,9 @@ def require(request: HttpRequest, guard: Guard, *, asn: object, visit: Visit | N
         app.client.config.scope, where=f"the view {name_of_view(request) or request.path}"
     )
     visit = visit or to_visit(request)
+    ending = end_incomplete_login(request)
+    if ending is not None:
+        raise Refused(app.flow.ask_to_log_in(visit, ending))
     return _run(request, app.flow.require(visit, guard.rule, asn=asn, max_age=guard.max_age))
 
 
@@ -79,33 +104,35 @@ def use_genuine_cookies(request: HttpRequest) -> None:
     request.user = user
 
 
-def end_incomplete_login(request: HttpRequest) -> None:
+def end_incomplete_login(request: HttpRequest) -> Ending | None:
     """End Django's login and PeeringDB's if one of the two has ended.
 
-    The login may have expired, the account may be disabled, its password may have
-    changed, or PeeringDB may have ended the login.
+    The session may be over, the account may be disabled, its password may have changed,
+    or PeeringDB may have ended the login. The result is how the session of PeeringDB's
+    login has ended; None if it lives, or if there is none.
 
     Raises:
         RecordsUnavailable: the store of the sessions does not answer.
     """
     if SESSION_KEY not in request.session and not _is_by_peeringdb(request):
-        return
+        return None
     visit = to_visit(request)
     if not visit.is_trusted:
-        return
+        return None
     app = application()
-    login = app.client.run(app.visitors.load(visit))
-    is_over = login is None or login.ending is not None
-    if is_over or not request.user.is_authenticated:
+    is_known = request.user.is_authenticated  # before the session is cleared
+    login = app.run(app.visitors.load(visit), request)
+    ending = None if login is None else login.ending
+    if login is None or ending is not None or not is_known:
         auth.logout(request)
+    return ending
 
 
 def _run(request: HttpRequest, flow: Flow[T]) -> T:
     """Run a flow. If it ends PeeringDB's login, end Django's before the next line."""
-    end_incomplete_login(request)
     was_logged_in = SESSION_KEY in request.session
     try:
-        return application().client.run(flow)
+        return application().run(flow, request)
     finally:
         if was_logged_in and SESSION_KEY not in request.session:
             auth.logout(request)

@@ -4,13 +4,19 @@ They are made when they are first needed, and made anew after a test overrides o
 the settings that they depend on.
 """
 
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
+from django.contrib.sessions.backends.signed_cookies import SessionStore as SignedCookies
 from django.core.signals import setting_changed
+from django.db import close_old_connections
 from django.dispatch import receiver
+from django.http import HttpRequest
 from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 
@@ -20,14 +26,18 @@ from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.integrations.django import signals
 from peeringdb_oauth.integrations.django.settings import SETTING_NAME, name_setting, read_settings
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.records import Records
+from peeringdb_oauth.steps import Flow
 from peeringdb_oauth.web import (
+    Event,
     LoginFlow,
     Paths,
-    Sealer,
+    SessionList,
     Visitors,
-    read_session_store,
+    read_session_settings,
     safe_return_path,
 )
+from peeringdb_oauth.web.settings import SessionSettings
 
 _SETTINGS_IN_USE = {
     SETTING_NAME,
@@ -36,7 +46,12 @@ _SETTINGS_IN_USE = {
     "ROOT_URLCONF",
     "LOGIN_REDIRECT_URL",
     "FORCE_SCRIPT_NAME",
+    "SESSION_ENGINE",
 }
+T = TypeVar("T")
+# Who runs a flow: set in the thread of a request or of a command, and not in a thread
+# that works behind an answer.
+_runner: ContextVar["_Runner"] = ContextVar("peeringdb_oauth_runner")
 _lock = ForkSafeLock(RLock)
 
 
@@ -51,16 +66,14 @@ class Application:
         self.settings = read_settings()
         self.client = self.settings.client
         try:
-            store = read_session_store(
-                self.settings.sessions, _secrets(), egress=self.settings.egress
-            )
+            ours = self._read_session_settings()
+            self.store = ours.store
             self.visitors = Visitors(
                 self.client.provider,
                 rule=self.settings.rule,
-                sealer=Sealer(*_secrets()),
-                store=store,
-                policy=self.settings.session_policy,
-                tell=signals.tell_outside,
+                is_on_server=not has_sessions_in_cookies(),
+                tell=_tell,
+                **ours._asdict(),
             )
             self.flow = LoginFlow(
                 self.client.provider,
@@ -73,6 +86,43 @@ class Application:
         except ConfigurationError as error:
             raise ConfigurationError(*map(name_setting, error.problems)) from None
         self.verifier: BearerVerifier[User] = BearerVerifier(self.client, rule=self.settings.rule)
+
+    @property
+    def sessions(self) -> SessionList:
+        """The sessions of all people.
+
+        Raises:
+            ConfigurationError: ``SESSIONS`` is not set.
+        """
+        try:
+            return SessionList(self.visitors.sessions, self.run)
+        except ConfigurationError as error:
+            raise ConfigurationError(*map(name_setting, error.problems)) from None
+
+    def run(self, flow: Flow[T], request: HttpRequest | None = None) -> T:
+        """Run a flow. ``request``: the one that caused it, for the signals."""
+        token = _runner.set(_Runner(request))
+        try:
+            return self.client.run(flow)
+        finally:
+            _runner.reset(token)
+
+    def _read_session_settings(self) -> SessionSettings:
+        ours = read_session_settings(
+            sessions=self.settings.sessions,
+            policy=self.settings.session_policy,
+            egress=self.settings.egress,
+            secrets=_secrets(),
+            own={"django": _open_records},
+        )
+        if ours.store is not None:
+            self.client.share_budget(ours.store.vault, egress=ours.store.egress)
+        return ours
+
+
+@dataclass(frozen=True, slots=True)
+class _Runner:
+    request: HttpRequest | None
 
 
 def application() -> Application:
@@ -93,6 +143,30 @@ def _forget_application(*, setting: str, **_: Any) -> None:
     if setting in _SETTINGS_IN_USE:
         with _lock:
             _cached_application.cache_clear()
+
+
+def has_sessions_in_cookies() -> bool:
+    """Whether Django keeps its sessions in the browsers."""
+    engine: Any = import_module(settings.SESSION_ENGINE)
+    return issubclass(engine.SessionStore, SignedCookies)
+
+
+def _open_records() -> Records:
+    # Imported when first used, because models can be imported only after set-up.
+    from peeringdb_oauth.integrations.django.records import DjangoRecords  # noqa: PLC0415
+
+    return DjangoRecords()
+
+
+def _tell(event: Event) -> None:
+    """Send the signal for an event that comes with a re-check or from an operator."""
+    runner = _runner.get(None)
+    try:
+        signals.send(None if runner is None else runner.request, event)
+    finally:
+        if runner is None:
+            # Behind an answer. A request would close connections that are too old.
+            close_old_connections()
 
 
 def _secrets() -> tuple[str, ...]:

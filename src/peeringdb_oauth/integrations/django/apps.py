@@ -1,6 +1,9 @@
 """The Django application ``peeringdb_oauth``."""
 
+from functools import cached_property
+
 from django.apps import AppConfig
+from django.http import HttpRequest
 
 from peeringdb_oauth.web import TEMPLATES
 
@@ -20,5 +23,10 @@ class PeeringDBConfig(AppConfig):
     path = str(TEMPLATES.parent)
 
     def ready(self) -> None:
-        """Connect the receivers, and register the checks."""
-        from peeringdb_oauth.integrations.django import checks, receivers  # noqa: F401, PLC0415 - receivers needs the models
+        """Connect the receivers, register the checks, and add ``peeringdb_login``."""
+        from peeringdb_oauth.integrations.django import access, checks, receivers  # noqa: F401, PLC0415 - receivers needs the models
+
+        # Read when it is first used: most requests do not need it.
+        login = cached_property(access.peeringdb_login)
+        login.__set_name__(HttpRequest, "peeringdb_login")
+        HttpRequest.peeringdb_login = login  # type: ignore[attr-defined]  # our addition

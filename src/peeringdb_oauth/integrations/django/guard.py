@@ -142,7 +142,7 @@ def find_asn_now(guard: Guard, request: HttpRequest, kwargs: dict[str, Any]) -> 
     Raises:
         ConfigurationError: the URL has no argument of the guard's name.
     """
-    return application().client.run(find_asn(asn_of(guard, request, kwargs)))
+    return application().run(find_asn(asn_of(guard, request, kwargs)))
 
 
 def put_behind(
@@ -160,6 +160,8 @@ def put_behind(
             request.peeringdb = require(  # type: ignore[attr-defined]  # our addition
                 request, guard, asn=asn
             )
+            if is_async:
+                request.peeringdb_login  # type: ignore[attr-defined]  # noqa: B018 - read in a thread
         except Refused as refused:
             return to_response(request, refused.answer)
         return None

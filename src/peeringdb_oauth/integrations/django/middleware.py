@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
 from django.utils.deprecation import MiddlewareMixin
 
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError, RecordsUnavailable
@@ -28,15 +29,19 @@ class PeeringDBMiddleware(MiddlewareMixin):
         """End a login of which only one half is left, Django's or PeeringDB's.
 
         Before that, cookies that another host has planted are ignored. The result is
-        an answer if the store of the sessions does not say who is logged in.
+        an answer if a form comes in a session that has ended, or if the store of the
+        sessions does not say who is logged in.
         """
         use_genuine_cookies(request)
         # Without a session cookie nobody is logged in: do not load the session then.
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             try:
-                end_incomplete_login(request)
+                ending = end_incomplete_login(request)
             except RecordsUnavailable as error:
                 return to_response(request, application().flow.fail(to_visit(request), error))
+            if ending is not None and _may_save(request):
+                answer = application().flow.ask_to_log_in(to_visit(request), ending)
+                return to_response(request, answer)
         return None
 
     def process_response(self, request: HttpRequest, response: Any) -> Any:
@@ -59,3 +64,17 @@ class PeeringDBMiddleware(MiddlewareMixin):
             return None
         flow, visit = application().flow, to_visit(request)
         return to_response(request, flow.fail(visit, exception, user=flow.page_context(visit).user))
+
+
+def _may_save(request: HttpRequest) -> bool:
+    """Whether a request comes from a form whose content would get lost.
+
+    That of a logout has none. A request with a bearer token needs no session.
+    """
+    if to_visit(request).is_safe or "Authorization" in request.headers:
+        return False
+    try:
+        match = resolve(request.path_info, getattr(request, "urlconf", None))
+    except Resolver404:
+        return False
+    return match.url_name != "logout"

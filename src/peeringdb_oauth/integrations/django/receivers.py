@@ -1,4 +1,4 @@
-"""Receivers: a logout from Django revokes the tokens, and changed rights are saved."""
+"""Receivers: a logout from Django ends the session, and changed rights are saved."""
 
 from typing import Any
 
@@ -21,12 +21,17 @@ def end_peeringdb_login(request: HttpRequest, **_: Any) -> None:
 
     Django has already decided that the logout may happen, so there is no second check
     against forged requests.
+
+    Raises:
+        RecordsUnavailable: the store of the sessions does not answer. Django then keeps
+            its login, too.
     """
     if SESSION_KEY in getattr(request, "session", ()):
-        flow = application().flow
-        answer = application().client.run(flow.log_out(to_visit(request, own=True)))
+        app = application()
+        cookies = app.run(app.flow.end(to_visit(request)), request)
         # `PeeringDBMiddleware` puts them into the response.
-        request.peeringdb_cookies = answer.cookies  # type: ignore[attr-defined]  # our addition
+        request.peeringdb_cookies = cookies  # type: ignore[attr-defined]  # our addition
+        vars(request).pop("peeringdb_login", None)
 
 
 @receiver(rights_changed)

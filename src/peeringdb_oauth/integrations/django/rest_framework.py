@@ -127,7 +127,7 @@ def _check_token(guard: Guard, request: Request, asn: object) -> None:
         address = request.META.get("REMOTE_ADDR")
         token = _bearer_token(request)
         flow = verify_token(app.verifier, token, guard, asn=asn, address=address)
-        request.auth = app.client.run(flow)
+        request.auth = app.run(flow, request._request)  # noqa: SLF001
 
 
 def _bearer_token(request: Request) -> str | None:

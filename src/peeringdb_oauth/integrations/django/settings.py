@@ -58,7 +58,7 @@ class Settings:
     create_users: bool = True
     link_by_email: bool = False
     sessions: str | None = None
-    session_policy: SessionPolicy = field(default_factory=SessionPolicy)
+    session_policy: SessionPolicy | None = None
     egress: str | None = None
     on_rights_changed: OnRightsChanged | None = None
 
@@ -126,7 +126,9 @@ def name_setting(problem: str) -> str:
     """
     name, colon, text = problem.partition(":")
     key = name.upper()
-    is_ours = key in _CLIENT_KEYS and _is_configured_here()
+    is_ours = (key in _CLIENT_KEYS and _is_configured_here()) or (
+        key in _OWN_KEYS and key in getattr(settings, SETTING_NAME, {})
+    )
     return f"{_full_name(key)}{colon}{text}" if is_ours else problem
 
 

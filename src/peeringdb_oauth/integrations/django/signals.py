@@ -1,10 +1,11 @@
-"""Signals for a project's receivers: logins, refusals, logouts and changed rights.
+"""Signals for a project's receivers: logins, refusals, logouts, rights and sessions.
 
 The sender of each is `Event`. Each is sent with ``request``, ``event`` (an `Event` of
-`peeringdb_oauth.web`) and ``user`` (PeeringDB's `User`, or None).
+`peeringdb_oauth.web`) and ``user`` (PeeringDB's `User`, or None). ``request`` is None
+for what happens behind an answer or without a request: a re-check, or an end by an
+operator.
 """
 
-from django.db import close_old_connections
 from django.dispatch import Signal
 from django.http import HttpRequest
 
@@ -28,12 +29,3 @@ _SIGNALS = {
 def send(request: HttpRequest | None, event: Event) -> None:
     """Send the signal for ``event``."""
     _SIGNALS[event.kind].send(sender=Event, request=request, event=event, user=event.user)
-
-
-def tell_outside(event: Event) -> None:
-    """Send the signal for an event that no request has caused."""
-    try:
-        send(None, event)
-    finally:
-        # A request would close the connections of this thread that are too old.
-        close_old_connections()

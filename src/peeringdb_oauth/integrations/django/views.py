@@ -35,8 +35,8 @@ def callback(request: HttpRequest) -> HttpResponse:
     """Log in the person that PeeringDB sends back, or show why not."""
     django_login = _DjangoLogin(request)
     flow = application().flow
-    answer = application().client.run(
-        flow.callback(to_visit(request, rotate=django_login.log_in), django_login.admit)
+    answer = application().run(
+        flow.callback(to_visit(request, rotate=django_login.log_in), django_login.admit), request
     )
     end_incomplete_login(request)
     if auth.SESSION_KEY not in request.session:

@@ -30,7 +30,7 @@ from peeringdb_oauth.web.stores import MemoryStore
 from peeringdb_oauth.web.visit import Visit
 
 SESSION_KEY = "peeringdb"  # of the login in the framework's session
-MAX_SIZE = 2000  # bytes of a user, as JSON
+MAX_SIZE = 2000  # bytes of a user in a cookie, as JSON
 _MAX_LOGINS = 1000  # of which the process remembers the whole user
 # As many logins as PeeringDB's limits allow within ten hours, the lifetime of one.
 _MAX_ENDED = 20_000
@@ -40,16 +40,23 @@ class CookieSessions:
     """The sessions of one application without a store.
 
     ``asns``: the networks that the application's rule names. They always stay in the
-    session itself, if there is room.
+    session itself, if there is room. ``is_on_server``: whether that session lies on the
+    server and not in a cookie: all of a user has room then.
     """
 
     def __init__(
-        self, provider: Provider, policy: SessionPolicy, *, asns: tuple[int, ...] = ()
+        self,
+        provider: Provider,
+        policy: SessionPolicy,
+        *,
+        asns: tuple[int, ...] = (),
+        is_on_server: bool = False,
     ) -> None:
         self._application = [provider.config.base_url, provider.config.client_id]
         self._clock = provider.clock
         self._policy = policy
         self._asns = asns
+        self._room = math.inf if is_on_server else MAX_SIZE
         self._known = MemoryStore(limit=_MAX_LOGINS, monotonic=provider.clock)
         self._ended = MemoryStore(limit=_MAX_ENDED, monotonic=provider.clock)
 
@@ -198,7 +205,7 @@ class CookieSessions:
         )
         amr = tuple(word for word in user.amr or () if word == "mfa") or None
         for short in (user, replace(user, networks=named), replace(bare, networks=named, amr=amr)):
-            if len(json.dumps(compact(short))) <= MAX_SIZE:
+            if len(json.dumps(compact(short))) <= self._room:
                 return short
         return replace(bare, amr=amr)
 

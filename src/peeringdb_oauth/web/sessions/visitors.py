@@ -31,6 +31,7 @@ class Visitors:
     """The sessions of one application, as its visits see them.
 
     ``store``: None: the sessions lie in the framework's session.
+    ``is_on_server``: as for `CookieSessions`.
     ``policy``: None for `SessionPolicy()`. ``tell``: called with each `Event` that no
     request has caused.
 
@@ -45,6 +46,7 @@ class Visitors:
         rule: AccessRule,
         sealer: Sealer,
         store: SessionStore | None = None,
+        is_on_server: bool = False,
         policy: SessionPolicy | None = None,
         tell: Told = lambda _: None,
     ) -> None:
@@ -55,7 +57,7 @@ class Visitors:
         self._sessions: CookieSessions | StoreSessions
         if store is None:
             asns = rule.asn if isinstance(rule.asn, tuple) else ()
-            self._sessions = CookieSessions(provider, policy, asns=asns)
+            self._sessions = CookieSessions(provider, policy, asns=asns, is_on_server=is_on_server)
         else:
             self._sessions = StoreSessions(
                 self._application, policy, store.vault, monotonic=provider.monotonic
