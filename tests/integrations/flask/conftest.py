@@ -20,6 +20,7 @@ from peeringdb_oauth.integrations.flask import (
     logged_out,
     login_refused,
     rights_changed,
+    session_ended,
 )
 from peeringdb_oauth.sandbox import Sandbox
 
@@ -189,7 +190,7 @@ def make_portal(sandbox, make_client):
         )
         add_pages(app, pdb)
         portal = Portal(app, pdb, sandbox, base_url)
-        for signal in (logged_in, login_refused, logged_out, rights_changed):
+        for signal in (logged_in, login_refused, logged_out, rights_changed, session_ended):
             receiver = receive(signal, portal)
             signal.connect(receiver, app)
             disconnect.append((signal, receiver))

@@ -448,12 +448,14 @@ def test_signals_are_sent(portal, browser):
     assert told == [
         ("logged-in", "login", 2, None),
         ("login-refused", "refused", 2, 64500),
+        ("session-ended", "session_ended", 2, None),
         ("logged-in", "login", 2, None),
         ("rights-changed", "rights_changed", 2, None),
+        ("session-ended", "session_ended", 2, None),
         ("logged-out", "logout", 2, None),
     ]
     assert portal.events[1][1].reasons == ("AS64500: you may read this network but not update it",)
-    changed = portal.events[3][1]
+    changed = portal.events[4][1]
     assert (changed.previous.asns, changed.user.asns) == ((64500, 64501, 65550), (64500,))
 
 
