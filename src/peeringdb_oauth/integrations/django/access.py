@@ -14,6 +14,14 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
+from peeringdb_oauth.errors import (
+    AccessDenied,
+    InvalidResponse,
+    ProviderError,
+    RecordsUnavailable,
+    TokenRejected,
+    TransportError,
+)
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
 from peeringdb_oauth.integrations.django.visits import name_of_view, to_visit
@@ -104,15 +112,18 @@ def use_genuine_cookies(request: HttpRequest) -> None:
     request.user = user
 
 
-def end_incomplete_login(request: HttpRequest) -> Ending | None:
+def end_incomplete_login(request: HttpRequest, *, recheck: bool = False) -> Ending | None:
     """End Django's login and PeeringDB's if one of the two has ended.
 
     The session may be over, the account may be disabled, its password may have changed,
     or PeeringDB may have ended the login. The result is how the session of PeeringDB's
-    login has ended; None if it lives, or if there is none.
+    login has ended; None if it lives, or if there is none. ``recheck``: whether to ask
+    PeeringDB for the rights if they are as old as the policy allows.
 
     Raises:
         RecordsUnavailable: the store of the sessions does not answer.
+        TokenRejected: PeeringDB has just ended the login.
+        AccessDenied: the project's rule no longer lets the user in.
     """
     if SESSION_KEY not in request.session and not _is_by_peeringdb(request):
         return None
@@ -121,7 +132,17 @@ def end_incomplete_login(request: HttpRequest) -> Ending | None:
         return None
     app = application()
     is_known = request.user.is_authenticated  # before the session is cleared
-    login = app.run(app.visitors.load(visit), request)
+    flow = app.visitors.current(visit) if recheck else app.visitors.load(visit)
+    try:
+        login = app.run(flow, request)
+    except (AccessDenied, TokenRejected):
+        auth.logout(request)
+        raise
+    except RecordsUnavailable:
+        raise
+    except (TransportError, ProviderError, InvalidResponse):
+        # The rights are not known now. A view that needs them says so.
+        login = app.run(app.visitors.load(visit), request)
     ending = None if login is None else login.ending
     if login is None or ending is not None or not is_known:
         auth.logout(request)
