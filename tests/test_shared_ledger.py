@@ -506,6 +506,21 @@ def test_requests_may_be_under_way_during_all_of_an_outage(site, four):
     assert sum(row[4] for row in record["bookings"]) == 4
 
 
+def test_what_is_brought_back_leaves_the_window_in_time(site, four):
+    """Although others have written later requests meanwhile."""
+    first, second, *_ = four
+    site.store.is_down = True
+    for _ in range(20):
+        go(first, GET)
+    site.store.is_down = False
+    site.now += 10
+    for _ in range(20):
+        go(second, GET)
+    site.beat(first)
+    site.now += 51
+    assert fill(second) == 80
+
+
 def test_while_the_store_is_away_only_the_beat_asks_for_it(site, four):
     first = four[0]
     site.store.is_down = True
