@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 from peeringdb_oauth.errors import (
     AccessDenied,
     InvalidResponse,
+    PeeringDBOAuthError,
     ProviderError,
     RecordsUnavailable,
     TokenRejected,
@@ -53,6 +54,7 @@ def peeringdb_user(request: HttpRequest, *, max_age: float | None = None) -> Use
         TransportError: PeeringDB cannot be asked now.
         InvalidResponse: PeeringDB's answer is not what it must be.
     """
+    _raise_noted_error(request)
     end_incomplete_login(request)
     return _run(request, application().flow.user(to_visit(request), max_age=max_age))
 
@@ -66,6 +68,7 @@ def peeringdb_login(request: HttpRequest) -> SessionInfo | None:
     Raises:
         PeeringDBOAuthError: as `peeringdb_user`.
     """
+    _raise_noted_error(request)
     end_incomplete_login(request)
     return _run(request, application().flow.session(to_visit(request)))
 
@@ -85,7 +88,11 @@ def require(request: HttpRequest, guard: Guard, *, asn: object, visit: Visit | N
         app.client.config.scope, where=f"the view {name_of_view(request) or request.path}"
     )
     visit = visit or to_visit(request)
-    ending = end_incomplete_login(request)
+    try:
+        _raise_noted_error(request)
+        ending = end_incomplete_login(request)
+    except (AccessDenied, TokenRejected, RecordsUnavailable) as error:
+        raise Refused(app.flow.fail(visit, error, rule=guard.rule)) from None
     if ending is not None:
         raise Refused(app.flow.ask_to_log_in(visit, ending))
     return _run(request, app.flow.require(visit, guard.rule, asn=asn, max_age=guard.max_age))
@@ -135,8 +142,9 @@ def end_incomplete_login(request: HttpRequest, *, recheck: bool = False) -> Endi
     flow = app.visitors.current(visit) if recheck else app.visitors.load(visit)
     try:
         login = app.run(flow, request)
-    except (AccessDenied, TokenRejected):
+    except (AccessDenied, TokenRejected) as error:
         auth.logout(request)
+        request._peeringdb_error = error  # type: ignore[attr-defined]  # noqa: SLF001 - ours
         raise
     except RecordsUnavailable:
         raise
@@ -157,6 +165,13 @@ def _run(request: HttpRequest, flow: Flow[T]) -> T:
     finally:
         if was_logged_in and SESSION_KEY not in request.session:
             auth.logout(request)
+
+
+def _raise_noted_error(request: HttpRequest) -> None:
+    """Raise the error with which the middleware has ended the login, once."""
+    error: PeeringDBOAuthError | None = vars(request).pop("_peeringdb_error", None)
+    if error is not None:
+        raise error
 
 
 def _is_by_peeringdb(request: HttpRequest) -> bool:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.utils.deprecation import MiddlewareMixin
@@ -93,4 +94,5 @@ def _may_save(request: HttpRequest) -> bool:
         match = resolve(request.path_info, getattr(request, "urlconf", None))
     except Resolver404:
         return False
-    return match.url_name != "logout"
+    view_class = getattr(match.func, "view_class", object)
+    return match.url_name != "logout" and not issubclass(view_class, LogoutView)
