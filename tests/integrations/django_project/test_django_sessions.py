@@ -3,6 +3,7 @@
 
 import json
 import re
+import unittest
 from io import StringIO
 
 import pytest
@@ -66,7 +67,7 @@ def _aged(entry, value, seconds):
     return Change(value=value | times, due_at=entry.due_at - seconds)
 
 
-TIMES = ("logged_in_at", "seen_at", "checked_at", "failed_at")
+TIMES = ("logged_in_at", "seen_at", "checked_at", "failed_at", "lease_until")
 
 
 def _settings(kind, folder):
@@ -683,8 +684,9 @@ def test_a_test_case_of_a_project_sees_at_once_what_happens_behind_answers(make_
             pdb.fault("error_500", path="/oauth2/revoke_token/", times=1)
             site.visitor.log_in("member")
 
-    case = Case("test_it")
-    result = case.run()
+    result = unittest.TestResult()
+    unittest.TestSuite([Case("test_it")]).run(result)
+    assert result.testsRun == 1
     assert (result.errors, result.failures) == ([], [])
     assert not PeeringDBRecord.objects.filter(owner="user:2").exists()
 
