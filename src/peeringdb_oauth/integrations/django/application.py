@@ -115,7 +115,6 @@ class Application:
         ours = read_session_settings(
             sessions=self.settings.sessions,
             policy=self.settings.session_policy,
-            egress=self.settings.egress,
             secrets=_secrets(),
             own={"django": self._open_records},
         )

@@ -30,7 +30,8 @@ class SessionStore:
 
     def __init__(self, vault: Vault, *, egress: str = "default") -> None:
         self.vault = vault
-        self.egress = egress
+        # None for the name in the configuration of the client.
+        self.egress = None if egress == "default" else egress
         # Only the application knows its policy. Here a session ends when it is due.
         self._sessions = StoreSessions(None, SessionPolicy(), vault)
 
