@@ -1,5 +1,6 @@
 """Sessions in a store: the browser holds a random id, the record lies on the server."""
 
+import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -199,6 +200,12 @@ class StoreSessions:
         entries = yield from call(partial(self._vault.of_owner, _owner(user_id)))
         return (yield from self._living(entries))
 
+    def all(self, limit: int) -> Flow[list[StoredLogin]]:
+        """The living sessions of all people, those that end first in front."""
+        entries, now = yield from call(partial(self._vault.due, limit, ahead=math.inf))
+        logins = (self._from(replace(entry, read_at=now)) for entry in entries)
+        return [one for one in logins if one and one.ending is None and self.over(one) is None]
+
     def of_handle(self, handle: str) -> Flow[StoredLogin | None]:
         """The living session that the application knows by this name."""
         entry = yield from call(partial(self._vault.of_handle, handle))
@@ -272,7 +279,8 @@ class StoreSessions:
         return sorted(living, key=lambda login: login.logged_in_at, reverse=True)
 
     def _from(self, entry: Entry) -> StoredLogin | None:
-        return self._parse(entry.value, key=entry.key, now=entry.read_at)
+        login = self._parse(entry.value, key=entry.key, now=entry.read_at)
+        return None if login is None else replace(login, due_at=entry.due_at)
 
     def _parse(self, value: Any, *, key: str, now: float) -> StoredLogin | None:
         try:

@@ -64,9 +64,9 @@ class StoredLogin:
     ``handle``: what the application calls the session; None where no record is stored.
     ``lease_until``: until then one process asks PeeringDB about this session.
     ``lease``: counts the leases, so that a late answer of an older one is noticed.
-    ``ending``: why it has ended; None while it lives. Two are not stored: ``key``, the
-    name of the session in memory or in the store, and ``now``, the time of the store
-    when this was read.
+    ``ending``: why it has ended; None while it lives. Three are not stored: ``key``,
+    the name of the session in memory or in the store, ``now``, the time of the store
+    when this was read, and ``due_at``, when the purge looks at the session.
     """
 
     application: list[str]
@@ -87,6 +87,7 @@ class StoredLogin:
     ending: Ending | None = None
     key: str = field(default="", repr=False)
     now: float = 0.0
+    due_at: float = 0.0
 
     def over(self, policy: SessionPolicy) -> EndReason | None:
         """Why the session is over by its age; None while it is not."""
@@ -124,7 +125,7 @@ def release(login: StoredLogin, mine: StoredLogin) -> StoredLogin:
     return replace(login, lease_until=0.0) if login.lease == mine.lease else login
 
 
-_NOT_STORED = ("key", "now")
+_NOT_STORED = ("key", "now", "due_at")
 _STORED = [one for one in fields(StoredLogin) if one.name not in ("user", "ending", *_NOT_STORED)]
 
 
