@@ -22,7 +22,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from peeringdb_oauth.integrations.django.models import PeeringDBRecord
 from peeringdb_oauth.records import Record, RecordsUnavailable
-from peeringdb_oauth.workers import NO_ANSWER, Workers
+from peeringdb_oauth.workers import NO_ANSWER, PATIENCE, Workers
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class DjangoRecords:
     ``patience``: how many seconds each method takes at most.
     """
 
-    def __init__(self, *, patience: float = 4.0) -> None:
+    def __init__(self, *, patience: float = PATIENCE) -> None:
         self._workers = Workers(patience=patience, idle=1.0, at_end=connections.close_all)
         self._unsure = _Unsure()
         request_finished.connect(self._repeat_lost_writes)

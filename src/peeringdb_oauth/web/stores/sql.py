@@ -24,7 +24,7 @@ from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.records import Record, RecordsUnavailable
 from peeringdb_oauth.web.stores.sql_engine import KINDS, make_engine, parse_url
 from peeringdb_oauth.web.stores.sql_schema import STEPS, Step, prepare, records
-from peeringdb_oauth.workers import NO_ANSWER, Workers
+from peeringdb_oauth.workers import NO_ANSWER, PATIENCE, Workers
 
 T = TypeVar("T")
 
@@ -52,7 +52,9 @@ class SQLRecords:
     _engine: Engine
     _is_prepared: bool
 
-    def __init__(self, url: str, *, patience: float = 4.0, steps: Sequence[Step] = STEPS) -> None:
+    def __init__(
+        self, url: str, *, patience: float = PATIENCE, steps: Sequence[Step] = STEPS
+    ) -> None:
         self._url = parse_url(url)
         self._kind = KINDS[self._url.drivername]
         clock: ColumnElement[float] = literal_column(self._kind.clock)
