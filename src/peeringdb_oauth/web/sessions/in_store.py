@@ -1,6 +1,5 @@
 """Sessions in a store: the browser holds a random id, the record lies on the server."""
 
-import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -33,6 +32,7 @@ LEASE = 20.0  # seconds
 # told why.
 REMEMBERED = 43200.0
 _RETRY = 60.0  # seconds until the tokens of an ended session are revoked again
+_ALL = 1e9  # seconds, in which every record is due
 _FAR = 30 * 86400.0  # seconds until the sweep looks at a session without any limit
 
 _PREFIX = "session:"  # of the keys of the records
@@ -202,7 +202,7 @@ class StoreSessions:
 
     def all(self, limit: int) -> Flow[list[StoredLogin]]:
         """The living sessions of all people, those that end first in front."""
-        entries, now = yield from call(partial(self._vault.due, limit, ahead=math.inf))
+        entries, now = yield from call(partial(self._vault.due, limit, ahead=_ALL))
         logins = (self._from(replace(entry, read_at=now)) for entry in entries)
         return [one for one in logins if one and one.ending is None and self.over(one) is None]
 
