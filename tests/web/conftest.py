@@ -117,7 +117,17 @@ def profile(server, recording):
 def make_browser(server, make_client, clock, profile):  # noqa: ARG001 - sets up the profile
     """``make_browser(rule=..., store=...)``: a new browser and its own application."""
 
-    def make(*, rule=None, secrets=(SECRET,), store=None, paths=None, root="", keep=(), **config):
+    def make(
+        *,
+        rule=None,
+        secrets=(SECRET,),
+        store=None,
+        paths=None,
+        root="",
+        keep=(),
+        language=None,
+        **config,
+    ):
         settings = {"redirect_uri": f"{PORTAL}{root}{CALLBACK}"} | config
         client = make_client(server, arguments={"clock": clock, "monotonic": clock}, **settings)
         flow = LoginFlow(
@@ -127,6 +137,7 @@ def make_browser(server, make_client, clock, profile):  # noqa: ARG001 - sets up
             store=store,
             paths=paths,
             keep=keep,
+            language=language,
         )
         return Browser(client, flow, root=root)
 

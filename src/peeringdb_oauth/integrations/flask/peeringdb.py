@@ -70,7 +70,8 @@ class PeeringDB:
     has logged out, so several processes need one in common. ``keep``: the names of what
     stays in the session when somebody logs in, such as ``("lang",)``; everything else
     goes, because another person may have put it there. ``url_prefix``: stands before
-    the paths of the login.
+    the paths of the login. ``language``: of the library's pages, such as "en" or "de";
+    None for the language of the visitor.
 
     Raises:
         ConfigurationError: settings are missing or wrong, all of them at once;
@@ -87,6 +88,7 @@ class PeeringDB:
         store: Store | None = None,
         keep: Iterable[str] = (),
         url_prefix: str = "",
+        language: str | None = None,
     ) -> None:
         if config is not None and client is not None:
             raise ConfigurationError(
@@ -96,6 +98,7 @@ class PeeringDB:
         self._config, self._client, self._store = config, client, store
         # Flask stores there how long the session lives.
         self._keep = ("_permanent", *checked_keep(keep))
+        self._language = language
         self._hooks: list[Callable[[User], Any]] = []
         prefix = f"/{url_prefix.strip('/')}" if url_prefix else ""
         paths = Paths()
@@ -127,6 +130,7 @@ class PeeringDB:
             store=self._store,
             paths=self._paths,
             keep=self._keep,
+            language=self._language,
         )
         set_cookie_flags(app, is_secure=client.config.redirect_uri.startswith("https:"))
         app.extensions[NAME] = Extension(

@@ -67,6 +67,7 @@ class Pages:
         on_event: Callable[[Request, Event], object] | None,
         templates: Jinja2Templates,
         home: str,
+        language: str | None,
     ) -> None:
         self._client = client
         self._rule = rule
@@ -77,6 +78,7 @@ class Pages:
         self._on_login, self._on_event = on_login, on_event
         self._templates = templates
         self._home = home
+        self._language = language
         self._verifier: BearerVerifier[Awaitable[User]] = BearerVerifier(client, rule=rule)
         self._flows: dict[str, LoginFlow] = {}
         self.flow("")  # raises now, and not at the first request
@@ -147,6 +149,7 @@ class Pages:
                 store=self._store,
                 ended=self._ended,
                 keep=self._keep,
+                language=self._language,
                 paths=Paths(
                     login=mount + PATHS.login,
                     callback=mount + PATHS.callback,

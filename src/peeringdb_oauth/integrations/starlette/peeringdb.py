@@ -69,6 +69,8 @@ class PeeringDB:
     the `Event`. Both may be coroutine functions. ``templates``: a directory with
     templates that replace ours, or your `Jinja2Templates`, to which ours and the
     variable ``peeringdb`` are added. ``home``: the start page, where a logout leads.
+    ``language``: of the library's pages, such as "en" or "de"; None for the language of
+    the visitor.
 
     Raises:
         ConfigurationError: settings are missing or wrong, all of them at once.
@@ -87,6 +89,7 @@ class PeeringDB:
         on_event: Callable[[Request, Event], object] | None = None,
         templates: Jinja2Templates | str | PathLike[str] | None = None,
         home: str = PATHS.home,
+        language: str | None = None,
     ) -> None:
         if config is not None and client is not None:
             raise ConfigurationError(
@@ -113,6 +116,7 @@ class PeeringDB:
             on_event=on_event,
             templates=self.templates,
             home=home,
+            language=language,
         )
         self.templates.context_processors.append(self.template_context)
         self.routes = self._pages.routes
