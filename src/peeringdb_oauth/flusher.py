@@ -36,16 +36,17 @@ class Flusher:
     def wake(self, seconds: float, *, is_beat: bool = False) -> None:
         """Flush in so many seconds, or beat."""
         with self._changed:
-            at = time.monotonic() + seconds
-            if is_beat:
-                self._beat_at = at
-            else:
-                self._flush_at = min(self._flush_at, at)
+            now = time.monotonic()
             if self._thread is None:
+                self._beat_at = now + self._heartbeat
                 self._thread = threading.Thread(
                     target=self._work, name="peeringdb_oauth budget", daemon=True
                 )
                 self._thread.start()
+            if is_beat:
+                self._beat_at = min(self._beat_at, now + seconds)
+            else:
+                self._flush_at = min(self._flush_at, now + seconds)
             self._changed.notify()
 
     def close(self) -> None:
@@ -55,7 +56,6 @@ class Flusher:
             self._changed.notify()
 
     def _work(self) -> None:
-        self.wake(self._heartbeat, is_beat=True)
         while (is_beat := self._wait()) is not None and (ledger := self._ledger()) is not None:
             try:
                 if is_beat:

@@ -190,14 +190,14 @@ class StoreTests:
         assert store.get("session:a")[0] == first
 
     def test_eight_processes_start_at_once_and_lose_no_write(self, open_store):
-        vault = Vault(open_store(), Sealer(SECRET))
+        vault = Vault(open_store(patience=10.0), Sealer(SECRET))  # on a busy machine too
 
         def work():
-            for _ in range(5):
+            for _ in range(3):
                 add_one(vault)
 
         assert run_all(lambda: in_a_child(work), 8) == [True] * 8
-        assert vault.read("counter").value == 40
+        assert vault.read("counter").value == 24
 
     def test_a_forked_process_has_connections_of_its_own(self, open_store):
         store = open_store()

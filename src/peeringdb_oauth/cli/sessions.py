@@ -155,7 +155,8 @@ def _as_json(session: "SessionInfo") -> dict[str, Any]:
 def _write_table(found: "list[SessionInfo]") -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("Session", "User", "Name", "Logged in", "Last seen", "Rights of", "Address"):
-        table.add_column(title, overflow="fold")
+        # A session's name is there to be copied.
+        table.add_column(title, overflow="fold", no_wrap=title == "Session")
     for session in found:
         table.add_row(
             session.id,

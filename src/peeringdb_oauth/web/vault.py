@@ -80,7 +80,7 @@ class Vault:
             if written or time.monotonic() > give_up_at:
                 break
             # 50 writers at once need pauses that grow.
-            self._sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - no secret
+            self._sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - no secret
         if not written:
             raise RecordsUnavailable("too many write the same record of the sessions at once")
         return written
