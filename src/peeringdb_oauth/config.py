@@ -39,7 +39,7 @@ _INI_KEYS = {
     )
 }
 # Settings of the file that are not about the client.
-OTHER_KEYS = ("sessions", "session_policy", "egress")
+OTHER_KEYS = ("sessions", "session_policy")
 _ENVIRONMENT_KEYS = {f"PEERINGDB_OAUTH_{name.upper()}": name for name in _INI_KEYS.values()}
 _SECRET_FILE = "PEERINGDB_OAUTH_CLIENT_SECRET_FILE"  # noqa: S105 - the name of a variable
 # What guides have in place of a value, and the sample ini file of the original library.

@@ -19,7 +19,6 @@ NOT_STRICT = (
 
 SESSIONS_VARIABLE = "PEERINGDB_OAUTH_SESSIONS"
 POLICY_VARIABLE = "PEERINGDB_OAUTH_SESSION_POLICY"
-EGRESS_VARIABLE = "PEERINGDB_OAUTH_EGRESS"
 
 
 class SessionSettings(NamedTuple):
@@ -38,14 +37,13 @@ def read_session_settings(
     *,
     sessions: str | SessionStore | None,
     policy: SessionPolicy | Mapping[str, Any] | None,
-    egress: str | None,
     secrets: tuple[str, ...],
     secret_name: str = "",
     own: Mapping[str, Callable[[], Records]] = MappingProxyType({}),
 ) -> SessionSettings:
     """The settings of the sessions.
 
-    ``sessions``, ``egress``, ``own``: as for `read_session_store`. ``policy``: as for
+    ``sessions``, ``own``: as for `read_session_store`. ``policy``: as for
     `read_session_policy`. ``secret_name``: stands before what is wrong with the
     secrets.
 
@@ -57,7 +55,7 @@ def read_session_settings(
         sealer = Sealer(*secrets)
     problems: list[str] = []
     with collected(problems):
-        store = read_session_store(sessions, secrets, egress=egress, own=own)
+        store = read_session_store(sessions, secrets, own=own)
     with collected(problems, "session_policy: "):
         policy = read_session_policy(policy)
     others = [problem for problem in problems if problem not in secret_problems]
@@ -70,14 +68,12 @@ def read_session_store(
     given: str | SessionStore | None,
     secrets: tuple[str, ...],
     *,
-    egress: str | None = None,
     own: Mapping[str, Callable[[], Records]] = MappingProxyType({}),
 ) -> SessionStore | None:
     """The store of the sessions; None for sessions in the browsers.
 
     ``given``: a URL or a store; None for the variable ``PEERINGDB_OAUTH_SESSIONS`` of
-    the environment or ``sessions`` of the ini file. ``egress``: None for
-    ``PEERINGDB_OAUTH_EGRESS`` or ``egress`` there. ``own``: makes the stores of the
+    the environment or ``sessions`` of the ini file. ``own``: makes the stores of the
     framework, by the word that stands for each in place of a URL.
 
     Raises:
@@ -87,15 +83,12 @@ def read_session_store(
     if not url:
         return None
     if isinstance(url, SessionStore):
-        if egress:
-            raise ConfigurationError("egress: give it to open_session_store, which made the store")
         return url
     if not isinstance(url, str):
         raise ConfigurationError("sessions: must be a URL, or from open_session_store")
-    egress = egress or _setting(EGRESS_VARIABLE, "egress") or "default"
     if url in own:
-        return SessionStore(Vault(own[url](), Sealer(*secrets)), egress=egress)
-    return open_session_store(url, secrets=secrets, egress=egress)
+        return SessionStore(Vault(own[url](), Sealer(*secrets)))
+    return open_session_store(url, secrets=secrets)
 
 
 def read_session_policy(given: SessionPolicy | Mapping[str, Any] | None) -> SessionPolicy:

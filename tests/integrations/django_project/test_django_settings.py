@@ -242,7 +242,7 @@ def test_all_problems_are_reported_at_once_with_the_name_of_the_setting(problems
             {"SESSION_POLICY": {"recheck_every": -1}},
             'PEERINGDB_OAUTH["SESSION_POLICY"]: recheck_every: must be seconds',
         ),
-        ({"EGRESS": 1}, 'PEERINGDB_OAUTH["EGRESS"]: must be a name'),
+        ({"EGRESS": "rack 2"}, 'PEERINGDB_OAUTH["EGRESS"]: must be a name'),
         (
             {"ON_RIGHTS_CHANGED": "members_area.hooks.asynchronous"},
             'PEERINGDB_OAUTH["ON_RIGHTS_CHANGED"]: must not be async',

@@ -174,6 +174,7 @@ def make_portal(sandbox, make_client):
         path=CALLBACK,
         scope=None,
         requests_per_minute=None,
+        egress="default",
         **arguments,
     ):
         app = Flask("portal")
@@ -184,6 +185,7 @@ def make_portal(sandbox, make_client):
             client=make_client(
                 base_url + path,
                 requests_per_minute=requests_per_minute,
+                egress=egress,
                 **({"scope": scope} if scope else {}),
             ),
             **arguments,

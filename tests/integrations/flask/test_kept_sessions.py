@@ -11,7 +11,7 @@ from shared_sessions import memory_store, sqlite_store, store_of
 from peeringdb_oauth import ConfigurationError, ProviderError
 from peeringdb_oauth.integrations.flask import session_ended
 from peeringdb_oauth.records import MemoryRecords, RecordsUnavailable
-from peeringdb_oauth.web import SessionPolicy, open_session_store
+from peeringdb_oauth.web import Sealer, SessionPolicy, SessionStore, Vault, open_session_store
 
 from .conftest import SECRET
 
@@ -575,31 +575,35 @@ def test_the_secret_key_can_be_changed_while_people_are_logged_in(make_site, tmp
 def test_the_store_can_be_a_setting(make_site, tmp_path, monkeypatch, place):
     url, config = f"sqlite:///{tmp_path}/sessions.db", {}
     if place == "application":
-        config = {"PEERINGDB_OAUTH_SESSIONS": url, "PEERINGDB_OAUTH_EGRESS": "here"}
+        config = {"PEERINGDB_OAUTH_SESSIONS": url}
     elif place == "environment":
         monkeypatch.setenv("PEERINGDB_OAUTH_SESSIONS", url)
-        monkeypatch.setenv("PEERINGDB_OAUTH_EGRESS", "here")
     else:
         ini = tmp_path / "portal.ini"
-        ini.write_text(f"[peeringdb_oauth]\nsessions = {url}\negress = here\n")
+        ini.write_text(f"[peeringdb_oauth]\nsessions = {url}\n")
         monkeypatch.setenv("PEERINGDB_OAUTH_CONFIG", str(ini))
-    portal = make_site(config=config, requests_per_minute=100)
-    browser = portal.browser()
+    browser = make_site(config=config).browser()
     browser.log_in("member")
     with open_session_store(url, secrets=(SECRET,)) as sessions:
         assert [info.user.id for info in sessions.of(2)] == [2]
-        portal.client.close()
-        assert sessions.vault.read("budget:here") is not None
 
 
-def test_processes_with_one_store_share_one_budget(make_site, memory):
-    here, there = (make_site(sessions=memory, requests_per_minute=100) for _ in range(2))
-    here.browser().log_in("member")
-    there.browser().log_in("member")
-    for portal in (here, there):
-        portal.client.close()
-    budget = memory.vault.read("budget:default").value
-    assert budget
+@pytest.mark.parametrize(
+    ("of_client", "of_store", "name"),
+    [("default", "default", "default"), ("rack1", "default", "rack1"), ("rack1", "rack2", "rack2")],
+)
+def test_processes_with_one_store_share_one_budget(
+    make_portal, clock, *, of_client, of_store, name
+):
+    store = SessionStore(Vault(MemoryRecords(clock), Sealer(SECRET)), egress=of_store)
+    portals = [
+        make_portal(sessions=store, requests_per_minute=100, egress=of_client) for _ in range(2)
+    ]
+    for portal in portals:
+        portal.browser().log_in("member")
+    for portal in portals:
+        portal.client.close()  # writes what is not yet written
+    assert store.vault.read(f"budget:{name}") is not None
 
 
 @pytest.mark.parametrize(
@@ -636,11 +640,6 @@ def test_a_wrong_secret_is_said_once(make_portal, tmp_path):
     with pytest.raises(ConfigurationError) as caught:
         make_portal(sessions=f"sqlite:///{tmp_path}/sessions.db", secret_key="short")
     assert len(caught.value.problems) == 1
-
-
-def test_the_address_of_a_store_is_given_where_it_is_opened(make_portal, memory):
-    with pytest.raises(ConfigurationError, match="egress: give it to open_session_store"):
-        make_portal(sessions=memory, egress="here")
 
 
 @pytest.mark.parametrize(

@@ -486,29 +486,40 @@ def test_without_a_store_the_secret_key_can_be_changed_too(make_site):
 def test_the_store_can_be_a_setting(make_site, tmp_path, monkeypatch, place):
     url, arguments = f"sqlite:///{tmp_path}/sessions.db", {}
     if place == "argument":
-        arguments = {"sessions": url, "egress": "here"}
+        arguments = {"sessions": url}
     elif place == "environment":
         monkeypatch.setenv("PEERINGDB_OAUTH_SESSIONS", url)
-        monkeypatch.setenv("PEERINGDB_OAUTH_EGRESS", "here")
     else:
         ini = tmp_path / "portal.ini"
-        ini.write_text(f"[peeringdb_oauth]\nsessions = {url}\negress = here\n")
+        ini.write_text(f"[peeringdb_oauth]\nsessions = {url}\n")
         monkeypatch.setenv("PEERINGDB_OAUTH_CONFIG", str(ini))
-    site = make_site(requests_per_minute=100, **arguments)
-    site.browser().log_in("member")
+    make_site(**arguments).browser().log_in("member")
     with open_session_store(url, secrets=(SECRET,)) as sessions:
         assert [info.user.id for info in sessions.of(2)] == [2]
-        site.call(site.client.close)
-        assert sessions.vault.read("budget:here") is not None
 
 
 def test_a_client_of_each_event_loop_shares_the_budget(make_portal, make_config, memory):
-    portal = make_portal(config=make_config(requests_per_minute=100), sessions=memory)
+    config = make_config(requests_per_minute=100, egress="rack2")
+    portal = make_portal(config=config, sessions=memory)
     browser = portal.browser()
     with browser.client:
         browser.log_in("member")
         browser.client.portal.call(portal.pdb.close)
-    assert memory.vault.read("budget:default") is not None
+    assert memory.vault.read("budget:rack2") is not None
+
+
+def test_processes_with_one_store_share_what_a_bearer_token_is_worth(
+    make_portal, make_config, memory
+):
+    here, there = (make_portal(config=make_config(), sessions=memory) for _ in range(2))
+    browser = here.browser()
+    browser.log_in("orgadmin")
+    [entry] = memory.vault.of_owner("user:1")
+    access_token, _ = tokens_in(entry.value, here.pdb._config, SECRET)
+    asked = {"Authorization": f"Bearer {access_token}"}
+    assert browser.get("/api/64500", **asked).status_code == 200
+    here.sandbox.fault("outage")
+    assert there.browser().get("/api/64500", **asked).status_code == 200
 
 
 @pytest.mark.parametrize("place", ["environment", "ini"])

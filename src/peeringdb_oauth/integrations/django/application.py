@@ -111,7 +111,6 @@ class Application:
         ours = read_session_settings(
             sessions=self.settings.sessions,
             policy=self.settings.session_policy,
-            egress=self.settings.egress,
             secrets=_secrets(),
             own={"django": _open_records},
         )

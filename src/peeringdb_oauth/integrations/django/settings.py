@@ -46,8 +46,7 @@ class Settings:
     ``sessions``: ``"django"`` for sessions in the project's database, or the URL of a
     store, such as ``redis://127.0.0.1/0``; None for Django's own sessions only.
     ``session_policy``: how long the sessions last, as a `SessionPolicy` or a dict of
-    its arguments. ``egress``: the name of the address through which this machine's
-    requests leave. ``on_rights_changed``: the dotted path of a function that is called
+    its arguments. ``on_rights_changed``: the dotted path of a function that is called
     with PeeringDB's `User` as they were and as they are, in the transaction that saves
     the change.
     """
@@ -59,7 +58,6 @@ class Settings:
     link_by_email: bool = False
     sessions: str | None = None
     session_policy: SessionPolicy | None = None
-    egress: str | None = None
     on_rights_changed: OnRightsChanged | None = None
 
 
@@ -75,7 +73,6 @@ _TYPES: dict[str, tuple[Any, str]] = {
     "link_by_email": (bool, "must be True or False"),
     "sessions": (str, 'must be "django" or the URL of a store'),
     "session_policy": (SessionPolicy, "must be a SessionPolicy or a dict of its arguments"),
-    "egress": (str, "must be a name"),
     "on_rights_changed": (
         Callable,
         "must be the dotted path of a function of PeeringDB's user before and after",

@@ -77,13 +77,10 @@ class PeeringDB:
     ``sqlite:///sessions.db``, or what `open_session_store` returned; None: the setting
     ``PEERINGDB_OAUTH_SESSIONS``, or sessions in the browsers. ``session_policy``: how
     long they last; None: the setting ``PEERINGDB_OAUTH_SESSION_POLICY``, or
-    `SessionPolicy()`. ``egress``: a name for the address from which this machine asks
-    PeeringDB, if not all with the same store use the same one; None: the setting
-    ``PEERINGDB_OAUTH_EGRESS``. ``keep``: the names of what stays in the session when
-    somebody logs in, such as ``("lang",)``; everything else goes, because another
-    person may have put it there. ``url_prefix``: stands before the paths of the login.
-    ``language``: of the library's pages, such as "en" or "de"; None for the language
-    of the visitor.
+    `SessionPolicy()`. ``keep``: the names of what stays in the session when somebody
+    logs in, such as ``("lang",)``; everything else goes, because another person may
+    have put it there. ``url_prefix``: stands before the paths of the login. ``language``: of the library's
+    pages, such as "en" or "de"; None for the language of the visitor.
 
     Raises:
         ConfigurationError: settings are missing or wrong, all of them at once;
@@ -99,7 +96,6 @@ class PeeringDB:
         client: Client | None = None,
         sessions: str | SessionStore | None = None,
         session_policy: SessionPolicy | None = None,
-        egress: str | None = None,
         keep: Iterable[str] = (),
         url_prefix: str = "",
         language: str | None = None,
@@ -110,7 +106,7 @@ class PeeringDB:
             )
         self.rule = rule or AccessRule()
         self._config, self._client = config, client
-        self._sessions, self._policy, self._egress = sessions, session_policy, egress
+        self._sessions, self._policy = sessions, session_policy
         # Flask stores there how long the session lives.
         self._keep = ("_permanent", *checked_keep(keep))
         self._language = language
@@ -296,9 +292,7 @@ class PeeringDB:
             client = self._client or Client(self._config or read_config(app.config))
             problems += missing_scope(scope_of(self.rule), client.config.scope, where="the rule")
         with collected(problems):
-            settings = read_sessions(
-                app, sessions=self._sessions, policy=self._policy, egress=self._egress
-            )
+            settings = read_sessions(app, sessions=self._sessions, policy=self._policy)
         with collected(problems):
             check_same_site(app)
         if problems:

@@ -20,7 +20,7 @@ from peeringdb_oauth.web import (
 PREFIX = "PEERINGDB_OAUTH_"
 _NAMES = tuple(field.name for field in fields(ClientConfig))
 # What is not an argument of `ClientConfig`.
-_OWN = ("sessions", "session_policy", "egress")
+_OWN = ("sessions", "session_policy")
 
 
 def read_config(settings: Mapping[str, Any]) -> ClientConfig:
@@ -50,11 +50,7 @@ def read_config(settings: Mapping[str, Any]) -> ClientConfig:
 
 
 def read_sessions(
-    app: Flask,
-    *,
-    sessions: str | SessionStore | None,
-    policy: SessionPolicy | None,
-    egress: str | None,
+    app: Flask, *, sessions: str | SessionStore | None, policy: SessionPolicy | None
 ) -> SessionSettings:
     """The settings of the sessions. The arguments of the extension come first.
 
@@ -65,7 +61,6 @@ def read_sessions(
     return read_session_settings(
         sessions=sessions or config.get(f"{PREFIX}SESSIONS"),
         policy=policy or config.get(f"{PREFIX}SESSION_POLICY"),
-        egress=egress or config.get(f"{PREFIX}EGRESS"),
         secrets=read_secrets(app),
         secret_name="SECRET_KEY: ",  # noqa: S106 - the name of a setting
     )

@@ -24,7 +24,7 @@ class Clients:
     def __init__(self, config: ClientConfig) -> None:
         self.provider = AsyncClient(config).provider
         self._config = config
-        self._shared_budget: tuple[Documents, str] | None = None
+        self._shared_budget: tuple[Documents, str | None] | None = None
         self._of_loop: WeakKeyDictionary[
             asyncio.AbstractEventLoop, tuple[ClientOwner, AsyncClient]
         ] = WeakKeyDictionary()
@@ -37,8 +37,9 @@ class Clients:
             self._of_loop[loop] = owner, await anext(owner)
         return await self._of_loop[loop][1].run(flow)
 
-    def share_budget(self, documents: Documents, *, egress: str = "default") -> None:
+    def share_budget(self, documents: Documents, *, egress: str | None = None) -> None:
         """As `AsyncClient.share_budget`."""
+        self.provider.documents = documents
         self._shared_budget = documents, egress
 
     async def close(self) -> None:
@@ -49,7 +50,7 @@ class Clients:
 
 
 async def _own_client(
-    config: ClientConfig, shared_budget: tuple[Documents, str] | None
+    config: ClientConfig, shared_budget: tuple[Documents, str | None] | None
 ) -> ClientOwner:
     """A client that is closed when the event loop ends.
 

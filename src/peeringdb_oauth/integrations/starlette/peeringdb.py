@@ -65,9 +65,7 @@ class PeeringDB:
     `open_session_store` returned; None for the variable ``PEERINGDB_OAUTH_SESSIONS`` of
     the environment, or sessions in the browsers. ``session_policy``: how long they
     last; None for the variable ``PEERINGDB_OAUTH_SESSION_POLICY``, or
-    `SessionPolicy()`. ``egress``: a name for the address from which this machine asks
-    PeeringDB, if not all with the same store use the same one; None for the variable
-    ``PEERINGDB_OAUTH_EGRESS``. ``secret_key``: cookies are sealed and signed with
+    `SessionPolicy()`. ``secret_key``: cookies are sealed and signed with
     it; of several the first one seals and signs, and all of them open; None for the
     variable ``PEERINGDB_OAUTH_SECRET_KEY`` of the environment, or the file that
     ``PEERINGDB_OAUTH_SECRET_KEY_FILE`` names. ``keep``: the names of what stays in the
@@ -94,7 +92,6 @@ class PeeringDB:
         client: AsyncClient | None = None,
         sessions: str | SessionStore | None = None,
         session_policy: SessionPolicy | None = None,
-        egress: str | None = None,
         secret_key: str | Secret | Iterable[str | Secret] | None = None,
         keep: Iterable[str] = (),
         on_login: Callable[[User], object] | None = None,
@@ -115,7 +112,7 @@ class PeeringDB:
         with collected(problems):
             self._secret_keys = read_secret_keys(secret_key)
             settings = read_session_settings(
-                sessions=sessions, policy=session_policy, egress=egress, secrets=self._secret_keys
+                sessions=sessions, policy=session_policy, secrets=self._secret_keys
             )
         if problems:
             raise ConfigurationError(*problems)

@@ -10,7 +10,7 @@ from typing import Any
 
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.steps import Flow, call
+from peeringdb_oauth.steps import Flow, call, shared
 from peeringdb_oauth.web.sessions.in_cookie import SESSION_KEY, is_long_ago
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
 from peeringdb_oauth.web.sessions.recent_logins import RecentLogins
@@ -117,7 +117,10 @@ class StoreSessions:
     def fresh(self, login: StoredLogin) -> Flow[StoredLogin | None]:
         """The login as the store has it now; None if it has none."""
         entry = yield from call(partial(self._vault.read, login.key))
-        return None if entry is None else self._from(entry)
+        found = None if entry is None else self._from(entry)
+        if found is not None:
+            self._recent.put(found)
+        return found
 
     def load(self, visit: Visit) -> Flow[StoredLogin | None]:
         """The login of a visit, whether it lives or has ended.
@@ -130,10 +133,17 @@ class StoreSessions:
         login = self._recent.get(given.key)
         if login is not None:
             return login
-        entry = yield from call(partial(self._vault.read, given.key))
+        # A page has many requests at once, and a crowd more than there are connections.
+        login = yield from shared(f"load {given.key}", self._load_once(given.key))
+        if login is None:
+            return replace(given.as_login(), ending=Ending(reason="lost"))
+        return login
+
+    def _load_once(self, key: str) -> Flow[StoredLogin | None]:
+        entry = yield from call(partial(self._vault.read, key))
         login = None if entry is None else self._from(entry)
         if entry is None or login is None:
-            return replace(given.as_login(), ending=Ending(reason="lost"))
+            return None
         if login.ending is None and self.over(login) is None:
             login = yield from self._note_use(entry, login)
         self._recent.put(login)

@@ -33,7 +33,8 @@ class SessionStore:
 
     def __init__(self, vault: Vault, *, egress: str = "default") -> None:
         self.vault = vault
-        self.egress = egress
+        # None for the name in the configuration of the client.
+        self.egress = None if egress == "default" else egress
         # Only the application knows its policy.
         policy = SessionPolicy(recheck_every=None, idle_timeout=None, max_age=None)
         self._sessions = StoreSessions(None, policy, vault)

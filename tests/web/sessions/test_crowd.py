@@ -1,0 +1,47 @@
+"""Many requests of one session at once cost the store little."""
+
+from in_threads import Calls, Gate
+
+from peeringdb_oauth.records import MemoryRecords
+
+
+class CountedRecords(MemoryRecords):
+    """Counts the reads of sessions; each waits at ``gate`` if there is one."""
+
+    def __init__(self, clock):
+        super().__init__(clock)
+        self.reads, self.gate = 0, None
+
+    def get(self, key):
+        if key.startswith("session:"):
+            self.reads += 1
+            if self.gate:
+                self.gate.wait()
+        return super().get(key)
+
+
+def test_many_requests_at_once_read_the_store_once(make_browser, clock):
+    records = CountedRecords(clock)
+    browser = make_browser(records=records)
+    browser.log_in()
+    clock.now += 2  # what this process remembers is too old
+    records.reads, records.gate = 0, Gate()
+    client = browser.client._client  # the one that people use
+    calls = Calls(lambda: client.run(browser.flow.user(browser.visit("/"))), 20)
+    records.gate.arrive()
+    assert records.gate.nobody_arrives()
+    records.gate.open()
+    assert {user.id for user in calls.outcomes()} == {browser.user().id}
+    assert records.reads == 1
+
+
+def test_what_others_wait_for_is_read_once_for_all_of_them(make_browser, clock):
+    records = CountedRecords(clock)
+    browser = make_browser(records=records)
+    browser.log_in()
+    login = browser.flow.visitors.peek(browser.visit("/"))
+    clock.now += 2
+    records.reads = 0
+    sessions = browser.flow.visitors._sessions
+    assert browser.client.run(sessions.fresh(login)).user.id == browser.user().id
+    assert records.reads == 1
