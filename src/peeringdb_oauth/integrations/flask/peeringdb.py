@@ -79,8 +79,9 @@ class PeeringDB:
     long they last; None: the setting ``PEERINGDB_OAUTH_SESSION_POLICY``, or
     `SessionPolicy()`. ``keep``: the names of what stays in the session when somebody
     logs in, such as ``("lang",)``; everything else goes, because another person may
-    have put it there. ``url_prefix``: stands before the paths of the login. ``language``: of the library's
-    pages, such as "en" or "de"; None for the language of the visitor.
+    have put it there. ``url_prefix``: stands before the paths of the login.
+    ``language``: of the library's pages, such as "en" or "de"; None for the language of
+    the visitor.
 
     Raises:
         ConfigurationError: settings are missing or wrong, all of them at once;
