@@ -4,10 +4,12 @@
 # make test-servers  the tests that need Apache or Node.js
 # make lint          ruff and mypy
 # make bench         our speed beside that of our peers
+# make soak          sessions under load and through random faults     (ARGS="--stores redis")
+# make simulate      how many sessions PeeringDB's limit can keep true, with a plot
 #
 # Hypothesis tries the same examples in every run. Others, which it tells how to repeat:
 #     make test-unit ARGS=--hypothesis-profile=random
-.PHONY: demo test test-unit test-servers lint format bench
+.PHONY: demo test test-unit test-servers lint format bench soak simulate
 
 ARGS =
 WORKERS = 2
@@ -55,6 +57,14 @@ lint:
 bench:
 	@scripts/set-up bench
 	$(PYTHON) benchmarks/run.py $(ARGS)
+
+soak:
+	@scripts/set-up test
+	$(PYTHON) tests/soak/run.py $(ARGS)
+
+simulate:
+	@scripts/set-up test
+	$(PYTHON) benchmarks/simulate.py $(ARGS)
 
 format:
 	@scripts/set-up lint

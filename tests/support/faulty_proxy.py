@@ -3,6 +3,7 @@
 import http.client
 import json
 import threading
+import time
 from collections import Counter
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -65,13 +66,13 @@ class FaultyProxy:
 class Issued:
     """Tokens that PeeringDB has issued.
 
-    ``is_delivered``: None while nobody knows.
+    ``at``: when, by the monotonic clock. ``is_delivered``: None while nobody knows.
     """
 
     def __init__(self, answer):
         self.access_token, self.refresh_token = answer["access_token"], answer["refresh_token"]
         self.all = [self.access_token, self.refresh_token, *filter(None, [answer.get("id_token")])]
-        self.is_delivered = None
+        self.at, self.is_delivered = time.monotonic(), None
 
 
 class _Server(ThreadingHTTPServer):

@@ -3,7 +3,6 @@
 import logging
 from copy import copy
 from dataclasses import replace
-from hashlib import sha256
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
@@ -29,6 +28,7 @@ from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.sessions.endings import Endings
 from peeringdb_oauth.web.sessions.in_cookie import CookieSessions
 from peeringdb_oauth.web.sessions.in_store import StoreSessions
+from peeringdb_oauth.web.sessions.pace import Pace
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
 from peeringdb_oauth.web.sessions.refreshes import Refreshes, busy, has_ended
 from peeringdb_oauth.web.sessions.sealed_tokens import SealedTokens
@@ -37,10 +37,8 @@ from peeringdb_oauth.web.visit import Visit
 
 log = logging.getLogger("peeringdb_oauth")
 
-RETRY = 10.0  # seconds until PeeringDB is asked again after it gave no answer
 _WAIT = 5.0  # seconds to wait for what another process is asking
 _STEP = 0.1  # seconds between two looks at the store meanwhile
-_SPREAD = 0.1  # of ``recheck_every``: by so much at most a re-check comes early
 # Seconds before its expiry at which an access token is refreshed: as long as until the
 # next re-check, within these.
 _SOONEST, _LATEST = 18_000.0, 60.0
@@ -76,7 +74,7 @@ class Rechecks:
         )
         self._rule = rule
         self._policy = policy
-        self._postponed_until = 0.0
+        self._pace = Pace(policy)
 
     def current(
         self, visit: Visit, login: StoredLogin, *, max_age: float | None = None
@@ -97,7 +95,7 @@ class Rechecks:
             if problem is not None:
                 raise _without_answer(problem)
             return login
-        if every is None or not self._is_due(login, age, every):
+        if every is None or not self._pace.is_due(login):
             return self._standing(login)
         if visit.method in ("GET", "HEAD") and age < 2 * every:
             yield from later(f"re-check {login.key}", self._recheck(login))
@@ -117,16 +115,6 @@ class Rechecks:
         if problem is not None:
             raise _without_answer(problem)
         return login
-
-    def _is_due(self, login: StoredLogin, age: float, every: float) -> bool:
-        """Whether PeeringDB is to be asked by the policy."""
-        if login.now < self._postponed_until:
-            return False
-        if login.failed_at is not None:
-            return elapsed(login.failed_at, login.now) >= RETRY
-        # So the sessions of people who came at the same time are spread.
-        fraction = int.from_bytes(sha256(login.csrf_token.encode()).digest()[:2]) / 65536
-        return age >= every * (1 - _SPREAD * fraction)
 
     def _standing(self, login: StoredLogin) -> StoredLogin:
         """The login, if its rights still count."""
@@ -233,7 +221,7 @@ class Rechecks:
         """
         is_postponed = isinstance(error, RateLimited) and error.status is None
         if isinstance(error, RateLimited) and is_postponed and not error.for_caller:
-            self._postponed_until = mine.now + min(error.retry_after, RETRY / 2)
+            self._pace.postpone(error.retry_after, mine.now)
         was_tried = not (is_postponed or isinstance(error, RightsUnknown))
 
         def note(stored: StoredLogin) -> StoredLogin:
