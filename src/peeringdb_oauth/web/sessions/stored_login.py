@@ -8,6 +8,7 @@ from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.reasons import Reason
+from peeringdb_oauth.texts import Text
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
 
 EndReason = Literal[
@@ -136,7 +137,9 @@ def to_json(login: StoredLogin) -> dict[str, Any]:
     }
     value["user"] = compact(login.user)
     if login.ending is not None:
-        reasons = [[str(reason), reason.code, reason.asn] for reason in login.ending.reasons]
+        reasons = [
+            (reason.text.to_json(), reason.code, reason.asn) for reason in login.ending.reasons
+        ]
         value["ending"] = asdict(login.ending) | {"reasons": reasons}
     return value
 
@@ -151,7 +154,8 @@ def from_json(value: Mapping[str, Any], *, key: str, now: float) -> StoredLogin:
         changes: dict[str, Any] = {"user": expand(value["user"]), "key": key, "now": now}
         if value.get("ending") is not None:
             reasons = tuple(
-                Reason(text, code=code, asn=asn) for text, code, asn in value["ending"]["reasons"]
+                Reason(Text.from_json(text), code=code, asn=asn)
+                for text, code, asn in value["ending"]["reasons"]
             )
             changes["ending"] = Ending(**value["ending"] | {"reasons": reasons})
         return StoredLogin(**{**value, **changes})
