@@ -19,9 +19,9 @@ LAYERS = [
     {"_version", "texts", "errors", "reasons", "cost", "grammar", "clock", "after_fork"},
     {"metadata", "config", "messages", "key_set", "responses", "steps", "records"},
     {"authorization", "callback", "tokens", "id_token", "profile", "access", "memberships"},
-    {"flows", "verification", "provider", "budget"},
+    {"flows", "verification", "provider", "budget", "shared_budget"},
     {"tls", "workers", "background", "transport", "requests_transport", "aiohttp_transport"}
-    | {"ledger", "shared_ledger"},
+    | {"ledger", "shared_ledger", "flusher"},
     {"client", "async_client", "legacy"},
     {"web", "bearer"},
     {"integrations"},

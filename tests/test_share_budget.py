@@ -146,7 +146,7 @@ def test_when_the_store_is_back_a_thread_notices(sharing, documents):
     documents.is_down = True
     client.fetch_user("t")
     documents.is_down = False
-    client._ledger._worker.wake(0, is_beat=True)  # and not in two seconds
+    client._ledger._flusher.wake(0, is_beat=True)  # and not in two seconds
     until(lambda: "budget:default" in documents.texts)
 
 
@@ -171,7 +171,7 @@ def _fetch_and_show(client, documents):
 def test_a_closed_client_has_written_everything_and_has_no_thread(sharing, documents):
     client = sharing()
     client.fetch_user("t")
-    thread = client._ledger._worker._thread
+    thread = client._ledger._flusher._thread
     client.close()
     assert in_flight(documents) == 0
     thread.join(10)
@@ -181,13 +181,12 @@ def test_a_closed_client_has_written_everything_and_has_no_thread(sharing, docum
 def test_the_thread_ends_with_its_client(server, documents):
     ledger = SharedLedger(documents, "default", config_of(server))
     ledger.settle(ledger.admit(HTTPRequest(url=server.url), 0), None)
-    worker, gone = ledger._worker, ref(ledger)
-    until(lambda: worker._beat_at != float("inf"))
+    flusher, gone = ledger._flusher, ref(ledger)
     del ledger
     until(lambda: gc.collect() is not None and gone() is None)
-    worker.wake(0)
-    worker._thread.join(10)
-    assert not worker._thread.is_alive()
+    flusher.wake(0)
+    flusher._thread.join(10)
+    assert not flusher._thread.is_alive()
 
 
 def test_a_thread_that_fails_goes_on(server, documents, caplog):
@@ -205,7 +204,7 @@ def test_a_thread_that_fails_goes_on(server, documents, caplog):
     until(lambda: caplog.messages == ["the shared budget could not be written"])
     documents.change = change
     ledger.charge(booking, None)
-    ledger._worker.wake(0)
+    ledger._flusher.wake(0)
     until(lambda: not ledger._waiting)
     ledger.close()
 
@@ -259,7 +258,7 @@ def test_a_cancelled_task_gives_its_place_back(server):
             await asyncio.wait(tasks)
             documents.may_answer.set()
             await asyncio.to_thread(until, lambda: "budget:default" in documents.texts)
-            client._ledger._worker.wake(0)
+            client._ledger._flusher.wake(0)
             await asyncio.to_thread(until, lambda: in_flight(documents) == 0)
             assert all(task.cancelled() for task in tasks)
 

@@ -464,6 +464,16 @@ def test_refusals_are_brought_back_once(site, four):
     assert record["refusals"] == [3, 0]
 
 
+def test_what_others_have_in_flight_takes_no_slot_of_a_part(site, four):
+    first, second, *_ = four
+    assert all(first.admit(GET, 0) for _ in range(2))
+    assert second.admit(GET, 0)
+    second.beat()
+    site.store.is_down = True
+    bookings = [second.admit(GET, 0) for _ in range(2)]
+    assert [bool(booking) for booking in bookings] == [True, False]  # of its two slots
+
+
 def test_a_request_may_begin_with_the_store_and_end_without_it(site, four):
     first, second, *_ = four
     bookings = [first.admit(GET, 0) for _ in range(10)]

@@ -36,7 +36,7 @@ MAX_AGE = 0
 
 pages = Blueprint("pages", __name__)
 members = Members()
-pdb = PeeringDB()
+pdb = PeeringDB(language="en")  # as the portal
 
 
 def create_app() -> Flask:

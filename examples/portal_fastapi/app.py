@@ -68,6 +68,7 @@ pdb = PeeringDB(
     on_login=admit,
     on_event=say_goodbye,
     templates=templates,
+    language="en",  # as the portal
 )
 LoggedIn = Annotated[User, Depends(pdb.require(max_age=MAX_AGE))]
 # A user who logged in without a second factor is asked for it once.

@@ -11,12 +11,11 @@ uses up what others need.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
 from peeringdb_oauth.cost import Cost, Payer, Purpose, new_number
-from peeringdb_oauth.errors import InvalidResponse, RateLimited
+from peeringdb_oauth.errors import RateLimited
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.responses import SILENCE, retry_after
 
@@ -55,9 +54,7 @@ _USED_UP = {
     "proxy": "the visitors behind one proxy have used their part of the requests a minute",
     "strangers": "many unknown bearer tokens came within a minute",
 }
-# The attributes of a `Budget` that are times.
-_TIMES = ("_silent_until", "_paused_until", "_refusals_until", "_unanswered_until")
-_ROUNDING = 1e-6  # seconds; waiting exactly as long as we said must be enough
+ROUNDING = 1e-6  # seconds; waiting exactly as long as we said must be enough
 
 
 class TooManyRefusals(RateLimited):
@@ -117,7 +114,6 @@ class Budget:
         self._refusals = self._risky_refusals = 0
         self._silent_until = self._paused_until = self._refusals_until = -math.inf
         self._unanswered_until = -math.inf
-        self._inherited = 0, 0  # refusals that the shared budget knows, see `part`
 
     def admit(self, request: HTTPRequest, now: float) -> Booking | None:
         """Take a request on; None: wait until one in flight has ended, then ask again.
@@ -130,7 +126,7 @@ class Budget:
         """
         cost = request.cost
         counts = cost.requests and self._limit < math.inf
-        self._forget_old(now + _ROUNDING)
+        self._forget_old(now + ROUNDING)
         self._check_blocks(request, now)
         if self._refusals or self._risky_refusals or not self._most_risky:
             self._check_refusals(request, now)
@@ -203,114 +199,6 @@ class Budget:
         self._in_flight = [0] * len(Purpose)
         self._risky_in_flight = 0
 
-    def to_dict(self, now: float) -> dict[str, Any]:
-        """What still counts, as JSON. The limit bounds how many bookings there are."""
-        self._forget_old(now + _ROUNDING)
-        until = {name: getattr(self, name) for name in _TIMES}
-        known, known_risky = self._inherited
-        return {
-            "at": now,
-            "bookings": [self._to_row(one) for one in self._all() if one.id[0]],
-            "refusals": [self._refusals - known, self._risky_refusals - known_risky],
-            "until": {name: time for name, time in until.items() if time > now},
-        }
-
-    def add(self, value: Any, shift: float, *, landed_before: float = -math.inf) -> None:
-        """Add what `to_dict` gave. What is here already is not added once more.
-
-        ``shift``: how many seconds later its times are by the clock of this budget.
-        ``landed_before``: what was admitted earlier is in flight no longer: its process
-        has died.
-
-        Raises:
-            InvalidResponse: the value is something else.
-        """
-        try:
-            refusals, risky = value["refusals"]
-            self._refusals, self._risky_refusals = (
-                self._refusals + int(refusals),
-                self._risky_refusals + int(risky),
-            )
-            for name in _TIMES:
-                until = value["until"].get(name, -math.inf) + shift
-                setattr(self, name, max(getattr(self, name), until))
-            for row in value["bookings"]:
-                self._add_row(row, shift, landed_before)
-        except (TypeError, ValueError, LookupError, AttributeError) as error:
-            raise InvalidResponse("the shared budget is malformed", check="budget") from error
-        self._bookings = dict(sorted(self._bookings.items(), key=lambda item: item[1].at))
-
-    def part(self, processes: int, now: float) -> "Budget":
-        """A budget for this process, for as long as it cannot share this one.
-
-        It has a part of what is left. ``processes``: how many do the same.
-        """
-        self._forget_old(now + _ROUNDING)
-        limit = None if self._limit == math.inf else int(self._limit)
-        part = Budget(limit, processes, self._process)
-        for name in _TIMES:
-            setattr(part, name, getattr(self, name))
-        part._inherit(self._refusals, self._risky_refusals, processes)
-        if limit is not None:
-            before = Booking(("", new_number()), now, Purpose.LOGIN, (), is_open=False)
-            part._bookings[before.id] = before
-            part._count(before, math.ceil(self._used[Purpose.LOGIN] / processes))
-        for booking in self._flying.values():
-            if booking.id[0] == self._process:
-                part._take_off(replace(booking))
-        return part
-
-    def absorb(self, part: "Budget", now: float, part_now: float) -> None:
-        """Take back what happened in a `part`.
-
-        ``now``, ``part_now``: the same moment by the clocks of both.
-        """
-        self._forget_old(now + _ROUNDING)
-        in_flight = part._flying.keys()  # noqa: SLF001 - of the same class
-        for booking in list(self._flying.values()):
-            if booking.id[0] == self._process and booking.id not in in_flight:
-                self._land(booking)
-                self._close(booking)
-        self.add(part.to_dict(part_now), now - part_now)
-
-    def _inherit(self, refusals: int, risky: int, processes: int) -> None:
-        """Count so many that all parts together stay below PeeringDB's limit."""
-        if refusals:
-            excess = refusals + processes * self._most_refusals - REFUSALS
-            self._refusals = min(max(0, math.ceil(excess / processes)), self._most_refusals)
-        if risky:
-            excess = int(risky + processes * self._most_risky - RISKY_PART * REFUSALS)
-            self._risky_refusals = min(max(0, math.ceil(excess / processes)), self._most_risky)
-        self._inherited = self._refusals, self._risky_refusals
-
-    def _all(self) -> Iterable[Booking]:
-        return (self._bookings | self._flying).values()
-
-    def _to_row(self, booking: Booking) -> list[Any]:
-        return [
-            *booking.id,
-            booking.at,
-            booking.purpose,
-            booking.requests,
-            int(booking.is_risky),
-            int(booking.is_open),
-            int(booking.id in self._flying),
-            booking.payers,
-        ]
-
-    def _add_row(self, row: Any, shift: float, landed_before: float) -> None:
-        process, number, at, purpose, requests, is_risky, is_open, in_flight, payers = row
-        booking = Booking((str(process), int(number)), at + shift, int(purpose), ())
-        if booking.id in self._bookings or booking.id in self._flying:
-            return
-        booking.payers = tuple(Payer(*payer) for payer in payers)
-        booking.is_risky, booking.is_open = bool(is_risky), bool(is_open)
-        if in_flight and booking.at > landed_before:
-            self._take_off(booking)
-        if requests and self._limit < math.inf:
-            self._bookings[booking.id] = booking
-            self._count(booking, int(requests))
-
     def _new_id(self, cost: Cost) -> tuple[str, int]:
         """The id by which `charge` finds a booking.
 
@@ -340,10 +228,9 @@ class Budget:
             del self._bookings[booking.id]
         if self._refusals_until <= due:
             self._refusals = self._risky_refusals = 0
-            self._inherited = 0, 0
 
     def _check_blocks(self, request: HTTPRequest, now: float) -> None:
-        due = now + _ROUNDING
+        due = now + ROUNDING
         if due < self._paused_until:
             raise _limited(
                 "PeeringDB has had too many requests from this address", self._paused_until - now

@@ -69,8 +69,11 @@ class Records(Protocol):
     def of_handle(self, handle: str) -> Record | None:
         """The record with a handle, or None."""
 
-    def due(self, limit: int) -> tuple[list[Record], float]:
-        """At most ``limit`` records that are due, the earliest first, and the time."""
+    def due(self, limit: int, *, ahead: float = 0.0) -> tuple[list[Record], float]:
+        """At most ``limit`` records that are due, the earliest first, and the time.
+
+        ``ahead``: those too that are due within so many seconds.
+        """
 
     def close(self) -> None:
         """Close the connections of this process."""
@@ -145,10 +148,10 @@ class MemoryRecords:
         """The record with a handle, or None."""
         return next((record for record in self._all() if record.handle == handle), None)
 
-    def due(self, limit: int) -> tuple[list[Record], float]:
+    def due(self, limit: int, *, ahead: float = 0.0) -> tuple[list[Record], float]:
         """At most ``limit`` records that are due, the earliest first, and the time."""
         now = self._clock()
-        due = [record for record in self._all() if record.due_at <= now]
+        due = [record for record in self._all() if record.due_at <= now + ahead]
         return sorted(due, key=lambda record: record.due_at)[:limit], now
 
     def close(self) -> None:

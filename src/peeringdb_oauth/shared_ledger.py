@@ -16,15 +16,16 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
 from typing import Any
-from weakref import ref
 
 from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.budget import WINDOW, Booking, Budget
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.cost import Cost, Payer
 from peeringdb_oauth.errors import InvalidResponse, RateLimited, RecordsUnavailable
+from peeringdb_oauth.flusher import Flusher
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.records import Change, Documents
+from peeringdb_oauth.shared_budget import SharedBudget
 from peeringdb_oauth.transport import Outcome
 
 log = logging.getLogger("peeringdb_oauth")
@@ -84,7 +85,7 @@ class SharedLedger:
         self._key = f"budget:{egress}"
         self._config = config
         self._monotonic = monotonic
-        self._has_worker = in_background
+        self._has_flusher = in_background
         self._last: dict[str, Any] | None = None  # the record as it was known last
         self._offset = 0.0  # of the store's clock to ours
         make_in_each_process(self, SharedLedger._start)
@@ -94,8 +95,8 @@ class SharedLedger:
         self._lock = threading.Lock()  # for one change at a time
         self._waiting: deque[tuple[Function, Future[Outcome] | None]] = deque()
         self._changed = threading.Condition()
-        self._part: Budget | None = None  # while the store does not answer
-        self._worker = _Worker(self) if self._has_worker else None
+        self._part: SharedBudget | None = None  # while the store does not answer
+        self._flusher = Flusher(self, HEARTBEAT) if self._has_flusher else None
 
     def admit(self, request: HTTPRequest, timeout: float) -> Booking | None:
         """See `Ledger.admit`.
@@ -166,13 +167,13 @@ class SharedLedger:
 
     def close(self) -> None:
         """See `Ledger.close`."""
-        if self._worker is not None:
-            self._worker.close()
+        if self._flusher is not None:
+            self._flusher.close()
         self.flush()
 
     def _wake(self, seconds: float, *, is_beat: bool = False) -> None:
-        if self._worker is not None:
-            self._worker.wake(seconds, is_beat=is_beat)
+        if self._flusher is not None:
+            self._flusher.wake(seconds, is_beat=is_beat)
 
     def _give_back(self, future: "Future[Outcome]") -> None:
         booking = future.result().result
@@ -240,7 +241,7 @@ class SharedLedger:
         is_changed = is_changed or not is_known or value is None
         return _Read(outcomes, made, offset, is_changed)
 
-    def _open(self, value: Any, now: float) -> tuple[Budget, dict[str, float]]:
+    def _open(self, value: Any, now: float) -> tuple[SharedBudget, dict[str, float]]:
         """The budget of a record, and when each process was seen last.
 
         A store that was emptied does not free the address: what this process knows goes
@@ -261,14 +262,14 @@ class SharedLedger:
             return budget, {name: at for name, at in seen.items() if at > now - FORGOTTEN}
         return self._budget(), {}
 
-    def _budget(self) -> Budget:
-        return Budget(self._config.requests_per_minute, process=self._process)
+    def _budget(self) -> SharedBudget:
+        return SharedBudget(self._config.requests_per_minute, process=self._process)
 
     def _now(self) -> float:
         """The time by the store's clock, as far as this process knows it."""
         return self._monotonic() + self._offset
 
-    def _lose_store(self) -> Budget:
+    def _lose_store(self) -> SharedBudget:
         now, count = self._now(), UNKNOWN_PROCESSES
         budget, _ = self._open(None, now)
         if self._last is not None:
@@ -316,61 +317,3 @@ def _result(function: Function, budget: Budget, now: float) -> Outcome:
 
 def _look(value: Any, now: float) -> None:
     """Leave a record as it is."""
-
-
-class _Worker:
-    """A thread that writes what nobody waits for. It starts when there is something."""
-
-    def __init__(self, ledger: SharedLedger) -> None:
-        self._ledger = ref(ledger)
-        self._changed = threading.Condition()
-        self._flush_at = self._beat_at = math.inf
-        self._thread: threading.Thread | None = None
-        self._is_closed = False
-
-    def wake(self, seconds: float, *, is_beat: bool = False) -> None:
-        """Flush in so many seconds, or beat."""
-        with self._changed:
-            at = time.monotonic() + seconds
-            if is_beat:
-                self._beat_at = at
-            else:
-                self._flush_at = min(self._flush_at, at)
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._work, name="peeringdb_oauth budget", daemon=True
-                )
-                self._thread.start()
-            self._changed.notify()
-
-    def close(self) -> None:
-        """End the thread."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify()
-
-    def _work(self) -> None:
-        self.wake(HEARTBEAT, is_beat=True)
-        while (is_beat := self._wait()) is not None and (ledger := self._ledger()) is not None:
-            try:
-                if is_beat:
-                    self.wake(ledger.beat(), is_beat=True)
-                else:
-                    ledger.flush()
-            except Exception:
-                log.exception("the shared budget could not be written")
-            del ledger  # or it would live for as long as this thread
-
-    def _wait(self) -> bool | None:
-        """Whether it is time to beat, else to flush; None if it is time to end."""
-        with self._changed:
-            while not self._is_closed:
-                now = time.monotonic()
-                if now >= self._flush_at:
-                    self._flush_at = math.inf
-                    return False
-                if now >= self._beat_at:
-                    self._beat_at = math.inf
-                    return True
-                self._changed.wait(min(self._flush_at, self._beat_at) - now)
-        return None

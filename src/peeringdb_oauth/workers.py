@@ -13,6 +13,7 @@ from peeringdb_oauth.records import RecordsUnavailable
 
 T = TypeVar("T")
 
+PATIENCE = 2.4  # seconds that a method of a store takes at most: two end within five
 LIMIT = 4  # threads that work in one process, and so connections
 NO_ANSWER = "the store of the sessions does not answer"
 

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from portal_process import PortalProcess
 
 from peeringdb_oauth.web import TEMPLATES
+from peeringdb_oauth.web.languages import choose
 from peeringdb_oauth.web.visit import Page
 
 pytestmark = pytest.mark.browser
@@ -193,6 +194,7 @@ OF_A_FAILURE = {
 }
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize(
     ("name", "page"),
     [
@@ -221,14 +223,15 @@ OF_A_FAILURE = {
         ),
     ],
 )
-def test_the_pages_of_the_library_can_be_read_by_everybody(somebody, name, page):
-    content = Page(**OF_A_FAILURE | page)
+def test_the_pages_of_the_library_can_be_read_by_everybody(somebody, name, page, language):
+    labels = choose(language).labels
+    content = Page(**OF_A_FAILURE | page, language=language, labels=labels)
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
     visitor = somebody()
     visitor.page.set_content(
-        environment.get_template(content.template).render(page=content, peeringdb={})
+        environment.get_template(content.template).render(page=content, peeringdb=content)
     )
-    visitor.look_at(f"library-{name}")
+    visitor.look_at(f"library-{name}-{language}")
 
 
 def test_the_portal_has_landmarks_and_needs_no_script(somebody):

@@ -7,8 +7,11 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from compared_servers import totp
+from compared_servers import NotPossible, PeeringDB, totp
 from odd_requests import odd_sequences
+from sandbox_web import Web
+from stated_differences import reason_for
+from wire_replay import register_applications
 
 from peeringdb_oauth.sandbox import Sandbox
 
@@ -56,14 +59,57 @@ def test_a_difference_is_printed_with_its_request():
 @pytest.mark.server
 def test_at_a_peeringdb_the_steps_that_it_does_not_have_are_left_out():
     with Sandbox(tls=False) as stand_in:
-        names = "^(jwks|token-error-expired-code|minute|token-get)$"
+        names = "^(jwks|token-error-expired-code|minute|races|token-get)$"
         done = compare(stand_in.url, "--match", names, "--odd", "0")
-    assert done.stdout.splitlines() == [
-        "left out: token-error-expired-code: the file of people has no orgadmin",
-        "left out: minute: it needs the forms and switches of the sandbox",
-        "2 answers compared, 0 differ, 2 cases left out.",
+    lines = done.stdout.splitlines()
+    assert lines[0] == (
+        "left out: token-error-expired-code: the file of people has no orgadmin who can log in"
+    )
+    assert re.fullmatch(r"left out: minute: it needs \d+ seconds of waiting", lines[1])
+    assert lines[2:] == [
+        "left out: races: the file of people has no limited who can log in",
+        "2 answers compared, 0 differ, 3 cases left out.",
     ]
     assert done.returncode == 0
+
+
+@pytest.mark.server
+def test_a_second_run_does_not_meet_what_the_server_remembers_of_the_first():
+    with Sandbox(tls=False) as stand_in:
+        register_applications(stand_in, Web(stand_in))
+        runs = [
+            compare(stand_in.url, "--match", "^memory_of_refusals$", "--odd", "0") for _ in range(2)
+        ]
+    assert [run.stdout for run in runs] == [
+        "9 answers compared, 0 differ, 0 cases left out.\n",
+        "9 answers compared, 0 differ, 0 cases left out.\n",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "request_", "line", "words"),
+    [
+        ("api-with-oauth-bearer", "GET /api/net/1", "status: 200 there, 404 here", "no /api/"),
+        (
+            "same_account",
+            "login-same-account-3-login-password: POST /account/login/",
+            "status: 200 there, 302 here",
+            "no passwords",
+        ),
+        ("odd 1/2", "GET /", "content-language: 'de-de' there, 'en' here", "translations"),
+        ("odd 1/2", "GET /", "content-language: None there, 'en' here", ""),
+        ("jwks", "GET /oauth2/.well-known/jwks.json", "status: 200 there, 404 here", ""),
+    ],
+)
+def test_only_stated_differences_have_a_reason(name, request_, line, words):
+    reason = reason_for(name, request_, line)
+    assert words in reason if words else reason is None
+
+
+@pytest.mark.parametrize(("can_wait", "seconds"), [(False, 1), (True, 63)])
+def test_a_peeringdb_is_not_waited_for_against_the_will_or_for_hours(can_wait, seconds):
+    with pytest.raises(NotPossible, match=f"{seconds} seconds of waiting"):
+        PeeringDB("http://127.0.0.1:1", None, {}, can_wait=can_wait).advance(seconds)
 
 
 @pytest.mark.server

@@ -5,21 +5,21 @@ Both have the methods of `Sandbox` that a comparison needs.
 
 import base64
 import hmac
-import re
 import struct
 import time
-from html import unescape
 from http.cookiejar import DefaultCookiePolicy
+from http.cookies import SimpleCookie
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urljoin
 
 import requests
-from sandbox_web import Visitor, new_address
+from sandbox_web import Visitor
 
 from peeringdb_oauth.sandbox import Application, Sandbox, Started
 
-_STEP = "login_view-current_step"  # of the form in several steps
+_MAX_WAIT = 62  # seconds
+_TOTP_SECONDS = 30  # for so long PeeringDB takes a code, and only once
+_STEP = "login_view-current_step"  # of PeeringDB's login form
 
 
 class NotPossible(Exception):
@@ -46,13 +46,16 @@ class PeeringDB:
     """A PeeringDB server that one runs oneself.
 
     ``people``: for each login name its ``password`` and, in Base32, its ``totp``
-    secret. The applications of `wire_replay.APPLICATIONS` must be registered there.
+    secret. ``can_wait``: wait where time must pass; otherwise that is not possible. The
+    applications of `wire_replay.APPLICATIONS` must be registered there.
     """
 
-    def __init__(self, url: str, ca_file: str | None, people: dict[str, dict[str, str]]) -> None:
-        self.url, self.ca_file, self._people = url, ca_file, people
-        self._browsers: dict[str, _Browser] = {}
-        self._failed: dict[str, str] = {}
+    def __init__(
+        self, url: str, ca_file: str | None, people: dict[str, dict[str, str]], *, can_wait: bool
+    ) -> None:
+        self.url, self.ca_file, self.people, self._can_wait = url, ca_file, people, can_wait
+        self.last_codes: dict[str, int] = {}  # of each person, as counted from 1970
+        self._visitors: dict[str, PeeringDBVisitor] = {}
 
     def register(
         self, *redirect_uris: str, client_id: str, client_secret: str, **_: Any
@@ -63,31 +66,28 @@ class PeeringDB:
         )
 
     def log_in(self, person: str, authorization_url: str) -> str:
-        """Have a person authorize a request, and return the callback URL.
-
-        A person logs in once, because PeeringDB takes each TOTP code only once. Nobody
-        tries again after a login that failed, because PeeringDB would lock the account.
-        """
-        if person not in self._people:
-            raise NotPossible(f"the file of people has no {person}")
-        if person in self._failed:
-            raise NotPossible(self._failed[person])
-        browser = self._browsers.setdefault(person, _Browser(self.url, self.ca_file))
-        page = browser.get(authorization_url)
+        """Have a person authorize a request, and return the callback URL."""
+        visitor = self._visitors.setdefault(person, PeeringDBVisitor(self))
+        page = visitor.get(authorization_url)
         if "/account/login/" in page.headers.get("Location", ""):
-            self._give_credentials(person, browser, browser.get(page.headers["Location"]))
-            page = browser.get(authorization_url)
+            page = visitor.log_in(person, page)
         if page.status_code == 200:
-            page = browser.send(page, {"allow": "Authorize"})
-        location = page.headers.get("Location", "")
-        if not location or location.startswith("/"):
-            where = f"status {page.status_code} {location}".rstrip()
-            raise self._failure(person, f"the login of {person} ends with {where}")
+            page = visitor.press(page, allow="Authorize")
+        location = page.headers.get("Location", "/")
+        if location.startswith("/"):
+            where = f"status {page.status_code}, {location}"
+            raise NotPossible(f"an authorization by {person} ends with {where}")
         return location
 
     def cookies(self, person: str) -> str:
         """The header Cookie of a person who has logged in."""
-        return self._browsers[person].cookies()
+        return cookie_header(self._visitors[person].session)
+
+    def advance(self, seconds: float) -> None:
+        """Wait, if that is wanted."""
+        if not self._can_wait or seconds > _MAX_WAIT:
+            raise NotPossible(f"it needs {seconds} seconds of waiting")
+        time.sleep(seconds)
 
     def reset(self) -> None:
         """Do nothing: each request has an address of its own."""
@@ -98,75 +98,77 @@ class PeeringDB:
 
         return refuse
 
-    def _give_credentials(self, person: str, browser: "_Browser", page: requests.Response) -> None:
-        account = self._people[person]
-        credentials = {"auth-username": person, "auth-password": account["password"]}
-        page = browser.send(page, credentials | {_STEP: "auth"})
-        if page.status_code == 200 and "token-otp_token" in page.text:
-            if "totp" not in account:
-                raise self._failure(person, f"the file of people has no totp of {person}")
-            page = self._give_totp(account["totp"], browser, page)
-        if page.status_code == 200:
-            raise self._failure(person, f"PeeringDB refuses the password or the code of {person}")
 
-    @staticmethod
-    def _give_totp(secret: str, browser: "_Browser", page: requests.Response) -> requests.Response:
-        """Send the code, and if it was used before, the next one."""
-        for seconds in (0, 30):
-            time.sleep(seconds and seconds - time.time() % seconds)
-            page = browser.send(
-                page, {"token-otp_token": totp(secret, time.time()), _STEP: "token"}
-            )
-            if page.status_code != 200:
-                break
-        return page
+class PeeringDBVisitor(Visitor):
+    """A person's browser at PeeringDB.
 
-    def _failure(self, person: str, reason: str) -> NotPossible:
-        self._failed[person] = reason
-        return NotPossible(reason)
-
-
-class _Browser:
-    """A person's browser at PeeringDB. It does not follow redirects.
-
-    It sends every cookie that it got: which host and scheme a cookie is for depends on
-    settings of PeeringDB, and does not matter here.
+    It sends every cookie that it got. Which host and scheme a cookie is for depends on
+    PeeringDB's settings, and does not matter here.
     """
 
-    def __init__(self, url: str, ca_file: str | None) -> None:
-        self._url = url
-        self._session = requests.Session()
-        self._session.trust_env, self._session.verify = False, ca_file or True
-        self._session.cookies.set_policy(_EveryCookie())
+    SESSION_COOKIE = "sessionid"
 
-    def get(self, url: str) -> requests.Response:
-        return self._request("GET", urljoin(self._url, url))
+    def __init__(self, pdb: PeeringDB) -> None:
+        super().__init__(pdb)
+        self._peeringdb, self._person = pdb, ""
+        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # takes none
+        self.session.hooks["response"].append(self._keep_cookies)
 
-    def send(self, page: requests.Response, fields: dict[str, str]) -> requests.Response:
-        """Send the form of the page with these fields."""
-        form = _hidden_fields(page.text) | fields
-        return self._request("POST", page.url, data=form, headers={"Referer": page.url})
+    def press(self, page: requests.Response, **fields: str) -> requests.Response:
+        """Send the form of the page.
 
-    def cookies(self) -> str:
-        return cookie_header(self._session)
+        ``person``: with the name and the password of this person. ``factor``: with the
+        TOTP code of the person who was named before.
+        """
+        if "person" in fields:
+            self._person = fields["person"]
+            password = self._account()["password"]
+            fields = {"auth-username": self._person, "auth-password": password, _STEP: "auth"}
+        elif "factor" in fields:
+            fields = {"token-otp_token": self._code(), _STEP: "token"}
+        return super().press(page, **fields)
 
-    def _request(self, method: str, url: str, **more: Any) -> requests.Response:
-        more["headers"] = more.get("headers", {}) | {"X-Forwarded-For": new_address()}
-        return self._session.request(method, url, allow_redirects=False, timeout=20, **more)
+    def log_in(
+        self, person: str, start: requests.Response, factor: str | None = "otp"
+    ) -> requests.Response:
+        """Follow a redirect to the login page, log in, and return the next page."""
+        page = self.press(self.get(start.headers["Location"]), person=person)
+        if factor and "token-otp_token" in page.text:
+            page = self.press(page, factor=factor)
+        if "Location" not in page.headers:
+            # PeeringDB locks an account for some time after failures: do not try again.
+            self._peeringdb.people[person] = {}
+            raise NotPossible(
+                f"PeeringDB refuses the password or the code of {person}; it takes each code once"
+            )
+        return self.get(page.headers["Location"])
+
+    def _keep_cookies(self, answer: requests.Response, **_: Any) -> None:
+        for header in answer.raw.headers.getlist("Set-Cookie"):
+            for name, cookie in SimpleCookie(header).items():
+                self.session.cookies.set(name, cookie.value)  # for every host
+
+    def _account(self) -> dict[str, str]:
+        account = self._peeringdb.people.get(self._person, {})
+        if not account:
+            raise NotPossible(f"the file of people has no {self._person} who can log in")
+        return account
+
+    def _code(self) -> str:
+        """A TOTP code that this person has not used yet."""
+        if "totp" not in self._account():
+            raise NotPossible(f"the file of people has no totp of {self._person}")
+        last_codes, now = self._peeringdb.last_codes, time.time()
+        if last_codes.get(self._person) == now // _TOTP_SECONDS:
+            time.sleep(_TOTP_SECONDS - now % _TOTP_SECONDS)
+            now = time.time()
+        last_codes[self._person] = int(now // _TOTP_SECONDS)
+        return totp(self._account()["totp"], now)
 
 
-class _EveryCookie(DefaultCookiePolicy):
-    def set_ok(self, cookie: Any, request: Any) -> bool:  # noqa: ARG002 - the signature of http
-        return True
-
-    def return_ok(self, cookie: Any, request: Any) -> bool:  # noqa: ARG002
-        return True
-
-    def domain_return_ok(self, domain: str, request: Any) -> bool:  # noqa: ARG002
-        return True
-
-    def path_return_ok(self, path: str, request: Any) -> bool:  # noqa: ARG002
-        return True
+def visitor_for(pdb: Sandbox | PeeringDB) -> Visitor:
+    """A browser for this server."""
+    return PeeringDBVisitor(pdb) if isinstance(pdb, PeeringDB) else Visitor(pdb)
 
 
 def log_in_and_get_cookies(pdb: Sandbox | PeeringDB, person: str, authorization_url: str) -> str:
@@ -181,22 +183,14 @@ def log_in_and_get_cookies(pdb: Sandbox | PeeringDB, person: str, authorization_
 
 
 def cookie_header(session: requests.Session) -> str:
+    """The cookies of a session as a header."""
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
 
 
 def totp(secret: str, now: float) -> str:
     """The six digits of RFC 6238 for this secret and time."""
     key = base64.b32decode(secret.upper() + "=" * (-len(secret) % 8))
-    digest = hmac.digest(key, struct.pack(">Q", int(now) // 30), "sha1")
+    digest = hmac.digest(key, struct.pack(">Q", int(now) // _TOTP_SECONDS), "sha1")
     offset = digest[-1] & 15
     number = int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFFFFFF
     return f"{number % 1_000_000:06}"
-
-
-def _hidden_fields(page: str) -> dict[str, str]:
-    fields = {}
-    for tag in re.findall(r"<input\b[^>]*>", page):
-        attributes = dict(re.findall(r'([a-z]+)="([^"]*)"', tag))
-        if attributes.get("type") == "hidden" and "name" in attributes:
-            fields[attributes["name"]] = unescape(attributes.get("value", ""))
-    return fields

@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import threading
+import traceback
 from contextlib import contextmanager
 
 PATIENCE = 10  # seconds for a child: a lock that nobody releases would be for ever
@@ -18,6 +19,9 @@ def in_a_child(work):
         try:
             work()
             said = b"done"
+        except BaseException:
+            traceback.print_exc()  # pytest shows it if the test fails
+            raise
         finally:
             os.write(writer, said)
             os._exit(0)

@@ -5,14 +5,26 @@ import json
 import re
 import secrets
 import ssl
+import time
 from dataclasses import dataclass
 from html import unescape
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import requests
 
-from peeringdb_oauth.sandbox import Application, Sandbox
+from peeringdb_oauth.sandbox import Application
+
+_MAX_IDLE = 5  # seconds; a server may close a connection that is silent for longer
+
+
+class Server(Protocol):
+    """A server that can be asked. ``ca_file``: None if it has no TLS."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def ca_file(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +45,13 @@ class Web:
     """Sends requests over one connection, with exactly the headers that are given.
 
     Each request has a client address of its own, unless the headers name one.
+    ``address_end``: is added to each of them, so that a server that remembers addresses
+    has not seen them before.
     """
 
-    def __init__(self, pdb: Sandbox) -> None:
-        self.pdb = pdb
+    def __init__(self, pdb: Server, address_end: str = "") -> None:
+        self.pdb, self.address_end = pdb, address_end
+        self._last_use = 0.0
         parts = urlsplit(pdb.url)
         if pdb.ca_file:
             context = ssl.create_default_context(cafile=pdb.ca_file)
@@ -56,8 +71,12 @@ class Web:
         given = {"Host": urlsplit(self.pdb.url).netloc, "X-Forwarded-For": new_address()} | (
             headers or {}
         )
+        given["X-Forwarded-For"] += self.address_end
         if body is not None:
             given |= {"Content-Length": str(len(body.encode()))}
+        if time.monotonic() > self._last_use + _MAX_IDLE:
+            self.connection.close()
+        self._last_use = time.monotonic()
         try:
             self.connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             for name, value in given.items():
@@ -135,7 +154,9 @@ class Visitor:
     It does not follow redirects.
     """
 
-    def __init__(self, pdb: Sandbox) -> None:
+    SESSION_COOKIE = "sandbox_session"
+
+    def __init__(self, pdb: Server) -> None:
         self.pdb = pdb
         self.session = requests.Session()
         self.session.trust_env = False
@@ -147,8 +168,9 @@ class Visitor:
 
     def press(self, page: requests.Response, **fields: str) -> requests.Response:
         """Send the form of the page with these fields, and with the button as one."""
-        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
-        hidden = {name: unescape(value) for name, value in hidden.items()}
+        inputs = re.findall(r'<input type="hidden"[^>]*>', page.text)
+        attributes = [dict(re.findall(r'([a-z]+)="([^"]*)"', tag)) for tag in inputs]
+        hidden = {each["name"]: unescape(each.get("value", "")) for each in attributes}
         headers = {"Referer": page.url}
         return self.session.post(
             page.url, hidden | fields, headers=headers, allow_redirects=False, timeout=20

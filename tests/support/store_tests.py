@@ -8,6 +8,7 @@ server or file, empty. ``open_store()``: the store as another process sees it;
 import math
 import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from forks import in_a_child
@@ -63,6 +64,13 @@ def everything(records):
     )
 
 
+def has_first(store):
+    try:
+        return store.get("session:a")[0] == FIRST
+    except RecordsUnavailable:
+        return False
+
+
 def add_one(vault):
     return vault.change("counter", lambda value, now: Change(value=(value or 0) + 1, due_at=now))
 
@@ -84,6 +92,16 @@ class StoreTests:
         assert (store.of_owner("user:7"), store.of_handle("h"), store.due(5)[0]) == ([], None, [])
         for now in (store.get("a")[1], store.due(5)[1]):
             assert math.isclose(now, time.time(), abs_tol=5)
+
+    def test_records_that_are_due_soon_are_found_too(self, open_store):
+        store = open_store()
+        now = store.due(5)[1]
+        for key, seconds in (("now", -60), ("soon", 600), ("later", 6000)):
+            store.put(Record(key=key, value="v", version=1, due_at=now + seconds), expected=None)
+        assert [row.key for row in store.due(9)[0]] == ["now"]
+        assert [row.key for row in store.due(9, ahead=3600)[0]] == ["now", "soon"]
+        assert [row.key for row in store.due(9, ahead=1e9)[0]] == ["now", "soon", "later"]
+        assert [row.key for row in store.due(1, ahead=1e9)[0]] == ["now"]
 
     def test_the_clock_goes_on_between_two_reads(self, open_store):
         store = open_store()
@@ -172,14 +190,14 @@ class StoreTests:
         assert store.get("session:a")[0] == first
 
     def test_eight_processes_start_at_once_and_lose_no_write(self, open_store):
-        vault = Vault(open_store(), Sealer(SECRET))
+        vault = Vault(open_store(patience=10.0), Sealer(SECRET))  # on a busy machine too
 
         def work():
-            for _ in range(5):
+            for _ in range(3):
                 add_one(vault)
 
         assert run_all(lambda: in_a_child(work), 8) == [True] * 8
-        assert vault.read("counter").value == 40
+        assert vault.read("counter").value == 24
 
     def test_a_forked_process_has_connections_of_its_own(self, open_store):
         store = open_store()
@@ -227,9 +245,8 @@ class StoreTests:
                     frozen.put(replace(FIRST, key="session:b"), expected=None)
         finally:
             server.thaw()
-        assert open_store().get("session:a")[0] == FIRST
-        assert later.get("session:a")[0] == FIRST
-        assert store.get("session:a")[0] == FIRST
+        for thawed in (store, later):
+            until(partial(has_first, thawed))
 
 
 class ServerTests(StoreTests):

@@ -229,6 +229,7 @@ def start_new_minute(world: World, address: str) -> None:
     """
     date = world.web.get("/oauth2/.well-known/jwks.json").headers["Date"]
     now = int(parsedate_to_datetime(date).timestamp())
+    address += world.web.address_end
     last = now - now % 60 + zlib.crc32(address.encode()) % 60
     world.pdb.advance((last - now) % 60 + 1)
 

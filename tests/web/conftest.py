@@ -130,6 +130,7 @@ def make_browser(server, make_client, clock, profile):  # noqa: ARG001 - sets up
         paths=None,
         root="",
         keep=(),
+        language=None,
         **config,
     ):
         settings = {"redirect_uri": f"{PORTAL}{root}{CALLBACK}"} | config
@@ -139,6 +140,7 @@ def make_browser(server, make_client, clock, profile):  # noqa: ARG001 - sets up
         )
         rule, told = rule or AccessRule(), []
         settings = {"rule": rule, "secrets": secrets, "paths": paths, "keep": keep}
+        settings["language"] = language
         LoginFlow(client.provider, **settings)  # raises for what is wrong, all at once
         sealer = Sealer(*secrets)
         visitors = Visitors(

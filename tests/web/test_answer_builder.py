@@ -64,6 +64,7 @@ FAILURE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+IN_ENGLISH = {"Content-Language": "en", "Vary": "Accept-Language"}
 
 
 def test_a_redirect_must_not_be_cached():
@@ -84,7 +85,7 @@ def test_a_redirect_must_not_be_cached():
 def test_the_page_for_another_account_leads_over_the_logout_of_peeringdb(name, account, home_url):
     answer = BUILDER.other_account(visit(), "/networks/64500", name)
     page = answer.page
-    assert (answer.status, answer.headers) == (200, FAILURE_HEADERS)
+    assert (answer.status, answer.headers) == (200, FAILURE_HEADERS | IN_ENGLISH)
     assert page.template == "peeringdb_oauth/other_account.html"
     assert page.peeringdb_logout_url == "https://auth.peeringdb.com/logout"
     assert page.login_url == "/login/peeringdb?next=/networks/64500&prompt=login"
@@ -109,7 +110,7 @@ def test_a_person_gets_a_page_with_links():
         visit(), FORGED, (BECAUSE,), logged_in=True, headers={"Retry-After": "3"}
     )
     assert (answer.status, answer.json, answer.location) == (403, None, None)
-    assert answer.headers == FAILURE_HEADERS | {"Retry-After": "3"}
+    assert answer.headers == FAILURE_HEADERS | IN_ENGLISH | {"Retry-After": "3"}
     page = answer.page
     assert (page.status, page.code, page.title, page.reasons, page.advice) == (
         403,
@@ -189,7 +190,7 @@ def test_what_no_person_opens_gets_401_as_json(method):
     headers = {"Accept": "*/*", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
     answer = BUILDER.ask_to_log_in(visit(method=method, headers=headers))
     assert (answer.status, answer.location, answer.page) == (401, None, None)
-    assert answer.headers == {"Cache-Control": "no-store"}
+    assert answer.headers == {"Cache-Control": "no-store"} | IN_ENGLISH
     back = "/networks/64500" if method == "GET" else "/"
     assert answer.json == {
         "code": "logged_out",

@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
-from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.errors import ConfigurationError, RecordsUnavailable
 
 
 def main() -> None:
@@ -14,16 +15,21 @@ def main() -> None:
     try:
         _program()()
     except ConfigurationError as error:
-        for problem in error.problems:
-            print(f"peeringdb-oauth: {problem}", file=sys.stderr)  # noqa: T201 - click may not be installed
-        sys.exit(2)
+        _end(*error.problems)
+    except RecordsUnavailable as error:
+        _end(str(error))
+
+
+def _end(*problems: str) -> NoReturn:
+    for problem in problems:
+        print(f"peeringdb-oauth: {problem}", file=sys.stderr)  # noqa: T201 - click may not be installed
+    sys.exit(2)
 
 
 def _program() -> Callable[[], None]:
     try:
         from peeringdb_oauth.cli.program import program  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        # The sandbox is the only command, and its packages include click and rich.
         raise ConfigurationError(
             f"the command line needs more packages ({error.name} is missing): pip install"
             ' "peeringdb-oauth[sandbox]"'

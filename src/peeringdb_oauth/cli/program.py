@@ -4,6 +4,7 @@ import click
 
 from peeringdb_oauth._version import __version__
 from peeringdb_oauth.cli.sandbox import sandbox
+from peeringdb_oauth.cli.sessions import sessions
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -13,3 +14,4 @@ def program() -> None:
 
 
 program.add_command(sandbox)
+program.add_command(sessions)

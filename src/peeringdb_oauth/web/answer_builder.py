@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.reasons import Reason
+from peeringdb_oauth.texts import Text
 from peeringdb_oauth.web.failures import (
     LOGGED_OUT,
     NO_COOKIE,
@@ -14,6 +15,7 @@ from peeringdb_oauth.web.failures import (
     not_for,
     to_json,
 )
+from peeringdb_oauth.web.languages import ENGLISH, Language, check_language, choose
 from peeringdb_oauth.web.return_path import safe_return_path, split_path
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Visit
 
@@ -26,6 +28,7 @@ _PAGE = _NO_STORE | {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_LOG_OUT_FIRST = Text("PeeringDB remembers who is logged in there. So log out there first.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +51,22 @@ class AnswerBuilder:
     """Builds the answers of one application.
 
     ``redirect_uri``: the configured URL of the callback. ``base_url``: where PeeringDB
-    is. ``paths``: the paths of the login's pages.
+    is. ``paths``: the paths of the login's pages. ``language``: of all texts; None for
+    that of the visitor.
 
     Raises:
-        ConfigurationError: the redirect URI does not lead to the callback.
+        ConfigurationError: the redirect URI does not lead to the callback, or there is
+            no such language.
     """
 
     redirect_uri: str
     base_url: str
     paths: Paths = field(default_factory=Paths)
+    language: str | None = None
 
     def __post_init__(self) -> None:
+        if self.language is not None:
+            check_language(self.language)
         if not urlsplit(self.redirect_uri).path.endswith(self.paths.callback):
             raise ConfigurationError(
                 f"redirect_uri: must end in {self.paths.callback}, where this application takes"
@@ -95,10 +103,12 @@ class AnswerBuilder:
         """A redirect to another page."""
         return Answer(status=status, location=location, headers=_NO_STORE, cookies=cookies)
 
-    def wrong_method(self) -> Answer:
+    def wrong_method(self, visit: Visit) -> Answer:
         """The answer of a page that only GET opens (RFC 9110 section 15.5.6)."""
-        body = to_json(WRONG_METHOD, login_url=None)
-        return Answer(status=WRONG_METHOD.status, json=body, headers=_NO_STORE | {"Allow": "GET"})
+        language, headers = self._language(visit)
+        body = to_json(language.failure(WRONG_METHOD), login_url=None)
+        headers |= _NO_STORE | {"Allow": "GET"}
+        return Answer(status=WRONG_METHOD.status, json=body, headers=headers)
 
     def failure(
         self,
@@ -125,7 +135,9 @@ class AnswerBuilder:
         login_url = self.login_url(visit, return_path, prompted=prompted)
         offers_login = failure.offers_login or not logged_in
         cause = cause if visit.debug() else ""
-        headers = _PAGE | dict(headers or {})
+        language, language_headers = self._language(visit)
+        failure, reasons = language.failure(failure), tuple(map(language.reason, reasons))
+        headers = _PAGE | language_headers | dict(headers or {})
         if not visit.wants_page:
             body = to_json(
                 failure, reasons, login_url=login_url if offers_login else None, cause=cause
@@ -137,13 +149,15 @@ class AnswerBuilder:
             title=failure.title,
             reasons=reasons,
             advice=failure.advice,
-            account=_account(name, logged_in=logged_in),
+            account=language.say(_account(name, logged_in=logged_in)),
             login_url=login_url,
             other_account_url=self._other_account_url(visit, return_path),
             home_url=self.home(visit) if logged_in else None,
             offers_login=offers_login,
             offers_logout=logged_in,
             cause=cause,
+            language=language.code,
+            labels=language.labels,
         )
         return Answer(status=failure.status, page=page, headers=headers)
 
@@ -154,19 +168,22 @@ class AnswerBuilder:
         over the session of another one. So the page first leads to PeeringDB's logout,
         which does not lead back. ``name``: who is logged in; None for nobody.
         """
+        language, headers = self._language(visit)
         page = Page(
             template="peeringdb_oauth/other_account.html",
             status=200,
-            title="Use another PeeringDB account",
+            title=language.labels["other_account"],
             reasons=(),
-            advice="PeeringDB remembers who is logged in there. So log out there first.",
+            advice=language.say(_LOG_OUT_FIRST),
             login_url=self.login_url(visit, return_path, prompted=True),
             other_account_url=self._other_account_url(visit, return_path),
             peeringdb_logout_url=f"{self.base_url}/logout",
-            account=_account(name or "", logged_in=True),
+            account=language.say(_account(name or "", logged_in=True)),
+            language=language.code,
+            labels=language.labels,
             home_url=None if name is None else self.home(visit),
         )
-        return Answer(status=200, page=page, headers=_PAGE)
+        return Answer(status=200, page=page, headers=_PAGE | headers)
 
     def brake(self, visit: Visit, return_path: str, name: str | None) -> Answer:
         """A page instead of a login that would go round in circles.
@@ -203,6 +220,7 @@ class AnswerBuilder:
 
     def _refuse_part_of_page(self, visit: Visit, return_path: str | None) -> Answer:
         headers = {}
+        language, language_headers = self._language(visit)
         if "HX-Request" in visit.headers:
             # htmx opens this page in place of the one that the person sees.
             page = self.return_path(visit, return_path or visit.headers.get("HX-Current-URL"))
@@ -210,10 +228,25 @@ class AnswerBuilder:
         return Answer(
             status=LOGGED_OUT.status,
             json=to_json(
-                LOGGED_OUT, login_url=self.login_url(visit, return_path or self.here(visit))
+                language.failure(LOGGED_OUT),
+                login_url=self.login_url(visit, return_path or self.here(visit)),
             ),
-            headers=_NO_STORE | headers,
+            headers=_NO_STORE | language_headers | headers,
         )
+
+    def labels(self, visit: Visit) -> Mapping[str, str]:
+        """What the buttons say on a page of the application.
+
+        They speak the language that the application has chosen, not the visitor's.
+        """
+        return choose(self.language or visit.language or ENGLISH).labels
+
+    def _language(self, visit: Visit) -> tuple[Language, dict[str, str]]:
+        """The language for a visitor, and the headers that tell of it."""
+        chosen = self.language or visit.language
+        language = choose(visit.headers.get("Accept-Language", "") if chosen is None else chosen)
+        headers = {"Content-Language": language.code}
+        return language, headers | ({"Vary": "Accept-Language"} if chosen is None else {})
 
     def login_url(self, visit: Visit, return_path: str, *, prompted: bool = False) -> str:
         """Where a login starts that leads to ``return_path``.
@@ -292,4 +325,6 @@ def _comparable(origin: str) -> str:
 def _account(name: str, *, logged_in: bool) -> str:
     if not name:
         return ""
-    return f"You are logged in as {name}." if logged_in else f"PeeringDB knows you as {name}."
+    if logged_in:
+        return Text("You are logged in as {name}.", name=name)
+    return Text("PeeringDB knows you as {name}.", name=name)

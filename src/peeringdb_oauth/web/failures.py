@@ -231,15 +231,15 @@ _QUIET = (
 _QUIET_CODES = {failure.code for failure in _QUIET}
 
 
-_ENDINGS: dict[EndReason, str] = {
-    "logout": "You logged out in another window",
-    "idle": "You did not use this site for a while",
-    "max_age": "You logged in a long time ago",
-    "refused_by_peeringdb": "PeeringDB has ended your login",
-    "rule": "This site no longer lets you in",
-    "operator": "The people who run this site ended it",
-    "replaced": "Somebody logged in anew in this browser",
-    "lost": "This site has lost it",
+_ENDINGS: dict[EndReason, Reason] = {
+    "logout": Reason("You logged out in another window", code="logout"),
+    "idle": Reason("You did not use this site for a while", code="idle"),
+    "max_age": Reason("You logged in a long time ago", code="max_age"),
+    "refused_by_peeringdb": Reason("PeeringDB has ended your login", code="refused_by_peeringdb"),
+    "rule": Reason("This site no longer lets you in", code="rule"),
+    "operator": Reason("The people who run this site ended it", code="operator"),
+    "replaced": Reason("Somebody logged in anew in this browser", code="replaced"),
+    "lost": Reason("This site has lost it", code="lost"),
 }
 
 
@@ -257,8 +257,7 @@ def session_ended(ending: Ending) -> tuple[Failure, tuple[Reason, ...]]:
 
     With the reasons.
     """
-    reasons = ending.reasons or (Reason(_ENDINGS[ending.reason], code=ending.reason),)
-    return SESSION_ENDED, reasons
+    return SESSION_ENDED, ending.reasons or (_ENDINGS[ending.reason],)
 
 
 def failure_of(error: PeeringDBOAuthError) -> Failure:

@@ -77,7 +77,7 @@ class PageContext:
     The templates ``login_button.html`` and ``logout_button.html`` need it too.
     ``user``: who is logged in; None for nobody. ``login_url``: where a login starts.
     ``logout_url``: where the logout form is posted. ``csrf_field`` and ``csrf_token``:
-    name and value of the hidden field in a form.
+    name and value of the hidden field in a form. ``labels``: what the buttons say.
     """
 
     user: User | None
@@ -85,6 +85,7 @@ class PageContext:
     logout_url: str
     csrf_field: str
     csrf_token: str = field(repr=False)
+    labels: Mapping[str, str] = field(repr=False)
 
 
 class LoginFlow:
@@ -93,12 +94,13 @@ class LoginFlow:
     ``rule``: who may log in. ``secrets``: cookies are sealed with the first, and opened
     with any of them. ``visitors``: the sessions; None for some of its own, without a
     store. ``paths``: the paths of the login's pages. ``keep``: the names of what stays
-    in the session when somebody logs in; None if the framework decides.
+    in the session when somebody logs in; None if the framework decides. ``language``:
+    of all texts; None for that of the visitor.
 
     Raises:
-        ConfigurationError: the redirect URI does not lead to the callback, the scope
-            lacks what the rule reads, or a secret is missing or too short; all problems
-            are reported at once.
+        ConfigurationError: the redirect URI does not lead to the callback, there is no
+            such language, the scope lacks what the rule reads, or a secret is missing
+            or too short; all problems are reported at once.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class LoginFlow:
         visitors: Visitors | None = None,
         paths: Paths | None = None,
         keep: tuple[str, ...] | None = (),
+        language: str | None = None,
     ) -> None:
         self.rule = rule
         self._keep = None if keep is None else frozenset(keep)
@@ -120,7 +123,10 @@ class LoginFlow:
         problems = missing_scope(scope_of(rule), config.scope, where="the rule")
         with collected(problems):
             self._builder = AnswerBuilder(
-                redirect_uri=config.redirect_uri, base_url=config.base_url, paths=paths or Paths()
+                redirect_uri=config.redirect_uri,
+                base_url=config.base_url,
+                paths=paths or Paths(),
+                language=language,
             )
         with collected(problems):
             sealer = Sealer(*secrets)
@@ -162,7 +168,7 @@ class LoginFlow:
 
     def _start(self, visit: Visit) -> Answer:
         if visit.method != "GET":
-            return self._builder.wrong_method()
+            return self._builder.wrong_method(visit)
         return_path = self._builder.return_path(visit, visit.query.get("next"))
         if not visit.is_navigation:
             return self._builder.ask_to_log_in(visit, return_path)
@@ -212,7 +218,7 @@ class LoginFlow:
         raises `AccessDenied` to refuse them.
         """
         if visit.method != "GET":  # HEAD, for example, must not use up the code
-            return self._builder.wrong_method()
+            return self._builder.wrong_method(visit)
         try:
             pending = self._pending.find(visit.query.get("state"), visit.cookies)
         except PeeringDBOAuthError as error:
@@ -369,6 +375,7 @@ class LoginFlow:
             logout_url=visit.root + self._builder.paths.logout,
             csrf_field=CSRF_FIELD,
             csrf_token="" if stored_login is None else stored_login.csrf_token,
+            labels=self._builder.labels(visit),
         )
 
     def fail(

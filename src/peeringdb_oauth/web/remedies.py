@@ -90,7 +90,7 @@ REMEDIES = {
     REFUSED: Remedy(_GENERAL, "If you think that this is wrong, ask the people who run this site."),
 }
 # The titles for people who may not even read the network.
-_WITHOUT_READ = {
+WITHOUT_READ = {
     "needs_update": "You may not change AS{asn}",
     "needs_create": "You may not create entries for AS{asn}",
     "needs_delete": "You may not delete AS{asn}",
@@ -112,7 +112,7 @@ def _remedy_for(reason: Reason) -> Remedy:
     remedy = REMEDIES.get(reason.code, REMEDIES[REFUSED])
     title = remedy.title
     if "you may read" not in reason.lower():
-        title = _WITHOUT_READ.get(reason.code, title)
+        title = WITHOUT_READ.get(reason.code, title)
     # An application may use our codes without a number.
     is_complete = reason.asn is not None or "{asn}" not in title
     return remedy._replace(title=Text(title, asn=reason.asn) if is_complete else _GENERAL)

@@ -80,7 +80,7 @@ class Vault:
             if written or time.monotonic() > give_up_at:
                 break
             # 50 writers at once need pauses that grow.
-            self._sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - no secret
+            self._sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - no secret
         if not written:
             raise RecordsUnavailable("too many write the same record of the sessions at once")
         return written
@@ -123,16 +123,16 @@ class Vault:
         record = self._records.of_handle(handle)
         return self._open(record, 0.0) if record else None
 
-    def due(self, limit: int) -> tuple[list[Entry], float]:
+    def due(self, limit: int, *, ahead: float = 0.0) -> tuple[list[Entry], float]:
         """The entries that are due, the earliest first, and the time by the store.
 
-        ``value`` is None if none of our keys opens it. Such entries are here so that
-        somebody deletes them.
+        ``ahead``: those too that are due within so many seconds. ``value`` is None if
+        none of our keys opens it. Such entries are here so that somebody deletes them.
 
         Raises:
             RecordsUnavailable: the store does not answer.
         """
-        records, now = self._records.due(limit)
+        records, now = self._records.due(limit, ahead=ahead)
         return [self._open(record, now) for record in records], now
 
     def now(self) -> float:

@@ -34,7 +34,8 @@ class Visit:
     id. ``emit``: passes an event on to the framework. ``remote_address``: the
     visitor's address as the framework reports it. ``view``: returns the name of the
     view that the framework calls, for the log; None for none. ``debug``: returns
-    whether failures tell developers their cause.
+    whether failures tell developers their cause. ``language``: that the framework has
+    chosen; None: the header Accept-Language decides.
     """
 
     method: str
@@ -54,6 +55,7 @@ class Visit:
     emit: Callable[[Event], object] = lambda _: None
     view: Callable[[], str | None] = lambda: None
     debug: Callable[[], bool] = lambda: False
+    language: str | None = None
 
     @property
     def is_safe(self) -> bool:
@@ -163,7 +165,9 @@ class Page:
     PeeringDB's logout, on the page that leads there. ``home_url``: the start page; None
     if it needs a login first. ``offers_login`` and ``offers_logout``: whether the page
     has these buttons. ``cause``: what went wrong, for developers; empty unless the
-    application is in debug mode.
+    application is in debug mode. ``language``: of all texts, as in the attribute
+    ``lang`` of HTML. ``labels``: what the template says, by the names in
+    `peeringdb_oauth.web.languages.LABELS`.
     """
 
     status: int
@@ -180,6 +184,8 @@ class Page:
     offers_login: bool = True
     offers_logout: bool = False
     cause: str = ""
+    language: str = "en"
+    labels: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

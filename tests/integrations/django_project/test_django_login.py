@@ -5,6 +5,7 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.utils import translation
 from reading import tokens_in
 
 from peeringdb_oauth import AccessRule, ProviderError, TokenRejected
@@ -570,6 +571,33 @@ def test_a_project_can_replace_the_templates(configure, make_visitor, tmp_path):
     )
     answer = make_visitor().get("/login/peeringdb/callback?state=forged")
     assert answer.content.startswith(b"400 This login was not started here /login/peeringdb?next=/")
+
+
+def test_the_pages_are_in_the_active_language_of_django(visitor):
+    with translation.override("de"):
+        answer = visitor.get("/login/peeringdb/callback")
+        page = visitor.get("/").content.decode()
+    assert '<html lang="de">' in answer.content.decode()
+    assert "Diese Anmeldung wurde nicht hier begonnen" in answer.content.decode()
+    assert answer["Content-Language"] == "de"
+    assert "Mit PeeringDB anmelden" in page
+
+
+@pytest.mark.parametrize("active", [None, "en-us", "fr"])
+def test_the_header_does_not_decide_about_the_language_in_django(visitor, active):
+    with translation.override(active):
+        answer = visitor.get("/login/peeringdb/callback", accept_language="de")
+    assert "This login was not started here" in answer.content.decode()
+    assert answer["Content-Language"] == "en"
+    assert "Accept-Language" not in answer.get("Vary", "")
+
+
+def test_the_page_for_another_account_has_two_steps(visitor, pdb):
+    answer = visitor.get("/login/peeringdb?next=/me&prompt=select_account")
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert f'href="{pdb.url}/logout" target="_blank" rel="noopener"' in page
+    assert 'href="/login/peeringdb?next=/me&amp;prompt=login"' in page
 
 
 def test_the_buttons_work_in_pages_of_the_project(visitor):

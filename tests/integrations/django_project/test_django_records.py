@@ -5,7 +5,7 @@ import copy
 import sqlite3
 import time
 import unittest
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +67,8 @@ def other_database(alias, **settings):
         yield
     finally:
         connections[alias].close()
+        if connections[alias].connection:  # Django does not close one in memory
+            connections[alias].connection.close()
         del connections[alias], connections.databases[alias]
 
 
@@ -180,7 +182,8 @@ def stored(server):
         with psycopg.connect(address) as connection:
             rows = connection.execute(f"SELECT {columns} FROM {ROWS}").fetchall()
     else:
-        rows = sqlite3.connect(server.file).execute(f"SELECT {columns} FROM {ROWS}").fetchall()
+        with closing(sqlite3.connect(server.file)) as connection:
+            rows = connection.execute(f"SELECT {columns} FROM {ROWS}").fetchall()
     return [type(FIRST)(**dict(zip(columns.split(", "), row, strict=True))) for row in rows]
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from peeringdb_oauth import AccessRule, Client, ClientConfig, ConfigurationError
+from peeringdb_oauth import AccessDenied, AccessRule, Client, ClientConfig, ConfigurationError
 
 NO_UPDATE = {
     "code": "needs_update",
@@ -348,3 +348,22 @@ def test_a_wrong_attribute_is_an_error_at_once():
 
     with pytest.raises(ConfigurationError, match="perms"):
         type("Wrong", (RequireASN,), {"perms": 2})
+
+
+def test_a_refusal_tells_its_code_in_the_ways_of_drf():
+    """Packages for the errors of DRF ask for these."""
+    from rest_framework.exceptions import PermissionDenied
+
+    from peeringdb_oauth.integrations.django.rest_framework import _token_refusals
+
+    with pytest.raises(PermissionDenied) as caught, _token_refusals(None):
+        raise AccessDenied("closed today")
+    assert caught.value.get_codes() == "forbidden"
+    assert caught.value.get_full_details() == {"message": "Closed today", "code": "forbidden"}
+
+
+def test_a_mistake_in_the_settings_goes_on_to_the_project():
+    from peeringdb_oauth.integrations.django.rest_framework import _token_refusals
+
+    with pytest.raises(ConfigurationError), _token_refusals(None):
+        raise ConfigurationError("a setting is missing")

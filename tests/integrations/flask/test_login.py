@@ -413,6 +413,30 @@ def test_template_of_the_application_replaces_the_failure_page(make_portal, tmp_
     assert (answer.status_code, answer.text) == (403, "Sorry 403 cancelled /login/peeringdb?next=/")
 
 
+def test_the_pages_are_in_the_language_of_the_visitor(browser):
+    answer = browser.get("/login/peeringdb/callback", headers={"Accept-Language": "de"})
+    assert '<html lang="de">' in answer.text
+    assert "Diese Anmeldung wurde nicht hier begonnen" in answer.text
+    assert "Mit PeeringDB anmelden" in answer.text
+    assert answer.headers["Content-Language"] == "de"
+    assert "Accept-Language" in answer.headers["Vary"]
+
+
+def test_the_language_can_be_fixed(make_portal):
+    browser = make_portal(language="en").browser()
+    answer = browser.get("/login/peeringdb/callback", headers={"Accept-Language": "de"})
+    assert '<html lang="en">' in answer.text
+    assert "This login was not started here" in answer.text
+    assert "Accept-Language" not in answer.headers.get("Vary", "")
+
+
+def test_the_page_for_another_account_has_two_steps(browser, sandbox):
+    answer = browser.get("/login/peeringdb?next=/me&prompt=select_account")
+    assert answer.status_code == 200
+    assert f'href="{sandbox.url}/logout" target="_blank" rel="noopener"' in answer.text
+    assert 'href="/login/peeringdb?next=/me&amp;prompt=login"' in answer.text
+
+
 def test_page_says_that_peeringdb_is_not_available(portal, browser, caplog):
     asked = browser.start()
     callback = portal.sandbox.log_in("member", asked)

@@ -525,6 +525,29 @@ def test_a_failure_page_must_not_be_cached(make_portal):
     )
 
 
+def test_the_pages_are_in_the_language_of_the_visitor(make_portal):
+    browser = make_portal().browser()
+    answer = browser.get("/login/peeringdb/callback", accept_language="de")
+    assert '<html lang="de">' in answer.text
+    assert "Diese Anmeldung wurde nicht hier begonnen" in answer.text
+    assert answer.headers["Content-Language"] == "de"
+    assert "Accept-Language" in answer.headers["Vary"]
+
+
+def test_the_language_can_be_fixed(make_portal):
+    browser = make_portal(language="en").browser()
+    answer = browser.get("/login/peeringdb/callback", accept_language="de")
+    assert '<html lang="en">' in answer.text
+    assert "Accept-Language" not in answer.headers.get("Vary", "")
+
+
+def test_the_page_for_another_account_has_two_steps(make_portal, sandbox):
+    answer = make_portal().browser().get("/login/peeringdb?next=/me&prompt=select_account")
+    assert answer.status_code == 200
+    assert f'href="{sandbox.url}/logout" target="_blank" rel="noopener"' in answer.text
+    assert 'href="/login/peeringdb?next=/me&amp;prompt=login"' in answer.text
+
+
 def test_templates_in_a_directory_come_before_ours(make_portal, directory):
     portal = make_portal(templates=directory)
     assert refused_page(portal).text == REFUSED

@@ -34,11 +34,11 @@ from peeringdb_oauth.web import (
     LoginFlow,
     Paths,
     SessionList,
+    SessionSettings,
     Visitors,
     read_session_settings,
     safe_return_path,
 )
-from peeringdb_oauth.web.settings import SessionSettings
 
 _SETTINGS_IN_USE = {
     SETTING_NAME,

@@ -23,7 +23,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from peeringdb_oauth.integrations.django.in_test_case import is_in_test_case
 from peeringdb_oauth.integrations.django.models import PeeringDBRecord
 from peeringdb_oauth.records import Record, RecordsUnavailable
-from peeringdb_oauth.workers import NO_ANSWER, Workers
+from peeringdb_oauth.workers import NO_ANSWER, PATIENCE, Workers
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class DjangoRecords:
     ``patience``: how many seconds each method takes at most.
     """
 
-    def __init__(self, *, patience: float = 4.0) -> None:
+    def __init__(self, *, patience: float = PATIENCE) -> None:
         self._workers = Workers(patience=patience, idle=1.0, at_end=connections.close_all)
         self._unsure = _Unsure()
         request_finished.connect(self._repeat_lost_writes)
@@ -79,9 +79,9 @@ class DjangoRecords:
         found = self._ask(lambda rows, _: [_record(row) for row in rows.filter(handle=handle)])
         return found[0] if found else None
 
-    def due(self, limit: int) -> tuple[list[Record], float]:
+    def due(self, limit: int, *, ahead: float = 0.0) -> tuple[list[Record], float]:
         """At most ``limit`` records that are due, the earliest first, and the time."""
-        return self._ask(partial(_due, limit))
+        return self._ask(partial(_due, limit, ahead))
 
     def close(self) -> None:
         """Close the connections of this process."""
@@ -176,8 +176,12 @@ def _get(key: str, rows: Rows, _: bool) -> tuple[Record | None, float]:  # noqa:
     return (_record(found[0]), found[0].now) if found else (None, _now(rows.db))
 
 
-def _due(limit: int, rows: Rows, _: bool) -> tuple[list[Record], float]:  # noqa: FBT001
-    due = rows.filter(due_at__lte=_Clock()).order_by("due_at").annotate(now=_Clock())
+def _due(limit: int, ahead: float, rows: Rows, _: bool) -> tuple[list[Record], float]:  # noqa: FBT001
+    due = (
+        rows.filter(due_at__lte=_Clock() + models.Value(ahead))
+        .order_by("due_at")
+        .annotate(now=_Clock())
+    )
     found = list(due[:limit])
     return [_record(row) for row in found], found[0].now if found else _now(rows.db)
 

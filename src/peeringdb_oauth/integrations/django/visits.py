@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import get_language
 
 from peeringdb_oauth.integrations.django import signals
 from peeringdb_oauth.integrations.django.application import application
@@ -60,6 +61,7 @@ def to_visit(
         emit=partial(signals.send, request),
         view=partial(name_of_view, request),
         debug=lambda: bool(settings.DEBUG),
+        language=get_language() or "en",
     )
 
 

@@ -80,6 +80,8 @@ class PeeringDB:
     `SessionPolicy()`. ``keep``: the names of what stays in the session when somebody
     logs in, such as ``("lang",)``; everything else goes, because another person may
     have put it there. ``url_prefix``: stands before the paths of the login.
+    ``language``: of the library's pages, such as "en" or "de"; None for the language of
+    the visitor.
 
     Raises:
         ConfigurationError: settings are missing or wrong, all of them at once;
@@ -97,6 +99,7 @@ class PeeringDB:
         session_policy: SessionPolicy | None = None,
         keep: Iterable[str] = (),
         url_prefix: str = "",
+        language: str | None = None,
     ) -> None:
         if config is not None and client is not None:
             raise ConfigurationError(
@@ -107,6 +110,7 @@ class PeeringDB:
         self._sessions, self._policy = sessions, session_policy
         # Flask stores there how long the session lives.
         self._keep = ("_permanent", *checked_keep(keep))
+        self._language = language
         self._login_hooks: list[Callable[[User], Any]] = []
         self._change_hooks: list[Callable[[User, User], Any]] = []
         prefix = f"/{url_prefix.strip('/')}" if url_prefix else ""
@@ -144,6 +148,7 @@ class PeeringDB:
             visitors=visitors,
             paths=self._paths,
             keep=self._keep,
+            language=self._language,
         )
         set_cookie_flags(app, is_secure=client.config.redirect_uri.startswith("https:"))
         app.extensions[NAME] = Extension(

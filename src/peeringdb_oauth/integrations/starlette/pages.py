@@ -75,6 +75,7 @@ class Pages:
         on_rights_changed: Callable[[User, User], object] | None,
         templates: Jinja2Templates,
         home: str,
+        language: str | None,
     ) -> None:
         self._client = client
         self._rule = rule
@@ -88,6 +89,7 @@ class Pages:
         self._on_rights_changed = on_rights_changed
         self._templates = templates
         self._home = home
+        self._language = language
         self._verifier: BearerVerifier[Awaitable[User]] = BearerVerifier(client, rule=rule)
         self._flows: dict[str, LoginFlow] = {}
         self.flow("")  # raises now, and not at the first request
@@ -174,6 +176,7 @@ class Pages:
                 secrets=self._secret_keys,
                 visitors=self.visitors,
                 keep=self._keep,
+                language=self._language,
                 paths=Paths(
                     login=mount + PATHS.login,
                     callback=mount + PATHS.callback,

@@ -77,6 +77,8 @@ class PeeringDB:
     functions. ``templates``: a directory with
     templates that replace ours, or your `Jinja2Templates`, to which ours and the
     variable ``peeringdb`` are added. ``home``: the start page, where a logout leads.
+    ``language``: of the library's pages, such as "en" or "de"; None for the language of
+    the visitor.
 
     Raises:
         ConfigurationError: settings are missing or wrong, all of them at once.
@@ -97,6 +99,7 @@ class PeeringDB:
         on_rights_changed: Callable[[User, User], object] | None = None,
         templates: Jinja2Templates | str | PathLike[str] | None = None,
         home: str = PATHS.home,
+        language: str | None = None,
     ) -> None:
         if config is not None and client is not None:
             raise ConfigurationError(
@@ -129,6 +132,7 @@ class PeeringDB:
             on_rights_changed=on_rights_changed,
             templates=self.templates,
             home=home,
+            language=language,
         )
         self.templates.context_processors.append(self.template_context)
         self.routes = self._pages.routes

@@ -32,6 +32,7 @@ LEASE = 20.0  # seconds
 # told why.
 REMEMBERED = 43200.0
 _RETRY = 60.0  # seconds until the tokens of an ended session are revoked again
+_ALL = 1e9  # seconds, in which every record is due
 _FAR = 30 * 86400.0  # seconds until the sweep looks at a session without any limit
 
 _PREFIX = "session:"  # of the keys of the records
@@ -209,6 +210,12 @@ class StoreSessions:
         entries = yield from call(partial(self._vault.of_owner, _owner(user_id)))
         return (yield from self._living(entries))
 
+    def all(self, limit: int) -> Flow[list[StoredLogin]]:
+        """The living sessions of all people, those that end first in front."""
+        entries, now = yield from call(partial(self._vault.due, limit, ahead=_ALL))
+        logins = (self._from(replace(entry, read_at=now)) for entry in entries)
+        return [one for one in logins if one and one.ending is None and self.over(one) is None]
+
     def of_handle(self, handle: str) -> Flow[StoredLogin | None]:
         """The living session that the application knows by this name."""
         entry = yield from call(partial(self._vault.of_handle, handle))
@@ -282,7 +289,8 @@ class StoreSessions:
         return sorted(living, key=lambda login: login.logged_in_at, reverse=True)
 
     def _from(self, entry: Entry) -> StoredLogin | None:
-        return self._parse(entry.value, key=entry.key, now=entry.read_at)
+        login = self._parse(entry.value, key=entry.key, now=entry.read_at)
+        return None if login is None else replace(login, due_at=entry.due_at)
 
     def _parse(self, value: Any, *, key: str, now: float) -> StoredLogin | None:
         try:

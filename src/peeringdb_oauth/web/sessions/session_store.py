@@ -1,6 +1,7 @@
 """`SessionStore`: the sessions of a site in a store, also for a program beside it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self, TypeVar
 
@@ -17,6 +18,8 @@ from peeringdb_oauth.web.vault import Vault
 
 T = TypeVar("T")
 
+_MOST = 10_000  # sessions in a list
+
 
 class SessionStore:
     """The sessions of a site, in a store that processes and machines share.
@@ -32,13 +35,17 @@ class SessionStore:
         self.vault = vault
         # None for the name in the configuration of the client.
         self.egress = None if egress == "default" else egress
-        # Only the application knows its policy. Here a session ends when it is due.
-        self._sessions = StoreSessions(None, SessionPolicy(), vault)
+        # Only the application knows its policy.
+        policy = SessionPolicy(recheck_every=None, idle_timeout=None, max_age=None)
+        self._sessions = StoreSessions(None, policy, vault)
 
     def of(self, user_id: int) -> list[SessionInfo]:
         """The sessions of a person, by their id at PeeringDB, the newest first."""
-        logins = _run(self._sessions.of_user(user_id))
-        return [SessionInfo.of(login, self._sessions) for login in logins]
+        return self._list(_run(self._sessions.of_user(user_id)))
+
+    def all(self) -> list[SessionInfo]:
+        """All sessions, those that end first in front; at most 10,000."""
+        return self._list(_run(self._sessions.all(_MOST)))
 
     def end(self, id: str) -> bool:  # noqa: A002 - the name of the field
         """End the session with this `SessionInfo.id`; whether there was one."""
@@ -68,6 +75,13 @@ class SessionStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _list(self, logins: list[StoredLogin]) -> list[SessionInfo]:
+        return [
+            replace(SessionInfo.of(login, self._sessions), expires_at=login.due_at)
+            for login in logins
+            if login.due_at > login.now
+        ]
 
     def _end(self, login: StoredLogin) -> bool:
         ending = Ending(reason="operator", is_told=False)

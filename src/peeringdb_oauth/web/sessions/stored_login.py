@@ -8,6 +8,7 @@ from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.reasons import Reason
+from peeringdb_oauth.texts import Text
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
 
 EndReason = Literal[
@@ -64,9 +65,9 @@ class StoredLogin:
     ``handle``: what the application calls the session; None where no record is stored.
     ``lease_until``: until then one process asks PeeringDB about this session.
     ``lease``: counts the leases, so that a late answer of an older one is noticed.
-    ``ending``: why it has ended; None while it lives. Two are not stored: ``key``, the
-    name of the session in memory or in the store, and ``now``, the time of the store
-    when this was read.
+    ``ending``: why it has ended; None while it lives. Three are not stored: ``key``,
+    the name of the session in memory or in the store, ``now``, the time of the store
+    when this was read, and ``due_at``, when the purge looks at the session.
     """
 
     application: list[str]
@@ -87,6 +88,7 @@ class StoredLogin:
     ending: Ending | None = None
     key: str = field(default="", repr=False)
     now: float = 0.0
+    due_at: float = 0.0
 
     def over(self, policy: SessionPolicy) -> EndReason | None:
         """Why the session is over by its age; None while it is not."""
@@ -124,7 +126,7 @@ def release(login: StoredLogin, mine: StoredLogin) -> StoredLogin:
     return replace(login, lease_until=0.0) if login.lease == mine.lease else login
 
 
-_NOT_STORED = ("key", "now")
+_NOT_STORED = ("key", "now", "due_at")
 _STORED = [one for one in fields(StoredLogin) if one.name not in ("user", "ending", *_NOT_STORED)]
 
 
@@ -135,7 +137,9 @@ def to_json(login: StoredLogin) -> dict[str, Any]:
     }
     value["user"] = compact(login.user)
     if login.ending is not None:
-        reasons = [[str(reason), reason.code, reason.asn] for reason in login.ending.reasons]
+        reasons = [
+            (reason.text.to_json(), reason.code, reason.asn) for reason in login.ending.reasons
+        ]
         value["ending"] = asdict(login.ending) | {"reasons": reasons}
     return value
 
@@ -150,7 +154,8 @@ def from_json(value: Mapping[str, Any], *, key: str, now: float) -> StoredLogin:
         changes: dict[str, Any] = {"user": expand(value["user"]), "key": key, "now": now}
         if value.get("ending") is not None:
             reasons = tuple(
-                Reason(text, code=code, asn=asn) for text, code, asn in value["ending"]["reasons"]
+                Reason(Text.from_json(text), code=code, asn=asn)
+                for text, code, asn in value["ending"]["reasons"]
             )
             changes["ending"] = Ending(**value["ending"] | {"reasons": reasons})
         return StoredLogin(**{**value, **changes})

@@ -2,12 +2,13 @@
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.records import Records
+from peeringdb_oauth.workers import PATIENCE
 
 _REDIS = ("redis", "rediss", "valkey", "valkeys")
 _SQL = ("sqlite", "postgresql+psycopg", "mysql+pymysql")
 
 
-def open_records(url: str, *, patience: float = 4.0) -> Records:
+def open_records(url: str, *, patience: float = PATIENCE) -> Records:
     """Return the store at a URL. Nothing is connected before it is first used.
 
     ``patience``: how many seconds each method of the store takes at most.

@@ -17,7 +17,7 @@ from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.records import Record, RecordsUnavailable
 from peeringdb_oauth.web.stores import redis_scripts
-from peeringdb_oauth.workers import LIMIT, NO_ANSWER
+from peeringdb_oauth.workers import LIMIT, NO_ANSWER, PATIENCE
 
 _TAG = "{peeringdb_oauth}"  # tells a client of a cluster where the records are
 
@@ -34,7 +34,7 @@ class RedisRecords:
 
     _redis: Redis
 
-    def __init__(self, url: str, *, patience: float = 4.0) -> None:
+    def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         options = _options(url, patience)
         self._options: Callable[[], dict[str, Any]] = lambda: (
             options
@@ -76,9 +76,9 @@ class RedisRecords:
         found = self._run(redis_scripts.OF_HANDLE, handle)
         return _record(found) if found else None
 
-    def due(self, limit: int) -> tuple[list[Record], float]:
+    def due(self, limit: int, *, ahead: float = 0.0) -> tuple[list[Record], float]:
         """At most ``limit`` records that are due, the earliest first, and the time."""
-        now, found = self._run(redis_scripts.DUE, limit)
+        now, found = self._run(redis_scripts.DUE, limit, ahead)
         return [_record(each) for each in found], float(now)
 
     def close(self) -> None:
@@ -120,8 +120,8 @@ def _record(found: list[str | None]) -> Record:
 
 def _options(url: str, patience: float) -> dict[str, Any]:
     """The arguments of the connections to a server."""
-    # A method waits for a free connection, then for up to six answers on a new one.
-    seconds = patience / 7
+    # A method waits for a free connection, a new one, its greeting, and the answer.
+    seconds = patience / 4
     ours: dict[str, Any] = {
         "max_connections": LIMIT,
         "timeout": seconds,

@@ -102,7 +102,8 @@ DUE = (
     _BEGIN
     + """
 local time, found = now(), {}
-local keys = redis.call('ZRANGEBYSCORE', due_set, '-inf', time, 'LIMIT', 0, ARGV[1])
+local keys = redis.call(
+    'ZRANGEBYSCORE', due_set, '-inf', time + tonumber(ARGV[2]), 'LIMIT', 0, ARGV[1])
 for _, key in ipairs(keys) do
     local stored = read(key)
     if stored then table.insert(found, stored) else redis.call('ZREM', due_set, key) end

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Float,
     Row,
     Select,
     bindparam,
@@ -24,7 +25,7 @@ from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.records import Record, RecordsUnavailable
 from peeringdb_oauth.web.stores.sql_engine import KINDS, make_engine, parse_url
 from peeringdb_oauth.web.stores.sql_schema import STEPS, Step, prepare, records
-from peeringdb_oauth.workers import NO_ANSWER, Workers
+from peeringdb_oauth.workers import NO_ANSWER, PATIENCE, Workers
 
 T = TypeVar("T")
 
@@ -52,7 +53,9 @@ class SQLRecords:
     _engine: Engine
     _is_prepared: bool
 
-    def __init__(self, url: str, *, patience: float = 4.0, steps: Sequence[Step] = STEPS) -> None:
+    def __init__(
+        self, url: str, *, patience: float = PATIENCE, steps: Sequence[Step] = STEPS
+    ) -> None:
         self._url = parse_url(url)
         self._kind = KINDS[self._url.drivername]
         clock: ColumnElement[float] = literal_column(self._kind.clock)
@@ -60,7 +63,7 @@ class SQLRecords:
         self._get = _select_with_time(self._now)
         self._due = (
             self._now.add_columns(*records.c)
-            .where(records.c.due_at <= clock)
+            .where(records.c.due_at <= clock + bindparam("ahead", type_=Float))
             .order_by(records.c.due_at)
             .limit(bindparam("most"))
         )
@@ -95,9 +98,9 @@ class SQLRecords:
         rows = self._rows(_OF_HANDLE, the_handle=handle)
         return _record(rows[0]) if rows else None
 
-    def due(self, limit: int) -> tuple[list[Record], float]:
+    def due(self, limit: int, *, ahead: float = 0.0) -> tuple[list[Record], float]:
         """At most ``limit`` records that are due, the earliest first, and the time."""
-        rows = self._rows(self._due, most=limit)
+        rows = self._rows(self._due, most=limit, ahead=ahead)
         (first, *_) = rows or self._rows(self._now)
         return [_record(row) for row in rows], float(first.now)
 
@@ -106,7 +109,7 @@ class SQLRecords:
         self._workers.close()
         self._engine.dispose()
 
-    def _rows(self, statement: Select[Any], **values: str | int) -> Sequence[Row[Any]]:
+    def _rows(self, statement: Select[Any], **values: str | float) -> Sequence[Row[Any]]:
         return self._ask(lambda connection, _: connection.execute(statement, values).all())
 
     def _ask(self, function: Callable[[Connection, bool], T]) -> T:

@@ -71,7 +71,7 @@ KINDS = {
             f"SET innodb_lock_wait_timeout = {max(1, int(seconds))}",
             f"SET lock_wait_timeout = {max(1, int(seconds))}",
         ),
-        lock=("SELECT GET_LOCK('peeringdb_oauth', 2)",),
+        lock=("SELECT GET_LOCK('peeringdb_oauth', 1)",),
         unlock="DO RELEASE_LOCK('peeringdb_oauth')",
     ),
 }

@@ -1,0 +1,136 @@
+"""A budget that many processes use in turn: written down, read again, and divided."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from peeringdb_oauth.budget import REFUSALS, RISKY_PART, ROUNDING, Booking, Budget
+from peeringdb_oauth.cost import Payer, Purpose, new_number
+from peeringdb_oauth.errors import InvalidResponse
+
+# The attributes of a budget that are times.
+_TIMES = ("_silent_until", "_paused_until", "_refusals_until", "_unanswered_until")
+
+
+class SharedBudget(Budget):
+    """A `Budget` whose bookings, refusals and pauses come from several processes.
+
+    ``process``: the name of the one that uses this object. The others are those of
+    `Budget`.
+    """
+
+    _inherited = 0, 0  # refusals that the budget knows of which this is a `part`
+
+    def to_dict(self, now: float) -> dict[str, Any]:
+        """What still counts, as JSON. The limit bounds how many bookings there are."""
+        self._forget_old(now + ROUNDING)
+        until = {name: getattr(self, name) for name in _TIMES}
+        known, known_risky = self._inherited
+        return {
+            "at": now,
+            "bookings": [self._to_row(one) for one in self._all() if one.id[0]],
+            "refusals": [self._refusals - known, self._risky_refusals - known_risky],
+            "until": {name: time for name, time in until.items() if time > now},
+        }
+
+    def add(self, value: Any, shift: float, *, landed_before: float = -math.inf) -> None:
+        """Add what `to_dict` gave. What is here already is not added once more.
+
+        ``shift``: how many seconds later its times are by the clock of this budget.
+        ``landed_before``: what was admitted earlier is in flight no longer: its process
+        has died.
+
+        Raises:
+            InvalidResponse: the value is something else.
+        """
+        try:
+            refusals, risky = value["refusals"]
+            self._refusals, self._risky_refusals = (
+                self._refusals + int(refusals),
+                self._risky_refusals + int(risky),
+            )
+            for name in _TIMES:
+                until = value["until"].get(name, -math.inf) + shift
+                setattr(self, name, max(getattr(self, name), until))
+            for row in value["bookings"]:
+                self._add_row(row, shift, landed_before)
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            raise InvalidResponse("the shared budget is malformed", check="budget") from error
+        self._bookings = dict(sorted(self._bookings.items(), key=lambda item: item[1].at))
+
+    def part(self, processes: int, now: float) -> "SharedBudget":
+        """A budget for this process, for as long as it cannot share this one.
+
+        It has a part of what is left. ``processes``: how many do the same.
+        """
+        self._forget_old(now + ROUNDING)
+        limit = None if self._limit == math.inf else int(self._limit)
+        part = SharedBudget(limit, processes, self._process)
+        for name in _TIMES:
+            setattr(part, name, getattr(self, name))
+        part._inherit(self._refusals, self._risky_refusals, processes)
+        if limit is not None:
+            before = Booking(("", new_number()), now, Purpose.LOGIN, (), is_open=False)
+            part._bookings[before.id] = before
+            part._count(before, math.ceil(self._used[Purpose.LOGIN] / processes))
+        for booking in self._flying.values():
+            if booking.id[0] == self._process:
+                part._take_off(replace(booking))
+        return part
+
+    def absorb(self, part: "SharedBudget", now: float, part_now: float) -> None:
+        """Take back what happened in a `part`.
+
+        ``now``, ``part_now``: the same moment by the clocks of both.
+        """
+        self._forget_old(now + ROUNDING)
+        in_flight = part._flying.keys()  # noqa: SLF001 - of the same class
+        for booking in list(self._flying.values()):
+            if booking.id[0] == self._process and booking.id not in in_flight:
+                self._land(booking)
+                self._close(booking)
+        self.add(part.to_dict(part_now), now - part_now)
+
+    def _inherit(self, refusals: int, risky: int, processes: int) -> None:
+        """Count so many that all parts together stay below PeeringDB's limit."""
+        if refusals:
+            excess = refusals + processes * self._most_refusals - REFUSALS
+            self._refusals = min(max(0, math.ceil(excess / processes)), self._most_refusals)
+        if risky:
+            excess = int(risky + processes * self._most_risky - RISKY_PART * REFUSALS)
+            self._risky_refusals = min(max(0, math.ceil(excess / processes)), self._most_risky)
+        self._inherited = self._refusals, self._risky_refusals
+
+    def _all(self) -> Iterable[Booking]:
+        return (self._bookings | self._flying).values()
+
+    def _to_row(self, booking: Booking) -> list[Any]:
+        return [
+            *booking.id,
+            booking.at,
+            booking.purpose,
+            booking.requests,
+            int(booking.is_risky),
+            int(booking.is_open),
+            int(booking.id in self._flying),
+            booking.payers,
+        ]
+
+    def _add_row(self, row: Any, shift: float, landed_before: float) -> None:
+        process, number, at, purpose, requests, is_risky, is_open, in_flight, payers = row
+        booking = Booking((str(process), int(number)), at + shift, int(purpose), ())
+        if booking.id in self._bookings or booking.id in self._flying:
+            return
+        booking.payers = tuple(Payer(*payer) for payer in payers)
+        booking.is_risky, booking.is_open = bool(is_risky), bool(is_open)
+        if in_flight and booking.at > landed_before:
+            self._take_off(booking)
+        if requests and self._limit < math.inf:
+            self._bookings[booking.id] = booking
+            self._count(booking, int(requests))
+
+    def _forget_old(self, due: float) -> None:
+        super()._forget_old(due)
+        if not self._refusals:
+            self._inherited = 0, 0
