@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from peeringdb_oauth.after_fork import make_in_each_process
-from peeringdb_oauth.errors import PeeringDBOAuthError
+from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 
 log = logging.getLogger("peeringdb_oauth")
 
@@ -64,4 +64,6 @@ def note_failure(name: str, error: PeeringDBOAuthError) -> None:
 
     ``name``: its first word says what was done; the rest is not logged.
     """
-    log.info("%s: %s: %s", name.partition(" ")[0], type(error).__name__, error)
+    # Only the operator can mend the settings.
+    level = logging.ERROR if isinstance(error, ConfigurationError) else logging.INFO
+    log.log(level, "%s: %s: %s", name.partition(" ")[0], type(error).__name__, error)

@@ -85,7 +85,9 @@ def database():
     from django.contrib.sessions.models import Session
     from django.core.cache import cache
 
-    for model in (User, Session, Group):
+    from peeringdb_oauth.integrations.django.models import PeeringDBRecord
+
+    for model in (User, Session, Group, PeeringDBRecord):
         model.objects.all().delete()
     cache.clear()
 
@@ -235,7 +237,10 @@ def clocked(configure, configured, clock):
     from django.test import override_settings
 
     settings = {name.lower(): value for name, value in configured().items()}
-    with Client(ClientConfig(**settings), clock=clock) as client, ExitStack() as overridden:
+    with (
+        Client(ClientConfig(**settings), clock=clock, monotonic=clock) as client,
+        ExitStack() as overridden,
+    ):
         configure()
 
         def use(**changes):

@@ -87,12 +87,15 @@ def test_the_templates_are_those_of_the_web_package():
         )
 
 
-def test_django_finds_only_templates_in_the_path_of_the_application():
+def test_django_finds_templates_and_a_command_in_the_path_of_the_application():
     from django.apps import apps
+    from django.core.management import get_commands, load_command_class
 
     path = Path(apps.get_app_config("peeringdb_oauth").path)
     looked_for = {"fixtures", "locale", "management", "static", "templates"}
-    assert {item.name for item in path.iterdir()} & looked_for == {"templates"}
+    assert {item.name for item in path.iterdir()} & looked_for == {"management", "templates"}
+    [name] = [name for name, app in get_commands().items() if "peeringdb" in app]
+    assert "ends sessions" in load_command_class(get_commands()[name], name).help
 
 
 def test_a_person_has_each_network_once(identity):

@@ -14,6 +14,15 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
+from peeringdb_oauth.errors import (
+    AccessDenied,
+    InvalidResponse,
+    PeeringDBOAuthError,
+    ProviderError,
+    RecordsUnavailable,
+    TokenRejected,
+    TransportError,
+)
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
 from peeringdb_oauth.integrations.django.visits import name_of_view, to_visit
@@ -45,6 +54,7 @@ def peeringdb_user(request: HttpRequest, *, max_age: float | None = None) -> Use
         TransportError: PeeringDB cannot be asked now.
         InvalidResponse: PeeringDB's answer is not what it must be.
     """
+    _raise_noted_error(request)
     end_incomplete_login(request)
     return _run(request, application().flow.user(to_visit(request), max_age=max_age))
 
@@ -58,6 +68,7 @@ def peeringdb_login(request: HttpRequest) -> SessionInfo | None:
     Raises:
         PeeringDBOAuthError: as `peeringdb_user`.
     """
+    _raise_noted_error(request)
     end_incomplete_login(request)
     return _run(request, application().flow.session(to_visit(request)))
 
@@ -77,7 +88,11 @@ def require(request: HttpRequest, guard: Guard, *, asn: object, visit: Visit | N
         app.client.config.scope, where=f"the view {name_of_view(request) or request.path}"
     )
     visit = visit or to_visit(request)
-    ending = end_incomplete_login(request)
+    try:
+        _raise_noted_error(request)
+        ending = end_incomplete_login(request)
+    except (AccessDenied, TokenRejected, RecordsUnavailable) as error:
+        raise Refused(app.flow.fail(visit, error, rule=guard.rule)) from None
     if ending is not None:
         raise Refused(app.flow.ask_to_log_in(visit, ending))
     return _run(request, app.flow.require(visit, guard.rule, asn=asn, max_age=guard.max_age))
@@ -104,15 +119,18 @@ def use_genuine_cookies(request: HttpRequest) -> None:
     request.user = user
 
 
-def end_incomplete_login(request: HttpRequest) -> Ending | None:
+def end_incomplete_login(request: HttpRequest, *, recheck: bool = False) -> Ending | None:
     """End Django's login and PeeringDB's if one of the two has ended.
 
     The session may be over, the account may be disabled, its password may have changed,
     or PeeringDB may have ended the login. The result is how the session of PeeringDB's
-    login has ended; None if it lives, or if there is none.
+    login has ended; None if it lives, or if there is none. ``recheck``: whether to ask
+    PeeringDB for the rights if they are as old as the policy allows.
 
     Raises:
         RecordsUnavailable: the store of the sessions does not answer.
+        TokenRejected: PeeringDB has just ended the login.
+        AccessDenied: the project's rule no longer lets the user in.
     """
     if SESSION_KEY not in request.session and not _is_by_peeringdb(request):
         return None
@@ -121,7 +139,18 @@ def end_incomplete_login(request: HttpRequest) -> Ending | None:
         return None
     app = application()
     is_known = request.user.is_authenticated  # before the session is cleared
-    login = app.run(app.visitors.load(visit), request)
+    flow = app.visitors.current(visit) if recheck else app.visitors.load(visit)
+    try:
+        login = app.run(flow, request)
+    except (AccessDenied, TokenRejected) as error:
+        auth.logout(request)
+        request._peeringdb_error = error  # type: ignore[attr-defined]  # noqa: SLF001 - ours
+        raise
+    except RecordsUnavailable:
+        raise
+    except (TransportError, ProviderError, InvalidResponse):
+        # The rights are not known now. A view that needs them says so.
+        login = app.run(app.visitors.load(visit), request)
     ending = None if login is None else login.ending
     if login is None or ending is not None or not is_known:
         auth.logout(request)
@@ -136,6 +165,13 @@ def _run(request: HttpRequest, flow: Flow[T]) -> T:
     finally:
         if was_logged_in and SESSION_KEY not in request.session:
             auth.logout(request)
+
+
+def _raise_noted_error(request: HttpRequest) -> None:
+    """Raise the error with which the middleware has ended the login, once."""
+    error: PeeringDBOAuthError | None = vars(request).pop("_peeringdb_error", None)
+    if error is not None:
+        raise error
 
 
 def _is_by_peeringdb(request: HttpRequest) -> bool:

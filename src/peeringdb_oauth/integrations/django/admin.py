@@ -1,15 +1,24 @@
-"""The pages of Django's admin: which account belongs to which person at PeeringDB."""
+"""The pages of Django's admin: whose account it is, and where a person is logged in."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.html import format_html
 
+from peeringdb_oauth.integrations.django import sessions
+from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.backends import has_rights
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity, PeeringDBNetwork
+from peeringdb_oauth.web import SessionInfo
 
+_SESSIONS = "peeringdb_oauth_peeringdbidentity_sessions"
 _FROM_PEERINGDB = ("name", "email", "verified_user", "verified_email", "updated_at")
 
 
@@ -74,9 +83,56 @@ class PeeringDBIdentityAdmin(admin.ModelAdmin):
     fields = ("account", "peeringdb_id", *_FROM_PEERINGDB)
     inlines = (_NetworkInline,)
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Return the fields, and a link to the sessions for those who may see them."""
+        link = ("sessions",) if obj is not None and _may_list(request) else ()
+        return (*self.fields, *link)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
         """Return what cannot be edited; the PeeringDB id only of a new identity can."""
-        return _FROM_PEERINGDB if obj is None else ("peeringdb_id", *_FROM_PEERINGDB)
+        return _FROM_PEERINGDB if obj is None else ("peeringdb_id", "sessions", *_FROM_PEERINGDB)
+
+    @admin.display(description="Sessions")
+    def sessions(self, obj: PeeringDBIdentity) -> str:
+        """The link to the sessions of a person."""
+        return format_html('<a href="{}">Show where they are logged in</a>', _sessions_url(obj))
+
+    def get_urls(self) -> list[Any]:
+        """The admin's pages, and the one with the sessions of a person."""
+        view = self.admin_site.admin_view(self.sessions_view)
+        return [path("<int:pk>/sessions/", view, name=_SESSIONS), *super().get_urls()]
+
+    def sessions_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The page with the sessions of a person, and buttons that end them.
+
+        The permissions are those on `PeeringDBRecord`: to view and to delete.
+
+        Raises:
+            PermissionDenied: the user may not see or not end sessions.
+        """
+        identity = get_object_or_404(PeeringDBIdentity, pk=pk)
+        may_end = _has_permission(request, "delete")
+        may_view = _may_list(request) and self.has_view_permission(request, identity)
+        if not may_view or (request.method == "POST" and not may_end):
+            raise PermissionDenied
+        if request.method == "POST":
+            self._end_sessions(request, identity)
+            return redirect(_sessions_url(identity))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Sessions of {identity}",
+            "identity": identity,
+            "rows": [_row(info) for info in sessions.of(identity.peeringdb_id)],
+            "may_end": may_end,
+        }
+        return TemplateResponse(request, "peeringdb_oauth/admin_sessions.html", context)
+
+    def _end_sessions(self, request: HttpRequest, identity: PeeringDBIdentity) -> None:
+        user_id, chosen = identity.peeringdb_id, request.POST.get("session")
+        handles = [info.id for info in sessions.of(user_id) if chosen in (None, info.id)]
+        ended = sum(sessions.end(handle) for handle in handles if handle)
+        self.log_change(request, identity, f"Ended {ended} sessions.")
+        self.message_user(request, f"Sessions that have ended: {ended}.")
 
     def get_form(
         self,
@@ -97,6 +153,27 @@ class PeeringDBIdentityAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the user may delete this identity, or identities at all."""
         return super().has_delete_permission(request, obj) and _may_edit(request, obj)
+
+
+def _may_list(request: HttpRequest) -> bool:
+    """Whether there is a store of sessions, and the user may see them."""
+    return application().store is not None and _has_permission(request, "view")
+
+
+def _has_permission(request: HttpRequest, action: str) -> bool:
+    user: Any = request.user
+    return bool(user.has_perm(f"peeringdb_oauth.{action}_peeringdbrecord"))
+
+
+def _sessions_url(identity: PeeringDBIdentity) -> str:
+    return reverse(f"admin:{_SESSIONS}", args=[identity.pk])
+
+
+def _row(info: SessionInfo) -> dict[str, Any]:
+    """A session with its times as Django's templates show them."""
+    times = ("logged_in_at", "last_seen_at", "checked_at", "expires_at")
+    values = {name: datetime.fromtimestamp(getattr(info, name), UTC) for name in times}
+    return values | {"id": info.id, "address": info.address, "stale": info.stale}
 
 
 def _may_edit(request: HttpRequest, identity: PeeringDBIdentity | None) -> bool:

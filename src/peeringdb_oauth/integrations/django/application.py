@@ -24,6 +24,7 @@ from peeringdb_oauth.after_fork import ForkSafeLock
 from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.integrations.django import signals
+from peeringdb_oauth.integrations.django.in_test_case import at_once, is_any_in_test_case
 from peeringdb_oauth.integrations.django.settings import SETTING_NAME, name_setting, read_settings
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.records import Records
@@ -64,6 +65,7 @@ class Application:
 
     def __init__(self) -> None:
         self.settings = read_settings()
+        self.uses_database = False  # for the sessions
         self.client = self.settings.client
         try:
             ours = self._read_session_settings()
@@ -94,16 +96,18 @@ class Application:
         Raises:
             ConfigurationError: ``SESSIONS`` is not set.
         """
-        try:
-            return SessionList(self.visitors.sessions, self.run)
-        except ConfigurationError as error:
-            raise ConfigurationError(*map(name_setting, error.problems)) from None
+        if self.store is None:
+            raise ConfigurationError(
+                f'{SETTING_NAME}["SESSIONS"]: must be set, such as to "django": without a store'
+                " nobody can list or end sessions"
+            )
+        return SessionList(self.visitors.sessions, self.run)
 
     def run(self, flow: Flow[T], request: HttpRequest | None = None) -> T:
         """Run a flow. ``request``: the one that caused it, for the signals."""
         token = _runner.set(_Runner(request))
         try:
-            return self.client.run(flow)
+            return self.client.run(at_once(flow) if is_any_in_test_case() else flow)
         finally:
             _runner.reset(token)
 
@@ -112,11 +116,18 @@ class Application:
             sessions=self.settings.sessions,
             policy=self.settings.session_policy,
             secrets=_secrets(),
-            own={"django": _open_records},
+            own={"django": self._open_records},
         )
         if ours.store is not None:
             self.client.share_budget(ours.store.vault, egress=ours.store.egress)
         return ours
+
+    def _open_records(self) -> Records:
+        # Imported when first used, because models can be imported only after set-up.
+        from peeringdb_oauth.integrations.django.records import DjangoRecords  # noqa: PLC0415
+
+        self.uses_database = True
+        return DjangoRecords()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +159,6 @@ def has_sessions_in_cookies() -> bool:
     """Whether Django keeps its sessions in the browsers."""
     engine: Any = import_module(settings.SESSION_ENGINE)
     return issubclass(engine.SessionStore, SignedCookies)
-
-
-def _open_records() -> Records:
-    # Imported when first used, because models can be imported only after set-up.
-    from peeringdb_oauth.integrations.django.records import DjangoRecords  # noqa: PLC0415
-
-    return DjangoRecords()
 
 
 def _tell(event: Event) -> None:

@@ -5,6 +5,7 @@ returns nothing or its message.
 """
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -18,15 +19,21 @@ from django.core.checks import (
     Warning,  # noqa: A004
     register,
 )
+from django.db import connections, router
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from django.utils.module_loading import import_string
 
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.integrations.django.application import application
+from peeringdb_oauth.integrations.django.application import (
+    Application,
+    application,
+    has_sessions_in_cookies,
+)
 from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
 from peeringdb_oauth.integrations.django.middleware import PeeringDBMiddleware
+from peeringdb_oauth.integrations.django.models import PeeringDBRecord
 from peeringdb_oauth.integrations.django.settings import SETTING_NAME, is_configured
 
 E002 = Error(
@@ -136,6 +143,19 @@ W012 = Warning(
 )
 
 
+W013 = Warning(
+    "SESSIONS: not set, although there are several processes. Each of them reads rights anew, and"
+    " a session that ends in one of them lives on in the others for up to 15 minutes.",
+    hint='Set PEERINGDB_OAUTH["SESSIONS"] to "django" or to the URL of a store.',
+    id="peeringdb_oauth.W013",
+)
+W014 = Warning(
+    'SESSIONS: "django", but the database has no table for the sessions. Nobody can log in.',
+    hint="Run manage.py migrate.",
+    id="peeringdb_oauth.W014",
+)
+
+
 @register(Tags.security)
 def check_settings(**_: Any) -> list[CheckMessage]:
     """E001 or W008 for each problem of ``PEERINGDB_OAUTH``, the URLs and the caches."""
@@ -230,8 +250,25 @@ def check_session_serializer(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_session_engine(**_: Any) -> list[CheckMessage]:
-    """Sessions are not in cookies."""
-    return [W006] if settings.SESSION_ENGINE.endswith(".signed_cookies") else []
+    """Sessions are not in cookies, or a store has what they need."""
+    return [W006] if has_sessions_in_cookies() and not _has_store() else []
+
+
+@register(Tags.security)
+def check_sessions(**_: Any) -> list[CheckMessage]:
+    """Several processes share the sessions."""
+    config = _client_config()
+    return [W013] if config is not None and config.processes > 1 and not _has_store() else []
+
+
+@register(Tags.database)
+def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """The table of the records is there, if the sessions are in Django's database."""
+    app, alias = _application(), router.db_for_write(PeeringDBRecord)
+    if app is None or not app.uses_database or alias not in (databases or ()):
+        return []
+    tables = connections[alias].introspection.table_names()
+    return [] if PeeringDBRecord._meta.db_table in tables else [W014]  # noqa: SLF001
 
 
 @register(Tags.security, deploy=True)
@@ -243,8 +280,8 @@ def check_allow_http(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_processes(**_: Any) -> list[CheckMessage]:
-    """The number of processes is set."""
-    config = _client_config()
+    """The number of processes is set, unless they share one budget in a store."""
+    config = None if _has_store() else _client_config()
     names = ("WEB_CONCURRENCY", "PEERINGDB_OAUTH_PROCESSES")
     passed = "PROCESSES" in getattr(settings, SETTING_NAME, {}) or any(
         name in os.environ for name in names
@@ -272,7 +309,18 @@ def _is_on_https() -> bool:
 
 def _client_config() -> ClientConfig | None:
     """Return the client's configuration, None if `check_settings` has a message."""
+    app = _application()
+    return None if app is None else app.client.config
+
+
+def _application() -> Application | None:
+    """Return the application, None if `check_settings` has a message."""
     try:
-        return application().client.config
+        return application()
     except ConfigurationError:
         return None
+
+
+def _has_store() -> bool:
+    app = _application()
+    return app is not None and app.store is not None

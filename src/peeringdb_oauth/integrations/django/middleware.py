@@ -3,11 +3,18 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.utils.deprecation import MiddlewareMixin
 
-from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError, RecordsUnavailable
+from peeringdb_oauth.errors import (
+    AccessDenied,
+    ConfigurationError,
+    PeeringDBOAuthError,
+    RecordsUnavailable,
+    TokenRejected,
+)
 from peeringdb_oauth.integrations.django.access import end_incomplete_login, use_genuine_cookies
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.visits import (
@@ -26,7 +33,7 @@ class PeeringDBMiddleware(MiddlewareMixin):
     """
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        """End a login of which only one half is left, Django's or PeeringDB's.
+        """End a login of which only one half is left, and read the rights again.
 
         Before that, cookies that another host has planted are ignored. The result is
         an answer if a form comes in a session that has ended, or if the store of the
@@ -35,13 +42,7 @@ class PeeringDBMiddleware(MiddlewareMixin):
         use_genuine_cookies(request)
         # Without a session cookie nobody is logged in: do not load the session then.
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
-            try:
-                ending = end_incomplete_login(request)
-            except RecordsUnavailable as error:
-                return to_response(request, application().flow.fail(to_visit(request), error))
-            if ending is not None and _may_save(request):
-                answer = application().flow.ask_to_log_in(to_visit(request), ending)
-                return to_response(request, answer)
+            return _keep_true(request)
         return None
 
     def process_response(self, request: HttpRequest, response: Any) -> Any:
@@ -66,6 +67,22 @@ class PeeringDBMiddleware(MiddlewareMixin):
         return to_response(request, flow.fail(visit, exception, user=flow.page_context(visit).user))
 
 
+def _keep_true(request: HttpRequest) -> HttpResponse | None:
+    try:
+        ending = end_incomplete_login(request, recheck=True)
+    except RecordsUnavailable as error:
+        return _fail(request, error)
+    except (AccessDenied, TokenRejected) as error:
+        return _fail(request, error) if _may_save(request) else None
+    if ending is None or not _may_save(request):
+        return None
+    return to_response(request, application().flow.ask_to_log_in(to_visit(request), ending))
+
+
+def _fail(request: HttpRequest, error: PeeringDBOAuthError) -> HttpResponse:
+    return to_response(request, application().flow.fail(to_visit(request), error))
+
+
 def _may_save(request: HttpRequest) -> bool:
     """Whether a request comes from a form whose content would get lost.
 
@@ -77,4 +94,5 @@ def _may_save(request: HttpRequest) -> bool:
         match = resolve(request.path_info, getattr(request, "urlconf", None))
     except Resolver404:
         return False
-    return match.url_name != "logout"
+    view_class = getattr(match.func, "view_class", object)
+    return match.url_name != "logout" and not issubclass(view_class, LogoutView)

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
+from peeringdb_oauth.integrations.django.settings import refuse_awaitable
 from peeringdb_oauth.integrations.django.signals import rights_changed
 from peeringdb_oauth.integrations.django.visits import to_visit
 from peeringdb_oauth.profile import User
@@ -46,4 +47,4 @@ def save_changed_rights(user: User, event: Event, **_: Any) -> None:
         if identity is not None:
             identity.refresh(user)
         if hook is not None and event.previous is not None:
-            hook(event.previous, user)
+            refuse_awaitable("ON_RIGHTS_CHANGED", hook(event.previous, user))

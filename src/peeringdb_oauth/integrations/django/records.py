@@ -20,6 +20,7 @@ from django.db import Error, IntegrityError, connections, models, router, transa
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.compiler import SQLCompiler
 
+from peeringdb_oauth.integrations.django.in_test_case import is_in_test_case
 from peeringdb_oauth.integrations.django.models import PeeringDBRecord
 from peeringdb_oauth.records import Record, RecordsUnavailable
 from peeringdb_oauth.workers import NO_ANSWER, PATIENCE, Workers
@@ -136,7 +137,7 @@ def _alias() -> str:
 
 def _must_share(connection: Any) -> bool:
     """Whether a second connection could not write, or would see another database."""
-    if _is_in_test_case(connection):
+    if is_in_test_case(connection):
         return True
     return connection.vendor == "sqlite" and bool(
         connection.in_atomic_block or connection.is_in_memory_db()
@@ -145,12 +146,7 @@ def _must_share(connection: Any) -> bool:
 
 def _may_roll_back(connection: Any) -> bool:
     is_in_transaction = connection.vendor == "sqlite" and connection.in_atomic_block
-    return bool(is_in_transaction) and not _is_in_test_case(connection)
-
-
-def _is_in_test_case(connection: Any) -> bool:
-    """Whether a `django.test.TestCase` will roll everything back, ours too."""
-    return any(getattr(block, "_from_testcase", False) for block in connection.atomic_blocks)
+    return bool(is_in_transaction) and not is_in_test_case(connection)
 
 
 def _call_in_own_connection(alias: str, function: Function[T]) -> T:

@@ -3,6 +3,7 @@
 All problems are reported at once, each under the name that it has in the project.
 """
 
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -129,6 +130,20 @@ def name_setting(problem: str) -> str:
     return f"{_full_name(key)}{colon}{text}" if is_ours else problem
 
 
+def refuse_awaitable(name: str, result: object) -> None:
+    """Do nothing for the result of a plain function.
+
+    ``name``: of the setting that names the function. ``result``: what it returned.
+
+    Raises:
+        ConfigurationError: the result is to be awaited.
+    """
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()  # or Python warns that nobody awaited it
+        raise ConfigurationError(f"{name}: must not be async: nothing awaits it")
+
+
 def _read_own_values(given: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
     values = {}
     for key, name in _OWN_KEYS.items():
@@ -151,7 +166,7 @@ def _read_value(name: str, value: Any) -> Any:
     if not isinstance(value, expected_type):
         raise ValueError(message)  # noqa: TRY004 - its text becomes a problem
     if iscoroutinefunction(value):
-        raise ValueError("must not be async: the login does not await it")
+        raise ValueError("must not be async: nothing awaits it")
     return value
 
 

@@ -1,6 +1,5 @@
 """The views of login, callback and logout."""
 
-import inspect
 from contextlib import nullcontext
 from typing import Any
 
@@ -14,10 +13,11 @@ from django.shortcuts import resolve_url
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_GET, require_POST
 
-from peeringdb_oauth.errors import AccessDenied, ConfigurationError
+from peeringdb_oauth.errors import AccessDenied
 from peeringdb_oauth.integrations.django.access import end_incomplete_login
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
+from peeringdb_oauth.integrations.django.settings import refuse_awaitable
 from peeringdb_oauth.integrations.django.visits import to_response, to_visit
 from peeringdb_oauth.profile import User
 
@@ -89,7 +89,7 @@ class _DjangoLogin:
                     "this site lets nobody in with PeeringDB: ask the people who run it"
                 )
             if on_login is not None:
-                _refuse_awaitable(on_login(self._request, user, self._account))
+                refuse_awaitable("ON_LOGIN", on_login(self._request, user, self._account))
 
     def log_in(self) -> None:
         """Log the account in. The session always gets another id.
@@ -98,11 +98,3 @@ class _DjangoLogin:
         """
         self._request.session.cycle_key()
         auth.login(self._request, self._account)
-
-
-def _refuse_awaitable(result: object) -> None:
-    """Raise `ConfigurationError` for the result of an async ``ON_LOGIN``."""
-    if inspect.isawaitable(result):
-        if inspect.iscoroutine(result):
-            result.close()  # or Python warns that nobody awaited it
-        raise ConfigurationError("ON_LOGIN: must not be async: the login does not await it")

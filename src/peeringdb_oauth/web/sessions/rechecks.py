@@ -194,6 +194,8 @@ class Rechecks:
         return replace(user, amr=login.user.amr)  # what the login has proved
 
     def _store(self, mine: StoredLogin, user: User) -> Flow[StoredLogin]:
+        # First, so that it is told once more if the application's function has failed.
+        yield from self._endings.tell(Event.of_change(None if mine.is_short else mine.user, user))
         before = mine
 
         def take(stored: StoredLogin) -> StoredLogin | None:
@@ -211,7 +213,6 @@ class Rechecks:
             if before.ending is not None:  # somebody has logged out meanwhile
                 yield from self._endings.revoke_later(before)
             raise has_ended(before)
-        yield from self._endings.tell(Event.of_change(before.user, user))
         return login
 
     def _note_failure(self, mine: StoredLogin, error: PeeringDBOAuthError) -> Flow[StoredLogin]:

@@ -8,6 +8,8 @@ from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
 
 MEMBERS = {64500: "Example Net One", 64510: "Second Net"}
 calls = []
+changes = []  # what `follow` was called with
+failing = []  # not empty: it fails
 
 
 def note(request, user, account):
@@ -29,6 +31,18 @@ def members_only(request, user, account):
     account.groups.add(*(Group.objects.get_or_create(name=link.asn)[0] for link in plan.add))
     if not plan:
         raise AccessDenied("none of your networks is a member here")
+
+
+def follow(previous, user):
+    """Keep the groups of an account true, as `members_only` does at a login."""
+    changes.append((previous.asns, user.asns))
+    from peeringdb_oauth.integrations.django.models import PeeringDBIdentity  # noqa: PLC0415
+
+    identity = PeeringDBIdentity.objects.get(peeringdb_id=user.id)
+    numbers = [Group.objects.get_or_create(name=str(asn))[0] for asn in user.asns if asn in MEMBERS]
+    identity.account.groups.set(numbers)
+    if failing:
+        raise LookupError("the project's function fails")
 
 
 async def asynchronous(request, user, account):

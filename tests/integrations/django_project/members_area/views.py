@@ -156,6 +156,47 @@ def crash(request):
     raise LookupError("an error of the project")
 
 
+saved = []  # the notes that people have sent
+
+
+@require_peeringdb
+def save(request):
+    saved.append(request.POST.get("note"))
+    return HttpResponse("saved")
+
+
+@require_peeringdb
+async def save_async(request):
+    return save.__wrapped__(request)
+
+
+@login_required
+def save_with_account(request):
+    return save.__wrapped__(request)
+
+
+class Save(RequireASNMixin, View):
+    asn = 64500
+
+    def post(self, request):
+        return save.__wrapped__(request)
+
+
+def _show(info):
+    if info is None:
+        return HttpResponse("nobody")
+    return JsonResponse({"name": info.user.name, "id": info.id, "stale": info.stale})
+
+
+def session(request):
+    return _show(request.peeringdb_login)
+
+
+@require_peeringdb
+async def session_async(request):
+    return _show(request.peeringdb_login)
+
+
 def leave(request):
     auth.logout(request)
     return HttpResponse("left")
