@@ -52,6 +52,8 @@ def settings(config: ClientConfig, directory: Path) -> Iterator[None]:
         "DJANGO_SETTINGS_MODULE": "portal_django.settings",
         "PORTAL_DATABASE": str(directory / "portal.sqlite3"),
     }
+    if "PORTAL_SESSIONS" in before:
+        os.environ["PEERINGDB_OAUTH_SESSIONS"] = before["PORTAL_SESSIONS"]
     try:
         yield
     finally:

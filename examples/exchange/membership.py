@@ -4,7 +4,8 @@
 - PeeringDB must have verified the account and the email address.
 - A login links a person to each of their networks that is an active member and has
   opted in.
-- A login removes the other links, but only those that PeeringDB made.
+- The other links are removed at a login and when PeeringDB has changed the rights of a
+  person, but only those that PeeringDB made.
 - A person without any link cannot log in.
 """
 
@@ -22,23 +23,27 @@ WHY_CLOSED = {
 }
 
 
+def update_links(members: Members, user: User) -> None:
+    """Update a person's links to what PeeringDB says now."""
+    tenants = {
+        asn: member
+        for asn, member in members.all().items()
+        if member.status == "active" and member.peeringdb_login
+    }
+    plan = plan_memberships(user, tenants, members.links(user.id), LINK)
+    members.carry_out(user.id, plan)
+
+
 def link_memberships(members: Members, user: User) -> None:
     """Update a person's links, at each login.
 
     Raises:
         AccessDenied: the person can act for no member.
     """
-    everybody = members.all()
-    tenants = {
-        asn: member
-        for asn, member in everybody.items()
-        if member.status == "active" and member.peeringdb_login
-    }
-    plan = plan_memberships(user, tenants, members.links(user.id), LINK)
-    # Before the refusal below, because links may have to be removed.
-    members.carry_out(user.id, plan)
+    # Before the refusal, because links may have to be removed.
+    update_links(members, user)
     if not choices(members, user):
-        raise AccessDenied(*_why_nobody(user, everybody))
+        raise AccessDenied(*_why_nobody(user, members.all()))
 
 
 def choices(members: Members, user: User) -> list[Member]:

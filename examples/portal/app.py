@@ -11,7 +11,7 @@ from typing import Any
 from exchange import STATIC, TEMPLATES, headers_of
 from exchange.example_members import LINKED_BY_HAND, MEMBERS
 from exchange.members import Member, Members
-from exchange.membership import LINK, act_as, link_memberships
+from exchange.membership import LINK, act_as, link_memberships, update_links
 from exchange.pages import network_page, networks_page, port_page
 from flask import (
     Blueprint,
@@ -56,6 +56,12 @@ def create_app() -> Flask:
 def admit(user: User) -> None:
     """Update the links of a person at each login, and refuse people without one."""
     link_memberships(members, user)
+
+
+@pdb.on_rights_changed
+def follow(_previous: User, user: User) -> None:
+    """Update the links of a person when PeeringDB has changed their rights."""
+    update_links(members, user)
 
 
 def say_goodbye(_: Flask, event: Event) -> None:

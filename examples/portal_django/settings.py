@@ -56,7 +56,10 @@ TEMPLATES = [
 ]
 
 AUTHENTICATION_BACKENDS = ["peeringdb_oauth.integrations.django.backends.PeeringDBBackend"]
-PEERINGDB_OAUTH = {"ON_LOGIN": "portal_django.views.admit"}
+PEERINGDB_OAUTH = {
+    "ON_LOGIN": "portal_django.views.admit",
+    "ON_RIGHTS_CHANGED": "portal_django.views.follow",
+}
 LOGIN_URL, LOGIN_REDIRECT_URL = "peeringdb:login", "/"
 
 HTTPS = ClientConfig.load().redirect_uri.startswith("https:")

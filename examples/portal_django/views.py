@@ -19,7 +19,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from exchange.example_members import LINKED_BY_HAND, MEMBERS
 from exchange.members import Member, Members
-from exchange.membership import LINK, act_as, link_memberships
+from exchange.membership import LINK, act_as, link_memberships, update_links
 from exchange.pages import network_page, networks_page, port_page
 
 from peeringdb_oauth import AccessDenied, AccessRule, Permission, User
@@ -38,6 +38,11 @@ members.create(MEMBERS, linked_by_hand=LINKED_BY_HAND)
 def admit(_request: HttpRequest, user: User, _account: AbstractUser) -> None:
     """Update the links of a person at each login, and refuse people without one."""
     link_memberships(members, user)
+
+
+def follow(_previous: User, user: User) -> None:
+    """Update the links of a person when PeeringDB has changed their rights."""
+    update_links(members, user)
 
 
 @receiver(logged_out)

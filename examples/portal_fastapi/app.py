@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from exchange import STATIC, TEMPLATES, headers_of
 from exchange.example_members import LINKED_BY_HAND, MEMBERS
 from exchange.members import Member, Members
-from exchange.membership import LINK, act_as, link_memberships
+from exchange.membership import LINK, act_as, link_memberships, update_links
 from exchange.pages import network_page, networks_page, port_page
 from fastapi import Depends, FastAPI, Form, Request, Response
 from fastapi.responses import RedirectResponse
@@ -35,6 +35,11 @@ members.create(MEMBERS, linked_by_hand=LINKED_BY_HAND)
 def admit(user: User) -> None:
     """Update the links of a person at each login, and refuse people without one."""
     link_memberships(members, user)
+
+
+def follow(_previous: User, user: User) -> None:
+    """Update the links of a person when PeeringDB has changed their rights."""
+    update_links(members, user)
 
 
 def say_goodbye(request: Request, event: Event) -> None:
@@ -66,6 +71,7 @@ pdb = PeeringDB(
     # With a random key, logins end with the process.
     secret_key=os.environ.get("SECRET_KEY") or secrets.token_hex(),
     on_login=admit,
+    on_rights_changed=follow,
     on_event=say_goodbye,
     templates=templates,
     language="en",  # as the portal

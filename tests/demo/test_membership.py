@@ -177,7 +177,8 @@ def test_a_person_who_loses_the_right_can_no_longer_act(visitor, pdb):
     pdb.change("orgadmin", networks={64500: 15})
     answer = visitor.post("/port/", enabled="no")
     assert answer.status_code == 403
-    assert "You are not affiliated with AS64501 at PeeringDB" in answer.words
+    # PeeringDB was just asked, so the link that it had made is gone.
+    assert "You are not linked to AS64501 at Example-IX" in answer.words
     pdb.change("orgadmin", networks={64500: 15, 64501: 15})
     # The choice does not come back with the right.
     assert "You have not chosen yet" in visitor.get("/port/").words

@@ -842,14 +842,22 @@ def test_the_command_needs_a_store(command):
 # --- settings -------------------------------------------------------------------------
 
 
-def test_the_environment_can_name_the_store_and_the_address(clocked, monkeypatch):
+def test_the_environment_can_name_the_store(clocked, monkeypatch):
     from peeringdb_oauth.integrations.django.application import application
 
     monkeypatch.setenv("PEERINGDB_OAUTH_SESSIONS", "django")
-    monkeypatch.setenv("PEERINGDB_OAUTH_EGRESS", "rack-2")
     clocked.use()
     assert application().uses_database
-    assert application().store.egress == "rack-2"
+
+
+def test_machines_behind_another_address_have_another_budget(configure, make_visitor):
+    from peeringdb_oauth.integrations.django.application import application
+
+    configure(SESSIONS="django", EGRESS="rack-2")
+    make_visitor().log_in("member")
+    application().client.close()
+    vault = application().store.vault
+    assert [vault.read(f"budget:{name}") is None for name in ("rack-2", "default")] == [False, True]
 
 
 def test_the_projects_budget_lies_in_the_store(stored):

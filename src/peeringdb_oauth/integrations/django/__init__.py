@@ -34,19 +34,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from peeringdb_oauth.integrations.django.access import peeringdb_user
+    from peeringdb_oauth.integrations.django import sessions
+    from peeringdb_oauth.integrations.django.access import peeringdb_login, peeringdb_user
     from peeringdb_oauth.integrations.django.guard import require_asn, require_peeringdb
     from peeringdb_oauth.integrations.django.mixins import RequireASNMixin
 
 # Imported when first used: Django imports this package before it can load models.
 _MODULE_OF = {
     "RequireASNMixin": "mixins",
+    "peeringdb_login": "access",
     "peeringdb_user": "access",
     "require_asn": "guard",
     "require_peeringdb": "guard",
 }
 
-__all__ = ["RequireASNMixin", "peeringdb_user", "require_asn", "require_peeringdb"]
+__all__ = [
+    "RequireASNMixin",
+    "peeringdb_login",
+    "peeringdb_user",
+    "require_asn",
+    "require_peeringdb",
+    "sessions",
+]
 
 
 def __getattr__(name: str) -> Any:
