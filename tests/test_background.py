@@ -1,8 +1,10 @@
 """What runs behind an answer, in `Client` and in `AsyncClient`."""
 
+import asyncio
 import threading
 
 import pytest
+from client_config import config_of
 from forks import in_a_child
 from in_threads import Gate, until
 
@@ -10,7 +12,7 @@ from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.background import MAX_WAITING, Background
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.errors import TransportError
-from peeringdb_oauth.steps import call, later, pause
+from peeringdb_oauth.steps import call, later, pause, shared
 
 
 @pytest.fixture(params=[Client, AsyncClient], ids=["requests", "aiohttp"])
@@ -122,3 +124,27 @@ def test_a_forked_process_has_threads_of_its_own():
     assert in_a_child(child) is True
     gate.open()
     background.finish()
+
+
+def test_a_shared_flow_can_go_on_when_the_one_who_asked_goes_away(server):
+    """As when a browser hangs up while its tokens are refreshed."""
+    done = []
+
+    async def main():
+        begun = asyncio.Event()
+
+        def work():
+            begun.set()
+            yield from pause(0.05)
+            done.append("ended")
+
+        async with AsyncClient(config_of(server)) as client:
+            asking = asyncio.create_task(client.run(shared("work", work(), to_its_end=True)))
+            await begun.wait()
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            assert done == []
+        assert done == ["ended"]  # closing the client has waited
+
+    asyncio.run(main())

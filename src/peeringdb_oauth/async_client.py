@@ -100,7 +100,7 @@ class AsyncClient:
         self._settled = asyncio.Event()
         self._flush_lock = asyncio.Lock()
         self._flights: dict[str, asyncio.Future[Outcome | None]] = {}
-        self._background: dict[str, asyncio.Task[None]] = {}
+        self._background: dict[str, asyncio.Task[Any]] = {}
 
     def authorization_request(
         self, *, scope: Iterable[str] | None = None, prompt: str | None = None
@@ -231,6 +231,14 @@ class AsyncClient:
 
     async def _fly(self, shared: Shared) -> Any:
         flight = self._flights[shared.name] = asyncio.get_running_loop().create_future()
+        if not shared.to_its_end:
+            return await self._land(shared, flight)
+        task = asyncio.create_task(self._land(shared, flight))
+        self._background[f"shared {shared.name}"] = task
+        task.add_done_callback(lambda _: self._background.pop(f"shared {shared.name}"))
+        return await asyncio.shield(task)
+
+    async def _land(self, shared: Shared, flight: "asyncio.Future[Outcome | None]") -> Any:
         outcome = None
         try:
             result = await self.run(shared.flow)

@@ -346,6 +346,28 @@ class Budget:
                 _add(self._open, payer, -booking.requests)
 
 
+def shortest_recheck(
+    sessions: int, requests_per_minute: int | None = 100, *, addresses: int = 1
+) -> float:
+    """How often the rights in so many sessions can be read again at most, in seconds.
+
+    All of them are in use. So it is also how old the rights in them become, if that is
+    more than the policy's ``recheck_every``. Logins come first: while they need all
+    requests, nothing is re-checked.
+
+    >>> from peeringdb_oauth.budget import shortest_recheck
+    >>> shortest_recheck(1000, requests_per_minute=100)
+    2000.0
+
+    ``requests_per_minute``: of the budget; None for no limit. ``addresses``: how many
+    addresses the site has, each with a budget of its own.
+    """
+    if requests_per_minute is None:
+        return 0.0
+    each = max(2, requests_per_minute * CEILINGS[Purpose.RECHECK])
+    return sessions * WINDOW / (each * addresses)
+
+
 def _wait(bookings: Iterable[Booking], excess: float, now: float) -> float:
     """Seconds until enough of the bookings have left the window, the oldest first."""
     oldest = list(bookings)

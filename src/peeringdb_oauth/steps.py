@@ -41,11 +41,13 @@ class Shared:
 
     ``name``: what they want. ``flow``: how to get it. One of them runs the flow, the
     others wait for its result or its error. The answer arrives after they came, so it
-    is as fresh as their own would be.
+    is as fresh as their own would be. ``to_its_end``: the flow goes on even if the one
+    who runs it goes away.
     """
 
     name: str
     flow: "Flow[Any]"
+    to_its_end: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +109,15 @@ def send(request: HTTPRequest) -> Flow[HTTPResponse]:
     return response
 
 
-def shared(name: str, flow: Flow[T]) -> Flow[T]:
+def shared(name: str, flow: Flow[T], *, to_its_end: bool = False) -> Flow[T]:
     """Run a flow, or wait for one of the same ``name``; the result is the flow's.
+
+    ``to_its_end``: see `Shared`.
 
     Raises:
         TransportError: the other flow did not end in time.
     """
-    result: T = yield Shared(name=name, flow=flow)
+    result: T = yield Shared(name=name, flow=flow, to_its_end=to_its_end)
     return result
 
 

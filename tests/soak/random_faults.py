@@ -1,5 +1,6 @@
 """Many sessions while PeeringDB, the store and the site's processes fail at random."""
 
+import http.client
 import random
 import re
 import threading
@@ -204,7 +205,7 @@ class Storm:
         visitor = self._people[user_id][1]
         try:
             status, _, body = visitor.get(choices.choice(self._workers).port, "/page")
-        except OSError:
+        except (OSError, http.client.HTTPException):
             status, body = None, b""
         with self._lock:
             self.outcome.statuses[status] += 1

@@ -2,6 +2,8 @@
 
 import sqlite3
 import stat
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -121,6 +123,17 @@ def test_the_files_are_readable_for_their_owner_only(server, open_store):
     files = [path for path in server.directory.iterdir() if path.name.startswith(server.file.name)]
     assert len(files) == 3
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+@pytest.mark.parametrize("server_name", ["sqlite"])
+def test_a_new_connection_leaves_the_locks_of_the_others(server, open_store):
+    """Without them the last writer of another process would delete our log."""
+    open_store().put(ROW, expected=None)
+    open_store().get("purge")
+    log = server.file.with_name(f"{server.file.name}-wal")
+    program = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version')"
+    subprocess.run([sys.executable, "-c", program, server.file], check=True)
+    assert log.exists()
 
 
 @pytest.mark.parametrize("server_name", ["sqlite"])

@@ -513,3 +513,13 @@ def test_an_outside_program_deletes_what_has_ended(make_browser, records, clock)
     clock.now += 43_200
     assert store.purge() == 1
     assert records.of_owner("user:1") == []
+
+
+def test_each_application_in_a_store_purges_its_own_sessions(make_browser, records, clock):
+    here = make_browser(records=records)
+    there = make_browser(records=records, client_id="another")
+    for browser in (here, there):
+        browser.log_in()
+    clock.now += 7200
+    assert here.client.run(sessions(here).purge()) == 1
+    assert there.client.run(sessions(there).purge()) == 1

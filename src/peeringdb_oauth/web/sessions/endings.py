@@ -112,7 +112,7 @@ class Endings:
         is_cookie = isinstance(self._sessions, CookieSessions)
         return is_cookie and self._provider.dead_tokens.was_revoked(token.access_token)
 
-    def purge(self, limit: int = 100) -> Flow[int]:
+    def purge(self, limit: int = 1000) -> Flow[int]:
         """End the sessions that are over, and finish what others have left.
 
         One process at a time does it. The result is how many sessions were ended or

@@ -1,5 +1,6 @@
 """Sessions in a store: the browser holds a random id, the record lies on the server."""
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -246,6 +247,7 @@ class StoreSessions:
 
     def take_turn(self, name: str, seconds: float) -> Flow[bool]:
         """Whether this process does a work that one process is to do at a time."""
+        key = f"{name}:{sha256(json.dumps(self._application).encode()).hexdigest()}"
         taken = False
 
         def take(value: Any, now: float) -> Change | None:
@@ -253,7 +255,7 @@ class StoreSessions:
             taken = not value or value["until"] <= now
             return Change(value={"until": now + seconds}, due_at=now + _FAR) if taken else None
 
-        yield from call(partial(self._vault.change, name, take))
+        yield from call(partial(self._vault.change, key, take))
         return taken
 
     def _change(self, key: str, function: Function) -> Flow[StoredLogin | None]:

@@ -1,5 +1,6 @@
 """When PeeringDB is to be asked for somebody's rights again. Reads no clock."""
 
+import math
 from hashlib import sha256
 
 from peeringdb_oauth.clock import elapsed
@@ -9,14 +10,26 @@ from peeringdb_oauth.web.sessions.stored_login import StoredLogin
 RETRY = 10.0  # seconds until PeeringDB is asked again after it gave no answer
 _LONGEST_PAUSE = 5.0  # seconds without re-checks in a process, when the budget refused one
 _SPREAD = 0.1  # of ``recheck_every``: by so much at most a re-check comes early
+# Each refusal makes the time between re-checks longer by this part. Without refusals
+# the excess is down to a third after so many seconds. So the time doubles within about
+# eight minutes of refusals, and a short rush changes little.
+_STEP = 0.01
+_FADING = 1800.0
 
 
 class Pace:
-    """How often the sessions of one process are re-checked."""
+    """How often the sessions of one process are re-checked.
+
+    If there are more sessions than the budget can serve, the time between two re-checks
+    of a session is stretched, for all of them alike. Otherwise sessions that are used
+    often would take the turns of those whose rights are the oldest.
+    """
 
     def __init__(self, policy: SessionPolicy) -> None:
         self._every = policy.recheck_every
         self.postponed_until = 0.0  # Unix seconds
+        self._excess = 0.0  # part by which the time between re-checks is longer
+        self._refused_at = 0.0
 
     def is_due(self, login: StoredLogin) -> bool:
         """Whether PeeringDB is to be asked about a login by the policy."""
@@ -27,11 +40,23 @@ class Pace:
         # So the sessions of people who came at the same time are spread.
         fraction = int.from_bytes(sha256(login.csrf_token.encode()).digest()[:2]) / 65536
         age = elapsed(login.checked_at, login.now)
-        return age >= self._every * (1 - _SPREAD * fraction)
+        return age >= self._every * self._stretch(login.now) * (1 - _SPREAD * fraction)
+
+    def earliest(self, now: float) -> float:
+        """The age of rights, in seconds, below which no re-check is due."""
+        if self._every is None:
+            return math.inf
+        return self._every * self._stretch(now) * (1 - _SPREAD)
 
     def postpone(self, seconds: float, now: float) -> None:
         """Ask nothing for a while: the budget has refused a re-check.
 
         ``seconds``: until it may admit one.
         """
+        self._excess = self._stretch(now) * (1 + _STEP) - 1
+        self._refused_at = now
         self.postponed_until = now + min(seconds, _LONGEST_PAUSE)
+
+    def _stretch(self, now: float) -> float:
+        """By what the time between two re-checks is multiplied."""
+        return 1 + self._excess * math.exp(-elapsed(self._refused_at, now) / _FADING)

@@ -135,7 +135,12 @@ class Rechecks:
             AccessDenied: the rule no longer lets the person in; the login has ended.
         """
         try:
-            return (yield from shared(f"re-check {login.key}", self._recheck_once(login)))
+            return (
+                # A browser that hangs up must not end a refresh: the tokens are spent.
+                yield from shared(
+                    f"re-check {login.key}", self._recheck_once(login), to_its_end=True
+                )
+            )
         except RecordsUnavailable:
             raise
         except TransportError as error:  # the one who asks waits for too long

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
+from peeringdb_oauth.after_fork import ForkSafeLock
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.workers import LIMIT
 
@@ -133,9 +134,14 @@ def make_engine(url: URL, seconds: float) -> Engine:
         cursor.close()
 
     if url.drivername == "sqlite":
+        file, lock = Path(url.database or ""), ForkSafeLock()
 
         @event.listens_for(engine, "do_connect")
         def make_private_file(*_: object) -> None:
-            os.close(os.open(url.database or "", os.O_RDWR | os.O_CREAT, 0o600))
+            # Only before the first connection: a process that closes any descriptor of
+            # the file loses the locks of all its connections, and the file is damaged.
+            with lock:
+                if not file.exists():
+                    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
 
     return engine

@@ -1,0 +1,41 @@
+"""What `make simulate` shows, in small."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def simulate(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import simulate  # noqa: PLC0415 - the folder is no package
+
+    yield simulate
+    for name in ("simulate", "plot"):
+        del sys.modules[name]
+
+
+@pytest.fixture
+def thousand(simulate):
+    """1,000 sessions at one address: twice as many as it can re-check in time."""
+    return simulate.Simulation(1000, 1, seed=1).run(3 * 3600)
+
+
+def test_rights_are_hardly_older_than_can_be_asked_for(thousand):
+    assert 0.5 * thousand.shortest < thousand.median < thousand.shortest
+    assert thousand.shortest < thousand.oldest < 1.75 * thousand.shortest
+
+
+def test_sessions_that_are_too_many_cost_no_login_and_break_no_limit(thousand):
+    assert thousand.served == 1
+    assert 30 <= thousand.busiest <= 100
+
+
+def test_the_plot_has_a_line_for_each_number_of_addresses(simulate, thousand):
+    drawing = simulate.draw([thousand, simulate.Simulation(10, 1, seed=1).run(60)])
+    assert drawing.startswith("<svg")
+    assert drawing.count("<circle") == 2
+    assert "1,000" in drawing
