@@ -34,7 +34,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from peeringdb_oauth.integrations.django import sessions
     from peeringdb_oauth.integrations.django.access import peeringdb_login, peeringdb_user
     from peeringdb_oauth.integrations.django.guard import require_asn, require_peeringdb
     from peeringdb_oauth.integrations.django.mixins import RequireASNMixin
@@ -54,7 +53,6 @@ __all__ = [
     "peeringdb_user",
     "require_asn",
     "require_peeringdb",
-    "sessions",
 ]
 
 
