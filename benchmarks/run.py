@@ -22,6 +22,7 @@ import async_logins
 import first_steps
 import id_tokens
 import logins
+import pages
 from measure import Row
 from provider import Provider, serve
 
@@ -37,6 +38,9 @@ LIBRARIES = (
     "requests-oauthlib",
     "httpx",
     "httpx2",
+    "Flask",
+    "Flask-Session",
+    "redis",
 )
 LINE = "{:<37} {:<24} {:>9}   {:<28} {:>9}   {:>6}  {:>7}  {}"
 
@@ -65,11 +69,16 @@ def main() -> None:
         f" none: {kept}"
     )
     print("; ".join(f"{name}: {count:g}" for name, count in connections.items()))
+    trips = pages.count_round_trips()
+    few = "yes" if max(trips.values()) <= 2 else "MISSED"
+    print(f"\nround trips to the store for a page; the goal is at most 2: {few}")
+    print("; ".join(f"{name}: {count:g}" for name, count in trips.items()))
     written = {
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
         "rows": [asdict(row) | {"holds": row.holds} for row in rows],
         "connections": connections,
+        "round_trips": trips,
     }
     RESULTS.write_text(json.dumps(written, indent=2) + "\n", "utf-8")
     missed = sum(row.holds is False for row in rows)
@@ -97,6 +106,7 @@ def _measure(provider: Provider, rounds: int) -> Iterator[Row]:
     yield from logins.measure(provider, rounds)
     yield from async_logins.measure(provider, rounds)
     yield from first_steps.measure(rounds)
+    yield from pages.measure(rounds)
 
 
 def _line(row: Row, *, title: str) -> str:

@@ -27,8 +27,8 @@ BROWSERS = 8  # that ask at the same time
 KILL_WINDOW = 5  # seconds around a kill in which new tokens may be lost
 # How often a request fails, by path: the token endpoint, and all others.
 RATES = {
-    True: {"500": 0.05, "slow": 0.05, "cut": 0.01, "cut_after": 0.02},
-    False: {"500": 0.03, "slow": 0.03, "cut": 0.003, "cut_after": 0.003},
+    True: {"500": 0.06, "slow": 0.06, "cut": 0.03, "cut_after": 0.06},
+    False: {"500": 0.04, "slow": 0.04, "cut": 0.005, "cut_after": 0.005},
 }
 _RUN = re.compile(rb"[A-Za-z0-9]{30,}")
 _JWT = re.compile(rb"eyJ[A-Za-z0-9_-]{20,}\.eyJ")
@@ -145,7 +145,7 @@ class Storm:
             yield draw(6 * number, 6 * number + 6), self._kill_one
         yield 0.35 * seconds, self._rotate_secrets
         yield draw(0.3, 0.7) * seconds, self._pdb.rotate_key
-        yield draw(0.7, 0.9) * seconds, lambda: self._pending.append("401")
+        yield draw(0.8, 0.95) * seconds, lambda: self._pending.append("401")
         for _ in range(2):
             yield draw(0, 0.9) * seconds, lambda: self._pending.append("429")
         if hasattr(self._store, "restart"):

@@ -1,0 +1,231 @@
+"""A page for somebody who is logged in: what the check of their session costs.
+
+The page asks for an ASN and a permission. The applications are called as a web server
+calls them, without a network. Redis runs on loopback.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, abort, redirect, session
+from flask_session import Session
+from measure import Row, at_most, interleave
+from provider import CLIENT_ID, CLIENT_SECRET
+from redis import Redis
+from werkzeug.test import EnvironBuilder
+
+from peeringdb_oauth import Client, ClientConfig, Login, Network, Permission, TokenResponse, User
+from peeringdb_oauth.integrations.flask import PeeringDB, current_user
+from peeringdb_oauth.integrations.flask.extension import extension
+from peeringdb_oauth.integrations.flask.visits import to_visit
+from peeringdb_oauth.records import Record
+from peeringdb_oauth.web import Sealer, SessionStore, Vault, open_records
+
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
+from store_servers import RedisServer
+
+SECRET = "a secret of this benchmark only"  # noqa: S105 - it protects nothing
+ASN = 64500
+COOKIE, STORE, READ = "in a cookie", "in Redis, remembered", "in Redis, read"
+AUTHLIB = "Authlib + Flask-Session"
+REMEMBERED, UNREMEMBERED, UNSEEN = 0.0, 2.0, 61.0  # seconds between two pages
+
+
+class Ticking:
+    """A clock that goes on by so many seconds with each page."""
+
+    def __init__(self, clock: Callable[[], float], step: float) -> None:
+        self._clock, self._step, self._ahead = clock, step, 0.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self._clock() + self._ahead
+
+    def tick(self) -> None:
+        """Another page comes."""
+        self._ahead += self._step
+
+
+class CountedRecords:
+    """Passes on each call to a store, and counts those that a page waits for.
+
+    ``clock``: what the store says the time is.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float]) -> None:
+        self._records, self._clock, self.calls = open_records(url), clock, 0
+
+    def get(self, key: str) -> tuple[Record | None, float]:
+        """The record of a session, and the time."""
+        self.calls += key.startswith("session:")
+        return self._records.get(key)[0], self._clock()
+
+    def put(self, record: Record, *, expected: int | None) -> bool:
+        """Write the record of a session."""
+        self.calls += record.key.startswith("session:")
+        return self._records.put(record, expected=expected)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._records, name)
+
+
+class Page:
+    """A page of an application that has one visitor, who has logged in."""
+
+    def __init__(self, app: Flask, *clocks: Ticking) -> None:
+        self._app, self._clocks = app, clocks
+        with app.test_client() as browser:
+            browser.get("/log-in")
+            cookie = browser.get_cookie(app.config["SESSION_COOKIE_NAME"])
+        assert cookie is not None  # noqa: S101
+        self._headers = {"Cookie": f"{cookie.key}={cookie.value}"}
+        self()
+
+    def __call__(self) -> None:
+        """Ask for the page."""
+        for clock in self._clocks:
+            clock.tick()
+        environ = EnvironBuilder(f"/as{ASN}", headers=self._headers).get_environ()
+        statuses: list[str] = []
+        body = self._app.wsgi_app(environ, lambda status, *_: statuses.append(status))
+        list(body)
+        if statuses != ["200 OK"]:
+            raise RuntimeError(statuses)
+
+
+def measure(rounds: int) -> Iterator[Row]:
+    """The rows of this file."""
+    with _redis() as url:
+        for networks in (3, 300):
+            user = _user(networks)
+            pages = {COOKIE: ours(user, None), STORE: ours(user, open_records(url))}
+            samples = interleave(pages, rounds=rounds, calls=50)
+            title = f"a page, {networks} networks"
+            yield at_most(1.5, title, samples, STORE, COOKIE)
+            clocks = Ticking(time.time, 0), Ticking(time.monotonic, UNREMEMBERED)
+            read = ours(user, open_records(url), *clocks)
+            samples = interleave(
+                {READ: read, AUTHLIB: theirs(user, url)},
+                rounds=rounds,
+                calls=50,
+                clock=time.perf_counter,
+            )
+            yield at_most(None, f"{title}, from the store", samples, READ, AUTHLIB)
+
+
+def count_round_trips() -> dict[str, float]:
+    """How many calls of the store one page causes, by what the process remembers."""
+    cases = {"remembered": REMEMBERED, "a second later": UNREMEMBERED, "a minute later": UNSEEN}
+    counts = {}
+    with _redis() as url:
+        for name, step in cases.items():
+            clocks = Ticking(time.time, step), Ticking(time.monotonic, step)
+            records = CountedRecords(url, clocks[0])
+            page = ours(_user(3), records, *clocks)
+            records.calls = 0
+            for _ in range(10):
+                page()
+            counts[name] = records.calls / 10
+    return counts
+
+
+def ours(user: User, records: Any, *clocks: Ticking) -> Page:
+    """A page of this library. ``records``: the store; None: the session is a cookie.
+
+    ``clocks``: the time of day and the monotonic clock; none for those of the machine.
+    """
+    config = ClientConfig(
+        client_id=CLIENT_ID,
+        client_secret=CLIENT_SECRET,
+        redirect_uri="http://localhost/login/peeringdb/callback",
+        allow_http=True,
+    )
+    client = Client(config)
+    if clocks:
+        client.provider.clock, client.provider.monotonic = clocks
+    app = Flask(__name__)
+    app.secret_key = SECRET
+    store = records and SessionStore(Vault(records, Sealer(SECRET)))
+    pdb = PeeringDB(app, client=client, sessions=store)
+
+    @app.get("/log-in")
+    def log_in() -> str:
+        token = TokenResponse(
+            access_token="a" * 30,
+            token_type="Bearer",
+            expires_at=int(time.time()) + 36_000,
+            refresh_token="r" * 30,
+            scope=(),
+            id_token=None,
+        )
+        login = Login(user=user, token=token, claims=None)
+        flow = extension().flow
+        client.run(flow.visitors.begin(to_visit(), login, prompted=False))
+        return "in"
+
+    @app.get("/as<int:asn>")
+    @pdb.require(asn="asn", perms=Permission.UPDATE)
+    def page(asn: int) -> str:
+        return f"{current_user.name} {asn}"
+
+    return Page(app, *clocks)
+
+
+def theirs(user: User, url: str) -> Page:
+    """The same with Flask-Session, and what a login with Authlib stores there."""
+    app = Flask(__name__)
+    app.config |= {"SESSION_TYPE": "redis", "SESSION_REDIS": Redis.from_url(url)}
+    Session(app)
+
+    @app.get("/log-in")
+    def log_in() -> str:
+        session["user"] = user.to_dict()
+        return "in"
+
+    @app.get("/as<int:asn>")
+    def page(asn: int) -> Any:
+        found = session.get("user")
+        if found is None:
+            return redirect("/log-in")
+        if not any(one["asn"] == asn and one["perms"] & 2 for one in found["networks"]):
+            abort(403)
+        return f"{found['name']} {asn}"
+
+    return Page(app)
+
+
+def _user(networks: int) -> User:
+    numbers = count(ASN)
+    return User(
+        id=7,
+        name="Ada Example",
+        given_name="Ada",
+        family_name="Example",
+        email="ada@example.net",
+        verified_email=True,
+        verified_user=True,
+        networks=tuple(
+            Network(
+                id=asn,
+                asn=asn,
+                name=f"Example Network {asn}",
+                perms=Permission(15),
+                manage_peering_sessions=Permission(15),
+            )
+            for asn in (next(numbers) for _ in range(networks))
+        ),
+    )
+
+
+@contextmanager
+def _redis() -> Iterator[str]:
+    server = RedisServer()
+    try:
+        yield server.url
+    finally:
+        server.end()
