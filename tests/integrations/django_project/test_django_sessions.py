@@ -351,6 +351,16 @@ def test_a_request_with_a_token_does_not_need_the_session_beside_it(stored):
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
 
 
+def test_a_form_behind_basic_authentication_is_not_dropped_either(stored):
+    """Such as that of a site that is not open to all yet."""
+    stored.visitor.log_in("member")
+    token = stored.token()
+    stored.wait(7200)
+    form = {"note": "a", "csrfmiddlewaretoken": token}
+    answer = stored.visitor.client.post("/save", form, headers={"authorization": "Basic dDp0"})
+    assert (answer.status_code, b"Nothing was saved" in answer.content) == (401, True)
+
+
 def test_a_new_login_in_the_same_browser_replaces_the_session(stored, sessions):
     stored.visitor.log_in("member")
     first = stored.visitor.session["peeringdb"]["id"]
@@ -414,6 +424,15 @@ def test_a_form_is_checked_with_the_rights_of_now(site, pdb, watch):
     assert site.visitor.post("/edit/64500", token=token).status_code == 403
     [changed] = [sent for kind, sent in watch.seen if kind == "rights_changed"]
     assert changed["request"].path == "/edit/64500"
+
+
+def test_a_logout_asks_nothing_before_it_ends_the_session(site, pdb, watch):
+    site.visitor.log_in("member")
+    token = site.token()
+    pdb.change("member", networks={64501: 1})
+    site.wait(900)
+    assert site.visitor.post("/logout", token=token).status_code == 303
+    assert watch.kinds == ["logged_in", "session_ended", "logged_out"]
 
 
 @pytest.mark.parametrize("path", ["/account", "/me"])

@@ -23,6 +23,7 @@ from peeringdb_oauth.integrations.django.visits import (
     to_response,
     to_visit,
 )
+from peeringdb_oauth.web import bearer_token
 
 
 class PeeringDBMiddleware(MiddlewareMixin):
@@ -68,13 +69,15 @@ class PeeringDBMiddleware(MiddlewareMixin):
 
 
 def _keep_true(request: HttpRequest) -> HttpResponse | None:
+    is_safe = to_visit(request).is_safe
+    may_save = not is_safe and _may_save(request)
     try:
-        ending = end_incomplete_login(request, recheck=True)
+        ending = end_incomplete_login(request, recheck=is_safe or may_save)
     except RecordsUnavailable as error:
         return _fail(request, error)
     except (AccessDenied, TokenRejected) as error:
-        return _fail(request, error) if _may_save(request) else None
-    if ending is None or not _may_save(request):
+        return _fail(request, error) if may_save else None
+    if ending is None or not may_save:
         return None
     return to_response(request, application().flow.ask_to_log_in(to_visit(request), ending))
 
@@ -84,11 +87,11 @@ def _fail(request: HttpRequest, error: PeeringDBOAuthError) -> HttpResponse:
 
 
 def _may_save(request: HttpRequest) -> bool:
-    """Whether a request comes from a form whose content would get lost.
+    """Whether a form has content that would get lost.
 
     That of a logout has none. A request with a bearer token needs no session.
     """
-    if to_visit(request).is_safe or "Authorization" in request.headers:
+    if bearer_token(request.headers.get("Authorization")) is not None:
         return False
     try:
         match = resolve(request.path_info, getattr(request, "urlconf", None))
