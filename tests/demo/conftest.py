@@ -100,6 +100,14 @@ def portal(request, pdb):
 
 
 @pytest.fixture
+def own_portal(portal, pdb):
+    """A second portal in the same framework, which the test may close."""
+    own = PortalProcess(portal.framework, pdb)
+    yield own
+    own.close()
+
+
+@pytest.fixture
 def visit(pdb, portal):
     """``visit()``: another visitor of the portal."""
     visitors = []

@@ -124,13 +124,15 @@ def test_a_refused_person_sees_the_reason_and_no_token_is_kept(visitor, issued, 
     assert issued(alive=True) == []
 
 
-def test_a_user_who_no_longer_meets_the_rule_is_logged_out(visitor, pdb, issued):
+def test_a_user_who_no_longer_meets_the_rule_is_logged_out(own_portal, visit, pdb, issued):
+    visitor = visit(own_portal)
     visitor.log_in("member")
     pdb.change("member", verified_email=False)
     answer = visitor.get("/networks/")
     assert answer.status_code == 403
     assert "your email address is not confirmed" in answer.words
     assert visitor.json("/me").status_code == 401
+    own_portal.close()  # which waits for what runs behind the answers
     assert issued(alive=True) == []
 
 
@@ -145,5 +147,5 @@ def test_a_login_ends_when_peeringdb_revokes_its_tokens(visitor, pdb):
 
 def test_a_login_ends_after_ten_hours(visitor, portal):
     visitor.log_in("member")
-    portal.set_ahead(10 * 3600 + 1)
+    portal.advance(10 * 3600 + 1)
     assert visitor.get("/networks/").headers["Location"] == "/login/peeringdb?next=/networks/"
