@@ -42,9 +42,9 @@ def follow(_previous: User, user: User) -> None:
     update_links(members, user)
 
 
-def say_goodbye(request: Request, event: Event) -> None:
+def say_goodbye(request: Request | None, event: Event) -> None:
     """Confirm a logout. The event has a reason if PeeringDB could not be told."""
-    if event.kind == "logout":
+    if request is not None and event.kind == "logout":
         flash(
             request,
             "You are logged out here, but PeeringDB could not be told to end our access."

@@ -67,7 +67,7 @@ def test_a_person_who_cancels_at_peeringdb_can_try_again(somebody):
 def test_a_login_that_took_too_long_can_be_started_again(somebody, portal):
     mel = somebody()
     mel.start("member")
-    portal.set_ahead(601)
+    portal.advance(601)
     mel.press("Authorize")
     expect(mel.heading("This login took too long")).to_be_visible()
     expect(mel.page.get_by_role("main")).to_contain_text("within ten minutes")

@@ -147,5 +147,5 @@ def test_a_login_ends_when_peeringdb_revokes_its_tokens(visitor, pdb):
 
 def test_a_login_ends_after_ten_hours(visitor, portal):
     visitor.log_in("member")
-    portal.set_ahead(10 * 3600 + 1)
+    portal.advance(10 * 3600 + 1)
     assert visitor.get("/networks/").headers["Location"] == "/login/peeringdb?next=/networks/"

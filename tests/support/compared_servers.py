@@ -86,7 +86,7 @@ class PeeringDB:
     def advance(self, seconds: float) -> None:
         """Wait, if that is wanted."""
         if not self._can_wait or seconds > _MAX_WAIT:
-            raise NotPossible(f"it needs {seconds} seconds of waiting")
+            raise NotPossible(f"it needs {seconds:.0f} seconds of waiting")
         time.sleep(seconds)
 
     def reset(self) -> None:

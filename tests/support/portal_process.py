@@ -45,19 +45,21 @@ class PortalProcess:
             "requests_per_minute": None,
         }
         self._say(json.dumps(works | settings))
-        self._resets = 0
+        self._ahead = self._passed = 0  # seconds: of the clock, of the monotonic clock
         self.database = self._hear()
         self.members = Members(self.database)
 
-    def set_ahead(self, seconds):
-        """Put the portal's clock ahead of the real one."""
-        self._say(f"{seconds} {self._resets * 3600}")
-        assert self._hear() == "done"
+    def advance(self, seconds):
+        """Let time pass at the portal."""
+        self._ahead += seconds
+        self._passed += seconds
+        self._set_clocks()
 
     def reset(self):
         """Restore the clock and the database, and let all waiting times pass."""
-        self._resets += 1
-        self.set_ahead(0)
+        self._ahead = 0
+        self._passed += 3600
+        self._set_clocks()
         with closing(sqlite3.connect(self.database, timeout=30)) as connection, connection:
             for table in ("member", "link", "peering_request"):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own tables
@@ -67,6 +69,10 @@ class PortalProcess:
         with self._process as process:
             process.stdin.close()
             process.wait(10)
+
+    def _set_clocks(self):
+        self._say(f"{self._ahead} {self._passed}")
+        assert self._hear() == "done"
 
     def _say(self, line):
         self._process.stdin.write(f"{line}\n")

@@ -8,6 +8,7 @@ from textwrap import dedent
 
 import pytest
 
+from peeringdb_oauth import User
 from peeringdb_oauth.integrations import flask as integration
 from peeringdb_oauth.pytest_plugin import PeeringDBFixture
 from peeringdb_oauth.sandbox import Sandbox
@@ -104,6 +105,7 @@ def test_examples_of_the_docs_run(load, log_in):
     assert get("/me") == (200, "You speak for AS64500, AS64501, AS65550")
     assert get("/noc") == (200, "Call 112")
     assert get("/") == (200, "Hello Ada Admin")
+    assert browser.get("/session", base_url=ORIGIN).json["stale"] is False
     assert get("/admin/64501/ports") == (200, "Ports of AS64501")
     assert get("/admin/64510/ports")[0] == 403
     assert get("/account") == (200, "Account of Ada Admin")
@@ -127,6 +129,8 @@ def test_example_of_a_hook_links_the_members(load, log_in):
     portal = load("\n".join(blocks))
     log_in(portal.app, "twoorgs")
     assert {link.asn for link in portal.links[4]} == {64500, 64510}
+    portal.follow(User(id=4), User(id=4))
+    assert portal.links[4] == set()
     browser, answer = log_in(portal.app, "nonets")
     assert (answer.status_code, "None of your networks is a member here" in answer.text) == (
         403,

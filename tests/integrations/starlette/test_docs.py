@@ -1,11 +1,13 @@
 """The examples in docs/fastapi.md run."""
 
+import asyncio
 import re
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from peeringdb_oauth import User
 from peeringdb_oauth.pytest_plugin import PeeringDBFixture
 from peeringdb_oauth.sandbox import Sandbox
 
@@ -86,6 +88,7 @@ def test_the_examples_run(load, log_in):
     assert get("/me") == [64500, 64501, 65550]
     assert get("/noc") == "Call 112"
     assert get("/hello") == "Hello Ada Admin"
+    assert get("/session")["stale"] is False
     assert (get("/admin/64501/ports"), get("/admin/64510/ports")) == ("Ports of AS64501", 403)
     assert get("/networks")["64500"] is True
     assert [post("/sessions", asn=64500), post("/sessions", asn=64510), post("/sessions")] == [
@@ -101,6 +104,8 @@ def test_the_hook_links_the_members(load, log_in):
     names = load(HOOK)
     assert log_in(names["app"], "twoorgs")[1].status_code == 302
     assert {link.asn for link in names["links"][4]} == {64500, 64510}
+    asyncio.run(names["follow"](User(id=4), User(id=4)))
+    assert names["links"][4] == set()
     _, answer = log_in(names["app"], "nonets")
     assert (answer.status_code, "None of your networks is a member here" in answer.text) == (
         403,
