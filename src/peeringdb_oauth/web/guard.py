@@ -50,7 +50,7 @@ class Guard:
     ``rule``: the conditions, with the AS numbers that the view names as constants.
     ``asn``: the name of the view's argument with the AS number, or a function that
     finds the number; else None. ``max_age``: for how many seconds an answer of
-    PeeringDB counts; None for as long as the login.
+    PeeringDB counts; None for as long as the session policy says.
     """
 
     rule: AccessRule

@@ -267,7 +267,7 @@ class LoginFlow:
         """Who is logged in; None for nobody.
 
         ``max_age``: PeeringDB is asked if its last answer is older, in seconds; None:
-        an answer counts for as long as the login.
+        it is asked when the policy says so.
 
         Raises:
             TokenRejected: PeeringDB has ended the login, so it has ended here too.

@@ -173,6 +173,22 @@ def test_nothing_secret_is_readable_in_the_table(make_site):
     assert not [one for one in (*tokens, session_id, "Mel Member") if one in rows]
 
 
+def test_a_copy_of_a_cookie_is_worth_nothing_after_a_logout(stored):
+    """Although all of Django's session is in the cookie."""
+    from django.core.checks import run_checks
+    from django.test import override_settings
+
+    with override_settings(SESSION_ENGINE=SIGNED_COOKIES):
+        assert "peeringdb_oauth.W006" not in [message.id for message in run_checks()]
+        stored.visitor.log_in("member")
+        thief = stored.new_visitor()
+        thief.client.cookies["sessionid"] = stored.visitor.client.cookies["sessionid"].value
+        assert thief.get("/account").status_code == 200
+        stored.visitor.post("/logout")
+        stored.wait(1)
+        assert thief.get("/account").status_code == 302
+
+
 # --- how sessions end -----------------------------------------------------------------
 
 

@@ -44,8 +44,8 @@ T = TypeVar("T")
 def peeringdb_user(request: HttpRequest, *, max_age: float | None = None) -> User | None:
     """Who is logged in with PeeringDB; None for nobody.
 
-    ``max_age``: PeeringDB is asked if its last answer is older, in seconds; None: an
-    answer counts for as long as the login. `PeeringDBMiddleware` answers each of these
+    ``max_age``: PeeringDB is asked if its last answer is older, in seconds; None: it is
+    asked when ``SESSION_POLICY`` says so. `PeeringDBMiddleware` answers each of these
     errors with a page.
 
     Raises:

@@ -46,7 +46,7 @@ def require_asn(
     of which one suffices, or a function of the request that finds it. The function is
     called only for people who are logged in. ``perms``, ``manage_sessions``, ``mfa``:
     as for `AccessRule`. ``max_age``: PeeringDB is asked if its last answer is older, in
-    seconds; None: an answer counts for as long as the login.
+    seconds; None: it is asked when ``SESSION_POLICY`` says so.
 
     Raises:
         ConfigurationError: an argument is wrong, or the view has no argument of that

@@ -187,8 +187,8 @@ class PeeringDB:
         ``asn``: the name of the view's argument with the AS number, one AS number,
         several of which one suffices, or a function without arguments that finds it.
         ``perms``, ``manage_sessions``, ``mfa``: as for `AccessRule`. ``max_age``:
-        PeeringDB is asked if its last answer is older, in seconds; None: an answer
-        counts for as long as the login.
+        PeeringDB is asked if its last answer is older, in seconds; None: it is asked
+        when the session policy says so.
 
         Raises:
             ConfigurationError: nobody can meet the conditions.

@@ -197,7 +197,7 @@ class PeeringDB:
         several of which one suffices, or a function of the request that finds it, which
         may be a coroutine function. ``perms``, ``manage_sessions``, ``mfa``: as for
         `AccessRule`. ``max_age``: PeeringDB is asked if its last answer is older, in
-        seconds; None: an answer counts for as long as the login.
+        seconds; None: it is asked when the session policy says so.
 
         Raises:
             ConfigurationError: nobody can meet the conditions, or the scope lacks what
