@@ -16,6 +16,7 @@ from peeringdb_oauth.errors import (
     ProviderError,
     RateLimited,
     RecordsUnavailable,
+    RightsUnknown,
     StateMismatch,
     TokenRejected,
     TransportError,
@@ -43,7 +44,14 @@ EXAMPLES = [
         "wait",
         {"retry_after": 9.0, "for_caller": False, "status": 429},
     ),
-    (RecordsUnavailable("down"), TransportError, "down", {"status": None}),
+    (RecordsUnavailable("down"), TransportError, "down", {"status": None, "retry_after": 5.0}),
+    (RightsUnknown("old"), TransportError, "old", {"status": None, "retry_after": 10.0}),
+    (
+        RightsUnknown("old", retry_after=3.0),
+        TransportError,
+        "old",
+        {"status": None, "retry_after": 3.0},
+    ),
     (ProviderError("no"), PeeringDBOAuthError, "no", {"error": "", "status": None}),
     (
         ProviderError("no", error="invalid_grant", status=400),

@@ -47,7 +47,7 @@ def log_in(provider, client, wrong):
 def refresh(provider, client, wrong):
     login = provider.log_in(client)
     provider.change(**wrong)
-    client.refresh(login.token)
+    return client.refresh(login.token)
 
 
 def verify_id_token(provider, client, wrong):
@@ -157,12 +157,18 @@ def test_verifies_a_nonce_that_it_is_given(provider, client):
     )
 
 
-@pytest.mark.parametrize("way", [log_in, refresh])
-def test_refuses_the_at_hash_of_another_token(provider, client, way):
+def test_refuses_the_at_hash_of_another_token_at_a_login(provider, client):
     assert (
-        refusal(way, provider, client, {"claims": {"at_hash": "_ElQeHfn5RoKhk0G3tlpDw"}})
+        refusal(log_in, provider, client, {"claims": {"at_hash": "_ElQeHfn5RoKhk0G3tlpDw"}})
         == "at_hash"
     )
+
+
+def test_drops_an_id_token_with_the_at_hash_of_another_token_at_a_refresh(provider, client):
+    """PeeringDB sends one if somebody else has refreshed at the same time."""
+    token = refresh(provider, client, {"claims": {"at_hash": "_ElQeHfn5RoKhk0G3tlpDw"}})
+    assert token.id_token is None
+    assert token.access_token
 
 
 @pytest.mark.parametrize("way", [log_in, refresh])
