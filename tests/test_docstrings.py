@@ -135,7 +135,8 @@ def names_of(module):
         return set(dir(importlib.import_module(module)))
     path = SOURCE.joinpath(*module.split(".")[1:])
     tree = ast.parse((path / "__init__.py").read_text())
-    return {
+    modules = {file.stem for file in path.glob("*.py")}
+    return modules | {
         alias.asname or alias.name
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)
