@@ -6,7 +6,8 @@
     ├── ConfigurationError  correct the settings: ``problems``
     ├── TransportError      PeeringDB is unreachable or broken, try later: ``status``
     │   ├── RateLimited     wait for ``retry_after`` seconds, then try again
-    │   └── RecordsUnavailable  the store of the sessions does not answer, try later
+    │   ├── RecordsUnavailable  the store of the sessions does not answer, try later
+    │   └── RightsUnknown   what PeeringDB said last of a person is too old
     ├── ProviderError       PeeringDB sent an OAuth error: ``error``, ``status``
     │   └── LoginDenied     the person cancelled the login: offer a new one
     ├── InvalidResponse     a response failed a check: ``check`` is its name
