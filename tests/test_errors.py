@@ -44,7 +44,7 @@ EXAMPLES = [
         "wait",
         {"retry_after": 9.0, "for_caller": False, "status": 429},
     ),
-    (RecordsUnavailable("down"), TransportError, "down", {"status": None, "retry_after": 5.0}),
+    (RecordsUnavailable("down"), TransportError, "down", {"status": None}),
     (RightsUnknown("old"), TransportError, "old", {"status": None, "retry_after": 10.0}),
     (
         RightsUnknown("old", retry_after=3.0),
