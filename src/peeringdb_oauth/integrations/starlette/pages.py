@@ -211,12 +211,11 @@ class Pages:
         try:
             for event in tuple(events):
                 await self._tell_one(request, event)
-        except BaseException as error:
+        except Exception:
             # The browser gets an error page. Nobody must be logged in behind it.
             if any(event.kind == "login" for event in events):
-                if isinstance(error, Exception):
-                    with suppress(PeeringDBOAuthError):
-                        await self._client.run(self.visitors.end(visit, "operator"))
+                with suppress(PeeringDBOAuthError):
+                    await self._client.run(self.visitors.end(visit, "operator"))
                 visit.session.clear()
             raise
 
