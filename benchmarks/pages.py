@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Self
 
+import allauth_page
 from flask import Flask, abort, redirect, session
 from flask_session import Session
 from measure import Row, at_most, interleave
@@ -32,7 +34,7 @@ from store_servers import RedisServer
 SECRET = "a secret of this benchmark only"  # noqa: S105 - it protects nothing
 ASN = 64500
 COOKIE, STORE, READ = "in a cookie", "in Redis, remembered", "in Redis, read"
-AUTHLIB = "Authlib + Flask-Session"
+AUTHLIB, ALLAUTH = "Authlib + Flask-Session", allauth_page.NAME
 REMEMBERED, UNREMEMBERED, UNSEEN = 0.0, 2.0, 61.0  # seconds between two pages
 
 
@@ -77,14 +79,19 @@ class CountedRecords:
 class Page:
     """A page of an application that has one visitor, who has logged in."""
 
-    def __init__(self, app: Flask, *clocks: Ticking) -> None:
+    def __init__(self, app: Any, cookie: str, *clocks: Ticking) -> None:
         self._app, self._clocks = app, clocks
+        self._headers = {"Cookie": cookie}
+        self()
+
+    @classmethod
+    def of_flask(cls, app: Flask, *clocks: Ticking) -> Self:
+        """A page of an application with Flask."""
         with app.test_client() as browser:
             browser.get("/log-in")
             cookie = browser.get_cookie(app.config["SESSION_COOKIE_NAME"])
         assert cookie is not None  # noqa: S101
-        self._headers = {"Cookie": f"{cookie.key}={cookie.value}"}
-        self()
+        return cls(app.wsgi_app, f"{cookie.key}={cookie.value}", *clocks)
 
     def __call__(self) -> None:
         """Ask for the page."""
@@ -92,15 +99,18 @@ class Page:
             clock.tick()
         environ = EnvironBuilder(f"/as{ASN}", headers=self._headers).get_environ()
         statuses: list[str] = []
-        body = self._app.wsgi_app(environ, lambda status, *_: statuses.append(status))
+        body = self._app(environ, lambda status, *_: statuses.append(status))
         list(body)
+        if hasattr(body, "close"):
+            body.close()
         if statuses != ["200 OK"]:
             raise RuntimeError(statuses)
 
 
 def measure(rounds: int) -> Iterator[Row]:
     """The rows of this file."""
-    with _redis() as url:
+    with _redis() as url, TemporaryDirectory() as directory:
+        django = allauth_page.application(directory)
         for networks in (3, 300):
             user = _user(networks)
             pages = {COOKIE: ours(user, None), STORE: ours(user, open_records(url))}
@@ -110,12 +120,17 @@ def measure(rounds: int) -> Iterator[Row]:
             clocks = Ticking(time.time, 0), Ticking(time.monotonic, UNREMEMBERED)
             read = ours(user, open_records(url), *clocks)
             samples = interleave(
-                {READ: read, AUTHLIB: theirs(user, url)},
+                {
+                    READ: read,
+                    AUTHLIB: theirs(user, url),
+                    ALLAUTH: Page(django, allauth_page.cookie_of(user)),
+                },
                 rounds=rounds,
                 calls=50,
                 clock=time.perf_counter,
             )
-            yield at_most(None, f"{title}, from the store", samples, READ, AUTHLIB)
+            for other in (AUTHLIB, ALLAUTH):
+                yield at_most(None, f"{title}, from the store", samples, READ, other)
 
 
 def count_round_trips() -> dict[str, float]:
@@ -173,7 +188,7 @@ def ours(user: User, records: Any, *clocks: Ticking) -> Page:
     def page(asn: int) -> str:
         return f"{current_user.name} {asn}"
 
-    return Page(app, *clocks)
+    return Page.of_flask(app, *clocks)
 
 
 def theirs(user: User, url: str) -> Page:
@@ -196,7 +211,7 @@ def theirs(user: User, url: str) -> Page:
             abort(403)
         return f"{found['name']} {asn}"
 
-    return Page(app)
+    return Page.of_flask(app)
 
 
 def _user(networks: int) -> User:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 WIDTH, HEIGHT = 640, 400
-LEFT, RIGHT, TOP, BOTTOM = 80, 20, 30, 60
+LEFT, RIGHT, TOP, BOTTOM = 80, 45, 30, 60
 LEAST, MOST = 60.0, 100_000.0  # seconds on the vertical axis
 COLOURS = {1: "#b3261e", 4: "#9a6700", 16: "#1a7f37"}
 TICKS = {60: "1 min", 900: "15 min", 3600: "1 h", 36000: "10 h"}
@@ -41,7 +41,7 @@ def draw(results: Iterable[Any]) -> str:
             yield from (f'<circle cx="{a:.0f}" cy="{b:.0f}" r="3.5" fill="{colour}"/>'
                         for a, b in points)  # fmt: skip
             name = f"{addresses} address{'es' if addresses > 1 else ''}"
-            yield _text(WIDTH - RIGHT, TOP + 200 + 18 * index, name, "end", colour)
+            yield _text(WIDTH - RIGHT, TOP + 235 + 18 * index, name, "end", colour)
 
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'

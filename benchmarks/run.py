@@ -40,6 +40,7 @@ LIBRARIES = (
     "httpx2",
     "Flask",
     "Flask-Session",
+    "django-allauth",
     "redis",
 )
 LINE = "{:<37} {:<24} {:>9}   {:<28} {:>9}   {:>6}  {:>7}  {}"

@@ -25,10 +25,11 @@ LIFETIME = 75  # seconds of an access token: a refresh comes 60 before its end
 SETTLING = 150  # seconds at most: the silence after a 401 takes 61
 BROWSERS = 8  # that ask at the same time
 KILL_WINDOW = 5  # seconds around a kill in which new tokens may be lost
-# How often a request fails, by path: the token endpoint, and all others.
+# How often a request fails: at the token endpoint, and elsewhere. One that is cut makes
+# all processes wait for ten seconds.
 RATES = {
-    True: {"500": 0.06, "slow": 0.06, "cut": 0.03, "cut_after": 0.06},
-    False: {"500": 0.04, "slow": 0.04, "cut": 0.005, "cut_after": 0.005},
+    True: {"500": 0.05, "slow": 0.05, "cut": 0.02, "cut_after": 0.1},
+    False: {"500": 0.05, "slow": 0.04, "cut": 0.002, "cut_after": 0.002},
 }
 _RUN = re.compile(rb"[A-Za-z0-9]{30,}")
 _JWT = re.compile(rb"eyJ[A-Za-z0-9_-]{20,}\.eyJ")

@@ -1,6 +1,6 @@
 """Sessions under load and through random faults, with real servers on loopback.
 
-It ends by itself, within four minutes for each store, and ends what it has started.
+It ends by itself, within five minutes for each store, and ends what it has started.
 
 First a crowd: many requests at once in several processes need new tokens for one
 session. There must be one refresh, and all must be answered. Then a storm: sessions of

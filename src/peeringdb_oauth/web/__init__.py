@@ -6,6 +6,7 @@ framework's integration imports everything it needs from here.
 
 from pathlib import Path
 
+from peeringdb_oauth.budget import shortest_recheck
 from peeringdb_oauth.web.answer_builder import Paths
 from peeringdb_oauth.web.cookies import is_genuine, without_impostors
 from peeringdb_oauth.web.decorators import enclosed_in, refuse_positional, wrapped_in
@@ -100,6 +101,7 @@ __all__ = [
     "refuse_token",
     "require_token",
     "safe_return_path",
+    "shortest_recheck",
     "verify_token",
     "without_impostors",
     "wrapped_in",
