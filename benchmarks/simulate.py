@@ -221,14 +221,17 @@ class Simulation:
         return now
 
     def _recheck(self, session: int, process: int, now: float) -> None:
-        login = SimpleNamespace(
-            now=now,
-            checked_at=self._sessions.checked_at(session),
-            failed_at=None,
-            csrf_token=str(session),
+        login = cast(
+            "StoredLogin",
+            SimpleNamespace(
+                now=now,
+                checked_at=self._sessions.checked_at(session),
+                failed_at=None,
+                csrf_token=str(session),
+            ),
         )
         pace = self._paces[process]
-        if not pace.is_due(cast("StoredLogin", login)):
+        if not pace.is_due(login):
             return
         payers = (Payer.of_account(session),)
         try:
@@ -236,7 +239,7 @@ class Simulation:
                 Cost(purpose=Purpose.RECHECK, payers=payers, is_risky=True), now
             )
         except RateLimited as error:
-            pace.postpone(error.retry_after, now)
+            pace.postpone(login, error)
             self._paused_until[process] = pace.postponed_until
         else:
             self._sessions.check(session, now)

@@ -61,6 +61,10 @@ class TooManyRefusals(RateLimited):
     """One more token that may be dead must not be tried: introspect it first."""
 
 
+class UsedUp(RateLimited):
+    """The requests a minute are used up, or the part for such requests is."""
+
+
 @dataclass(slots=True, eq=False)
 class Booking:
     """A request that was admitted.
@@ -267,8 +271,11 @@ class Budget:
                     f"this client's {self._limit} requests a minute are used up (PeeringDB grants"
                     " 120 to one address)",
                     wait,
+                    kind=UsedUp,
                 )
-            raise _limited("the rest of the requests a minute is kept for logins", wait)
+            raise _limited(
+                "the rest of the requests a minute is kept for logins", wait, kind=UsedUp
+            )
 
     def _must_wait_for_payer(self, request: HTTPRequest, now: float) -> bool:
         """Whether it depends on a payer's requests that others may yet pay for."""

@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from peeringdb_oauth.budget import shortest_recheck
+from peeringdb_oauth.budget import UsedUp, shortest_recheck
+from peeringdb_oauth.errors import RateLimited
 from peeringdb_oauth.web import SessionPolicy
 from peeringdb_oauth.web.sessions.pace import Pace
 
+USED_UP = UsedUp("", retry_after=60)
 START = 1_700_000_000.0
 
 
@@ -16,16 +18,19 @@ def pace():
     return Pace(SessionPolicy(recheck_every=1000))
 
 
-def is_due(pace, age, now=START, failed_at=None):
-    login = SimpleNamespace(now=now, checked_at=now - age, failed_at=failed_at, csrf_token="a")
-    return pace.is_due(login)
+def login(age, now=START, failed_at=None):
+    return SimpleNamespace(now=now, checked_at=now - age, failed_at=failed_at, csrf_token="a")
 
 
-def refuse(pace, times):
+def is_due(pace, age, **arguments):
+    return pace.is_due(login(age, **arguments))
+
+
+def refuse(pace, times, error, age=100_000):
     """Refuse so many re-checks, each as soon as the process asks; the time after it."""
     now = START
     for _ in range(times):
-        pace.postpone(60, now)
+        pace.postpone(login(age, now), error)
         now = pace.postponed_until
     return now
 
@@ -49,25 +54,41 @@ def test_a_recheck_that_failed_is_tried_again_soon(pace):
 
 @pytest.mark.parametrize(("wait", "pause"), [(60, 5), (2, 2)])
 def test_a_process_whose_recheck_was_refused_asks_nothing_for_a_while(pace, wait, pause):
-    pace.postpone(wait, START)
+    pace.postpone(login(5000), RateLimited("", retry_after=wait))
     assert not is_due(pace, 5000, now=START + pause - 0.1)
     assert is_due(pace, 5000, now=START + pause)
 
 
 def test_a_budget_that_refuses_for_long_stretches_the_time_between_rechecks(pace):
-    now = refuse(pace, 120)  # ten minutes
+    now = refuse(pace, 120, USED_UP)  # ten minutes
     assert not is_due(pace, 1900, now=now)
     assert is_due(pace, 3300, now=now)
 
 
 def test_a_short_rush_changes_little(pace):
-    now = refuse(pace, 24)  # two minutes
+    now = refuse(pace, 24, USED_UP)  # two minutes
     assert is_due(pace, 1300, now=now)
 
 
 def test_the_time_between_rechecks_is_short_again_when_nothing_is_refused(pace):
-    now = refuse(pace, 120) + 3 * 3600
+    now = refuse(pace, 120, USED_UP) + 3 * 3600
     assert is_due(pace, 1010, now=now)
+
+
+def test_the_time_is_not_stretched_beyond_the_rights_that_had_to_wait(pace):
+    now = refuse(pace, 1000, USED_UP, age=3000)
+    assert is_due(pace, 3400, now=now)  # a tenth more, for what comes early
+    assert not is_due(pace, 2600, now=now)
+
+
+def test_young_rights_that_had_to_wait_stretch_nothing(pace):
+    now = refuse(pace, 10, USED_UP, age=10)
+    assert is_due(pace, 1000, now=now)
+
+
+def test_an_outage_or_a_pause_stretches_nothing(pace):
+    now = refuse(pace, 120, RateLimited("", retry_after=60))
+    assert is_due(pace, 1000, now=now)
 
 
 @pytest.mark.parametrize(

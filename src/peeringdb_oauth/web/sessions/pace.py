@@ -3,16 +3,19 @@
 import math
 from hashlib import sha256
 
+from peeringdb_oauth.budget import UsedUp
 from peeringdb_oauth.clock import elapsed
+from peeringdb_oauth.errors import RateLimited
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
 from peeringdb_oauth.web.sessions.stored_login import StoredLogin
 
 RETRY = 10.0  # seconds until PeeringDB is asked again after it gave no answer
 _LONGEST_PAUSE = 5.0  # seconds without re-checks in a process, when the budget refused one
 _SPREAD = 0.1  # of ``recheck_every``: by so much at most a re-check comes early
-# Each refusal makes the time between re-checks longer by this part. Without refusals
-# the excess is down to a third after so many seconds. So the time doubles within about
-# eight minutes of refusals, and a short rush changes little.
+# Each refusal makes the time between re-checks longer by this part, but not longer than
+# the rights that could not be re-checked are old. Without refusals the excess is down
+# to a third after so many seconds. So a short rush changes little, and when a long one
+# is over, the oldest rights are due.
 _STEP = 0.01
 _FADING = 1800.0
 
@@ -48,14 +51,19 @@ class Pace:
             return math.inf
         return self._every * self._stretch(now) * (1 - _SPREAD)
 
-    def postpone(self, seconds: float, now: float) -> None:
-        """Ask nothing for a while: the budget has refused a re-check.
+    def postpone(self, login: StoredLogin, error: RateLimited) -> None:
+        """Ask nothing for a while: the budget has refused a re-check of this login.
 
-        ``seconds``: until it may admit one.
+        Only if there are too many requests, the time between re-checks is stretched. An
+        outage or a pause of PeeringDB's has nothing to do with how many sessions there
+        are.
         """
-        self._excess = self._stretch(now) * (1 + _STEP) - 1
-        self._refused_at = now
-        self.postponed_until = now + min(seconds, _LONGEST_PAUSE)
+        self.postponed_until = login.now + min(error.retry_after, _LONGEST_PAUSE)
+        if self._every is not None and isinstance(error, UsedUp):
+            stretch = self._stretch(login.now)
+            age = elapsed(login.checked_at, login.now) / (1 - _SPREAD)
+            self._excess = max(stretch, min(stretch * (1 + _STEP), age / self._every)) - 1
+            self._refused_at = login.now
 
     def _stretch(self, now: float) -> float:
         """By what the time between two re-checks is multiplied."""

@@ -227,7 +227,7 @@ class Rechecks:
         """
         is_postponed = isinstance(error, RateLimited) and error.status is None
         if isinstance(error, RateLimited) and is_postponed and not error.for_caller:
-            self._pace.postpone(error.retry_after, mine.now)
+            self._pace.postpone(mine, error)
         was_tried = not (is_postponed or isinstance(error, RightsUnknown))
 
         def note(stored: StoredLogin) -> StoredLogin:
