@@ -70,6 +70,12 @@ def test_a_short_rush_changes_little(pace):
     assert is_due(pace, 1300, now=now)
 
 
+def test_several_refusals_at_a_time_count_as_one(pace):
+    for _ in range(1000):
+        pace.postpone(login(100_000), USED_UP)
+    assert is_due(pace, 1010, now=START + 5)
+
+
 def test_the_time_between_rechecks_is_short_again_when_nothing_is_refused(pace):
     now = refuse(pace, 120, USED_UP) + 3 * 3600
     assert is_due(pace, 1010, now=now)

@@ -1,5 +1,7 @@
 """Rights are read again while somebody uses the site."""
 
+from dataclasses import replace
+
 import pytest
 from canned_server import answering
 
@@ -183,6 +185,24 @@ def test_a_recheck_that_the_budget_has_postponed_is_no_outage(kept, clock):
     clock.now += 45  # the minute's requests for re-checks are still used up
     assert browser.user() is not None
     assert not browser.info().stale
+
+
+def test_somebody_who_asks_all_the_time_delays_no_rechecks(kept, clock, profile):
+    attacker = kept(requests_per_minute=10)
+    attacker.log_in()
+    clock.now += 7000  # without a visit, so these rights are old
+    browser = replace(attacker, cookies={}, session={})
+    browser.log_in()
+    clock.now += 61
+    for _ in range(3):
+        browser.user(max_age=0)
+    for _ in range(300):  # the budget refuses them
+        with pytest.raises(RateLimited):
+            attacker.user(max_age=0)
+        clock.now += 0.01
+    profile(networks=[])
+    clock.now += 1800
+    assert browser.user().networks == ()
 
 
 def test_how_fresh_a_session_is_can_be_asked_for(kept, clock, outage):

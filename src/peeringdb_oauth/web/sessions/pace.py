@@ -56,8 +56,10 @@ class Pace:
 
         Only if there are too many requests, the time between re-checks is stretched. An
         outage or a pause of PeeringDB's has nothing to do with how many sessions there
-        are.
+        are. Several refusals at a time count as one.
         """
+        if login.now < self.postponed_until:
+            return
         self.postponed_until = login.now + min(error.retry_after, _LONGEST_PAUSE)
         if self._every is not None and isinstance(error, UsedUp):
             stretch = self._stretch(login.now)

@@ -3,6 +3,7 @@
 import logging
 from copy import copy
 from dataclasses import replace
+from typing import TypeGuard
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
@@ -98,9 +99,9 @@ class Rechecks:
         if every is None or not self._pace.is_due(login):
             return self._standing(login)
         if visit.method in ("GET", "HEAD") and age < 2 * every:
-            yield from later(f"re-check {login.key}", self._recheck(login))
+            yield from later(f"re-check {login.key}", self._recheck_in_turn(login))
             return self._standing(login)
-        login, _ = yield from self._recheck(login)
+        login = yield from self._recheck_in_turn(login)
         return self._standing(login)
 
     def whole(self, login: StoredLogin) -> Flow[StoredLogin]:
@@ -125,6 +126,18 @@ class Rechecks:
             raise RightsUnknown(
                 "PeeringDB gives no answer, and what it last said about you is too old to count"
             )
+        return login
+
+    def _recheck_in_turn(self, login: StoredLogin) -> Flow[StoredLogin]:
+        """As `_recheck`, for a re-check that is due by the policy.
+
+        If the budget refuses it, the next ones come later. A refusal of what a view
+        asks for with ``max_age`` does not count: somebody could ask all the time, and
+        the re-checks of all sessions would come later and later.
+        """
+        login, problem = yield from self._recheck(login)
+        if _is_postponed(problem) and not problem.for_caller:
+            self._pace.postpone(login, problem)
         return login
 
     def _recheck(self, login: StoredLogin) -> Flow[Result]:
@@ -225,10 +238,7 @@ class Rechecks:
 
         What the budget has postponed is no failure of PeeringDB's.
         """
-        is_postponed = isinstance(error, RateLimited) and error.status is None
-        if isinstance(error, RateLimited) and is_postponed and not error.for_caller:
-            self._pace.postpone(mine, error)
-        was_tried = not (is_postponed or isinstance(error, RightsUnknown))
+        was_tried = not (_is_postponed(error) or isinstance(error, RightsUnknown))
 
         def note(stored: StoredLogin) -> StoredLogin:
             failed_at = stored.now if was_tried else stored.failed_at
@@ -249,6 +259,11 @@ class Rechecks:
             if found.failed_at is not None and found.failed_at != login.failed_at:
                 break
         return found or login, busy()
+
+
+def _is_postponed(problem: PeeringDBOAuthError | None) -> TypeGuard[RateLimited]:
+    """Whether the budget has admitted no request."""
+    return isinstance(problem, RateLimited) and problem.status is None
 
 
 def _without_answer(problem: PeeringDBOAuthError) -> PeeringDBOAuthError:
