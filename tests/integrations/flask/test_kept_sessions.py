@@ -9,7 +9,7 @@ from reading import tokens_in
 from shared_sessions import memory_store, sqlite_store, store_of
 
 from peeringdb_oauth import ConfigurationError, ProviderError
-from peeringdb_oauth.integrations.flask import session_ended
+from peeringdb_oauth.integrations.flask import current_user, session_ended
 from peeringdb_oauth.records import MemoryRecords, RecordsUnavailable
 from peeringdb_oauth.web import Sealer, SessionPolicy, SessionStore, Vault, open_session_store
 
@@ -54,6 +54,10 @@ def make_pages(app):
             "{{ peeringdb.user.name }} {{ peeringdb.user.networks|length }} {{"
             " peeringdb.csrf_token|length }}"
         )
+
+    @app.get("/named-template")
+    def named_template():
+        return f"{current_user.name}: {template()}"
 
     @app.get("/open")
     def open_page():
@@ -533,6 +537,16 @@ def test_templates_know_the_whole_user_of_the_store(make_site, memory, clock):
     browser.log_in("manynets")
     clock.now += 1
     assert browser.page("/template") == (200, "Many Nets 300 43")
+
+
+def test_templates_know_the_user_whom_the_view_has_asked_for(make_site):
+    """Also one with more networks than the cookie has room for."""
+    site = make_site()
+    browser = site.browser()
+    browser.log_in("manynets")
+    assert at(make_site(), browser).page("/template")[1].startswith("Many Nets 0 ")
+    named = at(make_site(), browser).page("/named-template")[1]
+    assert named.startswith("Many Nets: Many Nets 300 ")
 
 
 def test_templates_know_that_a_session_was_ended_elsewhere(make_site, memory, clock):

@@ -223,3 +223,11 @@ def test_a_scope_that_lacks_what_the_rule_reads_is_found_at_the_start():
         "scope: 'amr'",
         "SECRET_KEY: the secret key of the sessions",
     ]
+
+
+def test_the_current_user_of_an_application_without_the_login_is_a_mistake():
+    with (
+        new_app().test_request_context(),
+        pytest.raises(ConfigurationError, match=r"call init_app\(app\)"),
+    ):
+        current_user.name  # noqa: B018 - raises
