@@ -45,3 +45,15 @@ def test_what_others_wait_for_is_read_once_for_all_of_them(make_browser, clock):
     sessions = browser.flow.visitors._sessions
     assert browser.client.run(sessions.fresh(login)).user.id == browser.user().id
     assert records.reads == 1
+
+
+def test_a_record_that_is_gone_is_not_remembered(make_browser, clock):
+    records = CountedRecords(clock)
+    browser = make_browser(records=records)
+    browser.log_in()
+    login = browser.flow.visitors.peek(browser.visit("/"))
+    [record] = records.of_owner(f"user:{login.user.id}")
+    records.delete(record.key, expected=record.version)
+    assert browser.client.run(browser.flow.visitors._sessions.fresh(login)) is None
+    clock.now += 2
+    assert browser.user() is None
