@@ -1,11 +1,16 @@
 """Tokens are refreshed before they expire, by one process at a time."""
 
+from dataclasses import replace
+
 import pytest
 from canned_server import answering
 
+from peeringdb_oauth import flows
 from peeringdb_oauth.errors import RecordsUnavailable, RightsUnknown, TokenRejected
 from peeringdb_oauth.records import MemoryRecords
-from peeringdb_oauth.web import SessionPolicy
+from peeringdb_oauth.web import Sealer, SessionPolicy, SessionStore, Vault
+
+from ..conftest import SECRET
 
 FOR_DAYS = SessionPolicy(max_age=None, idle_timeout=None)
 INVALID_GRANT = answering({"error": "invalid_grant"}, status=400)
@@ -209,6 +214,43 @@ def test_a_process_that_died_locks_nobody_out_for_longer_than_the_lease(
     clock.now += 16  # five were spent waiting
     assert other.user(max_age=0) is not None
     assert len(tokens.refreshed) == 1
+
+
+def test_a_session_that_ended_before_its_refresh_is_not_refreshed(
+    make_browser, records, clock, tokens, server
+):
+    browser = make_browser(records=records, policy=FOR_DAYS)
+    browser.log_in()
+    clock.now += 40_000
+    mine = claim(browser)
+    SessionStore(Vault(records, Sealer(SECRET))).end_all(mine.user.id)
+    with pytest.raises(TokenRejected):
+        browser.client.run(browser.flow.visitors._rechecks.ask_and_store(mine))
+    assert tokens.refreshed == []
+    assert len(revoked(server)) == 1
+
+
+@pytest.mark.usefixtures("tokens")
+def test_tokens_that_came_during_a_logout_are_revoked_too(make_browser, records, clock, server):
+    browser = make_browser(records=records)
+    browser.log_in()
+    visitors = browser.flow.visitors
+    login = browser.client.run(visitors._sessions.load(browser.visit("/")))
+    other = flows.refresh(visitors._provider, visitors._tokens.open(login))
+    answer = server.answers["/oauth2/revoke_token/"]
+
+    def refresh_first(handler):
+        server.answers["/oauth2/revoke_token/"] = answer
+        sealed = visitors._tokens.seal(browser.client.run(other))
+        change = visitors._sessions.change(login, lambda stored: replace(stored, tokens=sealed))
+        browser.client.run(change)
+        answer(handler)
+
+    server.answers["/oauth2/revoke_token/"] = refresh_first
+    browser.log_out(Sec_Fetch_Site="same-origin")
+    clock.now += 61
+    browser.client.run(visitors.sessions.purge())
+    assert revoked(server)[-1] == "new-refresh-token-1"
 
 
 def test_a_late_answer_does_not_replace_newer_tokens(make_browser, records, clock, tokens, server):

@@ -201,10 +201,16 @@ class StoreSessions:
         return (yield from self._change(login.key, end))
 
     def note_revoked(self, login: StoredLogin) -> Flow[None]:
-        """Delete the tokens of a login: they are revoked."""
-        yield from self._change(
-            login.key, lambda stored: replace(stored, tokens="", lease_until=0.0)
-        )
+        """Delete the tokens of a login: they are revoked.
+
+        Those that a refresh has stored meanwhile stay: somebody must revoke them, too.
+        """
+
+        def note(stored: StoredLogin) -> StoredLogin | None:
+            is_same = stored.tokens == login.tokens
+            return replace(stored, tokens="", lease_until=0.0) if is_same else None
+
+        yield from self._change(login.key, note)
 
     def of_user(self, user_id: int) -> Flow[list[StoredLogin]]:
         """The living sessions of a person at PeeringDB, the newest first."""

@@ -53,7 +53,8 @@ class Refreshes:
         if mine is None:
             raise busy()
         token = self._tokens.open(mine)
-        if token is None:  # somebody has logged out meanwhile
+        if token is None or mine.ending is not None:  # somebody has logged out meanwhile
+            yield from self._endings.revoke_later(mine)
             raise has_ended(mine)
         payers = (Payer.of_account(mine.user.id),)
         try:
