@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -89,6 +90,15 @@ def test_the_sessions_are_listed(run, store):
     [session] = store.all()
     for word in (session.id, "Ada Admin", "192.0.2.7", "Logged in"):
         assert word in out
+
+
+@pytest.mark.parametrize("name", ["[/bold]", "[link=https://portal.test]Ada[/link]", ":warning:"])
+def test_a_name_is_listed_as_it_is(run, store, name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    begin(store, replace(ADA, name=name))
+    status, out, _ = run("list")
+    assert status == 0
+    assert name in out
 
 
 def test_the_sessions_are_listed_for_programs(run, store):

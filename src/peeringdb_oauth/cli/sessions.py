@@ -167,7 +167,8 @@ def _write_table(found: "list[SessionInfo]") -> None:
             _time(session.checked_at) + (" (stale)" if session.stale else ""),
             session.address or "",
         )
-    Console(soft_wrap=not os.isatty(1)).print(table)
+    # Names are not ours: they may have anything that Rich reads as markup.
+    Console(soft_wrap=not os.isatty(1), markup=False, emoji=False).print(table)
 
 
 def _time(seconds: float) -> str:
