@@ -148,3 +148,38 @@ def test_a_shared_flow_can_go_on_when_the_one_who_asked_goes_away(server):
         assert done == ["ended"]  # closing the client has waited
 
     asyncio.run(main())
+
+
+def test_two_shared_flows_of_one_name_in_turn_are_both_waited_for(server):
+    """The second may begin before asyncio has told that the first has ended."""
+    done, problems = [], []
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: problems.append(context)
+        )
+        gate = asyncio.Event()
+
+        def second():
+            yield from pause(0.05)
+            done.append("second")
+
+        async def ask_when_open():
+            await gate.wait()
+            await client.run(shared("work", second(), to_its_end=True))
+
+        async with AsyncClient(config_of(server)) as client:
+            first = asyncio.create_task(
+                client.run(shared("work", call(gate.wait), to_its_end=True))
+            )
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            asking = asyncio.create_task(ask_when_open())
+            await asyncio.sleep(0)
+            gate.set()
+            await first
+            asking.cancel()
+        assert done == ["second"]
+
+    asyncio.run(main())
+    assert problems == []

@@ -234,8 +234,10 @@ class AsyncClient:
         if not shared.to_its_end:
             return await self._land(shared, flight)
         task = asyncio.create_task(self._land(shared, flight))
-        self._background[f"shared {shared.name}"] = task
-        task.add_done_callback(lambda _: self._background.pop(f"shared {shared.name}"))
+        # A next one of this name may begin before the callback of this one is called.
+        name = f"shared {shared.name} {id(task)}"
+        self._background[name] = task
+        task.add_done_callback(lambda _: self._background.pop(name))
         return await asyncio.shield(task)
 
     async def _land(self, shared: Shared, flight: "asyncio.Future[Outcome | None]") -> Any:
