@@ -131,7 +131,9 @@ class Person:
             self.page.screenshot(path=Path(directory) / f"{name}.png")
 
 
-@pytest.fixture(scope="package")
+# While Playwright runs, no other test of the process can have an event loop. So it ends
+# with each file.
+@pytest.fixture(scope="module")
 def chromium():
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if path is None:
