@@ -75,9 +75,10 @@ class Storm:
         self._random = random.Random(seed)  # noqa: S311 - no secret
         self._choices = random.Random(seed)  # noqa: S311
         self._lock, self._ended = threading.Lock(), threading.Event()
-        self._pending, self._kills, self._killed = [], [], Counter()
+        self._pending, self._kills = [], []
         self._secrets = SECRETS
         self._people, self._condemned = {}, set()
+        self._alive, self._seen = set(), {}
         self.outcome = Outcome()
 
     def run(self, *, sessions, seconds, processes):
@@ -209,7 +210,7 @@ class Storm:
             self._ended.wait(0.02)
 
     def _ask(self, user_id, worker):
-        """The status and the body of a page; None if the worker was killed."""
+        """The status and the body of a page; no status if the worker was killed."""
         visitor = self._people[user_id][1]
         try:
             status, _, body = visitor.get(worker.port, "/page")
@@ -222,8 +223,7 @@ class Storm:
     def _settle(self):
         """Ask until PeeringDB has said something new about each, or it has ended."""
         since, deadline = time.time(), time.monotonic() + SETTLING
-        open_ones, self._alive, pause = set(self._people), set(), threading.Event().wait
-        self._seen = {}
+        open_ones, pause = set(self._people), threading.Event().wait
 
         def ask(user_id):
             status, body = self._ask(user_id, self._random.choice(self._workers))
