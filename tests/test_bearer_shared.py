@@ -140,6 +140,38 @@ def test_a_dead_token_is_introspected_by_one_process_only(process, server):
     assert len(set(messages)) == 1
 
 
+def test_a_token_that_is_found_dead_during_a_look_up_stays_dead(process, server):
+    first, second = process(), process()
+    with_profile = server.answers[PROFILE]
+
+    def revoke_meanwhile(handler):
+        server.answer(INTROSPECT, {"active": False})
+        with pytest.raises(TokenRejected):
+            second.verify(TOKEN)
+        with_profile(handler)
+
+    server.answers[PROFILE] = revoke_meanwhile
+    first.verify(TOKEN)  # what PeeringDB said before
+    with pytest.raises(TokenRejected):
+        process().verify(TOKEN)
+
+
+def test_a_result_is_as_old_as_its_question(process, server, clock):
+    with_profile = server.answers[PROFILE]
+
+    def be_slow(handler):
+        clock.now += 5
+        with_profile(handler)
+
+    server.answers[PROFILE] = be_slow
+    process().verify(TOKEN)
+    server.answers[PROFILE] = with_profile
+    clock.now += MAX_AGE - 5
+    server.received.clear()
+    process().verify(TOKEN)
+    assert asked(server) == LOOK_UP
+
+
 def test_another_application_does_not_take_it_for_its_own(process):
     process().verify(TOKEN)
     other = process(client_id="another-application")

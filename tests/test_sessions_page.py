@@ -39,7 +39,7 @@ def test_the_times_are_those_of_the_code():
     assert f"is tried every {pace.RETRY:.0f} seconds" in PAGE.replace("\n", " ")
     stands_for = (policy.recheck_every + policy.stale_for) / 60
     assert f"{stands_for:.0f} minutes by\ndefault" in PAGE
-    assert f"re-checks {CEILINGS[Purpose.RECHECK] * 100:.0f} of these" in PAGE
+    assert f"re-checks take at most {CEILINGS[Purpose.RECHECK] * 100:.0f} of these" in PAGE
 
 
 def test_the_example_runs():

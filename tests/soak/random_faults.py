@@ -20,7 +20,7 @@ from peeringdb_oauth.records import Change
 from peeringdb_oauth.web import open_session_store
 
 SCOPE = ["openid", "profile", "email", "networks", "amr"]
-RECHECK = 8  # seconds
+RECHECK = 4  # seconds
 LIFETIME = 75  # seconds of an access token: a refresh comes 60 before its end
 SETTLING = 150  # seconds at most: the silence after a 401 takes 61
 BROWSERS = 8  # that ask at the same time
@@ -39,6 +39,10 @@ _JWT = re.compile(rb"eyJ[A-Za-z0-9_-]{20,}\.eyJ")
 class Outcome:
     """What became of the sessions.
 
+    ``statuses``: of the answers that people got. ``requests``, ``refreshes``: how many
+    reached the proxy before PeeringDB, and how many refreshes succeeded. ``faults``: of
+    those requests.
+
     ``alive``: they are logged in and PeeringDB honours their tokens. ``ended``: the
     person lost their tokens or may not log in any more. ``spent``: PeeringDB has spent
     the refresh token, and its answer was cut off or its process killed. The others are
@@ -48,6 +52,7 @@ class Outcome:
 
     statuses: Counter = field(default_factory=Counter)
     faults: Counter = field(default_factory=Counter)
+    requests: int = 0
     refreshes: int = 0
     alive: int = 0
     ended: int = 0
@@ -70,9 +75,10 @@ class Storm:
         self._random = random.Random(seed)  # noqa: S311 - no secret
         self._choices = random.Random(seed)  # noqa: S311
         self._lock, self._ended = threading.Lock(), threading.Event()
-        self._pending, self._kills, self._killed = [], [], Counter()
+        self._pending, self._kills = [], []
         self._secrets = SECRETS
         self._people, self._condemned = {}, set()
+        self._alive, self._seen = set(), {}
         self.outcome = Outcome()
 
     def run(self, *, sessions, seconds, processes):
@@ -124,9 +130,11 @@ class Storm:
     def _fail_for(self, seconds):
         self._proxy.choose = self._choose
         started = time.monotonic()
+        # Two of them each ask for the same sessions, in different processes.
+        seeds = [self._random.random() for _ in range(BROWSERS // 2)] * 2
         browsers = [
-            threading.Thread(target=self._browse, args=(self._random.random(),))
-            for _ in range(BROWSERS)
+            threading.Thread(target=self._browse, args=(seed, number // (BROWSERS // 2)))
+            for number, seed in enumerate(seeds)
         ]
         for browser in browsers:
             browser.start()
@@ -147,8 +155,7 @@ class Storm:
         yield 0.35 * seconds, self._rotate_secrets
         yield draw(0.3, 0.7) * seconds, self._pdb.rotate_key
         yield draw(0.8, 0.95) * seconds, lambda: self._pending.append("401")
-        for _ in range(2):
-            yield draw(0, 0.9) * seconds, lambda: self._pending.append("429")
+        yield draw(0.3, 0.9) * seconds, lambda: self._pending.append("429")
         if hasattr(self._store, "restart"):
             yield draw(0.1, 0.4) * seconds, self._store.restart
             yield draw(0.5, 0.8) * seconds, self._store.restart
@@ -194,18 +201,19 @@ class Storm:
         self._condemned.add(user_id)
         self._pdb.change(self._people[user_id][0], verified_user=False)
 
-    def _browse(self, seed):
+    def _browse(self, seed, process):
         choices = random.Random(seed)  # noqa: S311 - no secret
         people = sorted(self._people)
         while not self._ended.is_set():
-            self._ask(choices.choice(people), choices)
+            user_id, at = choices.choice(people), choices.randrange(len(self._workers))
+            self._ask(user_id, self._workers[(at + process) % len(self._workers)])
             self._ended.wait(0.02)
 
-    def _ask(self, user_id, choices):
-        """The status and the body of a page; None if the worker was killed."""
+    def _ask(self, user_id, worker):
+        """The status and the body of a page; no status if the worker was killed."""
         visitor = self._people[user_id][1]
         try:
-            status, _, body = visitor.get(choices.choice(self._workers).port, "/page")
+            status, _, body = visitor.get(worker.port, "/page")
         except (OSError, http.client.HTTPException):
             status, body = None, b""
         with self._lock:
@@ -215,11 +223,10 @@ class Storm:
     def _settle(self):
         """Ask until PeeringDB has said something new about each, or it has ended."""
         since, deadline = time.time(), time.monotonic() + SETTLING
-        open_ones, self._alive, pause = set(self._people), set(), threading.Event().wait
-        self._seen = {}
+        open_ones, pause = set(self._people), threading.Event().wait
 
         def ask(user_id):
-            status, body = self._ask(user_id, self._random)
+            status, body = self._ask(user_id, self._random.choice(self._workers))
             self._seen[user_id] = status, body[:300]
             if status in (401, 403):
                 open_ones.discard(user_id)
@@ -236,6 +243,7 @@ class Storm:
     def _judge(self):
         outcome = self.outcome
         outcome.faults = self._proxy.faults
+        outcome.requests = self._proxy.faults.total()
         outcome.refreshes = self._proxy.refreshes.count(200)
         for user_id in self._people:
             is_alive, is_condemned = user_id in self._alive, user_id in self._condemned

@@ -24,7 +24,7 @@ from store_servers import SERVERS
 from peeringdb_oauth.sandbox import Sandbox
 
 CROWD = "{:<12} {:>9} {:>9} {:>10} {:>8}  {}"
-STORM = "{:<12} {:>8} {:>9} {:>7} {:>6} {:>6} {:>6} {:>5} {:>5} {:>10} {:>6}  {}"
+STORM = "{:<12} {:>8} {:>8} {:>9} {:>7} {:>6} {:>6} {:>6} {:>5} {:>5} {:>10} {:>6}  {}"
 
 
 def main():
@@ -44,7 +44,17 @@ def main():
         for name in stores:
             holds &= run(name, crowd)
     if arguments.only != "crowd":
-        heads = ("refreshes", "faults", "alive", "ended", "spent", "lost", "kept", "unsettled")
+        heads = (
+            "requests",
+            "refreshes",
+            "faults",
+            "alive",
+            "ended",
+            "spent",
+            "lost",
+            "kept",
+            "unsettled",
+        )
         say("\n" + STORM.format("storm", "answers", *heads, "leaks", "holds"))
         for name in stores:
             holds &= run(name, lambda *given: storm(*given, arguments))
@@ -89,6 +99,7 @@ def storm(name, server, pdb, directory, arguments):
         STORM.format(
             name,
             found.statuses.total(),
+            found.requests,
             found.refreshes,
             faults,
             *counts,

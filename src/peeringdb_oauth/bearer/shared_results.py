@@ -4,12 +4,13 @@ They lie there under a hash of the token and of the application. Nothing is kept
 the token's expiry, and an unreachable store has no results.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from peeringdb_oauth.bearer.cache import GRACE
+from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import InvalidResponse, RecordsUnavailable, TokenRejected
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
@@ -53,19 +54,20 @@ class SharedResults:
         yield from self._change(key, look)
         return _read(*found[-1], self._provider.clock()) if found else None
 
-    def write(
-        self, key: bytes, user: User, scope: tuple[str, ...], expires_at: float
-    ) -> Flow[None]:
-        """Share a good result of this moment."""
+    def write(self, key: bytes, result: SharedResult) -> Flow[None]:
+        """Share a good result, unless the token has been found dead meanwhile."""
+        age = elapsed(result.checked_at, self._provider.clock())
 
-        def put(_: Any, now: float) -> Change:
+        def put(found: Any, now: float) -> Change | None:
+            if isinstance(found, Mapping) and "dead" in found:
+                return None
             value = {
-                "user": user.to_dict(),
-                "scope": scope,
-                "checked_at": now,
-                "expires_at": expires_at,
+                "user": result.user.to_dict(),
+                "scope": result.scope,
+                "checked_at": now - age,
+                "expires_at": result.expires_at,
             }
-            return Change(value=value, due_at=min(expires_at, now + GRACE))
+            return Change(value=value, due_at=min(result.expires_at, now - age + GRACE))
 
         yield from self._change(key, put)
 

@@ -299,7 +299,10 @@ class BearerVerifier(Generic[R]):
             user = yield from self._fetch_user(token, cost)
             sees_networks = "networks" in introspection.scope
             result = self._good(user, now=now, expires_at=expires_at, sees_networks=sees_networks)
-            yield from self._shared.write(key, user, introspection.scope, expires_at)
+            result_for_all = SharedResult(
+                user=user, scope=introspection.scope, checked_at=now, expires_at=expires_at
+            )
+            yield from self._shared.write(key, result_for_all)
         self._cache.put(key, result)
         return result
 
