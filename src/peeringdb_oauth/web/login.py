@@ -345,9 +345,14 @@ class LoginFlow:
         ``ending``: why their session has just ended; None if they had none. A form that
         came in that session is told so, because nothing was saved.
         """
-        if ending is None or visit.is_safe:
+        if ending is None:
             return self._builder.ask_to_log_in(visit)
-        return self._builder.failure(visit, *session_ended(ending), logged_in=False)
+        if visit.is_safe:
+            answer = self._builder.ask_to_log_in(visit)
+        else:
+            answer = self._builder.failure(visit, *session_ended(ending), logged_in=False)
+        # A store that loses sessions would lead the browser round in circles.
+        return answer if ending.reason == "lost" else self._let_log_in(visit, answer)
 
     def page_context(self, visit: Visit) -> PageContext:
         """What templates need, as far as is known without asking anybody.
@@ -416,7 +421,10 @@ class LoginFlow:
         )
         if logged_in or not isinstance(error, TokenRejected | AccessDenied):
             return answer
-        # The login has ended, so the person may log in again at once.
+        return self._let_log_in(visit, answer)
+
+    def _let_log_in(self, visit: Visit, answer: Answer) -> Answer:
+        """Let the person log in again at once, because their login has ended."""
         return replace(answer, cookies=self._pending.forget_answered(self._cookies(visit)))
 
     def _unknown(self, visit: Visit) -> Answer:

@@ -188,6 +188,28 @@ def test_a_page_of_an_ended_session_leads_to_the_login(kept, clock):
     assert caught.value.answer.location == "/login/peeringdb?next=/peering"
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_after_an_operator_has_ended_the_session_a_login_may_start_at_once(stored, clock, method):
+    stored.log_in("?next=/peering")
+    stored.client.run(sessions(stored).end_all(1))
+    clock.now += 1
+    with pytest.raises(Refused) as caught:
+        stored.require("/peering", READ, method=method, Sec_Fetch_Site="same-origin")
+    stored.take(caught.value.answer)
+    assert stored.start("?next=/peering")
+
+
+def test_a_store_that_loses_sessions_does_not_lead_round_in_circles(stored, records, clock):
+    stored.log_in("?next=/peering")
+    records._records.clear()
+    clock.now += 1
+    with pytest.raises(Refused) as caught:
+        stored.require("/peering", READ)
+    stored.take(caught.value.answer)
+    answer = stored.flow.start(stored.visit("/login/peeringdb?next=/peering"))
+    assert answer.page.code == "no_cookie"
+
+
 # --- the list of sessions ---
 
 
