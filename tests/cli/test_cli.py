@@ -106,7 +106,8 @@ def test_names_the_pip_command_if_the_command_line_is_not_installed(module):
     ended = run_without(module, "--version")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert re.fullmatch(
-        r'peeringdb-oauth: .* pip install "peeringdb-oauth\[sandbox\]"\n', ended.stderr
+        r'peeringdb-oauth: .* pip install "peeringdb-oauth\[cli\]", or .* for the sandbox\n',
+        ended.stderr,
     )
 
 

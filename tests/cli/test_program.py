@@ -221,4 +221,4 @@ def test_names_the_pip_command_if_the_command_line_is_not_installed(run, monkeyp
     for module in ("peeringdb_oauth.cli.program", "peeringdb_oauth.cli.sandbox"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     assert run("--version") == (2,)
-    assert 'pip install "peeringdb-oauth[sandbox]"' in capsys.readouterr().err
+    assert 'pip install "peeringdb-oauth[cli]"' in capsys.readouterr().err

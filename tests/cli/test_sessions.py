@@ -13,6 +13,7 @@ from peeringdb_oauth.web import open_session_store
 from peeringdb_oauth.web.sessions.stored_login import StoredLogin
 
 SECRET = "0123456789abcdef0123456789abcdef"
+NONE = "There are no sessions that this secret key can read.\n"
 ADA = User(
     id=7,
     name="Ada Admin",
@@ -78,8 +79,9 @@ def run(monkeypatch, url, capsys):
     return run
 
 
-def test_an_empty_store_has_no_sessions(run):
-    assert run("list") == (0, "There are no sessions.\n", "")
+def test_an_empty_store_has_no_sessions(run, store):
+    assert store.all() == []
+    assert run("list") == (0, NONE, "")
     assert run("list", "--json") == (0, "[]\n", "")
 
 
@@ -144,7 +146,8 @@ def test_either_sessions_or_a_person_is_ended(run, arguments):
     assert (status, err) == (2, "peeringdb-oauth: name either sessions or, with --user, a person\n")
 
 
-def test_purge_says_how_many_it_deleted(run):
+def test_purge_says_how_many_it_deleted(run, store):
+    assert store.all() == []
     assert run("purge") == (0, "Deleted 0 sessions.\n", "")
     assert run("purge", "--json") == (0, '{\n  "deleted": 0\n}\n', "")
 
@@ -158,7 +161,14 @@ def test_the_key_may_be_in_a_file(run, store, tmp_path):
 
 def test_a_wrong_key_lists_nothing(run, store):
     begin(store, ADA)
-    assert run("list", key="another-key-of-16-characters")[1] == "There are no sessions.\n"
+    assert run("list", key="another-key-of-16-characters")[1] == NONE
+
+
+def test_a_mistyped_path_makes_no_file(run, tmp_path):
+    file = tmp_path / "mistyped.db"
+    problem = f"peeringdb-oauth: --sessions: there is no file {file}\n"
+    assert run("list", sessions=f"sqlite:///{file}") == (2, "", problem)
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +176,7 @@ def test_a_wrong_key_lists_nothing(run, store):
     [
         ({"sessions": None}, "--sessions: missing; give the URL that the site has"),
         ({"key": None}, "--secret-key-file: missing; name a file with the site's secret key"),
-        ({"key": "short"}, "has fewer than 16 characters"),
+        ({"key": "short", "sessions": "sqlite://"}, "has fewer than 16 characters"),
         ({"sessions": "mongodb://example.net"}, "sessions: must begin with one of"),
     ],
 )

@@ -32,6 +32,6 @@ def _program() -> Callable[[], None]:
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the command line needs more packages ({error.name} is missing): pip install"
-            ' "peeringdb-oauth[sandbox]"'
+            ' "peeringdb-oauth[cli]", or "peeringdb-oauth[sandbox]" for the sandbox'
         ) from error
     return program

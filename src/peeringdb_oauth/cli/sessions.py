@@ -59,7 +59,7 @@ def list_sessions(
     if as_json:
         _write_json([_as_json(session) for session in found])
     elif not found:
-        click.echo("There are no sessions.")
+        click.echo("There are no sessions that this secret key can read.")
     else:
         _write_table(found)
 
@@ -119,7 +119,19 @@ def _open(url: str | None, key_file: str | None) -> "SessionStore":
             "--sessions: missing; give the URL that the site has as its setting sessions, or set"
             " PEERINGDB_OAUTH_SESSIONS"
         )
-    return open_session_store(url, secrets=_read_keys(key_file))
+    secrets = _read_keys(key_file)
+    _check_file(url)
+    return open_session_store(url, secrets=secrets)
+
+
+def _check_file(url: str) -> None:
+    """Do nothing if the URL names no SQLite file, or one that exists.
+
+    Otherwise a mistyped path would become an empty store.
+    """
+    scheme, _, file = url.partition(":///")
+    if scheme == "sqlite" and not Path(file).exists():
+        raise ConfigurationError(f"--sessions: there is no file {Path(file).absolute()}")
 
 
 def _read_keys(file: str | None) -> tuple[str, ...]:
@@ -154,7 +166,7 @@ def _as_json(session: "SessionInfo") -> dict[str, Any]:
 
 def _write_table(found: "list[SessionInfo]") -> None:
     table = Table(box=None, pad_edge=False)
-    for title in ("Session", "User", "Name", "Logged in", "Last seen", "Rights of", "Address"):
+    for title in ("Session", "User", "Name", "Logged in", "Last seen", "Rights read", "Address"):
         # A session's name is there to be copied.
         table.add_column(title, overflow="fold", no_wrap=title == "Session")
     for session in found:

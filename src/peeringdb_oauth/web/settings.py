@@ -88,6 +88,9 @@ def read_session_store(
         raise ConfigurationError("sessions: must be a URL, or from open_session_store")
     if url in own:
         return SessionStore(Vault(own[url](), Sealer(*secrets)))
+    if own and ":" not in url:
+        words = " or ".join(f'"{word}"' for word in own)
+        raise ConfigurationError(f"sessions: must be {words} or the URL of a store")
     return open_session_store(url, secrets=secrets)
 
 

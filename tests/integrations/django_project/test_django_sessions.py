@@ -826,7 +826,7 @@ def command():
 
 
 def test_the_command_lists_sessions(stored, command):
-    assert command("list") == "no sessions\n"
+    assert command("list") == "There are no sessions.\n"
     stored.visitor.log_in("member")
     stored.new_visitor().log_in("orgadmin")
     [heading, *lines] = command("list").splitlines()
@@ -851,28 +851,41 @@ def test_the_command_ends_sessions_and_revokes_their_tokens(stored, command, ses
     for visitor in (stored.visitor, stored.new_visitor()):
         visitor.log_in("member")
     [first, _] = sessions.of(2)
-    assert command("end", first.id) == "ended: 1\n"
+    assert command("end", first.id) == "Ended 1 session.\n"
     assert json.loads(command("end", "--user", "2", "--json")) == {"ended": 1, "unknown": []}
     entries = stored.app.store.vault.of_owner("user:2")
     assert [entry.value["tokens"] for entry in entries] == ["", ""]
-    with pytest.raises(CommandError, match="there is no such session: made-up"):
+    with pytest.raises(CommandError, match=r"There is no session made-up\."):
         command("end", "made-up")
-    with pytest.raises(CommandError, match="name sessions, or a person with --user"):
+    with pytest.raises(CommandError, match="Name either sessions or, with --user, a person"):
         command("end")
 
 
 def test_the_command_purges(stored, command):
     stored.visitor.log_in("member")
     stored.wait(7200)
-    assert command("purge") == "purged: 1\n"
+    assert command("purge") == "Ended or deleted 1 session.\n"
+    assert command("purge") == "Ended or deleted 0 sessions.\n"
 
 
 @pytest.mark.usefixtures("visitor")
-def test_the_command_needs_a_store(command):
+@pytest.mark.parametrize("arguments", [(), ("--user", "2")])
+def test_the_command_needs_a_store(command, arguments):
     from django.core.management import CommandError
 
     with pytest.raises(CommandError, match="must be set"):
-        command("list", "--user", "2")
+        command("list", *arguments)
+
+
+@pytest.mark.usefixtures("stored")
+def test_the_command_names_migrate_if_the_tables_are_missing(command, monkeypatch):
+    from django.core.management import CommandError
+
+    from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
+
+    monkeypatch.setattr(PeeringDBIdentity._meta, "db_table", "missing")
+    with pytest.raises(CommandError, match=r"have you run manage\.py migrate\?"):
+        command("list")
 
 
 # --- settings -------------------------------------------------------------------------

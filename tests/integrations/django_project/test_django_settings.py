@@ -234,6 +234,7 @@ def test_all_problems_are_reported_at_once_with_the_name_of_the_setting(problems
         ({"LINK_BY_EMAIL": "no"}, 'PEERINGDB_OAUTH["LINK_BY_EMAIL"]: must be True or False'),
         ({"CACHE": "default"}, "PEERINGDB_OAUTH: has a setting 'CACHE' that does not exist"),
         ({"SESSIONS": 7}, 'PEERINGDB_OAUTH["SESSIONS"]: must be "django" or the URL of a store'),
+        ({"SESSIONS": "djangoo"}, 'PEERINGDB_OAUTH["SESSIONS"]: must be "django" or the URL'),
         (
             {"SESSIONS": "mongodb://127.0.0.1"},
             'PEERINGDB_OAUTH["SESSIONS"]: must begin with one of sqlite://',

@@ -643,7 +643,7 @@ def test_what_is_wrong_is_said_at_once(make_portal, sessions, problem):
     assert found.startswith(problem)
     assert policy == [
         (
-            "session_policy: idle: there is no such argument; there are recheck_every, stale_for,"
+            "session_policy: idle: there is no such setting; there are recheck_every, stale_for,"
             " idle_timeout, max_age"
         ),
         "session_policy: max_age: must be seconds, 1 or more, or None",

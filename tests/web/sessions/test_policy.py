@@ -55,7 +55,7 @@ def test_wrong_settings_are_refused_all_at_once():
         SessionPolicy.of({"idle": 5, "max_age": 0})
     assert caught.value.problems == (
         (
-            "idle: there is no such argument; there are recheck_every, stale_for, idle_timeout,"
+            "idle: there is no such setting; there are recheck_every, stale_for, idle_timeout,"
             " max_age"
         ),
         "max_age: must be seconds, 1 or more, or None",
@@ -63,7 +63,7 @@ def test_wrong_settings_are_refused_all_at_once():
 
 
 def test_an_unknown_setting_alone_is_refused():
-    with pytest.raises(ConfigurationError, match="idle: there is no such argument"):
+    with pytest.raises(ConfigurationError, match="idle: there is no such setting"):
         SessionPolicy.of({"idle": 5})
 
 

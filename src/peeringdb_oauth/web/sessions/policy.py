@@ -64,7 +64,7 @@ class SessionPolicy:
         names = [field.name for field in fields(cls)]
         given = {str(name).lower(): value for name, value in settings.items()}
         unknown = [
-            f"{name}: there is no such argument; there are {', '.join(names)}"
+            f"{name}: there is no such setting; there are {', '.join(names)}"
             for name in given
             if name not in names
         ]

@@ -78,6 +78,13 @@ KINDS = {
 }
 
 
+_NO_URL = (
+    "sessions: must be a URL such as postgresql+psycopg://USER:PASSWORD@HOST:5432/NAME or"
+    " sqlite:////var/lib/portal/sessions.sqlite3; write special characters of the password as %40"
+    " and the like"
+)
+
+
 def parse_url(text: str) -> URL:
     """The URL of a database.
 
@@ -88,7 +95,9 @@ def parse_url(text: str) -> URL:
         url = make_url(text)
     except (ArgumentError, ValueError):
         url = None
-    if url is None or url.drivername not in KINDS:
+    if url is None:
+        raise ConfigurationError(_NO_URL)
+    if url.drivername not in KINDS:
         raise ConfigurationError(
             f"sessions: must begin with one of {', '.join(f'{kind}://' for kind in KINDS)}"
         )
