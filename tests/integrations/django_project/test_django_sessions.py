@@ -496,6 +496,18 @@ def test_a_form_in_a_login_that_peeringdb_refuses_is_not_saved(stored, pdb):
     assert views.saved == []
 
 
+def test_a_token_beside_the_session_does_not_keep_the_rights_of_before(stored, pdb):
+    from members_area import views
+
+    stored.visitor.log_in("member")
+    form = {"note": "a", "csrfmiddlewaretoken": stored.token()}
+    pdb.revoke_tokens("member")
+    stored.wait(900)
+    headers = {"authorization": "Bearer made-up"}
+    answer = stored.visitor.client.post("/save-with-account", form, headers=headers)
+    assert (answer.status_code, views.saved) == (302, [])  # to the login
+
+
 def test_a_rule_that_has_become_stricter_says_why(stored):
     stored.visitor.log_in("member")
     stored.configure(RULE=AccessRule(asn=64510))

@@ -70,9 +70,11 @@ class PeeringDBMiddleware(MiddlewareMixin):
 
 def _keep_true(request: HttpRequest) -> HttpResponse | None:
     is_safe = to_visit(request).is_safe
-    may_save = not is_safe and _may_save(request)
+    has_content = not is_safe and _has_content(request)
+    # A request with a bearer token needs no session, but a view may use it all the same.
+    may_save = has_content and bearer_token(request.headers.get("Authorization")) is None
     try:
-        ending = end_incomplete_login(request, recheck=is_safe or may_save)
+        ending = end_incomplete_login(request, recheck=is_safe or has_content)
     except RecordsUnavailable as error:
         return _fail(request, error)
     except (AccessDenied, TokenRejected) as error:
@@ -86,13 +88,8 @@ def _fail(request: HttpRequest, error: PeeringDBOAuthError) -> HttpResponse:
     return to_response(request, application().flow.fail(to_visit(request), error))
 
 
-def _may_save(request: HttpRequest) -> bool:
-    """Whether a form has content that would get lost.
-
-    That of a logout has none. A request with a bearer token needs no session.
-    """
-    if bearer_token(request.headers.get("Authorization")) is not None:
-        return False
+def _has_content(request: HttpRequest) -> bool:
+    """Whether a form has content that would get lost. That of a logout has none."""
     try:
         match = resolve(request.path_info, getattr(request, "urlconf", None))
     except Resolver404:
