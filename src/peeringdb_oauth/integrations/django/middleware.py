@@ -71,7 +71,7 @@ class PeeringDBMiddleware(MiddlewareMixin):
 def _keep_true(request: HttpRequest) -> HttpResponse | None:
     is_safe = to_visit(request).is_safe
     has_content = not is_safe and _has_content(request)
-    # A request with a bearer token needs no session, but a view may use it all the same.
+    # A request with a bearer token needs no session, but a view may use it.
     may_save = has_content and bearer_token(request.headers.get("Authorization")) is None
     try:
         ending = end_incomplete_login(request, recheck=is_safe or has_content)
