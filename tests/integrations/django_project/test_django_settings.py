@@ -88,6 +88,13 @@ def test_the_setting_accepts_every_field_of_a_client_config(override, applicatio
     assert "secret" not in repr(application().settings)
 
 
+def test_the_settings_show_no_password_of_a_store(configure):
+    from peeringdb_oauth.integrations.django.settings import read_settings
+
+    configure(SESSIONS="redis://:hidden@127.0.0.1:6379/0")
+    assert "hidden" not in repr(read_settings())
+
+
 def test_without_client_settings_the_environment_is_read(override, application, monkeypatch):
     for name, value in GOOD.items():
         monkeypatch.setenv(f"PEERINGDB_OAUTH_{name}", value)

@@ -57,7 +57,7 @@ class Settings:
     on_login: OnLogin | None = None
     create_users: bool = True
     link_by_email: bool = False
-    sessions: str | None = None
+    sessions: str | None = field(default=None, repr=False)  # a URL may have a password
     session_policy: SessionPolicy | None = None
     on_rights_changed: OnRightsChanged | None = None
 
