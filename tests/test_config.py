@@ -19,7 +19,8 @@ GOOD = {
     "client_secret": SECRET,
     "redirect_uri": "https://portal.example.net/callback",
 }
-NOT_A_URL = "must be a URL with a host, such as https://portal.example.net/"
+NOT_A_URL = "must be a URL with a host, such as "
+EXAMPLES = {"redirect_uri": "https://portal.example.net/", "base_url": "https://auth.peeringdb.com"}
 MISSING_PROFILE = "scope: 'profile' is missing; without it PeeringDB does not say who logged in"
 
 
@@ -293,7 +294,8 @@ def test_refuses_the_stored_hash_of_a_secret(stored):
     ],
 )
 def test_refuses_a_url_that_is_malformed_or_unsafe(name, url, reason):
-    assert problems(**{name: url}) == (f"{name}: {reason}",)
+    example = EXAMPLES[name] if reason == NOT_A_URL else ""
+    assert problems(**{name: url}) == (f"{name}: {reason}{example}",)
 
 
 @pytest.mark.parametrize("name", ["redirect_uri", "base_url"])

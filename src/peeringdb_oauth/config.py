@@ -256,7 +256,10 @@ def _url_problems(name: str, url: Any, *, allow_http: bool) -> tuple[SplitResult
     if not url:
         return None, [f"{name}: missing or empty"]
     if parts is None or not parts.hostname or ".." in parts.hostname:
-        return None, [f"{name}: must be a URL with a host, such as https://portal.example.net/"]
+        example = (
+            "https://auth.peeringdb.com" if name == "base_url" else "https://portal.example.net/"
+        )
+        return None, [f"{name}: must be a URL with a host, such as {example}"]
     problems = []
     loopback = is_loopback(parts.hostname)
     if parts.scheme == "http" and allow_http and not loopback:

@@ -150,7 +150,7 @@ def test_the_settings_go_into_a_file_for_the_owner(run, tmp_path, capsys):
     path = tmp_path / "sandbox.env"
     run("sandbox", "--env-file", str(path))
     said = capsys.readouterr().out
-    assert f"They are in {path}, too." in said
+    assert f"They are in {path}, too. To use it: set -a; . {path}; set +a\n" in said
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     lines = path.read_text().splitlines()
     assert """PEERINGDB_OAUTH_CLIENT_SECRET='it'"'"'s secret'""" in lines
