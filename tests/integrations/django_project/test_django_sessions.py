@@ -812,6 +812,55 @@ def test_staff_who_may_only_look_cannot_end_a_session(stored, admin, page, sessi
     assert len(sessions.of(2)) == 1
 
 
+@pytest.fixture
+def superuser():
+    """A browser of a superuser."""
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    client = Client(SERVER_NAME="localhost")
+    account = User.objects.create_superuser("root")
+    client.force_login(account, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.mark.parametrize("way", ["alone", "in a list"])
+def test_a_person_whose_account_is_unlinked_is_logged_out(stored, superuser, page, way):
+    stored.visitor.log_in("member")
+    assert stored.visitor.get("/account").status_code == 200
+    pk = page().split("/")[-3]
+    if way == "alone":
+        superuser.post(f"{IDENTITIES}{pk}/delete/", {"post": "yes"})
+    else:
+        form = {"action": "delete_selected", "_selected_action": pk, "post": "yes"}
+        superuser.post(IDENTITIES, form)
+    stored.wait(1)
+    assert stored.visitor.get("/account").status_code == 302
+    assert stored.ended() == ["operator"]
+
+
+def test_a_person_who_is_linked_to_another_account_is_logged_out(stored, superuser, sessions, page):
+    from django.contrib.auth.models import User
+
+    stored.visitor.log_in("member")
+    change = page().replace("sessions", "change")
+    form = {"networks-TOTAL_FORMS": 1, "networks-INITIAL_FORMS": 0}
+    account = User.objects.get(username="peeringdb-2")
+    assert superuser.post(change, {"account": account.pk, **form}).status_code == 302
+    assert len(sessions.of(2)) == 1
+    other = User.objects.create(username="other")
+    assert superuser.post(change, {"account": other.pk, **form}).status_code == 302
+    assert sessions.of(2) == []
+
+
+def test_without_a_store_an_account_can_be_unlinked_all_the_same(make_site, superuser, page):
+    from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
+
+    make_site("in Django's sessions").visitor.log_in("member")
+    superuser.post(page().replace("sessions", "delete"), {"post": "yes"})
+    assert not PeeringDBIdentity.objects.exists()
+
+
 def test_the_admin_has_no_page_of_sessions_without_a_store(make_site, page):
     from django.contrib.auth.models import User
     from django.test import Client

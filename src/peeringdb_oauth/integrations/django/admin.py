@@ -97,6 +97,23 @@ class PeeringDBIdentityAdmin(admin.ModelAdmin):
         """The link to the sessions of a person."""
         return format_html('<a href="{}">Show where they are logged in</a>', _sessions_url(obj))
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001 - as Django calls it
+        """Save an identity. A person with another account than before is logged out."""
+        super().save_model(request, obj, form, change)
+        if change and "account" in form.changed_data:
+            _log_out(obj.peeringdb_id)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Unlink an account, and log the person out."""
+        super().delete_model(request, obj)
+        _log_out(obj.peeringdb_id)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        """Unlink several accounts, and log the people out."""
+        people = list(queryset.values_list("peeringdb_id", flat=True))
+        super().delete_queryset(request, queryset)
+        _log_out(*people)
+
     def get_urls(self) -> list[Any]:
         """The admin's pages, and the one with the sessions of a person."""
         view = self.admin_site.admin_view(self.sessions_view)
@@ -153,6 +170,13 @@ class PeeringDBIdentityAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the user may delete this identity, or identities at all."""
         return super().has_delete_permission(request, obj) and _may_edit(request, obj)
+
+
+def _log_out(*people: int) -> None:
+    """End the sessions of people, by their ids at PeeringDB, if there is a store."""
+    if application().store is not None:
+        for user_id in people:
+            sessions.end_all(user_id)
 
 
 def _may_list(request: HttpRequest) -> bool:
