@@ -95,7 +95,7 @@ def test_django_finds_templates_and_a_command_in_the_path_of_the_application():
     looked_for = {"fixtures", "locale", "management", "static", "templates"}
     assert {item.name for item in path.iterdir()} & looked_for == {"management", "templates"}
     [name] = [name for name, app in get_commands().items() if "peeringdb" in app]
-    assert "ends sessions" in load_command_class(get_commands()[name], name).help
+    assert "end the sessions" in load_command_class(get_commands()[name], name).help
 
 
 def test_a_person_has_each_network_once(identity):
