@@ -119,6 +119,15 @@ def test_redirect_uri_must_lead_to_the_callback():
         PeeringDB(new_app(**SETTINGS), url_prefix="/members")
 
 
+def test_an_application_is_set_up_only_once():
+    app = new_app(**SETTINGS)
+    pdb = PeeringDB(app)
+    before = app.extensions["peeringdb_oauth"]
+    with pytest.raises(ConfigurationError, match="has a PeeringDB already"):
+        pdb.init_app(app)
+    assert app.extensions["peeringdb_oauth"] is before
+
+
 def test_one_object_serves_several_applications():
     pdb = PeeringDB(rule=AccessRule(verified_email=False))
     one, other = (

@@ -69,5 +69,5 @@ def test_an_unknown_setting_alone_is_refused():
 
 @pytest.mark.parametrize("settings", ["900", 900, [("max_age", 60)]])
 def test_settings_must_be_a_mapping(settings):
-    with pytest.raises(ConfigurationError, match="must be a SessionPolicy or a mapping"):
+    with pytest.raises(ConfigurationError, match="must be a SessionPolicy, or a dict such as"):
         SessionPolicy.of(settings)

@@ -133,8 +133,14 @@ class PeeringDB:
         """Set up one application. Its ``config`` must have the secret key and settings.
 
         Raises:
-            ConfigurationError: settings are missing or wrong, all of them at once.
+            ConfigurationError: settings are missing or wrong, all of them at once; or
+                the application was set up before.
         """
+        if NAME in app.extensions:
+            raise ConfigurationError(
+                "this application has a PeeringDB already: write either PeeringDB(app) or"
+                " pdb.init_app(app), and only once"
+            )
         client, settings = self._parts(app)
         if settings.store is not None:
             client.share_budget(settings.store.vault, egress=settings.store.egress)

@@ -60,7 +60,9 @@ class SessionPolicy:
         if settings is None:
             return cls()
         if not isinstance(settings, Mapping):
-            raise ConfigurationError("must be a SessionPolicy or a mapping of its arguments")
+            raise ConfigurationError(
+                'must be a SessionPolicy, or a dict such as {"idle_timeout": 3600}'
+            )
         names = [field.name for field in fields(cls)]
         given = {str(name).lower(): value for name, value in settings.items()}
         unknown = [
