@@ -269,6 +269,28 @@ def test_all_sessions_of_a_person_can_be_ended(make_browser, records, clock):
     assert browsers[0].client.run(sessions(browsers[0]).end_all(1)) == 0
 
 
+@pytest.mark.parametrize("is_emptied", [False, True])
+def test_a_session_that_ends_while_it_is_read_is_not_shown(
+    make_browser, records, clock, is_emptied
+):
+    browser, other = make_browser(records=records), make_browser(records=records)
+    browser.log_in()
+    clock.now += 61  # so that its use is to be written
+    get = records.get
+
+    def end_meanwhile(key):
+        found = get(key)
+        records.get = get
+        other.client.run(sessions(other).end_all(1))
+        if is_emptied:
+            records._records.clear()
+        return found
+
+    records.get = end_meanwhile
+    assert browser.user() is None
+    assert reasons(browser) == (["lost"] if is_emptied else [])
+
+
 def test_an_unknown_name_ends_nothing(stored):
     assert stored.client.run(sessions(stored).end("unknown")) is False
 

@@ -147,7 +147,8 @@ class StoreSessions:
             return None
         if login.ending is None and self.over(login) is None:
             login = yield from self._note_use(entry, login)
-        self._recent.put(login)
+        if login is not None:
+            self._recent.put(login)
         return login
 
     def forget(self, visit: Visit) -> None:
@@ -279,15 +280,17 @@ class StoreSessions:
             self._recent.put(changed)
         return changed
 
-    def _note_use(self, entry: Entry, login: StoredLogin) -> Flow[StoredLogin]:
+    def _note_use(self, entry: Entry, login: StoredLogin) -> Flow[StoredLogin | None]:
         """Write that the person has used the session, if it was not written lately."""
         if not is_long_ago(login.seen_at, login.now, self._policy):
             return login
         used = replace(login, seen_at=login.now)
         change = self._to_change(used)
-        # Another process may have been faster. Then it has written about the same time.
-        yield from call(partial(self._vault.write, entry, change.value, due_at=change.due_at))
-        return used
+        write = partial(self._vault.write, entry, change.value, due_at=change.due_at)
+        if (yield from call(write)) is not None:
+            return used
+        # Somebody was faster. They have noted the same use, or the session has ended.
+        return (yield from self.fresh(login))
 
     def _living(self, entries: list[Entry]) -> Flow[list[StoredLogin]]:
         now = yield from call(self._vault.now)
