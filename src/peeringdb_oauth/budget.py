@@ -38,6 +38,7 @@ _LEVELS = [range(purpose + 1) for purpose in Purpose]
 PARTS = {
     "account": 0.1,
     "logouts": 0.1,
+    "rechecks": 0.1,
     "address": 0.1,
     "site": 0.3,
     "proxy": 0.5,
@@ -49,11 +50,13 @@ RISKY_PART = 0.5  # of the refusals: the most that tokens which may be dead may 
 _USED_UP = {
     "account": "you have asked PeeringDB very often within a minute",
     "logouts": "you have logged out very often within a minute",
+    "rechecks": "your rights were read in many sessions within a minute",
     "address": "PeeringDB was asked very often from your address within a minute",
     "site": "PeeringDB was asked very often from your network within a minute",
     "proxy": "the visitors behind one proxy have used their part of the requests a minute",
     "strangers": "many unknown bearer tokens came within a minute",
 }
+_OF_ONE = ("account", "rechecks", "address", "site")  # the others need not wait
 ROUNDING = 1e-6  # seconds; waiting exactly as long as we said must be enough
 
 
@@ -287,9 +290,7 @@ class Budget:
                 return True
             paid = (one for one in self._bookings.values() if payer in one.payers)
             wait = _wait(paid, excess, now)
-            raise _limited(
-                _USED_UP[payer.kind], wait, for_caller=payer.kind in ("account", "address", "site")
-            )
+            raise _limited(_USED_UP[payer.kind], wait, for_caller=payer.kind in _OF_ONE)
         return False
 
     def _has_slot(self, request: HTTPRequest) -> bool:

@@ -40,13 +40,22 @@ class Payer(NamedTuple):
     ``name`` tells those of one kind apart.
     """
 
-    kind: Literal["account", "logouts", "address", "site", "proxy", "strangers"]
+    kind: Literal["account", "logouts", "rechecks", "address", "site", "proxy", "strangers"]
     name: str = ""
 
     @classmethod
     def of_account(cls, user_id: int) -> Self:
         """The person with this id at PeeringDB."""
         return cls("account", str(user_id))
+
+    @classmethod
+    def of_rechecks(cls, user_id: int) -> Self:
+        """The re-checks of that person's rights that are due.
+
+        They have a part of their own. Otherwise somebody could use up the account's
+        part in one session, so that lost rights stay in another one.
+        """
+        return cls("rechecks", str(user_id))
 
     @classmethod
     def of_logouts(cls, user_id: int) -> Self:

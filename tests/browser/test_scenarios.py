@@ -154,7 +154,7 @@ def test_a_person_who_loses_the_right_can_no_longer_act(somebody, pdb):
     pdb.change("orgadmin", networks={64500: 15})
     ada.press("Take the port out of service")
     expect(ada.page.get_by_role("alert")).to_have_text(
-        "You are not affiliated with AS64501 at PeeringDB"
+        "You are not linked to AS64501 at Example-IX"
     )
     expect(ada.page.get_by_role("banner")).not_to_contain_text("acting as")
 

@@ -1,5 +1,6 @@
 """Rights are read again while somebody uses the site."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -281,3 +282,22 @@ def test_a_session_with_a_store_ends_when_its_refresh_is_refused_too(stored, clo
         stored.user()
     assert stored.user() is None
     assert stored.events[-1].reason == "refused_by_peeringdb"
+
+
+def test_a_person_who_asks_very_often_in_one_session_is_rechecked_in_another(
+    make_browser, clock, profile, records
+):
+    """Otherwise lost rights would stay in the other one."""
+    here, there = (make_browser(records=records) for _ in range(2))
+    there.client = here.client  # one process
+    there.flow = here.flow
+    here.log_in()
+    there.log_in()
+    clock.now += 1800
+    profile(networks=[])
+    for _ in range(15):
+        with suppress(RateLimited):
+            here.user(max_age=0)
+    with pytest.raises(RateLimited):
+        here.user(max_age=0)
+    assert there.user().networks == ()

@@ -204,7 +204,8 @@ class Rechecks:
     def _fetch_user(self, login: StoredLogin) -> Flow[User]:
         token = self._tokens.open(login)
         access_token = checked_token(token and token.access_token)
-        payers = (Payer.of_account(login.user.id),)
+        payer_of = Payer.of_rechecks if self._pace.is_due(login) else Payer.of_account
+        payers = (payer_of(login.user.id),)
         cost = Cost(purpose=Purpose.RECHECK, payers=payers, is_risky=True)
         user = yield from flows.fetch_user(self._provider, access_token, cost=cost)
         if user.id != login.user.id:

@@ -56,7 +56,7 @@ class Refreshes:
         if token is None or mine.ending is not None:  # somebody has logged out meanwhile
             yield from self._endings.revoke_later(mine)
             raise has_ended(mine)
-        payers = (Payer.of_account(mine.user.id),)
+        payers = (Payer.of_rechecks(mine.user.id),)
         try:
             token = yield from flows.refresh(
                 self._provider,
