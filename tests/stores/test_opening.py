@@ -7,6 +7,7 @@ import pytest
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.records import RecordsUnavailable
 from peeringdb_oauth.web import open_records
+from peeringdb_oauth.web.stores.sql_engine import parse_url
 
 PASSWORD = "s3cret-password"
 NOWHERE = f"x:{PASSWORD}@127.0.0.1:1"
@@ -98,3 +99,8 @@ def test_a_relative_file_stays_where_it_was_opened(tmp_path, monkeypatch):
     assert store.due(1)[0] == []
     assert (tmp_path / "sessions.sqlite3").exists()
     store.close()
+
+
+def test_a_database_that_is_not_supported_is_refused_by_its_name():
+    with pytest.raises(ConfigurationError, match="must begin with one of sqlite://"):
+        parse_url("oracle://example.net")

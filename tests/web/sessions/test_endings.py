@@ -1,12 +1,15 @@
 """How sessions end, and who is told."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.errors import ConfigurationError, RecordsUnavailable
 from peeringdb_oauth.web import Change, Refused, Sealer, SessionPolicy, SessionStore, Vault
+from peeringdb_oauth.web.sessions import Ending
+from peeringdb_oauth.web.sessions.recent_logins import RecentLogins
 
 from ..conftest import SECRET
 
@@ -567,3 +570,92 @@ def test_each_application_in_a_store_purges_its_own_sessions(make_browser, recor
     clock.now += 7200
     assert here.client.run(sessions(here).purge()) == 1
     assert there.client.run(sessions(there).purge()) == 1
+
+
+# --- two processes that finish the same session ---
+
+
+def load(browser):
+    """The session as the store has it."""
+    return browser.client.run(browser.flow.visitors._sessions.load(browser.visit("/")))
+
+
+def finish(browser, login):
+    visitors = browser.flow.visitors
+    return browser.client.run(visitors._endings._finish(visitors._sessions, login))
+
+
+def test_a_session_that_another_process_is_finishing_is_left_to_it(
+    make_browser, records, clock, server
+):
+    here, there = (make_browser(records=records) for _ in range(2))
+    here.log_in()
+    login = load(here)
+    server.answer("/oauth2/revoke_token/", status=503)
+    there.session = deepcopy(here.session)
+    here.log_out(Sec_Fetch_Site="same-origin")
+    clock.now += 61
+    ended = load(there)
+    there.client.run(there.flow.visitors._sessions.claim(login))
+    count = len(revoked(server))
+    assert finish(here, ended) == 0
+    assert len(revoked(server)) == count
+
+
+def test_an_end_is_told_once_also_by_two_processes(make_browser, records, clock):
+    browser = make_browser(records=records)
+    browser.log_in()
+    SessionStore(Vault(records, Sealer(SECRET))).end_all(1)
+    clock.now += 1
+    session = deepcopy(browser.session)
+    untold = load(browser)
+    for _ in range(2):
+        finish(browser, untold)
+    assert reasons(browser) == ["operator"]
+    browser.session = session
+    clock.now += 1
+    assert finish(browser, load(browser)) == 0  # it is remembered for some hours
+
+
+def test_a_record_that_is_gone_is_deleted_without_complaint(make_browser, records):
+    browser = make_browser(records=records)
+    browser.log_in()
+    sessions_, login = browser.flow.visitors._sessions, load(browser)
+    for _ in range(2):
+        browser.client.run(sessions_.delete(login))
+    assert records.of_owner("user:1") == []
+
+
+def test_an_outside_program_leaves_what_is_to_be_told_or_revoked(make_browser, records, clock):
+    browser = make_browser(records=records)
+    browser.log_in()
+    store = SessionStore(Vault(records, Sealer(SECRET)))
+    store.end_all(1)
+    clock.now += 61
+    assert store.purge() == 0
+    assert len(records.of_owner("user:1")) == 1
+
+
+def test_a_session_in_a_cookie_ends_once(browser):
+    browser.log_in()
+    sessions_ = browser.flow.visitors._sessions
+    login = browser.client.run(sessions_.load(browser.visit("/")))
+    ending = Ending(reason="logout")
+    assert browser.client.run(sessions_.end(login, ending)).ending == ending
+    assert browser.client.run(sessions_.end(login, ending)) is None
+
+
+def test_a_change_of_a_session_in_a_cookie_may_change_nothing(browser):
+    browser.log_in()
+    sessions_ = browser.flow.visitors._sessions
+    login = browser.client.run(sessions_.load(browser.visit("/")))
+    assert browser.client.run(sessions_.change(login, lambda _: None)) is None
+    assert browser.user() is not None
+
+
+def test_a_process_remembers_a_bounded_number_of_sessions(stored, clock):
+    stored.log_in()
+    login, recent = load(stored), RecentLogins(clock)
+    for number in range(10_001):
+        recent.put(replace(login, key=str(number)))
+    assert (recent.get("0"), recent.get("10000").key) == (None, "10000")

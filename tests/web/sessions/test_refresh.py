@@ -6,8 +6,9 @@ import pytest
 from canned_server import answering
 
 from peeringdb_oauth import flows
-from peeringdb_oauth.errors import RecordsUnavailable, RightsUnknown, TokenRejected
+from peeringdb_oauth.errors import RecordsUnavailable, RightsUnknown, TokenRejected, TransportError
 from peeringdb_oauth.records import MemoryRecords
+from peeringdb_oauth.steps import Shared
 from peeringdb_oauth.web import Sealer, SessionPolicy, SessionStore, Vault
 
 from ..conftest import SECRET
@@ -371,3 +372,67 @@ def test_a_logout_during_a_recheck_revokes_the_tokens(make_browser, records, ser
     assert revoked(server) == [recording("token-success-no-openid").json["refresh_token"]]
     assert [event.reason for event in other.events if event.reason] == ["logout"]
     assert browser.user() is None
+
+
+def test_a_session_that_has_just_ended_elsewhere_is_not_rechecked(make_browser, records, server):
+    here, there = (make_browser(records=records) for _ in range(2))
+    here.log_in()
+    there.session = dict(here.session)
+    assert here.user() is not None  # remembered for a second
+    there.log_out(Sec_Fetch_Site="same-origin")
+    count = len(bearers(server))
+    with pytest.raises(TokenRejected):
+        here.user(max_age=0)
+    assert len(bearers(server)) == count
+
+
+def test_a_session_whose_record_is_deleted_during_a_recheck_ends(make_browser, records, server):
+    browser = make_browser(records=records)
+    browser.log_in()
+    with_profile = server.answers["/profile/v1"]
+
+    def answer(handler):
+        records._records.clear()
+        with_profile(handler)
+
+    server.answers["/profile/v1"] = answer
+    with pytest.raises(TokenRejected):
+        browser.user(max_age=0)
+    assert browser.user() is None
+
+
+def test_a_process_that_has_lost_its_lease_does_not_refresh(
+    make_browser, records, clock, server, tokens
+):
+    browser, other = (make_browser(records=records) for _ in range(2))
+    browser.log_in()
+    other.session = browser.session
+
+    def answer(handler):
+        clock.now += 21  # longer than the lease
+        claim(other)
+        answering(b"", status=403)(handler)
+
+    server.answers["/profile/v1"] = answer
+    with pytest.raises(RightsUnknown):
+        browser.user(max_age=0)
+    assert tokens.refreshed == []
+
+
+def test_who_waits_too_long_for_another_in_the_process_goes_on_with_what_is_known(
+    make_browser, records, clock
+):
+    browser = make_browser(records=records)
+    browser.log_in()
+    clock.now += 1800
+    perform = browser.client.perform
+
+    def wait_in_vain(step):
+        if isinstance(step, Shared) and step.name.startswith("re-check"):
+            raise TransportError("PeeringDB has been asked the same already")
+        return perform(step)
+
+    browser.client.perform = wait_in_vain
+    assert browser.user().asns == (64500, 64501, 65550)
+    with pytest.raises(RightsUnknown):
+        browser.user(max_age=0)

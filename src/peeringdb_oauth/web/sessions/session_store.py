@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 from peeringdb_oauth.errors import ConfigurationError, collected
 from peeringdb_oauth.records import Records
-from peeringdb_oauth.steps import ApplicationCall, Flow
+from peeringdb_oauth.steps import Flow
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.sessions.in_store import StoreSessions
 from peeringdb_oauth.web.sessions.listing import SessionInfo
@@ -128,6 +128,4 @@ def _run(flow: Flow[T]) -> T:
         except StopIteration as done:
             result: T = done.value
             return result
-        if not isinstance(step, ApplicationCall):
-            raise TypeError(step)
         proceed = partial(flow.send, step.function())
