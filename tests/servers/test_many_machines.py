@@ -172,11 +172,14 @@ def test_a_logout_on_one_machine_counts_on_the_other_within_a_second(site):
 
 def test_a_machine_that_fails_under_load_logs_nobody_out(site):
     browsers = [site.log_in(person, group="b") for person in ("member", "limited", "orgadmin")]
-    statuses, stop = [], threading.Event()
+    statuses, cut, stop = [], [], threading.Event()
 
     def browse(browser):
         while not stop.is_set():
-            statuses.append(site.ask(browser).status_code)
+            try:
+                statuses.append(site.ask(browser).status_code)
+            except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+                cut.append(error)  # the answer had begun when its machine failed
 
     people = [threading.Thread(target=browse, args=(browser,)) for browser in browsers]
     for person in people:
@@ -190,6 +193,7 @@ def test_a_machine_that_fails_under_load_logs_nobody_out(site):
         for person in people:
             person.join(20)
     assert set(statuses) == {200}
+    assert len(cut) <= len(browsers)
     assert [site.ask(browser, group="a").status_code for browser in browsers] == [200] * 3
 
 
