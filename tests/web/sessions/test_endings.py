@@ -659,3 +659,17 @@ def test_a_process_remembers_a_bounded_number_of_sessions(stored, clock):
     for number in range(10_001):
         recent.put(replace(login, key=str(number)))
     assert (recent.get("0"), recent.get("10000").key) == (None, "10000")
+
+
+def test_many_due_records_of_another_application_hold_up_no_purge(make_browser, records, clock):
+    there = make_browser(records=records, client_id="another")
+    for _ in range(12):
+        there.log_in()
+        there.session.clear()
+        clock.now += 1
+    here = make_browser(records=records)
+    here.log_in()
+    clock.now += 7200
+    purge = here.flow.visitors._endings.purge
+    assert here.client.run(purge(limit=2)) == 1
+    assert reasons(here) == ["idle"]

@@ -34,7 +34,8 @@ LEASE = 20.0  # seconds
 REMEMBERED = 43200.0
 _RETRY = 60.0  # seconds until the tokens of an ended session are revoked again
 _ALL = 1e9  # seconds, in which every record is due
-_FAR = 30 * 86400.0  # seconds until the sweep looks at a session without any limit
+_MOST_DUE = 100_000  # records that a purge reads at most
+_FAR = 30 * 86400.0  # seconds until the purge looks at a session without any limit
 
 _PREFIX = "session:"  # of the keys of the records
 
@@ -233,16 +234,19 @@ class StoreSessions:
     def due(self, limit: int) -> Flow[list[StoredLogin]]:
         """Sessions that are over, or have ended with something left to do.
 
-        Other records whose time is over are deleted.
+        ``limit``: how many records are read at first. If all of them are of others,
+        more are read. Other records whose time is over are deleted.
         """
         entries, now = yield from call(partial(self._vault.due, limit))
-        logins = []
-        for entry in entries:
-            login = self._from(entry)
-            if login is not None:
-                logins.append(login)
+        found = [(entry, self._from(entry)) for entry in entries]
+        logins = [login for _, login in found if login is not None]
+        if not logins and len(entries) == limit < _MOST_DUE:
+            return (yield from self.due(10 * limit))
+        for entry, login in found:
             # It is of another application, or of a secret that is no longer used.
-            elif not entry.key.startswith(_PREFIX) or now - entry.due_at > _FAR:
+            if login is None and (
+                not entry.key.startswith(_PREFIX) or now - entry.due_at > _FAR
+            ):
                 yield from call(partial(self._vault.delete, entry))
         return logins
 
@@ -319,7 +323,7 @@ class StoreSessions:
         )
 
     def _due_at(self, login: StoredLogin) -> float:
-        """When the sweep is to look at a session."""
+        """When the purge is to look at a session."""
         if login.ending is None:
             return min(self.ends_at(login), login.now + _FAR)
         if not login.ending.is_told:
