@@ -194,7 +194,8 @@ class AsyncClient:
             self._start(step)
             return None
         if isinstance(step, Pause):
-            return await asyncio.sleep(step.seconds)
+            await asyncio.sleep(step.seconds)
+            return None
         if isinstance(step, Charge):
             self._ledger.charge(step.cost, step.payer, step.requests)
             self._settled.set()

@@ -259,7 +259,8 @@ class Client:
                 step.flow.close()
             return None
         if isinstance(step, Pause):
-            return time.sleep(step.seconds)
+            time.sleep(step.seconds)
+            return None
         if isinstance(step, Charge):
             self._ledger.charge(step.cost, step.payer, step.requests)
             return None

@@ -244,9 +244,7 @@ class StoreSessions:
             return (yield from self.due(10 * limit))
         for entry, login in found:
             # It is of another application, or of a secret that is no longer used.
-            if login is None and (
-                not entry.key.startswith(_PREFIX) or now - entry.due_at > _FAR
-            ):
+            if login is None and (not entry.key.startswith(_PREFIX) or now - entry.due_at > _FAR):
                 yield from call(partial(self._vault.delete, entry))
         return logins
 
