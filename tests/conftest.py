@@ -204,6 +204,31 @@ def client(make_client, server):
     return make_client(server)
 
 
+@pytest.fixture(scope="session")
+def start_server():
+    """``start_server("redis")``: a server, started once, that ends with the tests."""
+    from store_servers import SERVERS  # noqa: PLC0415 - the drivers, which few tests need
+
+    with ExitStack() as running:
+        started = {}
+
+        def start(name):
+            if name not in started:
+                started[name] = SERVERS[name]()
+                running.callback(started[name].end)
+            return started[name]
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def members_area(tmp_path_factory):
+    """Set up Django with the project of the tests, once in this process."""
+    from members_area_project import set_up  # noqa: PLC0415 - Django, which few tests need
+
+    return set_up(tmp_path_factory.mktemp("django") / "db.sqlite3")
+
+
 @pytest.fixture
 def provider(clock):
     """PeeringDB as the application of the recordings sees it, shortly after them."""

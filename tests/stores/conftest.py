@@ -2,24 +2,8 @@ from contextlib import ExitStack
 
 import pytest
 from cutting_proxy import CuttingProxy
-from store_servers import SERVERS
 
 from peeringdb_oauth.web import open_records
-
-
-@pytest.fixture(scope="session")
-def start_server():
-    """``start_server("redis")``: a server, started once, that ends with the tests."""
-    with ExitStack() as running:
-        started = {}
-
-        def start(name):
-            if name not in started:
-                started[name] = SERVERS[name]()
-                running.callback(started[name].end)
-            return started[name]
-
-        yield start
 
 
 @pytest.fixture

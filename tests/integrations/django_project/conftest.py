@@ -5,9 +5,7 @@ views and threads have connections of their own.
 """
 # ruff: noqa: PLC0415 - models can be imported only after Django is set up
 
-import sys
 from contextlib import ExitStack
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,7 +13,6 @@ import pytest
 from peeringdb_oauth import Client, ClientConfig
 from peeringdb_oauth.sandbox import Sandbox
 
-HERE = Path(__file__).parent
 OURS = {
     "CLIENT_ID",
     "CLIENT_SECRET",
@@ -36,36 +33,9 @@ REDIRECT_URI = "http://localhost/login/peeringdb/callback"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def project(tmp_path_factory):
+def project(members_area):
     """Set up Django, and create its tables."""
-    import django
-    from django.conf import settings
-
-    sys.path.insert(0, str(HERE))
-    from members_area import settings as project_settings
-
-    database = {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": tmp_path_factory.mktemp("django") / "db.sqlite3",
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL",
-        },
-    }
-    settings.configure(
-        **{
-            name: getattr(project_settings, name)
-            for name in dir(project_settings)
-            if name.isupper()
-        },
-        DATABASES={"default": database},
-    )
-    django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
-    yield
-    sys.path.remove(str(HERE))
+    return members_area
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,61 @@
 """Browsers of a site whose sessions are in cookies or in a store."""
 
 import json
+import time
+from contextlib import ExitStack
 
 import pytest
+from clocked_records import ClockedRecords
 
 from peeringdb_oauth.records import MemoryRecords
-from peeringdb_oauth.web import SessionPolicy
+from peeringdb_oauth.web import SessionPolicy, open_records
+
+STORES = ["memory", "sqlite", "postgresql", "mariadb", "redis", "django"]
+
+
+@pytest.fixture(scope="module")
+def open_store(request):
+    """``open_store("redis")``: a store, opened once for the tests of a file."""
+    with ExitStack() as opened:
+        stores = {}
+
+        def open_one(name):
+            if name not in stores:
+                stores[name] = _open(name, request)
+                opened.callback(stores[name].close)
+            return stores[name]
+
+        yield open_one
+
+
+def _open(name, request):
+    if name == "memory":
+        return MemoryRecords(time.time)
+    if name == "django":
+        request.getfixturevalue("members_area")
+        from peeringdb_oauth.integrations.django.records import DjangoRecords  # noqa: PLC0415
+
+        return DjangoRecords()
+    server = request.getfixturevalue("start_server")(name)
+    server.wipe()
+    return open_records(server.url)
 
 
 @pytest.fixture
-def records(clock):
-    return MemoryRecords(clock)
+def open_empty(open_store, clock):
+    """``open_empty("redis")``: the records of a store, empty, with the test's clock."""
+
+    def open_one(name):
+        records = ClockedRecords(open_store(name), clock)
+        records.clear()
+        return records
+
+    return open_one
+
+
+@pytest.fixture(params=STORES)
+def records(request, open_empty):
+    return open_empty(request.param)
 
 
 @pytest.fixture
@@ -19,15 +64,14 @@ def stored(make_browser, records):
     return make_browser(records=records)
 
 
-@pytest.fixture(params=["in a cookie", "in a store"])
-def kept(request, make_browser, records):
+@pytest.fixture(params=["cookie", *STORES])
+def kept(request, make_browser, open_empty):
     """``kept(policy=...)``: a browser of a site with sessions in one or the other."""
+    records = None if request.param == "cookie" else open_empty(request.param)
 
     def make(**arguments):
         arguments["policy"] = SessionPolicy(**arguments.get("policy", {}))
-        if request.param == "in a store":
-            arguments["records"] = records
-        return make_browser(**arguments)
+        return make_browser(records=records, **arguments)
 
     return make
 

@@ -2,26 +2,8 @@
 
 from in_threads import Calls, Gate
 
-from peeringdb_oauth.records import MemoryRecords
 
-
-class CountedRecords(MemoryRecords):
-    """Counts the reads of sessions; each waits at ``gate`` if there is one."""
-
-    def __init__(self, clock):
-        super().__init__(clock)
-        self.reads, self.gate = 0, None
-
-    def get(self, key):
-        if key.startswith("session:"):
-            self.reads += 1
-            if self.gate:
-                self.gate.wait()
-        return super().get(key)
-
-
-def test_many_requests_at_once_read_the_store_once(make_browser, clock):
-    records = CountedRecords(clock)
+def test_many_requests_at_once_read_the_store_once(make_browser, records, clock):
     browser = make_browser(records=records)
     browser.log_in()
     clock.now += 2  # what this process remembers is too old
@@ -35,8 +17,7 @@ def test_many_requests_at_once_read_the_store_once(make_browser, clock):
     assert records.reads == 1
 
 
-def test_what_others_wait_for_is_read_once_for_all_of_them(make_browser, clock):
-    records = CountedRecords(clock)
+def test_what_others_wait_for_is_read_once_for_all_of_them(make_browser, records, clock):
     browser = make_browser(records=records)
     browser.log_in()
     login = browser.flow.visitors.peek(browser.visit("/"))
@@ -47,8 +28,7 @@ def test_what_others_wait_for_is_read_once_for_all_of_them(make_browser, clock):
     assert records.reads == 1
 
 
-def test_a_record_that_is_gone_is_not_remembered(make_browser, clock):
-    records = CountedRecords(clock)
+def test_a_record_that_is_gone_is_not_remembered(make_browser, records, clock):
     browser = make_browser(records=records)
     browser.log_in()
     login = browser.flow.visitors.peek(browser.visit("/"))

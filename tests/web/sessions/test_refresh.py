@@ -7,7 +7,6 @@ from canned_server import answering
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.errors import RecordsUnavailable, RightsUnknown, TokenRejected, TransportError
-from peeringdb_oauth.records import MemoryRecords
 from peeringdb_oauth.steps import Shared
 from peeringdb_oauth.web import Sealer, SessionPolicy, SessionStore, Vault
 
@@ -15,30 +14,6 @@ from ..conftest import SECRET
 
 FOR_DAYS = SessionPolicy(max_age=None, idle_timeout=None)
 INVALID_GRANT = answering({"error": "invalid_grant"}, status=400)
-
-
-class FailingRecords(MemoryRecords):
-    """A store that is down when it is told to be.
-
-    ``down_after``: how many writes it still takes; None for any number.
-    """
-
-    down_after = None
-
-    def put(self, record, *, expected):
-        self._write()
-        return super().put(record, expected=expected)
-
-    def get(self, key):
-        if self.down_after is not None and self.down_after <= 0:
-            raise RecordsUnavailable("the store of the sessions does not answer")
-        return super().get(key)
-
-    def _write(self):
-        if self.down_after is not None:
-            if self.down_after <= 0:
-                raise RecordsUnavailable("the store of the sessions does not answer")
-            self.down_after -= 1
 
 
 def revoked(server):
@@ -118,9 +93,8 @@ def test_a_refresh_without_an_answer_is_tried_again(make_browser, records, clock
 
 
 def test_a_store_that_is_down_is_noticed_before_the_old_tokens_are_spent(
-    make_browser, clock, tokens
+    make_browser, records, clock, tokens
 ):
-    records = FailingRecords(clock)
     browser = make_browser(records=records, policy=FOR_DAYS)
     browser.log_in()
     clock.now += 40_000
@@ -131,9 +105,8 @@ def test_a_store_that_is_down_is_noticed_before_the_old_tokens_are_spent(
 
 
 def test_new_tokens_that_the_store_does_not_take_are_written_when_it_does(
-    make_browser, clock, tokens
+    make_browser, records, clock, tokens
 ):
-    records = FailingRecords(clock)
     browser = make_browser(records=records, policy=FOR_DAYS)
     browser.log_in()
     clock.now += 40_000
@@ -283,10 +256,9 @@ def test_a_wrong_client_secret_is_no_reason_to_end_a_session(make_browser, recor
     assert browser.user() is not None
 
 
-def test_new_tokens_are_given_back_when_the_store_stays_down(
-    make_browser, clock, tokens, server, caplog
+def test_new_tokens_are_given_back_when_the_store_stays_down(  # noqa: PLR0917 - fixtures
+    make_browser, records, clock, tokens, server, caplog
 ):
-    records = FailingRecords(clock)
     browser = make_browser(records=records, policy=FOR_DAYS)
     browser.log_in()
     clock.now += 40_000
@@ -392,7 +364,7 @@ def test_a_session_whose_record_is_deleted_during_a_recheck_ends(make_browser, r
     with_profile = server.answers["/profile/v1"]
 
     def answer(handler):
-        records._records.clear()
+        records.clear()
         with_profile(handler)
 
     server.answers["/profile/v1"] = answer
