@@ -208,14 +208,14 @@ def test_the_record_is_due_when_it_counts_no_longer(process, store, clock, serve
     dues = []
     change = store.change
 
-    def watch(key, function):
+    def watch(key, function, **options):
         def watched(value, now):
             made = function(value, now)
             if made is not None and key.startswith("bearer:"):
                 dues.append(made.due_at - now)
             return made
 
-        return change(key, watched)
+        return change(key, watched, **options)
 
     store.change = watch
     process().verify(TOKEN)

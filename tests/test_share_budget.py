@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from weakref import ref
 
 import pytest
@@ -19,7 +20,9 @@ from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.errors import ProviderError, RateLimited
 from peeringdb_oauth.messages import HTTPRequest
+from peeringdb_oauth.records import MemoryRecords
 from peeringdb_oauth.shared_ledger import SharedLedger
+from peeringdb_oauth.web import Sealer, Vault
 
 PROFILE, REFRESH = "/profile/v1", "/oauth2/token/"
 
@@ -48,7 +51,8 @@ def sharing(make_client, server, documents):
 
 
 def record_of(documents):
-    return json.loads(documents.texts["budget:default"])
+    [text] = documents.texts.values()
+    return json.loads(text)
 
 
 def in_flight(documents):
@@ -82,6 +86,16 @@ def test_clients_share_the_requests_of_a_minute(sharing):
     assert [isinstance(one, RateLimited) for one in outcomes] == [False] * 6 + [True] * 2
 
 
+def test_sites_with_other_secret_keys_share_the_requests_of_a_minute(sharing, clock):
+    records, clients = MemoryRecords(clock), [sharing(requests_per_minute=6) for _ in range(2)]
+    for client, secret in zip(clients, ("a" * 16, "b" * 16), strict=True):
+        client.share_budget(Vault(records, Sealer(secret)))
+    outcomes = [outcome(lambda at=at: clients[at % 2].fetch_user(f"t{at}")) for at in range(8)]
+    assert [isinstance(one, RateLimited) for one in outcomes] == [False] * 6 + [True] * 2
+    for client in clients:
+        client.close()
+
+
 def test_another_egress_has_a_budget_of_its_own(sharing, documents):
     first, second = sharing(requests_per_minute=2), sharing(requests_per_minute=2)
     second.share_budget(documents, egress="rack2")
@@ -89,7 +103,17 @@ def test_another_egress_has_a_budget_of_its_own(sharing, documents):
     for client in (first, second, third):
         client.fetch_user("t1")
         client.fetch_user("t2")
-    assert set(documents.texts) == {"budget:default", "budget:rack2", "budget:rack3"}
+    names = [key.split(":")[1] for key in documents.texts]
+    assert names == ["default", "rack2", "rack3"]
+
+
+def test_a_sandbox_has_a_budget_of_its_own(sharing, documents):
+    first, second = sharing(requests_per_minute=2), sharing(requests_per_minute=2)
+    sandbox = replace(second.config, base_url="https://sandbox.example.net")
+    for config in (first.config, sandbox):
+        ledger = SharedLedger(documents, "default", config, in_background=False)
+        assert ledger.admit(HTTPRequest(url=config.base_url), 0)
+    assert len(documents.texts) == 2
 
 
 def test_an_answer_is_written_although_nobody_asks_again(sharing, documents):
@@ -147,7 +171,7 @@ def test_when_the_store_is_back_a_thread_notices(sharing, documents):
     client.fetch_user("t")
     documents.is_down = False
     client._ledger._flusher.wake(0, is_beat=True)  # and not in two seconds
-    until(lambda: "budget:default" in documents.texts)
+    until(lambda: documents.texts)
 
 
 # --- threads and forks ----------------------------------------------------------------
@@ -194,7 +218,7 @@ def test_a_thread_that_fails_goes_on(server, documents, caplog):
     booking = ledger.admit(HTTPRequest(url=server.url), 0)
     change, failed = documents.change, threading.Event()
 
-    def fail(*_):
+    def fail(*_, **__):
         failed.set()
         raise ZeroDivisionError
 
@@ -219,10 +243,10 @@ class SlowDocuments(MemoryDocuments):
         super().__init__(clock)
         self.asked, self.may_answer = threading.Event(), threading.Event()
 
-    def change(self, key, function):
+    def change(self, key, function, **options):
         self.asked.set()
         assert self.may_answer.wait(10)
-        return super().change(key, function)
+        return super().change(key, function, **options)
 
 
 @asynccontextmanager
@@ -257,7 +281,7 @@ def test_a_cancelled_task_gives_its_place_back(server):
                 task.cancel()
             await asyncio.wait(tasks)
             documents.may_answer.set()
-            await asyncio.to_thread(until, lambda: "budget:default" in documents.texts)
+            await asyncio.to_thread(until, lambda: documents.texts)
             client._ledger._flusher.wake(0)
             await asyncio.to_thread(until, lambda: in_flight(documents) == 0)
             assert all(task.cancelled() for task in tasks)

@@ -4,7 +4,7 @@ import json
 import logging
 
 import pytest
-from documents import URL, Site, answer, login
+from documents import KEY, URL, Site, answer, login
 from in_threads import Calls, until
 
 from peeringdb_oauth.budget import REFUSALS
@@ -12,6 +12,7 @@ from peeringdb_oauth.cost import Cost, Payer, Purpose
 from peeringdb_oauth.errors import RateLimited
 from peeringdb_oauth.messages import HTTPRequest
 from peeringdb_oauth.responses import SILENCE
+from peeringdb_oauth.shared_budget import LONGEST
 from peeringdb_oauth.shared_ledger import (
     FORGOTTEN,
     HEARTBEAT,
@@ -192,7 +193,7 @@ def test_closing_writes_what_is_not_yet_written(site):
     process = site.process()
     process.settle(process.admit(GET, 0), answer(403))
     process.close()
-    assert json.loads(site.store.texts["budget:default"])["refusals"] == [1, 0]
+    assert json.loads(site.store.texts[KEY])["refusals"] == [1, 0]
 
 
 def test_the_record_stays_small(site):
@@ -212,6 +213,16 @@ def test_the_record_has_no_token(site):
     assert "secret" not in str(site.store.texts)
 
 
+def test_the_record_does_not_say_who_pays(site):
+    process = site.process()
+    booking = process.admit(login(HERE), 0)
+    process.charge(Cost(), ADA)
+    process.settle(booking, answer(200))
+    process.flush()
+    assert '"address"' in site.store.texts[KEY]
+    assert HERE.name not in site.store.texts[KEY]
+
+
 def test_it_counts_a_bounded_number_of_processes(site):
     for _ in range(MOST_PROCESSES + 5):
         site.process().beat()
@@ -222,17 +233,46 @@ def test_it_counts_a_bounded_number_of_processes(site):
 
 @pytest.mark.parametrize("text", ["7", "{}", '{"at": "x"}', '{"at": 1, "bookings": [[1]]}'])
 def test_a_record_that_it_does_not_understand_is_written_anew(site, text):
-    site.store.texts["budget:default"] = text
+    site.store.texts[KEY] = text
     assert fill(site.process()) == 100
 
 
 @pytest.mark.parametrize("name", ["bookings", "refusals", "until", "processes"])
 def test_a_malformed_part_of_a_record_is_written_anew(site, name):
     go(site.process(), GET, 403)
-    record = json.loads(site.store.texts["budget:default"])
-    site.store.texts["budget:default"] = json.dumps(record | {name: 7})
+    record = json.loads(site.store.texts[KEY])
+    site.store.texts[KEY] = json.dumps(record | {name: 7})
     go(site.process(), GET)
-    assert json.loads(site.store.texts["budget:default"])["refusals"] == [0, 0]
+    assert json.loads(site.store.texts[KEY])["refusals"] == [0, 0]
+
+
+@pytest.mark.parametrize("at", [1e999, -1e999])
+def test_a_record_of_no_time_is_written_anew(site, at):
+    fill(site.process())
+    site.store.texts[KEY] = json.dumps(json.loads(site.store.texts[KEY]) | {"at": at})
+    assert fill(site.process()) == 100
+
+
+def test_no_record_blocks_the_address_for_longer_than_the_longest_pause(site):
+    go(site.process(), POST, 401)
+    record = json.loads(site.store.texts[KEY])
+    record["until"] = dict.fromkeys(record["until"], 1e999)
+    site.store.texts[KEY] = json.dumps(record)
+    with pytest.raises(RateLimited) as caught:
+        site.process().admit(POST, 0)
+    assert caught.value.retry_after == pytest.approx(LONGEST)
+
+
+def test_no_number_in_a_record_frees_what_was_used(site):
+    process = site.process()
+    fill(process)
+    record = json.loads(site.store.texts[KEY])
+    record["bookings"].append(["stranger", 1, record["at"] + 1e6, 0, -1000, 0, 0, 0, []])
+    record["refusals"] = [-5, -5]
+    site.store.texts[KEY] = json.dumps(record)
+    assert fill(process) == 0
+    site.now += 60
+    assert fill(process) == 100
 
 
 # --- clocks and processes that die ----------------------------------------------------
@@ -299,7 +339,7 @@ def test_what_was_asked_for_and_is_not_wanted_any_more_is_not_asked(site):
     process = site.process()
     process.abandon(process.submit(GET))
     process.flush()
-    assert '"bookings": []' in site.store.texts["budget:default"]
+    assert '"bookings": []' in site.store.texts[KEY]
 
 
 def test_a_place_that_nobody_wants_any_more_is_given_back(site):
@@ -326,7 +366,7 @@ def test_those_who_wait_get_the_error_of_a_broken_store(site):
     class Broken(Exception):
         pass
 
-    def change(*_):
+    def change(*_, **__):
         raise Broken
 
     process = site.process()
@@ -460,7 +500,7 @@ def test_refusals_are_brought_back_once(site, four):
     go(four[2], GET, 403)
     site.store.is_down = False
     site.beat(*four, *four)
-    record = json.loads(site.store.texts["budget:default"])
+    record = json.loads(site.store.texts[KEY])
     assert record["refusals"] == [3, 0]
 
 
@@ -506,12 +546,12 @@ def test_requests_may_be_under_way_during_all_of_an_outage(site, four):
         go(process, GET)
     site.store.is_down = False
     site.beat(*four)
-    assert json.loads(site.store.texts["budget:default"])["bookings"][0][4] == 1
-    assert sum(row[7] for row in json.loads(site.store.texts["budget:default"])["bookings"]) == 2
+    assert json.loads(site.store.texts[KEY])["bookings"][0][4] == 1
+    assert sum(row[7] for row in json.loads(site.store.texts[KEY])["bookings"]) == 2
     for process, booking in bookings:
         process.settle(booking, answer(401))
         process.flush()
-    record = json.loads(site.store.texts["budget:default"])
+    record = json.loads(site.store.texts[KEY])
     assert (record["refusals"], sum(row[7] for row in record["bookings"])) == ([2, 0], 0)
     assert sum(row[4] for row in record["bookings"]) == 4
 

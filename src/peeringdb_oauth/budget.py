@@ -143,7 +143,7 @@ class Budget:
                 return None
         if not self._has_slot(request):
             return None
-        booking = Booking(self._new_id(cost), now, cost.purpose, cost.payers)
+        booking = Booking(self._new_id(cost), now, cost.purpose, self._known(cost.payers))
         booking.is_post, booking.is_risky = request.form is not None, cost.is_risky
         self._take_off(booking)
         if counts:
@@ -194,8 +194,10 @@ class Budget:
         self._close(booking)
         if requests is not None:
             self._count(booking, min(booking.requests, requests) - booking.requests)
-        if payer and self._paid.get(payer, 0) + booking.requests <= self._part(payer):
-            self._pay(booking, (payer,))
+        if payer is not None:
+            (known,) = self._known((payer,))
+            if self._paid.get(known, 0) + booking.requests <= self._part(known):
+                self._pay(booking, (known,))
 
     def forget_in_flight(self) -> None:
         """In a process that was forked: nothing is under way here."""
@@ -205,6 +207,10 @@ class Budget:
         self._flying.clear()
         self._in_flight = [0] * len(Purpose)
         self._risky_in_flight = 0
+
+    def _known(self, payers: tuple[Payer, ...]) -> tuple[Payer, ...]:
+        """The payers as they are written down here."""
+        return payers
 
     def _new_id(self, cost: Cost) -> tuple[str, int]:
         """The id by which `charge` finds a booking.
@@ -282,7 +288,7 @@ class Budget:
 
     def _must_wait_for_payer(self, request: HTTPRequest, now: float) -> bool:
         """Whether it depends on a payer's requests that others may yet pay for."""
-        for payer in request.cost.payers:
+        for payer in self._known(request.cost.payers):
             excess = self._paid.get(payer, 0) + request.cost.requests - self._part(payer)
             if excess <= 0:
                 continue

@@ -96,15 +96,22 @@ class Change:
 class Documents(Protocol):
     """Values in JSON that processes share, one for each key. `Vault` has it."""
 
-    def change(self, key: str, function: Callable[[Any, float], Change | None], /) -> Any:
+    def change(
+        self, key: str, function: Callable[[Any, float], Change | None], /, *, is_open: bool = False
+    ) -> Any:
         """Change a value with a function, called once more if others are faster.
 
         ``function``: takes the value, None if there is none, and the time by the
         store's clock. It returns a `Change`, or None to leave the value as it is.
+        ``is_open``: the value is not sealed, so that sites with other secret keys can
+        read and change it.
 
         Raises:
             RecordsUnavailable: the store does not answer.
         """
+
+    def hide(self, name: str) -> str:
+        """Another name in its place, for an open value; the same for the same name."""
 
 
 class MemoryRecords:

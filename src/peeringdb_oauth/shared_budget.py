@@ -1,7 +1,7 @@
 """A budget that many processes use in turn: written down, read again, and divided."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ from peeringdb_oauth.budget import REFUSALS, RISKY_PART, ROUNDING, Booking, Budg
 from peeringdb_oauth.cost import Payer, Purpose, new_number
 from peeringdb_oauth.errors import InvalidResponse
 
+LONGEST = 7200.0  # seconds; no pause is longer
 # The attributes of a budget that are times.
 _TIMES = ("_silent_until", "_paused_until", "_refusals_until", "_unanswered_until")
 
@@ -16,11 +17,18 @@ _TIMES = ("_silent_until", "_paused_until", "_refusals_until", "_unanswered_unti
 class SharedBudget(Budget):
     """A `Budget` whose bookings, refusals and pauses come from several processes.
 
-    ``process``: the name of the one that uses this object. The others are those of
-    `Budget`.
+    ``process``: the name of the one that uses this object. ``hide``: gives another name
+    for that of a payer, since everybody who reaches the store may read what `to_dict`
+    gives. The others are those of `Budget`.
     """
 
     _inherited = 0, 0  # refusals that the budget knows of which this is a `part`
+
+    def __init__(
+        self, limit: int | None, *, process: str, hide: Callable[[str], str], processes: int = 1
+    ) -> None:
+        super().__init__(limit, processes, process)
+        self._hide = hide
 
     def to_dict(self, now: float) -> dict[str, Any]:
         """What still counts, as JSON. The limit bounds how many bookings there are."""
@@ -39,22 +47,23 @@ class SharedBudget(Budget):
 
         ``shift``: how many seconds later its times are by the clock of this budget.
         ``landed_before``: what was admitted earlier is in flight no longer: its process
-        has died.
+        has died. Another site may have written the value. So no number in it can free
+        what was used, and no time can block the address for longer than `LONGEST`.
 
         Raises:
             InvalidResponse: the value is something else.
         """
         try:
+            written_at = value["at"] + shift
             refusals, risky = value["refusals"]
-            self._refusals, self._risky_refusals = (
-                self._refusals + int(refusals),
-                self._risky_refusals + int(risky),
-            )
+            self._refusals += max(0, int(refusals))
+            self._risky_refusals += max(0, int(risky))
             for name in _TIMES:
                 until = value["until"].get(name, -math.inf) + shift
+                until = min(until, written_at + LONGEST)
                 setattr(self, name, max(getattr(self, name), until))
             for row in value["bookings"]:
-                self._add_row(row, shift, landed_before)
+                self._add_row(row, shift, landed_before, written_at)
         except (TypeError, ValueError, LookupError, AttributeError) as error:
             raise InvalidResponse("the shared budget is malformed", check="budget") from error
         self._bookings = dict(sorted(self._bookings.items(), key=lambda item: item[1].at))
@@ -66,7 +75,7 @@ class SharedBudget(Budget):
         """
         self._forget_old(now + ROUNDING)
         limit = None if self._limit == math.inf else int(self._limit)
-        part = SharedBudget(limit, processes, self._process)
+        part = SharedBudget(limit, process=self._process, hide=self._hide, processes=processes)
         for name in _TIMES:
             setattr(part, name, getattr(self, name))
         part._inherit(self._refusals, self._risky_refusals, processes)
@@ -102,6 +111,9 @@ class SharedBudget(Budget):
             self._risky_refusals = min(max(0, math.ceil(excess / processes)), self._most_risky)
         self._inherited = self._refusals, self._risky_refusals
 
+    def _known(self, payers: tuple[Payer, ...]) -> tuple[Payer, ...]:
+        return tuple(payer._replace(name=self._hide(payer.name)) for payer in payers)
+
     def _all(self) -> Iterable[Booking]:
         return (self._bookings | self._flying).values()
 
@@ -117,9 +129,10 @@ class SharedBudget(Budget):
             booking.payers,
         ]
 
-    def _add_row(self, row: Any, shift: float, landed_before: float) -> None:
+    def _add_row(self, row: Any, shift: float, landed_before: float, written_at: float) -> None:
         process, number, at, purpose, requests, is_risky, is_open, in_flight, payers = row
-        booking = Booking((str(process), int(number)), at + shift, int(purpose), ())
+        at = min(at + shift, written_at)
+        booking = Booking((str(process), int(number)), at, int(Purpose(purpose)), ())
         if booking.id in self._bookings or booking.id in self._flying:
             return
         booking.payers = tuple(Payer(*payer) for payer in payers)
@@ -128,7 +141,7 @@ class SharedBudget(Budget):
             self._take_off(booking)
         if requests and self._limit < math.inf:
             self._bookings[booking.id] = booking
-            self._count(booking, int(requests))
+            self._count(booking, max(0, int(requests)))
 
     def _forget_old(self, due: float) -> None:
         super()._forget_old(due)

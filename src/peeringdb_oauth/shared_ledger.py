@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from itertools import chain, repeat
 from typing import Any
 
@@ -25,7 +26,7 @@ from peeringdb_oauth.errors import InvalidResponse, RateLimited, RecordsUnavaila
 from peeringdb_oauth.flusher import Flusher
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.records import Change, Documents
-from peeringdb_oauth.shared_budget import SharedBudget
+from peeringdb_oauth.shared_budget import LONGEST, SharedBudget
 from peeringdb_oauth.transport import Outcome
 
 log = logging.getLogger("peeringdb_oauth")
@@ -35,7 +36,6 @@ HEARTBEAT = 10.0  # how often each process says that it lives
 FORGOTTEN = 35.0  # a process that has said nothing for so long has ended
 PROBE = 2.0  # how often a store that does not answer is tried
 _LATER = 0.05  # until an answer is written that nobody waits for
-_KEPT = 7200.0  # a record that nobody writes; no pause is longer
 MOST_PROCESSES = 128  # that are counted
 UNKNOWN_PROCESSES = 4  # how many there may be, before the store has ever answered
 
@@ -45,6 +45,11 @@ Function = Callable[[Budget, float], Any]
 def pauses() -> Iterator[float]:
     """How many seconds to wait before each further look at a shared budget."""
     return chain((0.02, 0.05, 0.1, 0.2), repeat(0.4))
+
+
+def record_key(config: ClientConfig, egress: str) -> str:
+    """The key of an address's record; a sandbox has another one than PeeringDB."""
+    return f"budget:{egress}:{sha256(config.base_url.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class SharedLedger:
         in_background: bool = True,
     ) -> None:
         self._documents = documents
-        self._key = f"budget:{egress}"
+        self._key = record_key(config, egress)
         self._config = config
         self._monotonic = monotonic
         self._has_flusher = in_background
@@ -158,7 +163,8 @@ class SharedLedger:
         """
         if self._part is not None:
             try:
-                self._documents.change(self._key, _look)  # without the lock: it may hang
+                # Without the lock: it may hang.
+                self._documents.change(self._key, _look, is_open=True)
             except RecordsUnavailable:
                 return PROBE
         with self._lock:
@@ -216,10 +222,10 @@ class SharedLedger:
             read = self._transact(functions, value, now)
             reads.append(read)
             if read.is_changed or is_beat:
-                return Change(value=read.value, due_at=now + _KEPT)
+                return Change(value=read.value, due_at=now + LONGEST)
             return None
 
-        self._documents.change(self._key, transact)
+        self._documents.change(self._key, transact, is_open=True)
         self._last, self._offset = reads[-1].value, reads[-1].offset
         if self._part is not None:
             self._part = None
@@ -253,17 +259,21 @@ class SharedLedger:
             try:
                 # A clock that was set back counts as one that stood still.
                 shift = min(0.0, now - known["at"])
+                if not math.isfinite(shift):
+                    continue
                 budget = self._budget()
                 longest = max(WINDOW, 3 * self._config.timeout)  # seconds in flight
                 budget.add(known, shift, landed_before=now - longest)
                 seen = {name: at + shift for name, at in known["processes"].items()}
-            except (InvalidResponse, TypeError, LookupError, AttributeError):
+            except (InvalidResponse, TypeError, ValueError, LookupError, AttributeError):
                 continue  # of another version of this library
             return budget, {name: at for name, at in seen.items() if at > now - FORGOTTEN}
         return self._budget(), {}
 
     def _budget(self) -> SharedBudget:
-        return SharedBudget(self._config.requests_per_minute, process=self._process)
+        return SharedBudget(
+            self._config.requests_per_minute, process=self._process, hide=self._documents.hide
+        )
 
     def _now(self) -> float:
         """The time by the store's clock, as far as this process knows it."""

@@ -15,13 +15,12 @@ from peeringdb_oauth.budget import WINDOW
 from peeringdb_oauth.messages import HTTPRequest
 from peeringdb_oauth.records import Change
 from peeringdb_oauth.sandbox import Sandbox
-from peeringdb_oauth.shared_ledger import SharedLedger
+from peeringdb_oauth.shared_ledger import SharedLedger, record_key
 from peeringdb_oauth.web import Sealer, Vault
 
 CALLBACK = "https://app.example.net/callback"
 PROGRAM = Path(__file__).parents[1] / "support" / "budget_process.py"
 SECRET = "portal-secret-0123456789"
-KEY = "budget:default"
 
 
 @pytest.fixture(scope="module")
@@ -131,5 +130,5 @@ def test_what_a_killed_process_had_in_flight_is_free_after_a_minute(
             row[2] -= WINDOW
         return Change(value=value, due_at=now)
 
-    vault.change(KEY, age)
+    vault.change(record_key(application[0], "default"), age, is_open=True)
     assert other.ask(1) == 1

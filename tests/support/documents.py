@@ -12,6 +12,7 @@ from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.shared_ledger import SharedLedger
 
 URL = "https://auth.peeringdb.com/profile/v1"
+KEY = "budget:default:42a40e8e1c5f090a"  # of the record that processes share
 SERVER = SimpleNamespace(url="https://auth.peeringdb.com", ca_file=None)
 T = 1_790_000_000.0  # Unix seconds
 
@@ -25,7 +26,7 @@ def login(*payers):
 
 
 class MemoryDocuments:
-    """What `Vault.change` does, without keys.
+    """What `Vault` does, without keys.
 
     ``clock``: the store's. ``round_trips``: how often the store was asked.
     """
@@ -38,7 +39,11 @@ class MemoryDocuments:
         self.round_trips = 0
         self.rival = None  # writes between a reading and its writing, once
 
-    def change(self, key, function):
+    def hide(self, name):
+        return f"hidden {hash(name)}"
+
+    def change(self, key, function, *, is_open=False):
+        assert is_open == key.startswith("budget:")
         while True:
             text, now = self._ask(lambda: (self.texts.get(key), self.clock()))
             change = function(None if text is None else json.loads(text), now)

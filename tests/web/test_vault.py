@@ -138,6 +138,27 @@ def test_what_no_key_opens_reads_as_missing_and_is_overwritten(records, vault, c
     assert vault.change(KEY, add_one).value == 1
 
 
+def test_an_open_value_is_read_and_changed_with_any_key(records, vault):
+    stranger = Vault(records, Sealer(OLD))
+    assert stranger.change("budget:a", add_one, is_open=True).value == 1
+    assert vault.change("budget:a", add_one, is_open=True).value == 2
+    assert records.get("budget:a")[0].value == "2"
+    assert vault.read("budget:a") is None  # it is not sealed
+
+
+def test_an_open_value_that_is_no_json_reads_as_missing(vault):
+    vault.change(KEY, add_one)
+    assert vault.change(KEY, add_one, is_open=True).value == 1
+
+
+def test_a_hidden_name_is_the_same_for_the_same_name_and_key(records, vault):
+    hidden = vault.hide("198.51.100.1")
+    assert hidden == vault.hide("198.51.100.1")
+    assert "198.51" not in hidden
+    others = (vault.hide("198.51.100.2"), Vault(records, Sealer(OLD)).hide("198.51.100.1"))
+    assert hidden not in others
+
+
 @pytest.mark.usefixtures("entry")
 def test_a_value_copied_to_another_record_reads_as_missing(records, vault):
     records.put(replace(records.get(KEY)[0], key="session:b"), expected=None)

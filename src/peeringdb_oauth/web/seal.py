@@ -3,6 +3,7 @@
 They are encrypted and authenticated with Fernet.
 """
 
+import hmac
 import json
 from base64 import urlsafe_b64encode
 from functools import cache
@@ -34,6 +35,7 @@ class Sealer:
             )
         self._secrets = tuple(secret.encode() for secret in secrets)
         self._fernet = cache(self._make_fernet)
+        self._name_key = cache(lambda: _derive_key(self._secrets[0], "names"))
         self._fernet("")  # raises now, and not at the first login
 
     def seal(self, purpose: str, value: Any) -> str:
@@ -49,6 +51,10 @@ class Sealer:
             return json.loads(self._fernet(purpose).decrypt(text if isinstance(text, str) else ""))
         except (InvalidToken, ValueError):  # ValueError: not ASCII
             return None
+
+    def hide(self, name: str) -> str:
+        """Another name in its place, from which nobody without the secret finds it."""
+        return hmac.digest(self._name_key(), name.encode(), "sha256")[:12].hex()
 
     def _make_fernet(self, purpose: str) -> "MultiFernet":
         try:

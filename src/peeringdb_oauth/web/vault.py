@@ -1,5 +1,6 @@
 """JSON values in a store of records: sealed, and changed by one process at a time."""
 
+import json
 import random
 import time
 from collections.abc import Callable
@@ -58,12 +59,16 @@ class Vault:
         entry = self._open(record, now) if record else None
         return entry if entry and entry.value is not None else None
 
-    def change(self, key: str, function: Callable[[Any, float], Change | None]) -> Entry | None:
+    def change(
+        self, key: str, function: Callable[[Any, float], Change | None], *, is_open: bool = False
+    ) -> Entry | None:
         """Change a value with a function, called once more if others are faster.
 
         ``function``: takes the value and the time by the store's clock. The value is
         None if there is no record or none of our keys opens it. It returns a `Change`,
-        or None to leave the record as it is. Returns the entry as it is now.
+        or None to leave the record as it is. ``is_open``: the value is not sealed, so
+        that sites with other secret keys can read and change it. Returns the entry as
+        it is now.
 
         Raises:
             RecordsUnavailable: the store does not answer, or others were faster each
@@ -72,11 +77,11 @@ class Vault:
         give_up_at = time.monotonic() + _LONGEST
         for attempt in range(_TRIES):
             record, now = self._records.get(key)
-            entry = self._open(record, now) if record else None
+            entry = self._open(record, now, is_open=is_open) if record else None
             change = function(entry.value if entry else None, now)
             if change is None:
                 return entry if entry and entry.value is not None else None
-            written = self._put(key, entry, change, now)
+            written = self._put(key, entry, change, now, is_open=is_open)
             if written or time.monotonic() > give_up_at:
                 break
             # 50 writers at once need pauses that grow.
@@ -95,6 +100,10 @@ class Vault:
                 written or not.
         """
         return self._put(entry.key, entry, Change(value=value, due_at=due_at), entry.read_at)
+
+    def hide(self, name: str) -> str:
+        """Another name in its place, for an open value; the same for the same name."""
+        return self._sealer.hide(name)
 
     def delete(self, entry: Entry) -> bool:
         """Delete a record if it is as it was read; whether it was deleted.
@@ -147,16 +156,24 @@ class Vault:
         """Close the connections to the store."""
         self._records.close()
 
-    def _open(self, record: Record, now: float) -> Entry:
+    def _open(self, record: Record, now: float, *, is_open: bool = False) -> Entry:
+        if is_open:
+            return _entry(record, _parse(record.value), now)
         opened = self._sealer.open(_PURPOSE, record.value)
         # The key is sealed too: a value copied to another record does not count.
         key, value = opened if isinstance(opened, list) else (None, None)
         return _entry(record, value if key == record.key else None, now)
 
-    def _put(self, key: str, entry: Entry | None, change: Change, now: float) -> Entry | None:
+    def _put(
+        self, key: str, entry: Entry | None, change: Change, now: float, *, is_open: bool = False
+    ) -> Entry | None:
         record = Record(
             key=key,
-            value=self._sealer.seal(_PURPOSE, [key, change.value]),
+            value=(
+                json.dumps(change.value, separators=(",", ":"))
+                if is_open
+                else self._sealer.seal(_PURPOSE, [key, change.value])
+            ),
             # Starts with the time, so that a record that is deleted and made anew does
             # not get a version that somebody has already read.
             version=entry.version + 1 if entry else int(now * 1_000_000),
@@ -166,6 +183,14 @@ class Vault:
         )
         if self._records.put(record, expected=entry.version if entry else None):
             return _entry(record, change.value, now)
+        return None
+
+
+def _parse(text: str) -> Any:
+    """An open value, or None if it is no JSON: another site may have written it."""
+    try:
+        return json.loads(text)
+    except ValueError:
         return None
 
 
