@@ -1,0 +1,1 @@
+"""The gateway: login with PeeringDB for anything behind a proxy."""
