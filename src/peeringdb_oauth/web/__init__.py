@@ -11,7 +11,14 @@ from peeringdb_oauth.web.answer_builder import Paths
 from peeringdb_oauth.web.cookies import is_genuine, without_impostors
 from peeringdb_oauth.web.decorators import enclosed_in, refuse_positional, wrapped_in
 from peeringdb_oauth.web.events import Event
-from peeringdb_oauth.web.failures import cause_of, failure_of, reasons_of
+from peeringdb_oauth.web.failures import (
+    CONNECTED_ALREADY,
+    CONNECTED_ELSEWHERE,
+    NO_OTHER_LOGIN,
+    cause_of,
+    failure_of,
+    reasons_of,
+)
 from peeringdb_oauth.web.guard import (
     NO_ASN,
     Guard,
@@ -54,9 +61,12 @@ from peeringdb_oauth.web.visit import Answer, Cookie, Page, Refused, Visit
 TEMPLATES = Path(__file__).parent / "templates"
 
 __all__ = [
+    "CONNECTED_ALREADY",
+    "CONNECTED_ELSEWHERE",
     "CSRF_FIELD",
     "NOT_STRICT",
     "NO_ASN",
+    "NO_OTHER_LOGIN",
     "SESSION_KEY",
     "TEMPLATES",
     "Answer",

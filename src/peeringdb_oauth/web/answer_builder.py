@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
 from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.profile import User
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.texts import Text
 from peeringdb_oauth.web.failures import (
@@ -28,6 +30,8 @@ _PAGE = _NO_STORE | {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_NOT_CONNECTED = Text("Your account {account} is not connected to PeeringDB.")
+_CONNECTED = Text("Your account {account} is connected to {name} at PeeringDB (number {id}).")
 _LOG_OUT_FIRST = Text("PeeringDB remembers who is logged in there. So log out there first.")
 
 
@@ -37,13 +41,17 @@ class Paths:
 
     ``login``: where a login starts. ``callback``: where PeeringDB sends the browser
     back. ``logout``: where a logout is posted. ``home``: the start page, where a login
-    leads if nothing else is asked for.
+    leads if nothing else is asked for. ``connect``: the page about the connection of an
+    account of the application, where it is made. ``disconnect``: where its end is
+    posted.
     """
 
     login: str = "/login/peeringdb"
     callback: str = "/login/peeringdb/callback"
     logout: str = "/logout"
     home: str = "/"
+    connect: str = "/connect/peeringdb"
+    disconnect: str = "/disconnect/peeringdb"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +110,36 @@ class AnswerBuilder:
     ) -> Answer:
         """A redirect to another page."""
         return Answer(status=status, location=location, headers=_NO_STORE, cookies=cookies)
+
+    def connection(self, visit: Visit, *, account: str, user: User | None) -> Answer:
+        """The page about the connection of an account of the application.
+
+        ``account``: the name of the account. ``user``: the person at PeeringDB that it
+        is connected to; None for nobody.
+        """
+        language, headers = self._language(visit)
+        said: dict[str, Any] = {"account": account}
+        if user is not None:
+            said |= {"name": user.name or f"user {user.id}", "id": user.id}
+        page = Page(
+            template="peeringdb_oauth/connection.html",
+            status=200,
+            title=language.labels["connection"],
+            reasons=(),
+            advice=language.say(Text(_NOT_CONNECTED if user is None else _CONNECTED, **said)),
+            login_url="",
+            other_account_url="",
+            home_url=self.home(visit),
+            form_url=visit.root + (self.paths.connect if user is None else self.paths.disconnect),
+            is_connected=user is not None,
+            language=language.code,
+            labels=language.labels,
+        )
+        return Answer(status=200, page=page, headers=_PAGE | headers)
+
+    def connection_url(self, visit: Visit) -> str:
+        """Where the page of `connection` is."""
+        return visit.root + self.paths.connect
 
     def wrong_method(self, visit: Visit) -> Answer:
         """The answer of a page that only GET opens (RFC 9110 section 15.5.6)."""
@@ -271,7 +309,8 @@ class AnswerBuilder:
         """
         home = self.home(visit)
         path = safe_return_path(text, default=home, origins=(visit.origin, self.origin))
-        pages = (self.paths.login, self.paths.callback, self.paths.logout)
+        paths = self.paths
+        pages = (paths.login, paths.callback, paths.logout, paths.disconnect)
         page = unquote(split_path(path)[0])
         return home if page in {visit.root + own for own in pages} else path
 

@@ -10,21 +10,24 @@ from peeringdb_oauth.reasons import Reason
 
 log = logging.getLogger("peeringdb_oauth.audit")
 
-Kind = Literal["login", "refused", "logout", "rights_changed", "session_ended"]
+Kind = Literal[
+    "login", "refused", "logout", "rights_changed", "session_ended", "connected", "disconnected"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened to a user.
 
-    ``kind``: ``login``, ``refused``, ``logout``, ``rights_changed`` or
-    ``session_ended``. ``user``: None if nobody is known, for example when a login was
-    cancelled. ``reason``: why a session has ended, a word of `EndReason`. ``reasons``:
-    why somebody was refused or their session ended, or why PeeringDB could not be told
-    about a logout. ``asn``: the network that a refusal is about. ``previous``: the user
-    before their rights changed. ``code``: of a refusal, such as ``forbidden``.
-    ``rule``: what the view asks of people. ``view``: the name of the view. ``path``: of
-    the request, without the query, which may hold secrets.
+    ``kind``: ``login``, ``refused``, ``logout``, ``rights_changed``, ``session_ended``,
+    ``connected`` (to an account of the application) or ``disconnected``. ``user``: None
+    if nobody is known, for example when a login was cancelled. ``reason``: why a
+    session has ended, a word of `EndReason`. ``reasons``: why somebody was refused or
+    their session ended, or why PeeringDB could not be told about a logout. ``asn``: the
+    network that a refusal is about. ``previous``: the user before their rights changed.
+    ``code``: of a refusal, such as ``forbidden``. ``rule``: what the view asks of
+    people. ``view``: the name of the view. ``path``: of the request, without the query,
+    which may hold secrets.
     """
 
     kind: Kind

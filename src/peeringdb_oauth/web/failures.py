@@ -135,6 +135,36 @@ UNKNOWN_RIGHTS = Failure(
     "This site cannot ask what you may do. The fault is not yours. Try again in a few minutes.",
     offers_login=False,
 )
+CONNECTED_ELSEWHERE = Failure(
+    "connected_elsewhere",
+    409,
+    "This PeeringDB account belongs to another account here",
+    "Nothing was changed. Log out and log in with PeeringDB to use that other account. To connect"
+    " this one, disconnect that one first.",
+    offers_login=False,
+)
+CONNECTED_ALREADY = Failure(
+    "connected_already",
+    409,
+    "Your account is connected to another PeeringDB account",
+    "Nothing was changed. Disconnect that one first, then connect the other one.",
+    offers_login=False,
+)
+CONNECT_ENDED = Failure(
+    "connect_ended",
+    409,
+    "The account that you wanted to connect is not logged in any more",
+    "Nothing was changed. Log in to that account, then connect it once more.",
+    offers_login=False,
+)
+NO_OTHER_LOGIN = Failure(
+    "no_other_login",
+    409,
+    "Your account has no password",
+    "Nothing was changed. Without PeeringDB you could not log in to it any more. Set a password"
+    " first, or ask the people who run this site.",
+    offers_login=False,
+)
 FORBIDDEN = Failure("forbidden", 403, *remedy_for(()))
 WRONG_METHOD = Failure(
     "wrong_method", 405, "This page is opened with GET only", "Follow a link to it."
@@ -186,6 +216,10 @@ FAILURES = (
     SESSION_ENDED,
     FORBIDDEN,
     WRONG_ACCOUNT,
+    CONNECTED_ELSEWHERE,
+    CONNECTED_ALREADY,
+    CONNECT_ENDED,
+    NO_OTHER_LOGIN,
     FORGED,
     CANCELLED,
     UNKNOWN_LOGIN,
@@ -207,6 +241,12 @@ FAILURES = (
     INVALID_ANSWER,
     MISCONFIGURED,
 )
+# These refusals have a page of their own. They raise `AccessDenied` with one reason,
+# which has the code of the failure.
+_FAILURE_OF_CODE = {
+    failure.code: failure
+    for failure in (CONNECTED_ELSEWHERE, CONNECTED_ALREADY, CONNECT_ENDED, NO_OTHER_LOGIN)
+}
 _FAILURE_OF = {
     LoginDenied: CANCELLED,
     StateMismatch: UNKNOWN_LOGIN,
@@ -263,7 +303,9 @@ def session_ended(ending: Ending) -> tuple[Failure, tuple[Reason, ...]]:
 def failure_of(error: PeeringDBOAuthError) -> Failure:
     """The failure page for an error."""
     if isinstance(error, AccessDenied):
-        return FORBIDDEN._replace(**remedy_for(error.reasons)._asdict())
+        own = {_FAILURE_OF_CODE.get(reason.code) for reason in error.reasons}
+        failure = own.pop() if len(own) == 1 else None
+        return failure or FORBIDDEN._replace(**remedy_for(error.reasons)._asdict())
     if isinstance(error, RateLimited):
         failure = RATE_LIMITED if error.for_caller else BUSY
         seconds = math.ceil(error.retry_after)

@@ -38,6 +38,13 @@ LABELS = {
     " still logged in there: begin with step 1.",
     "private_window": "Or open this site in a private window of your browser, and log in there."
     " Both accounts then stay logged in.",
+    "connection": "Your account and PeeringDB",
+    "connect": "Connect with PeeringDB",
+    "why_connect": "Then you can log in with PeeringDB, and this site knows your networks."
+    " PeeringDB asks for your password.",
+    "disconnect": "Disconnect",
+    "what_ends": "This ends where you are logged in with PeeringDB. After that you log in with your"
+    " password.",
     "cause": "For developers",
     "debug_only": "Only an application in debug mode shows this.",
 }

@@ -38,6 +38,7 @@ from peeringdb_oauth.steps import Flow, call
 from peeringdb_oauth.web.answer_builder import AnswerBuilder, Paths
 from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.failures import (
+    CONNECT_ENDED,
     FORGED,
     PLANTED,
     Failure,
@@ -63,6 +64,7 @@ BRAKE = 60
 # are not logged in. A circle is faster than a person.
 _SHORT_BRAKE = 10
 _MAX_NOTED_ORIGINS = 20  # log lines about other addresses of this site
+_CONNECT_ENDED = Reason("another account is logged in here now, or none", code=CONNECT_ENDED.code)
 CSRF_FIELD = "peeringdb_csrf"  # of a form
 CSRF_HEADER = "X-PeeringDB-CSRF"
 
@@ -178,15 +180,54 @@ class LoginFlow:
         prompted = visit.query.get("prompt") == "login"
         if not prompted and self._goes_round(visit, {return_path, *shorter[:1]}):
             return self._builder.brake(visit, return_path, self._living_name(visit))
+        return self._send_to_peeringdb(visit, return_path, prompted=prompted, shorter=shorter)
+
+    def connect(self, visit: Visit, account: str) -> Answer:
+        """Send the browser to PeeringDB, to connect a person to an account of ours.
+
+        The visit is a form of this site. Its parameter ``next`` is the page to return
+        to, by default the page about the connection. ``account``: the key of the
+        application's own account that is logged in. PeeringDB asks for the password:
+        somebody else may have logged this browser in there.
+        """
+        if not (visit.is_trusted and self.is_own(visit)):
+            return self._forged(visit)
+        if self._builder.is_elsewhere(visit):
+            self._note_origin(visit.origin)
+        page = self._builder.connection_url(visit)
+        return self._send_to_peeringdb(
+            visit,
+            self.return_path(visit, default=page),
+            prompted=True,
+            shorter=(page,),
+            connects=account,
+        )
+
+    def return_path(self, visit: Visit, *, default: str) -> str:
+        """The page of this site that the parameter ``next`` names."""
+        return self._builder.return_path(visit, visit.query.get("next") or default)
+
+    def connection(self, visit: Visit, *, account: str, user: User | None) -> Answer:
+        """The page about the connection of an account. The arguments are its."""
+        return self._builder.connection(visit, account=account, user=user)
+
+    def _send_to_peeringdb(
+        self,
+        visit: Visit,
+        return_path: str,
+        *,
+        prompted: bool,
+        shorter: tuple[str, ...],
+        connects: str = "",
+    ) -> Answer:
         request = self._provider.authorization_request(
             scope=None, prompt="login" if prompted else None
         )
-        location, cookies = self._pending.start(
-            PendingLogin(request=request, return_path=return_path, prompted=prompted),
-            self._cookies(visit),
-            shorter=shorter,
+        login = PendingLogin(
+            request=request, return_path=return_path, prompted=prompted, connects=connects
         )
-        return self._builder.redirect(location, cookies=cookies)
+        location, cookies = self._pending.start(login, self._cookies(visit), shorter=shorter)
+        return self._builder.redirect(location, cookies=cookies, status=303 if connects else 302)
 
     def _goes_round(self, visit: Visit, return_paths: set[str]) -> bool:
         """Whether a login for this page has just ended well, without a logout since.
@@ -210,12 +251,22 @@ class LoginFlow:
         # may be the link of a page, or a test that logs in two people.
         return _SHORT_BRAKE if visit.query.get("next") or visit.may_be_redirected else 0
 
-    def callback(self, visit: Visit, admit: Admit | None = None) -> Flow[Answer]:
+    def callback(
+        self,
+        visit: Visit,
+        admit: Admit | None = None,
+        *,
+        account: str | None = None,
+        connect: Admit | None = None,
+    ) -> Flow[Answer]:
         """Finish a login when PeeringDB has sent the browser back.
 
         The answer leads to the page to return to, or says why the login failed.
         ``admit``: the application's own check of a user whom the rule lets in. It
-        raises `AccessDenied` to refuse them.
+        raises `AccessDenied` to refuse them. ``account``: the key of the application's
+        account that is logged in; None for none. ``connect``: takes the place of
+        ``admit`` for a login that `connect` started. It connects the account to the
+        user. It is called only for the account that started it.
         """
         if visit.method != "GET":  # HEAD, for example, must not use up the code
             return self._builder.wrong_method(visit)
@@ -230,7 +281,9 @@ class LoginFlow:
             return self._planted(visit)
         if (yield from self._is_settled(visit, pending)):
             return self._builder.redirect(pending.return_path)
-        return (yield from self._finish(visit, pending, admit))
+        if pending.connects:
+            admit = connect
+        return (yield from self._finish(visit, pending, admit, account))
 
     def log_out(self, visit: Visit) -> Flow[Answer]:
         """End the login here and revoke its tokens at PeeringDB.
@@ -392,12 +445,14 @@ class LoginFlow:
         asn: object = None,
         rule: AccessRule | None = None,
         return_path: str | None = None,
+        has_account: bool = False,
     ) -> Answer:
         """The page, or the JSON, for an error of this library.
 
         A refusal is an event with ``user``, ``asn`` and ``rule``. What only the
         operator can act on is logged. ``return_path``: where the next login leads; None
-        for the page of this visit.
+        for the page of this visit. ``has_account``: somebody is logged in, though
+        perhaps not with PeeringDB. Then the page offers no login.
         """
         failure, reasons = failure_of(error), reasons_of(error)
         cause = log_cause(error, failure)
@@ -408,13 +463,17 @@ class LoginFlow:
         if isinstance(error, RateLimited | RecordsUnavailable | RightsUnknown):
             headers["Retry-After"] = str(math.ceil(error.retry_after))
         stored_login = self.visitors.peek(visit)
-        logged_in = stored_login is not None
+        logged_in = stored_login is not None or has_account
+        if stored_login is not None:
+            user = stored_login.user
+        elif has_account:
+            user, failure = None, failure._replace(offers_login=False)
         answer = self._builder.failure(
             visit,
             failure,
             reasons,
             logged_in=logged_in,
-            name=_name_of(user if stored_login is None else stored_login.user),
+            name=_name_of(user),
             return_path=return_path,
             headers=headers,
             cause=cause,
@@ -463,9 +522,14 @@ class LoginFlow:
             for other in self._pending.find_all(self._cookies(visit))
         )
 
-    def _finish(self, visit: Visit, pending: PendingLogin, admit: Admit | None) -> Flow[Answer]:
+    def _finish(
+        self, visit: Visit, pending: PendingLogin, admit: Admit | None, account: str | None
+    ) -> Flow[Answer]:
         login, code, refusal = None, None, pending.refusal
+        has_account = bool(pending.connects) and account is not None
         try:
+            if pending.connects and (admit is None or pending.connects != account):
+                raise AccessDenied(_CONNECT_ENDED)
             yield from self.visitors.ready()  # before the code is spent
             login = yield from flows.log_in(
                 self._provider, pending.request, visit.query, payers=self._payers(visit)
@@ -480,7 +544,7 @@ class LoginFlow:
                 code = visit.query["code"]
         except TransportError as error:
             # The same callback may come again, so the login is still on its way.
-            return self.fail(visit, error, return_path=pending.return_path)
+            return self.fail(visit, error, return_path=pending.return_path, has_account=has_account)
         except PeeringDBOAuthError as error:
             if is_used(error) and not pending.prompted and self.visitors.peek(visit) is not None:
                 return self._builder.redirect(pending.return_path)
@@ -489,7 +553,9 @@ class LoginFlow:
             if isinstance(error, AccessDenied):
                 refusal = error.reasons
             user = login.user if login else None
-            answer = self.fail(visit, error, user=user, return_path=pending.return_path)
+            answer = self.fail(
+                visit, error, user=user, return_path=pending.return_path, has_account=has_account
+            )
         cookie = self._pending.answer(pending, code, () if code else refusal)
         return replace(answer, cookies=(*answer.cookies, cookie))
 
@@ -505,12 +571,14 @@ class LoginFlow:
     ) -> Flow[None]:
         is_same, previous = yield from self.visitors.end_previous(visit, login.user)
         yield from self._admit(login, admit)
-        if not is_same:
+        if not (is_same or pending.connects):
             self._drop_foreign(visit)
         # Somebody may know the id of the session before the login. They must not share
         # the session after it.
         visit.rotate()
         yield from self.visitors.begin(visit, login, prompted=pending.prompted)
+        if pending.connects:
+            visit.tell(Event(kind="connected", user=login.user))
         yield from self._tell_login(visit, login.user, previous)
 
     def _payers(self, visit: Visit) -> tuple[Payer, ...]:

@@ -44,6 +44,8 @@ class PendingLogin:
     logged in there. ``answered_at``: when its last callback came, in Unix seconds; None
     for a login that is on its way. ``code_hash``: stands for the code with which the
     login ended well; empty if it did not. ``refusal``: why the person was refused.
+    ``connects``: the key of the application's own account that the person is to be
+    connected to; empty for a mere login.
     """
 
     request: AuthorizationRequest
@@ -52,6 +54,7 @@ class PendingLogin:
     answered_at: float | None = None
     code_hash: str = ""
     refusal: tuple[Reason, ...] = ()
+    connects: str = ""
 
     @property
     def has_ended_well(self) -> bool:
@@ -73,7 +76,7 @@ class PendingLogins:
         # Another application may share our secret and host, so the purpose names the
         # client. The number is the version of what is sealed: increase it when that
         # changes.
-        self._purpose = f"login 3 of {self._config.client_id} at {self._config.base_url}"
+        self._purpose = f"login 4 of {self._config.client_id} at {self._config.base_url}"
         self._secure = self._config.redirect_uri.startswith("https:")
         self._prefix = "__Host-peeringdb-login-" if self._secure else "peeringdb-login-"
 
@@ -84,16 +87,19 @@ class PendingLogins:
 
         A login that is on its way is never deleted. If there are too many, the new one
         shares the state of the newest. Each brings a code of its own, so both can end
-        well.
+        well. A login that connects an account shares no state, and takes the place of
+        an earlier one of its kind.
 
         ``shorter``: other return paths, the best first. They count if the cookies have
         no room for the login's own.
         """
         waiting, answered = self._by_age(cookies)
-        if len(waiting) >= MAX_LOGINS:
+        connecting = [] if login.connects else [other for other in waiting if other.connects]
+        waiting = [other for other in waiting if not other.connects]
+        if len(waiting) >= MAX_LOGINS and not login.connects:
             newest = waiting.pop(0)
             login = replace(login, request=self._repeat(newest.request, login))
-        kept = waiting + answered[: max(0, MAX_LOGINS - 1 - len(waiting))]
+        kept = connecting + waiting + answered[: max(0, MAX_LOGINS - 1 - len(waiting))]
         names = {self.name(other.request.state) for other in kept}
         room = MAX_BYTES - sum(_size(name, cookies[name]) for name in names)
         room -= _USUAL_SIZE * (MAX_LOGINS - 1 - len(names))  # for those that may follow
@@ -199,6 +205,7 @@ class PendingLogins:
             [
                 *(request.created_at, request.state, request.code_verifier, request.nonce),
                 *(scope, login.return_path, int(login.prompted), answer),
+                *filter(None, [login.connects]),
             ],
         )
         return self._cookie(self.name(request.state), value, LIFETIME)
@@ -207,7 +214,7 @@ class PendingLogins:
         stored: list[Any] | None = self._sealer.open(self._purpose, value)
         if stored is None:
             return None
-        created_at, state, code_verifier, nonce, scope, return_path, prompted, answer = stored
+        created_at, state, code_verifier, nonce, scope, return_path, prompted, answer = stored[:8]
         request = AuthorizationRequest.from_dict(
             {
                 "url": f"{self._config.base_url}/",  # its query is not needed any more
@@ -229,6 +236,7 @@ class PendingLogins:
             refusal=tuple(
                 Reason(Text.from_json(text), code=code, asn=asn) for text, code, asn in refusal
             ),
+            connects="".join(stored[8:]),
         )
 
     def _cookie(self, name: str, value: str, max_age: int) -> Cookie:

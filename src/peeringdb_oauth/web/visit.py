@@ -162,7 +162,9 @@ class Page:
     can do. ``account``: who is logged in, a sentence; empty if nobody is known.
     ``login_url``: where a login starts that can help. ``other_account_url``:
     the page that leads to a login with another account. ``peeringdb_logout_url``:
-    PeeringDB's logout, on the page that leads there. ``home_url``: the start page; None
+    PeeringDB's logout, on the page that leads there. ``form_url``: where the page's own
+    form is posted, on the page about a connection. ``is_connected``: whether there is
+    one. ``home_url``: the start page; None
     if it needs a login first. ``offers_login`` and ``offers_logout``: whether the page
     has these buttons. ``cause``: what went wrong, for developers; empty unless the
     application is in debug mode. ``language``: of all texts, as in the attribute
@@ -181,6 +183,8 @@ class Page:
     account: str = ""
     template: str = "peeringdb_oauth/failure.html"
     peeringdb_logout_url: str = ""
+    form_url: str = ""
+    is_connected: bool = False
     offers_login: bool = True
     offers_logout: bool = False
     cause: str = ""

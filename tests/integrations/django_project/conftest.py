@@ -169,7 +169,10 @@ def watch():
     from peeringdb_oauth.integrations.django import signals
 
     watch, connected = Watch(), []
-    for name in ("logged_in", "login_refused", "logged_out", "rights_changed", "session_ended"):
+    for name in (
+        *("logged_in", "login_refused", "logged_out", "rights_changed", "session_ended"),
+        *("connected", "disconnected"),
+    ):
 
         def record(name=name, **sent):
             watch.seen.append((name, sent))

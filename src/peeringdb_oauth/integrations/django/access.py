@@ -132,7 +132,7 @@ def end_incomplete_login(request: HttpRequest, *, recheck: bool = False) -> Endi
         TokenRejected: PeeringDB has just ended the login.
         AccessDenied: the project's rule no longer lets the user in.
     """
-    if SESSION_KEY not in request.session and not _is_by_peeringdb(request):
+    if not is_by_peeringdb(request):
         return None
     visit = to_visit(request)
     if not visit.is_trusted:
@@ -174,7 +174,10 @@ def _raise_noted_error(request: HttpRequest) -> None:
         raise error
 
 
-def _is_by_peeringdb(request: HttpRequest) -> bool:
+def is_by_peeringdb(request: HttpRequest) -> bool:
+    """Whether somebody has logged in with PeeringDB in this session."""
+    if SESSION_KEY in request.session:
+        return True
     path = request.session.get(auth.BACKEND_SESSION_KEY, "")
     return path in settings.AUTHENTICATION_BACKENDS and issubclass(
         import_string(path), PeeringDBBackend

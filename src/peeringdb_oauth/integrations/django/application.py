@@ -180,14 +180,15 @@ def _secrets() -> tuple[str, ...]:
 
 def _paths() -> Paths:
     try:
-        login, callback, logout = (
-            _below_root(reverse(f"peeringdb:{name}")) for name in ("login", "callback", "logout")
-        )
+        pages = {
+            name: _below_root(reverse(f"peeringdb:{name}"))
+            for name in ("login", "callback", "logout", "connect", "disconnect")
+        }
     except NoReverseMatch:
         raise ConfigurationError(
             'ROOT_URLCONF: has no path("", include("peeringdb_oauth.integrations.django.urls"))'
         ) from None
-    return Paths(login=login, callback=callback, logout=logout, home=_home())
+    return Paths(home=_home(), **pages)
 
 
 def _home() -> str:

@@ -4,6 +4,8 @@ import secrets
 from copy import copy
 from typing import Any
 
+from django.conf import settings
+from django.contrib import auth
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.db import IntegrityError, transaction
@@ -14,10 +16,13 @@ from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.reasons import Reason
+from peeringdb_oauth.texts import Text
+from peeringdb_oauth.web import CONNECTED_ALREADY, CONNECTED_ELSEWHERE
 
 DISABLED = Reason(
     "your account at this site is disabled: ask the people who run it", code="account_disabled"
 )
+_OTHER_PERSON = Reason("you can have one PeeringDB account here", code=CONNECTED_ALREADY.code)
 _NO_ACCOUNT = Reason(
     "you have no account at this site: ask the people who run it", code="no_account"
 )
@@ -50,6 +55,31 @@ class PeeringDBBackend(ModelBackend):
             # The same person logged in for the first time in another window, and that
             # login has just created the account.
             return self._find_or_create(peeringdb_user)
+
+    def connect(self, account: Any, user: User) -> Any:
+        """Connect an account, which is logged in, to a person at PeeringDB.
+
+        Nothing is moved: both must be free, or connected to each other already.
+
+        Raises:
+            AccessDenied: one of them is connected to another one, or the account is
+                disabled.
+        """
+        try:
+            return self._connect(account, user)
+        except IntegrityError:
+            # Another request has just connected one of them. Now that can be said.
+            return self._connect(account, user)
+
+    def has_other_login(self, account: Any) -> bool:
+        """Whether the account can log in without PeeringDB: it has a usable password.
+
+        Override it if your project has still other ways.
+        """
+        has_other_backend = any(
+            not isinstance(backend, PeeringDBBackend) for backend in auth.get_backends()
+        )
+        return bool(account.has_usable_password()) and has_other_backend
 
     def find_account(self, user: User) -> Any:
         """Return the account that a new person already has, or None.
@@ -128,6 +158,18 @@ class PeeringDBBackend(ModelBackend):
             raise AccessDenied(_NO_ACCOUNT)
         return self._link(account, user)
 
+    def _connect(self, account: Any, user: User) -> Any:
+        found = PeeringDBIdentity.objects.select_related("account")
+        identity = found.filter(peeringdb_id=user.id).first()
+        if identity is None:
+            if found.filter(account=account).exists():
+                raise AccessDenied(_OTHER_PERSON)
+            identity = PeeringDBIdentity(peeringdb_id=user.id, account=account)
+        elif identity.account != account:
+            said = Text("{name} at PeeringDB has another account here", name=user.name or user.id)
+            raise AccessDenied(Reason(said, code=CONNECTED_ELSEWHERE.code))
+        return self._update(identity, user)
+
     @transaction.atomic
     def _link(self, account: Any, user: User) -> Any:
         account = self.create_account(user) if account is None else account
@@ -140,6 +182,15 @@ class PeeringDBBackend(ModelBackend):
         self.update_account(identity.account, user)
         identity.refresh(user)
         return identity.account
+
+
+def peeringdb_backend() -> tuple[PeeringDBBackend, str] | None:
+    """The project's `PeeringDBBackend` and its dotted path; None if it has none."""
+    for path in settings.AUTHENTICATION_BACKENDS:
+        backend = auth.load_backend(path)
+        if isinstance(backend, PeeringDBBackend):
+            return backend, path
+    return None
 
 
 def has_rights(account: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Signals for a project's receivers: logins, refusals, logouts, rights and sessions.
+"""Signals for a project's receivers: logins, refusals, rights, sessions, connections.
 
 The sender of each is `Event`. Each is sent with ``request``, ``event`` (an `Event` of
 `peeringdb_oauth.web`) and ``user`` (PeeringDB's `User`, or None). ``request`` is None
@@ -16,6 +16,8 @@ login_refused = Signal()
 logged_out = Signal()
 rights_changed = Signal()
 session_ended = Signal()
+connected = Signal()
+disconnected = Signal()
 
 _SIGNALS = {
     "login": logged_in,
@@ -23,6 +25,8 @@ _SIGNALS = {
     "logout": logged_out,
     "rights_changed": rights_changed,
     "session_ended": session_ended,
+    "connected": connected,
+    "disconnected": disconnected,
 }
 
 

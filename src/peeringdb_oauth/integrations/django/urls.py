@@ -1,4 +1,4 @@
-"""The URLs of login, callback and logout, in the namespace ``peeringdb``.
+"""The URLs of the login and of the connection, in the namespace ``peeringdb``.
 
 Include them with ``path("", include("peeringdb_oauth.integrations.django.urls"))``.
 """
@@ -13,4 +13,6 @@ urlpatterns = [
     path("login/peeringdb", views.login, name="login"),
     path("login/peeringdb/callback", views.callback, name="callback"),
     path("logout", views.logout, name="logout"),
+    path("connect/peeringdb", views.connect, name="connect"),
+    path("disconnect/peeringdb", views.disconnect, name="disconnect"),
 ]
