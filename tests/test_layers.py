@@ -16,7 +16,8 @@ SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 
 # From the ground up. A part may import from its own layer and from those below.
 LAYERS = [
-    {"_version", "texts", "errors", "reasons", "cost", "grammar", "clock", "after_fork"},
+    {"_version", "texts", "errors", "reasons", "cost", "grammar", "clock", "after_fork"}
+    | {"setting_sources", "extras"},
     {"metadata", "config", "messages", "key_set", "responses", "steps", "records"},
     {"authorization", "callback", "tokens", "id_token", "profile", "access", "memberships"},
     {"flows", "verification", "provider", "budget", "shared_budget"},
@@ -29,7 +30,7 @@ LAYERS = [
     {"cli"},
 ]
 LAYER_OF = {part: number for number, layer in enumerate(LAYERS) for part in layer}
-WITHOUT_IO = set.union(*LAYERS[:4])
+WITHOUT_IO = set.union(*LAYERS[:4]) - {"setting_sources"}
 SANDBOX = "sandbox"
 MAY_START_THE_SANDBOX = {"cli", "pytest_plugin"}
 # Values without Django, which both the sandbox's handle and its server need.

@@ -4,44 +4,29 @@ All wrong settings are reported at once. No message contains the value of a sett
 may be a secret.
 """
 
-import configparser
 import os
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.grammar import CLIENT_CREDENTIAL, URI_REFERENCE
+from peeringdb_oauth.setting_sources import (
+    CONFIG_VARIABLE,
+    Written,
+    describe_missing,
+    ini_path,
+    read_environment,
+    read_ini,
+    to_value,
+)
 
 SCOPES = ("openid", "profile", "email", "networks", "amr")
-DEFAULT_INI = "/etc/peeringdb_oauth.ini"
-_SECTION = "peeringdb_oauth"
-
 _MAX_PROCESSES = 50  # more would have fewer than 2 of the 100 requests a minute each
 
-# The first three are the original library's names for client_id, client_secret and
-# redirect_uri (RFC 6749).
-_INI_KEYS = {
-    "oauth_client_key": "client_id",
-    "oauth_client_sec": "client_secret",
-    "redirect_to": "redirect_uri",
-} | {
-    name: name
-    for name in (
-        *("base_url", "scope", "timeout", "ca_file", "allow_http"),
-        *("requests_per_minute", "processes", "egress"),
-    )
-}
-# Settings of the file that are not about the client.
-OTHER_KEYS = ("sessions", "session_policy")
-_ENVIRONMENT_KEYS = {f"PEERINGDB_OAUTH_{name.upper()}": name for name in _INI_KEYS.values()}
-_SECRET_FILE = "PEERINGDB_OAUTH_CLIENT_SECRET_FILE"  # noqa: S105 - the name of a variable
 # What guides have in place of a value, and the sample ini file of the original library.
 _SAMPLES = {"client_id": ("...", "…", "client-id"), "client_secret": ("...", "…", "megasecret!")}
 # PeeringDB answers there too, but not as the issuer https://auth.peeringdb.com/oauth2.
@@ -143,33 +128,40 @@ class ClientConfig:
                 read; all problems are reported at once.
         """
         problems: list[str] = []
-        named = path or os.environ.get("PEERINGDB_OAUTH_CONFIG")
-        ini = Path(named or DEFAULT_INI)
-        in_file = _read_ini(ini, problems, required=bool(named))
-        in_environment = _read_environment(os.environ, problems)
+        ini = ini_path(path)
+        is_named = bool(path or os.environ.get(CONFIG_VARIABLE))
+        in_file = read_ini(ini, problems, required=is_named)
+        in_environment = read_environment(problems)
         if in_file is None:  # the missing settings may stand in that file
             raise ConfigurationError(*problems)
-        settings = {"client_id": "", "redirect_uri": ""} | in_file | in_environment
-        arguments = {name: _convert(name, text, problems) for name, text in settings.items()}
+        return cls.of(
+            in_file | in_environment, problems, missing=lambda name: describe_missing(name, ini)
+        )
+
+    @classmethod
+    def of(
+        cls, written: Mapping[str, Written], problems: list[str], *, missing: Callable[[str], str]
+    ) -> Self:
+        """Make the settings of what somebody wrote, where text stands for numbers too.
+
+        ``written``: by the names of the arguments. ``problems``: what is known to be
+        wrong. ``missing``: what a message calls a setting that is not in ``written``.
+
+        Raises:
+            ConfigurationError: settings are missing or wrong; all problems are reported
+                at once, with the names that the settings have where they were written.
+        """
+        values = {name: to_value(name, setting.value) for name, setting in written.items()}
         try:
-            config = cls(**arguments)
+            config = cls(**{"client_id": "", "redirect_uri": ""} | values)
         except ConfigurationError as error:
-            problems.extend(_located(problem, ini) for problem in error.problems)
+            for problem in error.problems:
+                name, colon, text = problem.partition(":")
+                where = written[name].where if name in written else missing(name)
+                problems.append(f"{where}{colon}{text}")
         if problems:
             raise ConfigurationError(*problems)
         return config
-
-
-def ini_setting(name: str) -> str | None:
-    """One of `OTHER_KEYS` in the ini file that `ClientConfig.load` reads; None without.
-
-    What is wrong with the file is `ClientConfig.load`'s to say.
-    """
-    parser = configparser.ConfigParser(interpolation=None)
-    path = os.environ.get("PEERINGDB_OAUTH_CONFIG") or DEFAULT_INI
-    with suppress(OSError, UnicodeDecodeError, configparser.Error):
-        parser.read_string(Path(path).read_text("utf-8-sig"))
-    return parser.get(_SECTION, name, fallback=None)
 
 
 def parse_scope(scope: Any) -> tuple[str, ...]:
@@ -214,7 +206,9 @@ def _client_problems(client_id: Any, client_secret: Any) -> list[str]:
     for name, value in (("client_id", client_id), ("client_secret", client_secret)):
         if name == "client_secret" and value is None:
             continue
-        if not isinstance(value, str) or not value.strip():
+        if value is not None and not isinstance(value, str):
+            problems.append(f"{name}: must be text; write it in quotes")
+        elif not value or not value.strip():
             problems.append(
                 f"{name}: missing or empty; copy it from your application's page at"
                 " www.peeringdb.com/oauth2/applications/"
@@ -333,7 +327,7 @@ def _number_problems(timeout: Any, requests_per_minute: Any, processes: Any) -> 
 def _other_problems(allow_http: Any, ca_file: Any, egress: Any) -> list[str]:
     problems = []
     if not isinstance(allow_http, bool):
-        problems.append("allow_http: must be True or False")
+        problems.append("allow_http: must be yes or no; in Python, True or False")
     if ca_file is not None and not (isinstance(ca_file, str) and ca_file):
         problems.append("ca_file: must be the path of a PEM file, as a str")
     if not isinstance(egress, str) or not _EGRESS.fullmatch(egress):
@@ -341,94 +335,3 @@ def _other_problems(allow_http: Any, ca_file: Any, egress: Any) -> list[str]:
             "egress: must be a name of at most 64 letters, digits, dots, hyphens and underscores"
         )
     return problems
-
-
-def _located(problem: str, ini: Path) -> str:
-    """The problem, with the names of the setting in the file and in the environment."""
-    name, colon, text = problem.partition(":")
-    key = next(key for key, argument in _INI_KEYS.items() if argument == name)
-    return f"{name} ({key} in {ini} or PEERINGDB_OAUTH_{name.upper()}){colon}{text}"
-
-
-def _read_ini(path: Path, problems: list[str], *, required: bool) -> dict[str, str] | None:
-    """The settings of the file, or None if it exists and cannot be read."""
-    # Without interpolation: a secret may contain a %.
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read_string(path.read_text("utf-8-sig"), str(path))
-    except FileNotFoundError:
-        if required:
-            problems.append(f"{path}: no such file")
-        return {}
-    except OSError as error:
-        problems.append(f"{path}: {error.strerror}")
-        return None
-    except (configparser.Error, UnicodeDecodeError) as error:
-        # Their own messages quote lines of the file, which may contain the secret.
-        problems.append(f"{path}: {_what_is_wrong(error)}")
-        return None
-    if not parser.has_section(_SECTION):
-        problems.append(f"{path}: has no section [{_SECTION}]")
-        return None
-    for key in set(parser[_SECTION]) - set(_INI_KEYS) - set(OTHER_KEYS):
-        # The message leaves the key out: it may be the second line of a secret.
-        similar = get_close_matches(key, _INI_KEYS, 1)
-        advice = (
-            f"did you mean {similar[0]}?" if similar else f"the settings are {', '.join(_INI_KEYS)}"
-        )
-        problems.append(f"{path}: has an unknown setting; {advice}")
-    return {_INI_KEYS[key]: text for key, text in parser[_SECTION].items() if key in _INI_KEYS}
-
-
-def _what_is_wrong(error: configparser.Error | UnicodeDecodeError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "not text in UTF-8"
-    if isinstance(error, configparser.DuplicateOptionError | configparser.DuplicateSectionError):
-        return f"line {error.lineno} repeats a setting or a section"
-    lines = [number for number, _ in getattr(error, "errors", ())] or [
-        getattr(error, "lineno", "?")
-    ]
-    return f"line {lines[0]} is neither a [section] nor a setting"
-
-
-def _read_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
-    settings = {
-        name: environ[variable]
-        for variable, name in _ENVIRONMENT_KEYS.items()
-        if variable in environ
-    }
-    secret_file = environ.get(_SECRET_FILE)
-    if secret_file is None:
-        return settings
-    if "client_secret" in settings:
-        problems.append(
-            f"{_SECRET_FILE} and PEERINGDB_OAUTH_CLIENT_SECRET are both set: remove one"
-        )
-    try:
-        settings["client_secret"] = Path(secret_file).read_text("utf-8").strip()
-    except OSError as error:
-        # The message leaves the path out: it may be the secret, in the wrong variable.
-        problems.append(f"{_SECRET_FILE}: {error.strerror}")
-    except UnicodeDecodeError:
-        problems.append(f"{_SECRET_FILE}: not text in UTF-8")
-    return settings
-
-
-def _convert(name: str, text: str, problems: list[str]) -> Any:
-    """The value of a setting, converted to the type of its argument.
-
-    Text that cannot be converted stays as it is, and `ClientConfig` refuses it.
-    """
-    word = text.strip().lower()
-    if name == "allow_http":
-        if word not in configparser.ConfigParser.BOOLEAN_STATES:
-            problems.append("allow_http: must be yes or no")
-        return configparser.ConfigParser.BOOLEAN_STATES.get(word, False)
-    if name == "requests_per_minute" and word == "none":
-        return None
-    if name in ("timeout", "requests_per_minute", "processes"):
-        with suppress(ValueError):
-            return float(word) if name == "timeout" else int(word)
-    if name == "ca_file" and not word:
-        return None
-    return text

@@ -19,7 +19,7 @@
 No message contains a token, an authorization code, a client_secret or a code_verifier.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -59,6 +59,15 @@ def collected(problems: list[str], where: str = "") -> Iterator[None]:
         yield
     except ConfigurationError as error:
         problems.extend(where + problem for problem in error.problems)
+
+
+@contextmanager
+def renamed(rename: Callable[[str], str]) -> Iterator[None]:
+    """Rename what the problems of a `ConfigurationError` are about."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(*map(rename, error.problems)) from error.__cause__
 
 
 class TransportError(PeeringDBOAuthError):

@@ -9,17 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import fields
 from typing import Any, NoReturn
 
-from social_core.backends.oauth import BaseOAuth2, BaseOAuth2PKCE
-from social_core.exceptions import (
-    AuthConfigurationError,
-    AuthPolicyError,
-    AuthProviderError,
-    AuthResponseError,
-    ErrorStage,
-    SocialAuthBaseException,
-)
-from social_core.utils import setting_name
-
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.authorization import code_challenge
 from peeringdb_oauth.config import ClientConfig
@@ -31,6 +20,7 @@ from peeringdb_oauth.errors import (
     RateLimited,
     TransportError,
 )
+from peeringdb_oauth.extras import needs
 from peeringdb_oauth.integrations.social_login import (
     OPTIONS,
     SCOPE,
@@ -42,6 +32,18 @@ from peeringdb_oauth.integrations.social_login import (
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.reasons import Reason
+
+with needs("social-core"):
+    from social_core.backends.oauth import BaseOAuth2, BaseOAuth2PKCE
+    from social_core.exceptions import (
+        AuthConfigurationError,
+        AuthPolicyError,
+        AuthProviderError,
+        AuthResponseError,
+        ErrorStage,
+        SocialAuthBaseException,
+    )
+    from social_core.utils import setting_name
 
 __all__ = ["LoginRefused", "PeeringDBOAuth2", "user_from_extra_data"]
 

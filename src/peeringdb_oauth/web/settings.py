@@ -1,13 +1,13 @@
 """Settings that the integrations have in common."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from peeringdb_oauth.config import ini_setting
-from peeringdb_oauth.errors import ConfigurationError, collected
+from peeringdb_oauth.errors import ConfigurationError, collected, renamed
 from peeringdb_oauth.records import Records
+from peeringdb_oauth.setting_sources import Written, find_other
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.sessions import SessionPolicy, SessionStore, open_session_store
 from peeringdb_oauth.web.vault import Vault
@@ -16,9 +16,6 @@ NOT_STRICT = (
     'must not be "Strict": the browser would not send the session when it comes back from'
     ' PeeringDB; use "Lax"'
 )
-
-SESSIONS_VARIABLE = "PEERINGDB_OAUTH_SESSIONS"
-POLICY_VARIABLE = "PEERINGDB_OAUTH_SESSION_POLICY"
 
 
 class SessionSettings(NamedTuple):
@@ -35,8 +32,8 @@ class SessionSettings(NamedTuple):
 
 def read_session_settings(
     *,
-    sessions: str | SessionStore | None,
-    policy: SessionPolicy | Mapping[str, Any] | None,
+    sessions: str | SessionStore | Written | None,
+    policy: SessionPolicy | Mapping[str, Any] | str | Written | None,
     secrets: tuple[str, ...],
     secret_name: str = "",
     own: Mapping[str, Callable[[], Records]] = MappingProxyType({}),
@@ -56,7 +53,7 @@ def read_session_settings(
     problems: list[str] = []
     with collected(problems):
         store = read_session_store(sessions, secrets, own=own)
-    with collected(problems, "session_policy: "):
+    with collected(problems):
         policy = read_session_policy(policy)
     others = [problem for problem in problems if problem not in secret_problems]
     if secret_problems or others:
@@ -65,67 +62,67 @@ def read_session_settings(
 
 
 def read_session_store(
-    given: str | SessionStore | None,
+    given: str | SessionStore | Written | None,
     secrets: tuple[str, ...],
     *,
     own: Mapping[str, Callable[[], Records]] = MappingProxyType({}),
 ) -> SessionStore | None:
     """The store of the sessions; None for sessions in the browsers.
 
-    ``given``: a URL or a store; None for the variable ``PEERINGDB_OAUTH_SESSIONS`` of
-    the environment or ``sessions`` of the ini file. ``own``: makes the stores of the
-    framework, by the word that stands for each in place of a URL.
+    ``given``: a URL or a store, perhaps with the place where it was written; None for
+    the variable ``PEERINGDB_OAUTH_SESSIONS`` of the environment or ``sessions`` of the
+    ini file. ``own``: makes the stores of the framework, by the word that stands for
+    each in place of a URL.
 
     Raises:
         ConfigurationError: the URL is wrong, or its driver is missing.
     """
-    url = given or _setting(SESSIONS_VARIABLE, "sessions")
+    written = _find("sessions", given)
+    url = written.value
     if not url:
         return None
     if isinstance(url, SessionStore):
         return url
     if not isinstance(url, str):
-        raise ConfigurationError("sessions: must be a URL, or from open_session_store")
+        raise ConfigurationError(f"{written.where}: must be a URL, or from open_session_store")
     if url in own:
         return SessionStore(Vault(own[url](), Sealer(*secrets)))
     if own and ":" not in url:
         words = " or ".join(f'"{word}"' for word in own)
-        raise ConfigurationError(f"sessions: must be {words} or the URL of a store")
-    return open_session_store(url, secrets=secrets)
+        raise ConfigurationError(f"{written.where}: must be {words} or the URL of a store")
+    with renamed(partial(_rename, "sessions", written.where)):
+        return open_session_store(url, secrets=secrets)
 
 
-def read_session_policy(given: SessionPolicy | Mapping[str, Any] | None) -> SessionPolicy:
+def read_session_policy(
+    given: SessionPolicy | Mapping[str, Any] | str | Written | None,
+) -> SessionPolicy:
     """How long sessions last.
 
-    ``given``: a policy or its arguments; None for the variable
-    ``PEERINGDB_OAUTH_SESSION_POLICY`` of the environment or ``session_policy`` of the
-    ini file, such as ``recheck_every=300 max_age=none``, or else for the default.
+    ``given``: a policy or its arguments, perhaps with the place where they were
+    written; None for the variable ``PEERINGDB_OAUTH_SESSION_POLICY`` of the environment
+    or ``session_policy`` of the ini file, such as ``recheck_every=300 max_age=none``,
+    or else for the default.
 
     Raises:
         ConfigurationError: an argument is unknown or wrong; all of them at once.
     """
-    text = _setting(POLICY_VARIABLE, "session_policy") if given is None else None
-    return SessionPolicy.of(_arguments(text) if text else given)
+    written = _find("session_policy", given)
+    with renamed(f"{written.where}: ".__add__):
+        return SessionPolicy.of(written.value)
 
 
-def _setting(variable: str, name: str) -> str | None:
-    return os.environ.get(variable) or ini_setting(name)
+def _find(name: str, given: Any) -> Written:
+    """A setting and where it was written. As an argument it has its own name."""
+    if isinstance(given, Written):
+        return given
+    if given in (None, ""):
+        return find_other(name) or Written(name, None)
+    return Written(name, given)
 
 
-def _arguments(text: str) -> dict[str, float | str | None]:
-    """The arguments in a text such as ``recheck_every=300 max_age=none``."""
-    pairs = (word.partition("=") for word in text.replace(",", " ").split())
-    return {name: _seconds(value) for name, _, value in pairs}
-
-
-def _seconds(value: str) -> float | str | None:
-    """The number in a text; None for ``none``; anything else as it is."""
-    if value.lower() == "none":
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return value
+def _rename(name: str, where: str, problem: str) -> str:
+    return where + problem.removeprefix(name) if problem.startswith(f"{name}:") else problem
 
 
 def checked_keep(keep: Iterable[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import pytest
 from forks import held_by_another_thread, in_a_child
 
 from peeringdb_oauth import AccessRule, Client, ClientConfig, ConfigurationError
+from peeringdb_oauth.web import SessionPolicy
 
 GOOD = {
     "CLIENT_ID": "members-area",
@@ -86,6 +87,50 @@ def test_the_setting_accepts_every_field_of_a_client_config(override, applicatio
     expected = {name.lower(): value for name, value in (GOOD | more).items()}
     assert application().client.config == ClientConfig(**expected)
     assert "secret" not in repr(application().settings)
+
+
+def test_text_in_the_setting_is_read_as_in_the_environment(override, application):
+    text = {
+        "CLIENT_ID": 12345,
+        "TIMEOUT": "3",
+        "REQUESTS_PER_MINUTE": "none",
+        "PROCESSES": "2",
+        "ALLOW_HTTP": "no",
+        "CREATE_USERS": "off",
+        "LINK_BY_EMAIL": "yes",
+        "SESSION_POLICY": "max_age=60 idle_timeout=none",
+    }
+    override(PEERINGDB_OAUTH=GOOD | text)
+    assert application().client.config == ClientConfig(
+        client_id="12345",
+        client_secret=GOOD["CLIENT_SECRET"],
+        redirect_uri=GOOD["REDIRECT_URI"],
+        timeout=3,
+        requests_per_minute=None,
+        processes=2,
+    )
+    settings = application().settings
+    assert (settings.create_users, settings.link_by_email) == (False, True)
+    assert settings.session_policy == SessionPolicy(max_age=60, idle_timeout=None)
+
+
+def test_a_file_of_authorities_that_is_missing_is_named_as_it_was_written(
+    override, application, monkeypatch
+):
+    override(PEERINGDB_OAUTH=GOOD | {"CA_FILE": "/nonexistent.pem"})
+    with pytest.raises(ConfigurationError, match=r'^PEERINGDB_OAUTH\["CA_FILE"\]: /nonexistent'):
+        application()
+    for name, value in (GOOD | {"CA_FILE": "/nonexistent.pem"}).items():
+        monkeypatch.setenv(f"PEERINGDB_OAUTH_{name}", value)
+    override(PEERINGDB_OAUTH={})
+    with pytest.raises(ConfigurationError, match=r"^PEERINGDB_OAUTH_CA_FILE: /nonexistent"):
+        application()
+
+
+def test_service_links_of_kubernetes_are_no_settings(override, messages, monkeypatch):
+    override(PEERINGDB_OAUTH={})
+    monkeypatch.setenv("PEERINGDB_OAUTH_SERVICE_HOST", "192.0.2.1")
+    assert list(messages()) == ["W008"]
 
 
 def test_the_settings_show_no_password_of_a_store(configure):
@@ -237,8 +282,8 @@ def test_all_problems_are_reported_at_once_with_the_name_of_the_setting(problems
         ),
         ({7: "x"}, "PEERINGDB_OAUTH: has a setting 7 that does not exist"),
         ({"RULE": None}, 'PEERINGDB_OAUTH["RULE"]: must be an AccessRule'),
-        ({"CREATE_USERS": 0}, 'PEERINGDB_OAUTH["CREATE_USERS"]: must be True or False'),
-        ({"LINK_BY_EMAIL": "no"}, 'PEERINGDB_OAUTH["LINK_BY_EMAIL"]: must be True or False'),
+        ({"CREATE_USERS": 7}, 'PEERINGDB_OAUTH["CREATE_USERS"]: must be True or False'),
+        ({"LINK_BY_EMAIL": "perhaps"}, 'PEERINGDB_OAUTH["LINK_BY_EMAIL"]: must be True or False'),
         ({"CACHE": "default"}, "PEERINGDB_OAUTH: has a setting 'CACHE' that does not exist"),
         ({"SESSIONS": 7}, 'PEERINGDB_OAUTH["SESSIONS"]: must be "django" or the URL of a store'),
         ({"SESSIONS": "djangoo"}, 'PEERINGDB_OAUTH["SESSIONS"]: must be "django" or the URL'),
@@ -299,8 +344,7 @@ def test_problems_of_the_environment_name_its_variables(override, application, m
     with pytest.raises(ConfigurationError) as caught:
         application()
     [problem] = caught.value.problems
-    assert problem.startswith("redirect_uri: must end in /login/peeringdb/callback")
-    assert "PEERINGDB_OAUTH_REDIRECT_URI" in problem
+    assert problem.startswith("PEERINGDB_OAUTH_REDIRECT_URI: must end in /login/peeringdb/callback")
 
 
 def test_a_missing_client_id_names_the_ini_key_and_the_variable(override, application):

@@ -644,11 +644,28 @@ def test_what_is_wrong_is_said_at_once(make_portal, sessions, problem):
     assert found.startswith(problem)
     assert policy == [
         (
-            "session_policy: idle: there is no such setting; there are recheck_every, stale_for,"
-            " idle_timeout, max_age"
+            'app.config["PEERINGDB_OAUTH_SESSION_POLICY"]: idle: there is no such setting; there'
+            " are recheck_every, stale_for, idle_timeout, max_age"
         ),
-        "session_policy: max_age: must be seconds, 1 or more, or None",
+        (
+            'app.config["PEERINGDB_OAUTH_SESSION_POLICY"]: max_age: must be seconds, 1 or more,'
+            " or None"
+        ),
     ]
+
+
+def test_the_store_is_named_as_it_was_written(make_portal, monkeypatch):
+    monkeypatch.setenv("PEERINGDB_OAUTH_SESSIONS", "mongodb://192.0.2.1")
+    for place, set_up in (
+        ("PEERINGDB_OAUTH_SESSIONS", lambda app: app.config.update(PEERINGDB_OAUTH_SESSIONS="")),
+        (
+            'app.config["PEERINGDB_OAUTH_SESSIONS"]',
+            lambda app: app.config.update(PEERINGDB_OAUTH_SESSIONS="mongodb://"),
+        ),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            make_portal(set_up=set_up)
+        assert str(caught.value).startswith(f"{place}: must begin with one of sqlite://")
 
 
 def test_a_wrong_secret_is_said_once(make_portal, tmp_path):

@@ -9,7 +9,9 @@ from werkzeug.serving import make_server
 
 from peeringdb_oauth import AccessRule, Client, ClientConfig, ConfigurationError, TransportError
 from peeringdb_oauth.integrations.flask import PeeringDB, current_user
+from peeringdb_oauth.integrations.flask.settings import read_sessions
 from peeringdb_oauth.sandbox import Sandbox
+from peeringdb_oauth.web import SessionPolicy
 
 SECRET = "0123456789abcdef0123456789abcdef"
 REDIRECT_URI = "https://portal.test/login/peeringdb/callback"
@@ -82,16 +84,19 @@ def test_client_has_its_own_settings():
 
 
 def test_all_problems_are_reported_at_once():
-    app = new_app(SECRET_KEY=None, PEERINGDB_OAUTH_CLIENT_SECRT="x", PEERINGDB_OAUTH_TIMEOUT="10")
+    app = new_app(SECRET_KEY=None, PEERINGDB_OAUTH_CLIENT_SECRT="x", PEERINGDB_OAUTH_TIMEOUT="1s")
     with pytest.raises(ConfigurationError) as raised:
         PeeringDB(app)
     assert [problem.partition(":")[0] for problem in raised.value.problems] == [
-        "PEERINGDB_OAUTH_CLIENT_SECRT",
-        "client_id",
-        "redirect_uri",
-        "timeout",
+        'app.config["PEERINGDB_OAUTH_CLIENT_SECRT"]',
+        'app.config["PEERINGDB_OAUTH_CLIENT_ID"]',
+        'app.config["PEERINGDB_OAUTH_REDIRECT_URI"]',
+        'app.config["PEERINGDB_OAUTH_TIMEOUT"]',
         "SECRET_KEY",
     ]
+    assert raised.value.problems[0].endswith(
+        "there is no such setting; did you mean PEERINGDB_OAUTH_CLIENT_SECRET?"
+    )
     assert "peeringdb_oauth" not in app.extensions
 
 
@@ -112,11 +117,55 @@ def test_fallback_keys_do_not_replace_the_secret_key():
         PeeringDB(new_app(**SETTINGS | {"SECRET_KEY": None, "SECRET_KEY_FALLBACKS": [SECRET]}))
 
 
-def test_redirect_uri_must_lead_to_the_callback():
-    with pytest.raises(
-        ConfigurationError, match=r"redirect_uri: must end in /members/login/peeringdb/callback"
-    ):
-        PeeringDB(new_app(**SETTINGS), url_prefix="/members")
+def problem_of_the_path(app, **arguments):
+    with pytest.raises(ConfigurationError) as caught:
+        PeeringDB(app, url_prefix="/members", **arguments)
+    (problem,) = caught.value.problems
+    name, _, text = problem.partition(": ")
+    assert text.startswith("must end in /members/login/peeringdb/callback")
+    return name
+
+
+def test_redirect_uri_must_lead_to_the_callback(monkeypatch):
+    name = problem_of_the_path(new_app(**SETTINGS))
+    assert name == 'app.config["PEERINGDB_OAUTH_REDIRECT_URI"]'
+    config = ClientConfig(client_id="an-id", redirect_uri=REDIRECT_URI)
+    assert problem_of_the_path(new_app(**SETTINGS), config=config) == "redirect_uri"
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    assert problem_of_the_path(new_app()) == "PEERINGDB_OAUTH_REDIRECT_URI"
+
+
+def test_text_from_the_environment_of_flask_is_read_as_elsewhere(monkeypatch):
+    """Flask parses it as JSON, if it is JSON: digits become a number."""
+    lines = {
+        "CLIENT_ID": "12345678901234567890",
+        "CLIENT_SECRET": "1234567",
+        "REDIRECT_URI": REDIRECT_URI,
+        "BASE_URL": "http://127.0.0.1:8642",
+        "ALLOW_HTTP": "yes",  # as the sandbox prints it
+        "REQUESTS_PER_MINUTE": "none",
+        "TIMEOUT": "2.5",
+        "PROCESSES": "2",
+        "SESSION_POLICY": "max_age=60 idle_timeout=none",
+    }
+    for name, value in lines.items():
+        monkeypatch.setenv(f"FLASK_PEERINGDB_OAUTH_{name}", value)
+    app = new_app()
+    app.config.from_prefixed_env()
+    PeeringDB(app)
+    assert config_of(app) == ClientConfig(
+        client_id="12345678901234567890",
+        client_secret="1234567",
+        redirect_uri=REDIRECT_URI,
+        base_url="http://127.0.0.1:8642",
+        allow_http=True,
+        requests_per_minute=None,
+        timeout=2.5,
+        processes=2,
+    )
+    policy = read_sessions(app, sessions=None, policy=None).policy
+    assert policy == SessionPolicy(max_age=60, idle_timeout=None)
 
 
 def test_an_application_is_set_up_only_once():
@@ -228,8 +277,8 @@ def test_a_scope_that_lacks_what_the_rule_reads_is_found_at_the_start():
     with pytest.raises(ConfigurationError) as caught:
         PeeringDB(app, rule=AccessRule(mfa=True))
     assert [problem.partition(" is missing")[0] for problem in caught.value.problems] == [
-        "scope: 'email'",
-        "scope: 'amr'",
+        "app.config[\"PEERINGDB_OAUTH_SCOPE\"]: 'email'",
+        "app.config[\"PEERINGDB_OAUTH_SCOPE\"]: 'amr'",
         "SECRET_KEY: the secret key of the sessions",
     ]
 

@@ -547,10 +547,10 @@ def test_what_is_wrong_is_said_at_once(make_config, monkeypatch):
     assert store.startswith("sessions: must begin with one of sqlite://")
     assert policy == [
         (
-            "session_policy: idle: there is no such setting; there are recheck_every, stale_for,"
-            " idle_timeout, max_age"
+            "PEERINGDB_OAUTH_SESSION_POLICY: idle: there is no such setting; there are"
+            " recheck_every, stale_for, idle_timeout, max_age"
         ),
-        "session_policy: max_age: must be seconds, 1 or more, or None",
+        "PEERINGDB_OAUTH_SESSION_POLICY: max_age: must be seconds, 1 or more, or None",
     ]
 
 

@@ -67,7 +67,26 @@ def test_an_unknown_setting_alone_is_refused():
         SessionPolicy.of({"idle": 5})
 
 
-@pytest.mark.parametrize("settings", ["900", 900, [("max_age", 60)]])
+@pytest.mark.parametrize(
+    ("settings", "policy"),
+    [
+        ("recheck_every=300 max_age=none", {"recheck_every": 300, "max_age": None}),
+        ("IDLE_TIMEOUT=60,stale_for=0", {"idle_timeout": 60, "stale_for": 0}),
+        ({"recheck_every": "300", "max_age": " None"}, {"recheck_every": 300, "max_age": None}),
+        ("", {}),
+    ],
+)
+def test_settings_may_be_text(settings, policy):
+    assert SessionPolicy.of(settings) == SessionPolicy(**policy)
+
+
+@pytest.mark.parametrize("text", ["900", "max_age=soon", "max_age", "stale_for=none"])
+def test_text_that_says_no_policy_is_refused(text):
+    with pytest.raises(ConfigurationError):
+        SessionPolicy.of(text)
+
+
+@pytest.mark.parametrize("settings", [900, [("max_age", 60)]])
 def test_settings_must_be_a_mapping(settings):
     with pytest.raises(ConfigurationError, match="must be a SessionPolicy, or a dict such as"):
         SessionPolicy.of(settings)

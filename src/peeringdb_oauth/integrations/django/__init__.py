@@ -33,6 +33,11 @@ setting ``PEERINGDB_OAUTH``. A site on https also sets ``SESSION_COOKIE_NAME =
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from peeringdb_oauth.extras import needs
+
+with needs("django"):
+    import django  # noqa: F401 - here it is known what to install
+
 if TYPE_CHECKING:
     from peeringdb_oauth.integrations.django.access import peeringdb_login, peeringdb_user
     from peeringdb_oauth.integrations.django.guard import require_asn, require_peeringdb

@@ -7,22 +7,10 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from rest_framework.authentication import (
-    BaseAuthentication,
-    SessionAuthentication,
-    get_authorization_header,
-)
-from rest_framework.exceptions import (
-    APIException,
-    AuthenticationFailed,
-    NotAuthenticated,
-    PermissionDenied,
-)
-from rest_framework.permissions import BasePermission
-from rest_framework.request import Request
 
 from peeringdb_oauth.bearer import REALM
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError, PeeringDBOAuthError
+from peeringdb_oauth.extras import needs
 from peeringdb_oauth.integrations.django.access import require
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.backends import DISABLED
@@ -31,6 +19,21 @@ from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.integrations.django.visits import keep_response_private, to_visit
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import Answer, Guard, Refused, bearer_token, refuse_token, verify_token
+
+with needs("django", "djangorestframework"):
+    from rest_framework.authentication import (
+        BaseAuthentication,
+        SessionAuthentication,
+        get_authorization_header,
+    )
+    from rest_framework.exceptions import (
+        APIException,
+        AuthenticationFailed,
+        NotAuthenticated,
+        PermissionDenied,
+    )
+    from rest_framework.permissions import BasePermission
+    from rest_framework.request import Request
 
 
 class PeeringDBAuthentication(BaseAuthentication):

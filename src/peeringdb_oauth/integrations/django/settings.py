@@ -4,11 +4,8 @@ All problems are reported at once, each under the name that it has in the projec
 """
 
 import inspect
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
@@ -18,9 +15,17 @@ from django.utils.module_loading import import_string
 
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.client import Client
-from peeringdb_oauth.config import DEFAULT_INI, ClientConfig
-from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.errors import ConfigurationError, collected, renamed
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.setting_sources import (
+    Written,
+    did_you_mean,
+    ini_path,
+    is_in_environment,
+    to_bool,
+)
+from peeringdb_oauth.setting_sources import name_setting as name_where_written
 from peeringdb_oauth.web import SessionPolicy
 
 SETTING_NAME = "PEERINGDB_OAUTH"
@@ -70,8 +75,8 @@ _TYPES: dict[str, tuple[Any, str]] = {
         Callable,
         "must be the dotted path of a function of the request, PeeringDB's user, and the account",
     ),
-    "create_users": (bool, "must be True or False"),
-    "link_by_email": (bool, "must be True or False"),
+    "create_users": (bool, "must be True or False (or yes or no, as text)"),
+    "link_by_email": (bool, "must be True or False (or yes or no, as text)"),
     "sessions": (str, 'must be "django" or the URL of a store'),
     "session_policy": (SessionPolicy, "must be a SessionPolicy or a dict of its arguments"),
     "on_rights_changed": (
@@ -110,24 +115,21 @@ def read_settings() -> Settings:
 
 def is_configured() -> bool:
     """Whether the project, the environment or the ini file has settings of a client."""
-    return (
-        _is_configured_here()
-        or any(name.startswith(f"{SETTING_NAME}_") for name in os.environ)
-        or Path(DEFAULT_INI).exists()
-    )
+    return _is_configured_here() or is_in_environment() or ini_path().exists()
 
 
 def name_setting(problem: str) -> str:
-    """Name the Django setting in a problem of `ClientConfig`, if it comes from there.
+    """Name the setting in a problem of `ClientConfig` as somebody wrote it.
 
-    ``client_id: missing`` becomes ``PEERINGDB_OAUTH["CLIENT_ID"]: missing``.
+    ``client_id: missing`` becomes ``PEERINGDB_OAUTH["CLIENT_ID"]: missing``, or names
+    the variable or the key of the ini file if the settings come from there.
     """
     name, colon, text = problem.partition(":")
     key = name.upper()
     is_ours = (key in _CLIENT_KEYS and _is_configured_here()) or (
         key in _OWN_KEYS and key in getattr(settings, SETTING_NAME, {})
     )
-    return f"{_full_name(key)}{colon}{text}" if is_ours else problem
+    return f"{_full_name(key)}{colon}{text}" if is_ours else name_where_written(problem)
 
 
 def refuse_awaitable(name: str, result: object) -> None:
@@ -162,6 +164,8 @@ def _read_value(name: str, value: Any) -> Any:
         value = import_string(value)
     if name == "session_policy":
         value = SessionPolicy.of(value)
+    if name in ("create_users", "link_by_email"):
+        value = to_bool(value)
     expected_type, message = _TYPES[name]
     if not isinstance(value, expected_type):
         raise ValueError(message)  # noqa: TRY004 - its text becomes a problem
@@ -171,16 +175,16 @@ def _read_value(name: str, value: Any) -> Any:
 
 
 def _make_client(arguments: dict[str, Any], problems: list[str]) -> Client | None:
-    try:
+    written = {name: Written(_full_name(name.upper()), value) for name, value in arguments.items()}
+    with collected(problems), renamed(name_setting):
         config = (
-            ClientConfig(**{"client_id": "", "redirect_uri": ""} | arguments)
+            ClientConfig.of(written, [], missing=lambda name: _full_name(name.upper()))
             if arguments
             else ClientConfig.load()
         )
-    except ConfigurationError as error:
-        problems.extend(map(name_setting, error.problems))
-        return None
-    return None if problems else Client(config)
+        if not problems:
+            return Client(config)
+    return None
 
 
 def _is_configured_here() -> bool:
@@ -188,8 +192,7 @@ def _is_configured_here() -> bool:
 
 
 def _unknown_key(key: object) -> str:
-    similar = get_close_matches(str(key).upper(), [*_OWN_KEYS, *_CLIENT_KEYS], 1)
-    hint = f"; did you mean {similar[0]}?" if similar else ""
+    hint = did_you_mean(str(key), (*_OWN_KEYS, *_CLIENT_KEYS))
     return f"{SETTING_NAME}: has a setting {key!r} that does not exist{hint}"
 
 

@@ -25,16 +25,19 @@ The rules of the login are in `peeringdb_oauth.web`. This package translates bet
 them and Flask.
 """
 
-from peeringdb_oauth.integrations.flask.current import current_user
-from peeringdb_oauth.integrations.flask.extension import Extension
-from peeringdb_oauth.integrations.flask.peeringdb import PeeringDB
-from peeringdb_oauth.integrations.flask.signals import (
-    logged_in,
-    logged_out,
-    login_refused,
-    rights_changed,
-    session_ended,
-)
+from peeringdb_oauth.extras import needs
+
+with needs("flask"):
+    from peeringdb_oauth.integrations.flask.current import current_user
+    from peeringdb_oauth.integrations.flask.extension import Extension
+    from peeringdb_oauth.integrations.flask.peeringdb import PeeringDB
+    from peeringdb_oauth.integrations.flask.signals import (
+        logged_in,
+        logged_out,
+        login_refused,
+        rights_changed,
+        session_ended,
+    )
 
 __all__ = [
     "Extension",

@@ -1,7 +1,7 @@
 """`PeeringDB`: sets up applications, and decorates their views."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from typing import Any, Never, ParamSpec, TypeVar
 
@@ -12,7 +12,7 @@ from peeringdb_oauth.access import AccessRule, missing_scope, scope_of
 from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError, collected
+from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError, collected, renamed
 from peeringdb_oauth.integrations.flask.current import fail, find_user, page_context, respond
 from peeringdb_oauth.integrations.flask.extension import NAME, Extension, extension
 from peeringdb_oauth.integrations.flask.guard import (
@@ -25,6 +25,7 @@ from peeringdb_oauth.integrations.flask.guard import (
 )
 from peeringdb_oauth.integrations.flask.settings import (
     check_same_site,
+    name_settings,
     read_config,
     read_secrets,
     read_sessions,
@@ -96,7 +97,7 @@ class PeeringDB:
         rule: AccessRule | None = None,
         client: Client | None = None,
         sessions: str | SessionStore | None = None,
-        session_policy: SessionPolicy | None = None,
+        session_policy: SessionPolicy | Mapping[str, Any] | str | None = None,
         keep: Iterable[str] = (),
         url_prefix: str = "",
         language: str | None = None,
@@ -141,21 +142,12 @@ class PeeringDB:
                 "this application has a PeeringDB already: write either PeeringDB(app) or"
                 " pdb.init_app(app), and only once"
             )
-        client, settings = self._parts(app)
+        is_given = self._config is not None or self._client is not None
+        with renamed(str if is_given else name_settings(app.config)):
+            client, settings = self._parts(app)
+            flow = self._flow(app, client, settings)
         if settings.store is not None:
             client.share_budget(settings.store.vault, egress=settings.store.egress)
-        visitors = Visitors(
-            client.provider, rule=self.rule, tell=partial(tell_outside, app), **settings._asdict()
-        )
-        flow = LoginFlow(
-            client.provider,
-            rule=self.rule,
-            secrets=read_secrets(app),
-            visitors=visitors,
-            paths=self._paths,
-            keep=self._keep,
-            language=self._language,
-        )
         set_cookie_flags(app, is_secure=client.config.redirect_uri.startswith("https:"))
         app.extensions[NAME] = Extension(
             app=app,
@@ -305,6 +297,20 @@ class PeeringDB:
         if problems:
             raise ConfigurationError(*problems)
         return client, settings
+
+    def _flow(self, app: Flask, client: Client, settings: SessionSettings) -> LoginFlow:
+        visitors = Visitors(
+            client.provider, rule=self.rule, tell=partial(tell_outside, app), **settings._asdict()
+        )
+        return LoginFlow(
+            client.provider,
+            rule=self.rule,
+            secrets=read_secrets(app),
+            visitors=visitors,
+            paths=self._paths,
+            keep=self._keep,
+            language=self._language,
+        )
 
     def _callback(self) -> Response:
         pdb = extension()

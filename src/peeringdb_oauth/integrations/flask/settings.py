@@ -1,13 +1,14 @@
 """Reads the settings of an application from its ``config``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
 from flask import Flask
 
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.errors import ConfigurationError, collected
+from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.setting_sources import Written, did_you_mean, name_setting
 from peeringdb_oauth.web import (
     NOT_STRICT,
     SessionPolicy,
@@ -29,41 +30,73 @@ def read_config(settings: Mapping[str, Any]) -> ClientConfig:
     Raises:
         ConfigurationError: a setting is missing, wrong or unknown.
     """
-    given = {
-        key.removeprefix(PREFIX).lower(): value
-        for key, value in settings.items()
-        if key.startswith(PREFIX) and key.removeprefix(PREFIX).lower() not in _OWN
-    }
+    given = _given(settings)
     if not given:
         return ClientConfig.load()
     problems = [
-        f"{PREFIX}{name.upper()}: there is no such setting" for name in given if name not in _NAMES
+        f"{_full_name(name)}: there is no such setting"
+        + did_you_mean(name, [*map(_key, (*_NAMES, *_OWN))], prefix=PREFIX)
+        for name in given
+        if name not in _NAMES
     ]
-    arguments = {"client_id": "", "redirect_uri": ""} | {
-        name: value for name, value in given.items() if name in _NAMES
+    written = {
+        name: Written(_full_name(name), value) for name, value in given.items() if name in _NAMES
     }
-    with collected(problems):
-        config = ClientConfig(**arguments)
-    if problems:
-        raise ConfigurationError(*problems)
-    return config
+    return ClientConfig.of(written, problems, missing=_full_name)
+
+
+def name_settings(settings: Mapping[str, Any]) -> Callable[[str], str]:
+    """A function that names the setting in a problem as somebody wrote it.
+
+    ``settings``: ``app.config``, if the configuration was read from there, or else from
+    the environment or the ini file.
+    """
+    if not _given(settings):
+        return name_setting
+
+    def rename(problem: str) -> str:
+        name, colon, text = problem.partition(":")
+        return f"{_full_name(name)}{colon}{text}" if name in _NAMES else problem
+
+    return rename
 
 
 def read_sessions(
-    app: Flask, *, sessions: str | SessionStore | None, policy: SessionPolicy | None
+    app: Flask,
+    *,
+    sessions: str | SessionStore | None,
+    policy: SessionPolicy | Mapping[str, Any] | str | None,
 ) -> SessionSettings:
     """The settings of the sessions. The arguments of the extension come first.
 
     Raises:
         ConfigurationError: a setting is wrong; all problems are reported at once.
     """
-    config = app.config
     return read_session_settings(
-        sessions=sessions or config.get(f"{PREFIX}SESSIONS"),
-        policy=policy or config.get(f"{PREFIX}SESSION_POLICY"),
+        sessions=sessions or _own(app, "sessions"),
+        policy=policy or _own(app, "session_policy"),
         secrets=read_secrets(app),
         secret_name="SECRET_KEY: ",  # noqa: S106 - the name of a setting
     )
+
+
+def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``app.config`` has of `ClientConfig`, and names with our prefix."""
+    names = {key.removeprefix(PREFIX).lower(): key for key in settings if key.startswith(PREFIX)}
+    return {name: settings[key] for name, key in names.items() if name not in _OWN}
+
+
+def _own(app: Flask, name: str) -> Written | None:
+    value = app.config.get(_key(name))
+    return None if value in (None, "") else Written(_full_name(name), value)
+
+
+def _key(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"
+
+
+def _full_name(name: str) -> str:
+    return f'app.config["{_key(name)}"]'
 
 
 def check_same_site(app: Flask) -> None:

@@ -44,8 +44,11 @@ Starlette::
     app = Starlette(routes=routes, middleware=[pdb.session_middleware])
 """
 
-from peeringdb_oauth.integrations.starlette.guard import Requirement
-from peeringdb_oauth.integrations.starlette.peeringdb import PeeringDB
-from peeringdb_oauth.integrations.starlette.refusals import REFUSALS
+from peeringdb_oauth.extras import needs
+
+with needs("starlette"):
+    from peeringdb_oauth.integrations.starlette.guard import Requirement
+    from peeringdb_oauth.integrations.starlette.peeringdb import PeeringDB
+    from peeringdb_oauth.integrations.starlette.refusals import REFUSALS
 
 __all__ = ["REFUSALS", "PeeringDB", "Requirement"]

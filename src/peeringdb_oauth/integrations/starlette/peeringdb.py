@@ -1,7 +1,7 @@
 """`PeeringDB`: the login of an application, its routes and its requirements."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -14,7 +14,7 @@ from starlette.templating import Jinja2Templates
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.errors import ConfigurationError, collected
+from peeringdb_oauth.errors import ConfigurationError, collected, renamed
 from peeringdb_oauth.integrations.starlette.clients import Clients
 from peeringdb_oauth.integrations.starlette.guard import (
     ASN,
@@ -29,6 +29,7 @@ from peeringdb_oauth.integrations.starlette.secret_key import read_secret_keys
 from peeringdb_oauth.integrations.starlette.sessions import GuardedSessionMiddleware
 from peeringdb_oauth.integrations.starlette.templates import with_our_templates
 from peeringdb_oauth.profile import Permission, User
+from peeringdb_oauth.setting_sources import name_setting
 from peeringdb_oauth.web import (
     AsyncSessionList,
     Event,
@@ -91,7 +92,7 @@ class PeeringDB:
         rule: AccessRule | None = None,
         client: AsyncClient | None = None,
         sessions: str | SessionStore | None = None,
-        session_policy: SessionPolicy | None = None,
+        session_policy: SessionPolicy | Mapping[str, Any] | str | None = None,
         secret_key: str | Secret | Iterable[str | Secret] | None = None,
         keep: Iterable[str] = (),
         on_login: Callable[[User], object] | None = None,
@@ -107,7 +108,9 @@ class PeeringDB:
             )
         self.rule = rule or AccessRule()
         problems: list[str] = []
-        with collected(problems):
+        # How a setting is called depends on where it was written.
+        rename = str if config is not None or client is not None else name_setting
+        with collected(problems), renamed(rename):
             self._client = client or Clients(config or ClientConfig.load())
         with collected(problems):
             self._secret_keys = read_secret_keys(secret_key)
@@ -120,20 +123,21 @@ class PeeringDB:
             self._client.share_budget(settings.store.vault, egress=settings.store.egress)
         self._config = self._client.provider.config
         self.templates = with_our_templates(templates)
-        self._pages = Pages(
-            self._client,
-            rule=self.rule,
-            secret_keys=self._secret_keys,
-            session_cookie=self.session_cookie,
-            keep=checked_keep(keep),
-            settings=settings,
-            on_login=on_login,
-            on_event=on_event,
-            on_rights_changed=on_rights_changed,
-            templates=self.templates,
-            home=home,
-            language=language,
-        )
+        with renamed(rename):
+            self._pages = Pages(
+                self._client,
+                rule=self.rule,
+                secret_keys=self._secret_keys,
+                session_cookie=self.session_cookie,
+                keep=checked_keep(keep),
+                settings=settings,
+                on_login=on_login,
+                on_event=on_event,
+                on_rights_changed=on_rights_changed,
+                templates=self.templates,
+                home=home,
+                language=language,
+            )
         self.templates.context_processors.append(self.template_context)
         self.routes = self._pages.routes
 

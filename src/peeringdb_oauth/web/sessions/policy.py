@@ -1,7 +1,8 @@
 """How long a session lasts, and how old a person's rights in it may be."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -47,10 +48,10 @@ class SessionPolicy:
             raise ConfigurationError(*problems)
 
     @classmethod
-    def of(cls, settings: "SessionPolicy | Mapping[str, Any] | None") -> Self:
+    def of(cls, settings: "SessionPolicy | Mapping[str, Any] | str | None") -> Self:
         """The policy that settings describe, such as ``{"recheck_every": 300}``.
 
-        None: the default.
+        They may be text: ``recheck_every=300 max_age=none``. None: the default.
 
         Raises:
             ConfigurationError: a name is unknown, or as for the class.
@@ -59,6 +60,8 @@ class SessionPolicy:
             return settings
         if settings is None:
             return cls()
+        if isinstance(settings, str):
+            settings = dict(_pairs(settings))
         if not isinstance(settings, Mapping):
             raise ConfigurationError(
                 'must be a SessionPolicy, or a dict such as {"idle_timeout": 3600}'
@@ -70,7 +73,7 @@ class SessionPolicy:
             for name in given
             if name not in names
         ]
-        known = {name: value for name, value in given.items() if name in names}
+        known = {name: _to_seconds(value) for name, value in given.items() if name in names}
         try:
             policy = cls(**known)
         except ConfigurationError as error:
@@ -78,6 +81,23 @@ class SessionPolicy:
         if unknown:
             raise ConfigurationError(*unknown)
         return policy
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    for word in text.replace(",", " ").split():
+        name, _, value = word.partition("=")
+        yield name, value
+
+
+def _to_seconds(value: object) -> Any:
+    """The number in a text; None for ``none``; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    if value.strip().lower() == "none":
+        return None
+    with suppress(ValueError):
+        return float(value)
+    return value
 
 
 def _is_seconds(value: object) -> bool:

@@ -6,18 +6,20 @@ from hashlib import sha1
 from typing import Any
 from urllib.parse import urlsplit
 
-from redis import BlockingConnectionPool, Redis
-from redis.backoff import NoBackoff
-from redis.connection import parse_url
-from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
-from redis.retry import Retry
-
 from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.extras import needs
 from peeringdb_oauth.records import Record, RecordsUnavailable
 from peeringdb_oauth.web.stores import redis_scripts
 from peeringdb_oauth.workers import LIMIT, NO_ANSWER, PATIENCE
+
+with needs("redis"):
+    from redis import BlockingConnectionPool, Redis
+    from redis.backoff import NoBackoff
+    from redis.connection import parse_url
+    from redis.exceptions import ConnectionError as NoConnection
+    from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
+    from redis.retry import Retry
 
 _TAG = "{peeringdb_oauth}"  # tells a client of a cluster where the records are
 

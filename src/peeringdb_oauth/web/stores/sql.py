@@ -5,27 +5,30 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    Float,
-    Row,
-    Select,
-    bindparam,
-    delete,
-    insert,
-    literal_column,
-    select,
-    update,
-)
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
-
 from peeringdb_oauth.after_fork import make_in_each_process
+from peeringdb_oauth.extras import needs
 from peeringdb_oauth.records import Record, RecordsUnavailable
-from peeringdb_oauth.web.stores.sql_engine import KINDS, make_engine, parse_url
-from peeringdb_oauth.web.stores.sql_schema import STEPS, Step, prepare, records
 from peeringdb_oauth.workers import NO_ANSWER, PATIENCE, Workers
+
+with needs("sql"):
+    from sqlalchemy import (
+        ColumnElement,
+        Connection,
+        Engine,
+        Float,
+        Row,
+        Select,
+        bindparam,
+        delete,
+        insert,
+        literal_column,
+        select,
+        update,
+    )
+    from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+
+    from peeringdb_oauth.web.stores.sql_engine import KINDS, make_engine, parse_url
+    from peeringdb_oauth.web.stores.sql_schema import STEPS, Step, prepare, records
 
 T = TypeVar("T")
 
