@@ -70,3 +70,13 @@ def test_what_is_there_is_imported():
     with needs("flask"):
         import json  # noqa: PLC0415
     assert json.loads("1") == 1
+
+
+def test_packages_that_are_in_no_extra_are_named_too():
+    with (
+        pytest.raises(ModuleNotFoundError, match="No module named 'not_there'") as caught,
+        needs("django", "djangorestframework"),
+    ):
+        import not_there  # noqa: F401, PLC0415
+    assert caught.value.name == "not_there"
+    assert str(caught.value).endswith('pip install "peeringdb-oauth[django]" djangorestframework')
