@@ -101,9 +101,15 @@ def test_help_of_the_sandbox_explains_every_option():
     ] == []
 
 
-@pytest.mark.parametrize("module", ["click", "rich"])
-def test_names_the_pip_command_if_the_command_line_is_not_installed(module):
-    ended = run_without(module, "--version")
+@pytest.mark.parametrize("command", ["init", "login", "whoami", "token"])
+def test_names_the_pip_command_if_a_package_of_the_command_is_missing(command):
+    ended = run_without("rich", command)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert 'rich is missing): pip install "peeringdb-oauth[cli]"\n' in ended.stderr
+
+
+def test_names_the_pip_command_if_the_command_line_is_not_installed():
+    ended = run_without("click", "--version")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert re.fullmatch(
         r'peeringdb-oauth: .* pip install "peeringdb-oauth\[cli\]", or .* for the sandbox\n',

@@ -202,6 +202,6 @@ def test_a_key_file_that_cannot_be_read_is_said_without_its_name(
 
 def test_a_store_that_does_not_answer_is_said(run):
     status, _, err = run("list", sessions="redis://user:hidden@127.0.0.1:1/0")
-    assert status == 2
+    assert status == 3
     assert "the store of the sessions does not answer" in err
     assert "hidden" not in err

@@ -1,6 +1,5 @@
 """``peeringdb-oauth sandbox``: run a local PeeringDB in the foreground."""
 
-import os
 import shlex
 import socket
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from peeringdb_oauth.cli.files import write_private
 from peeringdb_oauth.errors import ConfigurationError
 
 # Only this command needs the sandbox, so it is not imported at the start.
@@ -102,7 +102,8 @@ def sandbox(
     def ready(started: "Started") -> None:
         settings = _settings(options, started)
         if env_file is not None:
-            _write_settings(env_file, settings, overwrite=overwrite)
+            text = "".join(f"{line}\n" for line in _setting_lines(settings))
+            write_private(env_file, text, overwrite=overwrite)
         _announce(started, settings, env_file, usual_port_is_taken=is_taken)
 
     stop_on_signals()
@@ -153,22 +154,6 @@ def _announce_people(started: "Started", console: Console) -> None:
         for login, rights in people.items():
             console.print(f"  {login:<{width}}  {started.people[login]}")
             console.print(f"  {'':<{width}}  {rights}", style="dim")
-
-
-def _write_settings(path: str, settings: dict[str, str], *, overwrite: bool) -> None:
-    """Write the settings to a file that only its owner can read.
-
-    Raises:
-        ConfigurationError: the file cannot be written.
-    """
-    text = "".join(f"{line}\n" for line in _setting_lines(settings))
-    try:
-        if overwrite:  # the old file may be open to others, or a link
-            Path(path).unlink(missing_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - Path has no mode
-            file.write(text)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _setting_lines(settings: dict[str, str]) -> list[str]:

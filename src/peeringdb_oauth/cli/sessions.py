@@ -1,6 +1,5 @@
 """``peeringdb-oauth sessions``: list and end the sessions of a site."""
 
-import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from peeringdb_oauth.cli.output import json_option, write_json
 from peeringdb_oauth.errors import ConfigurationError
 
 # Only these commands need the store's packages, so they are not imported at the start.
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _KEY = "PEERINGDB_OAUTH_SECRET_KEY"
 
 _user = click.option("--user", type=int, metavar="ID", help="A person, by their id at PeeringDB.")
-_json = click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
 
 
 @click.group()
@@ -48,7 +47,7 @@ def sessions(context: click.Context, sessions: str | None, secret_key_file: str 
 
 @sessions.command("list")
 @_user
-@_json
+@json_option
 @click.pass_obj
 def list_sessions(
     open_store: "Callable[[], SessionStore]", *, user: int | None, as_json: bool
@@ -57,7 +56,7 @@ def list_sessions(
     with open_store() as store:
         found = store.all() if user is None else store.of(user)
     if as_json:
-        _write_json([_as_json(session) for session in found])
+        write_json([_as_json(session) for session in found])
     elif not found:
         click.echo("There are no sessions that this secret key can read.")
     else:
@@ -67,7 +66,7 @@ def list_sessions(
 @sessions.command()
 @click.argument("handles", nargs=-1, metavar="[HANDLE]...")
 @_user
-@_json
+@json_option
 @click.pass_obj
 def end(
     open_store: "Callable[[], SessionStore]",
@@ -86,7 +85,7 @@ def end(
         ended = [store.end(handle) for handle in handles]
         count = store.end_all(user) if user is not None else sum(ended)
     if as_json:
-        _write_json({"ended": count})
+        write_json({"ended": count})
     else:
         click.echo(f"Ended {_sessions(count)}.")
     if not all(ended):
@@ -96,7 +95,7 @@ def end(
 
 
 @sessions.command()
-@_json
+@json_option
 @click.pass_obj
 def purge(open_store: "Callable[[], SessionStore]", *, as_json: bool) -> None:
     """Delete the records of sessions that ended long ago.
@@ -106,7 +105,7 @@ def purge(open_store: "Callable[[], SessionStore]", *, as_json: bool) -> None:
     with open_store() as store:
         count = store.purge()
     if as_json:
-        _write_json({"deleted": count})
+        write_json({"deleted": count})
     else:
         click.echo(f"Deleted {_sessions(count)}.")
 
@@ -189,7 +188,3 @@ def _time(seconds: float) -> str:
 
 def _sessions(count: int) -> str:
     return "1 session" if count == 1 else f"{count} sessions"
-
-
-def _write_json(value: object) -> None:
-    click.echo(json.dumps(value, indent=2))

@@ -1,0 +1,144 @@
+"""``peeringdb-oauth login`` and ``logout``: the login of a person at a terminal."""
+
+import webbrowser
+from urllib.parse import urlsplit
+
+import click
+from rich.console import Console
+
+from peeringdb_oauth.authorization import AuthorizationRequest
+from peeringdb_oauth.cli.callback_server import Reply, callback_server
+from peeringdb_oauth.cli.client_settings import config_option
+from peeringdb_oauth.cli.kept_login import TerminalLogin
+from peeringdb_oauth.cli.output import json_option, plain_console, write_json
+from peeringdb_oauth.cli.users import write_user
+from peeringdb_oauth.client import Client
+from peeringdb_oauth.config import ClientConfig, is_loopback
+from peeringdb_oauth.errors import (
+    ConfigurationError,
+    InvalidResponse,
+    LoginDenied,
+    PeeringDBOAuthError,
+    StateMismatch,
+)
+from peeringdb_oauth.flows import Login
+
+_PATIENCE = 600.0  # seconds, for which an authorization request is valid
+
+
+@click.command()
+@config_option
+@click.option(
+    "--paste",
+    is_flag=True,
+    help="Paste the address that the browser ends at. For a machine that no browser can reach.",
+)
+@click.option("--no-browser", is_flag=True, help="Only print the address, and open no browser.")
+@click.option("--prompt", is_flag=True, help="PeeringDB asks for the password in any case.")
+@json_option
+def login(
+    *, config: ClientConfig, paste: bool, no_browser: bool, prompt: bool, as_json: bool
+) -> None:
+    """Log in with PeeringDB in a browser, and keep the login in the system's keyring.
+
+    PeeringDB sends the browser back to the redirect URI of the application. At
+    https://localhost:8000/callback, for example, this command takes it: it makes a
+    certificate, which the browser warns about once. Any other redirect URI needs
+    --paste.
+    """
+    can_listen = is_loopback(urlsplit(config.redirect_uri).hostname or "")
+    if not (paste or can_listen):
+        raise ConfigurationError(
+            f"this command cannot take callbacks at {config.redirect_uri}: add --paste, or set"
+            " PEERINGDB_OAUTH_REDIRECT_URI to an address such as https://localhost:8000/callback,"
+            " which is registered at PeeringDB"
+        )
+    with Client(config) as client:
+        kept = TerminalLogin(client)
+        kept.check()  # before the person has the work
+        request = client.authorization_request(prompt="login" if prompt else None)
+        console = plain_console(stderr=True)
+        if paste:
+            new = _ask_to_paste(client, request, console)
+        else:
+            new = _wait_for_browser(client, request, console, opens=not no_browser)
+        kept.keep(new)
+    write_user(new.user, as_json=as_json)
+
+
+@click.command()
+@config_option
+@json_option
+def logout(*, config: ClientConfig, as_json: bool) -> None:
+    """Revoke the tokens of the login at this terminal, and forget it."""
+    with Client(config) as client:
+        was_logged_in = TerminalLogin(client).end()
+    if as_json:
+        write_json({"logged_out": was_logged_in})
+    else:
+        click.echo("Logged out." if was_logged_in else "Nobody was logged in.")
+
+
+def _wait_for_browser(
+    client: Client, request: AuthorizationRequest, console: Console, *, opens: bool
+) -> Login:
+    """The login that the browser brings to a server of this command."""
+    outcome: list[Login | PeeringDBOAuthError] = []
+
+    def take(callback: str) -> Reply:
+        reply, result = _reply_to(client, request, callback)
+        if result is not None:
+            outcome.append(result)
+        return reply
+
+    with callback_server(request.redirect_uri, take) as ended:
+        console.print(f"Log in with your browser:\n\n  {request.url}\n")
+        if request.redirect_uri.startswith("https:"):
+            console.print(
+                f"At the end your browser warns about the certificate of {_origin(request)}. This"
+                " command has just made it: let the browser continue."
+            )
+        if opens:
+            webbrowser.open(request.url)
+        console.print("Waiting. End with Ctrl-C; nothing has changed then.")
+        ended.wait(_PATIENCE)
+    if not outcome:
+        raise LoginDenied("nobody logged in within ten minutes: start again")
+    if isinstance(outcome[0], PeeringDBOAuthError):
+        raise outcome[0]
+    return outcome[0]
+
+
+def _reply_to(
+    client: Client, request: AuthorizationRequest, callback: str
+) -> tuple[Reply, Login | PeeringDBOAuthError | None]:
+    """The page for the browser, and how the login has ended; None if it has not."""
+    try:
+        new = client.log_in(request, callback)
+    except StateMismatch:  # any page can send the browser here
+        text = "This answer belongs to another login. Use the address in the terminal."
+        return Reply(400, "This is another login", text, is_last=False), None
+    except PeeringDBOAuthError as error:
+        return Reply(400, "You are not logged in", str(error), is_last=True), error
+    title = f"You are logged in as {new.user.name or new.user.id}"
+    return Reply(200, title, "Close this page and go back to the terminal.", is_last=True), new
+
+
+def _ask_to_paste(client: Client, request: AuthorizationRequest, console: Console) -> Login:
+    """The login of the address that a person pastes."""
+    console.print(f"Log in with a browser on any machine:\n\n  {request.url}\n")
+    console.print(
+        f"At the end the browser is at an address that begins with {request.redirect_uri}. It may"
+        " say that it cannot open it. Copy the whole address within a minute."
+    )
+    while True:
+        callback = click.prompt("Paste it here (it is not shown)", hide_input=True, err=True)
+        try:
+            return client.log_in(request, callback.strip())
+        except InvalidResponse as error:  # perhaps a part of the address is missing
+            console.print(f"This does not serve: {error}")
+
+
+def _origin(request: AuthorizationRequest) -> str:
+    parts = urlsplit(request.redirect_uri)
+    return f"{parts.scheme}://{parts.netloc}"
