@@ -296,7 +296,7 @@ class Budget:
                 return True
             paid = (one for one in self._bookings.values() if payer in one.payers)
             wait = _wait(paid, excess, now)
-            raise _limited(_USED_UP[payer.kind], wait, for_caller=payer.kind in _OF_ONE)
+            raise used_up(payer.kind, wait)
         return False
 
     def _has_slot(self, request: HTTPRequest) -> bool:
@@ -380,6 +380,14 @@ def shortest_recheck(
         return 0.0
     each = max(2, requests_per_minute * CEILINGS[Purpose.RECHECK])
     return sessions * WINDOW / (each * addresses)
+
+
+def used_up(kind: str, wait: float) -> RateLimited:
+    """The error for a payer of this kind that has used its part.
+
+    ``wait``: the seconds until the part has room for a request.
+    """
+    return _limited(_USED_UP[kind], wait, for_caller=kind in _OF_ONE)
 
 
 def _wait(bookings: Iterable[Booking], excess: float, now: float) -> float:

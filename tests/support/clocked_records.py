@@ -16,14 +16,14 @@ class ClockedRecords:
     which the test has moved its clock since then.
 
     ``down_after``: how many writes the store still takes before it goes down; None for
-    any number. ``reads``: how often a session was read. ``gate``: each such read waits
-    at it, if there is one.
+    any number. ``reads``, ``writes``: how often a session was read and written.
+    ``gate``: each such read waits at it, if there is one.
     """
 
     def __init__(self, store, clock):
         self._store, self._clock = store, clock
         self._later = int(time.time() - clock())
-        self.down_after, self.reads, self.gate = None, 0, None
+        self.down_after, self.reads, self.writes, self.gate = None, 0, 0, None
 
     def get(self, key):
         self._check(self.down_after is None or self.down_after > 0)
@@ -38,6 +38,7 @@ class ClockedRecords:
         if self.down_after is not None:
             self._check(self.down_after > 0)
             self.down_after -= 1
+        self.writes += record.key.startswith("session:")
         stored = replace(record, due_at=record.due_at + self._later)
         return self._store.put(stored, expected=expected)
 

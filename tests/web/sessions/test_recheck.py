@@ -206,6 +206,27 @@ def test_somebody_who_asks_all_the_time_delays_no_rechecks(kept, clock, profile)
     assert browser.user().networks == ()
 
 
+def test_who_has_used_up_their_part_of_the_budget_writes_nothing(
+    stored, records, clock, profile_requests
+):
+    stored.log_in()
+    clock.now += 61
+    for _ in range(10):
+        stored.user(max_age=0)
+    with pytest.raises(RateLimited):
+        stored.user(max_age=0)
+    writes, asked = records.writes, profile_requests()
+    clock.now += 20
+    for _ in range(5):
+        with pytest.raises(RateLimited, match="very often within a minute") as caught:
+            stored.user(max_age=0)
+        assert (caught.value.retry_after, caught.value.for_caller) == (pytest.approx(40), True)
+    assert (records.writes, profile_requests()) == (writes, asked)
+    clock.now += 40
+    assert stored.user(max_age=0) is not None
+    assert profile_requests() == asked + 1
+
+
 def test_how_fresh_a_session_is_can_be_asked_for(kept, clock, outage):
     browser = kept(policy={"idle_timeout": None})
     browser.log_in()

@@ -7,6 +7,7 @@ from typing import TypeGuard
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.budget import used_up
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.cost import Cost, Payer, Purpose
 from peeringdb_oauth.errors import (
@@ -34,6 +35,7 @@ from peeringdb_oauth.web.sessions.policy import SessionPolicy
 from peeringdb_oauth.web.sessions.refreshes import Refreshes, busy, has_ended
 from peeringdb_oauth.web.sessions.sealed_tokens import SealedTokens
 from peeringdb_oauth.web.sessions.stored_login import StoredLogin, release
+from peeringdb_oauth.web.stores import MemoryStore
 from peeringdb_oauth.web.visit import Visit
 
 log = logging.getLogger("peeringdb_oauth")
@@ -76,6 +78,8 @@ class Rechecks:
         self._rule = rule
         self._policy = policy
         self._pace = Pace(policy)
+        # Until when an account has used its part of the budget.
+        self._used_up = MemoryStore(monotonic=provider.monotonic)
 
     def current(
         self, visit: Visit, login: StoredLogin, *, max_age: float | None = None
@@ -92,10 +96,7 @@ class Rechecks:
         """
         age, every = elapsed(login.checked_at, login.now), self._policy.recheck_every
         if max_age is not None and age >= max_age:
-            login, problem = yield from self._recheck(login)
-            if problem is not None:
-                raise _without_answer(problem)
-            return login
+            return (yield from self._recheck_at_once(login))
         if every is None or not self._pace.is_due(login):
             return self._standing(login)
         if visit.method in ("GET", "HEAD") and age < 2 * every:
@@ -103,6 +104,26 @@ class Rechecks:
             return self._standing(login)
         login = yield from self._recheck_in_turn(login)
         return self._standing(login)
+
+    def _recheck_at_once(self, login: StoredLogin) -> Flow[StoredLogin]:
+        """As `_recheck`, for a view that asks for it.
+
+        If the account has used its part of the budget, the refusal is remembered.
+        Otherwise each further request would write the session twice: to take the lease
+        and to give it back.
+        """
+        key, now = str(login.user.id), self._provider.monotonic()
+        is_own = not self._pace.is_due(login)  # else others pay, see `_fetch_user`
+        until: float | None = self._used_up.get(key)
+        if is_own and until is not None:
+            raise used_up("account", until - now)
+        login, problem = yield from self._recheck(login)
+        if problem is None:
+            return login
+        if is_own and _is_postponed(problem) and problem.for_caller:
+            wait = problem.retry_after
+            self._used_up.set(key, now + wait, timeout=wait)
+        raise _without_answer(problem)
 
     def whole(self, login: StoredLogin) -> Flow[StoredLogin]:
         """The login with all networks of its user; PeeringDB is asked if need be.

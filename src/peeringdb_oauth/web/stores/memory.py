@@ -27,7 +27,7 @@ class MemoryStore:
         value, until = self._values.get(key, (None, 0.0))
         return value if self._monotonic() < until else None
 
-    def set(self, key: str, value: Any, timeout: int) -> None:
+    def set(self, key: str, value: Any, timeout: float) -> None:
         """Store a value for ``timeout`` seconds.
 
         A full store deletes its oldest value.
