@@ -20,6 +20,7 @@ from peeringdb_oauth.errors import (
     InvalidResponse,
     PeeringDBOAuthError,
     ProviderError,
+    RecordsUnavailable,
     TokenRejected,
     TransportError,
 )
@@ -422,9 +423,17 @@ def revoke(
 
 
 def give_back(provider: Provider, token: TokenResponse) -> Flow[None]:
-    """End the tokens of a login that came to nothing, if PeeringDB can be asked."""
-    with suppress(PeeringDBOAuthError):
+    """End tokens that nobody is going to use.
+
+    If PeeringDB cannot be asked now, `Provider.revoke_later` does it, where there is a
+    store of sessions.
+    """
+    try:
         yield from revoke(provider, token)
+    except PeeringDBOAuthError:
+        if provider.revoke_later is not None:
+            with suppress(RecordsUnavailable):
+                yield from provider.revoke_later(token)
 
 
 def introspect(

@@ -8,7 +8,8 @@ from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.key_set import KeyCache, require_cryptography
 from peeringdb_oauth.metadata import PEERINGDB, ProviderMetadata
 from peeringdb_oauth.records import Documents
-from peeringdb_oauth.tokens import DeadTokens
+from peeringdb_oauth.steps import Flow
+from peeringdb_oauth.tokens import DeadTokens, TokenResponse
 
 Clock = Callable[[], float]  # gives seconds
 
@@ -34,6 +35,8 @@ class Provider:
         self.used_codes = UsedCodes()
         self.dead_tokens = DeadTokens()
         self.documents: Documents | None = None  # what processes share, if they do
+        # Keeps tokens until they are revoked. None: there is no store of sessions.
+        self.revoke_later: Callable[[TokenResponse], Flow[None]] | None = None
         if "openid" in config.scope:
             require_cryptography()
         self.key_cache = KeyCache()

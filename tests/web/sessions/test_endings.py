@@ -394,6 +394,91 @@ def test_tokens_that_could_not_be_revoked_are_revoked_later(make_browser, record
     assert len(revoked(server)) == 2
 
 
+def test_tokens_of_a_login_that_failed_are_revoked_until_it_is_done(
+    make_browser, records, clock, server, recording
+):
+    browser = make_browser(records=records)
+    server.answer("/profile/v1", {"id": "nobody"})
+    server.answer("/oauth2/revoke_token/", status=503)
+    assert browser.log_in().status == 502
+    purge = browser.flow.visitors.sessions.purge
+    for _ in range(2):
+        clock.now += 61
+        browser.client.run(purge())
+    server.answer("/oauth2/revoke_token/", b"")
+    for _ in range(3):
+        clock.now += 61
+        browser.client.run(purge())
+    refresh_token = recording("token-success-no-openid").json["refresh_token"]
+    assert revoked(server) == [refresh_token] * 4
+    assert [record.key for record in records.all() if record.key.startswith("session:")] == []
+
+
+# --- what is kept of a session that has ended ---
+
+
+def value_of(records):
+    [record] = records.of_owner("user:1")
+    return Vault(records, Sealer(SECRET)).read(record.key).value
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_of_a_session_that_has_ended_only_what_is_still_needed_is_kept(
+    make_browser, records, clock, profile, is_told
+):
+    profile(name="Ada Admin", email="ada@example.net")
+    browser = make_browser(records=records)
+    browser.log_in()
+    store = SessionStore(Vault(records, Sealer(SECRET)))
+    if is_told:
+        browser.client.run(sessions(browser).end_all(1))
+    else:
+        store.end_all(1)
+    assert ("Ada Admin" in str(value_of(records))) is not is_told
+    clock.now += 61
+    browser.client.run(sessions(browser).purge())
+    ended = browser.events[-1]
+    assert (ended.kind, ended.user.name, ended.user.asns) == (
+        "session_ended",
+        "Ada Admin",
+        (64500, 64501, 65550),
+    )
+    value = value_of(records)
+    assert "64500" not in str(value)
+    assert "ada@example.net" not in str(value)
+    assert set(value) <= {
+        *("application", "user", "ending", "handle", "lease", "expires_at"),
+        *("logged_in_at", "seen_at", "checked_at", "csrf_token", "tokens"),
+    }
+    assert (value["csrf_token"], value["tokens"], value["seen_at"]) == ("", "", 0.0)
+
+
+# --- the address of the browser ---
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("192.0.2.1\x1b[31m\r\n\u202e", "192.0.2.1[31m"),
+        ("x" * 5000, "x" * 64),
+        ("\n", None),
+        (None, None),
+    ],
+)
+def test_the_address_of_a_browser_is_short_and_can_be_shown(
+    make_browser, monkeypatch, given, shown
+):
+    browser = make_browser()
+    visit = browser.visit
+    monkeypatch.setattr(
+        browser, "visit", lambda *args, **more: replace(visit(*args, **more), remote_address=given)
+    )
+    browser.log_in()
+    assert browser.info().address == shown
+
+
 # --- the store is down ---
 
 

@@ -279,6 +279,29 @@ def test_new_tokens_are_given_back_when_the_store_stays_down(  # noqa: PLR0917 -
     assert browser.user() is None
 
 
+def test_new_tokens_that_nobody_uses_are_revoked_until_it_is_done(
+    make_browser, records, clock, tokens, server
+):
+    browser, other = (make_browser(records=records, policy=FOR_DAYS) for _ in range(2))
+    browser.log_in()
+    other.session = browser.session
+    clock.now += 40_000
+
+    def be_late():
+        tokens.during = lambda: None
+        clock.now += 20  # the lease has ended
+        claim(other)
+
+    tokens.during = be_late
+    server.answer("/oauth2/revoke_token/", status=503)
+    with pytest.raises(RightsUnknown):
+        browser.user(max_age=0)
+    server.answer("/oauth2/revoke_token/", b"")
+    clock.now += 61
+    browser.client.run(browser.flow.visitors.sessions.purge())
+    assert revoked(server) == ["new-refresh-token-1"] * 2
+
+
 def test_a_session_without_a_refresh_token_is_rechecked_until_it_expires(
     make_browser, records, clock, server, recording
 ):

@@ -108,6 +108,14 @@ class Endings:
             yield from flows.revoke(self._provider, token, cost=cost)
         yield from self._sessions.note_revoked(login)
 
+    def revoke_at_purge(self, sessions: StoreSessions, token: TokenResponse) -> Flow[None]:
+        """Have tokens revoked that no session has.
+
+        Raises:
+            RecordsUnavailable: the store does not answer.
+        """
+        yield from sessions.keep_tokens(self._tokens.seal(token), token.expires_at)
+
     def _is_copy(self, token: TokenResponse) -> bool:
         is_cookie = isinstance(self._sessions, CookieSessions)
         return is_cookie and self._provider.dead_tokens.was_revoked(token.access_token)

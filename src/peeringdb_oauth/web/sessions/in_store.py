@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from peeringdb_oauth.errors import InvalidResponse
-from peeringdb_oauth.profile import User
+from peeringdb_oauth.profile import MAX_ID, User
 from peeringdb_oauth.steps import Flow, call, shared
 from peeringdb_oauth.web.sessions.in_cookie import SESSION_KEY, is_long_ago
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
@@ -23,6 +23,7 @@ from peeringdb_oauth.web.sessions.stored_login import (
     expand,
     from_json,
     is_leased,
+    remnant,
     to_json,
 )
 from peeringdb_oauth.web.vault import Change, Entry, Vault
@@ -37,6 +38,8 @@ _ALL = 1e9  # seconds, in which every record is due
 _MOST_DUE = 100_000  # records that a purge reads at most
 _FAR = 30 * 86400.0  # seconds until the purge looks at a session without any limit
 
+# Who pays for tokens of nobody whom we know. PeeringDB's numbers are far below.
+_NOBODY = User(id=MAX_ID)
 _PREFIX = "session:"  # of the keys of the records
 
 Function = Callable[[StoredLogin], StoredLogin | None]
@@ -214,6 +217,28 @@ class StoreSessions:
 
         yield from self._change(login.key, note)
 
+    def keep_tokens(self, tokens: str, expires_at: int) -> Flow[None]:
+        """Keep sealed tokens without a session, so that a purge revokes them."""
+
+        def create(_: object, now: float) -> Change:
+            return self._to_change(
+                StoredLogin(
+                    application=self._application or [],
+                    user=_NOBODY,
+                    logged_in_at=now,
+                    seen_at=now,
+                    checked_at=now,
+                    expires_at=expires_at,
+                    csrf_token="",
+                    tokens=tokens,
+                    # No browser has it, so nobody has to be told.
+                    ending=Ending(reason="lost", at=now - REMEMBERED),
+                    now=now,
+                )
+            )
+
+        yield from call(partial(self._vault.change, _key(secrets.token_urlsafe(32)), create))
+
     def of_user(self, user_id: int) -> Flow[list[StoredLogin]]:
         """The living sessions of a person at PeeringDB, the newest first."""
         entries = yield from call(partial(self._vault.of_owner, _owner(user_id)))
@@ -313,8 +338,9 @@ class StoreSessions:
         return login if self._application in (None, login.application) else None
 
     def _to_change(self, login: StoredLogin) -> Change:
+        is_over = login.ending is not None and login.ending.is_told
         return Change(
-            value=to_json(login),
+            value=to_json(remnant(login) if is_over else login),
             due_at=self._due_at(login),
             owner=_owner(login.user.id),
             handle=login.handle,

@@ -113,6 +113,27 @@ class StoredLogin:
         return min(ends, default=float("inf"))
 
 
+def remnant(login: StoredLogin) -> StoredLogin:
+    """What is kept of a session whose end was told.
+
+    Its tokens until they are revoked, who pays for that, and why it has ended.
+    """
+    return StoredLogin(
+        application=login.application,
+        user=User(id=login.user.id),
+        logged_in_at=0.0,
+        seen_at=0.0,
+        checked_at=0.0,
+        expires_at=login.expires_at,
+        csrf_token="",
+        tokens=login.tokens,
+        handle=login.handle,
+        lease_until=login.lease_until,
+        lease=login.lease,
+        ending=login.ending,
+    )
+
+
 def is_leased(login: StoredLogin) -> bool:
     """Whether a process is asking PeeringDB about the session.
 

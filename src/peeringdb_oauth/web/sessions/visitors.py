@@ -1,6 +1,7 @@
 """`Visitors`: who is logged in, from the first request of a session to its last."""
 
 import secrets
+from functools import partial
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
@@ -25,6 +26,7 @@ from peeringdb_oauth.web.sessions.stored_login import EndReason, StoredLogin, is
 from peeringdb_oauth.web.visit import Visit
 
 _PURGE_EVERY = 60.0  # seconds
+_MAX_ADDRESS = 64  # characters
 
 
 class Visitors:
@@ -64,6 +66,8 @@ class Visitors:
             )
         self._tokens = SealedTokens(provider, sealer)
         self._endings = Endings(provider, self._tokens, self._sessions, tell=tell)
+        if isinstance(self._sessions, StoreSessions):
+            provider.revoke_later = partial(self._endings.revoke_at_purge, self._sessions)
         self._rechecks = Rechecks(
             provider, self._tokens, self._sessions, self._endings, rule=rule, policy=policy
         )
@@ -155,7 +159,7 @@ class Visitors:
             prompted=prompted,
             csrf_token=secrets.token_urlsafe(32),
             tokens=self._tokens.seal(login.token),
-            address=visit.remote_address,
+            address=_clean(visit.remote_address),
         )
         try:
             yield from self._sessions.begin(visit, stored_login)
@@ -225,3 +229,8 @@ class Visitors:
         if now - self._purged_at >= _PURGE_EVERY:
             self._purged_at = now
             yield from later("purge", self._endings.purge())
+
+
+def _clean(address: str | None) -> str | None:
+    """An address to show: a proxy may pass on whatever somebody has sent."""
+    return "".join(filter(str.isprintable, address or ""))[:_MAX_ADDRESS] or None
