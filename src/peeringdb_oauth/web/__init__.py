@@ -8,6 +8,7 @@ from pathlib import Path
 
 from peeringdb_oauth.budget import shortest_recheck
 from peeringdb_oauth.web.answer_builder import Paths
+from peeringdb_oauth.web.configured_paths import configured_paths
 from peeringdb_oauth.web.cookies import is_genuine, without_impostors
 from peeringdb_oauth.web.decorators import enclosed_in, refuse_positional, wrapped_in
 from peeringdb_oauth.web.events import Event
@@ -95,6 +96,7 @@ __all__ = [
     "bearer_token",
     "cause_of",
     "checked_keep",
+    "configured_paths",
     "enclosed_in",
     "failure_of",
     "find_asn",

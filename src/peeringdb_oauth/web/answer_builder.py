@@ -1,5 +1,6 @@
 """The answers of a login: redirects, failures as a page or as JSON, and their URLs."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -41,17 +42,33 @@ class Paths:
 
     ``login``: where a login starts. ``callback``: where PeeringDB sends the browser
     back. ``logout``: where a logout is posted. ``home``: the start page, where a login
-    leads if nothing else is asked for. ``connect``: the page about the connection of an
-    account of the application, where it is made. ``disconnect``: where its end is
-    posted.
+    leads if nothing else is asked for; None for "/", or for ``status`` if the
+    application has no such page. ``after_logout``: where a logout leads, which may be
+    a URL; None for ``home``. ``status``: the page that says whether one is logged in.
+    ``connect``: the page about the connection of an account of the application, where
+    it is made. ``disconnect``: where its end is posted.
     """
 
     login: str = "/login/peeringdb"
     callback: str = "/login/peeringdb/callback"
     logout: str = "/logout"
-    home: str = "/"
+    home: str | None = None
+    after_logout: str | None = None
+    status: str = "/login/peeringdb/status"
     connect: str = "/connect/peeringdb"
     disconnect: str = "/disconnect/peeringdb"
+
+    def below(self, prefix: str) -> "Paths":
+        """The same pages below ``prefix``; the start page stays where it is."""
+        return replace(
+            self,
+            login=prefix + self.login,
+            callback=prefix + self.callback,
+            logout=prefix + self.logout,
+            status=prefix + self.status,
+            connect=prefix + self.connect,
+            disconnect=prefix + self.disconnect,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +92,7 @@ class AnswerBuilder:
     def __post_init__(self) -> None:
         if self.language is not None:
             check_language(self.language)
-        if not urlsplit(self.redirect_uri).path.endswith(self.paths.callback):
+        if not unquote(urlsplit(self.redirect_uri).path).endswith(self.paths.callback):
             raise ConfigurationError(
                 f"redirect_uri: must end in {self.paths.callback}, where this application takes"
                 f" callbacks, such as {self.origin}{self.paths.callback}; set it"
@@ -132,6 +149,51 @@ class AnswerBuilder:
             home_url=self.home(visit),
             form_url=visit.root + (self.paths.connect if user is None else self.paths.disconnect),
             is_connected=user is not None,
+            language=language.code,
+            labels=language.labels,
+        )
+        return Answer(status=200, page=page, headers=_PAGE | headers)
+
+    def check_callback(self, visit: Visit) -> None:
+        """Do nothing if the redirect URI leads to a page of the application.
+
+        A proxy in front may remove the beginning of the path.
+
+        Raises:
+            ConfigurationError: it does not.
+        """
+        path = unquote(urlsplit(self.redirect_uri).path)
+        ends = (path[start.start() :] for start in re.finditer("/(?=.)", path))
+        if not any(visit.has_page(end.removeprefix(visit.root)) for end in ends):
+            raise ConfigurationError(
+                f"redirect_uri: {path} is no page of this application, which takes callbacks at"
+                f" {visit.root}{self.paths.callback}. Something is mounted or has a prefix: set"
+                ' callback_path, such as to "/callback", and let the redirect URI have what stands'
+                " before it, too"
+            )
+
+    def status(self, visit: Visit, name: str | None) -> Answer:
+        """The page that says whether one is logged in.
+
+        ``name``: of the person who is logged in; None for nobody.
+        """
+        language, headers = self._language(visit)
+        title = LOGGED_OUT.title if name is None else _account(name, logged_in=True)
+        title = language.say(title).removesuffix(".")
+        if not visit.wants_page:
+            body = {"logged_in": name is not None, "title": title}
+            return Answer(status=200, json=body, headers=_NO_STORE | headers)
+        page = Page(
+            template="peeringdb_oauth/status.html",
+            status=200,
+            title=title,
+            reasons=(),
+            advice="",
+            login_url=self.login_url(visit, self.home(visit)),
+            other_account_url=self._other_account_url(visit, self.home(visit)),
+            home_url=None,
+            offers_login=name is None,
+            offers_logout=name is not None,
             language=language.code,
             labels=language.labels,
         )
@@ -307,16 +369,25 @@ class AnswerBuilder:
 
         A page of the login itself is not one.
         """
-        home = self.home(visit)
-        path = safe_return_path(text, default=home, origins=(visit.origin, self.origin))
+        path = safe_return_path(text, default="", origins=(visit.origin, self.origin))
         paths = self.paths
         pages = (paths.login, paths.callback, paths.logout, paths.disconnect)
         page = unquote(split_path(path)[0])
-        return home if page in {visit.root + own for own in pages} else path
+        if not path or page in {visit.root + own for own in pages}:
+            return self.home(visit)
+        return path
 
     def home(self, visit: Visit) -> str:
-        """The start page."""
-        return visit.root + self.paths.home
+        """The start page, or ours if the application has none."""
+        found = "/" if self.paths.home is None and visit.has_page("/") else self.paths.home
+        return visit.root + (found or self.paths.status)
+
+    def after_logout(self, visit: Visit) -> str:
+        """Where a logout leads."""
+        path = self.paths.after_logout
+        if path is None:
+            return self.home(visit)
+        return visit.root + path if path.startswith("/") else path
 
     def here(self, visit: Visit) -> str:
         """The page that the person sees and can return to, else the start page.

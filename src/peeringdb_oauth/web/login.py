@@ -146,6 +146,9 @@ class LoginFlow:
         there. With ``prompt=select_account`` the answer is a page of ours: how to log
         in with another account. A browser at another origin than the redirect URI's is
         sent there first, because its cookies belong to one host.
+
+        Raises:
+            ConfigurationError: the redirect URI leads to no page of the application.
         """
         if self._builder.is_elsewhere(visit):
             may_follow = visit.method == "GET" and visit.is_navigation
@@ -220,6 +223,7 @@ class LoginFlow:
         shorter: tuple[str, ...],
         connects: str = "",
     ) -> Answer:
+        self._builder.check_callback(visit)
         request = self._provider.authorization_request(
             scope=None, prompt="login" if prompted else None
         )
@@ -298,7 +302,8 @@ class LoginFlow:
             cookies = yield from self.end(visit)
         except RecordsUnavailable as error:
             return self.fail(visit, error)
-        return self._builder.redirect(self._builder.home(visit), cookies=cookies, status=303)
+        location = self._builder.after_logout(visit)
+        return self._builder.redirect(location, cookies=cookies, status=303)
 
     def end(self, visit: Visit) -> Flow[tuple[Cookie, ...]]:
         """As `log_out`, for a request that the framework has let pass.
@@ -340,6 +345,17 @@ class LoginFlow:
         """
         login = yield from self.visitors.current(visit)
         return None if login is None or login.ending else self.visitors.info(login)
+
+    def status(self, visit: Visit) -> Flow[Answer]:
+        """The page that says whether one is logged in.
+
+        It stands in for the start page of an application that has none.
+        """
+        try:
+            user = yield from self.user(visit)
+        except PeeringDBOAuthError as error:
+            return self.fail(visit, error)
+        return self._builder.status(visit, None if user is None else _name_of(user))
 
     def require(
         self, visit: Visit, rule: AccessRule, *, asn: object = None, max_age: float | None = None

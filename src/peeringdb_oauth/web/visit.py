@@ -35,7 +35,8 @@ class Visit:
     visitor's address as the framework reports it. ``view``: returns the name of the
     view that the framework calls, for the log; None for none. ``debug``: returns
     whether failures tell developers their cause. ``language``: that the framework has
-    chosen; None: the header Accept-Language decides.
+    chosen; None: the header Accept-Language decides. ``has_page``: returns whether the
+    application has a page at a path below ``root``.
     """
 
     method: str
@@ -56,6 +57,7 @@ class Visit:
     view: Callable[[], str | None] = lambda: None
     debug: Callable[[], bool] = lambda: False
     language: str | None = None
+    has_page: Callable[[str], bool] = lambda _: True
 
     @property
     def is_safe(self) -> bool:

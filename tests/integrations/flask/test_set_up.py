@@ -119,10 +119,10 @@ def test_fallback_keys_do_not_replace_the_secret_key():
 
 def problem_of_the_path(app, **arguments):
     with pytest.raises(ConfigurationError) as caught:
-        PeeringDB(app, url_prefix="/members", **arguments)
+        PeeringDB(app, url_prefix="/members", callback_path="/back", **arguments)
     (problem,) = caught.value.problems
     name, _, text = problem.partition(": ")
-    assert text.startswith("must end in /members/login/peeringdb/callback")
+    assert text.startswith("must end in /members/back")
     return name
 
 

@@ -52,6 +52,7 @@ def in_starlette(pdb):
         return pdb.templates.TemplateResponse(request, "peeringdb_oauth/logout_button.html")
 
     routes = [
+        Route("/", answer(pdb.current_user)),
         Route("/me", answer(pdb.current_user)),
         Route("/networks/{asn}", network, methods=["GET", "POST"]),
         Route("/mfa", answer(pdb.require(mfa=True))),
@@ -86,6 +87,7 @@ def in_fastapi(pdb):
         async def endpoint(user: Annotated[User | None, Depends(requirement)]):
             return described(user)
 
+    answer("/", pdb.current_user)
     answer("/me", pdb.current_user)
     answer("/mfa", pdb.require(mfa=True))
     answer("/fresh", pdb.require(max_age=0))
@@ -252,8 +254,13 @@ def make_portal(sandbox, make_config):
 
 
 @pytest.fixture(params=[in_starlette, in_fastapi])
-def portal(request, make_portal):
-    return make_portal(request.param)
+def make_app(request):
+    return request.param
+
+
+@pytest.fixture
+def portal(make_app, make_portal):
+    return make_portal(make_app)
 
 
 @pytest.fixture

@@ -727,12 +727,6 @@ def test_the_client_secret_does_not_sign_sessions(make_config, monkeypatch, clie
         PeeringDB(config=make_config(client_secret=client_secret))
 
 
-@pytest.mark.parametrize("uri", [f"{PORTAL}/callback", f"{PORTAL}{CALLBACK}/more"])
-def test_a_wrong_redirect_uri_is_refused(make_config, uri):
-    with pytest.raises(ConfigurationError, match=f"must end in {CALLBACK}"):
-        PeeringDB(config=make_config(uri))
-
-
 @pytest.mark.parametrize(
     ("conditions", "problem"),
     [

@@ -116,9 +116,8 @@ def test_fastapi_need_not_be_installed():
 
 
 def in_root_mount(pdb):
-    app = Starlette(
-        routes=[Route("/me", pdb.require().guard(me))], middleware=[pdb.session_middleware]
-    )
+    routes = [Route("/me", pdb.require().guard(me)), Route("/", home)]
+    app = Starlette(routes=routes, middleware=[pdb.session_middleware])
     app.mount("/", pdb.router)
     return app
 

@@ -6,6 +6,7 @@ from functools import cache, partial
 from typing import Any, Never, ParamSpec, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app
+from flask.blueprints import BlueprintSetupState
 from werkzeug.local import LocalProxy
 
 from peeringdb_oauth.access import AccessRule, missing_scope, scope_of
@@ -25,6 +26,7 @@ from peeringdb_oauth.integrations.flask.guard import (
 )
 from peeringdb_oauth.integrations.flask.settings import (
     check_same_site,
+    host_of_pages,
     name_settings,
     read_config,
     read_secrets,
@@ -47,6 +49,7 @@ from peeringdb_oauth.web import (
     SessionStore,
     Visitors,
     checked_keep,
+    configured_paths,
     refuse_positional,
 )
 
@@ -82,7 +85,10 @@ class PeeringDB:
     logs in, such as ``("lang",)``; everything else goes, because another person may
     have put it there. ``url_prefix``: stands before the paths of the login.
     ``language``: of the library's pages, such as "en" or "de"; None for the language of
-    the visitor.
+    the visitor. ``callback_path``: of the callback, below ``url_prefix``; None: it
+    follows from the redirect URI. ``login_redirect_url``: where a login leads if
+    nothing else is asked for; None for "/", or for a page of ours if the application
+    has none there. ``logout_redirect_url``: where a logout leads; None: the same.
 
     Raises:
         ConfigurationError: settings are missing or wrong, all of them at once;
@@ -101,6 +107,9 @@ class PeeringDB:
         keep: Iterable[str] = (),
         url_prefix: str = "",
         language: str | None = None,
+        callback_path: str | None = None,
+        login_redirect_url: str | None = None,
+        logout_redirect_url: str | None = None,
     ) -> None:
         if config is not None and client is not None:
             raise ConfigurationError(
@@ -114,19 +123,15 @@ class PeeringDB:
         self._language = language
         self._login_hooks: list[Callable[[User], Any]] = []
         self._change_hooks: list[Callable[[User, User], Any]] = []
-        prefix = f"/{url_prefix.strip('/')}" if url_prefix else ""
-        paths = Paths()
-        self.blueprint = Blueprint(
-            BLUEPRINT, __name__, url_prefix=prefix, template_folder=str(TEMPLATES)
+        self._read_paths = partial(
+            configured_paths,
+            callback_path=callback_path,
+            login_redirect_url=login_redirect_url,
+            logout_redirect_url=logout_redirect_url,
+            prefix=f"/{url_prefix.strip('/')}" if url_prefix else "",
         )
-        self.blueprint.add_url_rule(paths.login, "login", _start)
-        self.blueprint.add_url_rule(paths.callback, "callback", self._callback)
-        self.blueprint.add_url_rule(paths.logout, "logout", _log_out, methods=["POST"])
-        self._paths = Paths(
-            login=prefix + paths.login,
-            callback=prefix + paths.callback,
-            logout=prefix + paths.logout,
-        )
+        self.blueprint = Blueprint(BLUEPRINT, __name__, template_folder=str(TEMPLATES))
+        self.blueprint.record(self._add_pages)
         if app is not None:
             self.init_app(app)
 
@@ -144,8 +149,8 @@ class PeeringDB:
             )
         is_given = self._config is not None or self._client is not None
         with renamed(str if is_given else name_settings(app.config)):
-            client, settings = self._parts(app)
-            flow = self._flow(app, client, settings)
+            client, settings, paths = self._parts(app)
+            flow = self._flow(app, client, settings, paths)
         if settings.store is not None:
             client.share_budget(settings.store.vault, egress=settings.store.egress)
         set_cookie_flags(app, is_secure=client.config.redirect_uri.startswith("https:"))
@@ -156,7 +161,9 @@ class PeeringDB:
             verifier=BearerVerifier(client, rule=self.rule),
             on_rights_changed=partial(_call, self._change_hooks),
         )
-        app.register_blueprint(self.blueprint)
+        app.register_blueprint(
+            self.blueprint, paths=paths, where=host_of_pages(app, client.config.redirect_uri)
+        )
         app.before_request(check_order)
         app.register_error_handler(PeeringDBOAuthError, fail)
         app.context_processor(lambda: {"peeringdb": LocalProxy(cache(page_context))})
@@ -285,10 +292,11 @@ class PeeringDB:
         pdb = extension()
         return pdb.client.run(pdb.flow.session(to_visit()))
 
-    def _parts(self, app: Flask) -> tuple[Client, SessionSettings]:
+    def _parts(self, app: Flask) -> tuple[Client, SessionSettings, Paths]:
         problems: list[str] = []
         with collected(problems):
             client = self._client or Client(self._config or read_config(app.config))
+            paths = self._read_paths(client.config.redirect_uri)
             problems += missing_scope(scope_of(self.rule), client.config.scope, where="the rule")
         with collected(problems):
             settings = read_sessions(app, sessions=self._sessions, policy=self._policy)
@@ -296,9 +304,24 @@ class PeeringDB:
             check_same_site(app)
         if problems:
             raise ConfigurationError(*problems)
-        return client, settings
+        return client, settings, paths
 
-    def _flow(self, app: Flask, client: Client, settings: SessionSettings) -> LoginFlow:
+    def _add_pages(self, state: BlueprintSetupState) -> None:
+        """Add the pages of the login to an application."""
+        paths: Paths = state.options["paths"]
+        for path, name, view, method in (
+            (paths.login, "login", _start, "GET"),
+            (paths.callback, "callback", self._callback, "GET"),
+            (paths.status, "status", _tell_status, "GET"),
+            (paths.logout, "logout", _log_out, "POST"),
+        ):
+            state.app.add_url_rule(
+                path, f"{BLUEPRINT}.{name}", view, methods=[method], **state.options["where"]
+            )
+
+    def _flow(
+        self, app: Flask, client: Client, settings: SessionSettings, paths: Paths
+    ) -> LoginFlow:
         visitors = Visitors(
             client.provider, rule=self.rule, tell=partial(tell_outside, app), **settings._asdict()
         )
@@ -307,7 +330,7 @@ class PeeringDB:
             rule=self.rule,
             secrets=read_secrets(app),
             visitors=visitors,
-            paths=self._paths,
+            paths=paths,
             keep=self._keep,
             language=self._language,
         )
@@ -341,6 +364,11 @@ def _results(hooks: Iterable[Callable[..., Any]], *arguments: User) -> object:
 
 def _start() -> Response:
     return respond(extension().flow.start(to_visit()))
+
+
+def _tell_status() -> Response:
+    pdb = extension()
+    return respond(pdb.client.run(pdb.flow.status(to_visit())))
 
 
 def _log_out() -> Response:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 
@@ -124,6 +125,20 @@ def set_cookie_flags(app: Flask, *, is_secure: bool) -> None:
     has_default_name = config["SESSION_COOKIE_NAME"] == Flask.default_config["SESSION_COOKIE_NAME"]
     if is_secure and is_for_whole_host and has_default_name:
         config["SESSION_COOKIE_NAME"] = "__Host-session"
+
+
+def host_of_pages(app: Flask, redirect_uri: str) -> dict[str, str]:
+    """The host of the login's pages as Flask's routes name it: the redirect URI's.
+
+    Empty if the application does not tell its hosts apart.
+    """
+    host = urlsplit(redirect_uri).netloc
+    if app.url_map.host_matching:
+        return {"host": host}
+    domain = f".{app.config['SERVER_NAME']}"
+    if app.subdomain_matching and host.endswith(domain):
+        return {"subdomain": host.removesuffix(domain)}
+    return {}
 
 
 def read_secrets(app: Flask) -> tuple[str, ...]:

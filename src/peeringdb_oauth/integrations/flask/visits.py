@@ -35,6 +35,7 @@ def to_visit() -> Visit:
         emit=_emit,
         view=lambda: request.endpoint,
         debug=lambda: current_app.debug,
+        has_page=_has_page,
     )
 
 
@@ -54,6 +55,12 @@ def to_response(answer: Answer) -> Response:
             samesite="Lax",
         )
     return response
+
+
+def _has_page(path: str) -> bool:
+    """Whether the application has a page at a path, under the host of the request."""
+    adapter = current_app.create_url_adapter(request)
+    return adapter is not None and adapter.test(path, "GET")
 
 
 def _body(answer: Answer) -> Response:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -45,7 +45,6 @@ from peeringdb_oauth.web import (
 
 U = TypeVar("U", User, User | None)
 
-PATHS = Paths()
 # Marks the scope of a request with a bearer token. Its errors are always JSON.
 _API = "peeringdb_oauth.api"
 _USER = "peeringdb_oauth.user"  # in the scope: who is logged in, once it was asked
@@ -74,7 +73,7 @@ class Pages:
         on_event: Callable[[Request | None, Event], object] | None,
         on_rights_changed: Callable[[User, User], object] | None,
         templates: Jinja2Templates,
-        home: str,
+        paths: Paths,
         language: str | None,
     ) -> None:
         self._client = client
@@ -88,15 +87,16 @@ class Pages:
         self._on_login, self._on_event = on_login, on_event
         self._on_rights_changed = on_rights_changed
         self._templates = templates
-        self._home = home
+        self._paths = paths
         self._language = language
         self._verifier: BearerVerifier[Awaitable[User]] = BearerVerifier(client, rule=rule)
         self._flows: dict[str, LoginFlow] = {}
         self.flow("")  # raises now, and not at the first request
         self.routes = [
-            Route(PATHS.login, self._start, name="peeringdb_login"),
-            Route(PATHS.callback, self._callback, name="peeringdb_callback"),
-            Route(PATHS.logout, self._log_out, name="peeringdb_logout", methods=["POST"]),
+            Route(paths.login, self._start, name="peeringdb_login"),
+            Route(paths.callback, self._callback, name="peeringdb_callback"),
+            Route(paths.logout, self._log_out, name="peeringdb_logout", methods=["POST"]),
+            Route(paths.status, self._tell_status, name="peeringdb_status"),
         ]
 
     async def user(self, request: Request) -> User | None:
@@ -167,8 +167,8 @@ class Pages:
 
         The redirect URI says where our routes are mounted in that application.
         """
-        callback = urlsplit(self._client.provider.config.redirect_uri).path
-        mount = callback.rpartition(PATHS.callback)[0].removeprefix(root)
+        callback = unquote(urlsplit(self._client.provider.config.redirect_uri).path)
+        mount = callback.removesuffix(self._paths.callback).removeprefix(root)
         if mount not in self._flows:
             self._flows[mount] = LoginFlow(
                 self._client.provider,
@@ -177,12 +177,7 @@ class Pages:
                 visitors=self.visitors,
                 keep=self._keep,
                 language=self._language,
-                paths=Paths(
-                    login=mount + PATHS.login,
-                    callback=mount + PATHS.callback,
-                    logout=mount + PATHS.logout,
-                    home=self._home,
-                ),
+                paths=self._paths.below(mount),
             )
         return self._flows[mount]
 
@@ -242,6 +237,11 @@ class Pages:
     async def _callback(self, request: Request) -> Response:
         async with self._visit(request) as (flow, visit):
             answer = await self._client.run(flow.callback(visit, self._admit))
+        return to_response(request, answer, self._templates)
+
+    async def _tell_status(self, request: Request) -> Response:
+        async with self._visit(request) as (flow, visit):
+            answer = await self._client.run(flow.status(visit))
         return to_response(request, answer, self._templates)
 
     async def _log_out(self, request: Request) -> Response:

@@ -24,7 +24,7 @@ from peeringdb_oauth.integrations.starlette.guard import (
     Requirement,
     not_of_request,
 )
-from peeringdb_oauth.integrations.starlette.pages import PATHS, Pages
+from peeringdb_oauth.integrations.starlette.pages import Pages
 from peeringdb_oauth.integrations.starlette.secret_key import read_secret_keys
 from peeringdb_oauth.integrations.starlette.sessions import GuardedSessionMiddleware
 from peeringdb_oauth.integrations.starlette.templates import with_our_templates
@@ -39,6 +39,7 @@ from peeringdb_oauth.web import (
     SessionPolicy,
     SessionStore,
     checked_keep,
+    configured_paths,
     read_session_settings,
     refuse_positional,
 )
@@ -75,11 +76,14 @@ class PeeringDB:
     in; raises `AccessDenied` to refuse them. ``on_event``: called with the request and
     the `Event`; the request is None if none has caused it. ``on_rights_changed``:
     called with the `User` as they were and as they are. All three may be coroutine
-    functions. ``templates``: a directory with
-    templates that replace ours, or your `Jinja2Templates`, to which ours and the
-    variable ``peeringdb`` are added. ``home``: the start page, where a logout leads.
+    functions. ``templates``: a directory with templates that replace ours, or your
+    `Jinja2Templates`, to which ours and the variable ``peeringdb`` are added.
     ``language``: of the library's pages, such as "en" or "de"; None for the language of
-    the visitor.
+    the visitor. ``callback_path``: of the callback, below the prefix of the router;
+    None: it follows from the redirect URI. ``login_redirect_url``: where a login leads
+    if nothing else is asked for; None for "/", or for a page of ours if the application
+    has none there. ``logout_redirect_url``: where a logout leads; None: the same.
+    ``home``: the earlier name of ``login_redirect_url``.
 
     Raises:
         ConfigurationError: settings are missing or wrong, all of them at once.
@@ -99,8 +103,11 @@ class PeeringDB:
         on_event: Callable[[Request | None, Event], object] | None = None,
         on_rights_changed: Callable[[User, User], object] | None = None,
         templates: Jinja2Templates | str | PathLike[str] | None = None,
-        home: str = PATHS.home,
+        home: str | None = None,
         language: str | None = None,
+        callback_path: str | None = None,
+        login_redirect_url: str | None = None,
+        logout_redirect_url: str | None = None,
     ) -> None:
         if config is not None and client is not None:
             raise ConfigurationError(
@@ -112,6 +119,12 @@ class PeeringDB:
         rename = str if config is not None or client is not None else name_setting
         with collected(problems), renamed(rename):
             self._client = client or Clients(config or ClientConfig.load())
+            paths = configured_paths(
+                self._client.provider.config.redirect_uri,
+                callback_path=callback_path,
+                login_redirect_url=login_redirect_url or home,
+                logout_redirect_url=logout_redirect_url,
+            )
         with collected(problems):
             self._secret_keys = read_secret_keys(secret_key)
             settings = read_session_settings(
@@ -135,7 +148,7 @@ class PeeringDB:
                 on_event=on_event,
                 on_rights_changed=on_rights_changed,
                 templates=self.templates,
-                home=home,
+                paths=paths,
                 language=language,
             )
         self.templates.context_processors.append(self.template_context)

@@ -1,13 +1,14 @@
 """Translates Starlette's request into a `Visit`, and an `Answer` into its response."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Match
 from starlette.templating import Jinja2Templates
-from starlette.types import Message
+from starlette.types import Message, Scope
 
 from peeringdb_oauth.integrations.starlette.sessions import rotate
 from peeringdb_oauth.web import CSRF_FIELD, Answer, Event, LoginFlow, Visit
@@ -58,12 +59,30 @@ def to_visit(
         emit=emit,
         view=lambda: getattr(scope.get("endpoint"), "__qualname__", None),
         debug=partial(is_debug, request),
+        has_page=partial(_has_page, scope, root),
     )
 
 
 def is_debug(request: Request) -> bool:
     """Whether the application is in debug mode."""
     return bool(getattr(request.scope.get("app"), "debug", False))
+
+
+def _has_page(scope: Scope, root: str, path: str) -> bool:
+    """Whether the application at ``root`` has a page at a path below it."""
+    router = scope.get("router")
+    here = {**scope, "type": "http", "method": "GET", "path": root + path, "root_path": root}
+    return router is None or _is_in(router.routes, here)
+
+
+def _is_in(routes: Iterable[BaseRoute], scope: Scope) -> bool:
+    for route in routes:
+        match, found = route.matches(scope)
+        if match is Match.FULL:
+            # What is mounted may be no router. Then only a request would tell.
+            mounted = getattr(route, "routes", None)
+            return not mounted or _is_in(mounted, {**scope, **found})
+    return False
 
 
 async def read_form(request: Request, flow: LoginFlow, visit: Visit) -> Visit:
