@@ -33,13 +33,14 @@ def configured_paths(
             are reported at once.
     """
     usual = Paths().below(prefix)
-    if callback_path is None:
-        name, callback = "redirect_uri", unquote(urlsplit(redirect_uri).path)
-        if callback.endswith(usual.callback):
-            callback = usual.callback
-    else:
-        name, callback = "callback_path", prefix + callback_path
+    name, callback = "redirect_uri", unquote(urlsplit(redirect_uri).path)
     problems = []
+    if callback_path is not None:
+        if not callback.endswith(prefix + callback_path):
+            problems.append(f"redirect_uri: must end in {prefix}{callback_path}, the callback_path")
+        name, callback = "callback_path", prefix + callback_path
+    elif callback.endswith(usual.callback):
+        callback = usual.callback
     others = {usual.login, usual.logout, usual.status, "/"}
     if callback in others or not _is_path(callback) or _NOT_IN_ROUTES.search(callback):
         problems.append(

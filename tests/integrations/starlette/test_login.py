@@ -655,13 +655,13 @@ def test_settings_come_from_the_environment(make_config, monkeypatch):
 
 
 def test_a_problem_names_the_setting_as_it_was_written(make_config, monkeypatch):
-    config = make_config(redirect_uri="https://testserver/elsewhere")
-    with pytest.raises(ConfigurationError, match=r"^redirect_uri: must end in /login"):
+    config = make_config(redirect_uri="https://testserver/logout")
+    with pytest.raises(ConfigurationError, match=r"^redirect_uri: must have a path that is no"):
         PeeringDB(config=config)
     for name in ("client_id", "client_secret", "redirect_uri", "base_url"):
         monkeypatch.setenv(f"PEERINGDB_OAUTH_{name.upper()}", getattr(config, name))
     monkeypatch.setenv("PEERINGDB_OAUTH_ALLOW_HTTP", "yes")
-    with pytest.raises(ConfigurationError, match=r"^PEERINGDB_OAUTH_REDIRECT_URI: must end in"):
+    with pytest.raises(ConfigurationError, match=r"^PEERINGDB_OAUTH_REDIRECT_URI: must have"):
         PeeringDB()
 
 

@@ -60,7 +60,7 @@ def test_a_redirect_uri_that_leads_nowhere_is_told_at_the_first_login(make_porta
         ("", {}, "redirect_uri: must have a path that is no other page's, such as /login/"),
         ("/logout", {}, "redirect_uri: must have a path that is no other page's"),
         ("/%7Ba%7D", {}, "redirect_uri: must have a path that is no other page's"),
-        ("/x", {"callback_path": "/y"}, "redirect_uri: must end in /y, where"),
+        ("/x", {"callback_path": "/y"}, "redirect_uri: must end in /y, the callback_path"),
         ("/x", {"login_redirect_url": "//other.example"}, "login_redirect_url: must be a path"),
         ("/x", {"logout_redirect_url": "bye"}, "logout_redirect_url: must be"),
     ],
@@ -71,8 +71,8 @@ def test_a_path_that_cannot_be_is_a_mistake(make_config, path, arguments, proble
     assert str(caught.value).startswith(problem)
 
 
-def log_out(browser, path="/logout"):
-    return browser.post(path, Sec_Fetch_Site="same-origin").headers["Location"]
+def log_out(browser):
+    return browser.post("/logout", Sec_Fetch_Site="same-origin").headers["Location"]
 
 
 def test_a_login_and_a_logout_lead_where_the_application_says(make_portal):
