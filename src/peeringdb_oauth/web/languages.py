@@ -40,11 +40,15 @@ LABELS = {
     " Both accounts then stay logged in.",
     "connection": "Your account and PeeringDB",
     "connect": "Connect with PeeringDB",
-    "why_connect": "Then you can log in with PeeringDB, and this site knows your networks."
-    " PeeringDB asks for your password.",
+    "why_connect": "Once it is connected, you can log in with PeeringDB, and this site knows your"
+    " networks. PeeringDB asks for your password.",
     "disconnect": "Disconnect",
-    "what_ends": "This ends where you are logged in with PeeringDB. After that you log in with your"
-    " password.",
+    "what_ends": "Disconnecting ends your logins with PeeringDB here. After that you log in with"
+    " your password.",
+    "not_staff": "This account has no staff rights here. Ask the people who run this site for"
+    " them.",
+    "connect_first": "If you have an account with a password here, log in to it. Then connect"
+    " PeeringDB to it, and the next login with PeeringDB leads to it.",
     "cause": "For developers",
     "debug_only": "Only an application in debug mode shows this.",
 }

@@ -16,10 +16,19 @@ from peeringdb_oauth.integrations.django import sessions
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.backends import has_rights
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity, PeeringDBNetwork
+from peeringdb_oauth.profile import Permission
 from peeringdb_oauth.web import SessionInfo
 
 _SESSIONS = "peeringdb_oauth_peeringdbidentity_sessions"
 _FROM_PEERINGDB = ("name", "email", "verified_user", "verified_email", "updated_at")
+_SHOWN_ASNS = 5  # in the list of identities
+# Not in the models, where each change of a text would need a migration.
+_HELP = {
+    "account": "The account that the person gets when they log in with PeeringDB.",
+    "peeringdb_id": "PeeringDB's number for the person. The audit log names it at each login, also"
+    " if the login is refused.",
+}
+_AS_OF = "As of the last login, or of the last time that PeeringDB was asked. It cannot be edited."
 
 
 class _IdentityForm(forms.ModelForm):
@@ -50,9 +59,20 @@ class _NetworkInline(admin.TabularInline):
     """The networks of a person, read-only: the next login would undo any change."""
 
     model = PeeringDBNetwork
-    readonly_fields = ("network_id", "asn", "name", "perms", "manage_peering_sessions")
+    fields = readonly_fields = ("asn", "name", "rights", "session_rights", "network_id")
     extra = 0
     can_delete = False
+
+    @admin.display(description="may")
+    def rights(self, obj: PeeringDBNetwork) -> str:
+        """What the person may do with the network."""
+        return _in_words(obj.perms)
+
+    @admin.display(description="with its peering sessions")
+    def session_rights(self, obj: PeeringDBNetwork) -> str:
+        """What the person may do with the peering sessions of the network."""
+        bits = obj.manage_peering_sessions
+        return "unknown" if bits is None else _in_words(bits)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
@@ -73,6 +93,7 @@ class PeeringDBIdentityAdmin(admin.ModelAdmin):
         "name",
         "email",
         "account",
+        "asns",
         "verified_user",
         "verified_email",
         "updated_at",
@@ -80,13 +101,27 @@ class PeeringDBIdentityAdmin(admin.ModelAdmin):
     list_select_related = ("account",)
     search_fields = ("=peeringdb_id", "name", "email", "=networks__asn")
     raw_id_fields = ("account",)
-    fields = ("account", "peeringdb_id", *_FROM_PEERINGDB)
     inlines = (_NetworkInline,)
+    change_list_template = "peeringdb_oauth/admin_identities.html"
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Return the identities with their networks."""
+        return super().get_queryset(request).prefetch_related("networks")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the fields, and a link to the sessions for those who may see them."""
         link = ("sessions",) if obj is not None and _may_list(request) else ()
-        return (*self.fields, *link)
+        ours = (None, {"fields": ("account", "peeringdb_id", *link)})
+        theirs = ("What PeeringDB says", {"fields": _FROM_PEERINGDB, "description": _AS_OF})
+        return [ours] if obj is None else [ours, theirs]
+
+    @admin.display(description="networks")
+    def asns(self, obj: PeeringDBIdentity) -> str:
+        """The first networks of the person, and how many there are more."""
+        asns = [f"AS{network.asn}" for network in obj.networks.all()]
+        more = len(asns) - _SHOWN_ASNS
+        shown = ", ".join(asns[:_SHOWN_ASNS])
+        return f"{shown} and {more} more" if more > 0 else shown
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
         """Return what cannot be edited; the PeeringDB id only of a new identity can."""
@@ -159,7 +194,7 @@ class PeeringDBIdentityAdmin(admin.ModelAdmin):
         **kwargs: Any,
     ) -> Any:
         """Return the form, which knows whether a superuser fills it in."""
-        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form: Any = super().get_form(request, obj, change=change, help_texts=_HELP, **kwargs)
         form.is_by_superuser = _is_superuser(request)  # Django makes a class for each request
         return form
 
@@ -170,6 +205,12 @@ class PeeringDBIdentityAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the user may delete this identity, or identities at all."""
         return super().has_delete_permission(request, obj) and _may_edit(request, obj)
+
+
+def _in_words(bits: int) -> str:
+    """The permissions that are set, such as "read, update"."""
+    names = [permission.name or "" for permission in Permission if permission & bits]
+    return ", ".join(names).lower() or "nothing"
 
 
 def _log_out(*people: int) -> None:

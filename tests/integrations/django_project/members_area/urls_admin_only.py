@@ -1,0 +1,6 @@
+"""URLs without those of the login."""
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]
