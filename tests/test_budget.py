@@ -776,3 +776,27 @@ def test_a_failed_login_that_took_longer_than_a_minute_gives_nothing_back():
         go(budget, GET, 200, T + 61 + second)
     budget.settle(slow, answer(400), T + 66)
     assert wait_of(budget, GET, T + 66) == pytest.approx(55)
+
+
+# --- what was used --------------------------------------------------------------------
+
+
+def test_says_what_was_used_for_what_within_the_last_minute():
+    budget = Budget(100)
+    go(budget, LOGIN, 200)
+    go(budget, replace(GET, cost=Cost(purpose=Purpose.RECHECK)), 200, T + 30)
+    used = {Purpose.LOGIN: 2, Purpose.RECHECK: 1}
+    now = budget.usage(T + 30)
+    assert (now.limit, now.pause) == (100, 0)
+    assert {purpose: count for purpose, count in now.used.items() if count} == used
+    assert budget.usage(T + 61).used[Purpose.LOGIN] == 0
+    assert sum(budget.usage(T + 91).used.values()) == 0
+
+
+def test_says_for_how_long_peeringdb_must_not_be_asked():
+    budget = Budget(None)
+    go(budget, GET, 429, retry_after="40")
+    assert (budget.usage(T).limit, budget.usage(T).pause) == (None, 41)
+    assert budget.usage(T + 42).pause == 0
+    go(budget, POST, 401, T + 50)
+    assert budget.usage(T + 50).pause == SILENCE

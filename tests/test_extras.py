@@ -20,6 +20,7 @@ PARTS = [
     (ALLAUTH, "allauth", '"peeringdb-oauth[allauth]"'),
     (f"{ALLAUTH}.provider", "allauth", '"peeringdb-oauth[allauth]"'),
     ("peeringdb_oauth.integrations.social_core", "social_core", '"peeringdb-oauth[social-core]"'),
+    ("peeringdb_oauth.metrics", "prometheus_client", '"peeringdb-oauth[metrics]"'),
     ("peeringdb_oauth.web.stores.redis", "redis", '"peeringdb-oauth[redis]"'),
     ("peeringdb_oauth.web.stores.sql", "sqlalchemy", '"peeringdb-oauth[sql]"'),
 ]

@@ -17,7 +17,7 @@ SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 # From the ground up. A part may import from its own layer and from those below.
 LAYERS = [
     {"_version", "texts", "errors", "reasons", "cost", "grammar", "clock", "after_fork"}
-    | {"setting_sources", "extras"},
+    | {"setting_sources", "extras", "observers"},
     {"metadata", "config", "messages", "key_set", "responses", "steps", "records"},
     {"authorization", "callback", "tokens", "id_token", "profile", "access", "memberships"},
     {"flows", "verification", "provider", "budget", "shared_budget"},
@@ -25,6 +25,7 @@ LAYERS = [
     | {"ledger", "shared_ledger", "flusher"},
     {"client", "async_client", "legacy"},
     {"web", "bearer"},
+    {"metrics"},
     {"integrations"},
     {"gateway", "sandbox", "pytest_plugin"},
     {"cli"},

@@ -189,6 +189,22 @@ def test_a_thread_finds_that_another_one_has_asked_for_it(site):
     assert all(call.outcomes())
 
 
+def test_says_what_all_have_used(site):
+    first, second = site.process(), site.process()
+    for _ in range(3):
+        go(first, GET)
+    go(second, GET)
+    assert second.usage().used[Purpose.LOGIN] == 4
+
+
+def test_says_what_this_process_has_used_while_the_store_is_away(site):
+    process = site.process()
+    go(process, GET)
+    site.store.is_down = True
+    go(process, GET)
+    assert process.usage().used[Purpose.LOGIN] == 2
+
+
 def test_closing_writes_what_is_not_yet_written(site):
     process = site.process()
     process.settle(process.admit(GET, 0), answer(403))

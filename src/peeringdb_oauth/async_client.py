@@ -20,7 +20,7 @@ from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.aiohttp_transport import Connections
 from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.background import MAX_WAITING, note_failure
-from peeringdb_oauth.budget import Booking, Budget
+from peeringdb_oauth.budget import Booking, Budget, Usage
 from peeringdb_oauth.callback import Callback
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.cost import Payer, Purpose, payers_of
@@ -29,6 +29,7 @@ from peeringdb_oauth.flows import Login
 from peeringdb_oauth.id_token import IDTokenClaims
 from peeringdb_oauth.ledger import LocalLedger
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
+from peeringdb_oauth.observers import tell_answer
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Clock, Provider
 from peeringdb_oauth.records import Documents
@@ -144,6 +145,10 @@ class AsyncClient:
         self._ledger = SharedLedger(documents, egress or self.config.egress, self.config)
         self.provider.documents = documents
 
+    def usage(self) -> Usage:
+        """As `Client.usage`. It is not awaited."""
+        return self._ledger.usage()
+
     async def close(self) -> None:
         """As `Client.close`."""
         await self.finish_background()
@@ -258,6 +263,7 @@ class AsyncClient:
     async def _send(self, request: HTTPRequest) -> HTTPResponse:
         response, lost, timeouts = None, False, timeouts_of(request.within, self.config.timeout)
         booking = await self._admit(request, timeouts.admission)
+        started = self._monotonic()
         try:
             async with self._connections.send(request, timeouts) as answer:
                 headers = aiohttp_transport.join_headers(answer.headers)
@@ -272,6 +278,8 @@ class AsyncClient:
         finally:  # nothing is awaited here: a cancelled task can be cancelled once more
             self._ledger.settle(booking, response, lost=lost)
             self._settled.set()
+            status = None if lost or response is None else response.status
+            tell_answer(request.cost.purpose, status, self._monotonic() - started)
         return response
 
     async def _admit(self, request: HTTPRequest, seconds: float) -> Booking:

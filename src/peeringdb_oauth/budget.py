@@ -87,6 +87,19 @@ class Booking:
     is_open: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What was taken from a budget within the last minute.
+
+    ``limit``: requests a minute; None for no limit. ``used``: how many were taken, by
+    their purpose. ``pause``: seconds for which PeeringDB must not be asked.
+    """
+
+    limit: int | None
+    used: dict[Purpose, int]
+    pause: float
+
+
 class Budget:
     """What may be asked of PeeringDB.
 
@@ -198,6 +211,16 @@ class Budget:
             (known,) = self._known((payer,))
             if self._paid.get(known, 0) + booking.requests <= self._part(known):
                 self._pay(booking, (known,))
+
+    def usage(self, now: float) -> Usage:
+        """What was taken from the budget within the last minute."""
+        self._forget_old(now + ROUNDING)
+        below = [*self._used[1:], 0]  # `_used` has the less important ones, too
+        return Usage(
+            limit=None if self._limit == math.inf else int(self._limit),
+            used={purpose: self._used[purpose] - below[purpose] for purpose in Purpose},
+            pause=max(self._paused_until - now, self._silent_until - now, 0.0),
+        )
 
     def forget_in_flight(self) -> None:
         """In a process that was forked: nothing is under way here."""

@@ -20,7 +20,7 @@ from peeringdb_oauth import flows, requests_transport, verification
 from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.background import Background
-from peeringdb_oauth.budget import Budget
+from peeringdb_oauth.budget import Budget, Usage
 from peeringdb_oauth.callback import Callback
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.cost import payers_of
@@ -29,6 +29,7 @@ from peeringdb_oauth.flows import Login
 from peeringdb_oauth.id_token import IDTokenClaims
 from peeringdb_oauth.ledger import Ledger, LocalLedger
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
+from peeringdb_oauth.observers import tell_answer
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Clock, Provider
 from peeringdb_oauth.records import Documents
@@ -211,6 +212,14 @@ class Client:
         self._ledger = SharedLedger(documents, egress or self.config.egress, self.config)
         self.provider.documents = documents
 
+    def usage(self) -> Usage:
+        """What was taken from the requests a minute. Asks nobody.
+
+        With a shared budget it counts what all have taken, as this process knew it some
+        seconds ago.
+        """
+        return self._ledger.usage()
+
     def close(self) -> None:
         """Wait for what runs behind the answers, then close the kept connections."""
         self.finish_background()
@@ -301,6 +310,7 @@ class Client:
         booking = self._ledger.admit(request, timeouts.admission)
         if booking is None:
             raise budget_timeout(timeouts.admission)
+        started = self._monotonic()
         try:
             answer = self._connections.send(request, timeouts)
             headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -313,6 +323,8 @@ class Client:
             raise requests_transport.transport_error(error, request, timeouts.answer) from error
         finally:
             self._ledger.settle(booking, response, lost=lost)
+            status = None if lost or response is None else response.status
+            tell_answer(request.cost.purpose, status, self._monotonic() - started)
         return response
 
 

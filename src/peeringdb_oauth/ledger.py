@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from peeringdb_oauth.after_fork import make_in_each_process
-from peeringdb_oauth.budget import Booking, Budget
+from peeringdb_oauth.budget import Booking, Budget, Usage
 from peeringdb_oauth.cost import Cost, Payer
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 
@@ -32,6 +32,9 @@ class Ledger(Protocol):
 
     def charge(self, cost: Cost, payer: Payer | None, requests: int | None = None) -> None:
         """Say who pays, see `Budget.charge`. Never blocks."""
+
+    def usage(self) -> Usage:
+        """See `Budget.usage`. Asks nobody: it may be some seconds old."""
 
     def close(self) -> None:
         """Write down what is not yet written."""
@@ -94,6 +97,11 @@ class LocalLedger:
         with self.lock:
             self.budget.charge(cost, payer, requests)
             self._wake()
+
+    def usage(self) -> Usage:
+        """See `Ledger.usage`."""
+        with self.lock:
+            return self.budget.usage(self._monotonic())
 
     def close(self) -> None:
         """Do nothing: there is nothing to write."""

@@ -19,7 +19,7 @@ from itertools import chain, repeat
 from typing import Any
 
 from peeringdb_oauth.after_fork import make_in_each_process
-from peeringdb_oauth.budget import WINDOW, Booking, Budget
+from peeringdb_oauth.budget import WINDOW, Booking, Budget, Usage
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.cost import Cost, Payer
 from peeringdb_oauth.errors import InvalidResponse, RateLimited, RecordsUnavailable
@@ -149,6 +149,13 @@ class SharedLedger:
         """See `Ledger.charge`."""
         self._waiting.append((partial(_charge, cost, payer, requests), None))
         self._wake(_LATER)
+
+    def usage(self) -> Usage:
+        """See `Ledger.usage`."""
+        with self._lock:
+            now = self._now()
+            budget = self._part or self._open(None, now)[0]
+            return budget.usage(now)
 
     def flush(self) -> None:
         """Do all that waits, in one change of the record."""

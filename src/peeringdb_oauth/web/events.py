@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from peeringdb_oauth.access import AccessRule, summary
+from peeringdb_oauth.observers import observers
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.reasons import Reason
 
@@ -49,12 +50,14 @@ class Event:
         return cls(kind="rights_changed", user=user, previous=previous)
 
     def record(self) -> None:
-        """Write the event to the logger ``peeringdb_oauth.audit``.
+        """Tell the observers, and the logger ``peeringdb_oauth.audit``.
 
         The fields are attributes of the record, named ``peeringdb_...``. They have ids
         and AS numbers, but no names and addresses: those are personal data, and they
         change.
         """
+        for observer in observers:
+            observer.on_event(self)
         user_id = None if self.user is None else self.user.id
         rule = "" if self.rule is None else summary(self.rule)
         fields = {

@@ -20,6 +20,7 @@ from peeringdb_oauth.errors import (
     TokenRejected,
     TransportError,
 )
+from peeringdb_oauth.observers import tell_recheck
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.reasons import Reason
@@ -190,6 +191,17 @@ class Rechecks:
         """As `_recheck`, by who has the lease."""
         if mine.ending is not None:
             raise has_ended(mine)
+        age = elapsed(mine.checked_at, mine.now)
+        try:
+            login, problem = yield from self._ask_and_store(mine)
+        except (TokenRejected, AccessDenied):
+            tell_recheck("ended", age)
+            raise
+        outcome = "ok" if problem is None else "failed"
+        tell_recheck("postponed" if _is_postponed(problem) else outcome, age)
+        return login, problem
+
+    def _ask_and_store(self, mine: StoredLogin) -> Flow[Result]:
         try:
             user = yield from self._ask(mine)
         except TokenRejected as error:
