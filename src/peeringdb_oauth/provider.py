@@ -1,6 +1,9 @@
 """PeeringDB as one client sees it."""
 
 from collections.abc import Callable, Iterable
+from copy import copy
+from dataclasses import replace
+from typing import Self
 
 from peeringdb_oauth.authorization import AuthorizationRequest, create_authorization_request
 from peeringdb_oauth.callback import UsedCodes
@@ -40,6 +43,15 @@ class Provider:
         if "openid" in config.scope:
             require_cryptography()
         self.key_cache = KeyCache()
+
+    def at(self, redirect_uri: str) -> Self:
+        """The same provider for logins that come back to another redirect URI.
+
+        The copy shares keys, used codes, refused tokens, and what processes share.
+        """
+        other = copy(self)
+        other.config = replace(self.config, redirect_uri=redirect_uri)
+        return other
 
     def authorization_request(
         self, *, scope: Iterable[str] | None, prompt: str | None

@@ -80,6 +80,7 @@ def test_the_record_has_the_fields_and_no_personal_data(caplog):
         "peeringdb_code": "forbidden",
         "peeringdb_view": "edit",
         "peeringdb_path": "/as64501",
+        "peeringdb_origin": None,
         "peeringdb_rule": "verified_user verified_email mfa",
         "peeringdb_reason_codes": ("closed",),
         "peeringdb_user_id": 7,

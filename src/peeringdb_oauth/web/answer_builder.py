@@ -261,6 +261,42 @@ class AnswerBuilder:
         )
         return Answer(status=failure.status, page=page, headers=headers)
 
+    def page(
+        self,
+        visit: Visit,
+        template: str,
+        title: str,
+        advice: str,
+        *,
+        name: str = "",
+        return_path: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """A page with another template, in the style of ours.
+
+        ``name``: who is logged in; empty for nobody. ``return_path``: where a login
+        leads from there; None for the start page. ``labels``: what the template says,
+        in addition to ours.
+        """
+        language, headers = self._language(visit)
+        own = {word: language.say(text) for word, text in (labels or {}).items()}
+        return_path = return_path or self.home(visit)
+        page = Page(
+            template=template,
+            status=200,
+            title=language.say(title),
+            reasons=(),
+            advice=language.say(advice),
+            login_url=self.login_url(visit, return_path),
+            other_account_url=self._other_account_url(visit, return_path),
+            peeringdb_logout_url=f"{self.base_url}/logout",
+            account=language.say(_account(name, logged_in=True)),
+            language=language.code,
+            labels={**language.labels, **own},
+            home_url=self.home(visit),
+        )
+        return Answer(status=200, page=page, headers=_PAGE | headers)
+
     def other_account(self, visit: Visit, return_path: str, name: str | None) -> Answer:
         """The page that leads to a login with another account.
 

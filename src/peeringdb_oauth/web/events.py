@@ -28,7 +28,7 @@ class Event:
     network that a refusal is about. ``previous``: the user before their rights changed.
     ``code``: of a refusal, such as ``forbidden``. ``rule``: what the view asks of
     people. ``view``: the name of the view. ``path``: of the request, without the query,
-    which may hold secrets.
+    which may hold secrets. ``origin``: scheme and host of the request.
     """
 
     kind: Kind
@@ -41,6 +41,7 @@ class Event:
     view: str | None = None
     path: str | None = None
     reason: str | None = None
+    origin: str | None = None
 
     @classmethod
     def of_change(cls, previous: User | None, user: User) -> Self | None:
@@ -71,6 +72,7 @@ class Event:
             "peeringdb_amr": None if self.user is None else self.user.amr,
             "peeringdb_view": self.view,
             "peeringdb_path": self.path,
+            "peeringdb_origin": self.origin,
             "peeringdb_rule": rule,
         }
         said = [

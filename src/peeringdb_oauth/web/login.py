@@ -371,27 +371,51 @@ class LoginFlow:
         """
         if not (visit.is_safe or self.is_own(visit)):
             raise Refused(self._forged(visit))
-        user, number = None, None
+        user = yield from self.require_login(visit, max_age=max_age, rule=rule)
+        number = None
         try:
-            login = yield from self.visitors.current(visit, max_age=max_age)
-            if login is None or login.ending is not None:
-                ending = None if login is None else login.ending
-                raise Refused(self.ask_to_log_in(visit, ending))
-            user = login.user
             number = yield from find_asn(asn)
             rule.require(user, asn=number)
         except AccessDenied as error:
-            if (
-                user is not None
-                and _lacks_second_factor(rule, user, number)
-                and self._may_step_up(visit)
-            ):
-                raise Refused(self._step_up(visit, visit.address)) from None
-            answer = self.fail(visit, error, user=user, asn=number, rule=rule)
-            raise Refused(answer) from None
+            raise Refused(self.refuse(visit, error, user=user, asn=number, rule=rule)) from None
         except PeeringDBOAuthError as error:
             raise Refused(self.fail(visit, error)) from None
         return user
+
+    def require_login(
+        self, visit: Visit, *, max_age: float | None = None, rule: AccessRule | None = None
+    ) -> Flow[User]:
+        """Who is logged in, wherever the request comes from.
+
+        What changes anything needs more than that: see `is_own`. ``max_age``: as for
+        `user`. ``rule``: what the view asks of people, for the event of a refusal.
+
+        Raises:
+            Refused: with the answer to send. It leads to the login, or says why nobody
+                is logged in.
+        """
+        try:
+            login = yield from self.visitors.current(visit, max_age=max_age)
+        except AccessDenied as error:
+            raise Refused(self.fail(visit, error, rule=rule)) from None
+        except PeeringDBOAuthError as error:
+            raise Refused(self.fail(visit, error)) from None
+        if login is None or login.ending is not None:
+            ending = None if login is None else login.ending
+            raise Refused(self.ask_to_log_in(visit, ending))
+        return login.user
+
+    def refuse(
+        self, visit: Visit, error: AccessDenied, *, user: User, asn: Any, rule: AccessRule
+    ) -> Answer:
+        """The answer for a person whom ``rule`` refuses.
+
+        If only a second factor is missing, it asks for that, once. ``asn``: the network
+        that the visit is about.
+        """
+        if _lacks_second_factor(rule, user, asn) and self._may_step_up(visit):
+            return self._step_up(visit, visit.address)
+        return self.fail(visit, error, user=user, asn=asn, rule=rule)
 
     def is_own(self, visit: Visit) -> bool:
         """Whether a page of this site sent the form.
@@ -509,10 +533,40 @@ class LoginFlow:
             log.warning("%s", error)
         return self.fail(visit, error)
 
-    def _forged(self, visit: Visit) -> Answer:
+    def show(
+        self, visit: Visit, failure: Failure, *, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """A failure as a page, or as JSON.
+
+        ``headers``: in addition to the usual ones.
+        """
         login = self.visitors.peek(visit)
         name = "" if login is None else _name_of(login.user)
-        return self._builder.failure(visit, FORGED, logged_in=login is not None, name=name)
+        return self._builder.failure(
+            visit, failure, logged_in=login is not None, name=name, headers=headers
+        )
+
+    def page(
+        self,
+        visit: Visit,
+        template: str,
+        title: str,
+        advice: str,
+        *,
+        return_path: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """A page of the application's own in the style of ours.
+
+        The arguments are those of `AnswerBuilder.page`.
+        """
+        name = self._living_name(visit) or ""
+        return self._builder.page(
+            visit, template, title, advice, name=name, return_path=return_path, labels=labels
+        )
+
+    def _forged(self, visit: Visit) -> Answer:
+        return self.show(visit, FORGED)
 
     def _planted(self, visit: Visit) -> Answer:
         """The answer if another host of the domain may have set one of our cookies."""

@@ -36,7 +36,9 @@ class Visit:
     view that the framework calls, for the log; None for none. ``debug``: returns
     whether failures tell developers their cause. ``language``: that the framework has
     chosen; None: the header Accept-Language decides. ``has_page``: returns whether the
-    application has a page at a path below ``root``.
+    application has a page at a path below ``root``. ``target``: path and query as they
+    were sent, a character for each byte; None: they are put together from the others.
+    ``may_set_cookies``: whether the answer can change the session of the browser.
     """
 
     method: str
@@ -58,6 +60,8 @@ class Visit:
     debug: Callable[[], bool] = lambda: False
     language: str | None = None
     has_page: Callable[[str], bool] = lambda _: True
+    target: str | None = field(default=None, repr=False)
+    may_set_cookies: bool = True
 
     @property
     def is_safe(self) -> bool:
@@ -125,6 +129,8 @@ class Visit:
     @property
     def address(self) -> str:
         """Path and query as the browser shows them in its address bar."""
+        if self.target is not None:
+            return encoded(self.target.encode("latin-1"))
         query = encoded(self.query_string.encode("latin-1"))
         return f"{self._encoded_path}?{query}" if query else self._encoded_path
 
@@ -135,7 +141,7 @@ class Visit:
     def tell(self, event: Event | None) -> None:
         """Record an event and pass it on to the framework; do nothing for None."""
         if event is not None:
-            event = replace(event, view=self.view(), path=self._encoded_path)
+            event = replace(event, view=self.view(), path=self._encoded_path, origin=self.origin)
             event.record()
             self.emit(event)
 

@@ -110,6 +110,10 @@ class CookieSessions:
         yield from ()
         return self._newest(replace(login, now=self._clock()))
 
+    def remembered(self, _: str) -> object | None:
+        """None: the cookie of each request is read."""
+        return None
+
     def forget(self, visit: Visit) -> None:
         """Take the login out of the visit's session."""
         visit.session.pop(SESSION_KEY, None)

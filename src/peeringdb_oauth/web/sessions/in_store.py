@@ -155,6 +155,10 @@ class StoreSessions:
             self._recent.put(login)
         return login
 
+    def remembered(self, key: str) -> object | None:
+        """As `RecentLogins.entry`."""
+        return self._recent.entry(key)
+
     def forget(self, visit: Visit) -> None:
         """Take the login out of the visit's session."""
         visit.session.pop(SESSION_KEY, None)

@@ -10,7 +10,7 @@ from peeringdb_oauth.steps import Flow
 from peeringdb_oauth.web.sessions.endings import Endings
 from peeringdb_oauth.web.sessions.in_cookie import CookieSessions
 from peeringdb_oauth.web.sessions.in_store import StoreSessions
-from peeringdb_oauth.web.sessions.stored_login import StoredLogin
+from peeringdb_oauth.web.sessions.stored_login import EndReason, StoredLogin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +75,11 @@ class SessionFlows:
         login = yield from self._sessions.of_handle(handle)
         return login is not None and (yield from self._endings.end(login, "operator")) is not None
 
-    def end_all(self, user_id: int) -> Flow[int]:
+    def end_all(self, user_id: int, reason: EndReason = "operator") -> Flow[int]:
         """End all sessions of a person. How many there were."""
         ended = 0
         for login in (yield from self._sessions.of_user(user_id)):
-            ended += (yield from self._endings.end(login, "operator")) is not None
+            ended += (yield from self._endings.end(login, reason)) is not None
         return ended
 
     def purge(self) -> Flow[int]:

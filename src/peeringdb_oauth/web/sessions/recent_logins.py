@@ -30,6 +30,14 @@ class RecentLogins:
         age = self._monotonic() - read_at
         return replace(login, now=login.now + age) if 0 <= age < _SECONDS else None
 
+    def entry(self, key: str) -> object | None:
+        """What stands for all that is known of a login, as long as it is remembered.
+
+        It is another object as soon as anything is known anew, and None after a second.
+        """
+        entry = self._logins.get(key)
+        return entry if entry and 0 <= self._monotonic() - entry[0] < _SECONDS else None
+
     def put(self, login: StoredLogin) -> None:
         """Remember a login. Too many make the oldest ones forgotten."""
         with self._lock:

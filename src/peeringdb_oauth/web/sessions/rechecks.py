@@ -126,6 +126,21 @@ class Rechecks:
             self._used_up.set(key, now + wait, timeout=wait)
         raise _without_answer(problem)
 
+    def at_once(self, login: StoredLogin) -> Flow[StoredLogin | None]:
+        """The login, if its rights count before PeeringDB has answered.
+
+        If they are due, PeeringDB is asked behind the answer.
+        """
+        every = self._policy.recheck_every
+        if every is not None and self._pace.is_due(login):
+            yield from later(f"re-check {login.key}", self._recheck_in_turn(login))
+            if login.failed_at is None and elapsed(login.checked_at, login.now) >= 2 * every:
+                return None
+        try:
+            return self._standing(login)
+        except RightsUnknown:
+            return None
+
     def whole(self, login: StoredLogin) -> Flow[StoredLogin]:
         """The login with all networks of its user; PeeringDB is asked if need be.
 

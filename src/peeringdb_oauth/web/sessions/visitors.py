@@ -35,7 +35,8 @@ class Visitors:
     ``store``: None: the sessions lie in the framework's session.
     ``is_on_server``: as for `CookieSessions`.
     ``policy``: None for `SessionPolicy()`. ``tell``: called with each `Event` that no
-    request has caused.
+    request has caused. ``site``: the part of the application that the sessions are for,
+    where it has several; a session of one is none of another.
 
     Raises:
         ConfigurationError: a secret is missing or too short.
@@ -51,10 +52,12 @@ class Visitors:
         is_on_server: bool = False,
         policy: SessionPolicy | None = None,
         tell: Told = lambda _: None,
+        site: str | None = None,
     ) -> None:
         policy = policy or SessionPolicy()
         self._provider = provider
         self._application = [provider.config.base_url, provider.config.client_id]
+        self._application += [] if site is None else [site]
         self._rule = rule
         self._sessions: CookieSessions | StoreSessions
         if store is None:
@@ -122,6 +125,27 @@ class Visitors:
             self._sessions.show(visit, fresh)
         return fresh
 
+    def at_once(self, visit: Visit) -> Flow[StoredLogin | None]:
+        """As `current`, but PeeringDB is asked behind the answer, if it has to be.
+
+        None also if the rights are too old to count before that.
+
+        Raises:
+            RecordsUnavailable: the store does not answer.
+        """
+        yield from self._purge_at_times()
+        login = yield from self.load(visit)
+        if login is None or login.ending is not None or not self._rule.check(login.user):
+            return None
+        return (yield from self._rechecks.at_once(login))
+
+    def remembered(self, login: StoredLogin) -> object | None:
+        """What stands for all that is known of a login without asking the store.
+
+        It is another object as soon as anything is known anew, and None after a second.
+        """
+        return self._sessions.remembered(login.key)
+
     def load(self, visit: Visit) -> Flow[StoredLogin | None]:
         """The login of a visit as it is stored.
 
@@ -137,7 +161,8 @@ class Visitors:
             yield from self._endings.end(login, reason, tell=visit.emit)
             login = yield from self._sessions.load(visit)
         if login is not None and login.ending is not None:
-            if login.ending.reason == "lost":
+            # Where the browser's session stays, it would be told for each request.
+            if login.ending.reason == "lost" and visit.may_set_cookies:
                 visit.tell(Event(kind="session_ended", reason="lost"))
             visit.session.clear()
         return login
