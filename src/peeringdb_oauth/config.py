@@ -245,7 +245,11 @@ def _split(url: Any) -> SplitResult | None:
     return parts
 
 
-def _url_problems(name: str, url: Any, *, allow_http: bool) -> tuple[SplitResult | None, list[str]]:
+def url_problems(name: str, url: Any, *, allow_http: bool) -> tuple[SplitResult | None, list[str]]:
+    """The parts of a URL, None if it has none, and one sentence for each problem.
+
+    ``name``: of the setting. ``allow_http``: whether http will do for loopback hosts.
+    """
     parts = _split(url)
     if not url:
         return None, [f"{name}: missing or empty"]
@@ -274,11 +278,11 @@ def _url_problems(name: str, url: Any, *, allow_http: bool) -> tuple[SplitResult
 
 
 def _redirect_uri_problems(redirect_uri: Any, *, allow_http: bool) -> list[str]:
-    return _url_problems("redirect_uri", redirect_uri, allow_http=allow_http)[1]
+    return url_problems("redirect_uri", redirect_uri, allow_http=allow_http)[1]
 
 
 def _base_url_problems(base_url: Any, redirect_uri: Any, *, allow_http: bool) -> list[str]:
-    parts, problems = _url_problems("base_url", base_url, allow_http=allow_http)
+    parts, problems = url_problems("base_url", base_url, allow_http=allow_http)
     if parts is None:
         return problems
     if parts.path or "?" in base_url:

@@ -134,6 +134,8 @@ def _check_file(url: str) -> None:
 
 
 def _read_keys(file: str | None) -> tuple[str, ...]:
+    from peeringdb_oauth.web import read_key_file  # noqa: PLC0415
+
     if file is None:
         key = os.environ.get(_KEY)
         if not key:
@@ -141,13 +143,7 @@ def _read_keys(file: str | None) -> tuple[str, ...]:
                 f"--secret-key-file: missing; name a file with the site's secret key, or set {_KEY}"
             )
         return (key,)
-    try:
-        return tuple(Path(file).read_text("utf-8").split())
-    except OSError as error:
-        # The message leaves the path out: it may be the key itself.
-        raise ConfigurationError(f"--secret-key-file: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError("--secret-key-file: not text in UTF-8") from None
+    return read_key_file(file, "--secret-key-file")
 
 
 def _as_json(session: "SessionInfo") -> dict[str, Any]:

@@ -36,6 +36,7 @@ from peeringdb_oauth.web.guard import (
 from peeringdb_oauth.web.login import CSRF_FIELD, LoginFlow, PageContext
 from peeringdb_oauth.web.return_path import safe_return_path
 from peeringdb_oauth.web.seal import Sealer
+from peeringdb_oauth.web.secret_keys import read_key_file, secret_keys_of_environment
 from peeringdb_oauth.web.sessions import (
     SESSION_KEY,
     AsyncSessionList,
@@ -111,6 +112,7 @@ __all__ = [
     "open_session_store",
     "parse_asn",
     "private",
+    "read_key_file",
     "read_session_policy",
     "read_session_settings",
     "read_session_store",
@@ -119,6 +121,7 @@ __all__ = [
     "refuse_token",
     "require_token",
     "safe_return_path",
+    "secret_keys_of_environment",
     "shortest_recheck",
     "verify_token",
     "without_impostors",

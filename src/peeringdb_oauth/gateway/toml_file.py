@@ -1,0 +1,159 @@
+"""Reads TOML and collects what is wrong in it, each with the file and the line."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.gateway.toml_lines import Where, lines_of
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+class TomlFile:
+    """A TOML file.
+
+    ``path``: as it was given. ``values``: what is in it.
+
+    Raises:
+        ConfigurationError: the file cannot be read or is no TOML.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._problems: list[tuple[int, str]] = []
+        try:
+            text = path.read_text("utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"{path}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"{path}: not text in UTF-8") from None
+        try:
+            self.values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigurationError(_located(path, str(error))) from None
+        # As tomllib does.
+        self._lines = lines_of(text.replace("\r\n", "\n"))
+
+    def problem(self, text: str, where: Where = ()) -> None:
+        """Note a problem. ``where``: the key, or the nearest table that there is."""
+        while where and where not in self._lines:
+            where = where[:-1]
+        self._problems.append((self._lines.get(where, 0), text))
+
+    def problems(self) -> list[str]:
+        """All problems, in the order of their lines. Those of no line come first."""
+        return [
+            f"{self.path}:{line}: {text}" if line else f"{self.path}: {text}"
+            for line, text in dict.fromkeys(sorted(self._problems, key=lambda one: one[0]))
+        ]
+
+    def resolve(self, file: str) -> Path:
+        """The path of a file that is named in this one."""
+        return self.path.parent / file
+
+
+def _located(path: Path, message: str) -> str:
+    """Tomllib's message with the line in front."""
+    found = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", message)
+    if not found:
+        return f"{path}: {message}"
+    line = f":{found[2]}" if found[2] else ""
+    return f"{path}{line}: this is no TOML: {found[1]}"
+
+
+class Table:
+    """One table of a TOML file, whose keys are checked while they are read.
+
+    ``values``: what is in it. ``where``: its own place. ``is_wrong``: whether a problem
+    of one of its keys was noted. ``names``: the keys that there
+    are, and each other key is a problem; None where all names will do. ``forbidden``:
+    what to say of some keys that are not among them.
+    """
+
+    def __init__(
+        self,
+        file: TomlFile,
+        values: Mapping[str, Any],
+        where: Where = (),
+        names: Iterable[str] | None = None,
+        forbidden: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.file = file
+        self.values = values
+        self.where = where
+        self.is_wrong = False
+        known = tuple(values if names is None else names)
+        for name in values:
+            if name not in known:
+                unknown = f"there is no such key here; {did_you_mean(name, known)}"
+                self.problem(name, forbidden.get(name, unknown))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.values
+
+    def problem(self, name: str, text: str) -> None:
+        """Note a problem of a key."""
+        self.is_wrong = True
+        self.file.problem(f"{name}: {text}", (*self.where, name))
+
+    def read(self, name: str, check: Callable[[Any], T], default: D) -> T | D:
+        """The value of a key; ``default`` if it is missing or wrong.
+
+        ``check``: returns the value, or raises a `ConfigurationError` that says what it
+        must be.
+        """
+        if name not in self.values:
+            return default
+        try:
+            return check(self.values[name])
+        except ConfigurationError as error:
+            for problem in error.problems:
+                self.problem(name, problem)
+            return default
+
+    def table(
+        self,
+        name: str,
+        names: Iterable[str] | None = None,
+        forbidden: Mapping[str, str] = MappingProxyType({}),
+    ) -> "Table":
+        """The table below a key; an empty one if it is missing or wrong."""
+        values: Mapping[str, Any] = self.read(name, _table, {})
+        return Table(self.file, values, (*self.where, name), names, forbidden)
+
+    def tables(self, name: str, names: Iterable[str]) -> "list[Table]":
+        """The tables of an array, ``[[name]]``."""
+        found: list[Mapping[str, Any]] = self.read(name, partial(_tables, name), [])
+        return [
+            Table(self.file, values, (*self.where, name, place), names)
+            for place, values in enumerate(found)
+        ]
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """What to write in place of an unknown name."""
+    known = tuple(names)
+    same = {one.lower(): one for one in known}
+    similar = [same[one] for one in get_close_matches(name.lower(), same, 1)]
+    return f"did you mean {similar[0]}?" if similar else f"there are {', '.join(known)}"
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError("must be a table")
+    return value
+
+
+def _tables(name: str, value: Any) -> list[Mapping[str, Any]]:
+    if isinstance(value, Mapping):
+        raise ConfigurationError(f"must have two brackets: [[{name}]]")
+    if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
+        raise ConfigurationError(f"must be tables: [[{name}]]")
+    return value
