@@ -87,6 +87,20 @@ REMEDIES = {
     ),
     "no_account": Remedy("You have no account at this site", _ASK, offers_login=False),
     "account_disabled": Remedy("Your account at this site is disabled", _ASK, offers_login=False),
+    "email_taken": Remedy(
+        "Your email address belongs to another account here",
+        "Log in to that account as you did before. If it is not yours, ask the people who run this"
+        " site.",
+        offers_login=False,
+    ),
+    "no_email": Remedy(
+        "This site needs your email address", "Confirm it at peeringdb.com. Then log in again."
+    ),
+    "awaits_approval": Remedy(
+        "Your access waits for approval",
+        "The people who run this site decide about it. Log in again later.",
+        offers_login=False,
+    ),
     REFUSED: Remedy(_GENERAL, "If you think that this is wrong, ask the people who run this site."),
 }
 # The titles for people who may not even read the network.

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from peeringdb_oauth.errors import AccessDenied
+from peeringdb_oauth.integrations.django.account_columns import address_for, can_store
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.profile import User
@@ -107,20 +108,41 @@ class PeeringDBBackend(ModelBackend):
         return found[0]
 
     def create_account(self, user: User) -> Any:
-        """Create and save an account without a password and without rights."""
+        """Create and save an account without a password and without rights.
+
+        Raises:
+            AccessDenied: the model demands an email address, and there is none, or
+                another account has it.
+        """
         model = get_user_model()
-        account = model(**{model.USERNAME_FIELD: self.username(user)})
+        values = {model.USERNAME_FIELD: self.username(user)}
+        if model.get_email_field_name() not in values and (address := address_for(model, user)):
+            values[model.get_email_field_name()] = address
+        account = model(**values)
         account.set_unusable_password()
+        self.fill_account(account, user)
         account.save()
         return account
 
-    def username(self, user: User) -> str:
+    def fill_account(self, account: Any, user: User) -> None:
+        """Set further columns of a new account before it is saved.
+
+        Override it if your model has columns that must not be empty.
+        """
+
+    def username(self, user: User) -> Any:
         """Return a user name for a new account that no other account has.
 
         PeeringDB does not tell the person's user name there, so it is made of their id.
+        If the model has the email address as user name, that is it.
+
+        Raises:
+            AccessDenied: as for `create_account`.
         """
-        name = f"peeringdb-{user.id}"
         model = get_user_model()
+        if model.get_email_field_name() == model.USERNAME_FIELD:
+            return address_for(model, user)
+        name = f"peeringdb-{user.id}"
         taken = model._default_manager.filter(**{f"{model.USERNAME_FIELD}__iexact": name}).exists()  # noqa: SLF001
         return f"{name}-{secrets.token_hex(4)}" if taken else name
 
@@ -139,7 +161,9 @@ class PeeringDBBackend(ModelBackend):
         changed = [
             name
             for name, value in values.items()
-            if value and _can_store(account, name, value) and getattr(account, name) != value
+            if value
+            and can_store(type(account), name, value, but=account.pk)
+            and getattr(account, name) != value
         ]
         if not changed or account.has_usable_password() or has_rights(account):
             return
@@ -212,16 +236,3 @@ def _is_same_address(one: str, other: str) -> bool:
     may belong to somebody else.
     """
     return one == other or (one.isascii() and other.isascii() and one.lower() == other.lower())
-
-
-def _can_store(account: Any, name: str, value: str) -> bool:
-    """Whether the account has this field, with room for the value.
-
-    If the field is unique, no other account may have the value either.
-    """
-    model = type(account)
-    field = next((field for field in model._meta.concrete_fields if field.name == name), None)  # noqa: SLF001
-    if field is None or (field.max_length is not None and len(value) > field.max_length):
-        return False
-    others = model._default_manager.exclude(pk=account.pk).filter(**{f"{name}__iexact": value})  # noqa: SLF001
-    return not (field.unique and others.exists())

@@ -26,12 +26,13 @@ from django.utils.module_loading import import_string
 
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.integrations.django.account_columns import unknown_mandatory_fields
 from peeringdb_oauth.integrations.django.application import (
     Application,
     application,
     has_sessions_in_cookies,
 )
-from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
+from peeringdb_oauth.integrations.django.backends import PeeringDBBackend, peeringdb_backend
 from peeringdb_oauth.integrations.django.middleware import PeeringDBMiddleware
 from peeringdb_oauth.integrations.django.models import PeeringDBRecord
 from peeringdb_oauth.integrations.django.settings import SETTING_NAME, is_configured
@@ -149,6 +150,14 @@ W013 = Warning(
     hint='Set PEERINGDB_OAUTH["SESSIONS"] to "django" or to the URL of a store.',
     id="peeringdb_oauth.W013",
 )
+W015 = Warning(
+    "AUTH_USER_MODEL: has mandatory columns that PeeringDB does not give and nobody fills: {}.",
+    hint=(
+        "Subclass PeeringDBBackend, and set them in fill_account(self, account, user); or set"
+        ' PEERINGDB_OAUTH["CREATE_USERS"] = False.'
+    ),
+    id="peeringdb_oauth.W015",
+)
 W014 = Warning(
     'SESSIONS: "django", but the database has no table for the sessions. Nobody can log in.',
     hint="Run manage.py migrate.",
@@ -174,6 +183,22 @@ def check_backend(**_: Any) -> list[CheckMessage]:
     """``AUTHENTICATION_BACKENDS`` has `PeeringDBBackend` or a subclass of it."""
     passed = any(isinstance(backend, PeeringDBBackend) for backend in auth.get_backends())
     return [] if passed else [E002]
+
+
+@register(Tags.security)
+def check_account_model(**_: Any) -> list[CheckMessage]:
+    """A new person can get an account of the project's model."""
+    app, ours = _application(), peeringdb_backend()
+    if app is None or ours is None or not app.settings.create_users:
+        return []
+    kind = type(ours[0])
+    has_own = any(
+        getattr(kind, name) is not getattr(PeeringDBBackend, name)
+        for name in ("create_account", "fill_account")
+    )
+    missing = [] if has_own else unknown_mandatory_fields(auth.get_user_model())
+    text = W015.msg.format(", ".join(missing))
+    return [Warning(text, hint=W015.hint, id=W015.id)] if missing else []
 
 
 @register(Tags.security)

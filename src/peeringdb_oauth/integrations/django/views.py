@@ -77,7 +77,9 @@ def connect(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and identity is None:
         return to_response(request, flow.connect(visit, _key_of(request.user) or ""))
     user = None if identity is None else identity.to_user()
-    answer = flow.connection(visit, account=request.user.get_username(), user=user)
+    # A model may have the email address as user name, and an account without one.
+    name = request.user.get_username() or f"number {request.user.pk}"
+    answer = flow.connection(visit, account=name, user=user)
     return to_response(request, answer)
 
 

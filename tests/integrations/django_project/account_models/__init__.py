@@ -1,0 +1,1 @@
+"""A project with an account model of its own, which the environment chooses."""

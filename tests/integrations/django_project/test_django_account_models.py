@@ -1,0 +1,82 @@
+"""Account models of other projects: email as user name, more columns, UUID keys.
+
+Each test has a project in a process of its own, because a project has one such model.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLAY = Path(__file__).parent / "account_models" / "play.py"
+ADDRESS = "orgadmin@example.net"
+WELCOME = [302, "", 200]
+TAKEN = [403, "Your email address belongs to another account here", 302]
+
+
+def play(model, *steps, **environment):
+    """Do the steps in a project with this account model; what came of them."""
+    done = subprocess.run(
+        [sys.executable, PLAY, json.dumps(steps)],
+        env=os.environ | {"ACCOUNT_MODEL": model} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_confirmed_address_is_the_user_name():
+    came = play("ByEmail", "orgadmin", "orgadmin")
+    assert came["logins"] == [WELCOME, WELCOME]
+    assert [account["email"] for account in came["accounts"]] == [ADDRESS]
+    assert came["checks"] == []
+
+
+@pytest.mark.parametrize("taken", [ADDRESS, ADDRESS.upper()])
+def test_a_taken_address_is_a_page_where_the_model_demands_one(taken):
+    came = play("ByEmail", {"email": taken}, "orgadmin")
+    assert came["logins"] == [TAKEN]
+    assert [account["email"] for account in came["accounts"]] == [taken]
+
+
+def test_a_taken_address_leaves_the_account_without_one_where_it_may_be():
+    came = play("ByEmailOrNone", {"email": ADDRESS}, "orgadmin", "twoorgs", "orgadmin")
+    assert came["logins"] == [WELCOME] * 3
+    addresses = [account["email"] for account in came["accounts"]]
+    assert addresses == [None, ADDRESS, "twoorgs@example.net"]
+
+
+def test_a_unique_address_beside_a_user_name():
+    came = play("UniqueEmail", {"username": "other", "email": ADDRESS}, "orgadmin", "twoorgs")
+    assert came["logins"] == [TAKEN, WELCOME]
+    assert [account["email"] for account in came["accounts"]] == [ADDRESS, "twoorgs@example.net"]
+
+
+def test_an_address_that_may_be_empty_in_several_accounts():
+    taken = [{"username": "other", "email": ADDRESS}, {"username": "without", "email": ""}]
+    came = play("OnceIfAny", *taken, "orgadmin", "twoorgs")
+    assert came["logins"] == [WELCOME, WELCOME]
+    addresses = [account["email"] for account in came["accounts"]]
+    assert addresses == ["", "", ADDRESS, "twoorgs@example.net"]
+
+
+def test_the_check_names_mandatory_columns():
+    came = play("WithColumns")
+    assert [check.partition(": ")[2] for check in came["checks"]] == [
+        "has mandatory columns that PeeringDB does not give and nobody fills: company, floor."
+    ]
+
+
+def test_a_hook_fills_mandatory_columns_and_the_key_is_a_uuid():
+    came = play("WithColumns", "orgadmin", ACCOUNT_BACKEND="account_models.backends.Filling")
+    assert (came["checks"], came["logins"]) == ([], [WELCOME])
+    [account] = came["accounts"]
+    assert (account["company"], account["floor"], account["desk"]) == ("Example Net One", 3, 1)
+    assert account["username"] == "peeringdb-1"
+    assert len(account["id"]) == 36
