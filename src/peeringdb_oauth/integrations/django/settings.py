@@ -93,10 +93,22 @@ def read_settings() -> Settings:
         ConfigurationError: a setting is wrong, unknown or missing; all problems are
             reported at once.
     """
+    problems: list[str] = []
+    made = _read_settings(problems)
+    if made is None:
+        # Django's error reports have the variables of each function that raises, so no
+        # variable here may have a secret.
+        raise ConfigurationError(*problems)
+    return made
+
+
+def _read_settings(problems: list[str]) -> Settings | None:
+    """The settings; None if there are problems, which are added to the others."""
     given = getattr(settings, SETTING_NAME, {})
     if not isinstance(given, Mapping):
-        raise ConfigurationError(f"{SETTING_NAME}: must be a dict")
-    problems = [
+        problems.append(f"{SETTING_NAME}: must be a dict")
+        return None
+    problems += [
         _unknown_key(key) for key in given if key not in _OWN_KEYS and key not in _CLIENT_KEYS
     ]
     values = _read_own_values(given, problems)
@@ -108,9 +120,7 @@ def read_settings() -> Settings:
             f"{_full_name('CLIENT')}: has its own configuration, so remove"
             f" {', '.join(map(str.upper, arguments))}"
         )
-    if problems:
-        raise ConfigurationError(*problems)
-    return Settings(**values)
+    return None if problems else Settings(**values)
 
 
 def is_configured() -> bool:
