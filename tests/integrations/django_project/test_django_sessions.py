@@ -174,6 +174,26 @@ def test_nothing_secret_is_readable_in_the_table(make_site):
     assert not [one for one in (*tokens, session_id, "Mel Member") if one in rows]
 
 
+@pytest.mark.parametrize(("path", "reason"), [("/become/other", "replaced"), ("/flush", "logout")])
+def test_a_session_that_a_view_drops_ends_and_is_revoked(site, watch, path, reason):
+    from django.conf import settings
+    from django.contrib.auth.models import User
+
+    User.objects.create(username="other")
+    site.visitor.log_in("member")
+    login = site.visitor.session["peeringdb"]
+    if site.app.store is not None:
+        [entry] = site.app.store.vault.of_owner("user:2")
+        login = entry.value
+    _, refresh_token = tokens_in(login, site.app.client.config, settings.SECRET_KEY)
+    assert site.visitor.get(path).status_code == 200
+    assert site.ended() == [reason]
+    assert watch.kinds == ["logged_in", "session_ended"]
+    site.finish()
+    with pytest.raises(ProviderError, match="invalid_grant"):
+        site.app.client.refresh(refresh_token)
+
+
 def test_a_copy_of_a_cookie_is_worth_nothing_after_a_logout(stored):
     """Although all of Django's session is in the cookie."""
     from django.core.checks import run_checks
@@ -666,6 +686,15 @@ def test_a_store_that_does_not_answer_is_a_503_and_logs_nobody_out(broken, monke
     assert broken.visitor.get("/admin/login/").status_code == 503
     monkeypatch.undo()
     assert broken.visitor.get(path).status_code == 200
+
+
+def test_a_view_drops_a_session_although_the_store_does_not_answer(broken, monkeypatch):
+    broken.visitor.get("/account")  # it is remembered for a second
+    broken.break_down()
+    assert broken.visitor.get("/flush").status_code == 200
+    monkeypatch.undo()
+    assert broken.visitor.get("/account").status_code == 302
+    assert broken.ended() == []
 
 
 @pytest.mark.parametrize("path", ["/logout", "/django-logout"])

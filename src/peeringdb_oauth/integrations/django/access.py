@@ -4,6 +4,9 @@ A login has two parts, Django's and PeeringDB's. If one of them has ended, the o
 ends too.
 """
 
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -31,6 +34,7 @@ from peeringdb_oauth.steps import Flow
 from peeringdb_oauth.web import (
     SESSION_KEY,
     Ending,
+    EndReason,
     Guard,
     Refused,
     SessionInfo,
@@ -155,6 +159,31 @@ def end_incomplete_login(request: HttpRequest, *, recheck: bool = False) -> Endi
     if login is None or ending is not None or not is_known:
         auth.logout(request)
     return ending
+
+
+def note_login(request: HttpRequest) -> None:
+    """Note the login of a request, for `end_dropped_login`."""
+    request._peeringdb_noted = request.session.get(SESSION_KEY)  # type: ignore[attr-defined]  # noqa: SLF001 - ours
+
+
+def end_dropped_login(request: HttpRequest) -> None:
+    """End the login that a request had, if it is no longer in the session.
+
+    Django drops it when a view logs in another account, and so does a view that flushes
+    the session. It does nothing to one that has ended already.
+    """
+    noted = getattr(request, "_peeringdb_noted", None)
+    if noted is None or _name_in(request.session.get(SESSION_KEY)) == _name_in(noted):
+        return
+    app, visit = application(), replace(to_visit(request), session={SESSION_KEY: noted})
+    reason: EndReason = "replaced" if auth.SESSION_KEY in request.session else "logout"
+    with suppress(RecordsUnavailable):  # then it ends when it is over
+        app.run(app.visitors.drop(visit, reason), request)
+
+
+def _name_in(value: Any) -> Any:
+    """What stays the same in a session's value for as long as a login lives."""
+    return value.get("csrf_token") if isinstance(value, Mapping) else None
 
 
 def _run(request: HttpRequest, flow: Flow[T]) -> T:

@@ -15,7 +15,12 @@ from peeringdb_oauth.errors import (
     RecordsUnavailable,
     TokenRejected,
 )
-from peeringdb_oauth.integrations.django.access import end_incomplete_login, use_genuine_cookies
+from peeringdb_oauth.integrations.django.access import (
+    end_dropped_login,
+    end_incomplete_login,
+    note_login,
+    use_genuine_cookies,
+)
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.visits import (
     keep_private,
@@ -43,14 +48,18 @@ class PeeringDBMiddleware(MiddlewareMixin):
         use_genuine_cookies(request)
         # Without a session cookie nobody is logged in: do not load the session then.
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
-            return _keep_true(request)
+            answer = _keep_true(request)
+            note_login(request)
+            return answer
         return None
 
     def process_response(self, request: HttpRequest, response: Any) -> Any:
         """Keep the answer of a guarded API out of shared caches.
 
-        Also set the cookies of a logout, which may be that of Django's admin.
+        Also set the cookies of a logout, which may be that of Django's admin, and end a
+        login that a view has dropped.
         """
+        end_dropped_login(request)
         set_cookies(response, getattr(request, "peeringdb_cookies", ()))
         is_guarded = getattr(request, "_peeringdb_private", False)
         return keep_private(response) if is_guarded else response

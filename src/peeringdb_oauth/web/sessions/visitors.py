@@ -242,6 +242,12 @@ class Visitors:
         visit.session.clear()
         return login.user, problems
 
+    def drop(self, visit: Visit, reason: EndReason) -> Flow[None]:
+        """As `end`, and revoke the tokens behind the answer."""
+        login = yield from self.load(visit)
+        if login is not None and login.ending is None:
+            yield from self._endings.end(login, reason, tell=visit.emit)
+
     def _check_rule(self, login: StoredLogin) -> Flow[None]:
         """Do nothing if the rule lets the user in: it may be stricter than at login."""
         reasons = self._rule.check(login.user).reasons

@@ -41,6 +41,7 @@ urlpatterns = [
     path("save-by-class", views.Save.as_view()),
     path("session", views.session),
     path("session-async", views.session_async),
+    path("flush", views.flush),
     path("become/<str:username>", views.become),
     path("admin/", admin.site.urls),
     path("api/me", api.Me.as_view()),

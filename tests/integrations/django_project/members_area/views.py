@@ -202,6 +202,12 @@ def leave(request):
     return HttpResponse("left")
 
 
+def flush(request):
+    """Empty the session, as some projects do in place of a logout."""
+    request.session.flush()
+    return HttpResponse()
+
+
 def become(request, username):
     """Log in as another account, as tools for support do."""
     auth.login(
