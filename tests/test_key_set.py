@@ -114,7 +114,9 @@ def test_takes_every_key_for_rs256(changes):
         {"key_ops": None},
         {"kid": 1},
         {"kid": ["one"]},
-        {"d": "AQAB"},
+        *({part: "AQAB"} for part in ("d", "p", "q", "dp", "dq", "qi", "k")),
+        {"p": None},
+        {"oth": []},
         {"n": ABSENT},
         {"e": ABSENT},
         {"n": 65537},
@@ -279,6 +281,26 @@ def test_an_unknown_key_asks_for_a_fetch_at_most_once_a_minute():
     assert cache.start_fetch(NOW + UNKNOWN_KEY_COOL_DOWN, unknown_key=True)
     assert not cache.start_fetch(NOW + 2 * UNKNOWN_KEY_COOL_DOWN - 1, unknown_key=True)
     assert cache.keys(NOW + 2 * UNKNOWN_KEY_COOL_DOWN) is KEYS
+
+
+def test_the_key_of_a_genuine_token_is_fetched_at_once():
+    cache = cache_with_keys()
+    for _ in range(3):
+        assert cache.start_fetch(NOW, unknown_key=True, is_genuine=True)
+    assert cache.unknown_key_wait(NOW + 20) == UNKNOWN_KEY_COOL_DOWN - 20
+    assert not cache.start_fetch(NOW, unknown_key=True)
+    assert not cache.start_fetch(NOW, is_genuine=True)
+
+
+def test_names_that_the_newest_keys_lack_are_remembered_up_to_a_bound():
+    cache = cache_with_keys()
+    for number in range(100):
+        cache.add_absent(str(number))
+    assert cache.is_absent("0")
+    assert not cache.is_absent("99")
+    assert not cache.is_absent(None)
+    cache.store(KEYS, now=NOW)
+    assert not cache.is_absent("0")
 
 
 def test_a_cancelled_fetch_may_be_repeated_at_once():

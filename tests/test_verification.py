@@ -1,5 +1,6 @@
 """When metadata and keys are fetched, and what happens if a fetch fails."""
 
+import json
 from base64 import urlsafe_b64encode
 
 import pytest
@@ -122,15 +123,56 @@ def test_a_cancelled_key_fetch_is_no_attempt(provider, make_driver, id_token):
     assert make_driver(ANSWERS).run(verify_id_token(provider, id_token)).subject == "1"
 
 
+def invented(id_token, kid="invented"):
+    """The ID token with another name of its key, as anybody can write it."""
+    header = urlsafe_b64encode(json.dumps({"alg": "RS256", "kid": kid}).encode())
+    return ".".join([header.rstrip(b"=").decode(), *id_token.split(".")[1:]])
+
+
 def test_cancelling_does_not_shorten_the_wait_for_unknown_keys(provider, make_driver, id_token):
     make_driver(ANSWERS).run(verify_id_token(provider, id_token))
-    header = urlsafe_b64encode(b'{"alg": "RS256", "kid": "invented"}').rstrip(b"=").decode()
-    invented = ".".join([header, *id_token.split(".")[1:]])
-    flow = verify_id_token(provider, invented)
+    flow = verify_id_token(provider, invented(id_token))
     fetch = next(flow).flow
     next(fetch)
     fetch.close()
     driver = make_driver(ANSWERS)
+    with pytest.raises(RateLimited) as caught:
+        driver.run(verify_id_token(provider, invented(id_token)))
+    assert (caught.value.retry_after, driver.sent) == (60, [])
+
+
+def test_a_key_that_nobody_asked_for_yet_is_not_called_bad(provider, clock, make_driver, id_token):
+    driver = make_driver(ANSWERS)
+    driver.run(verify_id_token(provider, id_token))
+    for _ in range(2):  # the second time it is known that PeeringDB lacks it
+        with pytest.raises(InvalidIDToken):
+            driver.run(verify_id_token(provider, invented(id_token)))
+    clock.now += 20
+    with pytest.raises(RateLimited) as caught:
+        driver.run(verify_id_token(provider, invented(id_token, "another")))
+    assert caught.value.retry_after == 40
+    asked = driver.paths().count("/oauth2/.well-known/jwks.json")
+    clock.now += 40
     with pytest.raises(InvalidIDToken):
-        driver.run(verify_id_token(provider, invented))
-    assert driver.sent == []
+        driver.run(verify_id_token(provider, invented(id_token, "another")))
+    assert driver.paths().count("/oauth2/.well-known/jwks.json") == asked + 1
+
+
+def test_an_id_token_that_peeringdb_has_just_sent_has_its_key_fetched_at_once(
+    provider, recording, make_driver, id_token
+):
+    sent = {"access_token": recording("token-success-openid").json["access_token"]}
+    others = {"keys": [recording("jwks").json["keys"][0] | {"kid": "an older one"}]}
+    driver = make_driver(ANSWERS | {"/oauth2/.well-known/jwks.json": others})
+    with pytest.raises(InvalidIDToken):  # and now a stranger's would have to wait
+        driver.run(verify_id_token(provider, invented(id_token)))
+    driver = make_driver(ANSWERS)
+    assert driver.run(verify_id_token(provider, id_token, **sent)).subject == "1"
+    assert driver.paths() == ["/oauth2/.well-known/jwks.json"]
+
+
+def test_a_key_that_cannot_be_fetched_is_not_called_bad(provider, make_driver, id_token):
+    make_driver(ANSWERS).run(verify_id_token(provider, id_token))
+    down = make_driver(ANSWERS | {"/oauth2/.well-known/jwks.json": TransportError("down")})
+    with pytest.raises(TransportError, match="down"):
+        down.run(verify_id_token(provider, invented(id_token)))

@@ -26,7 +26,16 @@ MAX_DATE = 253402300799
 
 
 class UnknownKey(InvalidIDToken):
-    """The key set lacks the key of this ID token: fetch the key set, then try again."""
+    """The key set lacks the key of this ID token: fetch the key set, then try again.
+
+    ``kid``: the name of the key.
+    """
+
+    def __init__(self, kid: str | None) -> None:
+        self.kid = kid
+        super().__init__(
+            "the ID token is signed with a key that is not in PeeringDB's key set", check="kid"
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -164,11 +173,10 @@ def verify_jws(token: str, keys: KeySet) -> bytes:
             "the ID token does not consist of three parts in base64url without padding",
             check="structure",
         ) from None
-    key = keys.select(_read_header(encoded_header))
+    kid = _read_header(encoded_header)
+    key = keys.select(kid)
     if key is None:
-        raise UnknownKey(
-            "the ID token is signed with a key that is not in PeeringDB's key set", check="kid"
-        )
+        raise UnknownKey(kid)
     if not key.verify(signature, message):  # Core 3.1.3.7 item 6
         raise InvalidIDToken("the signature of the ID token is wrong", check="signature")
     return payload

@@ -33,11 +33,15 @@ STALE_IF_ERROR = 36000
 # The seconds between two fetches because of an unknown key. Anybody can invent the name
 # of a key.
 UNKNOWN_KEY_COOL_DOWN = 60
+_MAX_ABSENT = 64  # names of keys that are remembered; one fetch can be for several
 FAILURE_COOL_DOWN = 10  # seconds until a failed fetch is repeated
 
 # Modulo these primes 65537 has few powers. The modulus of a weak key is such a power
 # for each of them (ROCA, CVE-2017-15361). The list is that of the discoverers.
 ROCA_PRIMES = (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
+
+# RFC 7518 sections 6.3.2 and 6.4.1. With p or q anybody can compute the rest.
+_PRIVATE_PARTS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
 _MISSING = 'ID tokens need the package "cryptography": pip install "peeringdb-oauth[oidc]"'
 
@@ -144,7 +148,7 @@ def _is_for_rs256(jwk: dict[str, Any]) -> bool:
         and isinstance(operations, list)
         and "verify" in operations  # section 4.3
         and jwk.get("alg", "RS256") == "RS256"  # section 4.4
-        and "d" not in jwk  # a private key that was published proves nothing
+        and not _PRIVATE_PARTS & jwk.keys()  # a private key that was published proves nothing
     )
 
 
@@ -215,6 +219,8 @@ class KeyCache:
         self._fetched: _Fetched | None = None
         self._attempted_at = -math.inf  # the last fetch
         self._unknown_key_at = -math.inf  # the last fetch because of an unknown key
+        # Names that the newest keys lack although they were fetched for them.
+        self._absent: set[str | None] = set()
 
     def keys(self, now: float) -> KeySet | None:
         """The keys to verify with, None if there are none. They may be stale."""
@@ -230,15 +236,18 @@ class KeyCache:
             return None
         return fetched.keys
 
-    def start_fetch(self, now: float, *, unknown_key: bool = False) -> bool:
+    def start_fetch(
+        self, now: float, *, unknown_key: bool = False, is_genuine: bool = False
+    ) -> bool:
         """Whether to fetch the key set now. If so, this counts as an attempt.
 
-        ``unknown_key``: whether the fresh keys lack the key of a token.
+        ``unknown_key``: whether the fresh keys lack the key of a token. ``is_genuine``:
+        whether PeeringDB itself has just sent that token.
         """
         if self.fresh_keys(now) is not None:
             # This cool-down counts only fetches for an unknown key. PeeringDB may have
             # changed its key since the fetch at the start of a login.
-            if not unknown_key or _wait(self._unknown_key_at, now, UNKNOWN_KEY_COOL_DOWN) > 0:
+            if not unknown_key or (self.unknown_key_wait(now) > 0 and not is_genuine):
                 return False
             self._unknown_key_at = now
         elif _wait(self._attempted_at, now, FAILURE_COOL_DOWN) > 0:
@@ -254,6 +263,19 @@ class KeyCache:
         """
         self._attempted_at = -math.inf
 
+    def unknown_key_wait(self, now: float) -> float:
+        """The seconds until `start_fetch` allows a fetch for any unknown key."""
+        return _wait(self._unknown_key_at, now, UNKNOWN_KEY_COOL_DOWN)
+
+    def add_absent(self, kid: str | None) -> None:
+        """Remember that the newest keys were fetched for this name and lack it."""
+        if len(self._absent) < _MAX_ABSENT:
+            self._absent.add(kid)
+
+    def is_absent(self, kid: str | None) -> bool:
+        """Whether the newest keys were fetched for this name and lack it."""
+        return kid in self._absent
+
     def retry_after(self, now: float) -> float:
         """The seconds until `start_fetch` allows a fetch where there are no keys."""
         return _wait(self._attempted_at, now, FAILURE_COOL_DOWN)
@@ -263,6 +285,7 @@ class KeyCache:
 
         ``cache_control``: the Cache-Control header of the response.
         """
+        self._absent = set()
         self._fetched = _Fetched(keys=keys, at=now, lifetime=_lifetime(cache_control))
 
 

@@ -5,6 +5,8 @@ how long keys are kept in `key_set`. Beside the errors that a flow names, it rai
 those of `responses.successful`, and `TransportError` for an answer that never came.
 """
 
+from contextlib import suppress
+
 from peeringdb_oauth.errors import InvalidResponse, PeeringDBOAuthError, RateLimited
 from peeringdb_oauth.id_token import IDTokenClaims, UnknownKey
 from peeringdb_oauth.id_token import verify_id_token as verify
@@ -26,11 +28,13 @@ def verify_id_token(
 ) -> Flow[IDTokenClaims]:
     """The claims of an ID token that was issued to this application.
 
-    A key that is not known yet is fetched. The arguments are those of
-    `id_token.verify_id_token`.
+    A key that is not known yet is fetched: at once for an ID token that PeeringDB has
+    just sent with an access token, else once a minute, because anybody can invent the
+    name of a key. The arguments are those of `id_token.verify_id_token`.
 
     Raises:
         InvalidIDToken: the ID token is not acceptable.
+        RateLimited: its key is not known, and it is too early to look for it.
     """
 
     def claims(keys: KeySet) -> IDTokenClaims:
@@ -45,10 +49,35 @@ def verify_id_token(
             access_token=access_token,
         )
 
+    keys = yield from current_keys(provider)
+    with suppress(UnknownKey):
+        return claims(keys)
+    # PeeringDB may have a new one
+    is_genuine = access_token is not None
+    newest = yield from current_keys(provider, unknown_key=True, is_genuine=is_genuine)
     try:
-        return claims((yield from current_keys(provider)))
-    except UnknownKey:  # PeeringDB may have a new one
-        return claims((yield from current_keys(provider, unknown_key=True)))
+        return claims(newest)
+    except UnknownKey as error:
+        _check_absent(provider, error.kid, was_fetched=newest is not keys)
+        raise
+
+
+def _check_absent(provider: Provider, kid: str | None, *, was_fetched: bool) -> None:
+    """Do nothing if PeeringDB was asked for a key and does not have it.
+
+    Raises:
+        RateLimited: PeeringDB was not asked.
+    """
+    cache = provider.key_cache
+    if was_fetched:
+        cache.add_absent(kid)
+    elif not cache.is_absent(kid):
+        wait = cache.unknown_key_wait(provider.clock())
+        raise RateLimited(
+            "the ID token is signed with a key that is not known here, and PeeringDB's keys were"
+            f" fetched a moment ago: wait {wait:.0f} s",
+            retry_after=wait,
+        ) from None
 
 
 def discover(provider: Provider) -> Flow[ProviderMetadata]:
@@ -75,10 +104,13 @@ def discover(provider: Provider) -> Flow[ProviderMetadata]:
     return provider.metadata
 
 
-def current_keys(provider: Provider, *, unknown_key: bool = False) -> Flow[KeySet]:
+def current_keys(
+    provider: Provider, *, unknown_key: bool = False, is_genuine: bool = False
+) -> Flow[KeySet]:
     """The provider's keys, fetched if it is time to. A failed fetch keeps the old ones.
 
-    ``unknown_key``: a token has a key that the old keys lack.
+    ``unknown_key``: a token has a key that the old keys lack; then a failed fetch is an
+    error. ``is_genuine``: PeeringDB itself has just sent that token.
 
     Raises:
         RateLimited: there are no keys, and a fetch has failed a moment ago.
@@ -88,8 +120,12 @@ def current_keys(provider: Provider, *, unknown_key: bool = False) -> Flow[KeySe
         return fresh
     failure = None
     try:
-        yield from shared("keys", _fetch_keys(provider, unknown_key=unknown_key))
+        # Who may fetch at once does not wait for a fetch that may not take place.
+        flow = _fetch_keys(provider, unknown_key=unknown_key, is_genuine=is_genuine)
+        yield from shared("keys at once" if is_genuine else "keys", flow)
     except PeeringDBOAuthError as error:
+        if unknown_key:
+            raise
         failure = error
     now = provider.clock()
     keys = provider.key_cache.keys(now)
@@ -102,8 +138,10 @@ def current_keys(provider: Provider, *, unknown_key: bool = False) -> Flow[KeySe
     return keys
 
 
-def _fetch_keys(provider: Provider, *, unknown_key: bool) -> Flow[None]:
-    if not provider.key_cache.start_fetch(provider.clock(), unknown_key=unknown_key):
+def _fetch_keys(provider: Provider, *, unknown_key: bool, is_genuine: bool) -> Flow[None]:
+    if not provider.key_cache.start_fetch(
+        provider.clock(), unknown_key=unknown_key, is_genuine=is_genuine
+    ):
         return
     try:
         if not provider.discovered:

@@ -44,7 +44,7 @@ from peeringdb_oauth.web.remedies import REMEDIES
         ),
         (AccessDenied("no"), 403, "forbidden", "You have no access here"),
         (AccessDenied(), 403, "forbidden", "You have no access here"),
-        (TokenRejected("no"), 403, "login_ended", "Your login has ended"),
+        (TokenRejected("no"), 401, "login_ended", "Your login has ended"),
         (RateLimited("no", retry_after=3), 503, "peeringdb_busy", "PeeringDB asks us to wait"),
         (
             RateLimited("no", retry_after=3, for_caller=True),

@@ -300,10 +300,19 @@ def test_the_page_says_that_peeringdb_has_ended_the_login(browser, server):
     server.answer("/profile/v1", status=403, content_type="text/html")
     answer = refused(browser.require, "/", MAY_READ, max_age=0)
     assert (answer.status, answer.page.title, answer.page.home_url) == (
-        403,
+        401,
         "Your login has ended",
         None,
     )
+
+
+def test_a_program_is_told_by_a_401_that_peeringdb_has_ended_the_login(browser, server):
+    browser.log_in()
+    server.answer("/profile/v1", status=403, content_type="text/html")
+    for code in ("login_ended", "logged_out"):
+        answer = refused(browser.require, "/", MAY_READ, max_age=0, Accept="application/json")
+        assert (answer.status, answer.json["code"]) == (401, code)
+        assert answer.json["login_url"].startswith("/login/peeringdb")
 
 
 def test_the_page_says_that_peeringdb_is_not_available(browser, server):

@@ -476,7 +476,7 @@ def test_after_peeringdb_has_ended_the_login_another_one_may_start(browser, serv
     server.answer("/profile/v1", b"", status=403)
     with pytest.raises(Refused) as caught:
         browser.require("/admin", MAY_READ, max_age=0)
-    assert browser.take(caught.value.answer).status == 403
+    assert browser.take(caught.value.answer).status == 401
     assert browser.start("?next=/admin")
 
 

@@ -101,7 +101,7 @@ NO_COOKIE = Failure(
 LOGGED_OUT = Failure("logged_out", 401, "You are not logged in", "Log in with PeeringDB to go on.")
 LOGIN_ENDED = Failure(
     "login_ended",
-    403,
+    401,
     "Your login has ended",
     "PeeringDB no longer accepts it. Log in again to go on.",
 )

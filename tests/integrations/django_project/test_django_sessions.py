@@ -513,7 +513,7 @@ def test_a_form_in_a_login_that_peeringdb_refuses_is_not_saved(stored, pdb):
     stored.wait(900)
     form = {"note": "a", "csrfmiddlewaretoken": token}
     answer = stored.visitor.client.post("/save-with-account", form)
-    assert (answer.status_code, b"Your login has ended" in answer.content) == (403, True)
+    assert (answer.status_code, b"Your login has ended" in answer.content) == (401, True)
     assert views.saved == []
 
 
