@@ -196,6 +196,13 @@ INVALID_ID_TOKEN = Failure(
 INVALID_ANSWER = Failure(
     "invalid_answer", 502, "PeeringDB's answer cannot be used", _LATER, offers_login=False
 )
+TRY_AGAIN = Failure(
+    "try_again",
+    503,
+    "Please try once more",
+    "A moment ago this site could not say whether you may do this. Now it can. Nothing was saved.",
+    offers_login=False,
+)
 MISCONFIGURED = Failure(
     "misconfigured", 500, "The login is not set up right", OPERATOR, offers_login=False
 )
@@ -239,6 +246,7 @@ FAILURES = (
     REFUSED_SITE,
     INVALID_ID_TOKEN,
     INVALID_ANSWER,
+    TRY_AGAIN,
     MISCONFIGURED,
 )
 # These refusals have a page of their own. They raise `AccessDenied` with one reason,

@@ -41,6 +41,11 @@ _SECOND_FACTOR = Remedy(
     " up in your profile at peeringdb.com before.",
     prompts=True,
 )
+_ODD_ADDRESS = Remedy(
+    "This address cannot be opened",
+    f"Check the address. If it is right: {_ASK}",
+    offers_login=False,
+)
 REMEDIES = {
     "unverified_user": Remedy(
         "PeeringDB has not verified your account",
@@ -85,6 +90,14 @@ REMEDIES = {
         "The token does not say enough",
         "Get another token, from a login that asks PeeringDB for all that is needed here.",
     ),
+    "no_rule": Remedy(
+        "This page is open to nobody",
+        f"Check the address. If it is right: {_ASK}",
+        offers_login=False,
+    ),
+    "odd_path": _ODD_ADDRESS,
+    "ambiguous_path": _ODD_ADDRESS,
+    "odd_method": Remedy("This request cannot be answered", _ASK, offers_login=False),
     "no_account": Remedy("You have no account at this site", _ASK, offers_login=False),
     "account_disabled": Remedy("Your account at this site is disabled", _ASK, offers_login=False),
     "email_taken": Remedy(

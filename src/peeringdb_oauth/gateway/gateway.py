@@ -1,0 +1,249 @@
+"""The gateway as an ASGI application: the checks of a proxy, before any framework."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from peeringdb_oauth.async_client import AsyncClient
+from peeringdb_oauth.errors import PeeringDBOAuthError
+from peeringdb_oauth.gateway.forwarded import NotForwarded, RequestHeaders
+from peeringdb_oauth.gateway.host import BELOW
+from peeringdb_oauth.gateway.memory import LONGEST, Memory
+from peeringdb_oauth.gateway.question import Asked, Question
+from peeringdb_oauth.gateway.rules import roles_of
+from peeringdb_oauth.gateway.session_cookie import without_ours
+from peeringdb_oauth.gateway.settings import Reloadable
+from peeringdb_oauth.web import Event, StoredLogin
+
+log = logging.getLogger("peeringdb_oauth")
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+RawHeaders = list[tuple[bytes, bytes]]
+
+# Why a check has the answer that it has, for metrics.
+Outcome = Literal["allowed", "stranger", "login", "refused", "unavailable", "not_understood"]
+
+CHECK = f"{BELOW}/check"
+ANSWER = f"{BELOW}/answer"
+FORWARD_AUTH = f"{BELOW}/forward-auth"
+RELOADABLE = "peeringdb_oauth.reloadable"  # in the scope of the pages
+COOKIE_HEADER = b"x-peeringdb-cookie"
+_NO_STORE = (b"cache-control", b"no-store")
+# All that an answer to a person depends on, besides their session.
+_KEY = (b"x-forwarded-method", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-uri")
+# Seconds that a page for everybody waits for the store, and for how long it does not
+# ask a store that has taken longer.
+_PATIENCE, _PAUSE = 0.25, 1.0
+
+
+class Observer(Protocol):
+    """Counts what the gateway does."""
+
+    def decided(self, rule: str, outcome: Outcome, seconds: float) -> None:
+        """A check has been answered. ``rule``: the name of the rule that decided."""
+
+    def event(self, event: Event) -> None:
+        """Something has happened to a person."""
+
+
+class NoObserver:
+    """An `Observer` that counts nothing."""
+
+    def decided(self, rule: str, outcome: Outcome, seconds: float) -> None:
+        """Do nothing."""
+
+    def event(self, event: Event) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The result of a check.
+
+    ``status``: 204, 401 or 403: nginx knows no others. ``rule``: the name of the rule
+    that decided. ``headers``: of the answer.
+    """
+
+    status: int
+    outcome: Outcome
+    rule: str
+    headers: RawHeaders
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the visitor's request may pass."""
+        return self.status == 204
+
+
+class Gateway:
+    """Answers proxies, and passes everything else to the pages.
+
+    ``client``: asks PeeringDB, for all hosts. ``asked``: reads the questions.
+    ``reloadable``: rules, roles and headers. ``pages``: the login and all other pages,
+    also for visitors whom a check has not let pass. ``close``: called at the end, after
+    the client was closed. ``monotonic``: gives seconds that only grow. ``observer``:
+    None for one that counts nothing.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        asked: Asked,
+        reloadable: Reloadable,
+        *,
+        pages: App,
+        close: Callable[[], object],
+        monotonic: Callable[[], float] = time.monotonic,
+        observer: Observer | None = None,
+    ) -> None:
+        self.client = client
+        self.reloadable = reloadable
+        self.observer = observer or NoObserver()
+        self._asked = asked
+        self._pages = pages
+        self._close = close
+        self._monotonic = monotonic
+        self._answers, self._identities = Memory(), Memory()
+        self._store_is_slow_until = -1.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request (ASGI)."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["path"] == CHECK:
+            await _send_checked(await self.check(scope), send)
+        elif scope["path"] == FORWARD_AUTH and (checked := await self.check(scope)).is_allowed:
+            await _send_checked(checked, send)
+        else:
+            await self._pages(scope | {RELOADABLE: self.reloadable}, receive, send)
+
+    def reload(self, reloadable: Reloadable) -> None:
+        """Decide by other rules, roles and headers from now on."""
+        self.reloadable = reloadable
+        self._answers.clear()
+        self._identities.clear()
+
+    async def check(self, scope: Scope) -> Checked:
+        """Whether the request of a visitor may pass."""
+        started_at = self._monotonic()
+        headers = RequestHeaders(scope["headers"])
+        key = self._key(scope, headers)
+        checked: Checked | None = self._answers.get(key)
+        if checked is None:
+            checked = await self._check(scope, headers, key)
+        self.observer.decided(checked.rule, checked.outcome, self._monotonic() - started_at)
+        return checked
+
+    def _key(self, scope: Scope, headers: RequestHeaders) -> tuple[bytes, ...] | None:
+        """What an answer depends on; None if it is not remembered."""
+        raw = headers.raw
+        cookie = raw.get(b"cookie")
+        if cookie is None or headers.repeated or not self._asked.trusts(scope):
+            return None
+        key = (cookie, *(raw.get(name, b"") for name in _KEY))
+        return key if sum(map(len, key)) <= LONGEST else None
+
+    async def _check(
+        self, scope: Scope, headers: RequestHeaders, key: tuple[bytes, ...] | None
+    ) -> Checked:
+        reloadable = self.reloadable
+        try:
+            question = self._asked.question(scope, headers, reloadable.rules)
+        except NotForwarded as problem:
+            self._asked.note(problem)
+            return _no(403, "not_understood", "no rule")
+        name = question.rule_name
+        rule = question.match.rule
+        if question.match.refusal is not None or rule is None:
+            return _no(403, "refused", name)
+        if rule.is_open:
+            login = await self._name(question)
+        else:
+            try:
+                login = await self._login(question)
+            except PeeringDBOAuthError:
+                return _no(401, "unavailable", name)
+            if login is None:
+                return _no(401, "login", name)
+            if not rule.check(login.user, question.match.asn):
+                return _no(403, "refused", name)
+        checked = self._yes(question, login, reloadable)
+        if login is not None and key is not None and self.reloadable is reloadable:
+            self._answers.put(key, question.host.visitors, login, checked)
+        return checked
+
+    async def _login(self, question: Question) -> StoredLogin | None:
+        visitors = question.host.visitors
+        login = await self.client.run(
+            visitors.current(question.visit(emit=self.observer.event, is_check=True))
+        )
+        return None if login is None or login.ending is not None else login
+
+    async def _name(self, question: Question) -> StoredLogin | None:
+        """Who is logged in where everybody is allowed, if that is known at once."""
+        visit = question.visit(emit=self.observer.event, is_check=True)
+        if not visit.session or self._monotonic() < self._store_is_slow_until:
+            return None
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await self.client.run(question.host.visitors.at_once(visit))
+        except TimeoutError:
+            self._store_is_slow_until = self._monotonic() + _PAUSE
+        except PeeringDBOAuthError as error:
+            log.info("somebody was not named: %s: %s", type(error).__name__, error)
+        return None
+
+    def _yes(
+        self, question: Question, login: StoredLogin | None, reloadable: Reloadable
+    ) -> Checked:
+        headers = [_NO_STORE]
+        cookie = without_ours(question.headers.get("cookie", ""))
+        if cookie:
+            headers.append((COOKIE_HEADER, cookie.encode("latin-1")))
+        if login is not None:
+            headers += self._identity(question, login, reloadable)
+        outcome: Outcome = "stranger" if login is None else "allowed"
+        return Checked(status=204, outcome=outcome, rule=question.rule_name, headers=headers)
+
+    def _identity(
+        self, question: Question, login: StoredLogin, reloadable: Reloadable
+    ) -> RawHeaders:
+        """What the application is told about a person."""
+        found: RawHeaders | None = self._identities.get(login.key)
+        if found is None:
+            roles = roles_of(login.user, reloadable.roles)
+            found = reloadable.headers.of(login.user, roles)
+            if self.reloadable is reloadable:
+                self._identities.put(login.key, question.host.visitors, login, found)
+        return found
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+                continue
+            await self.client.close()
+            await asyncio.to_thread(self._close)
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+def _no(status: int, outcome: Outcome, rule: str) -> Checked:
+    return Checked(status=status, outcome=outcome, rule=rule, headers=[_NO_STORE])
+
+
+async def _send_checked(checked: Checked, send: Send) -> None:
+    await send(
+        {"type": "http.response.start", "status": checked.status, "headers": checked.headers}
+    )
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,68 @@
+"""The cookie that says who is logged in at one host."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from peeringdb_oauth.web import Cookie, Sealer
+
+_NAME = "peeringdb_gateway"
+# Of ours and of logins that have been started, at this host and at others.
+_OURS = re.compile(r"(__Host-)?(peeringdb_gateway(_\d+)?|peeringdb-login-.*)")
+_LONGEST = 3000  # characters of our cookie; ours have a third
+
+
+class SessionCookie:
+    """The session of a browser at one host, sealed in a cookie.
+
+    Nothing in it opens anything at another host or with another key. ``origin``: scheme
+    and host. ``max_age``: for how many seconds a browser keeps it; None: until it is
+    closed.
+    """
+
+    def __init__(self, sealer: Sealer, origin: str, *, max_age: float | None) -> None:
+        parts = urlsplit(origin)
+        self.is_secure = parts.scheme == "https"
+        # Browsers do not tell the ports of a host from each other.
+        self.name = f"__Host-{_NAME}" if self.is_secure else f"{_NAME}_{parts.port or 80}"
+        self._sealer = sealer
+        self._purpose = f"gateway session 1 at {origin}"
+        self._max_age = None if max_age is None else int(max_age)
+
+    def read(self, cookies: Mapping[str, str]) -> dict[str, Any]:
+        """The session; empty if there is none, or if we have not sealed it."""
+        text = cookies.get(self.name, "")
+        session = self._sealer.open(self._purpose, text) if 0 < len(text) < _LONGEST else None
+        return session if isinstance(session, dict) else {}
+
+    def write(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Cookie, ...]:
+        """The cookies to set for a session that a request has changed."""
+        if before == after:
+            return ()
+        value = self._sealer.seal(self._purpose, dict(after)) if after else ""
+        max_age = self._max_age if after else 0
+        return (Cookie(name=self.name, value=value, max_age=max_age, secure=self.is_secure),)
+
+
+def parse_cookies(header: str) -> dict[str, str]:
+    """The cookies of a ``Cookie`` header. Of several with one name the first counts."""
+    cookies: dict[str, str] = {}
+    for pair in header.split(";"):
+        name, equals, value = pair.partition("=")
+        if equals:
+            cookies.setdefault(name.strip(" \t"), value.strip(" \t"))
+    return cookies
+
+
+def without_ours(header: str) -> str:
+    """A ``Cookie`` header without the cookies of the gateway.
+
+    An application that gets them could act as the person at the other hosts.
+    """
+    pairs = (pair.strip(" \t") for pair in header.split(";"))
+    return "; ".join(pair for pair in pairs if pair and not _is_ours(pair))
+
+
+def _is_ours(pair: str) -> bool:
+    return _OURS.fullmatch(pair.partition("=")[0].strip()) is not None
