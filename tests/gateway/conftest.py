@@ -1,9 +1,9 @@
-"""A gateway, a real sandbox, a proxy as the snippets set it up, and people with browsers."""
+"""A gateway, a real sandbox, a proxy like those of the snippets, and browsers."""
 
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from html import unescape
 from http.cookies import SimpleCookie
 from urllib.parse import urlsplit
@@ -169,7 +169,7 @@ class Browser:
         return self.request("POST", target, headers=own | headers, data=fields or {})
 
     def request(self, method, target, *, headers=PERSON, data=None):
-        """As a proxy does it: a page of the gateway's own, or a check and its answer."""
+        """As a proxy does it: a page of the gateway, or a check and its answer."""
         if target.startswith("/_peeringdb/"):
             asked = self.headers(method, target, headers)
             return self._take(self.site.client.request(method, target, headers=asked, data=data))
@@ -207,7 +207,9 @@ class Browser:
         return self.follow(answer, person)
 
     def csrf_token(self):
-        return re.search('name="peeringdb_csrf" value="([^"]*)"', self.get("/_peeringdb/logout").text)[1]
+        return re.search(
+            'name="peeringdb_csrf" value="([^"]*)"', self.get("/_peeringdb/logout").text
+        )[1]
 
     def whoami(self):
         answer = self.get("/_peeringdb/whoami")

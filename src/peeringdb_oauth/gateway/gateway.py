@@ -124,7 +124,7 @@ class Gateway:
         elif scope["path"] == FORWARD_AUTH and (checked := await self.check(scope)).is_allowed:
             await _send_checked(checked, send)
         else:
-            await self._pages(scope | {RELOADABLE: self.reloadable}, receive, send)
+            await self._pages({**scope, RELOADABLE: self.reloadable}, receive, send)
 
     def reload(self, reloadable: Reloadable) -> None:
         """Decide by other rules, roles and headers from now on."""

@@ -91,7 +91,12 @@ class Asked:
         try:
             match = rules.match(forwarded.host, forwarded.method, parse(forwarded.uri))
         except OddPath as odd:
-            match = Match(refusal=Reason(odd.reason, code="odd_path"))
+            refusal = Reason(
+                "this address has something in it that servers read in different ways",
+                code="odd_path",
+                cause=odd.reason,
+            )
+            match = Match(refusal=refusal)
         return Question(
             host=host,
             method=forwarded.method,

@@ -10,6 +10,7 @@ from peeringdb_oauth.web import Cookie, Sealer
 _NAME = "peeringdb_gateway"
 # Of ours and of logins that have been started, at this host and at others.
 _OURS = re.compile(r"(__Host-)?(peeringdb_gateway(_\d+)?|peeringdb-login-.*)")
+_FOREVER = 400 * 86400  # seconds; browsers keep no cookie longer
 _LONGEST = 3000  # characters of our cookie; ours have a third
 
 
@@ -17,8 +18,8 @@ class SessionCookie:
     """The session of a browser at one host, sealed in a cookie.
 
     Nothing in it opens anything at another host or with another key. ``origin``: scheme
-    and host. ``max_age``: for how many seconds a browser keeps it; None: until it is
-    closed.
+    and host. ``max_age``: for how many seconds a browser keeps it; None: for as long
+    as it can.
     """
 
     def __init__(self, sealer: Sealer, origin: str, *, max_age: float | None) -> None:
@@ -28,7 +29,7 @@ class SessionCookie:
         self.name = f"__Host-{_NAME}" if self.is_secure else f"{_NAME}_{parts.port or 80}"
         self._sealer = sealer
         self._purpose = f"gateway session 1 at {origin}"
-        self._max_age = None if max_age is None else int(max_age)
+        self._max_age = _FOREVER if max_age is None else int(max_age)
 
     def read(self, cookies: Mapping[str, str]) -> dict[str, Any]:
         """The session; empty if there is none, or if we have not sealed it."""
