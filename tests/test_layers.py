@@ -28,6 +28,7 @@ LAYERS = [
     {"metrics"},
     {"integrations"},
     {"gateway", "sandbox", "pytest_plugin"},
+    {"doctor"},
     {"cli"},
 ]
 LAYER_OF = {part: number for number, layer in enumerate(LAYERS) for part in layer}

@@ -8,7 +8,7 @@ import configparser
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -149,19 +149,22 @@ def is_in_environment() -> bool:
 
 def warn_of_unknown_variables() -> None:
     """Log a warning for each variable with our prefix that is no setting."""
-    for variable in sorted(os.environ):
-        is_ours = variable.startswith(PREFIX) and not _SERVICE_LINK.fullmatch(variable)
-        if is_ours and variable not in VARIABLES:
-            _warn(variable)
+    for problem in unknown_variables():
+        _warn(problem)
 
 
 @cache  # once in each process
-def _warn(variable: str) -> None:
-    log.warning(
-        "%s in the environment: there is no such setting%s",
-        variable,
-        did_you_mean(variable, VARIABLES, prefix=PREFIX),
-    )
+def _warn(problem: str) -> None:
+    log.warning("%s", problem)
+
+
+def unknown_variables() -> Iterator[str]:
+    """A sentence for each variable with our prefix that is no setting."""
+    for variable in sorted(os.environ):
+        is_ours = variable.startswith(PREFIX) and not _SERVICE_LINK.fullmatch(variable)
+        if is_ours and variable not in VARIABLES:
+            advice = did_you_mean(variable, VARIABLES, prefix=PREFIX)
+            yield f"{variable} in the environment: there is no such setting{advice}"
 
 
 def did_you_mean(name: str, names: Iterable[str], *, prefix: str = "") -> str:

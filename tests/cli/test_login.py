@@ -375,3 +375,65 @@ def test_what_is_no_as_number_is_named(logged_in, asn):
     ended = logged_in.run("explain", asn)
     assert ended.returncode == 2
     assert "is not an AS number" in ended.stderr
+
+
+def openid(terminal, **application):
+    """A terminal whose application asks for ID tokens."""
+    registered = terminal.sandbox.register(terminal.redirect_uri, **application)
+    terminal.environment |= {
+        "PEERINGDB_OAUTH_CLIENT_ID": registered.client_id,
+        "PEERINGDB_OAUTH_CLIENT_SECRET": registered.client_secret,
+        "PEERINGDB_OAUTH_SCOPE": "openid profile email networks amr",
+    }
+    return terminal
+
+
+def examined(terminal, *arguments, **environment):
+    """The exit status of the doctor, and its findings by their check."""
+    ended = terminal.run("doctor", "--login", "--json", *arguments, **environment)
+    findings = json.loads(ended.stdout)
+    return ended.returncode, {finding["check"]: finding for finding in findings}
+
+
+def test_the_doctor_tries_a_login_and_leaves_nothing(terminal):
+    status, findings = examined(openid(terminal))
+    assert status == 0
+    for check in ("login", "refresh", "revocation"):
+        assert findings[check]["status"] == "ok"
+    assert not terminal.keyring.exists()
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", None])
+def test_the_doctor_names_an_algorithm_that_does_not_serve(terminal, algorithm):
+    status, findings = examined(openid(terminal, algorithm=algorithm))
+    assert (status, findings["login"]["status"]) == (1, "problem")
+    assert "RS256" in findings["login"]["seen"] + findings["login"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"), [("refresh_race", "warning"), ("refresh_lost", "problem")]
+)
+def test_the_doctor_names_a_refresh_that_came_second(terminal, sandbox, fault, status):
+    sandbox.fault(fault)
+    _, findings = examined(openid(terminal))
+    assert findings["refresh"]["status"] == status
+    assert "Refresh each session in one place" in findings["refresh"]["remedy"]
+
+
+def test_the_doctor_says_what_the_account_lacks(terminal):
+    _, findings = examined(terminal, PERSON="unverified")
+    assert findings["login"]["seen"]
+    assert (
+        "not verified this account" in terminal.run("doctor", "--login", PERSON="unverified").stdout
+    )
+
+
+def test_the_doctor_names_tokens_that_cannot_be_revoked(terminal, sandbox):
+    sandbox.fault("error_500", path="/oauth2/revoke_token/")
+    status, findings = examined(terminal)
+    assert (status, findings["revocation"]["status"]) == (1, "problem")
+
+
+def test_a_login_that_the_person_cancels_is_a_finding(terminal):
+    status, findings = examined(terminal, CONSENT="no")
+    assert (status, findings["login"]["status"]) == (1, "problem")

@@ -45,6 +45,8 @@ class FlowDriver:
             answer = answer.pop(0)
         if isinstance(answer, Exception):
             raise answer
+        if isinstance(answer, HTTPResponse):
+            return answer
         if isinstance(answer, int):
             return HTTPResponse(status=answer, headers={}, body=b"")
         if isinstance(answer, str):

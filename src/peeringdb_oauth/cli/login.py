@@ -46,24 +46,48 @@ def login(
     certificate, which the browser warns about once. Any other redirect URI needs
     --paste.
     """
-    can_listen = is_loopback(urlsplit(config.redirect_uri).hostname or "")
-    if not (paste or can_listen):
-        raise ConfigurationError(
-            f"this command cannot take callbacks at {config.redirect_uri}: add --paste, or set"
-            " PEERINGDB_OAUTH_REDIRECT_URI to an address such as https://localhost:8000/callback,"
-            " which is registered at PeeringDB"
-        )
     with Client(config) as client:
         kept = TerminalLogin(client)
         kept.check()  # before the person has the work
-        request = client.authorization_request(prompt="login" if prompt else None)
-        console = plain_console(stderr=True)
-        if paste:
-            new = _ask_to_paste(client, request, console)
-        else:
-            new = _wait_for_browser(client, request, console, opens=not no_browser)
+        new = log_in(
+            client,
+            plain_console(stderr=True),
+            paste=paste,
+            opens=not no_browser,
+            prompt="login" if prompt else None,
+        )
         kept.keep(new)
     write_user(new.user, as_json=as_json)
+
+
+def log_in(
+    client: Client,
+    console: Console,
+    *,
+    paste: bool = False,
+    opens: bool = True,
+    prompt: str | None = None,
+) -> Login:
+    """A login with a browser. The person sees on ``console`` what to do.
+
+    ``paste``: the person pastes the address of the callback. ``opens``: whether to open
+    a browser. ``prompt``: as for `Client.authorization_request`.
+
+    Raises:
+        ConfigurationError: this program cannot take the callback.
+        PeeringDBOAuthError: as `Client.log_in`.
+    """
+    redirect_uri = client.config.redirect_uri
+    if not (paste or is_loopback(urlsplit(redirect_uri).hostname or "")):
+        raise ConfigurationError(
+            f"this command cannot take callbacks at {redirect_uri}: add --paste, or set"
+            " PEERINGDB_OAUTH_REDIRECT_URI to an address such as https://localhost:8000/callback,"
+            " which is registered at PeeringDB"
+        )
+    request = client.authorization_request(prompt=prompt)
+    if paste:
+        return _ask_to_paste(client, request, console)
+    return _wait_for_browser(client, request, console, opens=opens)
 
 
 @click.command()

@@ -11,6 +11,7 @@ from peeringdb_oauth.errors import ConfigurationError
 # Where each command is, and the extra that it needs. A command is imported when it is
 # called, because some need many packages.
 _COMMANDS = {
+    "doctor": ("doctor", "cli"),
     "explain": ("users", "cli"),
     "init": ("init", "cli"),
     "login": ("login", "cli"),
