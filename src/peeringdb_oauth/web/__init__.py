@@ -39,6 +39,7 @@ from peeringdb_oauth.web.return_path import safe_return_path
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.secret_keys import read_key_file, secret_keys_of_environment
 from peeringdb_oauth.web.sessions import (
+    NOTHING_SHARED,
     SESSION_KEY,
     AsyncSessionList,
     Ending,
@@ -50,6 +51,7 @@ from peeringdb_oauth.web.sessions import (
     StoredLogin,
     Visitors,
     open_session_store,
+    share,
 )
 from peeringdb_oauth.web.settings import (
     NOT_STRICT,
@@ -71,6 +73,7 @@ __all__ = [
     "CONNECTED_ELSEWHERE",
     "CSRF_FIELD",
     "LOGGED_OUT",
+    "NOTHING_SHARED",
     "NOT_STRICT",
     "NO_ASN",
     "NO_OTHER_LOGIN",
@@ -124,6 +127,7 @@ __all__ = [
     "require_token",
     "safe_return_path",
     "secret_keys_of_environment",
+    "share",
     "shortest_recheck",
     "verify_token",
     "without_impostors",

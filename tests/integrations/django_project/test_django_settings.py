@@ -394,6 +394,14 @@ def test_a_project_with_good_settings_passes_all_checks(override, messages):
     assert messages(include_deployment_checks=True) == {}
 
 
+def test_processes_that_share_nothing_are_reported(override, messages):
+    override(PEERINGDB_OAUTH=GOOD | {"PROCESSES": 2})
+    (message,) = messages()["W013"]
+    assert "SESSIONS: not set, although there are several processes" in message.msg
+    override(PEERINGDB_OAUTH=GOOD | {"PROCESSES": 2, "SESSIONS": "django"})
+    assert "W013" not in messages()
+
+
 def test_processes_that_nobody_counted_are_reported_before_deployment(
     override, messages, monkeypatch
 ):

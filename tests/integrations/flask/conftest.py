@@ -24,9 +24,10 @@ from peeringdb_oauth.integrations.flask import (
 )
 from peeringdb_oauth.sandbox import Sandbox
 
+from ..conftest import SECRET
+
 PORTAL = "https://portal.test"
 CALLBACK = "/login/peeringdb/callback"
-SECRET = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import sys
 import pytest
 from flask import g, has_app_context, has_request_context, render_template_string, request
 from reading import tokens_in
-from shared_sessions import egresses, memory_store, sqlite_store, store_of
+from shared_sessions import egresses, store_of
 
 from peeringdb_oauth import ConfigurationError, ProviderError
 from peeringdb_oauth.integrations.flask import current_user, session_ended
@@ -17,32 +17,6 @@ from .conftest import SECRET
 
 MEMBER = [64500, 64501, 65550]
 ANOTHER_SECRET = "another-secret-of-32-characters!"
-
-
-@pytest.fixture
-def memory(clock):
-    """A store whose clock is the client's."""
-    return memory_store(clock, SECRET)
-
-
-@pytest.fixture(params=["in cookies", "in memory", "in SQLite"])
-def sessions(request, memory, tmp_path):
-    return {
-        "in cookies": lambda: None,
-        "in memory": lambda: memory,
-        "in SQLite": lambda: sqlite_store(tmp_path, SECRET),
-    }[request.param]()
-
-
-@pytest.fixture(params=["in cookies", "in memory"])
-def timed(request, memory):
-    """Sessions whose time a test can move."""
-    return memory if request.param == "in memory" else None
-
-
-@pytest.fixture(params=["in memory", "in SQLite"])
-def store(request, memory, tmp_path):
-    return memory if request.param == "in memory" else sqlite_store(tmp_path, SECRET)
 
 
 def make_pages(app):
@@ -691,3 +665,15 @@ def test_a_missing_driver_is_named_with_how_to_install_it(
     assert str(caught.value) == (
         f'sessions: needs a package: pip install "peeringdb-oauth[{extra}]"'
     )
+
+
+def test_several_processes_that_share_nothing_are_warned_of_once(
+    make_portal, warned, memory, monkeypatch
+):
+    make_portal()
+    monkeypatch.setenv("WEB_CONCURRENCY", "2")
+    make_portal(sessions=memory)
+    assert warned() == 0
+    for _ in range(2):
+        make_portal()
+    assert warned() == 1

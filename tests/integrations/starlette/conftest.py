@@ -21,9 +21,10 @@ from peeringdb_oauth import AccessRule, AsyncClient, ClientConfig, Permission, U
 from peeringdb_oauth.integrations.starlette import PeeringDB
 from peeringdb_oauth.sandbox import Sandbox
 
+from ..conftest import SECRET
+
 PORTAL = "https://testserver"
 CALLBACK = "/login/peeringdb/callback"
-SECRET = "0123456789abcdef0123456789abcdef"
 RULE = AccessRule(perms=Permission.DELETE)  # checked by an endpoint itself
 
 

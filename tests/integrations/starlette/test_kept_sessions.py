@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from reading import tokens_in
-from shared_sessions import egresses, memory_store, sqlite_store, store_of
+from shared_sessions import egresses, store_of
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
@@ -28,32 +28,6 @@ def clock(clock):
     """The clock of the client. It shows the time until a test changes it."""
     clock.now = time.time()
     return clock
-
-
-@pytest.fixture
-def memory(clock):
-    """A store whose clock is the client's."""
-    return memory_store(clock, SECRET)
-
-
-@pytest.fixture(params=["in cookies", "in memory", "in SQLite"])
-def sessions(request, memory, tmp_path):
-    return {
-        "in cookies": lambda: None,
-        "in memory": lambda: memory,
-        "in SQLite": lambda: sqlite_store(tmp_path, SECRET),
-    }[request.param]()
-
-
-@pytest.fixture(params=["in cookies", "in memory"])
-def timed(request, memory):
-    """Sessions whose time a test can move."""
-    return memory if request.param == "in memory" else None
-
-
-@pytest.fixture(params=["in memory", "in SQLite"])
-def store(request, memory, tmp_path):
-    return memory if request.param == "in memory" else sqlite_store(tmp_path, SECRET)
 
 
 def with_pages(pdb):
@@ -560,3 +534,15 @@ def test_a_missing_driver_is_named_with_how_to_install_it(make_config, monkeypat
     with pytest.raises(ConfigurationError) as caught:
         PeeringDB(config=make_config(), sessions="redis://127.0.0.1/0")
     assert str(caught.value) == 'sessions: needs a package: pip install "peeringdb-oauth[redis]"'
+
+
+def test_several_processes_that_share_nothing_are_warned_of_once(
+    make_portal, warned, memory, monkeypatch
+):
+    make_portal()
+    monkeypatch.setenv("WEB_CONCURRENCY", "2")
+    make_portal(sessions=memory)
+    assert warned() == 0
+    for _ in range(2):
+        make_portal()
+    assert warned() == 1

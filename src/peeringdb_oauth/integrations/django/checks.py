@@ -36,6 +36,7 @@ from peeringdb_oauth.integrations.django.backends import PeeringDBBackend, peeri
 from peeringdb_oauth.integrations.django.middleware import PeeringDBMiddleware
 from peeringdb_oauth.integrations.django.models import PeeringDBRecord
 from peeringdb_oauth.integrations.django.settings import SETTING_NAME, is_configured
+from peeringdb_oauth.web import NOTHING_SHARED
 
 E002 = Error(
     "AUTHENTICATION_BACKENDS: nobody can log in with PeeringDB.",
@@ -145,8 +146,7 @@ W012 = Warning(
 
 
 W013 = Warning(
-    "SESSIONS: not set, although there are several processes. Each of them reads rights anew, and"
-    " a session that ends in one of them lives on in the others for up to 15 minutes.",
+    f"SESSIONS: {NOTHING_SHARED}.",
     hint='Set PEERINGDB_OAUTH["SESSIONS"] to "django" or to the URL of a store.',
     id="peeringdb_oauth.W013",
 )

@@ -51,6 +51,7 @@ from peeringdb_oauth.web import (
     checked_keep,
     configured_paths,
     refuse_positional,
+    share,
 )
 
 P = ParamSpec("P")
@@ -151,8 +152,7 @@ class PeeringDB:
         with renamed(str if is_given else name_settings(app.config)):
             client, settings, paths = self._parts(app)
             flow = self._flow(app, client, settings, paths)
-        if settings.store is not None:
-            client.share_budget(settings.store.vault, egress=settings.store.egress)
+        share(client, settings.store)
         set_cookie_flags(app, is_secure=client.config.redirect_uri.startswith("https:"))
         app.extensions[NAME] = Extension(
             app=app,

@@ -42,6 +42,7 @@ from peeringdb_oauth.web import (
     configured_paths,
     read_session_settings,
     refuse_positional,
+    share,
 )
 
 if TYPE_CHECKING:
@@ -132,8 +133,7 @@ class PeeringDB:
             )
         if problems:
             raise ConfigurationError(*problems)
-        if settings.store is not None:
-            self._client.share_budget(settings.store.vault, egress=settings.store.egress)
+        share(self._client, settings.store)
         self._config = self._client.provider.config
         self.templates = with_our_templates(templates)
         with renamed(rename):

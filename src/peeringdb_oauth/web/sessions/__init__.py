@@ -10,10 +10,12 @@ from peeringdb_oauth.web.sessions.listing import (
 )
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
 from peeringdb_oauth.web.sessions.session_store import SessionStore, open_session_store
+from peeringdb_oauth.web.sessions.sharing import NOTHING_SHARED, share
 from peeringdb_oauth.web.sessions.stored_login import Ending, EndReason, StoredLogin
 from peeringdb_oauth.web.sessions.visitors import Visitors
 
 __all__ = [
+    "NOTHING_SHARED",
     "SESSION_KEY",
     "AsyncSessionList",
     "CookieSessions",
@@ -28,4 +30,5 @@ __all__ = [
     "StoredLogin",
     "Visitors",
     "open_session_store",
+    "share",
 ]
