@@ -13,6 +13,7 @@ from peeringdb_oauth.errors import ConfigurationError
 _COMMANDS = {
     "doctor": ("doctor", "cli"),
     "explain": ("users", "cli"),
+    "gateway": ("gateway", "gateway"),
     "init": ("init", "cli"),
     "login": ("login", "cli"),
     "logout": ("login", "cli"),

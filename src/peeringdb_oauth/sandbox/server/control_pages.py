@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 from oauth2_provider.models import Application
 
+from peeringdb_oauth.sandbox.people import PASSWORD_ONLY, SECOND_FACTORS
 from peeringdb_oauth.sandbox.server import clock, control_endpoint, edit_people, keys
+from peeringdb_oauth.sandbox.server.claims import describe_profile
 from peeringdb_oauth.sandbox.server.edit_people import CannotChange
 from peeringdb_oauth.sandbox.server.faults import KINDS
 from peeringdb_oauth.sandbox.server.models import Network, Person
@@ -46,6 +48,18 @@ def style_sheet(_request: HttpRequest) -> HttpResponse:
 def overview_page(request: HttpRequest) -> HttpResponse:
     """The page with all people and all applications."""
     return _render(request, "overview", _overview())
+
+
+@require_safe
+def person_profile(_request: HttpRequest, login: str) -> JsonResponse:
+    """What PeeringDB tells of a person who has just logged in, without a login."""
+    try:
+        person = edit_people.find_person(login)
+    except CannotChange as error:
+        return JsonResponse({"error": str(error)}, status=404)
+    profile = describe_profile(person, ["email", "networks"], access_token="")
+    amr = SECOND_FACTORS["otp"][1] if person.mfa else PASSWORD_ONLY
+    return JsonResponse(profile | {"amr": list(amr)})
 
 
 @_GET_OR_POST

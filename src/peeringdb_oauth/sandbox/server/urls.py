@@ -43,6 +43,7 @@ _oauth2 = [
 _control = [
     path("", control_pages.overview_page, name="control"),
     path("people/<str:login>/", control_pages.person_page, name="control-person"),
+    path("people/<str:login>/profile", control_pages.person_profile, name="control-profile"),
     path("applications/", control_pages.applications_page, name="control-applications"),
     path("edited-address/", edited_address.follow_edited_address, name="edited-address"),
     path("faults/", control_pages.faults_page, name="control-faults"),
