@@ -47,12 +47,17 @@ class SessionCookie:
 
 
 def parse_cookies(header: str) -> dict[str, str]:
-    """The cookies of a ``Cookie`` header. Of several with one name the first counts."""
+    """The cookies of a ``Cookie`` header. Of several with one name the first counts.
+
+    Browsers send the quotes back that a value was set with (RFC 6265 section 4.1.1).
+    """
     cookies: dict[str, str] = {}
     for pair in header.split(";"):
         name, equals, value = pair.partition("=")
         if equals:
-            cookies.setdefault(name.strip(" \t"), value.strip(" \t"))
+            value = value.strip(" \t")
+            is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+            cookies.setdefault(name.strip(" \t"), value[1:-1] if is_quoted else value)
     return cookies
 
 
