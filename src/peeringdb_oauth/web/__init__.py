@@ -9,6 +9,7 @@ from pathlib import Path
 from peeringdb_oauth.budget import shortest_recheck
 from peeringdb_oauth.web.answer_builder import Paths
 from peeringdb_oauth.web.configured_paths import configured_paths
+from peeringdb_oauth.web.connections import OTHER_ACCOUNT, Connections, LocalAccount
 from peeringdb_oauth.web.cookies import is_genuine, without_impostors
 from peeringdb_oauth.web.decorators import enclosed_in, refuse_positional, wrapped_in
 from peeringdb_oauth.web.events import Event
@@ -77,12 +78,14 @@ __all__ = [
     "NOT_STRICT",
     "NO_ASN",
     "NO_OTHER_LOGIN",
+    "OTHER_ACCOUNT",
     "SESSION_KEY",
     "TEMPLATES",
     "TRY_AGAIN",
     "Answer",
     "AsyncSessionList",
     "Change",
+    "Connections",
     "Cookie",
     "EndReason",
     "Ending",
@@ -90,6 +93,7 @@ __all__ = [
     "Event",
     "Failure",
     "Guard",
+    "LocalAccount",
     "LoginFlow",
     "Page",
     "PageContext",

@@ -109,6 +109,14 @@ class AnswerBuilder:
         """Whether a visit has another scheme, host or port than the redirect URI."""
         return _comparable(visit.origin) != _comparable(self.origin)
 
+    def is_foreign(self, visit: Visit) -> bool:
+        """Whether a page of another site may have sent a request.
+
+        Its header Origin names neither the address of the visit nor the redirect URI's.
+        """
+        here = {_comparable(visit.origin), _comparable(self.origin)}
+        return _comparable(visit.headers.get("Origin", "")) not in here
+
     def redirect_to_origin(self, visit: Visit) -> Answer:
         """A redirect of a login to the redirect URI's origin, where it can end well.
 

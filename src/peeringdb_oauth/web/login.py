@@ -52,7 +52,7 @@ from peeringdb_oauth.web.guard import find_asn
 from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
 from peeringdb_oauth.web.return_path import split_path
 from peeringdb_oauth.web.seal import Sealer
-from peeringdb_oauth.web.sessions import Ending, SessionInfo, StoredLogin, Visitors
+from peeringdb_oauth.web.sessions import SESSION_KEY, Ending, SessionInfo, StoredLogin, Visitors
 from peeringdb_oauth.web.visit import Answer, Cookie, Refused, Visit
 
 log = logging.getLogger("peeringdb_oauth")
@@ -193,7 +193,7 @@ class LoginFlow:
         application's own account that is logged in. PeeringDB asks for the password:
         somebody else may have logged this browser in there.
         """
-        if not (visit.is_trusted and self.is_own(visit)):
+        if not (visit.is_trusted and self._is_own_form(visit)):
             return self._forged(visit)
         if self._builder.is_elsewhere(visit):
             self._note_origin(visit.origin)
@@ -205,6 +205,33 @@ class LoginFlow:
             shorter=(page,),
             connects=account,
         )
+
+    def disconnect(
+        self, visit: Visit, disconnect: Callable[[], Any], *, user: User | None
+    ) -> Flow[Answer]:
+        """Disconnect the application's own account that is logged in.
+
+        The login with PeeringDB ends in this browser; the account stays logged in. The
+        visit is as for `connect`. ``disconnect``: the application's function, which
+        raises `AccessDenied` to refuse it. ``user``: who the account is connected to;
+        None for nobody.
+        """
+        if not (visit.is_trusted and self._is_own_form(visit)):
+            return self._forged(visit)
+        before = dict(visit.session)
+        try:
+            yield from call(disconnect)
+            cookies = yield from self.end(visit)
+        except PeeringDBOAuthError as error:
+            return self.fail(visit, error, has_account=True)
+        _restore(visit, before)
+        visit.tell(Event(kind="disconnected", user=user))
+        location = self.return_path(visit, default=self._builder.connection_url(visit))
+        return self._builder.redirect(location, cookies=cookies, status=303)
+
+    def connect_ended(self, visit: Visit) -> Answer:
+        """The page for somebody whose own account is not logged in any more."""
+        return self.fail(visit, AccessDenied(_CONNECT_ENDED))
 
     def return_path(self, visit: Visit, *, default: str) -> str:
         """The page of this site that the parameter ``next`` names."""
@@ -283,11 +310,14 @@ class LoginFlow:
         name = self._pending.name(pending.request.state)
         if not (visit.is_trusted and visit.has_genuine_cookie(name)):
             return self._planted(visit)
+        before = dict(visit.session)
         if (yield from self._is_settled(visit, pending)):
             return self._builder.redirect(pending.return_path)
-        if pending.connects:
-            admit = connect
-        return (yield from self._finish(visit, pending, admit, account))
+        admit = connect if pending.connects else admit
+        answer = yield from self._finish(visit, pending, admit, account)
+        if pending.connects and self._keep is not None:
+            _restore(visit, before)
+        return answer
 
     def log_out(self, visit: Visit) -> Flow[Answer]:
         """End the login here and revoke its tokens at PeeringDB.
@@ -431,6 +461,14 @@ class LoginFlow:
         given = visit.headers.get(CSRF_HEADER) or visit.csrf_token()
         expected = csrf_token.encode()
         return compare_digest(expected, given.encode("utf-8", "surrogatepass"))
+
+    def _is_own_form(self, visit: Visit) -> bool:
+        """Whether a page of this site sent the form, also where nobody has a token.
+
+        Somebody who is not logged in with PeeringDB has none. Browsers send the header
+        Origin with every form.
+        """
+        return self.is_own(visit) or not self._builder.is_foreign(visit)
 
     def ask_to_log_in(self, visit: Visit, ending: Ending | None) -> Answer:
         """The answer for somebody who is not logged in: it leads to the login.
@@ -727,6 +765,16 @@ class LoginFlow:
         """The cookies of started logins, if no other host can have set them."""
         names = filter(visit.has_genuine_cookie, self._pending.names(visit.cookies))
         return {name: visit.cookies[name] for name in names}
+
+
+def _restore(visit: Visit, before: Mapping[str, Any]) -> None:
+    """Restore what was in a session, except a login with PeeringDB.
+
+    The application's own account may be logged in there.
+    """
+    for name, value in before.items():
+        if name != SESSION_KEY:
+            visit.session.setdefault(name, value)
 
 
 def _tell_refusal(

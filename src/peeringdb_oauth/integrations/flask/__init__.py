@@ -32,17 +32,24 @@ with needs("flask"):
     from peeringdb_oauth.integrations.flask.extension import Extension
     from peeringdb_oauth.integrations.flask.peeringdb import PeeringDB
     from peeringdb_oauth.integrations.flask.signals import (
+        connected,
+        disconnected,
         logged_in,
         logged_out,
         login_refused,
         rights_changed,
         session_ended,
     )
+    from peeringdb_oauth.web import OTHER_ACCOUNT, LocalAccount
 
 __all__ = [
+    "OTHER_ACCOUNT",
     "Extension",
+    "LocalAccount",
     "PeeringDB",
+    "connected",
     "current_user",
+    "disconnected",
     "logged_in",
     "logged_out",
     "login_refused",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from typing import Any, Never, ParamSpec, TypeVar
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, abort, current_app
 from flask.blueprints import BlueprintSetupState
 from werkzeug.local import LocalProxy
 
@@ -39,7 +39,9 @@ from peeringdb_oauth.profile import Permission, User
 from peeringdb_oauth.steps import call
 from peeringdb_oauth.web import (
     TEMPLATES,
+    Connections,
     Guard,
+    LocalAccount,
     LoginFlow,
     Paths,
     SessionInfo,
@@ -57,6 +59,9 @@ from peeringdb_oauth.web import (
 P = ParamSpec("P")
 R = TypeVar("R")
 Hook = TypeVar("Hook", bound=Callable[[User], Any])
+AccountHook = TypeVar("AccountHook", bound=Callable[[], Any])
+ConnectHook = TypeVar("ConnectHook", bound=Callable[[LocalAccount, User], Any])
+DisconnectHook = TypeVar("DisconnectHook", bound=Callable[[LocalAccount], Any])
 ChangeHook = TypeVar("ChangeHook", bound=Callable[[User, User], Any])
 
 
@@ -124,6 +129,9 @@ class PeeringDB:
         self._language = language
         self._login_hooks: list[Callable[[User], Any]] = []
         self._change_hooks: list[Callable[[User, User], Any]] = []
+        self._account_hook: Callable[[], Any] | None = None
+        self._connect_hook: Callable[[LocalAccount, User], Any] | None = None
+        self._disconnect_hook: Callable[[LocalAccount], Any] | None = None
         self._read_paths = partial(
             configured_paths,
             callback_path=callback_path,
@@ -261,6 +269,48 @@ class PeeringDB:
         self._change_hooks.append(hook)
         return hook
 
+    def local_account(self, hook: AccountHook) -> AccountHook:
+        """Decorator of the function that finds the application's own account.
+
+        ::
+
+            @pdb.local_account
+            def my_account() -> LocalAccount | None:
+                if not me.is_authenticated:  # of Flask-Login
+                    return None
+                return LocalAccount(me.get_id(), me.email, me.peeringdb_id)
+
+        It returns the account that is logged in; None for nobody. With `on_connect` it
+        opens the page ``/connect/peeringdb``, where people connect their accounts.
+        """
+        self._account_hook = hook
+        return hook
+
+    def on_connect(self, hook: ConnectHook) -> ConnectHook:
+        """Decorator of the function that stores the connection of an account.
+
+        ::
+
+            @pdb.on_connect
+            def connect(account: LocalAccount, user: User) -> None:
+                if find_account_of(user.id):
+                    raise AccessDenied(OTHER_ACCOUNT)
+                store(account.key, user.id)
+
+        The login rule has let the `User` in, and so have the functions of `on_login`.
+        """
+        self._connect_hook = hook
+        return hook
+
+    def on_disconnect(self, hook: DisconnectHook) -> DisconnectHook:
+        """Decorator of the function that deletes the connection of an account.
+
+        It raises `AccessDenied` to refuse it, for example if nobody could log in to the
+        account any more.
+        """
+        self._disconnect_hook = hook
+        return hook
+
     def user(self) -> User | None:
         """Who is logged in, or sent the bearer token; None for nobody.
 
@@ -313,6 +363,9 @@ class PeeringDB:
             (paths.login, "login", _start, "GET"),
             (paths.callback, "callback", self._callback, "GET"),
             (paths.status, "status", _tell_status, "GET"),
+            (paths.connect, "connection", self._show_connection, "GET"),
+            (paths.connect, "connect", self._connect, "POST"),
+            (paths.disconnect, "disconnect", self._disconnect, "POST"),
             (paths.logout, "logout", _log_out, "POST"),
         ):
             state.app.add_url_rule(
@@ -337,10 +390,45 @@ class PeeringDB:
 
     def _callback(self) -> Response:
         pdb = extension()
-        return respond(pdb.client.run(pdb.flow.callback(to_visit(), self._admit)))
+        account = self._account() if self._account_hook else None
+        flow = self._connections.callback(to_visit(), self._admit, account)
+        return respond(pdb.client.run(flow))
 
     def _admit(self, user: User) -> object:
         return _results(self._login_hooks, user)
+
+    @property
+    def _connections(self) -> Connections:
+        return Connections(
+            extension().flow, on_connect=self._store_connection, on_disconnect=self._drop_connection
+        )
+
+    def _account(self) -> LocalAccount | None:
+        """The application's own account that is logged in.
+
+        Without hooks there is no such page.
+        """
+        if self._account_hook is None or self._connect_hook is None:
+            abort(404)
+        account: LocalAccount | None = current_app.ensure_sync(self._account_hook)()
+        return account
+
+    def _store_connection(self, account: LocalAccount, user: User) -> object:
+        given = _results(self._login_hooks, user)
+        return given or _results(filter(None, [self._connect_hook]), account, user)
+
+    def _drop_connection(self, account: LocalAccount) -> object:
+        return _results(filter(None, [self._disconnect_hook]), account)
+
+    def _show_connection(self) -> Response:
+        return respond(self._connections.page(to_visit(), self._account()))
+
+    def _connect(self) -> Response:
+        return respond(self._connections.start(to_visit(), self._account()))
+
+    def _disconnect(self) -> Response:
+        flow = self._connections.end(to_visit(), self._account())
+        return respond(extension().client.run(flow))
 
 
 def _call(hooks: Iterable[Callable[..., Any]], *arguments: User) -> None:
@@ -352,7 +440,7 @@ def _call(hooks: Iterable[Callable[..., Any]], *arguments: User) -> None:
     extension().client.run(call(partial(_results, hooks, *arguments)))
 
 
-def _results(hooks: Iterable[Callable[..., Any]], *arguments: User) -> object:
+def _results(hooks: Iterable[Callable[..., Any]], *arguments: object) -> object:
     """Call hooks.
 
     A decorator may hide from Flask that a hook is a coroutine function. Then the result

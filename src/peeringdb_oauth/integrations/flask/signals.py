@@ -13,12 +13,16 @@ login_refused = _signals.signal("login-refused")
 logged_out = _signals.signal("logged-out")
 rights_changed = _signals.signal("rights-changed")
 session_ended = _signals.signal("session-ended")
+connected = _signals.signal("connected")
+disconnected = _signals.signal("disconnected")
 _SIGNALS = {
     "login": logged_in,
     "refused": login_refused,
     "logout": logged_out,
     "rights_changed": rights_changed,
     "session_ended": session_ended,
+    "connected": connected,
+    "disconnected": disconnected,
 }
 
 

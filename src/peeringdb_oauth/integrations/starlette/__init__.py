@@ -50,5 +50,6 @@ with needs("starlette"):
     from peeringdb_oauth.integrations.starlette.guard import Requirement
     from peeringdb_oauth.integrations.starlette.peeringdb import PeeringDB
     from peeringdb_oauth.integrations.starlette.refusals import REFUSALS
+    from peeringdb_oauth.web import OTHER_ACCOUNT, LocalAccount
 
-__all__ = ["REFUSALS", "PeeringDB", "Requirement"]
+__all__ = ["OTHER_ACCOUNT", "REFUSALS", "LocalAccount", "PeeringDB", "Requirement"]

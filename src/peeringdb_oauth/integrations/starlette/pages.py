@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from starlette.requests import Request
@@ -28,8 +28,10 @@ from peeringdb_oauth.integrations.starlette.visits import (
 )
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import (
+    Connections,
     Event,
     Guard,
+    LocalAccount,
     LoginFlow,
     PageContext,
     Paths,
@@ -48,6 +50,19 @@ U = TypeVar("U", User, User | None)
 # Marks the scope of a request with a bearer token. Its errors are always JSON.
 _API = "peeringdb_oauth.api"
 _USER = "peeringdb_oauth.user"  # in the scope: who is logged in, once it was asked
+
+
+class AccountHooks(NamedTuple):
+    """The application's functions about its own accounts.
+
+    ``account``: called with the request; returns the account that is logged in, or
+    None. ``on_connect`` and ``on_disconnect``: as for `Connections`. All three may be
+    coroutine functions.
+    """
+
+    account: Callable[[Request], object]
+    on_connect: Callable[[LocalAccount, User], object]
+    on_disconnect: Callable[[LocalAccount], object]
 
 
 class Pages:
@@ -72,6 +87,7 @@ class Pages:
         on_login: Callable[[User], object] | None,
         on_event: Callable[[Request | None, Event], object] | None,
         on_rights_changed: Callable[[User, User], object] | None,
+        hooks: AccountHooks | None,
         templates: Jinja2Templates,
         paths: Paths,
         language: str | None,
@@ -86,6 +102,7 @@ class Pages:
         self._keep = keep
         self._on_login, self._on_event = on_login, on_event
         self._on_rights_changed = on_rights_changed
+        self._hooks = hooks
         self._templates = templates
         self._paths = paths
         self._language = language
@@ -98,6 +115,17 @@ class Pages:
             Route(paths.logout, self._log_out, name="peeringdb_logout", methods=["POST"]),
             Route(paths.status, self._tell_status, name="peeringdb_status"),
         ]
+        if hooks is not None:
+            self.routes += [
+                Route(paths.connect, self._show_connection, name="peeringdb_connection"),
+                Route(paths.connect, self._connect, name="peeringdb_connect", methods=["POST"]),
+                Route(
+                    paths.disconnect,
+                    self._disconnect,
+                    name="peeringdb_disconnect",
+                    methods=["POST"],
+                ),
+            ]
 
     async def user(self, request: Request) -> User | None:
         """Who is logged in; None for nobody.
@@ -235,8 +263,48 @@ class Pages:
             return to_response(request, flow.start(visit), self._templates)
 
     async def _callback(self, request: Request) -> Response:
+        account = await self._account(request)
         async with self._visit(request) as (flow, visit):
-            answer = await self._client.run(flow.callback(visit, self._admit))
+            callback = self._connections(flow).callback(visit, self._admit, account)
+            answer = await self._client.run(callback)
+        return to_response(request, answer, self._templates)
+
+    def _connections(self, flow: LoginFlow) -> Connections:
+        return Connections(
+            flow, on_connect=self._store_connection, on_disconnect=self._drop_connection
+        )
+
+    async def _account(self, request: Request) -> LocalAccount | None:
+        if self._hooks is None:
+            return None
+        account: LocalAccount | None = await invoke(self._hooks.account, request)
+        return account
+
+    async def _store_connection(self, account: LocalAccount, user: User) -> None:
+        await self._admit(user)
+        if self._hooks is not None:
+            await invoke(self._hooks.on_connect, account, user)
+
+    async def _drop_connection(self, account: LocalAccount) -> None:
+        if self._hooks is not None:
+            await invoke(self._hooks.on_disconnect, account)
+
+    async def _show_connection(self, request: Request) -> Response:
+        account = await self._account(request)
+        async with self._visit(request) as (flow, visit):
+            answer = self._connections(flow).page(visit, account)
+        return to_response(request, answer, self._templates)
+
+    async def _connect(self, request: Request) -> Response:
+        account = await self._account(request)
+        async with self._visit(request) as (flow, visit):
+            answer = self._connections(flow).start(visit, account)
+        return to_response(request, answer, self._templates)
+
+    async def _disconnect(self, request: Request) -> Response:
+        account = await self._account(request)
+        async with self._visit(request) as (flow, visit):
+            answer = await self._client.run(self._connections(flow).end(visit, account))
         return to_response(request, answer, self._templates)
 
     async def _tell_status(self, request: Request) -> Response:

@@ -24,7 +24,7 @@ from peeringdb_oauth.integrations.starlette.guard import (
     Requirement,
     not_of_request,
 )
-from peeringdb_oauth.integrations.starlette.pages import Pages
+from peeringdb_oauth.integrations.starlette.pages import AccountHooks, Pages
 from peeringdb_oauth.integrations.starlette.secret_key import read_secret_keys
 from peeringdb_oauth.integrations.starlette.sessions import GuardedSessionMiddleware
 from peeringdb_oauth.integrations.starlette.templates import with_our_templates
@@ -34,6 +34,7 @@ from peeringdb_oauth.web import (
     AsyncSessionList,
     Event,
     Guard,
+    LocalAccount,
     PageContext,
     SessionInfo,
     SessionPolicy,
@@ -76,15 +77,19 @@ class PeeringDB:
     another person may have put it there. ``on_login``: called with each `User` who logs
     in; raises `AccessDenied` to refuse them. ``on_event``: called with the request and
     the `Event`; the request is None if none has caused it. ``on_rights_changed``:
-    called with the `User` as they were and as they are. All three may be coroutine
-    functions. ``templates``: a directory with templates that replace ours, or your
-    `Jinja2Templates`, to which ours and the variable ``peeringdb`` are added.
-    ``language``: of the library's pages, such as "en" or "de"; None for the language of
-    the visitor. ``callback_path``: of the callback, below the prefix of the router;
-    None: it follows from the redirect URI. ``login_redirect_url``: where a login leads
-    if nothing else is asked for; None for "/", or for a page of ours if the application
-    has none there. ``logout_redirect_url``: where a logout leads; None: the same.
-    ``home``: the earlier name of ``login_redirect_url``.
+    called with the `User` as they were and as they are. ``local_account``: called with
+    the request; returns the `LocalAccount` of your own that is logged in, or None.
+    ``on_connect``: called with it and the `User` to store that they belong together;
+    raises `AccessDenied` to refuse it. ``on_disconnect``: called with it to delete
+    that. All of these may be coroutine functions. ``templates``: a directory with
+    templates that replace ours, or your `Jinja2Templates`, to which ours and the
+    variable ``peeringdb`` are added. ``language``: of the library's pages, such as "en"
+    or "de"; None for the language of the visitor. ``callback_path``: of the callback,
+    below the prefix of the router; None: it follows from the redirect URI.
+    ``login_redirect_url``: where a login leads if nothing else is asked for; None for
+    "/", or for a page of ours if the application has none there.
+    ``logout_redirect_url``: where a logout leads; None: the same. ``home``: the earlier
+    name of ``login_redirect_url``.
 
     Raises:
         ConfigurationError: settings are missing or wrong, all of them at once.
@@ -103,6 +108,9 @@ class PeeringDB:
         on_login: Callable[[User], object] | None = None,
         on_event: Callable[[Request | None, Event], object] | None = None,
         on_rights_changed: Callable[[User, User], object] | None = None,
+        local_account: Callable[[Request], object] | None = None,
+        on_connect: Callable[[LocalAccount, User], object] | None = None,
+        on_disconnect: Callable[[LocalAccount], object] = lambda _: None,
         templates: Jinja2Templates | str | PathLike[str] | None = None,
         home: str | None = None,
         language: str | None = None,
@@ -131,6 +139,8 @@ class PeeringDB:
             settings = read_session_settings(
                 sessions=sessions, policy=session_policy, secrets=self._secret_keys
             )
+        if (local_account is None) != (on_connect is None):
+            problems.append("local_account and on_connect: give both or neither")
         if problems:
             raise ConfigurationError(*problems)
         share(self._client, settings.store)
@@ -147,6 +157,9 @@ class PeeringDB:
                 on_login=on_login,
                 on_event=on_event,
                 on_rights_changed=on_rights_changed,
+                hooks=AccountHooks(local_account, on_connect, on_disconnect)
+                if local_account and on_connect
+                else None,
                 templates=self.templates,
                 paths=paths,
                 language=language,
