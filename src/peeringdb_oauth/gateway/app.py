@@ -8,7 +8,7 @@ from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.gateway.answers import Judge
 from peeringdb_oauth.gateway.audit import close_audit_log, open_audit_log
 from peeringdb_oauth.gateway.forwarded import TrustedProxies
-from peeringdb_oauth.gateway.gateway import Gateway, NoObserver, Observer
+from peeringdb_oauth.gateway.gateway import Gateway, Observer
 from peeringdb_oauth.gateway.host import HostLogin
 from peeringdb_oauth.gateway.login_starts import LoginStarts
 from peeringdb_oauth.gateway.logout import Logout
@@ -38,7 +38,6 @@ def create_app(
     Raises:
         ConfigurationError: a setting is of no use, such as a logo that cannot be read.
     """
-    observer = observer or NoObserver()
     responses = Responses(
         title=settings.pages.title, logo=settings.pages.logo, css=settings.pages.css
     )
@@ -52,7 +51,6 @@ def create_app(
             secrets=settings.secret_keys,
             store=store,
             policy=settings.policy,
-            tell=observer.event,
             language=settings.pages.language,
         )
         for host in settings.hosts
@@ -65,7 +63,6 @@ def create_app(
         Logout(client, hosts, Sealer(*settings.secret_keys), clock=clock),
         responses=responses,
         starts=LoginStarts(monotonic),
-        observer=observer,
     )
     closes = [store.close]
     if settings.audit_log is not None:

@@ -16,7 +16,7 @@ from peeringdb_oauth.gateway.question import Asked, Question
 from peeringdb_oauth.gateway.rules import roles_of
 from peeringdb_oauth.gateway.session_cookie import without_ours
 from peeringdb_oauth.gateway.settings import Reloadable
-from peeringdb_oauth.web import Event, StoredLogin
+from peeringdb_oauth.web import StoredLogin
 
 log = logging.getLogger("peeringdb_oauth")
 
@@ -49,17 +49,11 @@ class Observer(Protocol):
     def decided(self, rule: str, outcome: Outcome, seconds: float) -> None:
         """A check has been answered. ``rule``: the name of the rule that decided."""
 
-    def event(self, event: Event) -> None:
-        """Something has happened to a person."""
-
 
 class NoObserver:
     """An `Observer` that counts nothing."""
 
     def decided(self, rule: str, outcome: Outcome, seconds: float) -> None:
-        """Do nothing."""
-
-    def event(self, event: Event) -> None:
         """Do nothing."""
 
 
@@ -183,14 +177,12 @@ class Gateway:
 
     async def _login(self, question: Question) -> StoredLogin | None:
         visitors = question.host.visitors
-        login = await self.client.run(
-            visitors.current(question.visit(emit=self.observer.event, is_check=True))
-        )
+        login = await self.client.run(visitors.current(question.visit(is_check=True)))
         return None if login is None or login.ending is not None else login
 
     async def _name(self, question: Question) -> StoredLogin | None:
         """Who is logged in where everybody is allowed, if that is known at once."""
-        visit = question.visit(emit=self.observer.event, is_check=True)
+        visit = question.visit(is_check=True)
         if not visit.session or self._monotonic() < self._store_is_slow_until:
             return None
         try:

@@ -1,6 +1,6 @@
 """The login at one host: its own redirect URI, its own cookie, its own sessions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -11,7 +11,6 @@ from peeringdb_oauth.gateway.session_cookie import SessionCookie, parse_cookies
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.web import (
     Answer,
-    Event,
     LoginFlow,
     Paths,
     Sealer,
@@ -25,16 +24,14 @@ BELOW = "/_peeringdb"  # what is the gateway's own at each host
 PATHS = Paths(
     login=f"{BELOW}/login", callback=f"{BELOW}/callback", logout=f"{BELOW}/logout", home="/"
 )
-Emit = Callable[[Event], object]
 
 
 class HostLogin:
     """The login at one host.
 
     ``origin``: scheme and host, as browsers write them. ``provider``: with the redirect
-    URI of this host. ``secrets``: seal cookies and tokens. ``tell``: called with each
-    event that no request has caused. ``language``: of all pages; None for that of the
-    visitor.
+    URI of this host. ``secrets``: seal cookies and tokens. ``language``: of all pages;
+    None for that of the visitor.
 
     Raises:
         ConfigurationError: a secret is too short, or there is no such language.
@@ -48,14 +45,13 @@ class HostLogin:
         secrets: tuple[str, ...],
         store: SessionStore,
         policy: SessionPolicy,
-        tell: Emit = lambda _: None,
         language: str | None = None,
     ) -> None:
         self.origin = origin
         self.name = origin.partition("://")[2]
         rule, sealer = AccessRule(), Sealer(*secrets)
         self.visitors = Visitors(
-            provider, rule=rule, sealer=sealer, store=store, policy=policy, tell=tell, site=origin
+            provider, rule=rule, sealer=sealer, store=store, policy=policy, site=origin
         )
         self.flow = LoginFlow(
             provider,
@@ -75,7 +71,6 @@ class HostLogin:
         uri: str,
         address: str | None = None,
         rule: str | None = None,
-        emit: Emit = lambda _: None,
         may_set_cookies: bool = True,
     ) -> Visit:
         """A visitor's request, with their session.
@@ -102,7 +97,6 @@ class HostLogin:
             session_cookie=self.cookie.name,
             rotate=lambda: None,  # the cookie has no id of its own
             remote_address=address,
-            emit=emit,
             view=lambda: rule,
             target=uri,
             may_set_cookies=may_set_cookies,

@@ -18,7 +18,7 @@ from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.errors import PeeringDBOAuthError
 from peeringdb_oauth.gateway.answers import SIGN_IN, Judge
 from peeringdb_oauth.gateway.forwarded import NotForwarded, RequestHeaders
-from peeringdb_oauth.gateway.gateway import ANSWER, FORWARD_AUTH, RELOADABLE, Observer
+from peeringdb_oauth.gateway.gateway import ANSWER, FORWARD_AUTH, RELOADABLE
 from peeringdb_oauth.gateway.host import BELOW, PATHS, HostLogin
 from peeringdb_oauth.gateway.login_starts import LoginStarts
 from peeringdb_oauth.gateway.logout import END_ALL, Logout
@@ -49,7 +49,7 @@ class Pages:
     """The pages of all hosts, as an application of Starlette's in ``app``.
 
     ``asked``: reads what proxies ask. ``judge``: answers visitors of applications.
-    ``starts``: counts the logins that start. ``observer``: is told of events.
+    ``starts``: counts the logins that start.
     """
 
     def __init__(
@@ -61,7 +61,6 @@ class Pages:
         *,
         responses: Responses,
         starts: LoginStarts,
-        observer: Observer,
     ) -> None:
         self._client = client
         self._asked = asked
@@ -69,7 +68,6 @@ class Pages:
         self._logout = logout
         self._responses = responses
         self._starts = starts
-        self._observer = observer
         get, both = ["GET"], ["GET", "POST"]
         self.app = Starlette(
             routes=[
@@ -93,7 +91,7 @@ class Pages:
         question = self._asked.question(
             request.scope, RequestHeaders(request.scope["headers"]), rules
         )
-        visit = question.visit(emit=self._observer.event)
+        visit = question.visit()
         answer = await self._judge.answer(question, visit)
         return self._respond(answer, question.host, visit)
 
@@ -128,7 +126,6 @@ class Pages:
             method=scope["method"],
             uri=f"{scope['path']}?{query}" if query else scope["path"],
             address=address,
-            emit=self._observer.event,
         )
         return host, visit
 

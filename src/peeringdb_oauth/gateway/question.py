@@ -13,7 +13,7 @@ from peeringdb_oauth.gateway.forwarded import (
     read_forwarded,
     read_site,
 )
-from peeringdb_oauth.gateway.host import Emit, HostLogin
+from peeringdb_oauth.gateway.host import HostLogin
 from peeringdb_oauth.gateway.paths import OddPath, parse
 from peeringdb_oauth.gateway.rules import Match, Rules
 from peeringdb_oauth.reasons import Reason
@@ -45,12 +45,11 @@ class Question:
         """The name of the rule that decides, for logs and metrics."""
         return "no rule" if self.match.rule is None else self.match.rule.name
 
-    def visit(self, *, emit: Emit, is_check: bool = False) -> Visit:
+    def visit(self, *, is_check: bool = False) -> Visit:
         """The request as `LoginFlow` reads it.
 
-        ``emit``: called with each event. ``is_check``: whether the answer is for the
-        proxy, which takes no cookie. What is no page that a person opens gets none
-        either.
+        ``is_check``: whether the answer is for the proxy, which takes no cookie. What
+        is no page that a person opens gets none either.
         """
         visit = self.host.to_visit(
             self.headers,
@@ -58,7 +57,6 @@ class Question:
             uri=self.uri,
             address=self.address,
             rule=self.rule_name,
-            emit=emit,
             may_set_cookies=not is_check,
         )
         return visit if is_check else replace(visit, may_set_cookies=visit.is_navigation)
