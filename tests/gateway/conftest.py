@@ -1,6 +1,7 @@
 """A gateway, a real sandbox, a proxy like those of the snippets, and browsers."""
 
 import re
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
@@ -9,10 +10,13 @@ from http.cookies import SimpleCookie
 from urllib.parse import urlsplit
 
 import pytest
+from shared_sessions import store_of
 from starlette.testclient import TestClient
 
 from peeringdb_oauth.gateway.app import create_app
 from peeringdb_oauth.gateway.settings import Settings
+from peeringdb_oauth.observers import observers
+from peeringdb_oauth.records import MemoryRecords, RecordsUnavailable
 from peeringdb_oauth.sandbox import Sandbox
 
 LG = "https://lg.test"
@@ -94,13 +98,42 @@ def write_settings(sandbox, tmp_path):
     return write
 
 
+class StoreInTrouble(MemoryRecords):
+    """Records that a test can switch off, or make slow.
+
+    ``reads``: how often a session was read. ``gate``: each read waits for it.
+    """
+
+    is_down = False
+    gate = None
+    reads = 0
+
+    def get(self, key):
+        self.reads += key.startswith("session:")
+        if self.gate is not None:
+            self.gate.wait(10)
+        if self.is_down:
+            raise RecordsUnavailable("the store of the sessions does not answer")
+        return super().get(key)
+
+    def put(self, record, *, expected):
+        if self.is_down:
+            raise RecordsUnavailable("the store of the sessions does not answer")
+        return super().put(record, expected=expected)
+
+
 @dataclass
 class Site:
-    """A gateway behind a proxy, in front of an application that answers everything."""
+    """A gateway behind a proxy, in front of an application that answers everything.
 
-    app: object
-    client: TestClient
+    ``events``: what happened to people. ``decisions``: rule and outcome of each check.
+    """
+
     sandbox: Sandbox
+    records: StoreInTrouble
+    clock: object
+    app: object = None
+    client: TestClient = None
     events: list = field(default_factory=list)
     decisions: list = field(default_factory=list)
 
@@ -110,9 +143,18 @@ class Site:
     def kinds(self):
         return [event.kind for event in self.events]
 
-    # as an `Observer`
-    def event(self, event):
+    def settle(self):
+        """Wait for what the gateway does behind its answers."""
+        self.client.portal.call(self.app.client.finish_background)
+
+    def on_event(self, event):
         self.events.append(event)
+
+    def on_answer(self, *_):
+        pass
+
+    def on_recheck(self, *_):
+        pass
 
     def decided(self, rule, outcome, seconds):
         assert seconds >= 0
@@ -189,22 +231,22 @@ class Browser:
                     self.cookies[name] = morsel.value
         return answer
 
-    def follow(self, answer, person="member"):
+    def follow(self, answer, person="member", **arguments):
         """Go where an answer leads, through PeeringDB, to the page in the end."""
         for _ in range(8):
             location = answer.headers.get("Location")
             if location is None:
                 return answer
             if location.startswith(self.site.sandbox.url):
-                location = self.site.sandbox.log_in(person, location)
+                location = self.site.sandbox.log_in(person, location, **arguments)
             answer = self.get(location.removeprefix(self.url))
         raise AssertionError("it goes round in circles")
 
-    def log_in(self, person="member", target="/"):
+    def log_in(self, person="member", target="/", **arguments):
         """Open a page as somebody who is not logged in yet; the last answer."""
         answer = self.get(f"/_peeringdb/login?next={target}")
         assert answer.status_code == 302, answer.text
-        return self.follow(answer, person)
+        return self.follow(answer, person, **arguments)
 
     def csrf_token(self):
         return re.search(
@@ -225,26 +267,48 @@ def identity(answer):
     }
 
 
+def refusal(answer):
+    """Status, heading and reasons of a page, as people see them."""
+    reasons = re.findall("<li>(.*?)</li>", answer.text)
+    return *heading(answer), [unescape(reason) for reason in reasons]
+
+
 def heading(answer):
     """Status and heading of a page."""
     return answer.status_code, unescape(re.search("<h1>(.*?)</h1>", answer.text)[1])
 
 
 @pytest.fixture
+def clock(clock):
+    """The clock of gateway and store. It shows the time until a test moves it."""
+    clock.now = time.time()
+    return clock
+
+
+@pytest.fixture
 def make_site(sandbox, write_settings, clock):
-    """``make_site(rules, "more = 1")``: a gateway whose clock the test moves."""
+    """``make_site(rules, "more = 1")``: a gateway whose clock the test moves.
+
+    ``records``: of another gateway, to share its sessions.
+    """
     with ExitStack() as stack:
 
-        def make(rules=RULES, *more, store=None, **arguments):
+        def make(rules=RULES, *more, records=None, **arguments):
             settings = Settings.load(write_settings(rules, *more, **arguments))
-            site = Site(None, None, sandbox)
+            site = Site(sandbox, records or StoreInTrouble(clock), clock)
             site.app = create_app(
-                settings, clock=clock, monotonic=clock, observer=site, store=store
+                settings,
+                clock=clock,
+                monotonic=clock,
+                observer=site,
+                store=store_of(site.records, SECRET),
             )
             client = TestClient(
                 site.app, client=PROXY, base_url="http://127.0.0.1:4180", follow_redirects=False
             )
             site.client = stack.enter_context(client)
+            observers.append(site)
+            stack.callback(observers.remove, site)
             return site
 
         yield make

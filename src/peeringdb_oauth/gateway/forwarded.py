@@ -16,6 +16,7 @@ _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
 _SCHEMES = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 _MAX_ADDRESSES = 32  # of proxies in one request
+_MAX_HEADERS = 32_768  # bytes of all headers of a request
 
 
 class NotForwarded(Exception):
@@ -60,13 +61,29 @@ class RequestHeaders(Mapping[str, str]):
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
         self.raw: dict[bytes, bytes] = {}
         self.repeated: set[bytes] = set()
+        self.size = 0  # bytes
         for name, value in raw:
+            self.size += len(name) + len(value)
             if name in self.raw:
                 self.repeated.add(name)
                 comma = b"; " if name == b"cookie" else b", "
                 self.raw[name] = self.raw[name] + comma + value
             else:
                 self.raw[name] = value
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether there is more than any application needs."""
+        return self.size > _MAX_HEADERS
+
+    def check_size(self) -> None:
+        """Do nothing if the headers are short enough.
+
+        Raises:
+            NotForwarded: they are not.
+        """
+        if self.is_too_large:
+            raise NotForwarded(f"its headers have more than {_MAX_HEADERS} bytes", status=431)
 
     def __getitem__(self, name: str) -> str:
         return self.raw[name.lower().encode("latin-1")].decode("latin-1")

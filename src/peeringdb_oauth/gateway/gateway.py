@@ -141,7 +141,9 @@ class Gateway:
         """What an answer depends on; None if it is not remembered."""
         raw = headers.raw
         cookie = raw.get(b"cookie")
-        if cookie is None or headers.repeated or not self._asked.trusts(scope):
+        if cookie is None or headers.repeated or headers.is_too_large:
+            return None
+        if not self._asked.trusts(scope):
             return None
         key = (cookie, *(raw.get(name, b"") for name in _KEY))
         return key if sum(map(len, key)) <= LONGEST else None

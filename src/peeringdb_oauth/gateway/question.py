@@ -21,7 +21,6 @@ from peeringdb_oauth.web import Visit
 
 log = logging.getLogger("peeringdb_oauth")
 
-_MAX_HEADERS = 32_768  # bytes of all headers of a request
 _MAX_NOTED = 20  # log lines about requests that make no sense
 
 
@@ -126,8 +125,7 @@ class Asked:
             raise NotForwarded(
                 f"it came from {scope['client'][0]}, which is not in trusted_proxies"
             )
-        if sum(map(len, headers.raw)) + sum(map(len, headers.raw.values())) > _MAX_HEADERS:
-            raise NotForwarded(f"its headers have more than {_MAX_HEADERS} bytes", status=431)
+        headers.check_size()
 
     def _host(self, forwarded: Forwarded) -> HostLogin:
         host = self._hosts.get(forwarded.origin)
