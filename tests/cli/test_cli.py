@@ -238,3 +238,31 @@ def test_limits_can_be_switched_off():
             session.get(url_of(said) + f"/profile/v1?{i}", timeout=10).status_code
             for i in range(12)
         } == {403, 429}
+
+
+def test_the_demo_logs_in_once():
+    ended = start([COMMAND, "demo", "--once", "--user", "limited"])
+    assert ended.returncode == 0, ended.stderr
+    assert '"Lim Ited"' in ended.stdout
+
+
+def test_the_demo_says_what_is_missing():
+    ended = run_without("flask", "demo", "--once")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert 'pip install "peeringdb-oauth[sandbox,flask]"' in ended.stderr
+
+
+def test_a_person_of_the_demo_goes_with_once():
+    ended = run("demo", "--user", "limited")
+    assert (ended.returncode, "--once" in ended.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_the_commands(shell):
+    script = run("completion", shell).stdout
+    assert "_PEERINGDB_OAUTH_COMPLETE" in script
+    words = {"COMP_WORDS": "peeringdb-oauth ", "COMP_CWORD": "1"}
+    completed = start(
+        [COMMAND], ENVIRONMENT | words | {"_PEERINGDB_OAUTH_COMPLETE": "bash_complete"}
+    )
+    assert {"plain,doctor", "plain,sandbox"} <= set(completed.stdout.split())

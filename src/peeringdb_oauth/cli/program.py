@@ -11,6 +11,8 @@ from peeringdb_oauth.errors import ConfigurationError
 # Where each command is, and the extra that it needs. A command is imported when it is
 # called, because some need many packages.
 _COMMANDS = {
+    "completion": ("completion", "cli"),
+    "demo": ("demo", "cli"),
     "doctor": ("doctor", "cli"),
     "explain": ("users", "cli"),
     "gateway": ("gateway", "gateway"),

@@ -1,0 +1,23 @@
+"""``peeringdb-oauth completion``: the names of commands and options for a shell."""
+
+import click
+from click.shell_completion import get_completion_class
+
+_PROGRAM = "peeringdb-oauth"
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, *, shell: str) -> None:
+    """Print a script that completes commands and options in a shell.
+
+    \b
+    bash:  eval "$(peeringdb-oauth completion bash)" in ~/.bashrc
+    zsh:   eval "$(peeringdb-oauth completion zsh)" in ~/.zshrc
+    fish:  peeringdb-oauth completion fish > ~/.config/fish/completions/x.fish
+    """  # noqa: D301 - click does not wrap a paragraph that begins with \b
+    make = get_completion_class(shell)
+    if make is not None:
+        root = context.find_root().command
+        click.echo(make(root, {}, _PROGRAM, "_PEERINGDB_OAUTH_COMPLETE").source())
