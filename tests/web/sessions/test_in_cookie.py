@@ -214,3 +214,52 @@ def test_a_user_survives_the_way_into_the_session_and_back(browser, profile, clo
         amr=("pwd",),
     )
     assert stored(browser).logged_in_at == clock.now
+
+
+@pytest.fixture
+def processes(make_browser, profile):
+    """One browser with 300 networks, in each of two processes of one site."""
+    profile(networks=networks(300))
+    rule = AccessRule(asn=4_200_000_001)
+    first, second = make_browser(rule=rule), make_browser(rule=rule)
+    first.log_in()
+    second.session = first.session
+    return first, second
+
+
+def visit_often(processes):
+    return {len(process.user().networks) for _ in range(10) for process in processes}
+
+
+def test_two_processes_ask_once_each_for_networks_that_the_cookie_lacks(processes, server):
+    assert visit_often(processes) == {300}
+    assert server.paths().count("/profile/v1") == 2  # one of them at the login
+
+
+def test_a_recheck_of_one_process_is_one_for_the_other_too(processes, server, clock):
+    visit_often(processes)
+    for number, process in enumerate(processes):
+        clock.now += 901
+        process.user()
+        process.user()  # the re-check was behind the answer before; now the cookie has it
+        assert visit_often(processes) == {300}
+        assert server.paths().count("/profile/v1") == 3 + number
+
+
+def test_after_a_change_at_peeringdb_the_old_networks_of_a_process_do_not_count(
+    processes, server, profile, clock
+):
+    visit_often(processes)
+    profile(networks=networks(299))
+    clock.now += 901
+    processes[0].user()
+    processes[0].user()
+    assert visit_often(processes) == {299}
+    assert server.paths().count("/profile/v1") == 4  # each once more
+
+
+def test_the_order_in_which_peeringdb_lists_networks_is_no_change(processes, server, profile):
+    visit_often(processes[:1])
+    profile(networks=networks(300)[::-1])
+    assert visit_often(processes) == {300}
+    assert server.paths().count("/profile/v1") == 2

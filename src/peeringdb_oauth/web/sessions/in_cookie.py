@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any
 
 from peeringdb_oauth.clock import elapsed
@@ -141,7 +142,7 @@ class CookieSessions:
         yield from ()
         changed = function(self._newest(replace(login, now=self._clock())))
         if changed is not None:
-            self._known.set(changed.key, changed, timeout=self._lifetime(changed))
+            self._remember(changed)
         return changed
 
     def end(self, login: StoredLogin, ending: Ending) -> Flow[StoredLogin | None]:
@@ -171,10 +172,12 @@ class CookieSessions:
         if ending is not None:
             return replace(login, ending=ending)
         known: StoredLogin | None = self._known.get(login.key)
-        if known is None or elapsed(known.checked_at, login.now) > (
-            elapsed(login.checked_at, login.now)
-        ):
+        if known is None:
             return login
+        if elapsed(known.checked_at, login.now) > elapsed(login.checked_at, login.now):
+            # Another process has asked PeeringDB since, and got the user known here.
+            is_same = login.is_short and login.digest == known.digest
+            return replace(login, user=known.user, is_short=False) if is_same else login
         return replace(
             login,
             user=known.user,
@@ -184,14 +187,19 @@ class CookieSessions:
         )
 
     def _write(self, session: MutableMapping[str, Any], login: StoredLogin) -> None:
-        value = self._short_json(login)
-        if value.get("is_short") and not login.is_short:
-            self._known.set(login.key, login, timeout=self._lifetime(login))
-        session[SESSION_KEY] = value
-
-    def _short_json(self, login: StoredLogin) -> dict[str, Any]:
         short = self._shorten(login.user)
-        return to_json(replace(login, user=short, is_short=login.is_short or short != login.user))
+        if login.is_short:
+            login = replace(login, user=short)
+        elif short == login.user:
+            login = replace(login, digest="")
+        else:
+            login = replace(self._remember(login), user=short, is_short=True)
+        session[SESSION_KEY] = to_json(login)
+
+    def _remember(self, login: StoredLogin) -> StoredLogin:
+        login = replace(login, digest=_digest(login.user))
+        self._known.set(login.key, login, timeout=self._lifetime(login))
+        return login
 
     def _lifetime(self, login: StoredLogin) -> int:
         """For how many seconds a login counts from now on; at least one."""
@@ -218,6 +226,16 @@ def is_long_ago(seen_at: float, now: float, policy: SessionPolicy) -> bool:
     """Whether the time at which a session was last used is to be written again."""
     idle = policy.idle_timeout
     return elapsed(seen_at, now) >= (60 if idle is None else min(60, idle / 10))
+
+
+def _digest(user: User) -> str:
+    """The same for the same user, whichever process asked PeeringDB.
+
+    Without ``amr``, which a process may know from the cookie only.
+    """
+    networks = tuple(sorted(user.networks, key=attrgetter("id")))
+    values = compact(replace(user, networks=networks, amr=None))
+    return sha256(json.dumps(values).encode()).hexdigest()[:16]
 
 
 def _key(csrf_token: str) -> str:

@@ -55,24 +55,26 @@ class StoredLogin:
     ``application``: the ``base_url`` and ``client_id`` that the login is for. A login
     at another PeeringDB, such as a sandbox, does not count here. ``user``: as PeeringDB
     last described them. ``is_short``: whether some of their networks are missing, for
-    want of room. ``logged_in_at``: when the login was completed. ``seen_at``: when the
-    person last used it. ``checked_at``: when PeeringDB described the user.
-    ``failed_at``: when PeeringDB was asked since then and gave no answer; None if it
-    was not. ``expires_at``: when the access token expires. ``prompted``: PeeringDB was
-    told to ask for the password. ``csrf_token``: proves that a form is the
-    application's own. ``tokens``: the sealed access token and refresh token; empty when
-    they are revoked. ``address``: of the browser that logged in, if it is known.
-    ``handle``: what the application calls the session; None where no record is stored.
-    ``lease_until``: until then one process asks PeeringDB about this session.
-    ``lease``: counts the leases, so that a late answer of an older one is noticed.
-    ``ending``: why it has ended; None while it lives. Three are not stored: ``key``,
-    the name of the session in memory or in the store, ``now``, the time of the store
-    when this was read, and ``due_at``, when the purge looks at the session.
+    want of room. ``digest``: of the whole user, if some are missing. ``logged_in_at``:
+    when the login was completed. ``seen_at``: when the person last used it.
+    ``checked_at``: when PeeringDB described the user. ``failed_at``: when PeeringDB was
+    asked since then and gave no answer; None if it was not. ``expires_at``: when the
+    access token expires. ``prompted``: PeeringDB was told to ask for the password.
+    ``csrf_token``: proves that a form is the application's own. ``tokens``: the sealed
+    access token and refresh token; empty when they are revoked. ``address``: of the
+    browser that logged in, if it is known. ``handle``: what the application calls the
+    session; None where no record is stored. ``lease_until``: until then one process
+    asks PeeringDB about this session. ``lease``: counts the leases, so that a late
+    answer of an older one is noticed. ``ending``: why it has ended; None while it
+    lives. Three are not stored: ``key``, the name of the session in memory or in the
+    store, ``now``, the time of the store when this was read, and ``due_at``, when the
+    purge looks at the session.
     """
 
     application: list[str]
     user: User
     is_short: bool = False
+    digest: str = ""
     logged_in_at: float
     seen_at: float
     checked_at: float
