@@ -263,3 +263,10 @@ def test_the_order_in_which_peeringdb_lists_networks_is_no_change(processes, ser
     profile(networks=networks(300)[::-1])
     assert visit_often(processes) == {300}
     assert server.paths().count("/profile/v1") == 2
+
+
+def test_a_process_that_knows_nothing_yet_keeps_the_digest_in_the_cookie(processes, server, clock):
+    first, second = processes
+    clock.now += 61  # so that the use of the session is written before PeeringDB is asked
+    assert visit_often([second, first]) == {300}
+    assert server.paths().count("/profile/v1") == 2
