@@ -361,3 +361,84 @@ def test_a_login_cannot_be_tried_offline(complete, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         main()
     assert (ended.value.code, "--offline" in capsys.readouterr().err) == (2, True)
+
+
+@pytest.fixture
+def gateway(settings, sandbox, tmp_path, monkeypatch):
+    """``gateway(**changes)``: the TOML file of a gateway for one host, and its port."""
+    config = ClientConfig.load()
+    settings(**dict.fromkeys(("BASE_URL", "CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI"), None))
+    settings(ALLOW_HTTP=None)
+    monkeypatch.setenv("PEERINGDB_OAUTH_SECRET_KEY", SECRET_KEY)
+    port = free_port()
+    application = sandbox.register(f"http://127.0.0.1:{port}/_peeringdb/callback")
+    (tmp_path / "client-secret").write_text(application.client_secret)
+
+    def gateway(sessions=f"sqlite:///{tmp_path}/sessions.db", rule='allow = "verified"'):
+        file = tmp_path / "gateway.toml"
+        file.write_text(
+            f"""
+urls = ["http://127.0.0.1:{port}"]
+allow_http = true
+sessions = "{sessions}"
+[peeringdb]
+base_url = "{config.base_url}"
+client_id = "{application.client_id}"
+client_secret_file = "client-secret"
+[[rule]]
+{rule}
+"""
+        )
+        return file, port
+
+    return gateway
+
+
+@pytest_server
+@pytest.mark.parametrize("open_page", ["", "metrics", "check"])
+def test_a_gateway_and_what_its_proxy_lets_out(doctor, gateway, open_page):
+    file, port = gateway()
+
+    def proxy(environ, start_response):
+        page = environ["PATH_INFO"].rpartition("/")[2]
+        status = "200 OK" if page == open_page else "400" if page == "callback" else "404"
+        start_response(f"{status} -" if " " not in status else status, [])
+        return [b""]
+
+    with serving(proxy, port):
+        status, findings = doctor("--gateway", str(file))
+    assert (status, "private-pages" in findings) == ((1, True) if open_page else (0, False))
+    for check in ("gateway", "sessions", "client-secret", "redirect-uri"):
+        assert findings[check]["status"] == "ok"
+
+
+@pytest_server
+def test_a_gateway_that_is_not_reached_is_not_asked_for_more(doctor, gateway):
+    _, findings = doctor("--gateway", str(gateway()[0]))
+    assert findings["redirect-uri"]["status"] == "warning"
+    assert "private-pages" not in findings
+
+
+@pytest_server
+def test_the_problems_of_a_gateways_file_are_named(doctor, gateway):
+    file, _ = gateway(rule='alow = "verified"')
+    status, findings = doctor("--gateway", str(file), "--offline")
+    assert (status, "gateway.toml:" in findings["gateway"]["seen"]) == (1, True)
+
+
+@pytest_server
+def test_a_gateway_whose_store_is_away_is_named(doctor, gateway):
+    file, _ = gateway(sessions="redis://127.0.0.1:1/0")
+    status, findings = doctor("--gateway", str(file), "--offline")
+    assert (status, findings["sessions"]["status"]) == (1, "problem")
+
+
+@pytest.mark.parametrize(
+    "options", [("--login",), ("--app", "portal:app"), ("--config", "peeringdb_oauth.ini")]
+)
+def test_what_does_not_go_with_a_gateway_is_said(monkeypatch, capsys, options):
+    arguments = ["peeringdb-oauth", "doctor", "--gateway", "gateway.toml", *options]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, "--gateway" in capsys.readouterr().err) == (2, True)

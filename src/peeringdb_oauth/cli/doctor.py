@@ -1,6 +1,8 @@
 """``peeringdb-oauth doctor``: why a login does not work, and what to do."""
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -14,11 +16,16 @@ from peeringdb_oauth.doctor import (
     examine_application,
     examine_callback,
     examine_environment,
+    examine_gateway,
+    examine_hosts,
     examine_login,
     examine_provider,
     examine_settings,
 )
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
+
+if TYPE_CHECKING:
+    from peeringdb_oauth.gateway.settings import Settings
 
 _MARKS = {
     "ok": ("ok", "green"),
@@ -38,6 +45,9 @@ _MARKS = {
     " /etc/peeringdb_oauth.ini; variables PEERINGDB_OAUTH_... come first.",
 )
 @click.option("--app", metavar="MODULE:NAME", help="Also an application, as gunicorn names it.")
+@click.option(
+    "--gateway", metavar="FILE", help="A gateway, by its TOML file, instead of an application."
+)
 @click.option("--offline", is_flag=True, help="Send nothing anywhere.")
 @click.option(
     "--login",
@@ -47,7 +57,13 @@ _MARKS = {
 )
 @json_option
 def doctor(
-    *, path: str | None, app: str | None, offline: bool, logs_in: bool, as_json: bool
+    *,
+    path: str | None,
+    app: str | None,
+    gateway: str | None,
+    offline: bool,
+    logs_in: bool,
+    as_json: bool,
 ) -> None:
     """Look for all that breaks logins with PeeringDB, and say what to do.
 
@@ -55,10 +71,17 @@ def doctor(
     four or five times, never in a way that makes it refuse this address. The exit
     status is 1 if there is a problem.
     """
-    if offline and logs_in:
-        raise ConfigurationError("--login: cannot be used with --offline")
-    config, findings = examine_settings(path)
+    if logs_in and (offline or gateway):
+        raise ConfigurationError("--login: cannot be used with --offline or --gateway")
+    if gateway and (path or app):
+        raise ConfigurationError("--gateway: cannot be used with --config or --app")
     report = _Report(plain_console(), as_json=as_json)
+    settings, config = None, None
+    if gateway is None:
+        config, findings = examine_settings(path)
+    else:
+        settings, findings = examine_gateway(Path(gateway))
+        config = None if settings is None else settings.config
     report.add(findings)
     report.add(
         examine_environment(
@@ -69,7 +92,9 @@ def doctor(
     if app is not None:
         report.add(examine_application(app, config))
     if config is not None and not offline:
-        _examine_online(config, report, logs_in=logs_in)
+        _examine_online(config, settings, report)
+        if logs_in and not report.has_problem:
+            report.add(_log_in(config, plain_console(stderr=True)))
     report.end()
 
 
@@ -111,14 +136,15 @@ class _Report:
                 self._console.print(text)
 
 
-def _examine_online(config: ClientConfig, report: _Report, *, logs_in: bool) -> None:
+def _examine_online(config: ClientConfig, settings: "Settings | None", report: _Report) -> None:
     console = plain_console(stderr=True)
     with console.status("Asking PeeringDB"), Client(config) as client:
         report.add(client.run(examine_provider(client.provider)))
     with console.status("Asking for the redirect URI"):
-        report.add(examine_callback(config))
-    if logs_in and not report.has_problem:
-        report.add(_log_in(config, console))
+        if settings is not None:
+            report.add(list(examine_hosts(settings)))
+        else:
+            report.add([examine_callback(config.redirect_uri, ca_file=config.ca_file)])
 
 
 def _log_in(config: ClientConfig, console: Console) -> list[Finding]:

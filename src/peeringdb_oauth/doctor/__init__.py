@@ -7,6 +7,7 @@ from peeringdb_oauth.doctor.application import examine_application
 from peeringdb_oauth.doctor.callback import examine_callback
 from peeringdb_oauth.doctor.environment import examine_environment
 from peeringdb_oauth.doctor.findings import Finding, Status
+from peeringdb_oauth.doctor.gateway import examine_gateway, examine_hosts
 from peeringdb_oauth.doctor.provider import examine_provider
 from peeringdb_oauth.doctor.settings import examine_settings
 from peeringdb_oauth.doctor.tokens import examine_login
@@ -17,6 +18,8 @@ __all__ = [
     "examine_application",
     "examine_callback",
     "examine_environment",
+    "examine_gateway",
+    "examine_hosts",
     "examine_login",
     "examine_provider",
     "examine_settings",

@@ -4,19 +4,19 @@ from urllib.parse import urlsplit
 
 import requests
 
-from peeringdb_oauth.config import ClientConfig, is_loopback
+from peeringdb_oauth.config import is_loopback
 from peeringdb_oauth.doctor.findings import Finding, ok
 
 _TIMEOUT = 10.0  # seconds
 _CHECK = "redirect-uri"
 
 
-def examine_callback(config: ClientConfig) -> list[Finding]:
-    """What a browser gets at the redirect URI, seen from this machine.
+def examine_callback(url: str, *, ca_file: str | None) -> Finding:
+    """What a browser gets at the redirect URI ``url``, seen from this machine.
 
     The request has no code and no state, so a callback answers with an error.
+    ``ca_file``: as in `ClientConfig`.
     """
-    url = config.redirect_uri
     is_local = is_loopback(urlsplit(url).hostname or "")
     try:
         answer = requests.get(
@@ -25,14 +25,14 @@ def examine_callback(config: ClientConfig) -> list[Finding]:
             allow_redirects=False,
             stream=True,
             headers={"Accept": "application/json"},
-            verify=config.ca_file or True,
+            verify=ca_file or True,
         )
     except requests.exceptions.SSLError as error:
-        return [_bad_certificate(url, error, is_local=is_local)]
+        return _bad_certificate(url, error, is_local=is_local)
     except requests.exceptions.RequestException as error:
-        return [_no_answer(url, error, is_local=is_local)]
+        return _no_answer(url, error, is_local=is_local)
     with answer:
-        return [_of_status(url, answer)]
+        return _of_status(url, answer)
 
 
 def _bad_certificate(url: str, error: Exception, *, is_local: bool) -> Finding:

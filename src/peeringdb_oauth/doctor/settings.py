@@ -50,14 +50,15 @@ def examine_settings(path: str | None) -> tuple[ClientConfig | None, list[Findin
         ]
         return None, findings
     findings.append(ok("settings", f"The settings are complete, for {config.redirect_uri}."))
-    findings += [
-        *_client(config),
-        *_addresses(config),
-        *_scope(config),
-        *_budget(config),
-        *_sessions(config),
-    ]
-    return config, findings
+    return config, [*findings, *examine_config(config), *_sessions(config)]
+
+
+def examine_config(config: ClientConfig) -> Iterator[Finding]:
+    """What is to be said of settings that are complete."""
+    yield from _client(config)
+    yield from _addresses(config)
+    yield from _scope(config)
+    yield from _budget(config)
 
 
 def _open_files(*files: str | Path | None) -> Iterator[Finding]:
@@ -163,8 +164,12 @@ def _sessions(config: ClientConfig) -> Iterator[Finding]:
             " and sessions end after ten hours.",
             remedy="Set sessions, for example PEERINGDB_OAUTH_SESSIONS=sqlite:///sessions.db.",
         )
-    if not url or url == "django":
-        return
+    if url and url != "django":
+        yield examine_store(url)
+
+
+def examine_store(url: str) -> Finding:
+    """Whether the store of the sessions at a URL answers."""
     try:
         records = open_records(url)
         try:
@@ -172,12 +177,11 @@ def _sessions(config: ClientConfig) -> Iterator[Finding]:
         finally:
             records.close()
     except PeeringDBOAuthError as error:
-        yield Finding(
+        return Finding(
             check="sessions",
             status="problem",
             seen=f"The store of the sessions cannot be used: {error}.",
             why="Without its store nobody can log in.",
             remedy="Correct the setting sessions, or start the store.",
         )
-        return
-    yield ok("sessions", "The store of the sessions answers.")
+    return ok("sessions", "The store of the sessions answers.")
