@@ -21,6 +21,7 @@ from peeringdb_oauth.web import (
 )
 
 BELOW = "/_peeringdb"  # what is the gateway's own at each host
+LONGEST_PATH = 2048  # characters of an address to come back to, with its query
 PATHS = Paths(
     login=f"{BELOW}/login", callback=f"{BELOW}/callback", logout=f"{BELOW}/logout", home="/"
 )
@@ -60,6 +61,7 @@ class HostLogin:
             visitors=self.visitors,
             paths=PATHS,
             language=language,
+            longest_path=LONGEST_PATH,
         )
         self.cookie = SessionCookie(sealer, origin, max_age=policy.max_age)
 

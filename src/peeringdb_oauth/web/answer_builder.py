@@ -19,7 +19,7 @@ from peeringdb_oauth.web.failures import (
     to_json,
 )
 from peeringdb_oauth.web.languages import ENGLISH, Language, check_language, choose
-from peeringdb_oauth.web.return_path import safe_return_path, split_path
+from peeringdb_oauth.web.return_path import MAX_LENGTH, safe_return_path, split_path
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Visit
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -77,7 +77,7 @@ class AnswerBuilder:
 
     ``redirect_uri``: the configured URL of the callback. ``base_url``: where PeeringDB
     is. ``paths``: the paths of the login's pages. ``language``: of all texts; None for
-    that of the visitor.
+    that of the visitor. ``longest_path``: characters of a page to return to.
 
     Raises:
         ConfigurationError: the redirect URI does not lead to the callback, or there is
@@ -88,6 +88,7 @@ class AnswerBuilder:
     base_url: str
     paths: Paths = field(default_factory=Paths)
     language: str | None = None
+    longest_path: int = MAX_LENGTH
 
     def __post_init__(self) -> None:
         if self.language is not None:
@@ -413,7 +414,8 @@ class AnswerBuilder:
 
         A page of the login itself is not one.
         """
-        path = safe_return_path(text, default="", origins=(visit.origin, self.origin))
+        origins = (visit.origin, self.origin)
+        path = safe_return_path(text, default="", origins=origins, longest=self.longest_path)
         paths = self.paths
         pages = (paths.login, paths.callback, paths.logout, paths.disconnect)
         page = unquote(split_path(path)[0])

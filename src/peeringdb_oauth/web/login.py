@@ -50,7 +50,7 @@ from peeringdb_oauth.web.failures import (
 )
 from peeringdb_oauth.web.guard import find_asn
 from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
-from peeringdb_oauth.web.return_path import split_path
+from peeringdb_oauth.web.return_path import MAX_LENGTH, split_path
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.sessions import SESSION_KEY, Ending, SessionInfo, StoredLogin, Visitors
 from peeringdb_oauth.web.visit import Answer, Cookie, Refused, Visit
@@ -97,7 +97,8 @@ class LoginFlow:
     with any of them. ``visitors``: the sessions; None for some of its own, without a
     store. ``paths``: the paths of the login's pages. ``keep``: the names of what stays
     in the session when somebody logs in; None if the framework decides. ``language``:
-    of all texts; None for that of the visitor.
+    of all texts; None for that of the visitor. ``longest_path``: characters of a page
+    to return to; a longer one loses its query.
 
     Raises:
         ConfigurationError: the redirect URI does not lead to the callback, there is no
@@ -115,6 +116,7 @@ class LoginFlow:
         paths: Paths | None = None,
         keep: tuple[str, ...] | None = (),
         language: str | None = None,
+        longest_path: int = MAX_LENGTH,
     ) -> None:
         self.rule = rule
         self._keep = None if keep is None else frozenset(keep)
@@ -129,12 +131,13 @@ class LoginFlow:
                 base_url=config.base_url,
                 paths=paths or Paths(),
                 language=language,
+                longest_path=longest_path,
             )
         with collected(problems):
             sealer = Sealer(*secrets)
         if problems:
             raise ConfigurationError(*problems)
-        self._pending = PendingLogins(provider, sealer)
+        self._pending = PendingLogins(provider, sealer, longest_path=longest_path)
         self._noted_origins: set[str] = set()
         self.visitors = visitors or Visitors(provider, rule=rule, sealer=sealer)
 

@@ -22,6 +22,7 @@ from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.texts import Text
+from peeringdb_oauth.web.return_path import MAX_LENGTH
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.visit import Cookie
 
@@ -33,6 +34,8 @@ MAX_SIZE = 1000
 # of cookies, and the session needs up to 4 KB.
 MAX_BYTES = 4096
 _USUAL_SIZE = 352  # of a cookie whose return path is short
+# The same where return paths may be longer: no application behind it gets the cookies.
+_MUCH_BYTES = 6000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +70,29 @@ class PendingLogin:
 
 
 class PendingLogins:
-    """Writes and reads the cookies of one application's logins."""
+    """Writes and reads the cookies of one application's logins.
 
-    def __init__(self, provider: Provider, sealer: Sealer) -> None:
+    ``longest_path``: characters of a return path. If that is more than usual, no room
+    is kept for logins that may follow: they get a shorter path then.
+    """
+
+    def __init__(
+        self, provider: Provider, sealer: Sealer, *, longest_path: int = MAX_LENGTH
+    ) -> None:
+        is_usual = longest_path <= MAX_LENGTH
+        self._max_size = MAX_SIZE if is_usual else 4 * (longest_path + 400) // 3
+        self._max_bytes = MAX_BYTES if is_usual else _MUCH_BYTES
+        self._kept_free = _USUAL_SIZE if is_usual else 0
         self._provider = provider
         self._config = provider.config
         self._sealer = sealer
         # Another application may share our secret and host, so the purpose names the
-        # client. The number is the version of what is sealed: increase it when that
-        # changes.
-        self._purpose = f"login 4 of {self._config.client_id} at {self._config.base_url}"
+        # client, and a gateway has several hosts. The number is the version of what is
+        # sealed: increase it when that changes.
+        self._purpose = (
+            f"login 5 of {self._config.client_id} at {self._config.base_url}"
+            f" for {self._config.redirect_uri}"
+        )
         self._secure = self._config.redirect_uri.startswith("https:")
         self._prefix = "__Host-peeringdb-login-" if self._secure else "peeringdb-login-"
 
@@ -101,8 +117,8 @@ class PendingLogins:
             login = replace(login, request=self._repeat(newest.request, login))
         kept = connecting + waiting + answered[: max(0, MAX_LOGINS - 1 - len(waiting))]
         names = {self.name(other.request.state) for other in kept}
-        room = MAX_BYTES - sum(_size(name, cookies[name]) for name in names)
-        room -= _USUAL_SIZE * (MAX_LOGINS - 1 - len(names))  # for those that may follow
+        room = self._max_bytes - sum(_size(name, cookies[name]) for name in names)
+        room -= self._kept_free * (MAX_LOGINS - 1 - len(names))  # for those that may follow
         cookie = self._cookie_of_first_that_fits(login, shorter, room)
         ended = self.names(cookies) - names - {cookie.name}
         return login.request.url, (cookie, *(self._cookie(name, "", 0) for name in sorted(ended)))
@@ -144,7 +160,7 @@ class PendingLogins:
             refusal=refusal,
         )
         cookie = self._cookie_of(login)
-        while login.refusal and _size(cookie.name, cookie.value) > MAX_SIZE:
+        while login.refusal and _size(cookie.name, cookie.value) > self._max_size:
             login = replace(login, refusal=login.refusal[:-1])
             cookie = self._cookie_of(login)
         return cookie
@@ -185,11 +201,11 @@ class PendingLogins:
         self, login: PendingLogin, shorter: tuple[str, ...], room: int
     ) -> Cookie:
         cookie = self._cookie_of(login)
-        limit = min(MAX_SIZE, room)
+        limit = min(self._max_size, room)
         for return_path in shorter:
             if _size(cookie.name, cookie.value) <= limit:
                 break
-            cookie, limit = self._cookie_of(replace(login, return_path=return_path)), MAX_SIZE
+            cookie, limit = self._cookie_of(replace(login, return_path=return_path)), self._max_size
         return cookie
 
     def _cookie_of(self, login: PendingLogin) -> Cookie:

@@ -16,24 +16,27 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")  # browsers drop some of them
 _DOT_SEGMENT = re.compile(r"/\.{1,2}(/|$)")  # browsers resolve it: "/..//host" has a host
 
 
-def safe_return_path(text: object, *, default: str, origins: tuple[str, ...] = ()) -> str:
+def safe_return_path(
+    text: object, *, default: str, origins: tuple[str, ...] = (), longest: int = MAX_LENGTH
+) -> str:
     """``text`` if it is a path of this site, with or without a query; else ``default``.
 
-    It is encoded where it has to be. If it is too long, the path without the query
-    counts. ``origins``: of this site, such as ``https://portal.example.net``. What
-    begins with one of them is an address of this site, too.
+    It is encoded where it has to be. If it is longer than ``longest`` characters, the
+    path without the query counts. ``origins``: of this site, such as
+    ``https://portal.example.net``. What begins with one of them is an address of this
+    site, too.
     """
     if not isinstance(text, str) or _CONTROLS.search(text):
         return default
     path, rest = split_path(_without_origin(text, origins))
     path = path.replace("\\", "/")  # as browsers read it
-    if len(path) > MAX_LENGTH or _may_lead_away(path):
+    if len(path) > longest or _may_lead_away(path):
         return default
     try:
         whole, short = encoded(path + rest), encoded(path)
     except UnicodeEncodeError:  # a lone surrogate
         return default
-    return next((each for each in (whole, short) if len(each) <= MAX_LENGTH), default)
+    return next((each for each in (whole, short) if len(each) <= longest), default)
 
 
 def split_path(address: str) -> tuple[str, str]:
