@@ -1,6 +1,8 @@
 """What runs behind an answer, in `Client` and in `AsyncClient`."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -124,6 +126,42 @@ def test_a_forked_process_has_threads_of_its_own():
     assert in_a_child(child) is True
     gate.open()
     background.finish()
+
+
+AT_END = """
+import atexit, sys, threading
+from peeringdb_oauth import background
+background.AT_EXIT = float(sys.argv[1])
+at_end, begun = threading.Event(), threading.Event()
+def work():
+    begun.set()
+    at_end.wait()
+    print("done")
+works = background.Background()
+works.start("work", work)
+begun.wait()
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "done"), [("atexit.register(at_end.set)", "done\n"), ("", "")], ids=["soon", "never"]
+)
+def test_a_process_that_ends_waits_for_the_work_for_a_while(last, done):
+    longest = "10" if done else "0.1"
+    command = [sys.executable, "-c", AT_END + last, longest]
+    assert subprocess.check_output(command, text=True, timeout=30) == done
+
+
+def test_waiting_for_work_can_be_bounded(client):
+    gate, done = Gate(), []
+    begin(client, "work", lambda: done.append(gate.wait()))
+    gate.arrive()
+    wait = client.finish_background
+    wait(0.01)
+    assert done == []
+    gate.open()
+    wait(10)
+    assert done == [None]
 
 
 def test_a_shared_flow_can_go_on_when_the_one_who_asked_goes_away(server):

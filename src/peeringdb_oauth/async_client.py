@@ -156,10 +156,12 @@ class AsyncClient:
             await asyncio.to_thread(self._ledger.close)
         await self._connections.close()
 
-    async def finish_background(self) -> None:
+    async def finish_background(self, seconds: float | None = None) -> None:
         """As `Client.finish_background`."""
-        while self._background:
-            await asyncio.wait(self._background.values())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._background:
+                    await asyncio.wait(self._background.values())
 
     async def __aenter__(self) -> Self:
         return self

@@ -226,9 +226,12 @@ class Client:
         self._ledger.close()
         self._connections.close()
 
-    def finish_background(self) -> None:
-        """Wait until what runs behind the answers has ended."""
-        self._background.finish()
+    def finish_background(self, seconds: float | None = None) -> None:
+        """Wait until what runs behind the answers has ended.
+
+        ``seconds``: the most to wait; None for any number.
+        """
+        self._background.finish(seconds)
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,9 @@ session. There must be one refresh, and all must be answered. Then a storm: sess
 many people go through random faults of PeeringDB, restarts of the store and kills of
 the site's processes. No session may be lost that PeeringDB honours, and none kept that
 it does not. No token may be in a log or in the store's files.
+
+Both notice if the lease does not work. With `StoreSessions.claim` and ``renew`` that
+always succeed, each process of the crowd refreshes, and the storm loses sessions.
 """
 
 import argparse

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from peeringdb_oauth import AsyncClient, ConfigurationError
 from peeringdb_oauth.integrations.starlette import PeeringDB
 from peeringdb_oauth.records import MemoryRecords, RecordsUnavailable
+from peeringdb_oauth.steps import later, pause
 from peeringdb_oauth.web import SessionPolicy, open_session_store
 
 from .conftest import SECRET, Portal, failure, in_fastapi, in_starlette
@@ -546,3 +547,23 @@ def test_several_processes_that_share_nothing_are_warned_of_once(
     for _ in range(2):
         make_portal()
     assert warned() == 1
+
+
+@pytest.mark.parametrize("path", ["/start", "/nowhere"])
+def test_a_server_that_ends_waits_for_what_runs_behind_the_answers(make_portal, path):
+    """Without a store nobody else would revoke the tokens of an ended session."""
+    portal, done = make_portal(), []
+
+    def work():
+        yield from pause(0.05)
+        done.append("revoked")
+
+    async def start(_):
+        await portal.pdb._client.run(later("work", work()))
+        return PlainTextResponse("")
+
+    portal.app.router.routes.append(Route("/start", start))
+    with portal.browser().client as client:
+        client.get(path)
+        assert done == []
+    assert done == (["revoked"] if path == "/start" else [])

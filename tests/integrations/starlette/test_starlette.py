@@ -469,7 +469,7 @@ def test_the_session_middleware_answers_other_things_than_requests():
     async def app(scope, _receive, _send):
         seen.append((scope["type"], "session" in scope))
 
-    middleware = GuardedSessionMiddleware(app, secret_keys=("x" * 16,))
+    middleware = GuardedSessionMiddleware(app, secret_keys=("x" * 16,), at_shutdown=None)
     for scope in ({"type": "lifespan"}, {"type": "websocket", "headers": []}):
         asyncio.run(middleware(scope, None, None))
     assert seen == [("lifespan", False), ("websocket", True)]

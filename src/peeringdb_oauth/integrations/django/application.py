@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.contrib.sessions.backends.signed_cookies import SessionStore as SignedCookies
 from django.core.signals import setting_changed
-from django.db import close_old_connections
+from django.db import connections
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
@@ -168,8 +168,8 @@ def _tell(event: Event) -> None:
         signals.send(None if runner is None else runner.request, event)
     finally:
         if runner is None:
-            # Behind an answer. A request would close connections that are too old.
-            close_old_connections()
+            # Behind an answer, in a thread that ends soon.
+            connections.close_all()
 
 
 def _secrets() -> tuple[str, ...]:

@@ -42,6 +42,12 @@ class Clients:
         self.provider.documents = documents
         self._shared_budget = documents, egress
 
+    async def finish_background(self, seconds: float | None = None) -> None:
+        """As `AsyncClient.finish_background`, in the running loop."""
+        _, client = self._of_loop.get(asyncio.get_running_loop(), (None, None))
+        if client is not None:
+            await client.finish_background(seconds)
+
     async def close(self) -> None:
         """Close the client of the running loop, if it has one."""
         owner, _ = self._of_loop.pop(asyncio.get_running_loop(), (None, None))

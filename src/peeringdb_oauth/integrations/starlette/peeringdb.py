@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -13,6 +14,7 @@ from starlette.templating import Jinja2Templates
 
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.async_client import AsyncClient
+from peeringdb_oauth.background import AT_EXIT
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, collected, renamed
 from peeringdb_oauth.integrations.starlette.clients import Clients
@@ -192,7 +194,9 @@ class PeeringDB:
         """Starlette's own session middleware, with the flags that a login needs.
 
         People can read the cookie, but they cannot change it. Nothing secret is in it.
-        The answers of guarded endpoints get ``Cache-Control: private``.
+        The answers of guarded endpoints get ``Cache-Control: private``. When the server
+        ends, it waits some seconds for what runs behind the answers, such as
+        revocations.
         """
         return Middleware(
             GuardedSessionMiddleware,
@@ -200,6 +204,7 @@ class PeeringDB:
             session_cookie=self.session_cookie,
             same_site="lax",
             https_only=self._is_secure,
+            at_shutdown=partial(self._client.finish_background, AT_EXIT),
         )
 
     @not_of_request

@@ -1,6 +1,7 @@
 """The session of an application: our middleware, and what others must have."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from itsdangerous import TimestampSigner
@@ -22,18 +23,28 @@ class GuardedSessionMiddleware(sessions.SessionMiddleware):
     """Starlette's session in a cookie, which no other host of the domain can replace.
 
     It also keeps the answers of guarded endpoints out of shared caches.
-    ``secret_keys``: the first one signs, and all of them count. ``options``: those of
+    ``secret_keys``: the first one signs, and all of them count. ``at_shutdown``: called
+    when the application has ended and its event loop has not. ``options``: those of
     Starlette's middleware.
     """
 
-    def __init__(self, app: ASGIApp, /, *, secret_keys: tuple[str, ...], **options: Any) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        /,
+        *,
+        secret_keys: tuple[str, ...],
+        at_shutdown: Callable[[], Awaitable[object]],
+        **options: Any,
+    ) -> None:
         super().__init__(app, secret_keys[0], **options)
+        self._at_shutdown = at_shutdown
         self.signer = TimestampSigner(secret_keys[::-1])  # it signs with the last one
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if "headers" not in scope:  # the start or the end of the server
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, partial(self._send_at_end, send))
             return
         scope["headers"] = [
             (name, self._clean(value) if name == b"cookie" else value)
@@ -48,6 +59,11 @@ class GuardedSessionMiddleware(sessions.SessionMiddleware):
             await send(message)
 
         await super().__call__(scope, receive, send_private)
+
+    async def _send_at_end(self, send: Send, message: Message) -> None:
+        if message["type"] == "lifespan.shutdown.complete":
+            await self._at_shutdown()
+        await send(message)
 
     def _clean(self, header: bytes) -> bytes:
         return without_impostors(header.decode("latin-1"), self.session_cookie).encode("latin-1")
