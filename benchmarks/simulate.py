@@ -6,7 +6,8 @@ answers each request at once. It prints a table, and ``--plot FILE`` draws it.
 
 Each session gets a request every two minutes on average, at random, in one of four
 processes for each address. All processes at an address share one budget. So many log
-in that each session lasts for ten hours.
+in that each session lasts for twelve hours. Its tokens last for ten, and are refreshed
+with the last re-check before that.
 
 Ten million sessions get 170,000 requests a second. Most of them change nothing: the
 rights are young, or the process is waiting. A request comes to one session as likely as
@@ -34,7 +35,7 @@ from peeringdb_oauth.cost import PAID_REQUEST, Cost, Payer, Purpose
 from peeringdb_oauth.errors import RateLimited
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.web import SessionPolicy
-from peeringdb_oauth.web.sessions.pace import Pace
+from peeringdb_oauth.web.sessions.pace import Pace, refresh_ahead
 from peeringdb_oauth.web.sessions.stored_login import StoredLogin
 
 SESSIONS = (10, 1_000, 100_000, 10_000_000)
@@ -44,13 +45,15 @@ PEERINGDB_LIMIT = 120  # requests a minute
 VISIT_EVERY = 120.0  # seconds, on average
 PROCESSES = 4  # for each address
 ROUNDING = 1e-6  # seconds
-LIFE = 36_000.0  # seconds that a session lasts
+LIFE = 43_200.0  # seconds that a session lasts, as by default
+TOKEN_LIFE = 36_000.0  # seconds that an access token lasts
 URL = "https://auth.peeringdb.com/"
 GOOD = HTTPResponse(status=200, headers={}, body=b"")
-LINE = "{:>12} {:>9} {:>11} {:>11} {:>11} {:>11} {:>11} {:>9}"
+LINE = "{:>12} {:>9} {:>9} {:>7} {:>9} {:>9} {:>9} {:>9} {:>9}"
 HEADS = (
-    *("sessions", "addresses", "logins", "served", "rights:", "oldest", "shortest", "requests"),
-    *("", "", "a minute", "", "median", "", "re-check", "a minute"),
+    *("sessions", "addresses", "logins", "served", "refreshes"),
+    *("rights:", "oldest", "shortest", "requests"),
+    *("", "", "a minute", "", "a minute", "median", "", "re-check", "a minute"),
 )
 
 
@@ -59,6 +62,7 @@ class Result:
     """What happened.
 
     ``logins``: how many a minute wanted to log in. ``served``: what part of them could.
+    ``refreshes``: how many sessions a minute got new tokens.
     ``median``, ``oldest``: how old rights were when it ended, in seconds.
     ``shortest``: what `shortest_recheck` says. ``busiest``: the most requests in any 60
     seconds from one address.
@@ -68,6 +72,7 @@ class Result:
     addresses: int
     logins: float
     served: float
+    refreshes: float
     median: float
     oldest: float
     shortest: float
@@ -159,7 +164,9 @@ class Simulation:
         self._earliest = self._earliest_at = -1.0
         self._full_until = [0.0] * addresses  # for logins
         self._next_to_end = 0
-        self._wanted = self._served = 0.0
+        self._wanted = self._served = self._refreshed = 0.0
+        self._expires = _expiries(sessions)  # of the access tokens
+        self._soon = refresh_ahead(policy)
 
     def run(self, seconds: float) -> Result:
         """Let so much time pass."""
@@ -176,6 +183,7 @@ class Simulation:
             addresses=len(self._addresses),
             logins=count / LIFE * 60,
             served=self._served / self._wanted if self._wanted else 1.0,
+            refreshes=self._refreshed / now * 60,
             median=min(LIFE, self._sessions.age(now, 0.5)),
             oldest=min(LIFE, self._sessions.age(now, 0.0)),
             shortest=self._shortest,
@@ -233,11 +241,14 @@ class Simulation:
         pace = self._paces[process]
         if not pace.is_due(login):
             return
-        payers = (Payer.of_account(session),)
+        payers = (Payer.of_rechecks(session),)
+        address = self._addresses[process % len(self._addresses)]
         try:
-            self._addresses[process % len(self._addresses)].ask(
-                Cost(purpose=Purpose.RECHECK, payers=payers, is_risky=True), now
-            )
+            if now >= self._expires[session] - self._soon:
+                address.ask(Cost(purpose=Purpose.RECHECK, payers=payers), now)
+                self._expires[session] = now + TOKEN_LIFE
+                self._refreshed += 1
+            address.ask(Cost(purpose=Purpose.RECHECK, payers=payers, is_risky=True), now)
         except RateLimited as error:
             pace.postpone(login, error)
             self._paused_until[process] = pace.postponed_until
@@ -260,9 +271,30 @@ class Simulation:
         address.budget.charge(cost, Payer.of_account(session))
         address.ask(PAID_REQUEST, now)
         self._served += 1
-        # Not in the order in which they were checked first.
-        self._next_to_end = (session + 7_919) % self._sessions.count
+        self._next_to_end = _next_to_end(session, self._sessions.count)
         self._sessions.check(session, now)
+        self._expires[session] = now + TOKEN_LIFE
+
+
+def _next_to_end(session: int, count: int) -> int:
+    """The session that ends after another one.
+
+    Not in the order in which they were checked first.
+    """
+    return (session + 7_919) % count
+
+
+def _expiries(count: int) -> "array[float]":
+    """When the tokens of sessions expire that began one after the other.
+
+    Those that are older than a token lives have got others already.
+    """
+    expires, session = array("d", bytes(8 * count)), 0
+    for turn in range(count):
+        expires_at = TOKEN_LIFE - LIFE * (1 - turn / count)
+        expires[session] = expires_at if expires_at > 0 else expires_at + TOKEN_LIFE
+        session = _next_to_end(session, count)
+    return expires
 
 
 def main() -> None:
@@ -275,8 +307,8 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="write an SVG file")
     arguments = parser.parse_args()
     started, results = time.monotonic(), []
-    print(LINE.format(*HEADS[:8]))
-    print(LINE.format(*HEADS[8:]), flush=True)
+    print(LINE.format(*HEADS[:9]))
+    print(LINE.format(*HEADS[9:]), flush=True)
     for sessions in SESSIONS:
         for addresses in ADDRESSES:
             simulation = Simulation(sessions, addresses, seed=arguments.seed)
@@ -298,6 +330,7 @@ def _line(result: Result) -> str:
         result.addresses,
         f"{result.logins:,.3g}",
         f"{result.served:.1%}",
+        f"{result.refreshes:,.2g}",
         in_words(result.median),
         in_words(result.oldest),
         in_words(result.shortest),

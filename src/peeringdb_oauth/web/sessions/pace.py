@@ -10,6 +10,7 @@ from peeringdb_oauth.web.sessions.policy import SessionPolicy
 from peeringdb_oauth.web.sessions.stored_login import StoredLogin
 
 RETRY = 10.0  # seconds until PeeringDB is asked again after it gave no answer
+_SOONEST, _LATEST = 18_000.0, 60.0  # seconds before its expiry, for a refresh
 _LONGEST_PAUSE = 5.0  # seconds without re-checks in a process, when the budget refused one
 _SPREAD = 0.1  # of ``recheck_every``: by so much at most a re-check comes early
 # Each refusal makes the time between re-checks longer by this part, but not longer than
@@ -18,6 +19,14 @@ _SPREAD = 0.1  # of ``recheck_every``: by so much at most a re-check comes early
 # is over, the oldest rights are due.
 _STEP = 0.01
 _FADING = 1800.0
+
+
+def refresh_ahead(policy: SessionPolicy) -> float:
+    """How many seconds before its expiry an access token is refreshed.
+
+    As long as until the next re-check, within limits.
+    """
+    return max(_LATEST, min(policy.recheck_every or 0, _SOONEST))
 
 
 class Pace:

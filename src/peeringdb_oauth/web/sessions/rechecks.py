@@ -31,7 +31,7 @@ from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.sessions.endings import Endings
 from peeringdb_oauth.web.sessions.in_cookie import CookieSessions
 from peeringdb_oauth.web.sessions.in_store import StoreSessions
-from peeringdb_oauth.web.sessions.pace import Pace
+from peeringdb_oauth.web.sessions.pace import Pace, refresh_ahead
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
 from peeringdb_oauth.web.sessions.refreshes import Refreshes, busy, has_ended
 from peeringdb_oauth.web.sessions.sealed_tokens import SealedTokens
@@ -43,9 +43,6 @@ log = logging.getLogger("peeringdb_oauth")
 
 _WAIT = 5.0  # seconds to wait for what another process is asking
 _STEP = 0.1  # seconds between two looks at the store meanwhile
-# Seconds before its expiry at which an access token is refreshed: as long as until the
-# next re-check, within these.
-_SOONEST, _LATEST = 18_000.0, 60.0
 
 # The login as it is known now, and why PeeringDB could not be asked, if so.
 Result = tuple[StoredLogin, PeeringDBOAuthError | None]
@@ -240,8 +237,7 @@ class Rechecks:
         refreshes = self._refreshes
         if refreshes is None or not refreshes.are_possible(mine):
             return (yield from self._fetch_user(mine))
-        soon = max(_LATEST, min(self._policy.recheck_every or 0, _SOONEST))
-        if self._provider.clock() < mine.expires_at - soon:
+        if self._provider.clock() < mine.expires_at - refresh_ahead(self._policy):
             try:
                 return (yield from self._fetch_user(mine))
             except TokenRejected:
