@@ -448,9 +448,13 @@ def test_a_login_that_peeringdb_has_ended_ends_here(site, browser, clock):
 
 def test_forward_auth_is_a_check_and_its_answer_in_one(browser):
     answer = browser.ask("/a?b", endpoint="forward-auth")
-    assert answer.headers["Location"] == "/_peeringdb/login?next=/a%3Fb"
+    assert answer.headers["Location"] == f"{LG}/_peeringdb/login?next=/a%3Fb"
     browser.log_in("orgadmin")
     answer = browser.ask("/a?b", endpoint="forward-auth")
     assert (answer.status_code, identity(answer)["id"]) == (204, "1")
+    assert "Cookie" not in answer.headers
+    browser.cookies["wiki"] = "1"
+    answer = browser.ask("/a?b", endpoint="forward-auth")
+    assert answer.headers["Cookie"] == answer.headers["X-PeeringDB-Cookie"] == "wiki=1"
     answer = browser.ask("/", "POST", endpoint="forward-auth", headers=SCRIPT)
     assert answer.status_code == 204

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from peeringdb_oauth.async_client import AsyncClient
@@ -116,7 +116,7 @@ class Gateway:
         elif scope["path"] == CHECK:
             await _send_checked(await self.check(scope), send)
         elif scope["path"] == FORWARD_AUTH and (checked := await self.check(scope)).is_allowed:
-            await _send_checked(checked, send)
+            await _send_checked(_with_cookie(checked), send)
         else:
             await self._pages({**scope, RELOADABLE: self.reloadable}, receive, send)
 
@@ -234,6 +234,12 @@ class Gateway:
 
 def _no(status: int, outcome: Outcome, rule: str) -> Checked:
     return Checked(status=status, outcome=outcome, rule=rule, headers=[_NO_STORE])
+
+
+def _with_cookie(checked: Checked) -> Checked:
+    """The answer for Traefik, which passes headers on only by their own names."""
+    cookies = [(b"cookie", value) for name, value in checked.headers if name == COOKIE_HEADER]
+    return replace(checked, headers=[*checked.headers, *cookies])
 
 
 async def _send_checked(checked: Checked, send: Send) -> None:

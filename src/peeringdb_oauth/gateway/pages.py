@@ -93,6 +93,9 @@ class Pages:
         )
         visit = question.visit()
         answer = await self._judge.answer(question, visit)
+        if request.scope["path"] == FORWARD_AUTH and (answer.location or "").startswith("/"):
+            # Traefik takes a path for one at the gateway's own address.
+            answer = replace(answer, location=f"{question.host.origin}{answer.location}")
         return self._respond(answer, question.host, visit)
 
     def _page(
