@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+GUIDE = Path(__file__).parents[3] / "docs" / "django.md"
+
 PLAY = Path(__file__).parent / "account_models" / "play.py"
 ADDRESS = "orgadmin@example.net"
 WELCOME = [302, "", 200]
@@ -80,3 +82,20 @@ def test_a_hook_fills_mandatory_columns_and_the_key_is_a_uuid():
     assert (account["company"], account["floor"], account["desk"]) == ("Example Net One", 3, 1)
     assert account["username"] == "peeringdb-1"
     assert len(account["id"]) == 36
+
+
+def test_a_newcomer_waits_for_approval_and_comes_in_when_it_is_given():
+    ours = json.dumps({"ON_LOGIN": "account_models.login.only_approved"})
+    came = play("ByEmail", "orgadmin", "orgadmin", "member", OURS=ours)
+    assert came["logins"] == [[403, "Your access waits for approval", 302]] * 3
+    assert came["accounts"] == []
+    assert [person for person, *_ in came["queue"]] == [1, 2]
+    came = play("ByEmail", "orgadmin", [1], "orgadmin", "member", OURS=ours)
+    assert [status for status, *_ in came["logins"]] == [403, 302, 403]
+    assert [account["email"] for account in came["accounts"]] == [ADDRESS]
+
+
+def test_the_approval_queue_is_the_one_of_the_guide():
+    """But for the name of the project."""
+    code = (PLAY.parent / "login.py").read_text().partition("def ")[2]
+    assert code in GUIDE.read_text()

@@ -427,7 +427,7 @@ def test_an_on_login_that_returns_an_awaitable_lets_nobody_in(
     assert not accounts.exists()
 
 
-def test_nothing_stays_of_a_new_person_that_on_login_refuses(
+def test_of_a_new_person_that_on_login_refuses_only_its_own_writes_stay(
     configure, make_visitor, accounts, watch
 ):
     from django.contrib.auth.models import Group
@@ -439,8 +439,30 @@ def test_nothing_stays_of_a_new_person_that_on_login_refuses(
     assert b"The area is closed today" in answer.content
     assert visitor.get("/me").status_code == 302
     assert not accounts.exists()
-    assert not Group.objects.exists()
+    assert [group.name for group in Group.objects.all()] == ["seen"]
     assert [sent["event"].reasons for _, sent in watch.seen] == [("The area is closed today",)]
+
+
+def test_an_account_that_was_there_stays_without_the_link_if_on_login_refuses(
+    configure, make_visitor, accounts
+):
+    from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
+
+    configure(ON_LOGIN="members_area.hooks.refuse", LINK_BY_EMAIL=True)
+    account = accounts.create_user("local", "member@example.net")
+    assert make_visitor().log_in("member").status_code == 403
+    assert accounts.get() == account
+    assert not PeeringDBIdentity.objects.exists()
+
+
+def test_nothing_at_all_stays_if_on_login_fails(configure, make_visitor, accounts):
+    from django.contrib.auth.models import Group
+
+    configure(ON_LOGIN="members_area.hooks.fail")
+    with pytest.raises(LookupError):
+        make_visitor().log_in("member")
+    assert not accounts.exists()
+    assert not Group.objects.exists()
 
 
 def test_changes_of_on_login_stay_when_it_refuses_a_known_person(

@@ -23,6 +23,8 @@ from peeringdb_oauth.web import CONNECTED_ALREADY, CONNECTED_ELSEWHERE
 DISABLED = Reason(
     "your account at this site is disabled: ask the people who run it", code="account_disabled"
 )
+# An attribute of an account that this very login has created.
+IS_NEW = "_peeringdb_is_new"
 _OTHER_PERSON = Reason("you can have one PeeringDB account here", code=CONNECTED_ALREADY.code)
 _NO_ACCOUNT = Reason(
     "you have no account at this site: ask the people who run it", code="no_account"
@@ -196,7 +198,9 @@ class PeeringDBBackend(ModelBackend):
 
     @transaction.atomic
     def _link(self, account: Any, user: User) -> Any:
-        account = self.create_account(user) if account is None else account
+        if account is None:
+            account = self.create_account(user)
+            setattr(account, IS_NEW, True)
         return self._update(PeeringDBIdentity(peeringdb_id=user.id, account=account), user)
 
     @transaction.atomic

@@ -1,5 +1,6 @@
 """The views of the login, and of the connection of an account to PeeringDB."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -18,7 +19,7 @@ from peeringdb_oauth.errors import AccessDenied
 from peeringdb_oauth.integrations.django import sessions
 from peeringdb_oauth.integrations.django.access import end_incomplete_login, is_by_peeringdb
 from peeringdb_oauth.integrations.django.application import application
-from peeringdb_oauth.integrations.django.backends import DISABLED, peeringdb_backend
+from peeringdb_oauth.integrations.django.backends import DISABLED, IS_NEW, peeringdb_backend
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.integrations.django.settings import refuse_awaitable
 from peeringdb_oauth.integrations.django.visits import to_response, to_visit
@@ -140,19 +141,11 @@ class _DjangoLogin:
     def admit(self, user: User) -> None:
         """Find or create the account of ``user``, and ask the project's ``ON_LOGIN``.
 
-        If the project refuses a new person, nothing of that person stays. For a known
-        person, what ``ON_LOGIN`` has changed stays.
-
         Raises:
             AccessDenied: the backend or the project refuses the login.
             ConfigurationError: ``ON_LOGIN`` is async.
         """
-        is_new = not PeeringDBIdentity.objects.filter(peeringdb_id=user.id).exists()
-        with transaction.atomic() if is_new else nullcontext():
-            self._account = auth.authenticate(self._request, peeringdb_user=user)
-            if self._account is None:
-                raise AccessDenied(_CLOSED)
-            self._ask_project(user)
+        self._decide(user, self._find)
 
     def connect(self, user: User) -> None:
         """Connect the account that is logged in to ``user``, and ask ``ON_LOGIN``.
@@ -162,6 +155,30 @@ class _DjangoLogin:
                 refuses the login.
             ConfigurationError: ``ON_LOGIN`` is async.
         """
+        self._decide(user, self._connect)
+
+    def _decide(self, user: User, find: Callable[[User], Any]) -> None:
+        """Ask the project about a user and the account that ``find`` returns.
+
+        What ``ON_LOGIN`` has written stays, also if it refuses. But a new account goes
+        then, and so does a new link to an account.
+        """
+        is_new = not PeeringDBIdentity.objects.filter(peeringdb_id=user.id).exists()
+        with transaction.atomic() if is_new else nullcontext():
+            self._account = find(user)
+            refusal = self._ask_project(user)
+            if refusal is not None and is_new:
+                _forget(user, self._account)
+        if refusal is not None:
+            raise refusal
+
+    def _find(self, user: User) -> Any:
+        account = auth.authenticate(self._request, peeringdb_user=user)
+        if account is None:
+            raise AccessDenied(_CLOSED)
+        return account
+
+    def _connect(self, user: User) -> Any:
         ours = peeringdb_backend()
         if ours is None:
             raise AccessDenied(_CLOSED)
@@ -169,10 +186,9 @@ class _DjangoLogin:
         account = backend.get_user(self._request.user.pk)
         if account is None:
             raise AccessDenied(DISABLED)
-        with transaction.atomic():
-            self._account = backend.connect(account, user)
-            self._account.backend = path
-            self._ask_project(user)
+        account = backend.connect(account, user)
+        account.backend = path
+        return account
 
     def log_in(self) -> None:
         """Log the account in. The session always gets another id.
@@ -182,7 +198,19 @@ class _DjangoLogin:
         self._request.session.cycle_key()
         auth.login(self._request, self._account)
 
-    def _ask_project(self, user: User) -> None:
+    def _ask_project(self, user: User) -> AccessDenied | None:
+        """Why ``ON_LOGIN`` refuses the login; None if it does not."""
         on_login = application().settings.on_login
         if on_login is not None:
-            refuse_awaitable("ON_LOGIN", on_login(self._request, user, self._account))
+            try:
+                refuse_awaitable("ON_LOGIN", on_login(self._request, user, self._account))
+            except AccessDenied as refusal:
+                return refusal
+        return None
+
+
+def _forget(user: User, account: Any) -> None:
+    """Delete the new link of a person to an account, and the account if it is new."""
+    PeeringDBIdentity.objects.filter(peeringdb_id=user.id).delete()
+    if getattr(account, IS_NEW, False):
+        type(account)._base_manager.filter(pk=account.pk).delete()  # noqa: SLF001

@@ -1,5 +1,5 @@
 """Account models as other projects have them; ``ACCOUNT_MODEL`` names one of them."""
-# ruff: noqa: D106 - a Meta is a Meta
+# ruff: noqa: D106, DJ008 - a Meta is a Meta, and nobody looks at these in the admin
 
 import os
 import uuid
@@ -64,6 +64,15 @@ class WithColumns(AbstractUser):
 
     class Meta:
         abstract = True
+
+
+class AccessRequest(models.Model):
+    """As in docs/django.md."""
+
+    peeringdb_id = models.BigIntegerField(unique=True)
+    name = models.CharField(max_length=1000)
+    asns = models.JSONField()
+    approved = models.BooleanField(default=False)
 
 
 CHOSEN = globals()[os.environ["ACCOUNT_MODEL"]]

@@ -1,7 +1,8 @@
 """A process with one of the account models: its checks, its logins, its accounts.
 
-The argument is a JSON list of steps. A text is a person who logs in, and an object
-creates an account with these columns. It prints what came of it as JSON.
+The argument is a JSON list of steps. A text is a person who logs in, an object creates
+an account with these columns, and a list approves people by their id at PeeringDB. It
+prints what came of it as JSON.
 """
 # ruff: noqa: PLC0415, T201 - models can be imported only after Django is set up
 
@@ -42,7 +43,8 @@ def set_up(sandbox):
             "BASE_URL": sandbox.url,
             "ALLOW_HTTP": True,
             "SESSIONS": "django",
-        },
+        }
+        | json.loads(os.environ.get("OURS", "{}")),
     )
     django.setup()
     from django.core.management import call_command
@@ -67,15 +69,20 @@ def play(sandbox, steps):
     from django.contrib.auth import get_user_model
     from django.core.checks import run_checks
 
+    from account_models.models import AccessRequest
+
     checks = [str(found.msg) for found in run_checks() if found.id == "peeringdb_oauth.W015"]
     model, logins = get_user_model(), []
     for step in steps:
         if isinstance(step, str):
             logins.append(log_in(sandbox, step))
+        elif isinstance(step, list):
+            AccessRequest.objects.filter(peeringdb_id__in=step).update(approved=True)
         else:
             model._default_manager.create(**step)
     accounts = list(model._default_manager.order_by("email").values())
-    return {"checks": checks, "logins": logins, "accounts": accounts}
+    queue = list(AccessRequest.objects.values_list("peeringdb_id", "name", "asns", "approved"))
+    return {"checks": checks, "logins": logins, "accounts": accounts, "queue": queue}
 
 
 if __name__ == "__main__":

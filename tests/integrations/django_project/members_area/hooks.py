@@ -21,6 +21,11 @@ def refuse(request, user, account):
     raise AccessDenied("the area is closed today")
 
 
+def fail(request, user, account):
+    Group.objects.create(name="seen")
+    raise LookupError("the project's function fails")
+
+
 def members_only(request, user, account):
     """The groups of an account are its memberships, named after AS numbers."""
     current = [
