@@ -19,21 +19,26 @@ WELCOME = [302, "", 200]
 TAKEN = [403, "Your email address belongs to another account here", 302]
 
 
-def play(model, *steps, **environment):
-    """Do the steps in a project with this account model; what came of them."""
-    done = subprocess.run(
-        [sys.executable, PLAY, json.dumps(steps)],
-        env=os.environ | {"ACCOUNT_MODEL": model} | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture
+def play(measured):
+    """``play("ByEmail", "orgadmin")``: do these steps in a project with this model."""
+
+    def play(model, *steps, **environment):
+        done = subprocess.run(
+            [sys.executable, PLAY, json.dumps(steps)],
+            env=os.environ | measured | {"ACCOUNT_MODEL": model} | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return play
 
 
-def test_the_confirmed_address_is_the_user_name():
+def test_the_confirmed_address_is_the_user_name(play):
     came = play("ByEmail", "orgadmin", "orgadmin")
     assert came["logins"] == [WELCOME, WELCOME]
     assert [account["email"] for account in came["accounts"]] == [ADDRESS]
@@ -41,26 +46,26 @@ def test_the_confirmed_address_is_the_user_name():
 
 
 @pytest.mark.parametrize("taken", [ADDRESS, ADDRESS.upper()])
-def test_a_taken_address_is_a_page_where_the_model_demands_one(taken):
+def test_a_taken_address_is_a_page_where_the_model_demands_one(play, taken):
     came = play("ByEmail", {"email": taken}, "orgadmin")
     assert came["logins"] == [TAKEN]
     assert [account["email"] for account in came["accounts"]] == [taken]
 
 
-def test_a_taken_address_leaves_the_account_without_one_where_it_may_be():
+def test_a_taken_address_leaves_the_account_without_one_where_it_may_be(play):
     came = play("ByEmailOrNone", {"email": ADDRESS}, "orgadmin", "twoorgs", "orgadmin")
     assert came["logins"] == [WELCOME] * 3
     addresses = [account["email"] for account in came["accounts"]]
     assert addresses == [None, ADDRESS, "twoorgs@example.net"]
 
 
-def test_a_unique_address_beside_a_user_name():
+def test_a_unique_address_beside_a_user_name(play):
     came = play("UniqueEmail", {"username": "other", "email": ADDRESS}, "orgadmin", "twoorgs")
     assert came["logins"] == [TAKEN, WELCOME]
     assert [account["email"] for account in came["accounts"]] == [ADDRESS, "twoorgs@example.net"]
 
 
-def test_an_address_that_may_be_empty_in_several_accounts():
+def test_an_address_that_may_be_empty_in_several_accounts(play):
     taken = [{"username": "other", "email": ADDRESS}, {"username": "without", "email": ""}]
     came = play("OnceIfAny", *taken, "orgadmin", "twoorgs")
     assert came["logins"] == [WELCOME, WELCOME]
@@ -68,14 +73,14 @@ def test_an_address_that_may_be_empty_in_several_accounts():
     assert addresses == ["", "", ADDRESS, "twoorgs@example.net"]
 
 
-def test_the_check_names_mandatory_columns():
+def test_the_check_names_mandatory_columns(play):
     came = play("WithColumns")
     assert [check.partition(": ")[2] for check in came["checks"]] == [
         "has mandatory columns that PeeringDB does not give and nobody fills: company, floor."
     ]
 
 
-def test_a_hook_fills_mandatory_columns_and_the_key_is_a_uuid():
+def test_a_hook_fills_mandatory_columns_and_the_key_is_a_uuid(play):
     came = play("WithColumns", "orgadmin", ACCOUNT_BACKEND="account_models.backends.Filling")
     assert (came["checks"], came["logins"]) == ([], [WELCOME])
     [account] = came["accounts"]
@@ -84,7 +89,7 @@ def test_a_hook_fills_mandatory_columns_and_the_key_is_a_uuid():
     assert len(account["id"]) == 36
 
 
-def test_a_newcomer_waits_for_approval_and_comes_in_when_it_is_given():
+def test_a_newcomer_waits_for_approval_and_comes_in_when_it_is_given(play):
     ours = json.dumps({"ON_LOGIN": "account_models.login.only_approved"})
     came = play("ByEmail", "orgadmin", "orgadmin", "member", OURS=ours)
     assert came["logins"] == [[403, "Your access waits for approval", 302]] * 3

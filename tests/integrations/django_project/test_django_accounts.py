@@ -160,6 +160,30 @@ def test_a_unique_value_of_another_account_is_not_stored(accounts, taken, name):
     assert accounts.get(pk=account.pk).username == name
 
 
+@pytest.mark.usefixtures("authenticate")
+def test_an_account_needs_an_address_only_if_its_model_demands_one():
+    from members_area.accounts import ByAddress, WithoutEmail
+
+    from peeringdb_oauth.integrations.django.account_columns import address_for
+
+    assert address_for(WithoutEmail, ADA) is None
+    assert address_for(ByAddress, ADA) == "ada@example.net"
+    for user in (replace(ADA, verified_email=False), User(id=7)):
+        with pytest.raises(AccessDenied) as denied:
+            address_for(ByAddress, user)
+        assert denied.value.reasons[0].code == "no_email"
+
+
+@pytest.mark.usefixtures("authenticate")
+def test_an_account_without_a_name_keeps_its_address(accounts):
+    """Nothing is written where nothing has changed."""
+    account = accounts.create(username="ada", password=NO_PASSWORD, email="old@example.net")
+    from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
+
+    PeeringDBBackend().update_account(account, User(id=7))
+    assert accounts.get().email == "old@example.net"
+
+
 def test_a_login_without_changes_writes_the_time_only(authenticate):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext

@@ -1,6 +1,7 @@
 """The login page of Django's admin, and what its pages show of an identity."""
 # ruff: noqa: PLC0415 - models can be imported only after Django is set up
 
+import os
 import re
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def test_a_template_without_a_request_gets_no_context():
         (None, "None own.html"),
     ],
 )
-def test_a_site_with_a_login_template_of_its_own_keeps_it(admin, templates):
+def test_a_site_with_a_login_template_of_its_own_keeps_it(measured, admin, templates):
     script = f"""
 import django
 from django.conf import settings
@@ -103,7 +104,11 @@ class Own(AdminSite):
 print(AdminSite("one").login_template, Own("two").login_template)
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+        [sys.executable, "-c", script],
+        env=os.environ | measured,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     assert done.stdout.strip() == templates
 

@@ -214,6 +214,25 @@ def test_without_our_backend_nobody_connects(configure, make_visitor, root, iden
     assert visitor.post("/disconnect/peeringdb").status_code == 409
 
 
+def test_an_account_that_is_disabled_during_the_callback_is_not_connected(
+    configure, visitor, identities
+):
+    """It is read once more, just before it is connected."""
+    configure(AUTHENTICATION_BACKENDS=["members_area.hooks.Disabled", MODEL_BACKEND])
+    answer = connect(visitor, "orgadmin")
+    assert "Your account at this site is disabled" in answer.content.decode()
+    assert not identities.exists()
+
+
+@pytest.mark.usefixtures("visitor")
+def test_what_is_connected_already_stays_connected(root, identities):
+    from peeringdb_oauth.integrations.django.backends import PeeringDBBackend
+
+    for name in ("Ada", "Ada Admin"):
+        PeeringDBBackend().connect(root, User(id=7, name=name))
+    assert (identities.get().account, identities.get().name) == (root, "Ada Admin")
+
+
 # --- disconnect -----------------------------------------------------------------------
 
 

@@ -86,6 +86,7 @@ def play(sandbox, steps):
 
 
 if __name__ == "__main__":
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)  # the sandbox is not to be measured
     with Sandbox(tls=False, limits=False) as sandbox:
         set_up(sandbox)
         print(json.dumps(play(sandbox, json.loads(sys.argv[1])), default=str))

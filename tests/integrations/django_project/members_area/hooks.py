@@ -81,3 +81,10 @@ class Nobody(PeeringDBBackend):
 
     def authenticate(self, request, peeringdb_user):
         return None
+
+
+class Disabled(PeeringDBBackend):
+    """A backend to which all accounts are disabled, as they can be at any moment."""
+
+    def get_user(self, user_id):
+        return None
