@@ -9,6 +9,7 @@ import gzip
 import secrets
 import shutil
 import socket
+import subprocess
 import threading
 import time
 from contextlib import suppress
@@ -17,6 +18,7 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import aiohttp
+import certifi
 import pytest
 import requests
 from canned_server import FAR, far_url
@@ -860,20 +862,50 @@ def test_a_server_without_tls_is_not_said_to_have_a_bad_certificate(make_client,
 
 
 @pytest.fixture
-def _no_tls_context_yet():
+def _no_tls_context_yet(monkeypatch):
     """A process loads each certificate bundle once; this test has its own."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
     tls_context.cache_clear()
     yield
     tls_context.cache_clear()
 
 
 @pytest.mark.usefixtures("_no_tls_context_yet")
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_honours_the_environments_certificate_bundle(
-    make_client, tls_server, monkeypatch, variable
+    make_client, tls_server, monkeypatch, tmp_path, variable
 ):
     monkeypatch.setenv(variable, tls_server.ca_file)
     assert make_client(tls_server, ca_file=None).fetch_user("t").id == 1
+    tls_context.cache_clear()
+    monkeypatch.setenv(variable, str(tmp_path / "none.pem"))
+    with pytest.raises(ConfigurationError, match=f"^{variable}: {tmp_path}/none.pem: No such file"):
+        make_client(tls_server, ca_file=None)
+
+
+@pytest.mark.usefixtures("_no_tls_context_yet")
+def test_honours_the_environments_directory_of_certificates(
+    make_client, tls_server, monkeypatch, tmp_path
+):
+    """OpenSSL finds the system's authorities in the same way."""
+    shutil.copy(tls_server.ca_file, tmp_path)
+    subprocess.run(["openssl", "rehash", tmp_path], check=True)
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert make_client(tls_server, ca_file=None).fetch_user("t").id == 1
+    # A file comes in addition.
+    tls_context.cache_clear()
+    monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
+    assert make_client(tls_server, ca_file=None).fetch_user("t").id == 1
+
+
+@pytest.mark.usefixtures("_no_tls_context_yet")
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_bundle_replaces_the_other_authorities(make_client, tls_server, monkeypatch, variable):
+    monkeypatch.setenv("SSL_CERT_FILE", tls_server.ca_file)
+    monkeypatch.setenv(variable, certifi.where())
+    with pytest.raises(TransportError, match="certificate"):
+        make_client(tls_server, ca_file=None).fetch_user("t")
 
 
 def test_a_bundle_may_be_a_directory(make_client, tls_server, tmp_path):

@@ -13,23 +13,41 @@ import certifi
 
 from peeringdb_oauth.errors import ConfigurationError
 
+# They replace the usual authorities, as they do for requests.
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+# OpenSSL reads them by itself, and adds them to the system's authorities.
+_FILE, _DIRECTORY = "SSL_CERT_FILE", "SSL_CERT_DIR"
+
 
 @cache
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """Return a context that trusts the certificate authorities in ``ca_file``.
 
-    ``ca_file``: a PEM file, or None for the bundle that requests uses: the one named by
-    ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``, else that of certifi.
+    ``ca_file``: a PEM file, or a directory as OpenSSL wants it. None for the usual
+    authorities: those of ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE`` only, or else the
+    system's together with those of ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``; without any
+    of these variables the system's and certifi's.
 
     Raises:
         ConfigurationError: the bundle cannot be read, or has no certificates.
     """
-    bundle = (
-        ca_file
-        or os.environ.get("REQUESTS_CA_BUNDLE")
-        or os.environ.get("CURL_CA_BUNDLE")
-        or certifi.where()
-    )
+    if ca_file:
+        return _load("ca_file", ca_file)
+    for name in _BUNDLES:
+        if path := os.environ.get(name):
+            return _load(name, path)
+    if path := os.environ.get(_FILE):
+        context = _load(_FILE, path)
+    elif os.environ.get(_DIRECTORY):
+        return ssl.create_default_context()
+    else:
+        context = ssl.create_default_context(cafile=certifi.where())
+    context.load_default_certs()
+    return context
+
+
+def _load(name: str, bundle: str) -> ssl.SSLContext:
+    """A context with the authorities of a bundle. ``name``: of the setting."""
     try:
         return (
             ssl.create_default_context(capath=bundle)
@@ -40,4 +58,4 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
         reason = (
             "has no certificates in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
         )
-        raise ConfigurationError(f"ca_file: {bundle}: {reason}") from error
+        raise ConfigurationError(f"{name}: {bundle}: {reason}") from error
