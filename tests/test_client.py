@@ -9,6 +9,7 @@ import gzip
 import secrets
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -897,6 +898,12 @@ def test_honours_the_environments_directory_of_certificates(
     tls_context.cache_clear()
     monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
     assert make_client(tls_server, ca_file=None).fetch_user("t").id == 1
+
+
+@pytest.mark.usefixtures("_no_tls_context_yet")
+def test_without_any_setting_the_authorities_of_certifi_are_trusted():
+    of_certifi = ssl.create_default_context(cafile=certifi.where()).get_ca_certs(binary_form=True)
+    assert set(of_certifi) <= set(tls_context(None).get_ca_certs(binary_form=True))
 
 
 @pytest.mark.usefixtures("_no_tls_context_yet")
