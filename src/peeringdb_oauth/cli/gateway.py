@@ -14,6 +14,7 @@ from peeringdb_oauth.cli.person import read_person
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.gateway.explain import Explanation, describe, explain
 from peeringdb_oauth.gateway.settings import Settings
+from peeringdb_oauth.gateway.snippets import PROXIES, print_snippet, print_unit
 from peeringdb_oauth.profile import User
 
 VARIABLE = "PEERINGDB_OAUTH_GATEWAY_CONFIG"
@@ -119,30 +120,50 @@ def explain_command(
 
 
 @gateway.command()
-@click.argument("proxy", metavar="PROXY")
+@click.argument("proxy", type=click.Choice(sorted(PROXIES)))
 @click.option(
     "--upstream",
-    required=True,
-    metavar="URL",
-    help="Where the application answers, such as http://127.0.0.1:3000.",
+    "upstreams",
+    multiple=True,
+    metavar="APPLICATION",
+    help="Where the application answers, such as http://127.0.0.1:3000, or a directory. With"
+    " several URLs write URL=APPLICATION, once for each.",
 )
+@click.option(
+    "--gateway",
+    "address",
+    metavar="ADDRESS",
+    help="Where the proxy reaches the gateway, such as gateway:4180. By default as in listen.",
+)
+@click.option(
+    "--php", metavar="SOCKET", help="The socket of PHP-FPM, for a directory with PHP pages."
+)
+@click.option("--cache", is_flag=True, help="nginx remembers for up to a second what was allowed.")
 @config_option
 @click.pass_obj
-def snippet(group_config: str | None, *, proxy: str, upstream: str, config: str | None) -> None:
-    """Write a configuration for nginx, caddy, traefik or haproxy."""
+def snippet(
+    group_config: str | None,
+    *,
+    proxy: str,
+    upstreams: tuple[str, ...],
+    address: str | None,
+    php: str | None,
+    cache: bool,
+    config: str | None,
+) -> None:
+    """Write a whole site configuration for a proxy. Fill in your certificates."""
     settings = Settings.load(find_config(config or group_config))
-    snippets = import_module("peeringdb_oauth.gateway.snippets")
-    click.echo(snippets.snippet(settings, proxy, upstream=upstream), nl=False)
+    text = print_snippet(settings, proxy, upstreams, gateway=address, php=php, cache=cache)
+    click.echo(text, nl=False)
 
 
 @gateway.command()
 @config_option
 @click.pass_obj
 def systemd(group_config: str | None, *, config: str | None) -> None:
-    """Write a systemd unit that runs the gateway."""
+    """Write a unit of systemd that runs the gateway."""
     settings = Settings.load(find_config(config or group_config))
-    snippets = import_module("peeringdb_oauth.gateway.snippets")
-    click.echo(snippets.systemd_unit(settings), nl=False)
+    click.echo(print_unit(settings), nl=False)
 
 
 def find_config(given: str | None) -> Path:
