@@ -7,6 +7,7 @@ has them.
 import os
 from dataclasses import fields
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,13 +16,7 @@ from peeringdb_oauth.errors import ConfigurationError, collected
 from peeringdb_oauth.gateway.toml_file import Table, TomlFile
 from peeringdb_oauth.gateway.values import text
 from peeringdb_oauth.setting_sources import Written, read_environment
-from peeringdb_oauth.web import (
-    Sealer,
-    SessionPolicy,
-    open_records,
-    read_key_file,
-    secret_keys_of_environment,
-)
+from peeringdb_oauth.web import Sealer, SessionPolicy, open_records, secret_keys_of_environment
 
 _SECRET_FILE = "client_secret_file"  # noqa: S105 - the name of a key
 _NOT_IN_FILE = ("redirect_uri", "client_secret")
@@ -40,6 +35,7 @@ _FORBIDDEN_FOR_CLIENT = {
     " and name that file with client_secret_file, or set PEERINGDB_OAUTH_CLIENT_SECRET",
     "redirect_uri": "remove it; it follows from urls",
 }
+_NO_STORE = 'missing; name the store, such as "sqlite:////var/lib/peeringdb-oauth/sessions.db"'
 _SESSIONS_VARIABLE = "PEERINGDB_OAUTH_SESSIONS"
 
 
@@ -56,8 +52,7 @@ def read_client_config(
     values = {name: table.values[name] for name in CLIENT_KEYS if name in table}
     if values.pop(_SECRET_FILE, None) is not None and "client_secret" not in in_environment:
         values["client_secret"] = table.read(_SECRET_FILE, partial(_secret_in, top.file), None)
-    if isinstance(values.get("ca_file"), str):
-        values["ca_file"] = str(top.file.resolve(values["ca_file"]))
+    values["ca_file"] = table.read("ca_file", partial(_certificates, top.file), None)
     in_file = {name: Written(name, value) for name, value in values.items()}
     written = {"processes": Written("workers", workers)} | in_file | in_environment
     written["redirect_uri"] = Written("urls", redirect_uri)
@@ -73,14 +68,18 @@ def read_client_config(
     return config
 
 
+def _certificates(file: TomlFile, value: Any) -> str:
+    name = text(value)
+    file.read_bytes(name)
+    return str(file.resolve(name))
+
+
 def _secret_in(file: TomlFile, value: Any) -> str:
-    path = file.resolve(text(value))
+    name = text(value)
     try:
-        return path.read_text("utf-8").strip()
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}") from None
+        return file.read_bytes(name).decode().strip()
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{path}: not text in UTF-8") from None
+        raise ConfigurationError(f"{file.resolve(name)}: not text in UTF-8") from None
 
 
 def read_secret_keys(top: Table) -> tuple[str, ...]:
@@ -99,8 +98,7 @@ def read_secret_keys(top: Table) -> tuple[str, ...]:
 
 
 def _keys_in(file: TomlFile, value: Any) -> tuple[str, ...]:
-    path = file.resolve(text(value))
-    return _checked(read_key_file(path, str(path)))
+    return _checked(tuple(_secret_in(file, value).split()))
 
 
 def _checked(keys: tuple[str, ...]) -> tuple[str, ...]:
@@ -118,12 +116,15 @@ def read_sessions(top: Table) -> str:
         return top.read(
             "sessions_file", lambda value: _store(top.file, _secret_in(top.file, value)), ""
         )
+    url = os.environ.get(_SESSIONS_VARIABLE)
+    if not url:
+        top.problem("sessions", _NO_STORE)
+        return ""
     problems: list[str] = []
-    url = os.environ.get(_SESSIONS_VARIABLE, "")
-    with collected(problems):
+    with collected(problems, f"{_SESSIONS_VARIABLE}: "):
         url = _store(top.file, url)
-    for problem in problems if url else ['missing; such as "sqlite:////var/lib/gateway/s.db"']:
-        top.problem("sessions", problem)
+    for problem in problems:
+        top.file.problem(problem)
     return url
 
 
@@ -145,6 +146,9 @@ def _store(file: TomlFile, value: Any) -> str:
     scheme, separator, path = url.partition(":///")
     if scheme == "sqlite" and separator and path and not path.startswith("/"):
         url = f"{scheme}{separator}{file.resolve(path).absolute()}"
+        path = url.removeprefix(f"{scheme}{separator}")
+    if scheme == "sqlite" and not Path(path).parent.exists():
+        return url  # systemd makes the directory when it starts the gateway
     problems: list[str] = []
     with collected(problems):
         open_records(url).close()

@@ -126,8 +126,10 @@ def parse_template(template: str) -> list[Part]:
     except ValueError:
         raise ConfigurationError('has a "{" or "}" that belongs to no placeholder') from None
     for _, name, spec, how in parts:
-        if name is not None and (name not in PLACEHOLDERS or spec or how):
+        if name is not None and name not in PLACEHOLDERS:
             raise ConfigurationError(_unknown(name))
+        if spec or how:
+            raise ConfigurationError(f"{{{name}}} must have nothing after its name")
     return [(literal, name) for literal, name, _, _ in parts]
 
 

@@ -12,7 +12,6 @@ from peeringdb_oauth.gateway.values import switch, text
 from peeringdb_oauth.web.languages import check_language
 
 _IMAGES = (".svg", ".png", ".jpg", ".jpeg", ".webp", ".gif")
-_MAX_BYTES = 1_000_000  # of a logo or of CSS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +61,9 @@ def read_assertions(top: Table) -> AssertionSettings | None:
 
 
 def _file(file: TomlFile, value: Any) -> Path:
-    path = file.resolve(text(value))
-    try:
-        with path.open("rb") as opened:
-            is_too_large = len(opened.read(_MAX_BYTES + 1)) > _MAX_BYTES
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}") from None
-    if is_too_large:
-        raise ConfigurationError(f"{path}: has more than {_MAX_BYTES:,} bytes")
-    return path
+    name = text(value)
+    file.read_bytes(name)
+    return file.resolve(name)
 
 
 def _image(file: TomlFile, value: Any) -> Path:

@@ -220,8 +220,15 @@ def _perms(value: Any) -> Permission:
 
 
 def _tricks(value: Any) -> frozenset[str]:
-    named = one_or_several(value, lambda one: "\\" if one == "%5C" else word(one, TRICKS))
+    named = one_or_several(value, _trick)
     return frozenset(named)
+
+
+def _trick(value: Any) -> str:
+    name = text(value).upper()
+    if name == "%5C":
+        return "\\"
+    return name if name in TRICKS else str(word(value, TRICKS))
 
 
 def _role_name(value: Any) -> str:

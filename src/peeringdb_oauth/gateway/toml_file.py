@@ -15,6 +15,8 @@ from peeringdb_oauth.gateway.toml_lines import Where, lines_of
 T = TypeVar("T")
 D = TypeVar("D")
 
+_MAX_BYTES = 1_000_000  # of a file with a secret, a logo or the like
+
 
 class TomlFile:
     """A TOML file.
@@ -37,7 +39,7 @@ class TomlFile:
         try:
             self.values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise ConfigurationError(_located(path, str(error))) from None
+            raise ConfigurationError(_located(path, text, str(error))) from None
         # As tomllib does.
         self._lines = lines_of(text.replace("\r\n", "\n"))
 
@@ -58,14 +60,30 @@ class TomlFile:
         """The path of a file that is named in this one."""
         return self.path.parent / file
 
+    def read_bytes(self, file: str) -> bytes:
+        """What is in a file that is named in this one.
 
-def _located(path: Path, message: str) -> str:
-    """Tomllib's message with the line in front."""
+        Raises:
+            ConfigurationError: it cannot be read, or is very large.
+        """
+        path = self.resolve(file)
+        try:
+            with path.open("rb") as opened:
+                content = opened.read(_MAX_BYTES + 1)
+        except OSError as error:
+            raise ConfigurationError(f"{path}: {error.strerror}") from None
+        if len(content) > _MAX_BYTES:
+            raise ConfigurationError(f"{path}: has more than {_MAX_BYTES:,} bytes")
+        return content
+
+
+def _located(path: Path, text: str, message: str) -> str:
+    """What tomllib says of a text, with the line in front."""
     found = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", message)
-    if not found:
-        return f"{path}: {message}"
-    line = f":{found[2]}" if found[2] else ""
-    return f"{path}{line}: this is no TOML: {found[1]}"
+    if found is None:
+        return f"{path}: this is no TOML: {message}"
+    line = found[2] or text.count("\n") + 1
+    return f"{path}:{line}: this is no TOML: {found[1]}"
 
 
 class Table:

@@ -1,0 +1,257 @@
+"""How the gateway reads a path, and which paths it refuses before any rule."""
+
+import re
+from itertools import product
+from urllib.parse import quote, unquote
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from peeringdb_oauth.gateway.paths import TRICKS, OddPath, parse
+
+DOTS = re.compile(r"[. ]*\.[. ]*")
+
+
+@pytest.mark.parametrize(
+    ("uri", "segments"),
+    [
+        ("/", ()),
+        ("/?", ()),
+        ("/public", ("public",)),
+        ("/public/", ("public",)),
+        ("/members/64500/sessions?page=2", ("members", "64500", "sessions")),
+        ("/a.b/..c/d../.well-known/~user", ("a.b", "..c", "d..", ".well-known", "~user")),
+        ("/a=b&c,d:e@f!$'()*+-_", ("a=b&c,d:e@f!$'()*+-_",)),
+        ("/caf%C3%A9", ("café",)),
+        ("/caf%c3%a9", ("café",)),
+        ("/caf\xc3\xa9", ("café",)),  # the bytes of UTF-8, as a server hands them on
+        ("/caf\xc3%A9", ("café",)),
+        ("/%F0%9F%A6%8A", ("🦊",)),
+        ("/?next=//evil.test/../%2F%00;\\", ()),  # a query is the application's business
+        ("/" + "x" * 8191, ("x" * 8191,)),
+    ],
+)
+def test_a_path_without_tricks_has_one_reading(uri, segments):
+    requested = parse(uri)
+    assert requested.readings == (segments,)
+    assert requested.tricks == frozenset()
+    assert requested.path + (f"?{requested.query}" if "?" in uri else "") == uri
+
+
+@pytest.mark.parametrize(
+    ("uri", "tricks"),
+    [
+        ("/group%2Fproject", {"%2F"}),
+        ("/group%2fproject", {"%2F"}),
+        ("/group\\project", {"\\"}),
+        ("/group%5Cproject", {"\\"}),
+        ("/group%5cproject", {"\\"}),
+        ("/public;jsessionid=1/members", {";"}),
+        ("/public%3Bx/members", {";"}),
+        ("/public%3bx/members", {";"}),
+        ("//members", {"//"}),
+        ("/members//64500", {"//"}),
+        ("/members//", {"//"}),
+        ("/100%25", {"%25"}),
+        ("/what%3F", {"%3F"}),
+        ("/what%3f", {"%3F"}),
+        ("/c%23", {"%23"}),
+        ("/a%252Fb", {"%25", "%2F"}),
+        ("/a%25%32%46b", {"%25", "%2F"}),
+        ("/a%255Cb", {"%25", "\\"}),
+        ("/a%253Bb", {"%25", ";"}),
+        ("/a%253Fb", {"%25", "%3F"}),
+        ("/a/%2Fb", {"%2F", "//"}),
+        ("/a%2F%2Fb", {"%2F", "//"}),
+        ("/a%2F;b%5c//%3F%23%25x", set(TRICKS)),
+    ],
+)
+def test_a_trick_is_named(uri, tricks):
+    assert parse(uri).tricks == tricks
+    assert len(parse(uri).readings) >= 1
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("", "no_path"),
+        ("*", "no_path"),
+        ("members", "no_path"),
+        ("http://lg.example.net/members", "no_path"),  # absolute form
+        ("lg.example.net:443", "no_path"),  # CONNECT
+        ("?x", "no_path"),
+        ("\\members", "no_path"),
+        ("/" + "x" * 8192, "too_long"),
+        ("/?" + "x" * 8192, "too_long"),
+        ("/a#b", "fragment"),
+        ("/a?b#c", "fragment"),
+        ("/a b", "control_character"),
+        ("/a?b c", "control_character"),
+        ("/a\tb", "control_character"),
+        ("/a\x00b", "control_character"),
+        ("/a\x7fb", "control_character"),
+        ("/a?\nb", "control_character"),
+        ("/a%00b", "control_character"),
+        ("/a%0d%0ab", "control_character"),
+        ("/a%7f", "control_character"),
+        ("/a%C2%85", "control_character"),  # NEXT LINE
+        ("/a%2500b", "control_character"),
+        ("/%", "broken_escape"),
+        ("/%2", "broken_escape"),
+        ("/%zz", "broken_escape"),
+        ("/%u002e", "broken_escape"),
+        ("/%E9", "broken_utf8"),  # Latin-1
+        ("/caf\xe9", "broken_utf8"),
+        ("/%C0%AE%C0%AE/", "broken_utf8"),  # overlong ".."
+        ("/%C0%AF", "broken_utf8"),  # overlong "/"
+        ("/%E0%80%AF", "broken_utf8"),
+        ("/%F0%80%80%AF", "broken_utf8"),
+        ("/%ED%A0%80", "broken_utf8"),  # a surrogate
+        ("/%F4%90%80%80", "broken_utf8"),  # above U+10FFFF
+        ("/%25C0%25AF", "broken_utf8"),
+        ("/a/é€", "broken_utf8"),  # no bytes of a server
+        ("/.", "dot_segment"),
+        ("/..", "dot_segment"),
+        ("/public/../members", "dot_segment"),
+        ("/public/./members", "dot_segment"),
+        ("/public/..", "dot_segment"),
+        ("/public/.../members", "dot_segment"),
+        ("/public/%2e%2e/members", "dot_segment"),
+        ("/public/.%2E/members", "dot_segment"),
+        ("/public/%252e%252e/members", "dot_segment"),
+        ("/public%2F..%2Fmembers", "dot_segment"),
+        ("/public\\..\\members", "dot_segment"),
+        ("/public%5c..%5cmembers", "dot_segment"),
+        ("/public/..;/members", "dot_segment"),
+        ("/public/..;x=1/members", "dot_segment"),
+        ("/public/..%3B/members", "dot_segment"),
+        ("/public/..%3Fx/members", "dot_segment"),
+        ("/public/..%23x/members", "dot_segment"),
+        ("/public/..%20/members", "dot_segment"),
+        ("/public/.%20./members", "dot_segment"),
+        ("/public//../members", "dot_segment"),
+        ("/a%25252525252fb", "encoded_often"),
+    ],
+)
+def test_an_odd_path_is_refused_before_any_rule(uri, name):
+    with pytest.raises(OddPath) as refused:
+        parse(uri)
+    assert refused.value.name == name
+    assert refused.value.reason
+    assert "\n" not in str(refused.value)
+
+
+# What servers do with a path, written down once more: each may do some of these, in any
+# order. None of it is the code under test.
+def decode(text):
+    return unquote(text)
+
+
+def decode_slashes(text):
+    return text.replace("%2F", "/").replace("%2f", "/")
+
+
+def read_backslashes_as_slashes(text):
+    return text.replace("\\", "/").replace("%5C", "/").replace("%5c", "/")
+
+
+def cut_parameters(text):
+    segments = text.replace("%3B", ";").replace("%3b", ";").split("/")
+    return "/".join(segment.split(";")[0] for segment in segments)
+
+
+def merge_slashes(text):
+    while "//" in text:
+        text = text.replace("//", "/")
+    return text
+
+
+def take_a_host_for_the_path(text):
+    if not text.startswith("//"):
+        return text
+    return "/" + text.lstrip("/").partition("/")[2]
+
+
+def end_at_a_question_mark(text):
+    return re.split(r"\?|#|%3[fF]|%23", text)[0]
+
+
+SERVERS = [
+    decode,
+    decode_slashes,
+    read_backslashes_as_slashes,
+    cut_parameters,
+    merge_slashes,
+    take_a_host_for_the_path,
+    end_at_a_question_mark,
+]
+
+
+def segments_of(text):
+    parts = text.split("/")[1:]
+    return tuple(parts[:-1] if parts and parts[-1] == "" else parts)
+
+
+PIECES = st.sampled_from(
+    [
+        *("a", "b", "public", "members", "64500", "é", ".", "..", " ", "+", "x.y"),
+        *("/", "//", "\\", ";", "%2F", "%2f", "%5C", "%3B", "%25", "%3F", "%23", "%252F", "%255c"),
+        *("%70", "%2e", "%252e", "%C3%A9", "%41", "?", "#", "%00", "%", "%2B", "%40"),
+    ]
+)
+PATHS = st.lists(PIECES, max_size=8).map(lambda pieces: "/" + "".join(pieces))
+WIRE = PATHS.map(lambda text: text.encode().decode("latin-1"))
+
+
+@given(WIRE)
+@example("/public%2F..%2Fmembers")
+@example("//evil/members")
+@example("/a%252fb%255cc;%253bd")
+def test_whatever_a_server_does_its_reading_is_listed(uri):
+    try:
+        requested = parse(uri)
+    except OddPath:
+        assume(False)  # noqa: FBT003
+    sent = requested.path.encode("latin-1").decode()
+    texts = {sent}
+    for order in product(SERVERS, repeat=3):
+        text = sent
+        for change in order:
+            text = change(text)
+            texts.add(text)
+    # Which hexadecimal digits are capitals makes no difference to anybody.
+    readings = {tuple(map(decode, reading)) for reading in requested.readings}
+    for text in texts:
+        assert tuple(map(decode, segments_of(text))) in readings
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=255), max_size=30).map("/{}".format) | WIRE)
+def test_no_reading_has_dots_or_control_characters(uri):
+    try:
+        requested = parse(uri)
+    except OddPath:
+        return
+    for reading in requested.readings:
+        for segment in reading:
+            assert not DOTS.fullmatch(decode(segment))
+            assert "\x00" not in segment
+            if not requested.tricks:
+                assert segment not in ("", ".", "..")
+                assert "/" not in decode(segment)
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1))
+def test_a_segment_that_is_encoded_as_rfc_3986_says_reads_as_it_was_written(text):
+    assume(not DOTS.fullmatch(text))
+    assume(not set("/\\;%?#") & set(text))
+    requested = parse("/" + quote(text, safe="!$&'()*+,=:@"))
+    assert requested.tricks == frozenset()
+    assert (text,) in requested.readings
+
+
+def test_a_letter_that_needs_no_encoding_is_read_in_both_ways():
+    """A server that does not decode has another page there, or its first one."""
+    requested = parse("/%70ublic/%7Euser")
+    assert requested.tricks == frozenset()
+    assert set(requested.readings) == {("public", "~user"), ("%70ublic", "%7Euser")}
