@@ -871,3 +871,10 @@ def test_nothing_secret_is_logged_even_in_debug_mode(server, caplog):
         token.refresh_token,
     ):
         assert secret not in caplog.text
+
+
+def test_without_asyncio_the_client_says_what_to_do(server):
+    """As in a server that runs on trio."""
+    client = AsyncClient(config_of(server))
+    with pytest.raises(ConfigurationError, match="hypercorn --worker-class asyncio"):
+        client.fetch_user("t").send(None)

@@ -24,7 +24,7 @@ from peeringdb_oauth.budget import Booking, Budget, Usage
 from peeringdb_oauth.callback import Callback
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.cost import Payer, Purpose, payers_of
-from peeringdb_oauth.errors import PeeringDBOAuthError
+from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.flows import Login
 from peeringdb_oauth.id_token import IDTokenClaims
 from peeringdb_oauth.ledger import LocalLedger
@@ -52,6 +52,21 @@ log = logging.getLogger("peeringdb_oauth")
 
 T = TypeVar("T")
 _Queue = tuple[Purpose, tuple[Payer, ...], bool]
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop of asyncio that runs here.
+
+    Raises:
+        ConfigurationError: there is none, as in a server that runs on trio.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "AsyncClient needs asyncio, and no event loop of asyncio runs here: start the server"
+            " with asyncio, such as hypercorn --worker-class asyncio"
+        ) from None
 
 
 class AsyncClient:
@@ -178,7 +193,12 @@ class AsyncClient:
         return f"AsyncClient({self.config!r})"
 
     async def run(self, flow: Flow[T]) -> T:
-        """As `Client.run`."""
+        """As `Client.run`.
+
+        Raises:
+            ConfigurationError: no event loop of asyncio runs.
+        """
+        running_loop()
         proceed: Callable[[], Step] = partial(next, flow)
         with closing(flow):  # a cancelled flow ends at once, while its locks are still held
             while True:

@@ -672,3 +672,23 @@ def test_a_login_over_real_sockets(make_portal):
         assert (out.status_code, session.get(f"{url}/me").json()) == (303, None)
         [(_, client)] = portal.pdb._client._of_loop.values()
     assert client._connections.session is None
+
+
+def test_a_server_without_asyncio_does_not_start_and_says_why(make_config):
+    """As hypercorn with trio, which would fail at each login."""
+    pdb = PeeringDB(config=make_config())
+    app, sent = Starlette(routes=pdb.routes, middleware=[pdb.session_middleware]), []
+
+    async def receive():
+        return {"type": "lifespan.startup"}
+
+    async def send(message):
+        sent.append(message)
+
+    with pytest.raises(StopIteration):  # it ends, without anything to wait for
+        app({"type": "lifespan", "app": app}, receive, send).send(None)
+    [failed] = sent
+    assert failed["type"] == "lifespan.startup.failed"
+    assert "start the server with asyncio" in failed["message"]
+    with pytest.raises(ConfigurationError, match="start the server with asyncio"):
+        pdb._client.run(None).send(None)

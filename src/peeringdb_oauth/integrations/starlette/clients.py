@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from peeringdb_oauth.async_client import AsyncClient
+from peeringdb_oauth.async_client import AsyncClient, running_loop
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.records import Documents
 from peeringdb_oauth.steps import Flow
@@ -30,8 +30,12 @@ class Clients:
         ] = WeakKeyDictionary()
 
     async def run(self, flow: Flow[T]) -> T:
-        """Run a flow, as `AsyncClient.run` does."""
-        loop = asyncio.get_running_loop()
+        """Run a flow, as `AsyncClient.run` does.
+
+        Raises:
+            ConfigurationError: no event loop of asyncio runs.
+        """
+        loop = running_loop()
         if loop not in self._of_loop:
             owner = _own_client(self._config, self._shared_budget)
             self._of_loop[loop] = owner, await anext(owner)

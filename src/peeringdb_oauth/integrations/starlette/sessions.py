@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from peeringdb_oauth.async_client import running_loop
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.web import NOT_STRICT, private, without_impostors
 
@@ -44,7 +45,7 @@ class GuardedSessionMiddleware(sessions.SessionMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if "headers" not in scope:  # the start or the end of the server
-            await self.app(scope, receive, partial(self._send_at_end, send))
+            await self._live(scope, receive, send)
             return
         scope["headers"] = [
             (name, self._clean(value) if name == b"cookie" else value)
@@ -59,6 +60,16 @@ class GuardedSessionMiddleware(sessions.SessionMiddleware):
             await send(message)
 
         await super().__call__(scope, receive, send_private)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            running_loop()
+        except ConfigurationError as error:
+            # So the server does not start, and says why.
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await self.app(scope, receive, partial(self._send_at_end, send))
 
     async def _send_at_end(self, send: Send, message: Message) -> None:
         if message["type"] == "lifespan.shutdown.complete":
