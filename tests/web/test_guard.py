@@ -339,6 +339,26 @@ def test_every_error_has_its_status_headers_and_json(error, status, headers, cod
 
 
 @pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (TokenRejected("it has expired"), "nobody known, path /api/a%0Ab: It has expired"),
+        (AccessDenied("you may not"), "nobody known, path /api/a%0Ab: You may not"),
+        (
+            RateLimited("wait", retry_after=2, for_caller=True),
+            "nobody known, path /api/a%0Ab: Too many logins or checks within a minute",
+        ),
+        (TokenRejected("no token was sent", www_authenticate="Bearer"), None),
+        (TransportError("down"), None),
+    ],
+)
+def test_a_refused_token_is_a_line_in_the_audit_log(caplog, error, line):
+    refuse_token(error, path="/api/a\nb")
+    lines = [one for one in caplog.records if one.name == "peeringdb_oauth.audit"]
+    expected = [f"login with PeeringDB: refused, {line}"] if line else []
+    assert [one.getMessage() for one in lines] == expected
+
+
+@pytest.mark.parametrize(
     ("challenge", "error"),
     [
         ('Bearer realm="PeeringDB", error="invalid_token", error_description="x"', "invalid_token"),
@@ -367,7 +387,8 @@ def test_in_debug_mode_the_json_has_the_cause():
 def test_errors_that_the_caller_did_not_cause_are_logged(error, logged, caplog):
     with caplog.at_level(logging.WARNING, "peeringdb_oauth"):
         refuse_token(error)
-    assert [record.getMessage() for record in caplog.records] == logged
+    records = [one for one in caplog.records if one.name == "peeringdb_oauth"]
+    assert [record.getMessage() for record in records] == logged
 
 
 @pytest.mark.parametrize(

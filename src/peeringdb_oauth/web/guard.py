@@ -25,6 +25,7 @@ from peeringdb_oauth.errors import (
 from peeringdb_oauth.profile import Permission, User
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.steps import Flow, call
+from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.failures import (
     INVALID_TOKEN,
     TOKEN_MISSING,
@@ -34,7 +35,7 @@ from peeringdb_oauth.web.failures import (
     reasons_of,
     to_json,
 )
-from peeringdb_oauth.web.visit import Answer, Refused
+from peeringdb_oauth.web.visit import Answer, Refused, encoded_path
 
 # Stands for an AS number that was not found. Every rule refuses it. None would mean
 # that no network is asked for.
@@ -187,12 +188,14 @@ def require_token(
     *,
     asn: object,
     address: str | None,
+    path: str = "",
     debug: bool = False,
 ) -> Flow[User]:
     """Who sent a bearer token, if they may do what the view does.
 
     ``token``: from `bearer_token`. ``asn``: from `Guard.asn_of`. ``address``: of the
-    caller, who pays for the look-up of a bad token. ``debug``: as for `refuse_token`.
+    caller, who pays for the look-up of a bad token. ``path``, ``debug``: as for
+    `refuse_token`.
 
     Raises:
         Refused: with the answer to send.
@@ -200,7 +203,7 @@ def require_token(
     try:
         return (yield from verify_token(verifier, token, guard, asn=asn, address=address))
     except PeeringDBOAuthError as error:
-        raise Refused(refuse_token(error, debug=debug)) from None
+        raise Refused(refuse_token(error, path=path, debug=debug)) from None
 
 
 def verify_token(
@@ -228,12 +231,13 @@ def verify_token(
     )
 
 
-def refuse_token(error: PeeringDBOAuthError, *, debug: bool = False) -> Answer:
+def refuse_token(error: PeeringDBOAuthError, *, path: str = "", debug: bool = False) -> Answer:
     """What an API answers when a bearer token does not open it (RFC 6750 section 3).
 
     The JSON is that of all failures, with ``error`` as RFC 6750 names it, if it does.
-    What only the operator can act on is logged. ``debug``: whether to tell it to the
-    caller, too.
+    What only the operator can act on is logged. The audit log has a line, unless there
+    was no token. ``path``: of the request. ``debug``: whether to tell the caller, too,
+    what only the operator can act on.
     """
     headers = {"Cache-Control": "no-store"}
     failure, reasons = failure_of(error), reasons_of(error)
@@ -247,6 +251,11 @@ def refuse_token(error: PeeringDBOAuthError, *, debug: bool = False) -> Answer:
         seconds = error.retry_after if isinstance(error, RateLimited) else _RETRY_AFTER
         headers["Retry-After"] = str(math.ceil(seconds))
     cause = log_cause(error, failure)
+    if failure.status < 500 and failure != TOKEN_MISSING:
+        told = reasons or (Reason(failure.title, code=failure.code),)
+        Event(
+            kind="refused", code=failure.code, reasons=told, path=encoded_path(path) or None
+        ).record()
     body = to_json(failure, reasons, login_url=None, cause=cause if debug else "")
     if challenge is not None:
         headers["WWW-Authenticate"] = challenge

@@ -16,6 +16,11 @@ _OTHER_TYPES = re.compile(r"\bjson\b|text/event-stream|\bimage/")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # RFC 9110 section 9.2.1
 
 
+def encoded_path(path: str) -> str:
+    """A decoded path as it is in a URL; so it is one line in a log."""
+    return quote(path, safe="/:@!$&'()*+,;=~")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     """One request.
@@ -136,7 +141,7 @@ class Visit:
 
     @property
     def _encoded_path(self) -> str:
-        return quote(f"{self.root}{self.path}", safe="/:@!$&'()*+,;=~")
+        return encoded_path(f"{self.root}{self.path}")
 
     def tell(self, event: Event | None) -> None:
         """Record an event and pass it on to the framework; do nothing for None."""

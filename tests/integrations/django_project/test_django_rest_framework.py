@@ -89,8 +89,9 @@ def test_a_missing_token_is_a_401_that_says_how_to_authenticate(api, path):
 
 
 @pytest.mark.parametrize("token", ["", "made-up", "made up", "ey.made.up", "\xe4"])
-def test_a_bad_token_is_a_401_with_the_reason(api, token):
+def test_a_bad_token_is_a_401_with_the_reason(api, caplog, token):
     answer = api(token).get("/api/me")
+    assert ("refused, nobody known, path /api/me: " in caplog.text) is bool(token)
     assert answer.status_code == 401
     assert answer["WWW-Authenticate"].startswith('Bearer realm="PeeringDB"')
     assert ('error="invalid_token"' in answer["WWW-Authenticate"]) is bool(token)
@@ -352,11 +353,13 @@ def test_a_wrong_attribute_is_an_error_at_once():
 
 def test_a_refusal_tells_its_code_in_the_ways_of_drf():
     """Packages for the errors of DRF ask for these."""
+    from django.test import RequestFactory
     from rest_framework.exceptions import PermissionDenied
 
     from peeringdb_oauth.integrations.django.rest_framework import _token_refusals
 
-    with pytest.raises(PermissionDenied) as caught, _token_refusals(None):
+    request = RequestFactory().get("/api/me")
+    with pytest.raises(PermissionDenied) as caught, _token_refusals(request):
         raise AccessDenied("closed today")
     assert caught.value.get_codes() == "forbidden"
     assert caught.value.get_full_details() == {"message": "Closed today", "code": "forbidden"}

@@ -124,12 +124,13 @@ def test_request_without_a_token_is_asked_for_one(call, authorization):
 
 
 @pytest.mark.parametrize("token", ["made-up", "a=b"])
-def test_made_up_token_is_refused(call, token):
+def test_made_up_token_is_refused_and_audited(call, caplog, token):
     answer = call("/api/as64500", authorization=f"Bearer {token}")
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith(
         'Bearer realm="PeeringDB", error="invalid_token", error_description="'
     )
+    assert "refused, nobody known, path /api/as64500: " in caplog.text
 
 
 def test_session_of_a_browser_does_not_open_an_api(browser):

@@ -616,8 +616,10 @@ def test_a_bearer_token_opens_the_endpoint_if_its_user_has_the_rights(portal, br
         ),
     ],
 )
-def test_a_missing_or_bad_token_is_a_401_in_json(browser, authorization, challenge):
+def test_a_missing_or_bad_token_is_a_401_in_json(browser, caplog, authorization, challenge):
     answer = browser.get("/api/64500", **authorization)
+    is_audited = "refused, nobody known, path /api/64500: " in caplog.text
+    assert is_audited is ("invalid_token" in challenge)
     assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/json")
     assert answer.headers["WWW-Authenticate"].startswith(challenge)
 

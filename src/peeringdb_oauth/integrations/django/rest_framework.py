@@ -209,7 +209,7 @@ def _token_refusals(request: Request) -> Iterator[None]:
     except ConfigurationError:
         raise
     except PeeringDBOAuthError as error:
-        answer = refuse_token(error, debug=settings.DEBUG)
+        answer = refuse_token(error, path=request.path, debug=settings.DEBUG)
         if answer.status == 401:
             request.peeringdb_challenge = answer.headers["WWW-Authenticate"]
             raise _Unknown(answer) from None

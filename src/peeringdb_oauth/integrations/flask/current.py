@@ -49,7 +49,9 @@ def fail(error: PeeringDBOAuthError) -> Response:
     """The response for an error of this library: a page or JSON."""
     caller = _caller()
     if caller is not None and caller.by_token:
-        return respond(refuse_token(error, debug=current_app.debug))
+        return respond(
+            refuse_token(error, path=request.script_root + request.path, debug=current_app.debug)
+        )
     return respond(
         extension().flow.fail(to_visit(), error, user=None if caller is None else caller.user)
     )

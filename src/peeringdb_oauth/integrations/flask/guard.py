@@ -64,6 +64,7 @@ def check_token(guard: Guard, asn: object) -> None:
         guard,
         asn=asn,
         address=request.remote_addr,
+        path=request.script_root + request.path,
         debug=current_app.debug,
     )
     remember(_run(flow), by_token=True)

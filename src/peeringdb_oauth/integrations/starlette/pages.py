@@ -175,6 +175,7 @@ class Pages:
             guard,
             asn=asn,
             address=client_address(request),
+            path=request.url.path,
             debug=is_debug(request),
         )
         return await self._client.run(flow)
@@ -328,7 +329,7 @@ class Pages:
         if isinstance(error, ConfigurationError):
             raise error  # a mistake in the application, for its developers to see
         if _API in request.scope:
-            answer = refuse_token(error, debug=is_debug(request))
+            answer = refuse_token(error, path=request.url.path, debug=is_debug(request))
             return to_response(request, answer, self._templates)
         events: list[Event] = []
         visit = self._to_visit(request, events.append)
