@@ -303,6 +303,10 @@ X-User = "peeringdb-{id}"
             ],
         ),
         (TOP + CLIENT, [": there is no [[rule]], so everything would be refused"]),
+        (
+            TOP.replace("secret_key_file", "secret_key") + CLIENT + RULE,
+            [":3: secret_key: must not be in this file; write it to a file that only the gateway"],
+        ),
     ],
 )
 def test_a_wrong_file(problems, text, expected):

@@ -230,8 +230,7 @@ def _write_explanation(found: Explanation, method: str, url: str, user: User | N
     if user is not None:
         who = f"{user.name or 'Somebody without a name'} (PeeringDB id {user.id})"
     console.print(f"{who}: {method} {url}")
-    by = found.rule or "the gateway itself, before any rule"
-    console.print(f"{'Allowed' if found.allowed else 'Refused'} by {by}.")
+    console.print(_decision(found))
     sections = {
         "The rule asks for": found.asks,
         "The person has": found.has,
@@ -244,3 +243,11 @@ def _write_explanation(found: Explanation, method: str, url: str, user: User | N
             console.print(f"\n{title}:")
             for line in lines:
                 console.print(f"  {line}")
+
+
+def _decision(found: Explanation) -> str:
+    if found.rule is not None:
+        return f"{'Allowed' if found.allowed else 'Refused'} by {found.rule}."
+    if found.reasons[0].code == "no_rule":
+        return "Refused: no rule is about this request."
+    return "Refused, before any rule."

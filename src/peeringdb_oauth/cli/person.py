@@ -27,6 +27,7 @@ def read_person(settings: Settings, who: str | None, sandbox: str | None) -> Use
         ConfigurationError: there is no such person, or the file is wrong.
     """
     if sandbox is not None:
+        sandbox = sandbox.rstrip("/")
         if who is None:
             raise ConfigurationError("--sandbox: add --as with a login name, such as --as limited")
         return _parse(_fetch(settings, sandbox, who), f"{sandbox}: {who}")
@@ -38,6 +39,9 @@ def read_person(settings: Settings, who: str | None, sandbox: str | None) -> Use
 
 
 def _with_session(settings: Settings, user_id: int) -> User:
+    scheme, _, file = settings.sessions.partition(":///")
+    if scheme == "sqlite" and not Path(file).exists():
+        raise ConfigurationError(f"--as: there is no file {file}, so nobody has a session")
     with open_session_store(settings.sessions, secrets=settings.secret_keys) as store:
         sessions = store.of(user_id)
     if not sessions:
@@ -67,7 +71,7 @@ def _fetch(settings: Settings, sandbox: str, login: str) -> Any:
     parts = urlsplit(sandbox)
     if parts.scheme not in ("http", "https") or not is_loopback(parts.hostname or ""):
         raise ConfigurationError("--sandbox: must be a URL of this machine")
-    url = f"{sandbox.rstrip('/')}/sandbox/people/{quote(login, safe='')}/profile"
+    url = f"{sandbox}/sandbox/people/{quote(login, safe='')}/profile"
     context = ssl.create_default_context(cafile=settings.config.ca_file)
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
@@ -78,9 +82,10 @@ def _fetch(settings: Settings, sandbox: str, login: str) -> Any:
     except HTTPError as error:
         with error:
             raise ConfigurationError(f"--as: {_why(error)}") from None
-    except (OSError, ValueError) as error:
-        reason = error.reason if isinstance(error, URLError) else "no sandbox answers there"
-        raise ConfigurationError(f"--sandbox: {sandbox}: {reason}") from None
+    except URLError as error:
+        raise ConfigurationError(f"--sandbox: {sandbox} does not answer: {error.reason}") from None
+    except (OSError, ValueError):
+        raise ConfigurationError(f"--sandbox: {sandbox} is no sandbox") from None
 
 
 def _why(error: HTTPError) -> str:

@@ -167,11 +167,11 @@ def _has(user: User | None, asns: tuple[int, ...]) -> Iterator[str]:
     yield "a verified account" if user.verified_user else "an account that is not verified"
     yield _email(user)
     yield _second_factor(user)
-    own = [network for network in user.networks if network.asn in asns]
-    yield from map(_network, own[:_MAX_SHOWN])
-    others = len(user.networks) - len(own)
-    if others or not own:
-        yield f"{others or 'no'} {'other ' if own else ''}network{'' if others == 1 else 's'}"
+    shown = [network for network in user.networks if network.asn in asns][:_MAX_SHOWN]
+    yield from map(_network, shown)
+    others = len(user.networks) - len(shown)
+    if others or not shown:
+        yield f"{others or 'no'} {'other ' if shown else ''}network{'' if others == 1 else 's'}"
 
 
 def _email(user: User) -> str:

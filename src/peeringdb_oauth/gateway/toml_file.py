@@ -79,11 +79,10 @@ class TomlFile:
 
 def _located(path: Path, text: str, message: str) -> str:
     """What tomllib says of a text, with the line in front."""
-    found = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", message)
-    if found is None:
-        return f"{path}: this is no TOML: {message}"
-    line = found[2] or text.count("\n") + 1
-    return f"{path}:{line}: this is no TOML: {found[1]}"
+    problem, _, place = message.partition(" (at ")
+    found = re.match(r"line (\d+)", place)
+    line = found[1] if found else text.count("\n") + 1  # the end of the text
+    return f"{path}:{line}: this is no TOML: {problem}"
 
 
 class Table:
