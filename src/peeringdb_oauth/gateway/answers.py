@@ -62,6 +62,7 @@ class Judge:
 
     def _via_sign_in_page(self, answer: Answer) -> Answer:
         location = answer.location or ""
-        if not self._sign_in_page or urlsplit(location).path != PATHS.login:
+        is_start = urlsplit(location).path == PATHS.login and "&prompt=" not in location
+        if not (self._sign_in_page and is_start):
             return answer
         return replace(answer, location=SIGN_IN + location.removeprefix(PATHS.login))

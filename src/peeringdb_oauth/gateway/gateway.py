@@ -126,6 +126,11 @@ class Gateway:
         self._answers.clear()
         self._identities.clear()
 
+    @property
+    def remembered(self) -> int:
+        """How many answers are remembered."""
+        return len(self._answers)
+
     async def check(self, scope: Scope) -> Checked:
         """Whether the request of a visitor may pass."""
         started_at = self._monotonic()

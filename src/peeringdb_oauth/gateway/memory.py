@@ -17,9 +17,11 @@ class Memory:
 
     An answer counts only as long as `Visitors` remembers the session: one second. So
     it never outlives the end of a session or a change of rights by more than that.
+    ``most``: how many answers there are at a time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = _MAX) -> None:
+        self._most = most
         self._answers: OrderedDict[Hashable, tuple[Visitors, StoredLogin, Any, Any]] = OrderedDict()
 
     def get(self, key: Hashable) -> Any:
@@ -37,8 +39,11 @@ class Memory:
             return
         self._answers[key] = visitors, login, entry, answer
         self._answers.move_to_end(key)
-        while len(self._answers) > _MAX:
+        while len(self._answers) > self._most:
             self._answers.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._answers)
 
     def clear(self) -> None:
         """Forget all answers: the rules are others now."""

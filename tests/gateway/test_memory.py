@@ -1,0 +1,166 @@
+"""Answers are remembered for a moment, and never when they are not true any more."""
+
+from dataclasses import replace
+
+import pytest
+
+from peeringdb_oauth.gateway.identity import Headers
+from peeringdb_oauth.gateway.memory import Memory
+from peeringdb_oauth.gateway.rules import Rules
+from peeringdb_oauth.gateway.settings import Settings
+from peeringdb_oauth.web import Sealer, SessionStore, Vault
+
+from .conftest import SCRIPT, SECRET, identity
+
+pytestmark = pytest.mark.server
+
+PERMISSIVE = '[[rule]]\npath = "/members/{asn}/"\n\n[[rule]]\npath = "/"\nallow = "verified"'
+
+
+@pytest.fixture
+def member(browser):
+    browser.log_in("orgadmin")
+    browser.ask("/members/64500/")
+    return browser
+
+
+def another_program(site):
+    """The sessions as the command line sees them."""
+    return SessionStore(Vault(site.records, Sealer(SECRET)))
+
+
+def test_within_a_second_neither_store_nor_cookie_is_read_anew(site, member):
+    reads = site.records.reads
+    for _ in range(20):
+        assert identity(member.ask("/members/64500/"))["id"] == "1"
+    assert site.records.reads == reads
+
+
+def test_an_answer_is_another_for_another_request(member):
+    assert member.ask("/members/64502/").status_code == 403
+    assert member.ask("/members/64500/", "DELETE").status_code == 204
+    assert (
+        member.ask("/members/64500/", headers={"X-Forwarded-Host": "grafana.test"}).status_code
+        == 401
+    )
+    assert member.ask("/members/64500/", headers={"X-Forwarded-Proto": "http"}).status_code == 403
+    member.cookies["theme"] = "dark"
+    assert member.ask("/members/64500/").headers["x-peeringdb-cookie"] == "theme=dark"
+    member.cookies.clear()
+    assert member.ask("/members/64500/").status_code == 401
+
+
+def test_a_session_that_another_program_has_ended_passes_for_one_second_at_most(
+    site, member, clock
+):
+    clock.wait(0.9)
+    assert member.ask("/members/64500/").status_code == 204
+    assert another_program(site).end_all(1) == 1
+    clock.wait(0.1)
+    assert member.ask("/members/64500/").status_code == 401
+
+
+def test_a_look_at_an_answer_does_not_make_it_younger(site, member, clock):
+    another_program(site).end_all(1)
+    for _ in range(7):
+        clock.wait(0.125)
+        member.ask("/members/64500/")
+        member.ask("/other")
+    clock.wait(0.125)
+    assert member.ask("/members/64500/").status_code == 401
+    assert member.ask("/other").status_code == 401
+
+
+def test_a_logout_counts_at_once(member):
+    kept = dict(member.cookies)
+    member.post("/_peeringdb/logout")
+    member.cookies.update(kept)
+    assert member.ask("/members/64500/").status_code == 401
+
+
+def test_rights_that_were_read_again_count_at_once(site, member, clock):
+    site.sandbox.change("orgadmin", networks={64501: 15})
+    clock.wait(899)
+    assert member.ask("/members/64500/", headers=SCRIPT).status_code == 204
+    site.settle()
+    assert member.ask("/members/64500/").status_code == 403
+    assert identity(member.ask("/members/64501/"))["asns"] == "64501"
+
+
+def test_a_reload_counts_at_once(site, member):
+    before = site.app.reloadable
+    site.app.reload(replace(before, rules=Rules([])))
+    assert member.ask("/members/64500/").status_code == 403
+    site.app.reload(replace(before, headers=Headers({"X-User": "{id}"})))
+    answer = member.ask("/members/64500/")
+    assert (answer.headers["x-user"], identity(answer)) == ("1", {})
+    site.app.reload(replace(before, roles=()))
+    assert "roles" not in identity(member.ask("/members/64500/"))
+    site.app.reload(before)
+    assert identity(member.ask("/members/64500/"))["roles"] == "Editor"
+
+
+def test_a_reload_reads_a_changed_file(site, member, write_settings):
+    assert member.ask("/members/64502/").status_code == 403
+    settings = Settings.load(write_settings(PERMISSIVE.replace('"/members/{asn}/"', '"/x/{asn}/"')))
+    site.app.reload(settings.reloadable)
+    assert member.ask("/members/64502/").status_code == 204
+
+
+def test_strangers_are_not_remembered(site, browser):
+    for number in range(50):
+        browser.cookies["theme"] = str(number)
+        browser.ask(f"/public/{number}")
+    assert site.app.remembered == 0
+
+
+def test_a_long_request_is_not_remembered(site, member):
+    remembered = site.app.remembered
+    for _ in range(2):
+        assert member.ask("/" + "a" * 5000).status_code == 204
+    assert site.app.remembered == remembered
+
+
+class Sessions:
+    """Sessions of which everything is remembered until a test forgets it."""
+
+    def __init__(self):
+        self.entry = object()
+
+    def remembered(self, _):
+        return self.entry
+
+
+def test_the_memory_is_bounded_and_forgets_the_oldest():
+    memory, sessions = Memory(3), Sessions()
+    for key in (1, 2, 3, 1, 4):
+        memory.put(key, sessions, None, f"answer {key}")
+    assert len(memory) == 3
+    assert [memory.get(key) for key in range(5)] == [None, "answer 1", None, "answer 3", "answer 4"]
+
+
+@pytest.mark.parametrize("entry", [None, object()])
+def test_nothing_counts_that_the_sessions_do_not_know_any_more(entry):
+    memory, sessions = Memory(), Sessions()
+    memory.put(1, sessions, None, "answer")
+    sessions.entry = entry
+    assert memory.get(1) is None
+    sessions.entry = None
+    memory.put(2, sessions, None, "answer")
+    assert memory.get(2) is None
+
+
+def test_what_was_judged_by_old_rules_is_not_remembered_after_a_reload(site, member):
+    """A reload comes while a check waits for the store."""
+    old = site.app.reloadable
+    asked = site.app.client.run
+
+    async def reload_meanwhile(flow):
+        result = await asked(flow)
+        site.app.reload(replace(old, rules=Rules([])))
+        return result
+
+    site.app.client.run = reload_meanwhile
+    member.ask("/new")
+    site.app.client.run = asked
+    assert member.ask("/new").status_code == 403
