@@ -23,7 +23,11 @@ from peeringdb_oauth.web import (
 BELOW = "/_peeringdb"  # what is the gateway's own at each host
 LONGEST_PATH = 2048  # characters of an address to come back to, with its query
 PATHS = Paths(
-    login=f"{BELOW}/login", callback=f"{BELOW}/callback", logout=f"{BELOW}/logout", home="/"
+    login=f"{BELOW}/login",
+    callback=f"{BELOW}/callback",
+    logout=f"{BELOW}/logout",
+    style=f"{BELOW}/style.css",
+    home="/",
 )
 
 

@@ -1,7 +1,6 @@
 """Turns the answers of a login into Starlette's responses, with the site's own look."""
 
 import mimetypes
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from peeringdb_oauth.gateway.host import BELOW
-from peeringdb_oauth.web import TEMPLATES, Answer
+from peeringdb_oauth.web import STYLE_SHEET, TEMPLATES, Answer
 
 OWN_TEMPLATES = Path(__file__).parent / "templates"
 STYLE, CSS, LOGO = f"{BELOW}/style.css", f"{BELOW}/site.css", f"{BELOW}/logo"
@@ -103,9 +102,5 @@ def plain(status: int, text: str) -> Response:
 
 
 def _style() -> str:
-    """The styles that stand in the pages of ``web``, and ours."""
-    inline = "".join(
-        (TEMPLATES / "peeringdb_oauth" / name).read_text() for name in ("style.html", "page.html")
-    )
-    styles = re.findall("<style[^>]*>(.*?)</style>", inline, re.DOTALL)
-    return "\n".join([*styles, (OWN_TEMPLATES / "gateway" / "brand.css").read_text()])
+    """The style sheet of ``web``, and ours."""
+    return "\n".join([STYLE_SHEET, (OWN_TEMPLATES / "gateway" / "brand.css").read_text()])

@@ -63,6 +63,7 @@ from peeringdb_oauth.web.settings import (
     read_session_store,
 )
 from peeringdb_oauth.web.stores import open_records
+from peeringdb_oauth.web.style_sheet import STYLE_SHEET, STYLE_SHEET_HEADERS
 from peeringdb_oauth.web.vault import Change, Entry, Vault
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Refused, Visit
 
@@ -80,6 +81,8 @@ __all__ = [
     "NO_OTHER_LOGIN",
     "OTHER_ACCOUNT",
     "SESSION_KEY",
+    "STYLE_SHEET",
+    "STYLE_SHEET_HEADERS",
     "TEMPLATES",
     "TRY_AGAIN",
     "Answer",

@@ -20,6 +20,7 @@ from peeringdb_oauth.web.failures import (
 )
 from peeringdb_oauth.web.languages import ENGLISH, Language, check_language, choose
 from peeringdb_oauth.web.return_path import MAX_LENGTH, safe_return_path, split_path
+from peeringdb_oauth.web.style_sheet import STYLE_SHEET_VERSION
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Visit
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -45,8 +46,8 @@ class Paths:
     leads if nothing else is asked for; None for "/", or for ``status`` if the
     application has no such page. ``after_logout``: where a logout leads, which may be
     a URL; None for ``home``. ``status``: the page that says whether one is logged in.
-    ``connect``: the page about the connection of an account of the application, where
-    it is made. ``disconnect``: where its end is posted.
+    ``style``: the style sheet. ``connect``: the page about the connection of an account
+    of the application, where it is made. ``disconnect``: where its end is posted.
     """
 
     login: str = "/login/peeringdb"
@@ -55,6 +56,7 @@ class Paths:
     home: str | None = None
     after_logout: str | None = None
     status: str = "/login/peeringdb/status"
+    style: str = "/login/peeringdb/style.css"
     connect: str = "/connect/peeringdb"
     disconnect: str = "/disconnect/peeringdb"
 
@@ -66,6 +68,7 @@ class Paths:
             callback=prefix + self.callback,
             logout=prefix + self.logout,
             status=prefix + self.status,
+            style=prefix + self.style,
             connect=prefix + self.connect,
             disconnect=prefix + self.disconnect,
         )
@@ -147,7 +150,9 @@ class AnswerBuilder:
         said: dict[str, Any] = {"account": account}
         if user is not None:
             said |= {"name": user.name or f"user {user.id}", "id": user.id}
-        page = Page(
+        page = self._page(
+            visit,
+            language,
             template="peeringdb_oauth/connection.html",
             status=200,
             title=language.labels["connection"],
@@ -158,8 +163,6 @@ class AnswerBuilder:
             home_url=self.home(visit),
             form_url=visit.root + (self.paths.connect if user is None else self.paths.disconnect),
             is_connected=user is not None,
-            language=language.code,
-            labels=language.labels,
         )
         return Answer(status=200, page=page, headers=_PAGE | headers)
 
@@ -192,7 +195,9 @@ class AnswerBuilder:
         if not visit.wants_page:
             body = {"logged_in": name is not None, "title": title}
             return Answer(status=200, json=body, headers=_NO_STORE | headers)
-        page = Page(
+        page = self._page(
+            visit,
+            language,
             template="peeringdb_oauth/status.html",
             status=200,
             title=title,
@@ -203,8 +208,6 @@ class AnswerBuilder:
             home_url=None,
             offers_login=name is None,
             offers_logout=name is not None,
-            language=language.code,
-            labels=language.labels,
         )
         return Answer(status=200, page=page, headers=_PAGE | headers)
 
@@ -252,7 +255,9 @@ class AnswerBuilder:
                 failure, reasons, login_url=login_url if offers_login else None, cause=cause
             )
             return Answer(status=failure.status, json=body, headers=headers)
-        page = Page(
+        page = self._page(
+            visit,
+            language,
             status=failure.status,
             code=failure.code,
             title=failure.title,
@@ -265,8 +270,6 @@ class AnswerBuilder:
             offers_login=offers_login,
             offers_logout=logged_in,
             cause=cause,
-            language=language.code,
-            labels=language.labels,
         )
         return Answer(status=failure.status, page=page, headers=headers)
 
@@ -290,7 +293,9 @@ class AnswerBuilder:
         language, headers = self._language(visit)
         own = {word: language.say(text) for word, text in (labels or {}).items()}
         return_path = return_path or self.home(visit)
-        page = Page(
+        page = self._page(
+            visit,
+            language,
             template=template,
             status=200,
             title=language.say(title),
@@ -300,7 +305,6 @@ class AnswerBuilder:
             other_account_url=self._other_account_url(visit, return_path),
             peeringdb_logout_url=f"{self.base_url}/logout",
             account=language.say(_account(name, logged_in=True)),
-            language=language.code,
             labels={**language.labels, **own},
             home_url=self.home(visit),
         )
@@ -314,7 +318,9 @@ class AnswerBuilder:
         which does not lead back. ``name``: who is logged in; None for nobody.
         """
         language, headers = self._language(visit)
-        page = Page(
+        page = self._page(
+            visit,
+            language,
             template="peeringdb_oauth/other_account.html",
             status=200,
             title=language.labels["other_account"],
@@ -324,8 +330,6 @@ class AnswerBuilder:
             other_account_url=self._other_account_url(visit, return_path),
             peeringdb_logout_url=f"{self.base_url}/logout",
             account=language.say(_account(name or "", logged_in=True)),
-            language=language.code,
-            labels=language.labels,
             home_url=None if name is None else self.home(visit),
         )
         return Answer(status=200, page=page, headers=_PAGE | headers)
@@ -378,6 +382,17 @@ class AnswerBuilder:
             ),
             headers=_NO_STORE | language_headers | headers,
         )
+
+    def _page(self, visit: Visit, language: Language, **fields: Any) -> Page:
+        return Page(
+            style_url=self.style_url(visit),
+            language=language.code,
+            **{"labels": language.labels, **fields},
+        )
+
+    def style_url(self, visit: Visit) -> str:
+        """Where the style sheet is."""
+        return f"{visit.root}{self.paths.style}?{STYLE_SHEET_VERSION}"
 
     def labels(self, visit: Visit) -> Mapping[str, str]:
         """What the buttons say on a page of the application.

@@ -80,6 +80,7 @@ class PageContext:
     ``user``: who is logged in; None for nobody. ``login_url``: where a login starts.
     ``logout_url``: where the logout form is posted. ``csrf_field`` and ``csrf_token``:
     name and value of the hidden field in a form. ``labels``: what the buttons say.
+    ``style_url``: the style sheet.
     """
 
     user: User | None
@@ -88,6 +89,7 @@ class PageContext:
     csrf_field: str
     csrf_token: str = field(repr=False)
     labels: Mapping[str, str] = field(repr=False)
+    style_url: str
 
 
 class LoginFlow:
@@ -515,6 +517,7 @@ class LoginFlow:
             csrf_field=CSRF_FIELD,
             csrf_token="" if stored_login is None else stored_login.csrf_token,
             labels=self._builder.labels(visit),
+            style_url=self._builder.style_url(visit),
         )
 
     def fail(

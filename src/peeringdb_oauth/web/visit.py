@@ -173,15 +173,15 @@ class Page:
     programs know the failure by; empty for no failure. ``title``: the heading.
     ``reasons``: why a person is refused, a sentence each. ``advice``: what the person
     can do. ``account``: who is logged in, a sentence; empty if nobody is known.
-    ``login_url``: where a login starts that can help. ``other_account_url``:
-    the page that leads to a login with another account. ``peeringdb_logout_url``:
-    PeeringDB's logout, on the page that leads there. ``form_url``: where the page's own
-    form is posted, on the page about a connection. ``is_connected``: whether there is
-    one. ``home_url``: the start page; None
-    if it needs a login first. ``offers_login`` and ``offers_logout``: whether the page
-    has these buttons. ``cause``: what went wrong, for developers; empty unless the
-    application is in debug mode. ``language``: of all texts, as in the attribute
-    ``lang`` of HTML. ``labels``: what the template says, by the names in
+    ``login_url``: where a login starts that can help. ``other_account_url``: the page
+    that leads to a login with another account. ``peeringdb_logout_url``: PeeringDB's
+    logout, on the page that leads there. ``form_url``: where the page's own form is
+    posted, on the page about a connection. ``is_connected``: whether there is one.
+    ``home_url``: the start page; None if it needs a login first. ``offers_login`` and
+    ``offers_logout``: whether the page has these buttons. ``cause``: what went wrong,
+    for developers; empty unless the application is in debug mode. ``style_url``: the
+    style sheet. ``language``: of all texts, as in the attribute ``lang`` of HTML.
+    ``labels``: what the template says, by the names in
     `peeringdb_oauth.web.languages.LABELS`.
     """
 
@@ -196,6 +196,7 @@ class Page:
     account: str = ""
     template: str = "peeringdb_oauth/failure.html"
     peeringdb_logout_url: str = ""
+    style_url: str = ""
     form_url: str = ""
     is_connected: bool = False
     offers_login: bool = True

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from peeringdb_oauth.web import TEMPLATES
+from peeringdb_oauth.web import STYLE_SHEET, TEMPLATES
 
 
 @pytest.fixture
@@ -85,6 +85,14 @@ def test_the_templates_are_those_of_the_web_package():
             Path(get_template(f"peeringdb_oauth/{name}").origin.name)
             == TEMPLATES / "peeringdb_oauth" / name
         )
+
+
+def test_the_style_sheet_is_a_file_of_the_site():
+    from django.test import Client
+
+    answer = Client().get("/login/peeringdb/style.css")
+    assert (answer.status_code, answer.content.decode()) == (200, STYLE_SHEET)
+    assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
 
 
 def test_django_finds_templates_and_a_command_in_the_path_of_the_application():

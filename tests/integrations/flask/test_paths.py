@@ -1,10 +1,13 @@
 """Own paths: of the callback, and where a login and a logout lead."""
 
+import re
+
 import pytest
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, render_template_string
 
 from peeringdb_oauth import ClientConfig, ConfigurationError
 from peeringdb_oauth.integrations.flask import PeeringDB, current_user
+from peeringdb_oauth.web import STYLE_SHEET
 
 STATUS = "/login/peeringdb/status"
 PORTAL = "https://portal.test"
@@ -164,3 +167,22 @@ def test_subdomain_matching_has_the_login_at_the_subdomain_of_the_redirect_uri(m
     here = {"base_url": "https://members.example.test"}
     assert client.get(answer.location, **here).status_code == 302
     assert client.get(answer.location, base_url="https://example.test").status_code == 404
+
+
+def test_the_style_sheet_is_a_file_of_the_site(make_portal):
+    portal = make_portal(url_prefix="/auth", path="/auth/back")
+    portal.app.before_request(portal.pdb.require()(lambda: None))
+    browser = portal.browser()
+    url = re.search('<link rel="stylesheet" href="([^"]+)">', browser.get("/auth/back").text)[1]
+    assert re.fullmatch(r"/auth/login/peeringdb/style\.css\?[0-9a-f]{8}", url)
+    answer = browser.get(url)
+    assert (answer.status_code, answer.text) == (200, STYLE_SHEET)
+    assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
+
+
+def test_an_application_includes_the_style_sheet_for_the_button(make_portal):
+    portal = make_portal()
+    included = '{% include "peeringdb_oauth/style.html" %}'
+    portal.app.add_url_rule("/button", "button", lambda: render_template_string(included))
+    url = re.search('href="([^"]+)"', portal.browser().page("/button")[1])[1]
+    assert portal.browser().page(url) == (200, STYLE_SHEET)

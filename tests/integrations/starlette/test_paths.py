@@ -1,5 +1,6 @@
 """Own paths: of the callback, and where a login and a logout lead."""
 
+import re
 from typing import Annotated
 
 import pytest
@@ -11,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from peeringdb_oauth import ConfigurationError, User
 from peeringdb_oauth.integrations.starlette import PeeringDB
+from peeringdb_oauth.web import STYLE_SHEET
 
 PORTAL = "https://testserver"
 STATUS = "/login/peeringdb/status"
@@ -119,3 +121,14 @@ def test_an_application_without_a_start_page_has_one_of_ours(make_portal, routes
     answer = browser.get(STATUS)
     assert (answer.status_code, "<h1>You are not logged in</h1>" in answer.text) == (200, True)
     assert browser.json(STATUS) == (200, {"logged_in": False, "title": "You are not logged in"})
+
+
+def test_the_style_sheet_is_a_file_of_the_site(make_portal, make_config):
+    config = make_config(f"{PORTAL}/auth/back")
+    browser = make_portal(with_prefix, config=config, callback_path="/back").browser()
+    page = browser.get("/auth/back").text
+    url = re.search('<link rel="stylesheet" href="([^"]+)">', page)[1]
+    assert re.fullmatch(r"/auth/login/peeringdb/style\.css\?[0-9a-f]{8}", url)
+    answer = browser.get(url)
+    assert (answer.status_code, answer.text) == (200, STYLE_SHEET)
+    assert answer.headers["Content-Type"] == "text/css; charset=utf-8"

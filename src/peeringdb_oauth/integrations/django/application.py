@@ -182,7 +182,7 @@ def _paths() -> Paths:
     try:
         pages = {
             name: _below_root(reverse(f"peeringdb:{name}"))
-            for name in ("login", "callback", "logout", "connect", "disconnect")
+            for name in ("login", "callback", "logout", "style", "connect", "disconnect")
         }
     except NoReverseMatch:
         raise ConfigurationError(

@@ -12,6 +12,7 @@ app_name = "peeringdb"
 urlpatterns = [
     path("login/peeringdb", views.login, name="login"),
     path("login/peeringdb/callback", views.callback, name="callback"),
+    path("login/peeringdb/style.css", views.style, name="style"),
     path("logout", views.logout, name="logout"),
     path("connect/peeringdb", views.connect, name="connect"),
     path("disconnect/peeringdb", views.disconnect, name="disconnect"),

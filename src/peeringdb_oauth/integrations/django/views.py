@@ -25,7 +25,7 @@ from peeringdb_oauth.integrations.django.settings import refuse_awaitable
 from peeringdb_oauth.integrations.django.visits import to_response, to_visit
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.reasons import Reason
-from peeringdb_oauth.web import NO_OTHER_LOGIN, Event
+from peeringdb_oauth.web import NO_OTHER_LOGIN, STYLE_SHEET, STYLE_SHEET_HEADERS, Event
 
 _CLOSED = Reason("this site lets nobody in with PeeringDB: ask the people who run it")
 _NO_OTHER_LOGIN = Reason("you log in to this account with PeeringDB only", code=NO_OTHER_LOGIN.code)
@@ -55,6 +55,13 @@ def callback(request: HttpRequest) -> HttpResponse:
         # The page for a refused person must not name the one who was logged in before.
         request.user = AnonymousUser()
     return to_response(request, answer)
+
+
+@login_not_required
+@require_GET
+def style(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+    """The style sheet of our pages and of the login button."""
+    return HttpResponse(STYLE_SHEET, headers=STYLE_SHEET_HEADERS)
 
 
 @login_not_required

@@ -36,7 +36,10 @@ Check = Callable[[Guard, object], None]
 BLUEPRINT = "peeringdb"  # of the login's pages
 _LOGIN_PAGES = tuple(
     f"{BLUEPRINT}.{name}"
-    for name in ("login", "callback", "logout", "status", "connection", "connect", "disconnect")
+    for name in (
+        *("login", "callback", "logout", "status", "style"),
+        *("connection", "connect", "disconnect"),
+    )
 )
 _guarded: WeakSet[Callable[..., object]] = WeakSet()  # the functions behind a guard
 # Functions that a decorator without ``functools.wraps`` may have put behind a guard,

@@ -38,6 +38,8 @@ from peeringdb_oauth.integrations.flask.visits import to_visit
 from peeringdb_oauth.profile import Permission, User
 from peeringdb_oauth.steps import call
 from peeringdb_oauth.web import (
+    STYLE_SHEET,
+    STYLE_SHEET_HEADERS,
     TEMPLATES,
     Connections,
     Guard,
@@ -363,6 +365,7 @@ class PeeringDB:
             (paths.login, "login", _start, "GET"),
             (paths.callback, "callback", self._callback, "GET"),
             (paths.status, "status", _tell_status, "GET"),
+            (paths.style, "style", _send_style, "GET"),
             (paths.connect, "connection", self._show_connection, "GET"),
             (paths.connect, "connect", self._connect, "POST"),
             (paths.disconnect, "disconnect", self._disconnect, "POST"),
@@ -452,6 +455,10 @@ def _results(hooks: Iterable[Callable[..., Any]], *arguments: object) -> object:
 
 def _start() -> Response:
     return respond(extension().flow.start(to_visit()))
+
+
+def _send_style() -> Response:
+    return Response(STYLE_SHEET, headers=STYLE_SHEET_HEADERS)
 
 
 def _tell_status() -> Response:

@@ -28,6 +28,8 @@ from peeringdb_oauth.integrations.starlette.visits import (
 )
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import (
+    STYLE_SHEET,
+    STYLE_SHEET_HEADERS,
     Connections,
     Event,
     Guard,
@@ -114,6 +116,7 @@ class Pages:
             Route(paths.callback, self._callback, name="peeringdb_callback"),
             Route(paths.logout, self._log_out, name="peeringdb_logout", methods=["POST"]),
             Route(paths.status, self._tell_status, name="peeringdb_status"),
+            Route(paths.style, _send_style, name="peeringdb_style"),
         ]
         if hooks is not None:
             self.routes += [
@@ -337,6 +340,10 @@ class Pages:
         answer = flow.fail(visit, error, user=self.page_context(request).user)
         await self._tell(request, visit, events)
         return to_response(request, answer, self._templates)
+
+
+async def _send_style(_: Request) -> Response:
+    return Response(STYLE_SHEET, headers=STYLE_SHEET_HEADERS)
 
 
 def _note_user(request: Request, user: U) -> U:
