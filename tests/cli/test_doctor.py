@@ -442,3 +442,20 @@ def test_what_does_not_go_with_a_gateway_is_said(monkeypatch, capsys, options):
     with pytest.raises(SystemExit) as ended:
         main()
     assert (ended.value.code, "--gateway" in capsys.readouterr().err) == (2, True)
+
+
+def test_an_application_is_looked_at_too(doctor, complete):
+    complete()
+    status, findings = doctor("--offline", "--app", "no_portal:app")
+    assert (status, findings["application"]["status"]) == (1, "problem")
+
+
+def test_problems_are_shown_to_people(complete, monkeypatch, capsys):
+    complete(SESSIONS="ftp://store")
+    monkeypatch.setattr(sys, "argv", ["peeringdb-oauth", "doctor", "--offline"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    written = capsys.readouterr().out
+    assert (ended.value.code, "No problem" in written) == (1, False)
+    for words in ("PROBLEM", "why  ", "do  "):
+        assert words in written

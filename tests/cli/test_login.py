@@ -40,31 +40,35 @@ def _no_faults(sandbox):
 class Terminal:
     """A terminal of one person, with a keyring and a browser of their own."""
 
-    def __init__(self, sandbox, home, *, scheme="https", path="/callback"):
+    def __init__(self, sandbox, home, measured, *, scheme="https"):
         self.sandbox = sandbox
         self.port = free_port()
-        self.redirect_uri = f"{scheme}://localhost:{self.port}{path}"
+        self.redirect_uri = f"{scheme}://localhost:{self.port}/callback"
         application = sandbox.register(self.redirect_uri)
         self.keyring, self.page = home / "keyring.json", home / "page.html"
-        self.environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("PEERINGDB_OAUTH_")
-        } | {
-            "BROWSER": f"{sys.executable} {SUPPORT / 'person_at_browser.py'} %s",
-            "HOME": str(home),
-            "KEYRING_FILE": str(self.keyring),
-            "PAGE": str(self.page),
-            "PEERINGDB_OAUTH_BASE_URL": sandbox.url,
-            "PEERINGDB_OAUTH_CA_FILE": sandbox.ca_file or "",
-            "PEERINGDB_OAUTH_CLIENT_ID": application.client_id,
-            "PEERINGDB_OAUTH_CLIENT_SECRET": application.client_secret,
-            "PEERINGDB_OAUTH_REDIRECT_URI": self.redirect_uri,
-            "PERSON": "limited",
-            "PYTHONPATH": str(SUPPORT),
-            "PYTHON_KEYRING_BACKEND": "file_keyring.FileKeyring",
-            "XDG_CONFIG_HOME": str(home / "config"),
-        }
+        self.environment = (
+            {
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith("PEERINGDB_OAUTH_")
+            }
+            | measured
+            | {
+                "BROWSER": f"{sys.executable} {SUPPORT / 'person_at_browser.py'} %s",
+                "HOME": str(home),
+                "KEYRING_FILE": str(self.keyring),
+                "PAGE": str(self.page),
+                "PEERINGDB_OAUTH_BASE_URL": sandbox.url,
+                "PEERINGDB_OAUTH_CA_FILE": sandbox.ca_file or "",
+                "PEERINGDB_OAUTH_CLIENT_ID": application.client_id,
+                "PEERINGDB_OAUTH_CLIENT_SECRET": application.client_secret,
+                "PEERINGDB_OAUTH_REDIRECT_URI": self.redirect_uri,
+                "PERSON": "limited",
+                "PYTHONPATH": str(SUPPORT),
+                "PYTHON_KEYRING_BACKEND": "file_keyring.FileKeyring",
+                "XDG_CONFIG_HOME": str(home / "config"),
+            }
+        )
         if scheme == "http":
             self.environment["PEERINGDB_OAUTH_ALLOW_HTTP"] = "yes"
 
@@ -133,8 +137,8 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(sandbox, tmp_path):
-    return Terminal(sandbox, tmp_path)
+def terminal(sandbox, tmp_path, measured):
+    return Terminal(sandbox, tmp_path, measured)
 
 
 @pytest.fixture
@@ -145,8 +149,8 @@ def logged_in(terminal):
 
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
-def test_a_person_logs_in_with_a_browser(sandbox, tmp_path, scheme):
-    terminal = Terminal(sandbox, tmp_path, scheme=scheme)
+def test_a_person_logs_in_with_a_browser(sandbox, tmp_path, measured, scheme):
+    terminal = Terminal(sandbox, tmp_path, measured, scheme=scheme)
     ended = terminal.run("login")
     assert (ended.returncode, ended.stdout.splitlines()[0]) == (0, "Lim Ited (PeeringDB id 3)")
     assert ("certificate" in ended.stderr) == (scheme == "https")

@@ -1,5 +1,7 @@
 """The doctor calls an application as a server does."""
 
+import os
+import subprocess
 import sys
 from types import ModuleType
 
@@ -129,3 +131,79 @@ def test_what_an_application_raises_is_named(examine):
     found, checks = examine(broken)
     assert checks == [("application", "problem")]
     assert "RuntimeError: no database" in found[0].seen
+
+
+def test_what_a_module_lacks_itself_is_named(monkeypatch, tmp_path):
+    (tmp_path / "needs_more.py").write_text("import a_package_that_is_missing\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = examine_application("needs_more:app", CONFIG)
+    assert "ModuleNotFoundError: No module named 'a_package_that_is_missing'" in found[0].seen
+
+
+def test_an_asgi_application_gets_an_empty_body(examine):
+    async def app(_, receive, send):
+        assert await receive() == {"type": "http.request", "body": b"", "more_body": False}
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    assert "answers 200" in examine(app)[0][0].seen
+
+
+def test_the_path_of_another_redirect_uri_is_asked_for(examine):
+    asked = []
+
+    def app(environ, start_response):
+        asked.append((environ["PATH_INFO"], environ["HTTP_HOST"], environ["wsgi.url_scheme"]))
+        location = (
+            f"{CONFIG.base_url}/oauth2/authorize/?redirect_uri=https%3A%2F%2Fother.example.net"
+        )
+        start_response("302 Found", [("Location", location)])
+        return []
+
+    found, checks = examine(app)
+    assert checks == [("application", "problem")]
+    assert "another redirect URI" in found[0].seen
+    assert asked == [("/login/peeringdb", "portal.example.net", "https")]
+
+
+DJANGO = """
+import sys
+import django
+from django.conf import settings
+settings.configure(
+    ROOT_URLCONF=__name__,
+    SECRET_KEY="0123456789abcdef0123456789abcdef",
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
+                    "peeringdb_oauth.integrations.django"],
+    MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware",
+                "django.contrib.auth.middleware.AuthenticationMiddleware"],
+    SESSION_COOKIE_SAMESITE="Strict",
+    PEERINGDB_OAUTH={"CLIENT_ID": "portal", "CLIENT_SECRET": "secret-secret",
+                     "REDIRECT_URI": "https://portal.example.net/login/peeringdb/callback"},
+)
+django.setup()
+urlpatterns = []
+from django.core.wsgi import get_wsgi_application
+application = get_wsgi_application()
+"""
+
+
+def test_djangos_own_checks_are_told(tmp_path, measured):
+    (tmp_path / "a_site.py").write_text(DJANGO)
+    program = (
+        "from peeringdb_oauth.doctor import examine_application\n"
+        "for each in examine_application('a_site:application', None):\n"
+        "    print(each.check, each.status, each.seen)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=tmp_path,
+        env=os.environ | measured,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "peeringdb_oauth." in ended.stdout
+    assert "SESSION_COOKIE_SAMESITE" in ended.stdout

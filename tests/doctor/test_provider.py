@@ -148,3 +148,8 @@ def test_a_refusal_of_the_address_is_told(examine):
 def test_a_token_endpoint_that_answers_something_else_is_named(examine):
     found, _ = examine({TOKEN: answer(200)})
     assert found["token-endpoint"].status == "problem"
+
+
+def test_metadata_that_is_missing_in_part_is_named(examine):
+    path = "/oauth2/.well-known/oauth-authorization-server"
+    assert examine({path: TransportError("cut")})[0]["metadata"].status == "problem"

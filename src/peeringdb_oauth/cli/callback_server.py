@@ -109,8 +109,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(Reply(404, "Not found", "There is no such page.", is_last=False))
             return
         with self.server.lock:
-            if self.server.ended.is_set():
-                return
             reply = self.server.take(self.server.redirect_uri._replace(query=query).geturl())
             self._send(reply)
             if reply.is_last:

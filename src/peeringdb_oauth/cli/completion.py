@@ -1,13 +1,14 @@
 """``peeringdb-oauth completion``: the names of commands and options for a shell."""
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
 _PROGRAM = "peeringdb-oauth"
+_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(list(_SHELLS)))
 @click.pass_context
 def completion(context: click.Context, *, shell: str) -> None:
     """Print a script that completes commands and options in a shell.
@@ -17,7 +18,5 @@ def completion(context: click.Context, *, shell: str) -> None:
     zsh:   eval "$(peeringdb-oauth completion zsh)" in ~/.zshrc
     fish:  peeringdb-oauth completion fish > ~/.config/fish/completions/x.fish
     """  # noqa: D301 - click does not wrap a paragraph that begins with \b
-    make = get_completion_class(shell)
-    if make is not None:
-        root = context.find_root().command
-        click.echo(make(root, {}, _PROGRAM, "_PEERINGDB_OAUTH_COMPLETE").source())
+    root = context.find_root().command
+    click.echo(_SHELLS[shell](root, {}, _PROGRAM, "_PEERINGDB_OAUTH_COMPLETE").source())

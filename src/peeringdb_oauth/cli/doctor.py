@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from peeringdb_oauth.cli import NO
-from peeringdb_oauth.cli.output import json_option, plain_console, write_json
+from peeringdb_oauth.cli.output import clean, json_option, plain_console, write_json
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.doctor import (
@@ -129,11 +129,11 @@ class _Report:
     def _show(self, finding: Finding) -> None:
         mark, style = _MARKS[finding.status]
         self._console.print(f"{mark:<8}", style=style, end=" ")
-        self._console.print(finding.seen)
+        self._console.print(clean(finding.seen))
         for title, text in (("why", finding.why), ("do", finding.remedy)):
             if text:
                 self._console.print(f"{title:>12}", style="dim", end="  ")
-                self._console.print(text)
+                self._console.print(clean(text))
 
 
 def _examine_online(config: ClientConfig, settings: "Settings | None", report: _Report) -> None:

@@ -9,7 +9,7 @@ import click
 
 from peeringdb_oauth.cli import NO
 from peeringdb_oauth.cli.client_settings import config_option
-from peeringdb_oauth.cli.output import json_option, plain_console, write_json
+from peeringdb_oauth.cli.output import clean, json_option, plain_console, write_json
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, InvalidIDToken
@@ -78,7 +78,7 @@ def _write(claims: Any, failure: InvalidIDToken | None) -> None:
     console = plain_console()
     if isinstance(claims, dict):
         for name, value in claims.items():
-            console.print(f"  {name}: {_text(name, value)}")
+            console.print(f"  {clean(name)}: {clean(_text(name, value))}")
         console.print()
     if failure is None:
         console.print("The ID token is valid: PeeringDB issued it to this application.")

@@ -39,10 +39,12 @@ class Commands(click.Group):
             return None
         module, extra = _COMMANDS[cmd_name]
         try:
-            command = getattr(import_module(f"peeringdb_oauth.cli.{module}"), cmd_name)
+            command: click.Command = getattr(
+                import_module(f"peeringdb_oauth.cli.{module}"), cmd_name
+            )
         except ModuleNotFoundError as error:
             raise ConfigurationError(missing_package(error, extra)) from error
-        return command if isinstance(command, click.Command) else None
+        return command
 
 
 @click.group(

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from peeringdb_oauth.cli.output import json_option, write_json
+from peeringdb_oauth.cli.output import clean, json_option, write_json
 from peeringdb_oauth.errors import ConfigurationError
 
 # Only these commands need the store's packages, so they are not imported at the start.
@@ -168,11 +168,11 @@ def _write_table(found: "list[SessionInfo]") -> None:
         table.add_row(
             session.id,
             str(session.user.id),
-            session.user.name,
+            clean(session.user.name),
             _time(session.logged_in_at),
             _time(session.last_seen_at),
             _time(session.checked_at) + (" (stale)" if session.stale else ""),
-            session.address or "",
+            clean(session.address or ""),
         )
     # Names are not ours: they may have anything that Rich reads as markup.
     Console(soft_wrap=not os.isatty(1), markup=False, emoji=False).print(table)

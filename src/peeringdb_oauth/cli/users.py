@@ -10,7 +10,7 @@ from peeringdb_oauth.access import AccessRule, Decision
 from peeringdb_oauth.cli import NO
 from peeringdb_oauth.cli.client_settings import config_option
 from peeringdb_oauth.cli.kept_login import TerminalLogin
-from peeringdb_oauth.cli.output import json_option, plain_console, write_json
+from peeringdb_oauth.cli.output import clean, json_option, plain_console, write_json
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError
@@ -70,7 +70,7 @@ def write_user(user: User, *, as_json: bool) -> None:
         write_json(user.to_dict())
         return
     console = plain_console()
-    console.print(f"{user.name or 'No name'} (PeeringDB id {user.id})")
+    console.print(f"{clean(user.name) or 'No name'} (PeeringDB id {user.id})")
     console.print(f"Email address: {_email(user)}")
     console.print(f"Account: {'verified' if user.verified_user else 'not verified by PeeringDB'}")
     console.print(f"Second factor: {_second_factor(user)}")
@@ -83,7 +83,7 @@ def write_user(user: User, *, as_json: bool) -> None:
     for network in user.networks:
         table.add_row(
             f"AS{network.asn}",
-            network.name,
+            clean(network.name),
             _words(network.perms),
             _words(network.manage_peering_sessions),
         )
@@ -101,8 +101,8 @@ def _write_answers(
     user: User, asn: int, network: Network | None, answers: dict[str, Decision]
 ) -> None:
     console = plain_console()
-    name = "" if network is None else f" ({network.name})"
-    console.print(f"{user.name or f'User {user.id}'} and AS{asn}{name}\n")
+    name = "" if network is None else f" ({clean(network.name)})"
+    console.print(f"{clean(user.name) or f'User {user.id}'} and AS{asn}{name}\n")
     table = Table(box=None, pad_edge=False, show_header=False)
     for allowed, answer in answers.items():
         table.add_row(
@@ -132,7 +132,7 @@ def _parse_asn(text: str) -> int:
 def _email(user: User) -> str:
     if user.email is None:
         return "PeeringDB does not say (the scope email is missing)"
-    return f"{user.email}{'' if user.verified_email else ' (not confirmed)'}"
+    return f"{clean(user.email)}{'' if user.verified_email else ' (not confirmed)'}"
 
 
 def _second_factor(user: User) -> str:
