@@ -4,7 +4,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from peeringdb_oauth.async_client import AsyncClient
-from peeringdb_oauth.errors import AccessDenied, PeeringDBOAuthError
+from peeringdb_oauth.errors import AccessDenied
 from peeringdb_oauth.gateway.host import BELOW, PATHS
 from peeringdb_oauth.gateway.question import Question
 from peeringdb_oauth.web import TRY_AGAIN, Answer, Refused, Visit
@@ -29,8 +29,6 @@ class Judge:
             answer = await self._judge(question, visit)
         except Refused as refused:
             answer = refused.answer
-        except PeeringDBOAuthError as error:
-            answer = question.host.flow.fail(visit, error)
         return question.host.with_session(self._via_sign_in_page(answer), visit, before)
 
     async def _judge(self, question: Question, visit: Visit) -> Answer:

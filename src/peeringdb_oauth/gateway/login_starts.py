@@ -16,10 +16,14 @@ class LoginStarts:
     """Counts the logins that start from each address.
 
     An IPv6 address stands for its /64. ``monotonic``: gives seconds that only grow.
+    ``most_addresses``: how many are remembered.
     """
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float], *, most_addresses: int = _MAX_ADDRESSES
+    ) -> None:
         self._monotonic = monotonic
+        self._most_addresses = most_addresses
         # When each address will have all of its logins back.
         self._full_at: OrderedDict[Payer, float] = OrderedDict()
 
@@ -41,5 +45,5 @@ class LoginStarts:
                 )
             self._full_at[payer] = full_at
             self._full_at.move_to_end(payer)
-            while len(self._full_at) > _MAX_ADDRESSES:
+            while len(self._full_at) > self._most_addresses:
                 self._full_at.popitem(last=False)

@@ -86,7 +86,7 @@ class Pages:
 
     async def _answer(self, request: Request) -> Response:
         """Answer a visitor of an application whom a check has not let pass."""
-        await _drop_body(request)
+        await _read_body(request, keep=False)
         rules = request.scope[RELOADABLE].rules
         question = self._asked.question(
             request.scope, RequestHeaders(request.scope["headers"]), rules
@@ -196,25 +196,26 @@ async def _refuse_http(_: Request, error: Any) -> Response:
     return plain(error.status_code, f"{error.detail}.")
 
 
-async def _drop_body(request: Request) -> None:
-    """Read what a visitor sends, as far as it is short and soon here, and forget it."""
-    size = 0
+async def _read_body(request: Request, *, keep: bool) -> bytes:
+    """What a visitor sends, if it is short and soon here; empty otherwise.
+
+    ``keep``: whether it is of any use. The proxy wants to get rid of it anyway.
+    """
+    body, size = b"", 0
     with suppress(ClientDisconnect, TimeoutError):
         async with asyncio.timeout(_PATIENCE):
             async for chunk in request.stream():
                 size += len(chunk)
-                if size > _MAX_BODY:
-                    break
+                if size > (_MAX_FORM if keep else _MAX_BODY):
+                    return b""
+                body += chunk if keep else b""
+            return body
+    return b""
 
 
 async def _read_form(request: Request) -> dict[str, str]:
     """The fields of a form of ours. One that is too long has none."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_FORM:
-            return {}
-    text = body.decode("latin-1")
+    text = (await _read_body(request, keep=True)).decode("latin-1")
     with suppress(ValueError):  # too many fields
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=10))
     return {}

@@ -25,8 +25,9 @@ class SessionCookie:
     def __init__(self, sealer: Sealer, origin: str, *, max_age: float | None) -> None:
         parts = urlsplit(origin)
         self.is_secure = parts.scheme == "https"
-        # Browsers do not tell the ports of a host from each other.
-        self.name = f"__Host-{_NAME}" if self.is_secure else f"{_NAME}_{parts.port or 80}"
+        # Browsers send a cookie to all ports of a host.
+        port = parts.port or ("" if self.is_secure else 80)
+        self.name = f"{'__Host-' if self.is_secure else ''}{_NAME}{f'_{port}' if port else ''}"
         self._sealer = sealer
         self._purpose = f"gateway session 1 at {origin}"
         self._max_age = _FOREVER if max_age is None else int(max_age)
