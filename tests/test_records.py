@@ -65,3 +65,11 @@ def test_of_many_writers_one_is_first(records):
 
 def test_the_representation_hides_the_value():
     assert "sealed" not in repr(FIRST)
+
+
+def test_counts_what_has_a_handle_and_is_not_due(records, clock):
+    records.put(replace(FIRST, due_at=clock.now + 1), expected=None)
+    records.put(replace(FIRST, key="budget", handle=None, due_at=clock.now + 1), expected=None)
+    assert records.count() == 1
+    clock.wait(1)
+    assert records.count() == 0

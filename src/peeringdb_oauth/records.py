@@ -75,6 +75,9 @@ class Records(Protocol):
         ``ahead``: those too that are due within so many seconds.
         """
 
+    def count(self) -> int:
+        """How many records have a handle and are not yet due: the living sessions."""
+
     def close(self) -> None:
         """Close the connections of this process."""
 
@@ -84,7 +87,7 @@ class Change:
     """What a record is to become.
 
     ``due_at``: in Unix seconds by the store's clock. ``owner``, ``handle``: None leaves
-    them as they are.
+    them as they are. An empty ``handle`` is none.
     """
 
     value: Any = field(repr=False)
@@ -160,6 +163,11 @@ class MemoryRecords:
         now = self._clock()
         due = [record for record in self._all() if record.due_at <= now + ahead]
         return sorted(due, key=lambda record: record.due_at)[:limit], now
+
+    def count(self) -> int:
+        """How many records have a handle and are not yet due."""
+        now = self._clock()
+        return sum(record.handle is not None and record.due_at > now for record in self._all())
 
     def close(self) -> None:
         """Do nothing: there are no connections."""

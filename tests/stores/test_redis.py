@@ -37,6 +37,7 @@ def test_everything_expires_a_week_after_it_is_due(open_store, client):
     assert sorted(names) == [
         "{peeringdb_oauth}:due",
         "{peeringdb_oauth}:handle:h",
+        "{peeringdb_oauth}:named",
         "{peeringdb_oauth}:owner:user:7",
         "{peeringdb_oauth}:record:session:a",
     ]
@@ -55,7 +56,7 @@ def test_a_shared_name_expires_with_the_last_record(open_store, client):
     now = store.get("a")[1]
     store.put(replace(FIRST, due_at=now + 1000), expected=None)
     store.put(replace(FIRST, key="session:b", due_at=now), expected=None)
-    for name in ("due", "owner:user:7"):
+    for name in ("due", "named", "owner:user:7"):
         assert client.ttl(f"{{peeringdb_oauth}}:{name}") > WEEK + 900
 
 

@@ -60,6 +60,9 @@ class ClockedRecords:
         records = [self._read(record) for record in found]
         return [record for record in records if record.due_at <= now + ahead], now
 
+    def count(self):
+        return self._store.count()
+
     def close(self):
         """Do nothing: other tests use the store, too."""
 

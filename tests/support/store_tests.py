@@ -152,6 +152,25 @@ class StoreTests:
         assert told >= now
         assert [row.due_at for row in store.due(2)[0]] == [now - 3, now - 2]
 
+    def test_counts_what_has_a_handle_and_is_not_due(self, open_store):
+        store = open_store()
+        assert store.count() == 0
+        now = store.get("x")[1]
+        for name, handle, due_in in (
+            ("a", "a", 60),
+            ("b", "b", 60),
+            ("c", "c", -1),
+            ("d", None, 60),
+        ):
+            record = replace(FIRST, key=name, handle=handle, due_at=now + due_in)
+            assert store.put(record, expected=None)
+        assert store.count() == 2
+        unnamed = replace(FIRST, key="a", version=FIRST.version + 1, handle=None, due_at=now + 60)
+        assert store.put(unnamed, expected=FIRST.version)
+        assert store.count() == 1
+        assert store.delete("b", expected=FIRST.version)
+        assert store.count() == 0
+
     def test_a_record_moves_to_another_owner_and_handle(self, open_store):
         store = open_store()
         store.put(FIRST, expected=None)

@@ -144,6 +144,14 @@ class Vault:
         records, now = self._records.due(limit, ahead=ahead)
         return [self._open(record, now) for record in records], now
 
+    def count(self) -> int:
+        """How many entries have a handle and are not yet due.
+
+        Raises:
+            RecordsUnavailable: the store does not answer.
+        """
+        return self._records.count()
+
     def now(self) -> float:
         """The time by the store's clock, in Unix seconds.
 
@@ -179,7 +187,7 @@ class Vault:
             version=entry.version + 1 if entry else int(now * 1_000_000),
             due_at=change.due_at,
             owner=change.owner or (entry.owner if entry else None),
-            handle=change.handle or (entry.handle if entry else None),
+            handle=(entry.handle if entry and change.handle is None else change.handle) or None,
         )
         if self._records.put(record, expected=entry.version if entry else None):
             return _entry(record, change.value, now)

@@ -414,6 +414,19 @@ def test_tokens_of_a_login_that_failed_are_revoked_until_it_is_done(
     assert [record.key for record in records.all() if record.key.startswith("session:")] == []
 
 
+# --- how many there are ---
+
+
+def test_counts_the_living_sessions(make_browser, records):
+    browsers = [make_browser(records=records) for _ in range(2)]
+    for browser in browsers:
+        browser.log_in()
+    store = SessionStore(Vault(records, Sealer(SECRET)))
+    assert store.count() == 2
+    browsers[0].log_out(Sec_Fetch_Site="same-origin")
+    assert store.count() == 1
+
+
 # --- what is kept of a session that has ended ---
 
 

@@ -83,6 +83,12 @@ class DjangoRecords:
         """At most ``limit`` records that are due, the earliest first, and the time."""
         return self._ask(partial(_due, limit, ahead))
 
+    def count(self) -> int:
+        """How many records have a handle and are not yet due."""
+        return self._ask(
+            lambda rows, _: rows.filter(handle__isnull=False, due_at__gt=_Clock()).count()
+        )
+
     def close(self) -> None:
         """Close the connections of this process."""
         self._workers.close()

@@ -347,7 +347,7 @@ class StoreSessions:
             value=to_json(remnant(login) if is_over else login),
             due_at=self._due_at(login),
             owner=_owner(login.user.id),
-            handle=login.handle,
+            handle=login.handle if login.ending is None else "",
         )
 
     def _due_at(self, login: StoredLogin) -> float:

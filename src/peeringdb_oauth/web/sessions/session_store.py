@@ -47,6 +47,10 @@ class SessionStore:
         """All sessions, those that end first in front; at most 10,000."""
         return self._list(_run(self._sessions.all(_MOST)))
 
+    def count(self) -> int:
+        """How many living sessions there are, of all applications with this store."""
+        return self.vault.count()
+
     def end(self, id: str) -> bool:  # noqa: A002 - the name of the field
         """End the session with this `SessionInfo.id`; whether there was one."""
         login = _run(self._sessions.of_handle(id))

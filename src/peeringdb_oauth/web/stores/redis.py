@@ -83,6 +83,10 @@ class RedisRecords:
         now, found = self._run(redis_scripts.DUE, limit, ahead)
         return [_record(each) for each in found], float(now)
 
+    def count(self) -> int:
+        """How many records have a handle and are not yet due."""
+        return int(self._run(redis_scripts.COUNT))
+
     def close(self) -> None:
         """Close the connections of this process."""
         self._redis.connection_pool.disconnect()

@@ -1,13 +1,15 @@
 """The scripts that Redis runs, one for each method of a store.
 
-A record is a hash. A sorted set has the keys by the time at which they are due, a set
-has the keys of each owner, and each handle leads to its key. All names have one hash
+A record is a hash. A sorted set has the keys by the time at which they are due, another
+one has those that have a handle, a set has the keys of each owner, and each handle
+leads to its key. All names have one hash
 tag, so that a cluster stores them together. What nobody deletes expires by itself.
 """
 
 _BEGIN = """
 local function name(kind, text) return '{peeringdb_oauth}:' .. kind .. ':' .. text end
 local due_set = '{peeringdb_oauth}:due'
+local named_set = '{peeringdb_oauth}:named'
 local function now()
     local time = redis.call('TIME')
     return string.format('%d.%06d', time[1], time[2])
@@ -21,6 +23,7 @@ end
 local function forget(key, stored)
     redis.call('DEL', name('record', key))
     redis.call('ZREM', due_set, key)
+    redis.call('ZREM', named_set, key)
     if stored[5] then redis.call('SREM', name('owner', stored[5]), key) end
     if stored[6] then redis.call('DEL', name('handle', stored[6])) end
 end
@@ -58,6 +61,8 @@ if handle ~= '' then
     redis.call('HSET', record, 'handle', handle)
     redis.call('SET', name('handle', handle), key)
     redis.call('EXPIREAT', name('handle', handle), ends)
+    redis.call('ZADD', named_set, due_at, key)
+    keep(named_set)
 end
 return 1
 """
@@ -106,8 +111,15 @@ local keys = redis.call(
     'ZRANGEBYSCORE', due_set, '-inf', time + tonumber(ARGV[2]), 'LIMIT', 0, ARGV[1])
 for _, key in ipairs(keys) do
     local stored = read(key)
-    if stored then table.insert(found, stored) else redis.call('ZREM', due_set, key) end
+    if stored then
+        table.insert(found, stored)
+    else
+        redis.call('ZREM', due_set, key)
+        redis.call('ZREM', named_set, key)
+    end
 end
 return {time, found}
 """
 )
+
+COUNT = _BEGIN + "return redis.call('ZCOUNT', named_set, '(' .. now(), '+inf')"

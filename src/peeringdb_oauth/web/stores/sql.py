@@ -20,6 +20,7 @@ with needs("sql"):
         Select,
         bindparam,
         delete,
+        func,
         insert,
         literal_column,
         select,
@@ -70,6 +71,11 @@ class SQLRecords:
             .order_by(records.c.due_at)
             .limit(bindparam("most"))
         )
+        self._count = (
+            select(func.count())
+            .select_from(records)
+            .where(records.c.handle.is_not(None), records.c.due_at > clock)
+        )
         self._steps = steps
         self._patience = patience
         self._workers = Workers(patience=patience)
@@ -106,6 +112,10 @@ class SQLRecords:
         rows = self._rows(self._due, most=limit, ahead=ahead)
         (first, *_) = rows or self._rows(self._now)
         return [_record(row) for row in rows], float(first.now)
+
+    def count(self) -> int:
+        """How many records have a handle and are not yet due."""
+        return int(self._rows(self._count)[0][0])
 
     def close(self) -> None:
         """Close the connections of this process."""
