@@ -4,8 +4,9 @@ import pytest
 from canned_server import answering
 from prometheus_client import CollectorRegistry
 
-from peeringdb_oauth import AsyncClient, Client, TransportError, User, metrics
+from peeringdb_oauth import AsyncClient, Client, TransportError, User
 from peeringdb_oauth.cost import Purpose
+from peeringdb_oauth.metrics import disable_metrics, enable_metrics
 from peeringdb_oauth.observers import observers, outcome_of, tell_answer, tell_recheck
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web import Event
@@ -16,9 +17,9 @@ USER = User(id=7, name="Zoe", verified_user=True, verified_email=True)
 @pytest.fixture
 def registry():
     registry = CollectorRegistry()
-    metrics.enable(registry)
+    enable_metrics(registry)
     yield registry
-    metrics.disable(registry)
+    disable_metrics(registry)
 
 
 def value(registry, name, **labels):
@@ -111,14 +112,14 @@ def test_a_request_without_an_answer_is_counted(registry, make_client, server, c
 
 
 def test_enabling_twice_changes_nothing(registry):
-    assert metrics.enable(registry) is metrics.enable(registry)
+    assert enable_metrics(registry) is enable_metrics(registry)
     Event(kind="login", user=USER).record()
     assert value(registry, "logins_total") == 1
 
 
 def test_nothing_is_counted_where_nobody_asks_for_it(registry):
-    metrics.disable(registry)
-    metrics.disable(registry)
+    disable_metrics(registry)
+    disable_metrics(registry)
     Event(kind="login", user=USER).record()
     assert (value(registry, "logins_total"), observers) == (0, [])
 
@@ -126,7 +127,7 @@ def test_nothing_is_counted_where_nobody_asks_for_it(registry):
 def test_the_default_registry_is_that_of_prometheus_client():
     from prometheus_client import REGISTRY  # noqa: PLC0415
 
-    metrics.enable()
+    enable_metrics()
     Event(kind="login", user=USER).record()
-    metrics.disable()
+    disable_metrics()
     assert value(REGISTRY, "logins_total") == 1

@@ -2,9 +2,9 @@
 
 One line in an application, whatever its framework (extra ``[metrics]``)::
 
-    from peeringdb_oauth import metrics
+    from peeringdb_oauth.metrics import enable_metrics
 
-    metrics.enable()
+    enable_metrics()
 
 The application shows them as it shows its other metrics: with ``generate_latest`` or
 ``make_wsgi_app`` of the package ``prometheus_client``, or through an exporter for its
@@ -131,7 +131,7 @@ class Metrics:
 _enabled: dict[CollectorRegistry, Metrics] = {}
 
 
-def enable(registry: CollectorRegistry | None = None) -> Metrics:
+def enable_metrics(registry: CollectorRegistry | None = None) -> Metrics:
     """Count from now on. A second call changes nothing.
 
     ``registry``: where Prometheus finds the figures; None for the default one.
@@ -143,7 +143,7 @@ def enable(registry: CollectorRegistry | None = None) -> Metrics:
     return _enabled[registry]
 
 
-def disable(registry: CollectorRegistry | None = None) -> None:
+def disable_metrics(registry: CollectorRegistry | None = None) -> None:
     """Count no longer. What was counted stays in the registry."""
     metrics = _enabled.pop(registry or REGISTRY, None)
     if metrics is not None:

@@ -9,7 +9,7 @@ from joserfc import jwk
 from joserfc import jwt as joserfc_jwt
 
 from peeringdb_oauth import Network, Permission, User
-from peeringdb_oauth.gateway.assertions import LIFETIME, MAX_SIZE, Assertions
+from peeringdb_oauth.gateway.assertions import LIFETIME, MAX_SIZE, Signer
 
 ORIGIN, HOST = "https://lg.example.net", "lg.example.net"
 SECRET, OLD_SECRET = "first-secret-of-the-gateway", "older-secret-of-the-gateway"
@@ -39,7 +39,7 @@ def make_user(networks=1, **changes):
 
 
 def sign(*secrets, user=None, roles=(), now=NOW):
-    return Assertions(secrets or (SECRET,)).sign(ORIGIN, HOST, user or make_user(), roles, now=now)
+    return Signer(secrets or (SECRET,)).sign(ORIGIN, HOST, user or make_user(), roles, now=now)
 
 
 def claims_of(token):
@@ -63,7 +63,7 @@ def verify_with_pyjwt(token, key_set, **options):
 
 def test_pyjwt_verifies_an_assertion_against_the_published_keys():
     token = sign(user=make_user(3), roles=("Editor", "Viewer"))
-    claims = verify_with_pyjwt(token, Assertions((SECRET,)).key_set(ORIGIN, now=NOW))
+    claims = verify_with_pyjwt(token, Signer((SECRET,)).key_set(ORIGIN, now=NOW))
     assert claims == {
         "iss": ORIGIN,
         "aud": HOST,
@@ -82,7 +82,7 @@ def test_pyjwt_verifies_an_assertion_against_the_published_keys():
 
 
 def test_joserfc_verifies_an_assertion_against_the_published_keys():
-    keys = jwk.KeySet.import_key_set(Assertions((SECRET,)).key_set(ORIGIN, now=NOW))
+    keys = jwk.KeySet.import_key_set(Signer((SECRET,)).key_set(ORIGIN, now=NOW))
     token = joserfc_jwt.decode(sign(), keys, algorithms=["ES256"])
     joserfc_jwt.JWTClaimsRegistry(
         now=lambda: int(NOW), iss={"value": ORIGIN}, aud={"value": HOST}, exp={"essential": True}
@@ -91,20 +91,18 @@ def test_joserfc_verifies_an_assertion_against_the_published_keys():
 
 
 def test_an_assertion_is_for_one_host():
-    assertions = Assertions((SECRET,))
+    signer = Signer((SECRET,))
     with pytest.raises(jwt.InvalidAudienceError):
-        verify_with_pyjwt(
-            sign(), assertions.key_set(ORIGIN, now=NOW), audience="grafana.example.net"
-        )
-    other = assertions.key_set("https://grafana.example.net", now=NOW)
+        verify_with_pyjwt(sign(), signer.key_set(ORIGIN, now=NOW), audience="grafana.example.net")
+    other = signer.key_set("https://grafana.example.net", now=NOW)
     assert {key["kid"] for key in other["keys"]}.isdisjoint(
-        key["kid"] for key in assertions.key_set(ORIGIN, now=NOW)["keys"]
+        key["kid"] for key in signer.key_set(ORIGIN, now=NOW)["keys"]
     )
 
 
 def test_all_with_the_secret_key_have_the_same_keys_and_others_have_none_of_them():
     kids = [
-        {key["kid"] for key in Assertions((secret,)).key_set(ORIGIN, now=NOW)["keys"]}
+        {key["kid"] for key in Signer((secret,)).key_set(ORIGIN, now=NOW)["keys"]}
         for secret in (SECRET, SECRET, OLD_SECRET)
     ]
     assert kids[0] == kids[1]
@@ -113,7 +111,7 @@ def test_all_with_the_secret_key_have_the_same_keys_and_others_have_none_of_them
 
 def test_a_new_day_brings_a_new_key_which_was_published_the_day_before():
     today, tomorrow = sign(), sign(now=NOW + DAY)
-    published = Assertions((SECRET,)).key_set(ORIGIN, now=NOW)
+    published = Signer((SECRET,)).key_set(ORIGIN, now=NOW)
     assert jwt.get_unverified_header(today)["kid"] != jwt.get_unverified_header(tomorrow)["kid"]
     for token in (today, tomorrow):
         assert verify_with_pyjwt(token, published)["sub"] == "7"
@@ -122,14 +120,14 @@ def test_a_new_day_brings_a_new_key_which_was_published_the_day_before():
 
 
 def test_the_secret_key_can_be_changed():
-    published = Assertions((SECRET, OLD_SECRET)).key_set(ORIGIN, now=NOW)
+    published = Signer((SECRET, OLD_SECRET)).key_set(ORIGIN, now=NOW)
     assert len(published["keys"]) == 6
     for token in (sign(SECRET, OLD_SECRET), sign(OLD_SECRET)):
         assert verify_with_pyjwt(token, published)["sub"] == "7"
 
 
 def test_the_published_keys_have_no_private_part():
-    for key in Assertions((SECRET,)).key_set(ORIGIN, now=NOW)["keys"]:
+    for key in Signer((SECRET,)).key_set(ORIGIN, now=NOW)["keys"]:
         assert set(key) == {"kty", "crv", "x", "y", "use", "alg", "kid"}
 
 
@@ -144,7 +142,7 @@ def test_a_long_list_is_cut_so_that_the_header_has_8_kilobytes_at_most():
     assert len(token) <= MAX_SIZE
     assert claims["asns"] == [64500 + at for at in range(len(claims["asns"]))]
     assert (len(claims["asns"]) > 100, claims["cut"]) == (True, ["asns"])
-    assert verify_with_pyjwt(token, Assertions((SECRET,)).key_set(ORIGIN, now=NOW))
+    assert verify_with_pyjwt(token, Signer((SECRET,)).key_set(ORIGIN, now=NOW))
 
 
 def test_300_networks_fit():
@@ -153,7 +151,7 @@ def test_300_networks_fit():
 
 
 def test_an_expired_assertion_is_refused():
-    published = Assertions((SECRET,)).key_set(ORIGIN, now=NOW)
+    published = Signer((SECRET,)).key_set(ORIGIN, now=NOW)
     key = jwk.KeySet.import_key_set(published)
     token = joserfc_jwt.decode(sign(), key, algorithms=["ES256"])
     registry = joserfc_jwt.JWTClaimsRegistry(now=lambda: int(NOW) + LIFETIME + 1)

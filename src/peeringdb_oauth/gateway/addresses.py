@@ -72,6 +72,17 @@ def read_listen(value: Any) -> Listen:
     return Listen(host=found[1].strip("[]"), port=int(found[2]))
 
 
+def read_mode(value: Any) -> int:
+    """The mode of a socket's file, in octal digits such as ``0660``.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    if not re.fullmatch("0?[0-7]{3}", given := text(value)):
+        raise ConfigurationError('must be the mode of a file, in quotes, such as "0660"')
+    return int(given, 8)
+
+
 def read_hosts(value: Any, *, allow_http: bool) -> tuple[Host, ...]:
     """The hosts of ``urls``.
 

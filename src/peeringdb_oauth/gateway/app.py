@@ -6,9 +6,10 @@ from functools import partial
 
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.gateway.answers import Judge
+from peeringdb_oauth.gateway.assertions import Signer
 from peeringdb_oauth.gateway.audit import close_audit_log, open_audit_log
 from peeringdb_oauth.gateway.forwarded import TrustedProxies
-from peeringdb_oauth.gateway.gateway import Gateway, Observer
+from peeringdb_oauth.gateway.gateway import Gateway, Observer, Sign
 from peeringdb_oauth.gateway.host import HostLogin
 from peeringdb_oauth.gateway.login_starts import LoginStarts
 from peeringdb_oauth.gateway.logout import Logout
@@ -16,6 +17,7 @@ from peeringdb_oauth.gateway.pages import Pages
 from peeringdb_oauth.gateway.question import Asked
 from peeringdb_oauth.gateway.responses import Responses
 from peeringdb_oauth.gateway.settings import Settings
+from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import Sealer, SessionStore, open_session_store
 
 Clock = Callable[[], float]
@@ -75,4 +77,18 @@ def create_app(
         close=lambda: [close() for close in closes],
         monotonic=monotonic,
         observer=observer,
+        sign=_signer(settings, clock),
     )
+
+
+def _signer(settings: Settings, clock: Clock) -> Sign | None:
+    """Makes the signed header, if the settings want it."""
+    if settings.assertions is None:
+        return None
+    signer, name = Signer(settings.secret_keys), settings.assertions.header.lower().encode()
+
+    def sign(host: HostLogin, user: User, roles: tuple[str, ...]) -> tuple[bytes, bytes]:
+        assertion = signer.sign(host.origin, host.name, user, roles, now=clock())
+        return name, assertion.encode("ascii")
+
+    return sign

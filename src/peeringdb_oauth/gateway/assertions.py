@@ -28,7 +28,7 @@ _DAYS = (-1, 0, 1)  # keys that are published: applications keep a key set for a
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
-class Assertions:
+class Signer:
     """Signs assertions, and publishes the keys that verify them.
 
     ``secret_keys``: the first one signs. The keys of all of them are published, so that

@@ -10,12 +10,13 @@ from typing import Any, Literal, Protocol
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.errors import PeeringDBOAuthError
 from peeringdb_oauth.gateway.forwarded import NotForwarded, RequestHeaders
-from peeringdb_oauth.gateway.host import BELOW
+from peeringdb_oauth.gateway.host import BELOW, HostLogin
 from peeringdb_oauth.gateway.memory import LONGEST, Memory
 from peeringdb_oauth.gateway.question import Asked, Question
 from peeringdb_oauth.gateway.rules import roles_of
 from peeringdb_oauth.gateway.session_cookie import without_ours
 from peeringdb_oauth.gateway.settings import Reloadable
+from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import StoredLogin
 
 log = logging.getLogger("peeringdb_oauth")
@@ -26,6 +27,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
+Sign = Callable[[HostLogin, User, tuple[str, ...]], tuple[bytes, bytes]]
 
 # Why a check has the answer that it has, for metrics.
 Outcome = Literal["allowed", "stranger", "login", "refused", "unavailable", "not_understood"]
@@ -83,7 +85,8 @@ class Gateway:
     ``reloadable``: rules, roles and headers. ``pages``: the login and all other pages,
     also for visitors whom a check has not let pass. ``close``: called at the end, after
     the client was closed. ``monotonic``: gives seconds that only grow. ``observer``:
-    None for one that counts nothing.
+    None for one that counts nothing. ``sign``: makes one more header about a person,
+    which applications can verify; None for none.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Gateway:
         close: Callable[[], object],
         monotonic: Callable[[], float] = time.monotonic,
         observer: Observer | None = None,
+        sign: Sign | None = None,
     ) -> None:
         self.client = client
         self.reloadable = reloadable
@@ -103,6 +107,7 @@ class Gateway:
         self._asked = asked
         self._pages = pages
         self._close = close
+        self._sign = sign
         self._monotonic = monotonic
         self._answers, self._identities = Memory(), Memory()
         self._store_is_slow_until = -1.0
@@ -221,6 +226,8 @@ class Gateway:
         if found is None:
             roles = roles_of(login.user, reloadable.roles)
             found = reloadable.headers.of(login.user, roles)
+            if self._sign is not None:
+                found = [*found, self._sign(question.host, login.user, roles)]
             if self.reloadable is reloadable:
                 self._identities.put(login.key, question.host.visitors, login, found)
         return found

@@ -6,7 +6,7 @@ them.
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +20,7 @@ from peeringdb_oauth.gateway.addresses import (
     Network,
     read_hosts,
     read_listen,
+    read_mode,
     read_proxies,
 )
 from peeringdb_oauth.gateway.asn_file import ASNFile
@@ -45,11 +46,21 @@ from peeringdb_oauth.gateway.values import number, switch, text
 from peeringdb_oauth.web import SessionPolicy
 
 TOP_KEYS = (
-    *("listen", "metrics_listen", "urls", "allow_http", "secret_key_file", "sessions"),
+    *(
+        "listen",
+        "socket_mode",
+        "socket_group",
+        "metrics_listen",
+        "urls",
+        "allow_http",
+        "secret_key_file",
+        "sessions",
+    ),
     *("sessions_file", "trusted_proxies", "workers", "audit_log", "peeringdb", "session_policy"),
     *("rule", "role", "headers", "pages", "assertions"),
 )
 DEFAULT_LISTEN = Listen(host="127.0.0.1", port=4180)
+DEFAULT_MODE = 0o660
 
 _NO_HOST = Host(origin="https://gateway.invalid", name="gateway.invalid")
 _MAX_WORKERS = 50
@@ -70,6 +81,7 @@ class Settings:
     """All settings of the gateway.
 
     ``path``: the TOML file. ``listen``, ``metrics_listen``: where it listens.
+    ``socket_mode``, ``socket_group``: of the file, if that is a Unix socket.
     ``hosts``: where people are. ``config``: how to log people in; its redirect URI is
     that of the first host. ``secret_keys``: the first one seals, all of them open.
     ``sessions``: the URL of the store. ``trusted_proxies``: whose headers count.
@@ -81,6 +93,8 @@ class Settings:
 
     path: Path
     listen: Listen
+    socket_mode: int
+    socket_group: str | None
     metrics_listen: Listen | None
     hosts: tuple[Host, ...]
     config: ClientConfig
@@ -114,6 +128,14 @@ class Settings:
     def changes_that_need_a_restart(self, other: Self) -> list[str]:
         """The names of the settings that differ, and that no reload can change."""
         names = {"hosts": "urls", "config": "peeringdb", "policy": "session_policy"}
+        # These values of the client follow from other settings.
+        config = replace(
+            other.config,
+            processes=self.config.processes,
+            redirect_uri=self.config.redirect_uri,
+            allow_http=self.config.allow_http,
+        )
+        other = replace(other, config=config)
         return [
             names.get(one.name, one.name)
             for one in fields(self)
@@ -139,6 +161,8 @@ def _read(top: Table) -> dict[str, Any]:
     return {
         "path": top.file.path,
         "listen": listen,
+        "socket_mode": top.read("socket_mode", read_mode, DEFAULT_MODE),
+        "socket_group": top.read("socket_group", text, None),
         "metrics_listen": metrics_listen,
         "hosts": hosts,
         "config": config,

@@ -1,0 +1,76 @@
+"""All that the gateway knows of granian, its server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server import MPServer
+from granian.server.embed import Server as EmbeddedServer
+
+from peeringdb_oauth.gateway.addresses import Listen
+from peeringdb_oauth.gateway.listening import where
+
+# Connections that one process has at most, and those that wait for it meanwhile. An
+# unused one takes 15 KB.
+MOST_CONNECTIONS = 10_000
+BACKLOG = 4096
+_MAX_HEADERS = 65_536  # bytes; granian reads some more
+# Seconds for the headers of a request, and until the next request on a connection. Most
+# proxies end an unused connection before, so a request never meets one that is ending.
+_HEADERS_WITHIN = 75
+END_WITHIN = 30  # seconds that the requests under way may take when the gateway ends
+
+_HANDLER = {
+    "class": "logging.StreamHandler",
+    "formatter": "generic",
+    "stream": "ext://sys.stderr",  # the audit log may be on standard output
+}
+_LOGGER = {"handlers": ["console"], "level": "INFO", "propagate": False}
+_LOG = {"handlers": {"console": _HANDLER}, "loggers": {"_granian": _LOGGER}}
+_COMMON: dict[str, Any] = {
+    "http": HTTPModes.http1,
+    "http1_settings": HTTP1Settings(
+        header_read_timeout=_HEADERS_WITHIN * 1000, max_buffer_size=_MAX_HEADERS
+    ),
+    "websockets": False,
+    "log_level": "warning",
+}
+
+
+def make_server(listen: Listen, *, workers: int, socket_mode: int) -> MPServer:
+    """The server with its worker processes, which replaces one that fails.
+
+    ``listen``: where it listens. ``socket_mode``: of a Unix socket's file.
+    """
+    return MPServer(
+        "peeringdb_oauth.gateway",
+        **where(listen, mode=socket_mode),
+        **_COMMON,
+        log_dictconfig=_LOG | {"loggers": {"_granian": _LOGGER, "peeringdb_oauth": _LOGGER}},
+        interface=Interfaces.ASGI,
+        workers=workers,
+        backlog=BACKLOG,
+        backpressure=MOST_CONNECTIONS,
+        respawn_failed_workers=True,
+        workers_kill_timeout=END_WITHIN,
+    )
+
+
+@asynccontextmanager
+async def serving_beside(app: Callable[..., Any], listen: Listen) -> AsyncIterator[None]:
+    """Serve another application in this event loop.
+
+    All workers do, and each answers a part of the requests.
+    """
+    server = EmbeddedServer(
+        app, **where(listen), **_COMMON, log_dictconfig=_LOG, interface=Interfaces.ASGINL
+    )
+    task = asyncio.create_task(server.serve())
+    try:
+        yield
+    finally:
+        server.stop()  # type: ignore[no-untyped-call]  # of granian
+        await task

@@ -1,0 +1,88 @@
+"""Where the gateway listens: the address is free, and a stale socket file is removed.
+
+The workers share a port by ``SO_REUSEPORT``. So a second gateway on the same port would
+not fail by itself, but take a part of the requests.
+"""
+
+import errno
+import shutil
+import socket
+import stat
+from pathlib import Path
+from typing import Any
+
+from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.gateway.addresses import Listen
+
+
+def claim(name: str, listen: Listen) -> None:
+    """Do nothing if the gateway can listen there; remove a socket file of a dead one.
+
+    ``name``: of the setting, for the message.
+
+    Raises:
+        ConfigurationError: something else listens there, or the address is not of this
+            machine.
+    """
+    if listen.unix is not None:
+        _claim_path(name, listen.unix)
+        return
+    family, address = _resolve(name, listen)
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            raise ConfigurationError(f"{name}: {listen}: {error.strerror}") from None
+
+
+def where(listen: Listen, *, mode: int = 0o660) -> dict[str, Any]:
+    """The arguments of granian's server that say where it listens.
+
+    ``mode``: of a Unix socket's file.
+    """
+    if listen.unix is not None:
+        return {"uds": listen.unix, "uds_permissions": mode}
+    return {"address": _resolve("listen", listen)[1][0], "port": listen.port}
+
+
+def give_to(listen: Listen, group: str | None) -> None:
+    """Give the file of a Unix socket to a group, such as the web server's.
+
+    Raises:
+        ConfigurationError: there is no such group, or this user is not in it.
+    """
+    if listen.unix is None or group is None:
+        return
+    try:
+        shutil.chown(listen.unix, group=group)
+    except LookupError:
+        raise ConfigurationError(f"socket_group: there is no group {group}") from None
+    except OSError as error:
+        raise ConfigurationError(f"socket_group: {group}: {error.strerror}") from None
+
+
+def _resolve(name: str, listen: Listen) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise ConfigurationError(f"{name}: {listen}: {error.strerror}") from None
+    return family, address
+
+
+def _claim_path(name: str, path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        if path.parent.is_dir():
+            return
+        raise ConfigurationError(f"{name}: {path.parent}: there is no such directory") from None
+    if not stat.S_ISSOCK(mode):
+        raise ConfigurationError(f"{name}: {path} exists and is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        found = probe.connect_ex(str(path))
+    if found != errno.ECONNREFUSED:
+        raise ConfigurationError(f"{name}: another program listens at {path}")
+    path.unlink()

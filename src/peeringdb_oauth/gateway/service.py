@@ -1,0 +1,187 @@
+"""`Service`: the gateway in one process, with what operators and applications ask.
+
+It runs on any ASGI server. `serving` runs it on granian. For uvicorn,
+``PEERINGDB_OAUTH_GATEWAY_CONFIG`` names the settings file, and its arguments are
+``--factory --no-proxy-headers peeringdb_oauth.gateway.service:create_service``.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from http import HTTPStatus
+
+from peeringdb_oauth.budget import Usage
+from peeringdb_oauth.gateway.app import create_app
+from peeringdb_oauth.gateway.assertions import Signer
+from peeringdb_oauth.gateway.forwarded import NotForwarded, RequestHeaders, read_site
+from peeringdb_oauth.gateway.gateway import Receive, Scope, Send
+from peeringdb_oauth.gateway.granian_server import serving_beside
+from peeringdb_oauth.gateway.health import Health
+from peeringdb_oauth.gateway.host import BELOW
+from peeringdb_oauth.gateway.metrics import CONTENT_TYPE, GatewayMetrics
+from peeringdb_oauth.gateway.reloading import Reloader
+from peeringdb_oauth.gateway.settings import Settings
+from peeringdb_oauth.web import open_session_store
+
+log = logging.getLogger("peeringdb_oauth")
+
+CONFIG_VARIABLE = "PEERINGDB_OAUTH_GATEWAY_CONFIG"
+DEFAULT_CONFIG = "/etc/peeringdb-oauth/gateway.toml"
+_TEXT = "text/plain; charset=utf-8"
+FILES_EVERY = 2.0  # seconds between two looks at the files of ASNs
+Answer = tuple[int, str, bytes]
+
+
+class Service:
+    """The gateway in one process, as an ASGI application.
+
+    ``settings``: as they were read. ``level``: of the log for a reload that went well;
+    where several processes reload, one of them says so.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        level: int = logging.INFO,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        store = open_session_store(settings.sessions, secrets=settings.secret_keys)
+        self.metrics = GatewayMetrics(self._usage, store, monotonic=monotonic)
+        self.gateway = create_app(
+            settings, store=store, observer=self.metrics, clock=clock, monotonic=monotonic
+        )
+        self.reloader = Reloader(settings, self.gateway.reload, level=level)
+        self._origins = {host.origin for host in settings.hosts}
+        self._signer = Signer(settings.secret_keys)
+        self._clock = clock
+        self._health = Health(store)
+        self._reloads: set[asyncio.Task[object]] = set()
+        private: dict[str, Callable[[Scope], Awaitable[Answer]]] = {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+        }
+        below = {f"{BELOW}{path}": answer for path, answer in private.items()}
+        self._private = private | below
+        self._own: dict[str, Callable[[Scope], Awaitable[Answer]]] = {
+            f"{BELOW}/jwks.json": self._jwks
+        }
+        if settings.metrics_listen is None:
+            self._own |= {path: partial(_if_direct, answer) for path, answer in below.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request (ASGI)."""
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+        elif (answer := self._own.get(scope["path"])) is not None:
+            await _send(answer, scope, send)
+        else:
+            await self.gateway(scope, receive, send)
+
+    async def for_operators(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that came to ``metrics_listen`` (ASGI)."""
+        del receive
+        await _send(self._private.get(scope["path"], _not_found), scope, send)
+
+    def reload(self) -> None:
+        """Read the settings again, behind the requests."""
+        task = asyncio.ensure_future(asyncio.to_thread(self.reloader.reload))
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    def _usage(self) -> Usage:
+        return self.gateway.client.usage()
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self.metrics.enabled())
+            for work in (self.metrics.keep_flushing(), self._watch_files()):
+                await stack.enter_async_context(_running(work))
+            if self.reloader.settings.metrics_listen is not None:
+                await stack.enter_async_context(
+                    serving_beside(self.for_operators, self.reloader.settings.metrics_listen)
+                )
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # no main thread
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+            await self.gateway(scope, receive, send)
+
+    async def _watch_files(self) -> None:
+        while True:
+            await asyncio.sleep(FILES_EVERY)
+            await asyncio.to_thread(self.reloader.refresh)
+
+    async def _healthz(self, _: Scope) -> Answer:
+        return HTTPStatus.OK, _TEXT, b"ok\n"
+
+    async def _readyz(self, _: Scope) -> Answer:
+        problem = await self._health.problem()
+        if problem is None:
+            return HTTPStatus.OK, _TEXT, b"ready\n"
+        return HTTPStatus.SERVICE_UNAVAILABLE, _TEXT, f"not ready: {problem}\n".encode()
+
+    async def _metrics(self, _: Scope) -> Answer:
+        return HTTPStatus.OK, CONTENT_TYPE, await self.metrics.page()
+
+    async def _jwks(self, scope: Scope) -> Answer:
+        try:
+            origin = read_site(RequestHeaders(scope["headers"])).origin
+        except NotForwarded:
+            origin = ""
+        if self.reloader.settings.assertions is None or origin not in self._origins:
+            return await _not_found(scope)
+        keys = self._signer.key_set(origin, now=self._clock())
+        return HTTPStatus.OK, "application/jwk-set+json", json.dumps(keys).encode()
+
+
+def create_service(path: str | None = None) -> Service:
+    """The gateway of a settings file, for an ASGI server.
+
+    ``path``: of the file; None for that of the environment's variable
+    ``PEERINGDB_OAUTH_GATEWAY_CONFIG``.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+    """
+    return Service(Settings.load(path or os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG)))
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Do a work meanwhile that never ends by itself."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _if_direct(answer: Callable[[Scope], Awaitable[Answer]], scope: Scope) -> Answer:
+    """An answer for operators, and none for who comes through a proxy."""
+    is_proxied = any(name.startswith(b"x-forwarded-") for name, _ in scope["headers"])
+    return await (_not_found if is_proxied else answer)(scope)
+
+
+async def _not_found(_: Scope) -> Answer:
+    return HTTPStatus.NOT_FOUND, _TEXT, b"not found\n"
+
+
+async def _send(answer: Callable[[Scope], Awaitable[Answer]], scope: Scope, send: Send) -> None:
+    status, content_type, body = await answer(scope)
+    headers = [
+        (b"content-type", content_type.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    await send({"type": "http.response.start", "status": int(status), "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,104 @@
+"""Where the gateway listens."""
+
+import grp
+import os
+import socket
+from contextlib import closing
+
+import pytest
+from ports import free_port
+
+from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.gateway.addresses import Listen
+from peeringdb_oauth.gateway.listening import claim, give_to, where
+
+
+def test_a_free_port_can_be_had():
+    claim("listen", Listen(host="127.0.0.1", port=free_port()))
+
+
+def test_a_port_that_is_taken_is_refused_even_if_it_could_be_shared():
+    with closing(socket.socket()) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"listen: 127.0.0.1:{port}: Address already"):
+            claim("listen", Listen(host="127.0.0.1", port=port))
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_an_address_of_another_machine_is_refused(host):
+    with pytest.raises(ConfigurationError, match="metrics_listen: "):
+        claim("metrics_listen", Listen(host=host, port=4181))
+
+
+def test_the_server_is_told_an_address_where_a_name_was_given():
+    assert where(Listen(host="localhost", port=4180)) in (
+        {"address": "127.0.0.1", "port": 4180},
+        {"address": "::1", "port": 4180},
+    )
+    assert where(Listen(host="::1", port=4180)) == {"address": "::1", "port": 4180}
+
+
+def test_the_server_is_told_the_mode_of_a_socket(tmp_path):
+    path = tmp_path / "a.sock"
+    assert where(Listen(unix=path), mode=0o600) == {"uds": path, "uds_permissions": 0o600}
+
+
+def bind(path):
+    made = socket.socket(socket.AF_UNIX)
+    made.bind(str(path))
+    return made
+
+
+def test_the_socket_file_of_a_dead_gateway_is_removed(tmp_path):
+    path = tmp_path / "a.sock"
+    bind(path).close()
+    claim("listen", Listen(unix=path))
+    assert not path.exists()
+    claim("listen", Listen(unix=path))
+
+
+def test_the_socket_file_of_a_living_program_is_not_touched(tmp_path):
+    path = tmp_path / "a.sock"
+    with closing(bind(path)) as other:
+        other.listen()
+        with pytest.raises(ConfigurationError, match="another program listens"):
+            claim("listen", Listen(unix=path))
+        assert path.exists()
+
+
+def test_another_file_is_not_touched(tmp_path):
+    path = tmp_path / "a.sock"
+    path.write_text("mine")
+    with pytest.raises(ConfigurationError, match="exists and is no socket"):
+        claim("listen", Listen(unix=path))
+    assert path.read_text() == "mine"
+
+
+def test_a_directory_that_is_missing_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match="there is no such directory"):
+        claim("listen", Listen(unix=tmp_path / "run" / "a.sock"))
+
+
+def test_the_socket_is_given_to_a_group(tmp_path):
+    path = tmp_path / "a.sock"
+    bind(path).close()
+    group = grp.getgrgid(os.getgroups()[-1] if os.getgroups() else os.getgid())
+    give_to(Listen(unix=path), group.gr_name)
+    assert path.stat().st_gid == group.gr_gid
+
+
+@pytest.mark.parametrize("listen", [Listen(host="127.0.0.1", port=4180), None])
+def test_nothing_is_given_away_without_a_socket_or_a_group(tmp_path, listen):
+    give_to(listen or Listen(unix=tmp_path / "missing"), None if listen is None else "nogroup")
+
+
+@pytest.mark.parametrize(
+    ("group", "problem"), [("no-such-group", "there is no group"), (None, "No such file")]
+)
+def test_a_group_that_cannot_have_it_is_refused(tmp_path, group, problem):
+    group = group or grp.getgrgid(os.getgid()).gr_name
+    with pytest.raises(ConfigurationError, match=f"socket_group: .*{problem}"):
+        give_to(Listen(unix=tmp_path / "missing"), group)

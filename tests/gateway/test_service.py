@@ -1,0 +1,248 @@
+"""The gateway in one process: what operators, Prometheus and applications ask."""
+
+import threading
+import time
+
+import jwt
+import pytest
+import requests
+from in_threads import PATIENCE
+from ports import free_port
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from peeringdb_oauth.gateway.health import Health
+from peeringdb_oauth.gateway.service import CONFIG_VARIABLE, Service, create_service
+from peeringdb_oauth.gateway.settings import Settings
+from peeringdb_oauth.observers import observers
+from peeringdb_oauth.records import RecordsUnavailable
+
+from .conftest import LG, PROXY, Browser, Site, identity
+
+pytestmark = pytest.mark.server
+
+VERIFIED = '[[rule]]\npath = "/"\nallow = "verified"\n'
+ONLY_65551 = '[[rule]]\npath = "/"\nasn = 65551\n'
+PRIVATE = ("healthz", "readyz", "metrics")
+
+
+@pytest.fixture
+def start(sandbox, write_settings):
+    """``start("line of the top", rules="...")``: a browser of a running service."""
+    running = []
+
+    def start(*more, rules=VERIFIED):
+        service = Service(Settings.load(write_settings(rules, *more)))
+        client = TestClient(service, client=PROXY, follow_redirects=False)
+        running.append(client)
+        return Browser(Site(sandbox, None, None, app=service, client=client.__enter__()), LG)
+
+    yield start
+    for client in running:
+        client.__exit__(None, None, None)
+
+
+def ask(browser, path):
+    """What an operator gets, past all proxies."""
+    return browser.site.client.get(f"/_peeringdb/{path}")
+
+
+def figure(browser, name, **labels):
+    """One of the figures for Prometheus."""
+    for family in text_string_to_metric_families(ask(browser, "metrics").text):
+        for sample in family.samples:
+            if (sample.name, sample.labels) == (f"peeringdb_oauth_{name}", labels):
+                return sample.value
+    return None
+
+
+def fail(*_, **__):
+    raise RecordsUnavailable("the store of the sessions does not answer")
+
+
+def until(condition):
+    """Wait until it is true."""
+    give_up_at = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < give_up_at
+        threading.Event().wait(0.01)
+
+
+# --- operators ------------------------------------------------------------------------
+
+
+def test_a_gateway_that_works_is_healthy_and_ready(start):
+    browser = start()
+    assert [ask(browser, path).status_code for path in PRIVATE] == [200, 200, 200]
+
+
+def test_a_gateway_whose_store_is_away_lives_but_is_not_ready(start, monkeypatch):
+    browser = start()
+    store = browser.site.app._health._store
+    monkeypatch.setattr(store.vault, "now", fail)
+    monkeypatch.setattr(store.vault, "count", fail)
+    answer = ask(browser, "readyz")
+    assert (answer.status_code, "does not answer" in answer.text) == (503, True)
+    assert (ask(browser, "healthz").status_code, figure(browser, "sessions")) == (200, 0)
+
+
+def test_a_store_that_hangs_is_asked_once_and_not_waited_for(start, monkeypatch):
+    monkeypatch.setattr("peeringdb_oauth.gateway.health.PATIENCE", 0.02)
+    browser, calls, gate = start(), [], threading.Event()
+
+    def hang():
+        calls.append(1)
+        gate.wait(PATIENCE)
+
+    monkeypatch.setattr(browser.site.app._health._store.vault, "now", hang)
+    assert [ask(browser, "readyz").status_code for _ in range(3)] == [503] * 3
+    gate.set()
+    assert len(calls) == 1
+    assert isinstance(browser.site.app._health, Health)
+
+
+def test_being_ready_asks_nothing_of_peeringdb(start):
+    browser = start()
+    ask(browser, "readyz")
+    assert figure(browser, "provider_request_seconds_count") == 0
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+def test_who_comes_through_a_proxy_sees_nothing_of_it(start, path):
+    assert start().get(f"/_peeringdb/{path}").status_code == 404
+
+
+def test_with_an_address_of_its_own_there_is_nothing_at_the_others(start):
+    port = free_port()
+    browser = start(f'metrics_listen = "127.0.0.1:{port}"')
+    assert {ask(browser, path).status_code for path in PRIVATE}.isdisjoint({200})
+    for path in (*PRIVATE, "_peeringdb/metrics"):
+        answer = requests.get(f"http://127.0.0.1:{port}/{path}", timeout=PATIENCE)
+        assert answer.status_code == 200
+    answer = requests.get(f"http://127.0.0.1:{port}/_peeringdb/check", timeout=PATIENCE)
+    assert answer.status_code == 404
+
+
+# --- Prometheus -----------------------------------------------------------------------
+
+
+def test_checks_are_counted_by_rule_and_outcome_and_timed(start):
+    browser = start()
+    browser.log_in("member")
+    before = figure(browser, "gateway_checks_total", rule="rule 1", outcome="allowed")
+    for _ in range(3):
+        browser.ask("/page")
+    assert figure(browser, "gateway_checks_total", rule="rule 1", outcome="allowed") == before + 3
+    total = figure(browser, "gateway_check_seconds_count")
+    assert total >= 3
+    assert figure(browser, "gateway_check_seconds_bucket", le="+Inf") == total
+    assert 0 < figure(browser, "gateway_check_seconds_sum") < PATIENCE
+
+
+def test_figures_of_checks_are_ready_within_a_second_or_so(start):
+    browser = start()
+    browser.ask("/page")
+    registry = browser.site.app.metrics.registry
+    labels = {"rule": "rule 1", "outcome": "login"}
+    until(lambda: registry.get_sample_value("peeringdb_oauth_gateway_checks_total", labels) == 1)
+
+
+def test_logins_sessions_and_the_budget_are_counted(start):
+    browser = start()
+    browser.log_in("member")
+    assert figure(browser, "logins_total") == 1
+    assert figure(browser, "sessions") == 1
+    assert figure(browser, "shortest_recheck_seconds") == 2
+    assert figure(browser, "budget_limit") == 100
+    assert figure(browser, "budget_used", purpose="login") == 2
+    assert figure(browser, "budget_pause_seconds") == 0
+    assert figure(browser, "provider_requests_total", purpose="login", outcome="ok") == 2
+
+
+def test_sessions_are_not_counted_anew_for_each_reading(start):
+    browser = start()
+    assert figure(browser, "sessions") == 0
+    browser.log_in("member")
+    assert figure(browser, "sessions") == 0
+
+
+def test_refusals_are_counted_by_rule_and_reason(start):
+    browser = start(rules=ONLY_65551)
+    assert browser.log_in("member").status_code == 403
+    assert figure(browser, "refusals_total", rule="rule 1", reason="not_affiliated") == 1
+
+
+def test_the_figures_have_no_times_of_creation(start):
+    assert "_created" not in ask(start(), "metrics").text
+
+
+def test_a_gateway_that_has_ended_counts_no_longer(start):
+    browser = start()
+    assert browser.site.app.metrics in [*observers, browser.site.app.metrics]
+    assert len(observers) == 1
+    with TestClient(Service(browser.site.app.reloader.settings)):
+        assert len(observers) == 2
+    assert len(observers) == 1
+
+
+# --- reloads --------------------------------------------------------------------------
+
+
+def test_a_reload_changes_what_the_checks_say(start, write_settings):
+    browser = start()
+    browser.log_in("member")
+    assert browser.ask("/page").status_code == 204
+    write_settings(ONLY_65551)
+    browser.site.client.portal.call(browser.site.app.reload)
+    until(lambda: browser.ask("/page").status_code == 403)
+
+
+def test_a_file_of_asns_that_changes_is_read_again(start, tmp_path, monkeypatch):
+    monkeypatch.setattr("peeringdb_oauth.gateway.service.FILES_EVERY", 0.01)
+    (tmp_path / "members.txt").write_text("65551\n")
+    browser = start(rules='[[rule]]\npath = "/"\nasn_file = "members.txt"\n')
+    browser.log_in("member")
+    assert browser.ask("/page").status_code == 403
+    (tmp_path / "members.txt").write_text("64500\n")
+    until(lambda: browser.ask("/page").status_code == 204)
+
+
+# --- applications ---------------------------------------------------------------------
+
+SIGNED = '[assertions]\nheader = "X-Who"\n'
+
+
+def test_an_application_can_verify_who_a_person_is(start):
+    browser = start(rules=VERIFIED + SIGNED)
+    browser.log_in("limited")
+    assertion = browser.ask("/page").headers["X-Who"]
+    answer = browser.get("/_peeringdb/jwks.json")
+    assert answer.headers["Content-Type"] == "application/jwk-set+json"
+    kid = jwt.get_unverified_header(assertion)["kid"]
+    [key] = [one for one in jwt.PyJWKSet.from_dict(answer.json()).keys if one.key_id == kid]
+    claims = jwt.decode(assertion, key.key, ["ES256"], audience="lg.test", issuer=LG)
+    assert (claims["sub"], claims["asns"]) == ("3", [64500, 64501, 65550])
+    assert claims["exp"] - claims["iat"] == 60
+
+
+def test_there_are_no_assertions_unless_they_are_wanted(start):
+    browser = start()
+    browser.log_in("member")
+    assert set(identity(browser.ask("/page"))) == {"id", "name", "email", "asns"}
+    assert browser.get("/_peeringdb/jwks.json").status_code == 404
+
+
+def test_the_keys_are_those_of_a_host(start):
+    browser = start(rules=VERIFIED + SIGNED)
+    assert ask(browser, "jwks.json").status_code == 404
+    assert browser.at("https://other.test").get("/_peeringdb/jwks.json").status_code == 404
+
+
+# --- any ASGI server ------------------------------------------------------------------
+
+
+def test_the_settings_are_found_by_a_variable_or_named(write_settings, monkeypatch):
+    path = write_settings(VERIFIED)
+    monkeypatch.setenv(CONFIG_VARIABLE, str(path))
+    for service in (create_service(), create_service(str(path))):
+        assert service.reloader.settings.path == path

@@ -1,0 +1,257 @@
+"""The gateway as a server: processes, sockets and signals."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+
+import pytest
+import requests
+from gateway_process import COMMAND, PATIENCE, GatewayProcess, Proxy, connect
+from ports import free_port
+
+from .conftest import LG
+
+pytestmark = pytest.mark.server
+
+VERIFIED = '[[rule]]\npath = "/"\nallow = "verified"\n'
+NOBODY = '[[rule]]\npath = "/"\nasn = 65551\n'
+
+
+@pytest.fixture
+def start(write_settings, measured):
+    """``start("workers = 2")``: a gateway at a free port, or elsewhere."""
+    with ExitStack() as stack:
+
+        def start(*more, rules=VERIFIED, where=None):
+            where = where or free_port()
+            listen = f"127.0.0.1:{where}" if isinstance(where, int) else f"unix:{where}"
+            path = write_settings(rules, f'listen = "{listen}"', *more)
+            gateway = GatewayProcess(path, where, environment=measured)
+            stack.callback(gateway.end)
+            return gateway
+
+        yield start
+
+
+def until(condition):
+    """Wait until it is true."""
+    give_up_at = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < give_up_at
+        threading.Event().wait(0.02)
+    return found
+
+
+class People(ExitStack):
+    """People whose proxies ask without a pause; all statuses that they got.
+
+    An answer that does not come is an error of the test.
+    """
+
+    def __init__(self, proxies, *, target="/page"):
+        super().__init__()
+        self.statuses, self.errors, self._stop = [], [], threading.Event()
+        self._proxies, self._target = proxies, target
+
+    def __enter__(self):
+        threads = [threading.Thread(target=self._ask, args=(one,)) for one in self._proxies]
+        for thread in threads:
+            thread.start()
+            self.callback(thread.join, PATIENCE)
+        self.callback(self._stop.set)
+        return super().__enter__()
+
+    def _ask(self, proxy):
+        try:
+            while not self._stop.is_set():
+                self.statuses.append(proxy.check(self._target))
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            self.errors.append(error)
+
+    def wait_for(self, more):
+        """Wait for so many more answers."""
+        wanted = len(self.statuses) + more
+        until(lambda: self.errors or len(self.statuses) >= wanted)
+
+
+@pytest.fixture
+def visit():
+    """``visit(gateway, cookies)``: a proxy on a connection of its own."""
+    with ExitStack() as stack:
+
+        def visit(gateway, cookies=None):
+            proxy = Proxy(gateway.where, LG, cookies)
+            stack.callback(proxy.close)
+            return proxy
+
+        yield visit
+
+
+@pytest.fixture
+def log_in(visit, sandbox):
+    """``log_in(gateway)``: the proxy of somebody who is logged in."""
+
+    def log_in(gateway):
+        person = visit(gateway)
+        person.log_in(sandbox, "member")
+        return person
+
+    return log_in
+
+
+# --- reloads --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_reload_under_load_drops_no_request_and_reaches_all_workers(
+    start, log_in, visit, write_settings, workers
+):
+    gateway = start(f"workers = {workers}")
+    person = log_in(gateway)
+    with People([visit(gateway, person.cookies) for _ in range(8)]) as visitors:
+        visitors.wait_for(200)
+        for _ in range(3):
+            gateway.reload()
+            visitors.wait_for(200)
+        assert set(visitors.statuses) == {204}
+        path = write_settings(
+            NOBODY, f'listen = "127.0.0.1:{gateway.where}"', f"workers = {workers}"
+        )
+        gateway.reload()
+        until(lambda: set(visitors.statuses[-100:]) == {403})
+        # Each connection stays with its worker, so all of them have the new rules.
+        visitors.wait_for(200)
+        assert set(visitors.statuses[-200:]) == {403}
+        path.write_text("rule = 1")
+        gateway.reload()
+        until(lambda: "the old rules stay in force" in gateway.log.read_text())
+        visitors.wait_for(100)
+        assert visitors.errors == []
+        assert set(visitors.statuses[-100:]) == {403}
+    assert len(gateway.workers) == workers
+
+
+def test_a_worker_that_replaces_another_has_the_rules_of_the_last_good_file(
+    start, log_in, visit, write_settings
+):
+    gateway = start()
+    person = log_in(gateway)
+    path = write_settings(NOBODY, f'listen = "127.0.0.1:{gateway.where}"')
+    gateway.reload()
+    until(lambda: person.check("/page") == 403)
+    path.write_text("broken = ")
+    [worker] = gateway.workers
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: gateway.workers not in ([], [worker]))
+    gateway._await()
+    assert visit(gateway, person.cookies).check("/page") == 403
+
+
+# --- several workers ------------------------------------------------------------------
+
+
+def test_workers_share_the_sessions_and_their_figures_are_summed(start, log_in, visit):
+    port = free_port()
+    gateway = start("workers = 2", f'metrics_listen = "127.0.0.1:{port}"')
+    person = log_in(gateway)
+    visitors = [visit(gateway, person.cookies) for _ in range(12)]
+    assert {visitor.check("/page") for visitor in visitors for _ in range(5)} == {204}
+
+    def counted():
+        text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE).text
+        line = 'peeringdb_oauth_gateway_checks_total{outcome="allowed",rule="rule 1"} 60.0'
+        return line in text and "peeringdb_oauth_logins_total 1.0" in text and text
+
+    text = until(counted)
+    assert "peeringdb_oauth_sessions 1.0" in text
+    assert "peeringdb_oauth_gateway_check_seconds_count 60.0" in text
+    assert len(gateway.workers) == 2
+
+
+def test_a_second_gateway_at_the_same_port_does_not_start(start, tmp_path):
+    start()
+    second = subprocess.run(
+        [sys.executable, "-c", COMMAND, tmp_path / "gateway.toml"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert second.returncode != 0
+    assert "Address already in use" in second.stderr
+
+
+# --- sockets --------------------------------------------------------------------------
+
+
+def test_a_unix_socket_has_its_mode_replaces_a_stale_one_and_goes_away(
+    start, log_in, visit, tmp_path
+):
+    where = tmp_path / "gateway.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(where))
+    gateway = start('socket_mode = "0666"', "workers = 2", where=where)
+    assert stat.S_IMODE(where.stat().st_mode) == 0o666
+    person = log_in(gateway)
+    assert {visit(gateway, person.cookies).check("/page") for _ in range(6)} == {204}
+    assert gateway.end() == 0
+    assert not where.exists()
+
+
+# --- the end --------------------------------------------------------------------------
+
+
+# With this header the server says when the application waits for the body.
+UNFINISHED = (
+    b"POST /_peeringdb/answer HTTP/1.1\r\nHost: a\r\nX-Forwarded-Method: POST\r\n"
+    b"X-Forwarded-Proto: https\r\nX-Forwarded-Host: lg.test\r\nX-Forwarded-Uri: /page\r\n"
+    b"X-Forwarded-For: 192.0.2.7\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+)
+
+
+@pytest.fixture
+def send(request):
+    """``send(gateway)``: a connection with a request that has only half of its body."""
+
+    def send(gateway):
+        connection = connect(gateway.where)
+        request.addfinalizer(connection.close)
+        connection.sendall(UNFINISHED)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(b"a")
+        return connection
+
+    return send
+
+
+def test_requests_under_way_are_answered_when_the_gateway_ends(start, visit, send):
+    gateway = start()
+    idle, under_way = visit(gateway), send(gateway)
+    assert idle.check("/page") == 401
+    gateway.process.terminate()
+    until(lambda: refuses_connections(gateway))
+    under_way.sendall(b"b")
+    assert under_way.recv(1000).startswith(b"HTTP/1.1 401 ")
+    assert gateway.end() == 0
+
+
+def test_a_request_that_does_not_end_is_not_waited_for_without_a_bound(start, send):
+    gateway = start()
+    under_way = send(gateway)
+    assert gateway.end() == 0
+    assert under_way.recv(1000) == b""
+    assert "Killing worker-1" in gateway.log.read_text()
+
+
+def refuses_connections(gateway):
+    try:
+        connect(gateway.where).close()
+    except ConnectionRefusedError:
+        return True
+    return False
