@@ -178,7 +178,7 @@ def test_after_a_logout_a_person_can_end_all_of_theirs_and_nobody_elses(site, br
     answer = browser.post("/_peeringdb/logout")
     [proof] = re.findall('name="end_all" value="([^"]*)"', answer.text)
     answer = browser.post("/_peeringdb/logout", {"end_all": proof})
-    assert heading(answer) == (200, "You are logged out")
+    assert heading(answer) == (200, "All your logins have ended")
     assert "Logins that were ended now: 2." in answer.text
     clock.wait(1)
     assert [is_logged_in(each) for each in (other, phone, colleague)] == [False, False, True]

@@ -98,9 +98,10 @@ class Logout:
             "Logins that were ended now: {count}. At PeeringDB you are still logged in.",
             count=sum(counts),
         )
-        return _logged_out(host, visit, advice)
+        return _logged_out(host, visit, advice, title=Text("All your logins have ended"))
 
 
-def _logged_out(host: HostLogin, visit: Visit, advice: str) -> Answer:
-    title = Text("You are logged out")
+def _logged_out(
+    host: HostLogin, visit: Visit, advice: str, *, title: str = Text("You are logged out")
+) -> Answer:
     return host.flow.page(visit, "gateway/logged_out.html", title, advice, labels=_LABELS)

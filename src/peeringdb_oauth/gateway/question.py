@@ -123,7 +123,9 @@ class Asked:
     def _check(self, scope: Mapping[str, Any], headers: RequestHeaders) -> None:
         if not self.trusts(scope):
             raise NotForwarded(
-                f"it came from {scope['client'][0]}, which is not in trusted_proxies"
+                f"it came from {scope['client'][0]}, which is not in trusted_proxies. If this is a"
+                " visitor's address, the server takes it from X-Forwarded-For: that is for the"
+                " gateway to do (uvicorn: --no-proxy-headers)"
             )
         headers.check_size()
 
