@@ -6,10 +6,11 @@ import socket
 from contextlib import closing
 
 import pytest
+from gateway_settings import load_settings
 from ports import free_port
 
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.gateway.addresses import Listen
+from peeringdb_oauth.gateway.addresses import Listen, read_mode
 from peeringdb_oauth.gateway.listening import claim, give_to, where
 
 
@@ -102,3 +103,20 @@ def test_a_group_that_cannot_have_it_is_refused(tmp_path, group, problem):
     group = group or grp.getgrgid(os.getgid()).gr_name
     with pytest.raises(ConfigurationError, match=f"socket_group: .*{problem}"):
         give_to(Listen(unix=tmp_path / "missing"), group)
+
+
+@pytest.mark.parametrize(("text", "mode"), [("0660", 0o660), ("600", 0o600), ("0777", 0o777)])
+def test_a_mode_is_written_in_octal_digits(text, mode):
+    assert read_mode(text) == mode
+
+
+@pytest.mark.parametrize("value", ["0o660", "66", "0668", "10660", "rw", 432, ""])
+def test_another_mode_is_refused(value):
+    with pytest.raises(ConfigurationError, match="in quotes"):
+        read_mode(value)
+
+
+def test_mode_and_group_of_the_socket_are_settings(tmp_path):
+    assert load_settings(tmp_path).socket_mode == 0o660
+    settings = load_settings(tmp_path, 'socket_mode = "0600"', 'socket_group = "www-data"')
+    assert (settings.socket_mode, settings.socket_group) == (0o600, "www-data")

@@ -57,7 +57,7 @@ TOP_KEYS = (
         "sessions",
     ),
     *("sessions_file", "trusted_proxies", "workers", "audit_log", "peeringdb", "session_policy"),
-    *("rule", "role", "headers", "pages", "assertions"),
+    *("socket_mode", "socket_group", "rule", "role", "headers", "pages", "assertions"),
 )
 DEFAULT_LISTEN = Listen(host="127.0.0.1", port=4180)
 DEFAULT_MODE = 0o660
