@@ -46,18 +46,9 @@ from peeringdb_oauth.gateway.values import number, switch, text
 from peeringdb_oauth.web import SessionPolicy
 
 TOP_KEYS = (
-    *(
-        "listen",
-        "socket_mode",
-        "socket_group",
-        "metrics_listen",
-        "urls",
-        "allow_http",
-        "secret_key_file",
-        "sessions",
-    ),
+    *("listen", "metrics_listen", "urls", "allow_http", "secret_key_file", "sessions"),
     *("sessions_file", "trusted_proxies", "workers", "audit_log", "peeringdb", "session_policy"),
-    *("socket_mode", "socket_group", "rule", "role", "headers", "pages", "assertions"),
+    *("rule", "role", "headers", "pages", "assertions", "socket_mode", "socket_group"),
 )
 DEFAULT_LISTEN = Listen(host="127.0.0.1", port=4180)
 DEFAULT_MODE = 0o660
