@@ -173,8 +173,16 @@ def take_a_host_for_the_path(text):
     return "/" + text.lstrip("/").partition("/")[2]
 
 
+def drop_slashes_at_the_start(text):
+    return "/" + text.lstrip("/")
+
+
 def end_at_a_question_mark(text):
-    return re.split(r"\?|#|%3[fF]|%23", text)[0]
+    return re.split(r"\?|%3[fF]", text)[0]
+
+
+def end_at_a_number_sign(text):
+    return re.split("#|%23", text)[0]
 
 
 SERVERS = [
@@ -184,7 +192,9 @@ SERVERS = [
     cut_parameters,
     merge_slashes,
     take_a_host_for_the_path,
+    drop_slashes_at_the_start,
     end_at_a_question_mark,
+    end_at_a_number_sign,
 ]
 
 

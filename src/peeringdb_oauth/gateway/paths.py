@@ -155,8 +155,10 @@ _CHANGES: tuple[Callable[[str], str], ...] = (
     lambda text: re.sub(r"\\|%5C", "/", text, flags=re.IGNORECASE),
     lambda text: re.sub("(;|%3B)[^/]*", "", text, flags=re.IGNORECASE),
     lambda text: re.sub("//+", "/", text),
+    lambda text: re.sub("^//+", "/", text),  # as gunicorn and Werkzeug do
     lambda text: re.sub("^//+[^/]*", "", text) or "/",
-    lambda text: re.sub("([?#]|%3F|%23).*", "", text, flags=re.IGNORECASE | re.DOTALL),
+    lambda text: re.sub(r"(\?|%3F).*", "", text, flags=re.IGNORECASE | re.DOTALL),
+    lambda text: re.sub("(#|%23).*", "", text, flags=re.IGNORECASE | re.DOTALL),
 )
 
 
