@@ -42,6 +42,7 @@ _LACKS = {
         Text("AS{asn}: you may not delete this network"),
     ),
 }
+NO_RULE = "must be an AccessRule, such as AccessRule(asn=64500)"
 _UNVERIFIED = Reason(
     "PeeringDB has not verified your account: ask to be affiliated with your organisation at"
     " peeringdb.com",
@@ -249,6 +250,19 @@ class AccessRule:
         if self.manage_sessions and not (sessions or 0) & _SESSION_WRITE:
             reasons.append(_unknown_sessions(asn) if sessions is None else _no_sessions(asn))
         return reasons
+
+
+def checked_rule(rule: AccessRule | None) -> AccessRule:
+    """The rule, or for None the default one.
+
+    Raises:
+        ConfigurationError: it is something else, such as an AS number.
+    """
+    if rule is None:
+        return AccessRule()
+    if not isinstance(rule, AccessRule):
+        raise ConfigurationError(f"rule: {NO_RULE}")
+    return rule
 
 
 def summary(rule: AccessRule) -> str:

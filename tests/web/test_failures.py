@@ -159,7 +159,7 @@ def test_several_reasons_have_the_title_of_the_first_and_the_advice_of_all():
         Reason("x", code="needs_second_factor"),
     )
     assert failure.title == "Your email address is not confirmed"
-    assert failure.advice.count("Confirm it at peeringdb.com.") == 1
+    assert failure.advice.count("It is in your profile at peeringdb.com.") == 1
     assert failure.advice.count("give your second factor") == 1
     assert (failure.offers_login, failure.prompts) == (True, True)
 

@@ -7,6 +7,7 @@ from peeringdb_oauth.authorization import AuthorizationRequest, create_authoriza
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.metadata import PEERINGDB
+from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
@@ -331,6 +332,19 @@ def test_only_the_reasons_that_fit_into_the_cookie_are_remembered(start, logins)
     assert pending.find(state, cookies).refusal == reasons[:3]
     update(cookies, pending.answer(pending.find(state, cookies), None, (Reason("x" * 900),)))
     assert pending.find(state, cookies).refusal == ()
+
+
+def test_who_was_refused_is_remembered_by_name_if_there_is_room(start, logins):
+    cookies, pending = {}, logins()
+    state, _, _ = start(cookies)
+    reason = Reason("AS64500: you may not read this network", code="needs_read", asn=64500)
+    for name, remembered in (("Ada Admin", True), ("é" * 200, False)):
+        user = User(id=7, name=name, email="ada@example.net")
+        login = pending.find(state, cookies)
+        update(cookies, pending.answer(login, None, (reason,), user))
+        found = pending.find(state, cookies)
+        assert found.refused == (User(id=7, name=name) if remembered else None)
+        assert found.refusal == (reason,)
 
 
 def test_answered_logins_can_be_forgotten(start, logins):

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from peeringdb_oauth import flows, verification
-from peeringdb_oauth.access import AccessRule, scope_of
+from peeringdb_oauth.access import AccessRule, checked_rule, scope_of
 from peeringdb_oauth.bearer.cache import GRACE, CachedResult, ResultCache
 from peeringdb_oauth.bearer.challenge import (
     insufficient_scope,
@@ -96,7 +96,7 @@ class BearerVerifier(Generic[R]):
         self._client = client
         self._provider = client.provider
         self._clock = self._provider.clock
-        self._rule = rule or AccessRule()
+        self._rule = checked_rule(rule)
         self._scope = scope_of(self._rule)
         is_async = inspect.iscoroutinefunction(client.run)
         self._answer = cast(

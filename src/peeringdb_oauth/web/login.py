@@ -639,7 +639,7 @@ class LoginFlow:
     def _finish(
         self, visit: Visit, pending: PendingLogin, admit: Admit | None, account: str | None
     ) -> Flow[Answer]:
-        login, code, refusal = None, None, pending.refusal
+        login, code, refusal, user = None, None, pending.refusal, None
         has_account = bool(pending.connects) and account is not None
         try:
             if pending.connects and (admit is None or pending.connects != account):
@@ -662,15 +662,15 @@ class LoginFlow:
         except PeeringDBOAuthError as error:
             if is_used(error) and not pending.prompted and self.visitors.peek(visit) is not None:
                 return self._builder.redirect(pending.return_path)
+            user = login.user if login else None
             if is_used(error) and refusal:  # the page of the refusal was reloaded
-                error = AccessDenied(*refusal)
+                error, user = AccessDenied(*refusal), pending.refused
             if isinstance(error, AccessDenied):
                 refusal = error.reasons
-            user = login.user if login else None
             answer = self.fail(
                 visit, error, user=user, return_path=pending.return_path, has_account=has_account
             )
-        cookie = self._pending.answer(pending, code, () if code else refusal)
+        cookie = self._pending.answer(pending, code, () if code else refusal, user)
         return replace(answer, cookies=(*answer.cookies, cookie))
 
     def _ask_for_second_factor(

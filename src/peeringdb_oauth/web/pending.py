@@ -19,6 +19,7 @@ from peeringdb_oauth.authorization import (
 )
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import InvalidResponse
+from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.texts import Text
@@ -47,6 +48,7 @@ class PendingLogin:
     logged in there. ``answered_at``: when its last callback came, in Unix seconds; None
     for a login that is on its way. ``code_hash``: stands for the code with which the
     login ended well; empty if it did not. ``refusal``: why the person was refused.
+    ``refused``: who that was, with id and name only; None if it is not known.
     ``connects``: the key of the application's own account that the person is to be
     connected to; empty for a mere login.
     """
@@ -57,6 +59,7 @@ class PendingLogin:
     answered_at: float | None = None
     code_hash: str = ""
     refusal: tuple[Reason, ...] = ()
+    refused: User | None = None
     connects: str = ""
 
     @property
@@ -90,7 +93,7 @@ class PendingLogins:
         # client, and a gateway has several hosts. The number is the version of what is
         # sealed: increase it when that changes.
         self._purpose = (
-            f"login 5 of {self._config.client_id} at {self._config.base_url}"
+            f"login 6 of {self._config.client_id} at {self._config.base_url}"
             f" for {self._config.redirect_uri}"
         )
         self._secure = self._config.redirect_uri.startswith("https:")
@@ -147,19 +150,30 @@ class PendingLogins:
                 logins.append(login)
         return logins
 
-    def answer(self, login: PendingLogin, code: object, refusal: tuple[Reason, ...] = ()) -> Cookie:
+    def answer(
+        self,
+        login: PendingLogin,
+        code: object,
+        refusal: tuple[Reason, ...] = (),
+        user: User | None = None,
+    ) -> Cookie:
         """The cookie of a login that is answered now.
 
-        ``code``: with which it ended well; None if it did not. ``refusal``: why the
-        person was refused. Only the first reasons are kept if there is no room for all.
+        ``code``: with which it ended well; None if it did not. ``refusal``: why
+        ``user`` was refused. If there is no room for all, the name is not kept, and
+        only the first reasons are.
         """
         login = replace(
             login,
             answered_at=self._provider.clock(),
             code_hash="" if code is None else _hash_code(code),
             refusal=refusal,
+            refused=User(id=user.id, name=user.name) if user and refusal else None,
         )
         cookie = self._cookie_of(login)
+        if _size(cookie.name, cookie.value) > self._max_size:
+            login = replace(login, refused=None)
+            cookie = self._cookie_of(login)
         while login.refusal and _size(cookie.name, cookie.value) > self._max_size:
             login = replace(login, refusal=login.refusal[:-1])
             cookie = self._cookie_of(login)
@@ -214,7 +228,8 @@ class PendingLogins:
             # Rounded down: a login that starts later is never older than this answer.
             after = math.floor(login.answered_at - request.created_at)
             refusal = [(reason.text.to_json(), reason.code, reason.asn) for reason in login.refusal]
-            answer = [after, login.code_hash, refusal]
+            refused = [login.refused.id, login.refused.name] if login.refused else []
+            answer = [after, login.code_hash, refusal, *refused]
         scope = None if request.scope == self._config.scope else " ".join(request.scope)
         value = self._sealer.seal(
             self._purpose,
@@ -242,7 +257,7 @@ class PendingLogins:
                 "created_at": created_at,
             }
         )
-        after, code_hash, refusal = answer or (None, "", ())
+        after, code_hash, refusal, *refused = answer or (None, "", ())
         return PendingLogin(
             request=request,
             return_path=return_path,
@@ -252,6 +267,7 @@ class PendingLogins:
             refusal=tuple(
                 Reason(Text.from_json(text), code=code, asn=asn) for text, code, asn in refusal
             ),
+            refused=User(id=refused[0], name=refused[1]) if refused else None,
             connects="".join(stored[8:]),
         )
 

@@ -53,7 +53,7 @@ REMEDIES = {
         " again.",
     ),
     "unverified_email": Remedy(
-        "Your email address is not confirmed", "Confirm it at peeringdb.com. Then log in again."
+        "Your email address is not confirmed", "It is in your profile at peeringdb.com."
     ),
     "email_unknown": Remedy("PeeringDB did not say enough about you", OPERATOR, offers_login=False),
     "needs_second_factor": _SECOND_FACTOR,

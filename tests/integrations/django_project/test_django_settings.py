@@ -282,6 +282,7 @@ def test_all_problems_are_reported_at_once_with_the_name_of_the_setting(problems
         ),
         ({7: "x"}, "PEERINGDB_OAUTH: has a setting 7 that does not exist"),
         ({"RULE": None}, 'PEERINGDB_OAUTH["RULE"]: must be an AccessRule'),
+        ({"RULE": 64500}, 'PEERINGDB_OAUTH["RULE"]: must be an AccessRule, such as'),
         ({"CREATE_USERS": 7}, 'PEERINGDB_OAUTH["CREATE_USERS"]: must be True or False'),
         ({"LINK_BY_EMAIL": "perhaps"}, 'PEERINGDB_OAUTH["LINK_BY_EMAIL"]: must be True or False'),
         ({"CACHE": "default"}, "PEERINGDB_OAUTH: has a setting 'CACHE' that does not exist"),

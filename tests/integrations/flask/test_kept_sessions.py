@@ -677,3 +677,9 @@ def test_several_processes_that_share_nothing_are_warned_of_once(
     for _ in range(2):
         make_portal()
     assert warned() == 1
+
+
+@pytest.mark.parametrize("rule", [64500, 0, "AS64500", (64500,)])
+def test_a_rule_must_be_a_rule(make_portal, rule):
+    with pytest.raises(ConfigurationError, match=r"such as AccessRule\(asn=64500\)"):
+        make_portal(rule=rule)

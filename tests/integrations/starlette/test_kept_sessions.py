@@ -567,3 +567,9 @@ def test_a_server_that_ends_waits_for_what_runs_behind_the_answers(make_portal, 
         client.get(path)
         assert done == []
     assert done == (["revoked"] if path == "/start" else [])
+
+
+@pytest.mark.parametrize("rule", [64500, 0, "AS64500", (64500,)])
+def test_a_rule_must_be_a_rule(make_portal, rule):
+    with pytest.raises(ConfigurationError, match=r"such as AccessRule\(asn=64500\)"):
+        make_portal(rule=rule)

@@ -10,6 +10,7 @@ from clocked_records import ClockedRecords
 from peeringdb_oauth.records import MemoryRecords
 from peeringdb_oauth.web import SessionPolicy, open_records
 
+PATIENCE = 20  # seconds: on a busy machine a store may be slow
 STORES = ["memory", "sqlite", "postgresql", "mariadb", "redis", "django"]
 
 
@@ -35,10 +36,10 @@ def _open(name, request):
         request.getfixturevalue("members_area")
         from peeringdb_oauth.integrations.django.records import DjangoRecords  # noqa: PLC0415
 
-        return DjangoRecords()
+        return DjangoRecords(patience=PATIENCE)
     server = request.getfixturevalue("start_server")(name)
     server.wipe()
-    return open_records(server.url)
+    return open_records(server.url, patience=PATIENCE)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.access import NO_RULE, AccessRule
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, collected, renamed
@@ -70,7 +70,7 @@ class Settings:
 _OWN_KEYS = {item.name.upper(): item.name for item in fields(Settings)}
 _TYPES: dict[str, tuple[Any, str]] = {
     "client": (Client, "must be a Client, or the dotted path of one"),
-    "rule": (AccessRule, "must be an AccessRule"),
+    "rule": (AccessRule, NO_RULE),
     "on_login": (
         Callable,
         "must be the dotted path of a function of the request, PeeringDB's user, and the account",

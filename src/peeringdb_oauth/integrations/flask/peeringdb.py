@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, abort, current_app
 from flask.blueprints import BlueprintSetupState
 from werkzeug.local import LocalProxy
 
-from peeringdb_oauth.access import AccessRule, missing_scope, scope_of
+from peeringdb_oauth.access import AccessRule, checked_rule, missing_scope, scope_of
 from peeringdb_oauth.bearer import BearerVerifier
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
@@ -123,7 +123,7 @@ class PeeringDB:
             raise ConfigurationError(
                 "config: the client has its own settings, so give only one of the two"
             )
-        self.rule = rule or AccessRule()
+        self.rule = checked_rule(rule)
         self._config, self._client = config, client
         self._sessions, self._policy = sessions, session_policy
         # Flask stores there how long the session lives.

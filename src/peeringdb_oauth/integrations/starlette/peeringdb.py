@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.routing import Router
 from starlette.templating import Jinja2Templates
 
-from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.access import AccessRule, checked_rule
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.background import AT_EXIT
 from peeringdb_oauth.config import ClientConfig
@@ -124,7 +124,7 @@ class PeeringDB:
             raise ConfigurationError(
                 "config: the client has its own settings, so give only one of the two"
             )
-        self.rule = rule or AccessRule()
+        self.rule = checked_rule(rule)
         problems: list[str] = []
         # How a setting is called depends on where it was written.
         rename = str if config is not None or client is not None else name_setting
