@@ -1,3 +1,4 @@
+# make docs          the documentation as a site, in build/docs
 # make demo          log in with a local PeeringDB, in the browser     (ARGS=--once: without one)
 # make test          all tests but test-servers, with coverage         (ARGS="-k word": some)
 # make test-unit     the fast tests: no server, no browser
@@ -9,7 +10,7 @@
 #
 # Hypothesis tries the same examples in every run. Others, which it tells how to repeat:
 #     make test-unit ARGS=--hypothesis-profile=random
-.PHONY: demo test test-unit test-servers lint format bench soak simulate
+.PHONY: demo docs test test-unit test-servers lint format bench soak simulate
 
 ARGS =
 WORKERS = 2
@@ -26,6 +27,11 @@ unexport PYTHONDONTWRITEBYTECODE
 demo:
 	@scripts/set-up demo
 	@$(PYTHON) examples/demo.py $(ARGS)
+
+docs:
+	@scripts/set-up docs
+	$(PYTHON) -m sphinx -W --keep-going -q -b dirhtml docs build/docs
+	@echo "open build/docs/index.html"
 
 ifdef ARGS
 test:
