@@ -36,3 +36,13 @@ def test_openid_without_cryptography_is_refused_at_once(provider, clock, monkeyp
     )
     with pytest.raises(ConfigurationError, match=r"peeringdb-oauth\[oidc\]"):
         Provider(config, clock).authorization_request(scope=("openid", "profile"), prompt=None)
+
+
+def test_a_provider_for_another_redirect_uri_shares_what_it_knows(provider):
+    redirect_uri = f"{provider.config.redirect_uri}/2"
+    other = provider.at(redirect_uri)
+    assert other.config == replace(provider.config, redirect_uri=redirect_uri)
+    assert other.used_codes is provider.used_codes
+    assert other.dead_tokens is provider.dead_tokens
+    assert other.key_cache is provider.key_cache
+    assert provider.config.redirect_uri != other.config.redirect_uri

@@ -69,3 +69,16 @@ def test_a_redirect_may_have_led_here(headers, may_be_redirected):
 )
 def test_a_part_of_a_page_or_a_program_asks(headers):
     assert not visit(headers=headers).is_navigation
+
+
+@pytest.mark.parametrize(
+    ("target", "address"),
+    [
+        (None, "/networks/64500"),
+        ("/a%2Fb?", "/a%2Fb?"),
+        ("/caf\xc3\xa9?q=a|b", "/caf%C3%A9?q=a%7Cb"),
+        ("/a?q=100%", "/a?q=100%25"),
+    ],
+)
+def test_the_address_is_the_target_as_it_was_sent(target, address):
+    assert visit(target=target).address == address
