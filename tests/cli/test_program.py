@@ -146,6 +146,14 @@ def test_takes_a_free_port_and_says_so_if_the_usual_one_is_taken(run, usual_port
     assert f"Port {usual_port} is taken, so this is a free one.\n" in capsys.readouterr().out
 
 
+def test_a_file_in_this_directory_is_named_so_that_every_shell_finds_it(
+    run, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    run("sandbox", "--env-file", "sandbox.env")
+    assert "To use it: set -a; . ./sandbox.env; set +a\n" in capsys.readouterr().out
+
+
 def test_the_settings_go_into_a_file_for_the_owner(run, tmp_path, capsys):
     path = tmp_path / "sandbox.env"
     run("sandbox", "--env-file", str(path))

@@ -137,9 +137,9 @@ def _announce(
     for line in _setting_lines(settings):
         console.print(f"  export {line}", style="cyan")
     if env_file is not None:
-        console.print(
-            f"\nThey are in {env_file}, too. To use it: set -a; . {shlex.quote(env_file)}; set +a"
-        )
+        file = shlex.quote(env_file)
+        source = file if "/" in file else f"./{file}"  # else sh looks for it in $PATH
+        console.print(f"\nThey are in {env_file}, too. To use it: set -a; . {source}; set +a")
     _announce_people(started, console)
     console.print(f"\n  Change people, register applications   {started.url}/sandbox/")
     console.print(f"  Switch faults on and off               {started.url}/sandbox/faults/")

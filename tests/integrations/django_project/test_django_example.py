@@ -30,6 +30,13 @@ def block(name):
     return textwrap.dedent(text)
 
 
+def start_page():
+    """Return the block of the guide for projects that have no start page."""
+    marker = "<!-- run by tests/integrations/django_project/test_django_example.py -->"
+    found = re.search(rf"{marker}\n```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    return f"\n\n{found[1]}"
+
+
 class Example:
     """A new project in ``directory``, with the example in it."""
 
@@ -38,7 +45,7 @@ class Example:
         self.run("-m", "django", "startproject", "example", str(directory))
         with (directory / "example" / "settings.py").open("a") as settings:
             settings.write(block("settings.py"))
-        (directory / "example" / "urls.py").write_text(block("urls.py"))
+        (directory / "example" / "urls.py").write_text(block("urls.py") + start_page())
 
     def run(self, *command, **environment):
         """Run Python with these arguments, and return its exit code and its output."""
@@ -135,6 +142,7 @@ def test_the_example_works_on_real_servers(site, pdb):
             f"{site}/logout", data={"csrfmiddlewaretoken": token}, allow_redirects=False
         )
         assert (out.status_code, out.headers["Location"]) == (303, "/")
+        assert browser.get(f"{site}/").text == '<a href="/networks/64500">AS64500</a>'
         assert browser.get(f"{site}/networks/64500", allow_redirects=False).status_code == 302
 
 

@@ -104,7 +104,8 @@ def test_examples_of_the_docs_run(load, log_in):
     assert get("/as64500") == (200, "Ada Admin may change the peering of AS64500")
     assert get("/me") == (200, "You speak for AS64500, AS64501, AS65550")
     assert get("/noc") == (200, "Call 112")
-    assert get("/") == (200, "Hello Ada Admin")
+    assert get("/") == (200, '<a href="/as64500">AS64500</a>')
+    assert get("/hello") == (200, "Hello Ada Admin")
     assert browser.get("/session", base_url=ORIGIN).json["stale"] is False
     assert get("/admin/64501/ports") == (200, "Ports of AS64501")
     assert get("/admin/64510/ports")[0] == 403
