@@ -3,7 +3,7 @@
 import pytest
 
 from peeringdb_oauth.errors import RateLimited
-from peeringdb_oauth.gateway.login_starts import MOST, LoginStarts
+from peeringdb_oauth.gateway.login_starts import MOST, MOST_OF_PROXY, LoginStarts
 
 
 @pytest.fixture
@@ -48,6 +48,13 @@ def test_each_address_has_its_own(starts):
     with pytest.raises(RateLimited):
         starts.count("2001:db8::2")  # of the same /64
     starts.count("2001:db8:0:1::1")
+
+
+def test_a_proxy_that_hides_its_visitors_has_more(starts):
+    for _ in range(MOST_OF_PROXY):
+        starts.count("172.17.0.1")
+    with pytest.raises(RateLimited):
+        starts.count("172.17.0.1")
 
 
 def test_an_unknown_address_is_not_counted(starts):

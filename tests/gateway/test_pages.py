@@ -19,7 +19,7 @@ def is_logged_in(browser):
 # --- the login ------------------------------------------------------------------------
 
 
-def test_each_host_has_its_own_login_and_peeringdb_does_not_ask_again(browser):
+def test_each_host_has_its_own_login(browser):
     browser.log_in("member")
     other = browser.at(GRAFANA)
     assert not is_logged_in(other)
@@ -86,6 +86,16 @@ def test_the_visitors_address_is_the_last_one_that_no_proxy_has(site):
     assert site.browser(address="192.0.2.1").get("/_peeringdb/login").status_code == 429
     assert site.browser(address="192.0.2.9").get("/_peeringdb/login").status_code == 302
     assert site.browser(address="127.0.0.1").get("/_peeringdb/login").status_code == 302
+
+
+def test_a_visitor_without_an_address_is_said_once(site, caplog):
+    """A page for another account starts no login, so it is not counted."""
+    browser = site.browser(address="")
+    for _ in range(40):
+        assert browser.get("/_peeringdb/login?prompt=select_account").status_code == 200
+        browser.cookies.clear()
+        assert browser.get("/_peeringdb/login").status_code == 302
+    assert caplog.text.count("X-Forwarded-For has no address of a visitor") == 1
 
 
 # --- the sign-in page -----------------------------------------------------------------

@@ -165,7 +165,7 @@ class Gateway:
         try:
             question = self._asked.question(scope, headers, reloadable.rules)
         except NotForwarded as problem:
-            self._asked.note(problem)
+            self._asked.note(problem.problem)
             return _no(403, "not_understood", "no rule")
         name = question.rule_name
         rule = question.match.rule

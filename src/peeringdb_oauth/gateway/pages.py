@@ -136,6 +136,8 @@ class Pages:
         return self._responses.of(answer, peeringdb=host.flow.page_context(visit), **context)
 
     async def _start(self, _: Request, host: HostLogin, visit: Visit) -> Result:
+        if visit.remote_address is None:
+            self._asked.note("X-Forwarded-For has no address of a visitor, so nobody limits logins")
         if visit.query.get("prompt") != "select_account":
             self._starts.count(visit.remote_address)
         return host.flow.start(visit), {}
@@ -174,7 +176,7 @@ class Pages:
         return self._responses.file(request.scope["path"]) or plain(404, _NOT_FOUND)
 
     async def _refuse(self, _: Request, problem: Any) -> Response:
-        self._asked.note(problem)
+        self._asked.note(problem.problem)
         is_too_large = problem.status == _HEADERS_TOO_LARGE
         return plain(problem.status, _TOO_LARGE if is_too_large else _NOT_UNDERSTOOD)
 

@@ -114,11 +114,11 @@ class Asked:
         self._check(scope, headers)
         return self._host(read_site(headers)), self._proxies.visitor(headers)
 
-    def note(self, problem: NotForwarded) -> None:
+    def note(self, problem: str) -> None:
         """Write a problem to the log, each once."""
-        if problem.problem not in self._noted and len(self._noted) < _MAX_NOTED:
-            self._noted.add(problem.problem)
-            log.warning("a request to the gateway was refused: %s", problem.problem)
+        if problem not in self._noted and len(self._noted) < _MAX_NOTED:
+            self._noted.add(problem)
+            log.warning("a request to the gateway: %s", problem)
 
     def _check(self, scope: Mapping[str, Any], headers: RequestHeaders) -> None:
         if not self.trusts(scope):
