@@ -1,6 +1,7 @@
 """The gateway as a server: processes, sockets and signals."""
 
 import os
+import resource
 import signal
 import socket
 import stat
@@ -8,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 import requests
@@ -149,7 +151,7 @@ def test_a_worker_that_replaces_another_has_the_rules_of_the_last_good_file(
     [worker] = gateway.workers
     os.kill(worker, signal.SIGKILL)
     until(lambda: gateway.workers not in ([], [worker]))
-    gateway._await()
+    gateway.wait()
     assert visit(gateway, person.cookies).check("/page") == 403
 
 
@@ -255,3 +257,73 @@ def refuses_connections(gateway):
     except ConnectionRefusedError:
         return True
     return False
+
+
+# --- many, and slow ones --------------------------------------------------------------
+
+
+@pytest.fixture
+def many_files():
+    """Let this process and what it starts have as many connections as they may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20_000), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_files")
+def test_5000_connections_are_all_answered_in_little_memory(start, log_in):
+    gateway = start()
+    person = log_in(gateway)
+    asked = request_of(person)
+    before = memory_of(gateway)
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(gateway.where)) for _ in range(5000)]
+        for _ in range(2):
+            for connection in connections:
+                connection.sendall(asked)
+            assert {connection.recv(2000)[:12] for connection in connections} == {b"HTTP/1.1 204"}
+        assert memory_of(gateway) - before < 200_000_000
+    assert person.check("/page") == 204
+
+
+def test_slow_clients_keep_nobody_waiting(start, log_in, send):
+    gateway = start()
+    person = log_in(gateway)
+    with ExitStack() as stack:
+        for _ in range(300):
+            slow = stack.enter_context(connect(gateway.where))
+            slow.sendall(b"GET /_peeringdb/check HTTP/1.1\r\nHost: a\r\nX-Forwarded-")
+        for _ in range(50):
+            send(gateway)
+        started = time.monotonic()
+        assert {person.check("/page") for _ in range(200)} == {204}
+        assert time.monotonic() - started < PATIENCE / 3
+
+
+def test_headers_of_a_megabyte_end_that_connection_only(start, log_in):
+    gateway = start()
+    person = log_in(gateway)
+    with connect(gateway.where) as odd:
+        odd.sendall(b"GET /_peeringdb/check HTTP/1.1\r\nHost: a\r\nX-A: ")
+        with suppress(ConnectionError):  # the answer comes before the end of the headers
+            odd.sendall(b"a" * 1_000_000)
+        assert odd.recv(100).startswith(b"HTTP/1.1 431 ")
+    assert person.check("/page") == 204
+
+
+def request_of(person):
+    """A check of somebody's page, as bytes."""
+    cookies = "; ".join(f"{name}={text}" for name, text in person.cookies.items())
+    return (
+        "GET /_peeringdb/check HTTP/1.1\r\nHost: a\r\nX-Forwarded-Method: GET\r\n"
+        "X-Forwarded-Proto: https\r\nX-Forwarded-Host: lg.test\r\nX-Forwarded-Uri: /page\r\n"
+        f"X-Forwarded-For: 192.0.2.7\r\nCookie: {cookies}\r\n\r\n"
+    ).encode()
+
+
+def memory_of(gateway):
+    """Bytes of memory that the worker has."""
+    [worker] = gateway.workers
+    pages = Path(f"/proc/{worker}/statm").read_text().split()[1]
+    return int(pages) * resource.getpagesize()

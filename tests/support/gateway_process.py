@@ -41,19 +41,11 @@ class GatewayProcess:
                 env=os.environ | (environment or {}),
                 start_new_session=True,
             )
-        self._await()
+        self.wait()
 
-    def _await(self):
-        give_up_at = time.monotonic() + PATIENCE
-        while True:
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < give_up_at
-            try:
-                connect(self.where).close()
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return
+    def wait(self):
+        """Wait until it answers."""
+        await_server(self.where, self.process, self.log)
 
     @property
     def workers(self):
@@ -90,6 +82,20 @@ def connect(where):
         connection.close()
         raise
     return connection
+
+
+def await_server(where, process, log):
+    """Wait until a process that was just started takes connections."""
+    give_up_at = time.monotonic() + PATIENCE
+    while True:
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < give_up_at
+        try:
+            connect(where).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
 
 
 class Proxy:
