@@ -52,16 +52,20 @@ class Browser:
             csrf_token=lambda: csrf_token,
             rotate=lambda: self.rotated.append(dict(self.session)),
             emit=self.events.append,
+            set_cookies=self.take_cookies,
         )
 
     def take(self, answer):
-        for cookie in answer.cookies:
+        self.take_cookies(answer.cookies)
+        json.dumps(self.session)  # a framework must be able to store it
+        return answer
+
+    def take_cookies(self, cookies):
+        for cookie in cookies:
             if cookie.max_age:
                 self.cookies[cookie.name] = cookie.value
             else:
                 self.cookies.pop(cookie.name, None)
-        json.dumps(self.session)  # a framework must be able to store it
-        return answer
 
     def start(self, query=""):
         """Start a login. Returns the parameters that PeeringDB gets."""

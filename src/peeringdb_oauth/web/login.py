@@ -370,7 +370,8 @@ class LoginFlow:
             InvalidResponse: PeeringDB's answer is not what it must be.
         """
         login = yield from self.visitors.current(visit, max_age=max_age)
-        return None if login is None or login.ending else login.user
+        living = self._living(visit, login)
+        return None if living is None else living.user
 
     def session(self, visit: Visit) -> Flow[SessionInfo | None]:
         """The session of a visit; None if nobody is logged in.
@@ -378,8 +379,8 @@ class LoginFlow:
         Raises:
             PeeringDBOAuthError: as `user`.
         """
-        login = yield from self.visitors.current(visit)
-        return None if login is None or login.ending else self.visitors.info(login)
+        living = self._living(visit, (yield from self.visitors.current(visit)))
+        return None if living is None else self.visitors.info(living)
 
     def status(self, visit: Visit) -> Flow[Answer]:
         """The page that says whether one is logged in.
@@ -507,7 +508,7 @@ class LoginFlow:
             login = yield from self.visitors.load(visit)
         except RecordsUnavailable:
             return self.page_context(visit)
-        return self._page_context(visit, None if login is None or login.ending else login)
+        return self._page_context(visit, self._living(visit, login))
 
     def _page_context(self, visit: Visit, stored_login: StoredLogin | None) -> PageContext:
         return PageContext(
@@ -566,8 +567,23 @@ class LoginFlow:
             return answer
         return self._let_log_in(visit, answer)
 
+    def let_log_in(self, visit: Visit, ending: Ending) -> None:
+        """Let the person log in again at once, because their login has just ended.
+
+        Not if the store has lost it: that would lead the browser round in circles.
+        """
+        if ending.reason != "lost":
+            visit.set_cookies(self._pending.forget_answered(self._cookies(visit)))
+
+    def _living(self, visit: Visit, login: StoredLogin | None) -> StoredLogin | None:
+        """A login if it lives; see also `let_log_in`."""
+        if login is None or login.ending is None:
+            return login
+        self.let_log_in(visit, login.ending)
+        return None
+
     def _let_log_in(self, visit: Visit, answer: Answer) -> Answer:
-        """Let the person log in again at once, because their login has ended."""
+        """As `let_log_in`, with an answer of ours."""
         return replace(answer, cookies=self._pending.forget_answered(self._cookies(visit)))
 
     def _unknown(self, visit: Visit) -> Answer:

@@ -22,6 +22,20 @@ def encoded_path(path: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cookie:
+    """A cookie to set for the whole host, with ``HttpOnly`` and ``SameSite=Lax``.
+
+    ``max_age``: its lifetime in seconds; 0 deletes it. ``secure``: the browser sends
+    it over HTTPS only.
+    """
+
+    name: str
+    value: str = field(repr=False)
+    max_age: int
+    secure: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     """One request.
 
@@ -36,7 +50,8 @@ class Visit:
     None if the framework does not tell. ``csrf_token``: returns the token in the form;
     called only if nothing else decides, because a form may be long. ``rotate``: gives
     the session another id. It does nothing only if the session is a cookie and has no
-    id. ``emit``: passes an event on to the framework. ``remote_address``: the
+    id. ``emit``: passes an event on to the framework. ``set_cookies``: has cookies set
+    with the framework's own response. ``remote_address``: the
     visitor's address as the framework reports it. ``view``: returns the name of the
     view that the framework calls, for the log; None for none. ``debug``: returns
     whether failures tell developers their cause. ``language``: that the framework has
@@ -61,6 +76,7 @@ class Visit:
     remote_address: str | None = None
     csrf_token: Callable[[], str] = field(default=lambda: "", repr=False)
     emit: Callable[[Event], object] = lambda _: None
+    set_cookies: Callable[[tuple[Cookie, ...]], object] = field(default=lambda _: None, repr=False)
     view: Callable[[], str | None] = lambda: None
     debug: Callable[[], bool] = lambda: False
     language: str | None = None
@@ -149,20 +165,6 @@ class Visit:
             event = replace(event, view=self.view(), path=self._encoded_path, origin=self.origin)
             event.record()
             self.emit(event)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cookie:
-    """A cookie to set for the whole host, with ``HttpOnly`` and ``SameSite=Lax``.
-
-    ``max_age``: its lifetime in seconds; 0 deletes it. ``secure``: the browser sends
-    it over HTTPS only.
-    """
-
-    name: str
-    value: str = field(repr=False)
-    max_age: int
-    secure: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -227,6 +227,15 @@ def test_sessions_can_be_listed_and_ended(stored, sessions):
     assert stored.ended() == ["operator", "operator"]
 
 
+@pytest.mark.parametrize("path", ["/plain", "/me", "/account"])
+def test_any_page_that_notices_the_end_lets_a_login_start_at_once(stored, sessions, path):
+    stored.visitor.log_in("member", "?next=/me")
+    sessions.end_all(2)
+    stored.wait(1)
+    assert stored.visitor.get(path).status_code in (200, 302)
+    assert stored.visitor.start("?next=/me")
+
+
 def test_the_tokens_of_a_session_that_was_ended_are_revoked(stored, sessions):
     from django.conf import settings
 

@@ -532,6 +532,18 @@ def test_templates_know_that_a_session_was_ended_elsewhere(make_site, memory, cl
     assert browser.page("/template") == (200, " 0 0")
 
 
+@pytest.mark.parametrize("path", ["/", "/template"])
+def test_a_page_for_all_that_notices_the_end_lets_a_login_start_at_once(
+    make_site, memory, clock, path
+):
+    browser = make_site(sessions=memory).browser()
+    browser.log_in("member", "/login/peeringdb?next=/me")
+    memory.end_all(2)
+    clock.now += 1
+    assert browser.get(path).status_code == 200
+    assert browser.start("/login/peeringdb?next=/me")
+
+
 def test_templates_of_a_page_ask_the_store_once(with_records, records, clock):
     reads = []
     records.get = lambda key: reads.append(key) or MemoryRecords.get(records, key)

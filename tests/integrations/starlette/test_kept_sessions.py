@@ -212,6 +212,15 @@ def test_the_tokens_of_a_session_that_was_ended_are_revoked(make_site, memory):
     assert refused_at_peeringdb(site.portal, refresh_token)
 
 
+def test_a_page_for_all_that_notices_the_end_lets_a_login_start_at_once(make_site, memory, clock):
+    browser = make_site(sessions=memory).browser()
+    browser.log_in("member", "/login/peeringdb?next=/me")
+    memory.end_all(2)
+    clock.now += 1
+    assert browser.get("/").json() is None
+    assert browser.start("/login/peeringdb?next=/me")
+
+
 def test_without_a_store_sessions_cannot_be_listed(portal):
     with pytest.raises(ConfigurationError, match="sessions: must be set, such as to sqlite:///"):
         portal.pdb.sessions  # noqa: B018 - raises

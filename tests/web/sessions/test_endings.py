@@ -202,6 +202,20 @@ def test_after_an_operator_has_ended_the_session_a_login_may_start_at_once(store
     assert stored.start("?next=/peering")
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_after_somebody_only_asked_who_is_logged_in_a_login_may_start_at_once(
+    stored, records, clock, is_lost
+):
+    stored.log_in("?next=/peering")
+    stored.client.run(sessions(stored).end_all(1))
+    if is_lost:
+        records.clear()
+    clock.now += 1
+    assert stored.user() is None
+    answer = stored.take(stored.flow.start(stored.visit("/login/peeringdb?next=/peering")))
+    assert (answer.page is None) is not is_lost
+
+
 def test_a_store_that_loses_sessions_does_not_lead_round_in_circles(stored, records, clock):
     stored.log_in("?next=/peering")
     records.clear()

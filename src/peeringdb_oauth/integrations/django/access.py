@@ -156,6 +156,8 @@ def end_incomplete_login(request: HttpRequest, *, recheck: bool = False) -> Endi
         # The rights are not known now. A view that needs them says so.
         login = app.run(app.visitors.load(visit), request)
     ending = None if login is None else login.ending
+    if ending is not None:
+        app.flow.let_log_in(visit, ending)
     if login is None or ending is not None or not is_known:
         auth.logout(request)
     return ending

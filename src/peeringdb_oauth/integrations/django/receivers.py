@@ -11,7 +11,7 @@ from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.integrations.django.settings import refuse_awaitable
 from peeringdb_oauth.integrations.django.signals import rights_changed
-from peeringdb_oauth.integrations.django.visits import to_visit
+from peeringdb_oauth.integrations.django.visits import note_cookies, to_visit
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import SESSION_KEY, Event
 
@@ -29,9 +29,7 @@ def end_peeringdb_login(request: HttpRequest, **_: Any) -> None:
     """
     if SESSION_KEY in getattr(request, "session", ()):
         app = application()
-        cookies = app.run(app.flow.end(to_visit(request)), request)
-        # `PeeringDBMiddleware` puts them into the response.
-        request.peeringdb_cookies = cookies  # type: ignore[attr-defined]  # our addition
+        note_cookies(request, app.run(app.flow.end(to_visit(request)), request))
         vars(request).pop("peeringdb_login", None)
 
 

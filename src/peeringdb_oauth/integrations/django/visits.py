@@ -59,10 +59,17 @@ def to_visit(
         session_cookie=settings.SESSION_COOKIE_NAME,
         rotate=rotate or request.session.cycle_key,
         emit=partial(signals.send, request),
+        set_cookies=partial(note_cookies, request),
         view=partial(name_of_view, request),
         debug=lambda: bool(settings.DEBUG),
         language=get_language() or "en",
     )
+
+
+def note_cookies(request: HttpRequest, cookies: tuple[Cookie, ...]) -> None:
+    """Have `PeeringDBMiddleware` put cookies into the response to a request."""
+    noted = getattr(request, "peeringdb_cookies", ())
+    request.peeringdb_cookies = (*noted, *cookies)  # type: ignore[attr-defined]  # our addition
 
 
 def name_of_view(request: HttpRequest) -> str | None:

@@ -4,13 +4,22 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import cast
 
-from flask import Response, current_app, g, make_response, render_template, request, session
+from flask import (
+    Response,
+    after_this_request,
+    current_app,
+    g,
+    make_response,
+    render_template,
+    request,
+    session,
+)
 from flask.sessions import SecureCookieSession
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.integrations.flask import signals
 from peeringdb_oauth.integrations.flask.extension import NAME
-from peeringdb_oauth.web import CSRF_FIELD, Answer, Event, Visit
+from peeringdb_oauth.web import CSRF_FIELD, Answer, Cookie, Event, Visit
 
 
 def to_visit() -> Visit:
@@ -33,6 +42,7 @@ def to_visit() -> Visit:
         csrf_token=lambda: request.form.get(CSRF_FIELD, ""),
         rotate=_rotation(),
         emit=_emit,
+        set_cookies=lambda cookies: after_this_request(partial(_with_cookies, cookies)),
         view=lambda: request.endpoint,
         debug=lambda: current_app.debug,
         has_page=_has_page,
@@ -44,7 +54,11 @@ def to_response(answer: Answer) -> Response:
     response = _body(answer)
     response.status_code = answer.status
     response.headers.update(answer.headers)
-    for cookie in answer.cookies:
+    return _with_cookies(answer.cookies, response)
+
+
+def _with_cookies(cookies: tuple[Cookie, ...], response: Response) -> Response:
+    for cookie in cookies:
         response.set_cookie(
             cookie.name,
             cookie.value,

@@ -1,6 +1,6 @@
 """The session of an application: our middleware, and what others must have."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -13,11 +13,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from peeringdb_oauth.async_client import running_loop
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.web import NOT_STRICT, private, without_impostors
+from peeringdb_oauth.web import NOT_STRICT, Cookie, private, without_impostors
 
 # In the scope of a request that our middleware has seen: a list, with an entry for each
 # guard that has let the request pass.
 _PASSED = "peeringdb_oauth.passed"
+# The same: a list of cookies to set with the answer.
+_COOKIES = "peeringdb_oauth.cookies"
 
 
 class GuardedSessionMiddleware(sessions.SessionMiddleware):
@@ -52,14 +54,18 @@ class GuardedSessionMiddleware(sessions.SessionMiddleware):
             for name, value in scope["headers"]
         ]
         passed: list[bool] = []
-        scope[_PASSED] = passed
+        cookies: list[Cookie] = []
+        scope[_PASSED], scope[_COOKIES] = passed, cookies
 
-        async def send_private(message: Message) -> None:
-            if passed and message["type"] == "http.response.start":
-                _make_private(MutableHeaders(scope=message))
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if passed:
+                    _make_private(MutableHeaders(scope=message))
+                if cookies:
+                    message["headers"] = [*message["headers"], *_headers_of(cookies)]
             await send(message)
 
-        await super().__call__(scope, receive, send_private)
+        await super().__call__(scope, receive, send_with_headers)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -83,6 +89,30 @@ class GuardedSessionMiddleware(sessions.SessionMiddleware):
 def note_passed(request: Request) -> None:
     """Note that a guard has let the request pass."""
     request.scope.get(_PASSED, []).append(True)
+
+
+def note_cookies(request: Request, cookies: tuple[Cookie, ...]) -> None:
+    """Have our middleware set cookies with the answer to the request."""
+    request.scope.get(_COOKIES, []).extend(cookies)
+
+
+def set_cookies(response: Response, cookies: Iterable[Cookie]) -> Response:
+    """The response, with cookies to set or to delete."""
+    for cookie in cookies:
+        response.set_cookie(
+            cookie.name,
+            cookie.value,
+            max_age=cookie.max_age,
+            secure=cookie.secure,
+            httponly=True,
+            samesite="lax",
+        )
+    return response
+
+
+def _headers_of(cookies: Iterable[Cookie]) -> list[tuple[bytes, bytes]]:
+    headers = set_cookies(Response(), cookies).raw_headers
+    return [header for header in headers if header[0] == b"set-cookie"]
 
 
 def keep_private(response: Response) -> Response:

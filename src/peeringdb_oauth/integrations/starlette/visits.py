@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.templating import Jinja2Templates
 from starlette.types import Message, Scope
 
-from peeringdb_oauth.integrations.starlette.sessions import rotate
+from peeringdb_oauth.integrations.starlette.sessions import note_cookies, rotate, set_cookies
 from peeringdb_oauth.web import CSRF_FIELD, Answer, Event, LoginFlow, Visit
 
 MAX_FORM = 1024 * 1024  # bytes; no CSRF token is looked for in a longer form
@@ -57,6 +57,7 @@ def to_visit(
         session_cookie=session_cookie,
         rotate=partial(rotate, request),
         emit=emit,
+        set_cookies=partial(note_cookies, request),
         view=lambda: getattr(scope.get("endpoint"), "__qualname__", None),
         debug=partial(is_debug, request),
         has_page=partial(_has_page, scope, root),
@@ -125,14 +126,4 @@ def to_response(request: Request, answer: Answer, templates: Jinja2Templates) ->
     else:
         response = JSONResponse(answer.json, answer.status)
     response.headers.update(answer.headers)
-    for cookie in answer.cookies:
-        response.set_cookie(
-            cookie.name,
-            cookie.value,
-            max_age=cookie.max_age,
-            path="/",
-            secure=cookie.secure,
-            httponly=True,
-            samesite="lax",
-        )
-    return response
+    return set_cookies(response, answer.cookies)
