@@ -34,6 +34,10 @@ def test_sessions_that_are_too_many_cost_no_login_and_break_no_limit(thousand):
     assert 30 <= thousand.busiest <= 100
 
 
+def test_the_tokens_of_each_session_are_refreshed_once_in_its_life(simulate, thousand):
+    assert thousand.refreshes == pytest.approx(1000 / (simulate.LIFE / 60), rel=0.1)
+
+
 def test_the_plot_has_a_line_for_each_number_of_addresses(simulate, thousand):
     drawing = simulate.draw([thousand, simulate.Simulation(10, 1, seed=1).run(60)])
     assert drawing.startswith("<svg")
