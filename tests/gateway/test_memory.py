@@ -36,6 +36,36 @@ def test_within_a_second_neither_store_nor_cookie_is_read_anew(site, member):
     assert site.records.reads == reads
 
 
+def test_within_a_second_a_person_is_known_at_every_page(site, member):
+    reads = site.records.reads
+    for number in range(20):
+        assert identity(member.ask(f"/{number}"))["id"] == "1"
+        assert identity(member.ask(f"/public/{number}"))["id"] == "1"
+    assert member.ask("/members/64502/").status_code == 403
+    assert site.records.reads == reads
+
+
+def test_a_form_waits_for_the_rights_of_now_whatever_is_remembered(site, member, clock):
+    site.sandbox.change("orgadmin", networks={64501: 15})
+    site.sandbox.fault("slow", path="/profile/v1", seconds=0.3, times=1)
+    clock.wait(901)
+    assert member.ask("/members/64500/").status_code == 204
+    assert member.ask("/members/64500/", "POST").status_code == 403
+
+
+def test_two_gateways_share_sessions_and_their_ends(make_site, site, clock):
+    browser = site.browser()
+    browser.log_in("member")
+    second = make_site(records=site.records).browser()
+    second.jars = browser.jars
+    assert identity(second.ask("/"))["id"] == "2"
+    kept = dict(browser.cookies)
+    browser.post("/_peeringdb/logout")
+    second.cookies.update(kept)
+    clock.wait(1)
+    assert second.ask("/").status_code == 401
+
+
 def test_an_answer_is_another_for_another_request(member):
     assert member.ask("/members/64502/").status_code == 403
     assert member.ask("/members/64500/", "DELETE").status_code == 204
@@ -150,8 +180,9 @@ def test_nothing_counts_that_the_sessions_do_not_know_any_more(entry):
     assert memory.get(2) is None
 
 
-def test_what_was_judged_by_old_rules_is_not_remembered_after_a_reload(site, member):
+def test_what_was_judged_by_old_rules_is_not_remembered_after_a_reload(site, member, clock):
     """A reload comes while a check waits for the store."""
+    clock.wait(1)
     old = site.app.reloadable
     asked = site.app.client.run
 
@@ -163,4 +194,5 @@ def test_what_was_judged_by_old_rules_is_not_remembered_after_a_reload(site, mem
     site.app.client.run = reload_meanwhile
     member.ask("/new")
     site.app.client.run = asked
+    assert site.app.reloadable is not old
     assert member.ask("/new").status_code == 403

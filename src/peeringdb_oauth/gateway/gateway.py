@@ -13,7 +13,7 @@ from peeringdb_oauth.gateway.forwarded import NotForwarded, RequestHeaders
 from peeringdb_oauth.gateway.host import BELOW, HostLogin
 from peeringdb_oauth.gateway.memory import LONGEST, Memory
 from peeringdb_oauth.gateway.question import Asked, Question
-from peeringdb_oauth.gateway.rules import roles_of
+from peeringdb_oauth.gateway.rules import Rule, roles_of
 from peeringdb_oauth.gateway.session_cookie import without_ours
 from peeringdb_oauth.gateway.settings import Reloadable
 from peeringdb_oauth.profile import User
@@ -78,6 +78,17 @@ class Checked:
         return self.status == 204
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is logged in.
+
+    ``headers``: what the application is told of them.
+    """
+
+    login: StoredLogin
+    headers: RawHeaders
+
+
 class Gateway:
     """Answers proxies, and passes everything else to the pages.
 
@@ -109,7 +120,7 @@ class Gateway:
         self._close = close
         self._sign = sign
         self._monotonic = monotonic
-        self._answers, self._identities = Memory(), Memory()
+        self._answers, self._people = Memory(), Memory()
         self._store_is_slow_until = -1.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,7 +140,7 @@ class Gateway:
         """Decide by other rules, roles and headers from now on."""
         self.reloadable = reloadable
         self._answers.clear()
-        self._identities.clear()
+        self._people.clear()
 
     @property
     def remembered(self) -> int:
@@ -167,25 +178,39 @@ class Gateway:
         except NotForwarded as problem:
             self._asked.note(problem.problem)
             return _no(403, "not_understood", "no rule")
-        name = question.rule_name
-        rule = question.match.rule
-        if question.match.refusal is not None or rule is None:
+        name, match = question.rule_name, question.match
+        if match.refusal is not None or match.rule is None:
             return _no(403, "refused", name)
-        if rule.is_open:
-            login = await self._name(question)
-        else:
-            try:
-                login = await self._login(question)
-            except PeeringDBOAuthError:
-                return _no(401, "unavailable", name)
-            if login is None:
-                return _no(401, "login", name)
-            if not rule.check(login.user, question.match.asn):
-                return _no(403, "refused", name)
-        checked = self._yes(question, login, reloadable)
-        if login is not None and key is not None and self.reloadable is reloadable:
-            self._answers.put(key, question.host.visitors, login, checked)
+        try:
+            person = await self._person(question, match.rule, reloadable)
+        except PeeringDBOAuthError:
+            return _no(401, "unavailable", name)
+        if person is None:
+            return _stranger(question) if match.rule.is_open else _no(401, "login", name)
+        if not match.rule.check(person.login.user, match.asn):
+            return _no(403, "refused", name)
+        checked = Checked(status=204, outcome="allowed", rule=name, headers=person.headers)
+        if key is not None and self.reloadable is reloadable:
+            self._answers.put(key, question.host.visitors, person.login, checked)
         return checked
+
+    async def _person(
+        self, question: Question, rule: Rule, reloadable: Reloadable
+    ) -> Person | None:
+        """Who is logged in, and what the application is told of them."""
+        if not question.has_session:
+            return None
+        key = question.host.origin, question.headers.raw[b"cookie"]
+        # What changes something may have to wait for the rights of now.
+        person: Person | None = self._people.get(key) if question.is_read else None
+        if person is None:
+            login = await (self._name(question) if rule.is_open else self._login(question))
+            if login is None:
+                return None
+            person = Person(login, self._headers(question, login, reloadable))
+            if len(key[1]) <= LONGEST and self.reloadable is reloadable:
+                self._people.put(key, question.host.visitors, login, person)
+        return person
 
     async def _login(self, question: Question) -> StoredLogin | None:
         visitors = question.host.visitors
@@ -194,43 +219,27 @@ class Gateway:
 
     async def _name(self, question: Question) -> StoredLogin | None:
         """Who is logged in where everybody is allowed, if that is known at once."""
-        visit = question.visit(is_check=True)
-        if not visit.session or self._monotonic() < self._store_is_slow_until:
+        if self._monotonic() < self._store_is_slow_until:
             return None
+        visit, visitors = question.visit(is_check=True), question.host.visitors
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await self.client.run(question.host.visitors.at_once(visit))
+                return await self.client.run(visitors.at_once(visit))
         except TimeoutError:
             self._store_is_slow_until = self._monotonic() + _PAUSE
         except PeeringDBOAuthError as error:
             log.info("somebody was not named: %s: %s", type(error).__name__, error)
         return None
 
-    def _yes(
-        self, question: Question, login: StoredLogin | None, reloadable: Reloadable
-    ) -> Checked:
-        headers = [_NO_STORE]
-        cookie = without_ours(question.headers.get("cookie", ""))
-        if cookie:
-            headers.append((COOKIE_HEADER, cookie.encode("latin-1")))
-        if login is not None:
-            headers += self._identity(question, login, reloadable)
-        outcome: Outcome = "stranger" if login is None else "allowed"
-        return Checked(status=204, outcome=outcome, rule=question.rule_name, headers=headers)
-
-    def _identity(
+    def _headers(
         self, question: Question, login: StoredLogin, reloadable: Reloadable
     ) -> RawHeaders:
         """What the application is told about a person."""
-        found: RawHeaders | None = self._identities.get(login.key)
-        if found is None:
-            roles = roles_of(login.user, reloadable.roles)
-            found = reloadable.headers.of(login.user, roles)
-            if self._sign is not None:
-                found = [*found, self._sign(question.host, login.user, roles)]
-            if self.reloadable is reloadable:
-                self._identities.put(login.key, question.host.visitors, login, found)
-        return found
+        roles = roles_of(login.user, reloadable.roles)
+        headers = _headers_of_everybody(question) + reloadable.headers.of(login.user, roles)
+        if self._sign is not None:
+            headers.append(self._sign(question.host, login.user, roles))
+        return headers
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -246,6 +255,17 @@ class Gateway:
 
 def _no(status: int, outcome: Outcome, rule: str) -> Checked:
     return Checked(status=status, outcome=outcome, rule=rule, headers=[_NO_STORE])
+
+
+def _stranger(question: Question) -> Checked:
+    headers = _headers_of_everybody(question)
+    return Checked(status=204, outcome="stranger", rule=question.rule_name, headers=headers)
+
+
+def _headers_of_everybody(question: Question) -> RawHeaders:
+    """The answer's own headers, and the visitor's cookies without those of ours."""
+    cookie = without_ours(question.headers.get("cookie", ""))
+    return [_NO_STORE, *([(COOKIE_HEADER, cookie.encode("latin-1"))] if cookie else [])]
 
 
 def _with_cookie(checked: Checked) -> Checked:

@@ -44,6 +44,16 @@ class Question:
         """The name of the rule that decides, for logs and metrics."""
         return "no rule" if self.match.rule is None else self.match.rule.name
 
+    @property
+    def has_session(self) -> bool:
+        """Whether somebody may be logged in: there is a cookie of that name."""
+        return self.host.cookie.name.encode() in self.headers.raw.get(b"cookie", b"")
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the request only reads something."""
+        return self.method in ("GET", "HEAD")
+
     def visit(self, *, is_check: bool = False) -> Visit:
         """The request as `LoginFlow` reads it.
 
