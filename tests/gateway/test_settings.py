@@ -280,7 +280,7 @@ X-User = "peeringdb-{id}"
         ),
         (
             "xyz = 1" + TOP + CLIENT + RULE,
-            [":1: xyz: there is no such key here; there are listen, metrics_listen, urls"],
+            [":1: xyz: there is no such key here; there are listen, metrics_listen, "],
         ),
         (
             TOP + "[pages]\nname = 'x'" + CLIENT + RULE,

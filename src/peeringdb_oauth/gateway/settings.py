@@ -46,9 +46,9 @@ from peeringdb_oauth.gateway.values import number, switch, text
 from peeringdb_oauth.web import SessionPolicy
 
 TOP_KEYS = (
-    *("listen", "metrics_listen", "urls", "allow_http", "secret_key_file", "sessions"),
-    *("sessions_file", "trusted_proxies", "workers", "audit_log", "peeringdb", "session_policy"),
-    *("rule", "role", "headers", "pages", "assertions", "socket_mode", "socket_group"),
+    *("listen", "metrics_listen", "socket_mode", "socket_group", "trusted_proxies", "workers"),
+    *("urls", "allow_http", "secret_key_file", "sessions", "sessions_file", "audit_log"),
+    *("peeringdb", "session_policy", "rule", "role", "headers", "pages", "assertions"),
 )
 DEFAULT_LISTEN = Listen(host="127.0.0.1", port=4180)
 DEFAULT_MODE = 0o660
