@@ -21,6 +21,7 @@ from peeringdb_oauth.errors import (
     TransportError,
 )
 from peeringdb_oauth.extras import needs
+from peeringdb_oauth.integrations.social_core_rights import SETTINGS, Rights, take
 from peeringdb_oauth.integrations.social_login import (
     OPTIONS,
     SCOPE,
@@ -45,7 +46,7 @@ with needs("social-core"):
     )
     from social_core.utils import setting_name
 
-__all__ = ["LoginRefused", "PeeringDBOAuth2", "user_from_extra_data"]
+__all__ = ["LoginRefused", "PeeringDBOAuth2", "give_rights", "take_rights", "user_from_extra_data"]
 
 
 class LoginRefused(AuthPolicyError):
@@ -100,6 +101,7 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
         with self._translated("begin"):
             config = self._config()
             check_rule(self._rule(), config.scope)
+            Rights.of(self._settings(*SETTINGS), config.scope)
             return ProviderMetadata.at(config.base_url).authorization_endpoint
 
     def auth_params(self, state: str | None = None) -> dict[str, str]:
@@ -129,6 +131,7 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
                 code=self.data.get("code"),
                 code_verifier=self.get_code_verifier(state),
                 address=self._address(),
+                refused=self._take_rights,
             )
         return self.strategy.authenticate(self, *args, **kwargs | {"response": user.to_dict()})
 
@@ -158,6 +161,21 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
             "first_name": response["given_name"],
             "last_name": response["family_name"],
         }
+
+    def give_rights(self, account: Any, social: Any, user: User) -> None:
+        """Give an account the groups and the staff rights of the settings.
+
+        Raises:
+            AuthConfigurationError: a setting is wrong.
+        """
+        with self._translated("pipeline"):
+            Rights.of(self._settings(*SETTINGS), self._config().scope).give(account, social, user)
+
+    def _take_rights(self, user: User) -> None:
+        """Take back what earlier logins have given to a person who is refused now."""
+        social = self.strategy.storage.user.get_social_auth(self.name, str(user.id))
+        if social is not None:
+            take(social.user, social)
 
     def _address(self) -> str | None:
         """The visitor's address, where social-core's strategy has the request."""
@@ -231,3 +249,33 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
             )
             return known or AuthProviderError(self, said, stage=stage, status_code=error.status)
         return AuthResponseError(self, said, stage=stage)
+
+
+def give_rights(
+    backend: Any, response: Any, user: Any = None, social: Any = None, **_: Any
+) -> None:
+    """Give an account the groups and the staff rights of the settings.
+
+    A step of ``SOCIAL_AUTH_PIPELINE``, below ``load_extra_data``. It does nothing for
+    the logins of other backends.
+
+    Raises:
+        AuthConfigurationError: a setting is wrong, or the step stands too early.
+    """
+    if not isinstance(backend, PeeringDBOAuth2):
+        return
+    if user is None or social is None:
+        raise AuthConfigurationError(
+            backend, "give_rights must stand below associate_user in SOCIAL_AUTH_PIPELINE"
+        )
+    backend.give_rights(user, social, user_from_extra_data(response))
+
+
+def take_rights(user: Any, entries: Any, *_: Any, **__: Any) -> None:
+    """Take back what logins have given, when an account is disconnected.
+
+    A step of ``SOCIAL_AUTH_DISCONNECT_PIPELINE``, above ``disconnect``.
+    """
+    for social in entries:
+        if social.provider == PeeringDBOAuth2.name:
+            take(user, social)

@@ -9,7 +9,7 @@ owner.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -42,11 +42,13 @@ def log_in(
     code: object,
     code_verifier: object,
     address: str | None = None,
+    refused: Callable[[User], object] = lambda _: None,
 ) -> User:
     """Who came back with ``code``, if ``rule`` lets them in.
 
     Check the state of the callback before. The tokens end here, after a login as after
-    a refusal. ``address``: of the visitor, who pays for a failed login.
+    a refusal. ``address``: of the visitor, who pays for a failed login. ``refused``: is
+    called with a person whom the rule does not let in.
 
     Raises:
         AccessDenied: the rule does not let the person in.
@@ -70,6 +72,7 @@ def log_in(
     except AccessDenied as error:
         code, reasons = failure_of(error).code, reasons_of(error)
         Event(kind="refused", user=user, code=code, reasons=reasons, rule=rule).record()
+        refused(user)
         raise
     Event(kind="login", user=user).record()
     return user

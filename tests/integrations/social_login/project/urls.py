@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.contrib.auth import login, logout
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.http import JsonResponse
 from django.template import engines
 from django.urls import include, path
@@ -57,6 +57,8 @@ def describe(user):
         "uid": account and account.uid,
         "extra_data": account and account.extra_data,
         "addresses": addresses,
+        "groups": sorted(group.name for group in user.groups.all()),
+        "flags": [user.is_staff, user.is_superuser],
     }
 
 
@@ -88,6 +90,24 @@ def enter(request):
     return JsonResponse({})
 
 
+def make_groups(request, names):  # noqa: ARG001 - a view gets it
+    """Make groups, as an administrator does."""
+    for name in names.split(","):
+        Group.objects.get_or_create(name=name)
+    return JsonResponse({})
+
+
+def by_hand(request, kind, name):
+    """Give or take rights by hand: to be in a group, or to be staff."""
+    if name == "is_staff":
+        request.user.is_staff = kind == "give"
+        request.user.save()
+    else:
+        group = Group.objects.get(name=name)
+        (request.user.groups.add if kind == "give" else request.user.groups.remove)(group)
+    return JsonResponse({})
+
+
 def leave(request):
     logout(request)
     return JsonResponse({})
@@ -99,5 +119,7 @@ urlpatterns = [
     path("form", form),
     path("enter", enter),
     path("leave", leave),
+    path("make-groups/<names>", make_groups),
+    path("by-hand/<kind>/<name>", by_hand),
 ]
 urlpatterns += LIBRARY
