@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import fields
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.authorization import code_challenge
@@ -21,6 +21,13 @@ from peeringdb_oauth.errors import (
     TransportError,
 )
 from peeringdb_oauth.extras import needs
+from peeringdb_oauth.integrations.social_core_errors import (
+    IS_VERSION_7,
+    AuthConfigurationError,
+    AuthPolicyError,
+    AuthProviderError,
+    AuthResponseError,
+)
 from peeringdb_oauth.integrations.social_core_rights import SETTINGS, Rights, take
 from peeringdb_oauth.integrations.social_login import (
     OPTIONS,
@@ -36,17 +43,18 @@ from peeringdb_oauth.reasons import Reason
 
 with needs("social-core"):
     from social_core.backends.oauth import BaseOAuth2, BaseOAuth2PKCE
-    from social_core.exceptions import (
-        AuthConfigurationError,
-        AuthPolicyError,
-        AuthProviderError,
-        AuthResponseError,
-        ErrorStage,
-        SocialAuthBaseException,
-    )
+    from social_core.exceptions import SocialAuthBaseException
     from social_core.utils import setting_name
 
 __all__ = ["LoginRefused", "PeeringDBOAuth2", "give_rights", "take_rights", "user_from_extra_data"]
+
+
+if TYPE_CHECKING:
+    from social_core.exceptions import ErrorStage
+
+    _Base = BaseOAuth2PKCE[Any]
+else:
+    _Base = BaseOAuth2PKCE
 
 
 class LoginRefused(AuthPolicyError):
@@ -62,7 +70,7 @@ class LoginRefused(AuthPolicyError):
         return self.detail
 
 
-class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
+class PeeringDBOAuth2(_Base):
     """The backend.
 
     ::
@@ -107,7 +115,7 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
     def auth_params(self, state: str | None = None) -> dict[str, str]:
         """Always with PKCE, even if a setting switches it off for other providers."""
         challenge = {
-            "code_challenge": code_challenge(self.create_code_verifier(state)),
+            "code_challenge": code_challenge(self.create_code_verifier(*_argument(state))),
             "code_challenge_method": "S256",
         }
         return BaseOAuth2.auth_params(self, state) | challenge
@@ -129,7 +137,7 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
                 self._config(),
                 self._rule(),
                 code=self.data.get("code"),
-                code_verifier=self.get_code_verifier(state),
+                code_verifier=self.get_code_verifier(*_argument(state)),
                 address=self._address(),
                 refused=self._take_rights,
             )
@@ -210,7 +218,7 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
         return found
 
     @contextmanager
-    def _translated(self, stage: ErrorStage) -> Iterator[None]:
+    def _translated(self, stage: "ErrorStage") -> Iterator[None]:
         """Raise our errors as those of social-core, for its middleware.
 
         The texts of its errors are for people, so ours go to the log.
@@ -221,7 +229,9 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
             log_cause(error)
             raise self._translate(error, stage) from error
 
-    def _translate(self, error: PeeringDBOAuthError, stage: ErrorStage) -> SocialAuthBaseException:
+    def _translate(
+        self, error: PeeringDBOAuthError, stage: "ErrorStage"
+    ) -> SocialAuthBaseException:
         said = str(error)
         if isinstance(error, AccessDenied):
             refused = LoginRefused(self, said, stage=stage)
@@ -242,13 +252,18 @@ class PeeringDBOAuth2(BaseOAuth2PKCE[Any]):
                 self, said, code="unavailable", stage=stage, status_code=error.status
             )
         if isinstance(error, ProviderError):
-            known = self.get_provider_error(
+            known = IS_VERSION_7 and self.get_provider_error(
                 {"error": error.error, "error_description": said},
                 stage=stage,
                 status_code=error.status,
             )
             return known or AuthProviderError(self, said, stage=stage, status_code=error.status)
         return AuthResponseError(self, said, stage=stage)
+
+
+def _argument(state: str | None) -> tuple[Any, ...]:
+    """What the functions for the code_verifier get; before social-core 7, nothing."""
+    return (state,) if IS_VERSION_7 else ()
 
 
 def give_rights(

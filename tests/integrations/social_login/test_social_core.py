@@ -1,13 +1,19 @@
 """What only social-core has: settings, exceptions, middleware, connected accounts."""
 
+import json
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 
 from peeringdb_oauth.integrations.social_core import PeeringDBOAuth2
+from peeringdb_oauth.integrations.social_core_errors import IS_VERSION_7
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
 CODE = "a" * 30
+pages_of_7 = pytest.mark.skipif(not IS_VERSION_7, reason="pages of errors are new in social-core 7")
 
 
 @pytest.fixture
@@ -82,6 +88,7 @@ ANSWERS = {
 }
 
 
+@pages_of_7
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_error_is_social_cores_own(canned, answer):
     prepare, status, words = ANSWERS[answer]
@@ -92,6 +99,7 @@ def test_error_is_social_cores_own(canned, answer):
     assert visitor.me is None
 
 
+@pages_of_7
 def test_wrong_setting_is_named_in_the_log_and_not_to_the_visitor(start):
     project = start("social_core", options={"timeout": -1})
     page = project.visit().post(project.library.login)
@@ -103,11 +111,13 @@ def test_wrong_setting_is_named_in_the_log_and_not_to_the_visitor(start):
     assert "timeout: must be a number of seconds above 0" in project.log
 
 
+@pages_of_7
 def test_callback_without_a_code_is_no_answer(canned):
     assert canned.visit().come_back_with().status_code == 502
     assert canned.answers.paths() == []
 
 
+@pages_of_7
 def test_token_from_elsewhere_logs_nobody_in(canned):
     visitor = canned.visit()
     assert visitor.get("/bring/HBtGOymu0bhBVxHZdBWixpOJT0dI7X").status_code == 403
@@ -126,6 +136,7 @@ def test_is_connected_to_the_account_that_is_logged_in_and_disconnected_from_it(
     assert canned.answers.paths() == [TOKEN, PROFILE, "/oauth2/revoke_token/"]
 
 
+@pages_of_7
 def test_person_who_is_connected_to_somebody_else_is_not_connected_twice(canned):
     canned.visit().come_back_with(code=CODE)
     visitor = canned.visit()
@@ -160,3 +171,50 @@ class Strategy:
 )
 def test_address_of_the_visitor_is_read_from_the_request_of_the_strategy(request_, address):
     assert PeeringDBOAuth2(Strategy(**request_))._address() == address
+
+
+# --- social-core 4 to 6, as NetBox, Nautobot and Peering Manager have them ------------
+
+OLD = """
+import json
+import social_core.backends.oauth, social_core.exceptions as theirs
+for name in ("AuthForbidden", "AuthUnreachableProvider", "AuthUnknownError"):
+    setattr(theirs, name, type(name, (theirs.AuthException,), {}))
+vars(theirs).pop("AuthPolicyError", None)
+from peeringdb_oauth.errors import *
+from peeringdb_oauth.integrations.social_core import PeeringDBOAuth2, _argument
+methods = {"request_data": lambda _: {}, "absolute_uri": lambda _, uri: uri}
+backend = PeeringDBOAuth2(type("Strategy", (), methods)())
+made = []
+for error in (
+    AccessDenied("you are not a member"),
+    ConfigurationError("timeout: wrong"),
+    RateLimited("quiet", retry_after=3),
+    TransportError("down"),
+    ProviderError("used", error="invalid_grant"),
+    InvalidResponse("odd", check="id"),
+):
+    exception = backend._translate(error, "callback")
+    made.append([str(exception), exception.detail])
+print(json.dumps([made, _argument("state")]))
+"""
+
+
+def test_an_older_social_core_gets_exceptions_of_its_own(measured):
+    """Their texts are for people, and ours are not in them."""
+    done = subprocess.run(
+        [sys.executable, "-c", OLD],
+        env=os.environ | measured,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    wait = "PeeringDB gave no answer or refused. Try again in a few minutes."
+    texts, argument = json.loads(done.stdout)
+    assert texts == [
+        ["you are not a member", "you are not a member"],
+        ["The login with PeeringDB is not set up right. The log says why.", "timeout: wrong"],
+        *([wait, said] for said in ("quiet", "down", "used")),
+        ["PeeringDB's answer cannot be used. Try again in a few minutes.", "odd"],
+    ]
+    assert argument == []
