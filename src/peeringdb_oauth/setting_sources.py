@@ -43,7 +43,7 @@ SECRET_KEY_FILE = f"{SECRET_KEY}_FILE"
 # The others are in no ini file.
 VARIABLES = (
     *(f"{PREFIX}{name.upper()}" for name in (*INI_KEYS.values(), *OTHER_SETTINGS)),
-    *(CONFIG_VARIABLE, SECRET_FILE, SECRET_KEY, SECRET_KEY_FILE),
+    *(CONFIG_VARIABLE, SECRET_FILE, SECRET_KEY, SECRET_KEY_FILE, f"{PREFIX}GATEWAY_CONFIG"),
 )
 # What Kubernetes sets in every container for a service named peeringdb-oauth or
 # peeringdb-oauth-portal, such as PEERINGDB_OAUTH_PORT_443_TCP_ADDR.

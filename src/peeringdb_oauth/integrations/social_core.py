@@ -40,6 +40,7 @@ from peeringdb_oauth.integrations.social_login import (
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.reasons import Reason
+from peeringdb_oauth.setting_sources import Written
 
 with needs("social-core"):
     from social_core.backends.oauth import BaseOAuth2, BaseOAuth2PKCE
@@ -197,13 +198,18 @@ class PeeringDBOAuth2(_Base):
 
     def _config(self) -> ClientConfig:
         key, secret = self.get_key_and_secret()
-        return ClientConfig(
-            client_id=key,
-            client_secret=secret or None,
-            redirect_uri=self.redirect_uri or "",
-            scope=tuple(self.get_scope()),
-            **self._settings(*OPTIONS),
-        )
+        values = {
+            "client_id": key,
+            "client_secret": secret or None,
+            "scope": tuple(self.get_scope()),
+        } | self._settings(*OPTIONS)
+        keys = {name: name for name in values} | {"client_id": "key", "client_secret": "secret"}
+        written = {
+            name: Written(setting_name(self.name, keys[name]), value)
+            for name, value in values.items()
+        }
+        written["redirect_uri"] = Written("redirect_uri", self.redirect_uri or "")
+        return ClientConfig.of(written, [], missing=str)
 
     def _settings(self, *names: str) -> dict[str, Any]:
         """The settings that are set as ``SOCIAL_AUTH_PEERINGDB_...``.

@@ -80,7 +80,7 @@ def test_waiting_for_the_form_of_a_new_account_keeps_no_token(canned, recording)
 def test_wrong_setting_is_named_in_the_log(start):
     project = start("allauth", options={"timeout": -1})
     assert project.visit().post(project.library.login).status_code == 500
-    assert "timeout: must be a number of seconds above 0" in project.log
+    assert '["TIMEOUT"]: must be a number of seconds above 0' in project.log
 
 
 @pytest.mark.parametrize("answer", ["token-error-reused-code", "token-error-wrong-secret"])

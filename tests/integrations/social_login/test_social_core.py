@@ -108,7 +108,7 @@ def test_wrong_setting_is_named_in_the_log_and_not_to_the_visitor(start):
         True,
         False,
     )
-    assert "timeout: must be a number of seconds above 0" in project.log
+    assert "SOCIAL_AUTH_PEERINGDB_TIMEOUT: must be a number of seconds above 0" in project.log
 
 
 @pages_of_7

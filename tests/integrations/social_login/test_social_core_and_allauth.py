@@ -331,6 +331,17 @@ def test_redirect_uri_without_https_is_found_before_peeringdb_is(start, library)
     assert "redirect_uri: must be https" in project.log
 
 
+def test_text_in_the_settings_is_read_and_problems_name_them(start, library):
+    options = {"allow_http": "yes", "timeout": "soon", "requests_per_minute": "none"}
+    project = start(library, options=options)
+    assert project.visit().post(project.library.login).status_code == 500
+    prefix = {
+        "allauth": 'SOCIALACCOUNT_PROVIDERS["peeringdb"]["TIMEOUT"]',
+        "social_core": "SOCIAL_AUTH_PEERINGDB_TIMEOUT",
+    }[library]
+    assert f"{prefix}: must be a number of seconds above 0 and at most 300\n" in project.log
+
+
 def test_scope_that_lacks_what_the_rule_reads_is_found_before_peeringdb_is(start, library):
     options = {"scope": ["profile", "email"], "ignore_default_scope": True}
     project = start(library, options=options, rule={"asn": 64500})

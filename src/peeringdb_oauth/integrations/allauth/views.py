@@ -21,6 +21,7 @@ from peeringdb_oauth.errors import AccessDenied, PeeringDBOAuthError
 from peeringdb_oauth.integrations.social_login import OPTIONS, check_rule, log_cause, log_in
 from peeringdb_oauth.metadata import ProviderMetadata
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.setting_sources import Written
 
 
 class PeeringDBOAuth2Adapter(OAuth2Adapter):
@@ -103,14 +104,21 @@ class PeeringDBOAuth2Adapter(OAuth2Adapter):
     def _config(self, request: HttpRequest, app: SocialApp) -> ClientConfig:
         provider = self.get_provider()
         settings = provider.get_settings()
-        options = {name: settings[name.upper()] for name in OPTIONS if name.upper() in settings}
-        return ClientConfig(
-            client_id=app.client_id,
-            client_secret=app.secret or None,
-            redirect_uri=self.get_callback_url(request, app),
-            scope=tuple(provider.get_scope()),
-            **options,
-        )
+        written = {
+            "client_id": Written("client_id of the app", app.client_id),
+            "client_secret": Written("secret of the app", app.secret or None),
+            "redirect_uri": Written("redirect_uri", self.get_callback_url(request, app)),
+            "scope": Written(_full_name("SCOPE"), tuple(provider.get_scope())),
+        } | {
+            name: Written(_full_name(name.upper()), settings[name.upper()])
+            for name in OPTIONS
+            if name.upper() in settings
+        }
+        return ClientConfig.of(written, [], missing=str)
+
+
+def _full_name(key: str) -> str:
+    return f'SOCIALACCOUNT_PROVIDERS["peeringdb"]["{key}"]'
 
 
 oauth2_login = OAuth2LoginView.adapter_view(PeeringDBOAuth2Adapter)
