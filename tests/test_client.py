@@ -30,7 +30,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from in_threads import PATIENCE, Calls, Gate, run_all, within
 
-from peeringdb_oauth import __version__
+from peeringdb_oauth import __version__, flows
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.client import Client
@@ -49,6 +49,8 @@ from peeringdb_oauth.errors import (
 from peeringdb_oauth.messages import MAX_BODY, HTTPRequest
 from peeringdb_oauth.steps import call, send
 from peeringdb_oauth.tls import tls_context
+from peeringdb_oauth.tokens import checked_token
+from peeringdb_oauth.transport import RECHECK_WAIT
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
 INTROSPECT, REVOKE = "/oauth2/introspect/", "/oauth2/revoke_token/"
@@ -654,6 +656,17 @@ def test_waiting_for_the_budget_has_a_timeout(make_client, server):
     with within(2), pytest.raises(RateLimited, match="waiting for their answers") as caught:
         client.fetch_user("t")
     assert (caught.value.retry_after, server.connections) == (0.2, 0)
+
+
+def test_a_recheck_does_not_wait_long_for_those_of_others(client, server):
+    """A slow PeeringDB makes nobody queue behind strangers."""
+    for _ in range(10):
+        assert client._ledger.budget.admit(HTTPRequest(url=server.url), time.monotonic())
+    cost = Cost(purpose=Purpose.RECHECK)
+    flow = flows.fetch_user(client.provider, checked_token("t"), cost=cost)
+    with within(5), pytest.raises(RateLimited, match="waiting for their answers") as caught:
+        client.run(flow)
+    assert (caught.value.retry_after, server.connections) == (RECHECK_WAIT, 0)
 
 
 # --- run ------------------------------------------------------------------------------

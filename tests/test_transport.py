@@ -9,6 +9,7 @@ import pytest
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.cost import Purpose
 from peeringdb_oauth.errors import InvalidResponse, ProviderError, TransportError
 from peeringdb_oauth.messages import MAX_BODY
 from peeringdb_oauth.transport import (
@@ -158,6 +159,13 @@ def test_an_outcome_raises_a_copy_of_its_error_each_time():
 
 def test_each_part_of_a_request_may_take_the_configured_time():
     assert timeouts_of(None, 10) == Timeouts(admission=10, connect=10, answer=10, body=10)
+
+
+def test_a_recheck_waits_for_those_of_others_for_two_seconds_at_most():
+    assert timeouts_of(None, 10, Purpose.RECHECK) == Timeouts(
+        admission=2, connect=10, answer=10, body=10
+    )
+    assert timeouts_of(None, 1, Purpose.RECHECK).admission == 1
 
 
 @pytest.mark.parametrize("timeout", [1, 10, 300])

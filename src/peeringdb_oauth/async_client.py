@@ -283,7 +283,8 @@ class AsyncClient:
         return result
 
     async def _send(self, request: HTTPRequest) -> HTTPResponse:
-        response, lost, timeouts = None, False, timeouts_of(request.within, self.config.timeout)
+        response, lost = None, False
+        timeouts = timeouts_of(request.within, self.config.timeout, request.cost.purpose)
         booking = await self._admit(request, timeouts.admission)
         started = self._monotonic()
         try:

@@ -309,7 +309,8 @@ class Client:
         return result
 
     def _send(self, request: HTTPRequest) -> HTTPResponse:
-        response, lost, timeouts = None, False, timeouts_of(request.within, self.config.timeout)
+        response, lost = None, False
+        timeouts = timeouts_of(request.within, self.config.timeout, request.cost.purpose)
         booking = self._ledger.admit(request, timeouts.admission)
         if booking is None:
             raise budget_timeout(timeouts.admission)

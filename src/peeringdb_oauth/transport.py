@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from peeringdb_oauth.config import ClientConfig, is_loopback
+from peeringdb_oauth.cost import Purpose
 from peeringdb_oauth.errors import InvalidResponse, PeeringDBOAuthError, RateLimited, TransportError
 from peeringdb_oauth.messages import MAX_BODY
 
@@ -34,16 +35,22 @@ class Timeouts:
     body: float
 
 
+RECHECK_WAIT = 2.0  # seconds
+
+
 @lru_cache
-def timeouts_of(within: float | None, timeout: float) -> Timeouts:
+def timeouts_of(within: float | None, timeout: float, purpose: Purpose = Purpose.LOGIN) -> Timeouts:
     """The timeouts of a request.
 
     ``within``: the most seconds for all parts together; None for no such limit.
-    ``timeout``: the most seconds for each part.
+    ``timeout``: the most seconds for each part. ``purpose``: of the request. A re-check
+    waits for little until the budget has room. Otherwise a slow PeeringDB would keep
+    people waiting for the re-checks of others.
     """
     whole = math.inf if within is None else within
+    longest = RECHECK_WAIT if purpose is Purpose.RECHECK else math.inf
     return Timeouts(
-        admission=min(timeout, 0.1 * whole),
+        admission=min(timeout, 0.1 * whole, longest),
         connect=min(timeout, 0.2 * whole),
         answer=min(timeout, 0.5 * whole),
         body=min(timeout, 0.2 * whole),
