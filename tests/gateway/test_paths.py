@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from peeringdb_oauth.gateway.paths import TRICKS, OddPath, parse
+from peeringdb_oauth.gateway.paths import _PLAIN, TRICKS, OddPath, _parse_any, parse
 
 DOTS = re.compile(r"[. ]*\.[. ]*")
 
@@ -265,3 +265,30 @@ def test_a_letter_that_needs_no_encoding_is_read_in_both_ways():
     requested = parse("/%70ublic/%7Euser")
     assert requested.tricks == frozenset()
     assert set(requested.readings) == {("public", "~user"), ("%70ublic", "%7Euser")}
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [*"/ab.~:@!$&'()*+,=-_?", "\xe9", "/", "..", "%", ";", "#", " ", "x" * 3000]
+        )
+    )
+    .map("".join)
+    .map("/{}".format)
+)
+@example("/" + "a" * 5000 + "//")
+@example("/?\xe9")
+def test_the_short_way_for_plain_paths_gives_what_the_long_one_does(uri):
+    try:
+        expected = _parse_any(uri)
+    except OddPath as odd:
+        with pytest.raises(OddPath) as refused:
+            parse(uri)
+        assert refused.value.name == odd.name
+    else:
+        assert parse(uri) == expected
+
+
+def test_nearly_all_paths_take_the_short_way():
+    for uri in ("/", "/members/64500/?page=2", "/a.b/c-d_e~f", "/?next=%2F", "/index.html"):
+        assert _PLAIN.fullmatch(uri)

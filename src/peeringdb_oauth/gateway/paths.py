@@ -33,6 +33,10 @@ _ASCII_ESCAPE = re.compile(r"%([0-7][0-9A-Fa-f])")
 # What any server may take for the end of a segment, or of what counts in it.
 _SEGMENT_ENDS = re.compile(r"[/\\;?#]")
 
+# A path and query with nothing that needs a second look, as nearly all are.
+_NAME = r"[A-Za-z0-9_~!$&'()*,=:@+-][A-Za-z0-9_~!$&'()*,=:@+.-]*"
+_PLAIN = re.compile(rf"/(?:{_NAME}(?:/{_NAME})*/?)?(?:\?[^\x00-\x20#\x7f]*)?")
+
 Segments = tuple[str, ...]
 
 
@@ -84,6 +88,13 @@ def parse(uri: str) -> Requested:
         OddPath: it has something that no application needs and that servers read in
             different ways.
     """
+    if _PLAIN.fullmatch(uri) and len(uri) <= _MAX_LENGTH:
+        path, _, query = uri.partition("?")
+        return Requested(path=path, query=query, tricks=frozenset(), text=path)
+    return _parse_any(uri)
+
+
+def _parse_any(uri: str) -> Requested:
     _check_form(uri)
     path, _, query = uri.partition("?")
     levels = _decoded(path)

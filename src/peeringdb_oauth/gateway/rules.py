@@ -142,10 +142,19 @@ class Rule:
         return (
             (self.host is None or self.host == host)
             and (self.methods is None or method in self.methods)
-            and len(segments) >= len(self.segments)
-            and all(
-                own in (asked, ASN) for own, asked in zip(self.segments, segments, strict=False)
-            )
+            and self._begins(segments)
+        )
+
+    def _begins(self, segments: Segments) -> bool:
+        """Whether a path begins with the segments of the rule."""
+        length = len(self.segments)
+        if not self.has_asn:
+            return segments[:length] == self.segments
+        place = self.segments.index(ASN)
+        return (
+            len(segments) >= length
+            and segments[:place] == self.segments[:place]
+            and segments[place + 1 : length] == self.segments[place + 1 :]
         )
 
     def asn_in(self, segments: Segments) -> object:
@@ -193,10 +202,9 @@ class Rules:
         # Nobody can make the gateway list the readings of a path that no rule allows.
         if tricks and not any(tricks <= rule.allow_in_path for rule in self._rules):
             return Match(refusal=_ambiguous(tricks))
-        found = {self._first(host, method, reading) for reading in requested.readings}
-        if len(found) > 1:
+        match, *others = (self._first(host, method, reading) for reading in requested.readings)
+        if any(other != match for other in others):
             return Match(refusal=_ambiguous(tricks))
-        match = found.pop()
         if match.rule is not None and not tricks <= match.rule.allow_in_path:
             return replace(match, refusal=_ambiguous(tricks - match.rule.allow_in_path))
         return match
