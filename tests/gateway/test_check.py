@@ -154,8 +154,12 @@ def test_a_background_request_that_a_rule_refuses_gets_json(browser):
 def test_what_no_rule_is_about_is_refused(make_site):
     browser = make_site('[[rule]]\npath = "/public/"\nallow = "everybody"').browser()
     assert browser.ask("/").status_code == 403
-    assert refusal(browser.get("/"))[:2] == (403, "This page is open to nobody")
-    assert browser.get("/", headers=SCRIPT).json()["reasons"][0]["code"] == "no_rule"
+    page = browser.get("/")
+    assert refusal(page)[:2] == (403, "This page is open to nobody")
+    assert "/_peeringdb/login?next=/&" not in page.text  # no login helps
+    assert "Back to the start page" in page.text
+    said = browser.get("/", headers=SCRIPT).json()
+    assert (said["reasons"][0]["code"], said["login_url"]) == ("no_rule", None)
 
 
 @pytest.mark.parametrize(

@@ -271,7 +271,10 @@ def test_pages_have_the_sites_title_logo_and_style(make_site, tmp_path):
 def test_there_is_no_logo_where_none_is_set(browser):
     for path in ("logo", "site.css", "nothing", "", "login/", "check/x"):
         assert browser.get(f"/_peeringdb/{path}").status_code == 404
-    assert browser.get("/_peeringdb/style.css").headers["Content-Type"].startswith("text/css")
+    style = browser.get("/_peeringdb/style.css")
+    assert style.headers["Content-Type"].startswith("text/css")
+    for rule in (":root {", "prefers-color-scheme: dark", ".peeringdb-login {", "main {", "main >"):
+        assert rule in style.text
 
 
 def test_a_page_with_another_method_is_405(browser):

@@ -37,7 +37,7 @@ class Judge:
             login = flow.visitors.peek(visit)
             user = None if login is None else login.user
             reasons = () if match.refusal is None else (match.refusal,)
-            return flow.fail(visit, AccessDenied(*reasons), user=user)
+            return _without_login(flow.fail(visit, AccessDenied(*reasons), user=user))
         if match.rule.is_open:
             return self._allow(question, visit)
         user = await self._client.run(flow.require_login(visit))
@@ -64,3 +64,10 @@ class Judge:
         if not (self._sign_in_page and is_start):
             return answer
         return replace(answer, location=SIGN_IN + location.removeprefix(PATHS.login))
+
+
+def _without_login(answer: Answer) -> Answer:
+    """The answer where no login helps anybody, not even a stranger."""
+    if answer.page is None:
+        return replace(answer, json={**(answer.json or {}), "login_url": None})
+    return replace(answer, page=replace(answer.page, offers_login=False, home_url=PATHS.home))

@@ -11,7 +11,7 @@ _NAME = "peeringdb_gateway"
 # Of ours and of logins that have been started, at this host and at others.
 _OURS = re.compile(r"(__Host-)?(peeringdb_gateway(_\d+)?|peeringdb-login-.*)")
 _FOREVER = 400 * 86400  # seconds; browsers keep no cookie longer
-_LONGEST = 3000  # characters of our cookie; ours have a third
+_LONGEST = 4096  # characters that a browser keeps
 
 
 class SessionCookie:
