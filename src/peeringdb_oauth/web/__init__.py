@@ -58,6 +58,7 @@ from peeringdb_oauth.web.settings import (
     NOT_STRICT,
     SessionSettings,
     checked_keep,
+    checked_origins,
     read_session_policy,
     read_session_settings,
     read_session_store,
@@ -66,6 +67,7 @@ from peeringdb_oauth.web.stores import open_records
 from peeringdb_oauth.web.style_sheet import STYLE_SHEET, STYLE_SHEET_HEADERS
 from peeringdb_oauth.web.vault import Change, Entry, Vault
 from peeringdb_oauth.web.visit import Answer, Cookie, Page, Refused, Visit
+from peeringdb_oauth.web.websocket_close import close_code, close_reason
 
 # The templates use only what Jinja and Django's template language have in common.
 TEMPLATES = Path(__file__).parent / "templates"
@@ -115,6 +117,9 @@ __all__ = [
     "bearer_token",
     "cause_of",
     "checked_keep",
+    "checked_origins",
+    "close_code",
+    "close_reason",
     "configured_paths",
     "enclosed_in",
     "failure_of",

@@ -113,13 +113,14 @@ class AnswerBuilder:
         """Whether a visit has another scheme, host or port than the redirect URI."""
         return _comparable(visit.origin) != _comparable(self.origin)
 
-    def is_foreign(self, visit: Visit) -> bool:
-        """Whether a page of another site may have sent a request.
+    def is_foreign(self, visit: Visit, allowed: tuple[str, ...] | None = None) -> bool:
+        """Whether a page of another site may have sent a request, by its header Origin.
 
-        Its header Origin names neither the address of the visit nor the redirect URI's.
+        ``allowed``: the origins of this site; None for that of the visit and that of
+        the redirect URI.
         """
-        here = {_comparable(visit.origin), _comparable(self.origin)}
-        return _comparable(visit.headers.get("Origin", "")) not in here
+        here = (visit.origin, self.origin) if allowed is None else allowed
+        return _comparable(visit.headers.get("Origin", "")) not in map(_comparable, here)
 
     def redirect_to_origin(self, visit: Visit) -> Answer:
         """A redirect of a login to the redirect URI's origin, where it can end well.

@@ -112,6 +112,13 @@ FORGED = Failure(
     "Perhaps you logged out in another window. Go back, reload the page, and try again.",
     offers_login=False,
 )
+FOREIGN_ORIGIN = Failure(
+    "foreign_origin",
+    403,
+    "A page of another site opened this connection",
+    "Open it from a page of this site.",
+    offers_login=False,
+)
 WRONG_ACCOUNT = Failure(
     "wrong_account",
     403,
@@ -228,6 +235,7 @@ FAILURES = (
     CONNECT_ENDED,
     NO_OTHER_LOGIN,
     FORGED,
+    FOREIGN_ORIGIN,
     CANCELLED,
     UNKNOWN_LOGIN,
     USED,

@@ -39,6 +39,7 @@ from peeringdb_oauth.web.answer_builder import AnswerBuilder, Paths
 from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.failures import (
     CONNECT_ENDED,
+    FOREIGN_ORIGIN,
     FORGED,
     PLANTED,
     Failure,
@@ -452,6 +453,20 @@ class LoginFlow:
         if _lacks_second_factor(rule, user, asn) and self._may_step_up(visit):
             return self._step_up(visit, visit.address)
         return self.fail(visit, error, user=user, asn=asn, rule=rule)
+
+    def check_origin(self, visit: Visit, allowed: tuple[str, ...] | None = None) -> None:
+        """Do nothing if a page of this site, or a program, has opened a WebSocket.
+
+        Browsers send the cookies of this site also if a page of another one opens it.
+        They name the page's origin. ``allowed``: the origins that count; None for that
+        of the visit and that of the redirect URI.
+
+        Raises:
+            Refused: with the answer to send.
+        """
+        if "Origin" in visit.headers and self._builder.is_foreign(visit, allowed):
+            _tell_refusal(visit, FOREIGN_ORIGIN)
+            raise Refused(self._builder.failure(visit, FOREIGN_ORIGIN, logged_in=False))
 
     def is_own(self, visit: Visit) -> bool:
         """Whether a page of this site sent the form.

@@ -1,5 +1,6 @@
 """Settings that the integrations have in common."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -123,6 +124,22 @@ def _find(name: str, given: Any) -> Written:
 
 def _rename(name: str, where: str, problem: str) -> str:
     return where + problem.removeprefix(name) if problem.startswith(f"{name}:") else problem
+
+
+def checked_origins(origins: Iterable[str] | None) -> tuple[str, ...] | None:
+    """The origins of the pages that may open a WebSocket; None for this site.
+
+    Raises:
+        ConfigurationError: one of them is no origin.
+    """
+    if origins is None:
+        return None
+    origins = (origins,) if isinstance(origins, str) else tuple(origins)
+    if not origins or not all(re.fullmatch("https?://[^/?#@]+", origin) for origin in origins):
+        raise ConfigurationError(
+            "websocket_origins: must be origins, such as https://app.example.net, or None"
+        )
+    return origins
 
 
 def checked_keep(keep: Iterable[str]) -> tuple[str, ...]:

@@ -102,6 +102,8 @@ def test_the_examples_run(load, log_in):
     ]
     assert [post("/delete", asn=64500), post("/delete", asn=64510)] == [200, 403]
     assert get("/api/networks/64500") == 401
+    with browser.websocket_connect(f"{ORIGIN.replace('http', 'ws')}/feed/64500") as websocket:
+        assert websocket.receive_text() == "Hello Ada Admin, this is AS64500"
 
 
 def test_the_hook_links_the_members(load, log_in):

@@ -4,9 +4,8 @@ from functools import wraps
 from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Form, Request, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, Form, Request
 from starlette.responses import PlainTextResponse
-from starlette.testclient import TestClient
 
 from peeringdb_oauth import AccessDenied, ConfigurationError, Network, Permission, User
 
@@ -163,23 +162,6 @@ def test_an_endpoint_can_read_fields_and_files_of_a_form(make_portal):
         [1, 2],
         2,
     ]
-
-
-def test_a_web_socket_is_refused(make_portal):
-    """It is not supported: `Requirement` needs a request, and a socket has none."""
-
-    def make_app(pdb):
-        app = FastAPI(middleware=[pdb.session_middleware])
-
-        @app.websocket("/socket", dependencies=[Depends(pdb.require())])
-        async def endpoint(socket: WebSocket) -> None:
-            await socket.accept()
-
-        return app
-
-    client = TestClient(make_portal(make_app).app)
-    with pytest.raises(TypeError, match="request"), client.websocket_connect("/socket"):
-        pass
 
 
 def test_a_test_can_replace_the_user(make_portal):

@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Annotated, Any, Never, NoReturn, TypeVar
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -50,11 +50,12 @@ def not_of_request(function: F) -> F:
     return function
 
 
-ASN = Annotated[str | int | Iterable[int] | Callable[[Request], object] | None, NotOfRequest]
+ASN = Annotated[str | int | Iterable[int] | Callable[[Any], object] | None, NotOfRequest]
 Positional = Annotated[Never, NotOfRequest]
-Endpoint = Callable[[Request, User], Awaitable[Response] | Response]
+# The first argument is a request or a WebSocket.
+Endpoint = Callable[[Any, User], Awaitable[Response | None] | Response]
 # Returns the user if the guard lets them in. The last argument is from `Guard.asn_of`.
-Check = Callable[[Request, Guard, object], Awaitable[User]]
+Check = Callable[[HTTPConnection, Guard, object], Awaitable[User]]
 
 
 class Requirement:
@@ -69,14 +70,14 @@ class Requirement:
         # Here FastAPI looks whether the result must be awaited.
         vars(self)["__call__"] = self._require
 
-    def __call__(self, request: Request) -> Coroutine[Any, Any, User]:
+    def __call__(self, request: HTTPConnection) -> Coroutine[Any, Any, User]:
         """The user who is logged in or sent the token.
 
         Raises:
             Refused: they do not meet the requirement. The application sends the answer.
             TypeError: it was used as a decorator.
         """
-        if not isinstance(request, Request):
+        if not isinstance(request, HTTPConnection):
             raise TypeError(
                 "write Depends(pdb.require()) for FastAPI, or @pdb.require().guard for Starlette:"
                 " pdb.require() is no decorator"
@@ -84,7 +85,7 @@ class Requirement:
         asyncio.get_running_loop()  # raises where nobody would await the result
         return self._require(request)
 
-    async def _require(self, request: Request) -> User:
+    async def _require(self, request: HTTPConnection) -> User:
         where = f"the path parameters of {request.scope['path']}"
         asn = self._guard.asn_of(request.path_params, request, where=where)
         user = await self._check(request, self._guard, asn)
@@ -114,19 +115,20 @@ class Requirement:
     @not_of_request
     def guard(
         self, endpoint: Annotated[Endpoint, NotOfRequest]
-    ) -> Callable[[Request], Awaitable[Response]]:
+    ) -> Callable[[HTTPConnection], Awaitable[Response]]:
         """Decorator of a Starlette endpoint for users who meet the requirement.
 
-        The endpoint's second argument is the user.
+        The endpoint's second argument is the user. It may be one for WebSockets.
 
         Raises:
             ConfigurationError: the endpoint is in a route already, without the guard.
         """
         _check_order(endpoint)
 
-        async def guarded(request: Request) -> Response:
+        async def guarded(request: HTTPConnection) -> Response:
             response: Response = await invoke(endpoint, request, await self(request))
-            return keep_private(response)
+            # An endpoint for WebSockets returns nothing.
+            return response and keep_private(response)
 
         # FastAPI would give it the arguments of the endpoint.
         vars(guarded)["__signature__"] = inspect.signature(guarded)

@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
+from starlette.websockets import WebSocket
 
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.async_client import AsyncClient
@@ -26,10 +27,12 @@ from peeringdb_oauth.integrations.starlette.visits import (
     to_response,
     to_visit,
 )
+from peeringdb_oauth.integrations.starlette.websockets import note_connection, refuse
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import (
     STYLE_SHEET,
     STYLE_SHEET_HEADERS,
+    Answer,
     Connections,
     Event,
     Guard,
@@ -87,12 +90,13 @@ class Pages:
         settings: SessionSettings,
         keep: tuple[str, ...],
         on_login: Callable[[User], object] | None,
-        on_event: Callable[[Request | None, Event], object] | None,
+        on_event: Callable[[Any, Event], object] | None,
         on_rights_changed: Callable[[User, User], object] | None,
         hooks: AccountHooks | None,
         templates: Jinja2Templates,
         paths: Paths,
         language: str | None,
+        websocket_origins: tuple[str, ...] | None,
     ) -> None:
         self._client = client
         self._rule = rule
@@ -108,6 +112,7 @@ class Pages:
         self._templates = templates
         self._paths = paths
         self._language = language
+        self._websocket_origins = websocket_origins
         self._verifier: BearerVerifier[Awaitable[User]] = BearerVerifier(client, rule=rule)
         self._flows: dict[str, LoginFlow] = {}
         self.flow("")  # raises now, and not at the first request
@@ -130,7 +135,7 @@ class Pages:
                 ),
             ]
 
-    async def user(self, request: Request) -> User | None:
+    async def user(self, request: HTTPConnection) -> User | None:
         """Who is logged in; None for nobody.
 
         Raises:
@@ -140,7 +145,7 @@ class Pages:
         async with self._visit(request) as (flow, visit):
             return _note_user(request, await self._client.run(flow.user(visit)))
 
-    async def session(self, request: Request) -> SessionInfo | None:
+    async def session(self, request: HTTPConnection) -> SessionInfo | None:
         """The session of the caller; None for nobody.
 
         Raises:
@@ -150,7 +155,7 @@ class Pages:
         async with self._visit(request) as (flow, visit):
             return await self._client.run(flow.session(visit))
 
-    async def check_login(self, request: Request, guard: Guard, asn: object) -> User:
+    async def check_login(self, request: HTTPConnection, guard: Guard, asn: object) -> User:
         """Who is logged in, if the guard lets them in.
 
         Raises:
@@ -163,7 +168,7 @@ class Pages:
             )
         return _note_user(request, user)
 
-    async def check_token(self, request: Request, guard: Guard, asn: object) -> User:
+    async def check_token(self, request: HTTPConnection, guard: Guard, asn: object) -> User:
         """Who sent the bearer token, if the guard lets them in.
 
         Raises:
@@ -183,7 +188,7 @@ class Pages:
         )
         return await self._client.run(flow)
 
-    def page_context(self, request: Request) -> PageContext:
+    def page_context(self, request: HTTPConnection) -> PageContext:
         """What templates know as ``peeringdb``.
 
         It cannot ask the store, so the user is the one that this request has asked for,
@@ -214,7 +219,7 @@ class Pages:
         return self._flows[mount]
 
     @asynccontextmanager
-    async def _visit(self, request: Request) -> AsyncIterator[tuple[LoginFlow, Visit]]:
+    async def _visit(self, request: HTTPConnection) -> AsyncIterator[tuple[LoginFlow, Visit]]:
         """The login and the visit of a request.
 
         ``on_event`` is called at the end, because a flow cannot await it.
@@ -225,16 +230,18 @@ class Pages:
         visit = self._to_visit(request, events.append)
         flow = self.flow(visit.root)
         try:
+            if isinstance(request, WebSocket):
+                flow.check_origin(visit, self._websocket_origins)
             yield flow, await read_form(request, flow, visit)
         finally:
             await self._tell(request, visit, events)
 
     def _to_visit(
-        self, request: Request, emit: Callable[[Event], object] = lambda _: None
+        self, request: HTTPConnection, emit: Callable[[Event], object] = lambda _: None
     ) -> Visit:
         return to_visit(request, session_cookie(request, default=self._session_cookie), emit)
 
-    async def _tell(self, request: Request, visit: Visit, events: list[Event]) -> None:
+    async def _tell(self, request: HTTPConnection, visit: Visit, events: list[Event]) -> None:
         try:
             for event in tuple(events):
                 await self._tell_one(request, event)
@@ -246,18 +253,19 @@ class Pages:
                 visit.session.clear()
             raise
 
-    async def _tell_one(self, request: Request | None, event: Event) -> None:
+    async def _tell_one(self, request: HTTPConnection | None, event: Event) -> None:
         """Tell an event; ``request`` is None if no request has caused it."""
         if event.previous is not None and self._on_rights_changed is not None:
             await invoke(self._on_rights_changed, event.previous, event.user)
         if self._on_event is not None:
             await invoke(self._on_event, request, event)
 
-    def _answer_errors(self, request: Request) -> None:
+    def _answer_errors(self, request: HTTPConnection) -> None:
         """Have the application answer our errors in this request.
 
         So it needs no exception handlers. If it has some, they come first.
         """
+        note_connection(request)
         handlers, _ = request.scope.get("starlette.exception_handlers", ({}, {}))
         handlers.setdefault(Refused, self._refuse)
         handlers.setdefault(PeeringDBOAuthError, self._fail)
@@ -325,28 +333,35 @@ class Pages:
         if self._on_login is not None:
             await invoke(self._on_login, user)
 
-    async def _refuse(self, request: Request, refused: Refused) -> Response:
-        return to_response(request, refused.answer, self._templates)
+    async def _refuse(self, request: HTTPConnection, refused: Refused) -> Response | None:
+        return await self._respond(request, refused.answer)
 
-    async def _fail(self, request: Request, error: PeeringDBOAuthError) -> Response:
+    async def _fail(self, request: HTTPConnection, error: PeeringDBOAuthError) -> Response | None:
         if isinstance(error, ConfigurationError):
             raise error  # a mistake in the application, for its developers to see
         if _API in request.scope:
             answer = refuse_token(error, path=request.url.path, debug=is_debug(request))
-            return to_response(request, answer, self._templates)
+            return await self._respond(request, answer)
         events: list[Event] = []
         visit = self._to_visit(request, events.append)
         flow = self.flow(visit.root)
         answer = flow.fail(visit, error, user=self.page_context(request).user)
         await self._tell(request, visit, events)
-        return to_response(request, answer, self._templates)
+        return await self._respond(request, answer)
+
+    async def _respond(self, request: HTTPConnection, answer: Answer) -> Response | None:
+        """The response; None for a WebSocket, which is closed."""
+        if isinstance(request, WebSocket):
+            await refuse(request, answer)
+            return None
+        return to_response(cast("Request", request), answer, self._templates)
 
 
 async def _send_style(_: Request) -> Response:
     return Response(STYLE_SHEET, headers=STYLE_SHEET_HEADERS)
 
 
-def _note_user(request: Request, user: U) -> U:
+def _note_user(request: HTTPConnection, user: U) -> U:
     """Note for the templates who is logged in."""
     request.scope[_USER] = user
     return user

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from starlette.datastructures import Secret
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.routing import Router
 from starlette.templating import Jinja2Templates
 
@@ -42,6 +42,7 @@ from peeringdb_oauth.web import (
     SessionPolicy,
     SessionStore,
     checked_keep,
+    checked_origins,
     configured_paths,
     read_session_settings,
     refuse_positional,
@@ -91,7 +92,8 @@ class PeeringDB:
     ``login_redirect_url``: where a login leads if nothing else is asked for; None for
     "/", or for a page of ours if the application has none there.
     ``logout_redirect_url``: where a logout leads; None: the same. ``home``: the earlier
-    name of ``login_redirect_url``.
+    name of ``login_redirect_url``. ``websocket_origins``: the origins of the pages that
+    may open WebSockets, such as ``https://app.example.net``; None for this site.
 
     Raises:
         ConfigurationError: settings are missing or wrong, all of them at once.
@@ -108,7 +110,7 @@ class PeeringDB:
         secret_key: str | Secret | Iterable[str | Secret] | None = None,
         keep: Iterable[str] = (),
         on_login: Callable[[User], object] | None = None,
-        on_event: Callable[[Request | None, Event], object] | None = None,
+        on_event: Callable[[Any, Event], object] | None = None,
         on_rights_changed: Callable[[User, User], object] | None = None,
         local_account: Callable[[Request], object] | None = None,
         on_connect: Callable[[LocalAccount, User], object] | None = None,
@@ -119,6 +121,7 @@ class PeeringDB:
         callback_path: str | None = None,
         login_redirect_url: str | None = None,
         logout_redirect_url: str | None = None,
+        websocket_origins: Iterable[str] | None = None,
     ) -> None:
         if config is not None and client is not None:
             raise ConfigurationError(
@@ -141,6 +144,8 @@ class PeeringDB:
             settings = read_session_settings(
                 sessions=sessions, policy=session_policy, secrets=self._secret_keys
             )
+        with collected(problems):
+            origins = checked_origins(websocket_origins)
         if (local_account is None) != (on_connect is None):
             problems.append("local_account and on_connect: give both or neither")
         if problems:
@@ -165,6 +170,7 @@ class PeeringDB:
                 templates=self.templates,
                 paths=paths,
                 language=language,
+                websocket_origins=origins,
             )
         self.templates.context_processors.append(self.template_context)
         self.routes = self._pages.routes
@@ -290,7 +296,7 @@ class PeeringDB:
         """
         return AsyncSessionList(self._pages.visitors.sessions, self._client.run)
 
-    async def current_login(self, request: Request) -> SessionInfo | None:
+    async def current_login(self, request: HTTPConnection) -> SessionInfo | None:
         """The session of the caller; None for nobody.
 
         Raises:
@@ -298,8 +304,10 @@ class PeeringDB:
         """
         return await self._pages.session(request)
 
-    async def current_user(self, request: Request) -> User | None:
+    async def current_user(self, request: HTTPConnection) -> User | None:
         """Who is logged in; None for nobody. It can also stand in ``Depends``.
+
+        ``request``: may be a WebSocket.
 
         Raises:
             TokenRejected: PeeringDB has ended the login.

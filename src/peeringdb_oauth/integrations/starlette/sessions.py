@@ -7,7 +7,7 @@ from typing import Any
 from itsdangerous import TimestampSigner
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import sessions
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -86,12 +86,12 @@ class GuardedSessionMiddleware(sessions.SessionMiddleware):
         return without_impostors(header.decode("latin-1"), self.session_cookie).encode("latin-1")
 
 
-def note_passed(request: Request) -> None:
+def note_passed(request: HTTPConnection) -> None:
     """Note that a guard has let the request pass."""
     request.scope.get(_PASSED, []).append(True)
 
 
-def note_cookies(request: Request, cookies: tuple[Cookie, ...]) -> None:
+def note_cookies(request: HTTPConnection, cookies: tuple[Cookie, ...]) -> None:
     """Have our middleware set cookies with the answer to the request."""
     request.scope.get(_COOKIES, []).extend(cookies)
 
@@ -121,7 +121,7 @@ def keep_private(response: Response) -> Response:
     return response
 
 
-def check_session(request: Request) -> None:
+def check_session(request: HTTPConnection) -> None:
     """Do nothing if the application has a session that serves for a login.
 
     Raises:
@@ -137,7 +137,7 @@ def check_session(request: Request) -> None:
             raise ConfigurationError(f"{name}: {NOT_STRICT}")
 
 
-def rotation(request: Request) -> Callable[[], object]:
+def rotation(request: HTTPConnection) -> Callable[[], object]:
     """The function that gives the session another id.
 
     Somebody may know the id from before the login, and would share the session after
@@ -158,7 +158,7 @@ def rotation(request: Request) -> Callable[[], object]:
     return lambda: None
 
 
-def rotate(request: Request) -> None:
+def rotate(request: HTTPConnection) -> None:
     """Give the session another id.
 
     Raises:
@@ -167,7 +167,7 @@ def rotate(request: Request) -> None:
     rotation(request)()
 
 
-def session_cookie(request: Request, *, default: str) -> str:
+def session_cookie(request: HTTPConnection, *, default: str) -> str:
     """The name of the session's cookie, as far as the application tells.
 
     ``default``: the name that our own middleware uses.
@@ -181,7 +181,7 @@ def session_cookie(request: Request, *, default: str) -> str:
     return next(given, default)
 
 
-def _is_cookie(request: Request) -> bool:
+def _is_cookie(request: HTTPConnection) -> bool:
     """Whether Starlette's own middleware has made the session.
 
     Before version 1 its sessions are plain dicts.
@@ -194,7 +194,7 @@ def _is_cookie(request: Request) -> bool:
     )
 
 
-def _middleware(request: Request) -> list[Any]:
+def _middleware(request: HTTPConnection) -> list[Any]:
     """The application's middleware for sessions: class, and arguments as ``kwargs``."""
     return [
         each

@@ -3,26 +3,28 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.templating import Jinja2Templates
 from starlette.types import Message, Scope
 
 from peeringdb_oauth.integrations.starlette.sessions import note_cookies, rotate, set_cookies
+from peeringdb_oauth.integrations.starlette.websockets import headers_of, origin_of
 from peeringdb_oauth.web import CSRF_FIELD, Answer, Event, LoginFlow, Visit
 
 MAX_FORM = 1024 * 1024  # bytes; no CSRF token is looked for in a longer form
 
 
-def client_address(request: Request) -> str | None:
+def client_address(request: HTTPConnection) -> str | None:
     """The visitor's address as the server reports it; None if it does not."""
     return None if request.client is None else request.client.host
 
 
 def to_visit(
-    request: Request, session_cookie: str, emit: Callable[[Event], object] = lambda _: None
+    request: HTTPConnection, session_cookie: str, emit: Callable[[Event], object] = lambda _: None
 ) -> Visit:
     """The request, without its form.
 
@@ -39,8 +41,8 @@ def to_visit(
     below_root = path.removeprefix(root) if f"{path}/".startswith(f"{root}/") else path
     query = request.query_params
     return Visit(
-        method=request.method,
-        origin=f"{request.url.scheme}://{request.url.netloc}",
+        method=scope.get("method", "GET"),  # a WebSocket has none
+        origin=origin_of(request),
         root=root,
         path=below_root,
         query_string=scope["query_string"].decode("latin-1"),
@@ -49,7 +51,7 @@ def to_visit(
             for name in query
             if (values := query.getlist(name))
         },
-        headers=request.headers,
+        headers=headers_of(request),
         cookie_header="; ".join(request.headers.getlist("cookie")),
         cookies=request.cookies,
         session=request.session if "session" in scope else {},
@@ -64,7 +66,7 @@ def to_visit(
     )
 
 
-def is_debug(request: Request) -> bool:
+def is_debug(request: HTTPConnection) -> bool:
     """Whether the application is in debug mode."""
     return bool(getattr(request.scope.get("app"), "debug", False))
 
@@ -86,7 +88,7 @@ def _is_in(routes: Iterable[BaseRoute], scope: Scope) -> bool:
     return False
 
 
-async def read_form(request: Request, flow: LoginFlow, visit: Visit) -> Visit:
+async def read_form(request: HTTPConnection, flow: LoginFlow, visit: Visit) -> Visit:
     """The visit with the CSRF token of its form, if it is needed.
 
     It is not if the visit already proves that this site sent the form. The application
@@ -95,7 +97,7 @@ async def read_form(request: Request, flow: LoginFlow, visit: Visit) -> Visit:
     length = request.headers.get("Content-Length", "")
     if visit.is_safe or flow.is_own(visit) or not length.isdecimal() or int(length) > MAX_FORM:
         return visit
-    token = await _read_token(request)
+    token = await _read_token(cast("Request", request))  # no WebSocket: it is no GET
     return replace(visit, csrf_token=lambda: token) if isinstance(token, str) else visit
 
 
