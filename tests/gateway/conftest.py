@@ -72,9 +72,9 @@ def sandbox(running_sandbox):
 def write_settings(sandbox, tmp_path):
     """``write_settings(rules, "workers = 2")``: a TOML file for the sandbox."""
 
-    def write(rules=RULES, *more, urls=(LG, GRAFANA), name="gateway.toml"):
+    def write(rules=RULES, *more, urls=(LG, GRAFANA), name="gateway.toml", secrets=(SECRET,)):
         registered = sandbox.registered(*(f"{url}/_peeringdb/callback" for url in urls))
-        (tmp_path / "secret-key").write_text(SECRET)
+        (tmp_path / "secret-key").write_text("\n".join(secrets))
         (tmp_path / "client-secret").write_text(registered.client_secret)
         path = tmp_path / name
         path.write_text(
@@ -301,7 +301,7 @@ def make_site(sandbox, write_settings, clock):
                 clock=clock,
                 monotonic=clock,
                 observer=site,
-                store=store_of(site.records, SECRET),
+                store=store_of(site.records, *settings.secret_keys),
             )
             client = TestClient(
                 site.app, client=PROXY, base_url="http://127.0.0.1:4180", follow_redirects=False

@@ -5,6 +5,7 @@ import time
 from functools import partial
 
 import pytest
+from shared_sessions import store_of
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -262,6 +263,27 @@ def test_a_cookie_of_another_key_is_none(browser):
     assert browser.ask("/").status_code == 401
     browser.cookies[name] = Sealer(SECRET).seal(f"gateway session 1 at {LG}", session)
     assert browser.ask("/").status_code == 204
+
+
+def test_a_new_key_in_front_of_the_old_one_keeps_people_logged_in(make_site, site, browser):
+    new = "another-key-of-32-characters-000"
+    browser.log_in("member")
+    later = make_site(records=site.records, secrets=(new, SECRET)).browser()
+    later.cookies.update(browser.cookies)
+    assert later.ask("/").status_code == 204
+    last = make_site(records=site.records, secrets=(new,)).browser()
+    last.cookies.update(browser.cookies)
+    assert last.ask("/").status_code == 401
+
+
+def test_another_program_lists_and_ends_the_sessions_of_all_hosts(site, browser, clock):
+    browser.log_in("member")
+    browser.at(GRAFANA).log_in("member")
+    program = store_of(site.records, SECRET)
+    assert [session.address for session in program.of(2)] == ["192.0.2.7"] * 2
+    assert program.end_all(2) == 2
+    clock.wait(1)
+    assert browser.ask("/").status_code == browser.at(GRAFANA).ask("/").status_code == 401
 
 
 def test_two_cookies_of_our_name_are_none(browser):
