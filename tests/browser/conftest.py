@@ -5,30 +5,17 @@ If ``PORTAL_SCREENSHOTS`` names a directory, screenshots are stored there.
 
 import os
 import re
-import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import trustme
 from axe_playwright_python.sync_playwright import Axe
+from chromium import start_chromium
 from playwright.sync_api import Page, expect, sync_playwright
 from portal_process import PortalProcess
 
 from peeringdb_oauth.sandbox import Sandbox
-
-# The first takes half the time of the others.
-CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--renderer-process-limit=1",  # a process for each site takes longer to start
-]
 
 # Each page is looked at in light and in dark, on a computer and on a telephone.
 LOOKS = [
@@ -135,11 +122,8 @@ class Person:
 # with each file.
 @pytest.fixture(scope="module")
 def chromium():
-    path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    if path is None:
-        pytest.fail("these tests need Chromium: apt install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = start_chromium(playwright)
         yield browser
         browser.close()
 

@@ -1,0 +1,131 @@
+"""What the application gets, and what a visitor gets, through each proxy."""
+
+import json
+
+import pytest
+from raw_https import BACKGROUND, PERSON
+
+PRIVATE = ("check", "answer", "forward-auth", "metrics", "healthz", "readyz")
+WEBSOCKET = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+def test_the_application_is_told_who_asks(site, browser):
+    answer = browser.ask("/members/64500/?x=%20y")
+    assert json.loads(answer.body) == {"application": "/members/64500/?x=%20y", "method": "GET"}
+    [received] = site.received
+    assert received.value("X-PeeringDB-Name") == "Mel Member"
+    assert received.value("X-PeeringDB-ASNs") == "64500"
+    assert received.value("X-PeeringDB-Roles") == "Editor"
+    assert received.value("X-Forwarded-Host") == received.value("Host") == browser.host
+    assert received.value("X-Forwarded-Proto") == "https"
+    assert received.value("X-Forwarded-For") == "127.0.0.1"
+
+
+def test_a_stranger_is_sent_to_the_login_and_comes_back(site):
+    visitor = site.visit()
+    answer = visitor.ask("/members/64500/?a=1&b=%2F")
+    assert answer.status == 302
+    location = answer.value("Location").removeprefix(visitor.origin)
+    assert location.startswith("/_peeringdb/login?next=")
+    assert site.received == []
+    back = visitor.log_in(site.pdb, "orgadmin", "/members/64500/?a=1&b=%2F")
+    assert back.value("Location") in (
+        "/members/64500/?a=1&b=%2F",
+        f"{visitor.origin}/members/64500/?a=1&b=%2F",
+    )
+
+
+def test_a_background_request_gets_401_and_no_cookie(site):
+    answer = site.visit().ask("/members/64500/", headers=BACKGROUND)
+    assert (answer.status, answer.cookies, answer.value("Location")) == (401, {}, None)
+    assert json.loads(answer.body)["login_url"]
+    assert site.received == []
+
+
+def test_a_person_without_the_network_reads_why(site, browser):
+    answer = browser.ask("/members/64501/")
+    assert answer.status == 403
+    assert b"AS64501" in answer.body
+    assert site.received == []
+
+
+def test_everybody_is_let_in_where_a_rule_says_so(site, browser):
+    assert site.visit().ask("/public/").status == 200
+    assert browser.ask("/public/").status == 200
+    stranger, named = site.received
+    assert [name for name, _ in stranger.headers if "peeringdb" in name.lower()] == []
+    assert named.value("X-PeeringDB-Name") == "Mel Member"
+
+
+def test_the_applications_own_refusal_is_its_own(browser):
+    answer = browser.ask("/members/64500/own-403")
+    assert (answer.status, json.loads(answer.body)["method"]) == (403, "GET")
+
+
+@pytest.mark.parametrize("body", [b"x" * 100_000, b"5"])
+def test_bodies_pass(site, browser, body):
+    answer = browser.ask("/members/64500/", method="POST", body=body)
+    assert answer.status == 200
+    [received] = site.received
+    assert (received.method, received.body) == ("POST", body)
+
+
+def test_a_form_without_a_login_gets_a_page(site):
+    answer = site.visit().ask("/members/64500/", method="POST", body=b"x" * 100_000)
+    assert answer.status == 401
+    assert site.received == []
+
+
+def test_cookies_of_the_application_pass_and_those_of_the_gateway_do_not(site, browser):
+    browser.cookies = {"before": "1"} | browser.cookies | {"after": "2"}
+    assert browser.ask("/members/64500/").status == 200
+    assert site.received[0].value("Cookie") == "before=1; after=2"
+
+
+def test_websockets_pass(browser):
+    with browser.connect() as connection:
+        connection.sendall(browser.request("/members/64500/", headers=WEBSOCKET))
+        assert connection.recv(65536).startswith(b"HTTP/1.1 101")
+        connection.sendall(bytes([0x81, 0x82, 1, 1, 1, 1]) + bytes(b ^ 1 for b in b"hi"))
+        assert connection.recv(65536) == b"\x81\x02hi"
+
+
+def test_a_websocket_of_a_stranger_gets_401(site):
+    answer = site.visit().ask("/members/64500/", headers=WEBSOCKET | BACKGROUND)
+    assert answer.status == 401
+    assert site.received == []
+
+
+def test_nothing_but_websockets_upgrades(site, browser):
+    headers = {"Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"} | PERSON
+    assert browser.ask("/members/64500/", headers=headers).status == 200
+    assert site.received[0].value("Upgrade") is None
+
+
+@pytest.mark.parametrize("page", PRIVATE)
+def test_what_is_for_the_proxy_is_for_nobody_else(site, browser, page):
+    forged = {"X-Forwarded-Uri": "/public/", "X-Forwarded-Method": "GET"}
+    for path in (page, page.upper(), f"{page}/", f"./{page}", f"%{ord(page[0]):x}{page[1:]}"):
+        answer = browser.ask(f"/_peeringdb/{path}", headers=PERSON | forged)
+        assert answer.status in (400, 403, 404), path
+        assert b"peeringdb_" not in answer.body
+    assert site.received == []
+
+
+def test_the_gateways_pages_are_there(site, browser):
+    assert json.loads(browser.ask("/_peeringdb/whoami").body)["name"] == "Mel Member"
+    assert browser.ask("/_peeringdb/style.css").value("Content-Type").startswith("text/css")
+    assert browser.ask("/_peeringdb/logout").status == 200
+    assert site.visit().ask("/_peeringdb/whoami").status == 401
+
+
+def test_300_networks_fit(site):
+    visitor = site.log_in("manynets")
+    assert visitor.ask("/public/").status == 200
+    asns = site.received[0].value("X-PeeringDB-ASNs").split(",")
+    assert len(asns) == 300
