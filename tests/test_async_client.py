@@ -327,7 +327,7 @@ def test_cancelled_after_a_refusal_began_to_arrive_the_refusal_counts(server):
 
         def monotonic():
             asked.append(None)
-            if len(asked) == 3:  # for the shared flow, the budget, and before the body
+            if len(asked) == 4:  # the shared flow, the budget, the start, and before the body
                 reading.set()
             return 0.0
 

@@ -45,7 +45,7 @@ def test_have_the_same_signatures(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_methods_that_use_the_network_are_awaited(name):
     assert inspect.iscoroutinefunction(getattr(AsyncClient, name)) == (
-        name not in {"authorization_request", "share_budget"}
+        name not in {"authorization_request", "share_budget", "usage"}
     )
 
 
