@@ -780,11 +780,12 @@ def test_a_value_in_quotes_is_refused(name, quote):
     )
 
 
-def test_the_error_suggests_the_name_of_a_mistyped_setting(ini):
-    path = ini(INI % SECRET + "oauth_client_kye = abc")
-    assert load_problems(path) == (
-        f"{path}: has an unknown setting; did you mean oauth_client_key?",
-    )
+@pytest.mark.parametrize(
+    ("key", "meant"), [("oauth_client_kye", "oauth_client_key"), ("session", "sessions")]
+)
+def test_the_error_suggests_the_name_of_a_mistyped_setting(ini, key, meant):
+    path = ini(INI % SECRET + f"{key} = abc")
+    assert load_problems(path) == (f"{path}: has an unknown setting; did you mean {meant}?",)
 
 
 @pytest.mark.parametrize(
@@ -802,7 +803,7 @@ def test_an_unknown_setting_is_reported_with_the_known_ones(ini):
     assert (
         problem == f"{path}: has an unknown setting; the settings are oauth_client_key,"
         " oauth_client_sec, redirect_to, base_url, scope, timeout, ca_file, allow_http,"
-        " requests_per_minute, processes, egress"
+        " requests_per_minute, processes, egress, sessions, session_policy"
     )
 
 

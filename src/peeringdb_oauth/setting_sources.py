@@ -76,9 +76,10 @@ def read_ini(path: Path, problems: list[str], *, required: bool) -> dict[str, Wr
     section = _read_section(path, problems, required=required)
     if section is None:
         return None
-    for key in set(section) - set(INI_KEYS) - set(OTHER_SETTINGS):
+    known = (*INI_KEYS, *OTHER_SETTINGS)
+    for key in set(section) - set(known):
         # The message leaves the key out: it may be the second line of a secret.
-        advice = did_you_mean(key, INI_KEYS) or f"; the settings are {', '.join(INI_KEYS)}"
+        advice = did_you_mean(key, known) or f"; the settings are {', '.join(known)}"
         problems.append(f"{path}: has an unknown setting{advice}")
     return {
         name: Written(f"{key} in {path}", section[key])
