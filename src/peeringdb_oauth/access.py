@@ -74,7 +74,7 @@ _NO_NETWORK = Reason(
     cause="the rule asks for permissions on a network, but neither the rule nor the request names"
     " an AS number",
 )
-_NOT_AN_ASN = Reason(
+NOT_AN_ASN = Reason(
     Text(
         "this request names something that is not an AS number (a number from 1 to {last})",
         last=MAX_ASN,
@@ -202,7 +202,7 @@ class AccessRule:
         if asn is None:
             return self._reasons_at_any(user, allowed) if allowed else self._no_network_reasons()
         if not is_asn(asn):
-            return [_NOT_AN_ASN]
+            return [NOT_AN_ASN]
         reasons = (
             [
                 Reason(

@@ -1,10 +1,14 @@
 """``peeringdb-oauth gateway``: check, explain, snippet and systemd."""
 
 import json
+import subprocess
 import sys
 
 import pytest
+import requests
 from canned_server import answering
+from gateway_process import PATIENCE, await_server
+from ports import free_port
 
 from peeringdb_oauth.cli import main
 from peeringdb_oauth.profile import Network, Permission, User
@@ -362,3 +366,21 @@ def test_help_names_the_subcommands(run):
     assert status == 0
     for command in ("check", "explain", "snippet", "systemd"):
         assert f"  {command} " in out
+
+
+def test_without_a_subcommand_the_gateway_runs(folder):
+    port = free_port()
+    (folder / "gateway.toml").write_text(f'listen = "127.0.0.1:{port}"\n{TOML}')
+    command = ("from peeringdb_oauth.cli import main; main()", "gateway", "--config")
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", *command, folder / "gateway.toml"], stdout=log, stderr=log
+        )
+    try:
+        await_server(port, process, folder / "log")
+        answer = requests.get(f"http://127.0.0.1:{port}/_peeringdb/healthz", timeout=PATIENCE)
+        assert answer.status_code == 200
+    finally:
+        process.terminate()
+        status = process.wait(PATIENCE)
+    assert status == 0

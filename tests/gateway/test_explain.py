@@ -1,5 +1,7 @@
 """Which rule decides about a request, in words."""
 
+from dataclasses import replace
+
 import pytest
 
 from peeringdb_oauth.errors import ConfigurationError
@@ -154,7 +156,7 @@ def test_a_stranger_is_led_to_the_login(settings):
 
 
 def test_each_rule_is_described(settings, tmp_path):
-    members = f"a network in {tmp_path}/members.txt, which has 2"
+    members = f"one of the 2 networks in {tmp_path}/members.txt"
     described = [list(describe(rule)) for rule in settings.reloadable.rules]
     assert described[0] == ["nothing: everybody may pass, also without a login"]
     assert described[1][1] == "affiliation with the network in the path"
@@ -251,3 +253,9 @@ def test_many_networks_are_counted(settings):
     found = explain(settings, "GET", f"{LG}/many", User(id=7, networks=networks))
     assert len(found.has) == 3 + 5 + 1
     assert found.has[-1] == "2 other networks"
+
+
+def test_what_the_operator_has_to_do_is_said_too(settings):
+    without_email = replace(ADA, email=None, verified_email=False)
+    found = explain(settings, "GET", f"{LG}/all", without_email)
+    assert found.advice[1:] == ("The scope 'email' is missing: the application must ask for it.",)

@@ -90,7 +90,7 @@ def _refusal(match: Match, advice: Iterable[str], user: User | None) -> Explanat
 def _operator_advice(settings: Settings, match: Match) -> list[str]:
     reason = match.refusal
     if reason is not None and reason.cause:
-        return [f"{reason.cause[0].upper()}{reason.cause[1:]}."]
+        return [_sentence(reason.cause)]
     if match.rule is not None:
         return ["Check the number in the address."]
     return [f"To open it, add a [[rule]] to {settings.path}."]
@@ -153,7 +153,7 @@ def _which(rule: Rule, asn: object) -> str:
     listed = _names(conditions.asns) if conditions.asns else ""
     if conditions.asn_file:
         count = len(conditions.asn_file.asns)
-        listed = f"a network in {conditions.asn_file.path}, which has {count}"
+        listed = f"one of the {count} networks in {conditions.asn_file.path}"
     if not rule.has_asn:
         return listed
     in_path = f"AS{asn}, the network in the path" if is_asn(asn) else "the network in the path"
@@ -201,8 +201,13 @@ def _advice(reasons: tuple[Reason, ...], user: User | None) -> Iterator[str]:
         return
     if reasons:
         yield remedy_for(reasons).advice
+    yield from (_sentence(reason.cause) for reason in reasons if reason.cause)
     for asn in dict.fromkeys(reason.asn for reason in reasons if reason.asn):
         yield f"The contacts of its organisation: https://www.peeringdb.com/asn/{asn}"
+
+
+def _sentence(cause: str) -> str:
+    return f"{cause[0].upper()}{cause[1:]}."
 
 
 def _names(asns: tuple[int, ...]) -> str:

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from peeringdb_oauth.access import AccessRule, Decision
+from peeringdb_oauth.access import NOT_AN_ASN, AccessRule, Decision
 from peeringdb_oauth.gateway.asn_file import ASNFile
 from peeringdb_oauth.gateway.paths import Requested, Segments
-from peeringdb_oauth.profile import MAX_ASN, Permission, User, is_asn
+from peeringdb_oauth.profile import Permission, User, is_asn
 from peeringdb_oauth.reasons import Reason
-from peeringdb_oauth.texts import Text
 from peeringdb_oauth.web import NO_ASN, parse_asn
 
 ASN: Final = "{asn}"  # the segment of a rule's path that stands for an AS number
@@ -23,13 +22,6 @@ ASN: Final = "{asn}"  # the segment of a rule's path that stands for an AS numbe
 _METHOD = re.compile("[A-Z][A-Z-]*")
 _NO_RULE = Reason("no rule of this site lets anybody in here", code="no_rule")
 _ODD_METHOD = Reason("this site does not know the method of this request", code="odd_method")
-_NOT_AN_ASN = Reason(
-    Text(
-        "this request names something that is not an AS number (a number from 1 to {last})",
-        last=MAX_ASN,
-    ),
-    code="invalid_asn",
-)
 _ALLOWED = Decision(allowed=True)
 
 
@@ -218,7 +210,7 @@ class Rules:
         for rule in self._rules:
             if rule.fits(host, method, segments):
                 asn = rule.asn_in(segments)
-                return Match(rule=rule, asn=asn, refusal=_NOT_AN_ASN if asn is NO_ASN else None)
+                return Match(rule=rule, asn=asn, refusal=NOT_AN_ASN if asn is NO_ASN else None)
         return Match(refusal=_NO_RULE)
 
 
