@@ -30,6 +30,7 @@ DOTS = re.compile(r"[. ]*\.[. ]*")
         ("/%F0%9F%A6%8A", ("🦊",)),
         ("/?next=//evil.test/../%2F%00;\\", ()),  # a query is the application's business
         ("/" + "x" * 8191, ("x" * 8191,)),
+        ("/%C3%A9" + "x" * 8185, ("é" + "x" * 8185,)),
     ],
 )
 def test_a_path_without_tricks_has_one_reading(uri, segments):
