@@ -1,4 +1,5 @@
 # make docs          the documentation as a site, in build/docs
+# make package       wheel, sdist and a list of their parts (SBOM), in dist
 # make demo          log in with a local PeeringDB, in the browser     (ARGS=--once: without one)
 # make test          all tests but test-servers, with coverage         (ARGS="-k word": some)
 # make test-unit     the fast tests: no server, no browser
@@ -10,7 +11,7 @@
 #
 # Hypothesis tries the same examples in every run. Others, which it tells how to repeat:
 #     make test-unit ARGS=--hypothesis-profile=random
-.PHONY: demo docs test test-unit test-servers lint format bench soak simulate
+.PHONY: demo docs package test test-unit test-servers lint format bench soak simulate
 
 ARGS =
 WORKERS = 2
@@ -32,6 +33,12 @@ docs:
 	@scripts/set-up docs
 	$(PYTHON) -m sphinx -W --keep-going -q -b dirhtml docs build/docs
 	@echo "open build/docs/index.html"
+
+package:
+	@scripts/set-up package
+	rm -rf dist
+	$(PYTHON) -m hatchling build -d dist
+	scripts/sbom dist/*.whl dist/sbom.cdx.json
 
 ifdef ARGS
 test:

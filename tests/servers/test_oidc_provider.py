@@ -1,10 +1,7 @@
 """Our client at panva's oidc-provider, a certified OpenID provider, by discovery."""
 
-import hashlib
 import os
-import shutil
 import subprocess
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +10,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 import requests
+from npm import install
 
 from peeringdb_oauth import verification
 from peeringdb_oauth.errors import InvalidIDToken, InvalidResponse, ProviderError, TokenRejected
@@ -26,39 +24,12 @@ APPLICATION = {
 }
 
 
-def install(cache):
-    """Return the folder with the installed provider.
-
-    It is installed once, and again when one of its files changes.
-    """
-    files = sorted((Path(__file__).parent / "oidc_provider").iterdir())
-    folder = cache / hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-    if folder.exists():
-        return folder
-    if not shutil.which("npm"):
-        pytest.fail(
-            "This needs Node.js 18 or later, and npm. On Debian or Ubuntu: sudo apt-get install"
-            " nodejs npm"
-        )
-    unfinished = Path(tempfile.mkdtemp(dir=cache))
-    for file in files:
-        shutil.copy(file, unfinished)
-    npm = subprocess.run(
-        ["npm", "ci", "--no-audit", "--no-fund"],
-        cwd=unfinished,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if npm.returncode:
-        pytest.fail(f"npm could not install oidc-provider: {npm.stderr}")
-    return unfinished.rename(folder)
-
-
 @pytest.fixture(scope="module")
 def peer(pytestconfig, tmp_path_factory):
     """The URL of a running oidc-provider. It ends with its standard input."""
-    folder = install(pytestconfig.cache.mkdir("oidc-provider"))
+    folder = install(
+        Path(__file__).parent / "oidc_provider", pytestconfig.cache.mkdir("oidc-provider")
+    )
     environment = {"PATH": os.environ["PATH"]} | {
         name.upper(): value for name, value in APPLICATION.items()
     }
