@@ -277,6 +277,14 @@ def test_there_is_no_logo_where_none_is_set(browser):
         assert rule in style.text
 
 
+def test_odd_parameters_break_no_page(browser):
+    many = "&".join(f"a{number}=b" for number in range(100))
+    for query in (many, "next=/a&next=/b", "next", "%FF=%FF", "prompt=login&prompt=x", "&&=&"):
+        for page in ("login", "sign-in", "callback", "logout"):
+            assert browser.get(f"/_peeringdb/{page}?{query}").status_code in (200, 302, 400)
+            browser.cookies.clear()
+
+
 def test_a_page_with_another_method_is_405(browser):
     assert browser.request("DELETE", "/_peeringdb/logout").status_code == 405
     assert browser.request("POST", "/_peeringdb/login").status_code == 405

@@ -21,6 +21,7 @@ from peeringdb_oauth.web import (
 )
 
 BELOW = "/_peeringdb"  # what is the gateway's own at each host
+_MAX_PARAMETERS = 50
 LONGEST_PATH = 2048  # characters of an address to come back to, with its query
 PATHS = Paths(
     login=f"{BELOW}/login",
@@ -122,5 +123,8 @@ class HostLogin:
 
 def _parameters(query: str) -> dict[str, Any]:
     """The parameters in a query. One that was sent several times has a list."""
-    parsed = parse_qs(query, keep_blank_values=True, max_num_fields=50) if query else {}
+    try:
+        parsed = parse_qs(query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+    except ValueError:  # there are more than any of our pages takes
+        return {}
     return {name: values[0] if len(values) == 1 else values for name, values in parsed.items()}

@@ -9,8 +9,6 @@ from peeringdb_oauth.web import StoredLogin, Visitors
 _MAX = 10_000  # answers
 LONGEST = 4096  # bytes of what an answer depends on
 
-Headers = list[tuple[bytes, bytes]]
-
 
 class Memory:
     """The answers to people who are logged in, as long as nothing is known anew.
