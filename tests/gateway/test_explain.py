@@ -121,7 +121,7 @@ def test_a_refused_request(settings):
     [
         ("/nowhere", None, "no_rule", "To open it, add a [[rule]] to "),
         ("/all;x", None, "ambiguous_path", "If the application needs such addresses, add allow_i"),
-        ("/%61ll", None, "ambiguous_path", "It has a letter or a sign encoded that needs no enco"),
+        ("/%61ll", None, "ambiguous_path", "The ways to read it lead to different rules, so none"),
         ("/public/../all", None, "odd_path", "No rule can allow such an address."),
         ("/all#x", None, "odd_path", "No rule can allow such an address."),
         (

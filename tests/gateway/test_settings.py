@@ -662,6 +662,7 @@ def test_a_wrong_role(problems, lines, expected):
         ('Cookie = "{id}"', "Cookie: has another meaning; choose another name, such as"),
         ('X-Forwarded-For = "{id}"', "X-Forwarded-For: has another meaning; choose another name"),
         ('x-peeringdb-cookie = "{id}"', "x-peeringdb-cookie: has another meaning; choose another"),
+        ('X-Original-URL = "{id}"', "X-Original-URL: has another meaning; choose another name"),
         ('X-A = ""', 'X-A: must be text in quotes, such as "{name}"'),
         ("X-A = 7", 'X-A: must be text in quotes, such as "{name}"'),
         ('X-A = "{nam}"', "X-A: there is no placeholder {nam}; did you mean {name}?"),
@@ -700,6 +701,19 @@ def test_an_assertion_needs_a_header_of_its_own(problems, load):
     assert problems(f'{TOP}[assertions]\nheader = "Cookie"\n{CLIENT}{RULE}') == [
         "gateway.toml:6: header: has another meaning; choose another name, such as X-PeeringDB-Name"
     ]
+
+
+def test_an_assertion_and_an_identity_header_have_different_names(problems):
+    assert problems(
+        f"{TOP}[assertions]\nheader = 'x-user'\n[headers]\nX-User = '{{id}}'{CLIENT}{RULE}"
+    ) == ["gateway.toml:6: header: x-user is in [headers] too; choose another name"]
+
+
+def test_an_ipv6_address_is_a_host(load):
+    [host] = load(
+        f"allow_http = true\nurls = 'http://[::1]:8080'\n{TOP.replace('urls', '#')}{CLIENT}{RULE}"
+    ).hosts
+    assert (host.origin, host.name) == ("http://[::1]:8080", "[::1]:8080")
 
 
 def test_all_problems_come_at_once_and_in_order(problems):

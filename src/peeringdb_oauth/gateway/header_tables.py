@@ -21,7 +21,10 @@ _TAKEN = frozenset(
         *("trailer", "transfer-encoding", "upgrade", "via"),
     ]
 )
-_TAKEN_STARTS = ("x-forwarded-", "sec-", "proxy-", "access-control-", COOKIE_HEADER.lower())
+_TAKEN_STARTS = (
+    *("access-control-", "proxy-", "sec-", "x-forwarded-", "x-http-method", "x-method-"),
+    *("x-original-", "x-real-ip", "x-rewrite-", COOKIE_HEADER.lower()),
+)
 
 
 # The scope without which PeeringDB does not say what a placeholder stands for.

@@ -57,7 +57,10 @@ def read_assertions(top: Table) -> AssertionSettings | None:
     if "assertions" not in top:
         return None
     table = top.table("assertions", [one.name for one in fields(AssertionSettings)])
-    return AssertionSettings(header=table.read("header", header_name, AssertionSettings().header))
+    header = table.read("header", header_name, AssertionSettings().header)
+    if header.lower() in (name.lower() for name in top.table("headers").values):
+        table.problem("header", f"{header} is in [headers] too; choose another name")
+    return AssertionSettings(header=header)
 
 
 def _file(file: TomlFile, value: Any) -> Path:

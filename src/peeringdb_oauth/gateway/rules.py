@@ -22,6 +22,11 @@ ASN: Final = "{asn}"  # the segment of a rule's path that stands for an AS numbe
 _METHOD = re.compile("[A-Z][A-Z-]*")
 _NO_RULE = Reason("no rule of this site lets anybody in here", code="no_rule")
 _ODD_METHOD = Reason("this site does not know the method of this request", code="odd_method")
+_SEVERAL_RULES = Reason(
+    "servers could read this address in more than one way",
+    code="ambiguous_path",
+    cause="the ways to read it lead to different rules, so none of them can allow it",
+)
 _ALLOWED = Decision(allowed=True)
 
 
@@ -193,12 +198,12 @@ class Rules:
         tricks = requested.tricks
         # Nobody can make the gateway list the readings of a path that no rule allows.
         if tricks and not any(tricks <= rule.allow_in_path for rule in self._rules):
-            return Match(refusal=_ambiguous(tricks))
+            return Match(refusal=_not_allowed(tricks))
         match, *others = (self._first(host, method, reading) for reading in requested.readings)
         if any(other != match for other in others):
-            return Match(refusal=_ambiguous(tricks))
+            return Match(refusal=_SEVERAL_RULES)
         if match.rule is not None and not tricks <= match.rule.allow_in_path:
-            return replace(match, refusal=_ambiguous(tricks - match.rule.allow_in_path))
+            return replace(match, refusal=_not_allowed(tricks - match.rule.allow_in_path))
         return match
 
     def asn_files(self) -> list[ASNFile]:
@@ -231,12 +236,10 @@ def roles_of(user: User, roles: Sequence[Role]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(role.name for role in roles if role.check(user)))
 
 
-def _ambiguous(tricks: frozenset[str]) -> Reason:
-    named = ", ".join(f'"{trick}"' for trick in sorted(tricks)).replace("\\", r"\\")
+def _not_allowed(tricks: frozenset[str]) -> Reason:
+    named = ", ".join(f'"{trick}"' for trick in sorted(tricks)).replace("\\", "%5C")
     return Reason(
-        "servers could read this address in more than one way",
-        code="ambiguous_path",
-        cause=f"if the application needs such addresses, add allow_in_path = [{named}] to its rule"
-        if tricks
-        else "it has a letter or a sign encoded that needs no encoding",
+        _SEVERAL_RULES.text,
+        code=_SEVERAL_RULES.code,
+        cause=f"if the application needs such addresses, add allow_in_path = [{named}] to its rule",
     )
