@@ -709,6 +709,21 @@ def test_an_assertion_and_an_identity_header_have_different_names(problems):
     ) == ["gateway.toml:6: header: x-user is in [headers] too; choose another name"]
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://lg.example.net:0443", "lg.example.net"),
+        ("https://lg.example.net:08443", "lg.example.net:8443"),
+        ("https://lg.example.net:", "lg.example.net"),
+        ("https://[2001:DB8::1]", "[2001:db8::1]"),
+        ("https://[2001:db8::1]:443/", "[2001:db8::1]"),
+    ],
+)
+def test_a_host_has_one_name(load, url, name):
+    [host] = load(f"\ufeffurls = '{url}'\n{TOP.replace('urls', '#')}{CLIENT}{RULE}").hosts
+    assert (host.origin, host.name) == (f"https://{name}", name)
+
+
 def test_an_ipv6_address_is_a_host(load):
     [host] = load(
         f"allow_http = true\nurls = 'http://[::1]:8080'\n{TOP.replace('urls', '#')}{CLIENT}{RULE}"

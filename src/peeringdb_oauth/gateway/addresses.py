@@ -17,6 +17,7 @@ LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/12
 
 _PORTS = {"https": 443, "http": 80}
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):([0-9]{1,5})")
+_PORT = re.compile(":[0-9]*$")
 _UNIX = "unix:"
 
 
@@ -99,9 +100,8 @@ def read_hosts(value: Any, *, allow_http: bool) -> tuple[Host, ...]:
         if wrong or parts is None:
             problems.extend(wrong)
             continue
-        port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
-        name = parts.netloc.lower().rpartition(":")[0] if parts.port else parts.netloc.lower()
-        name = name.removesuffix(":") + port
+        is_usual = parts.port in (None, _PORTS[parts.scheme])
+        name = _PORT.sub("", parts.netloc.lower()) + ("" if is_usual else f":{parts.port}")
         if name in hosts:
             problems.append(f"{url}: this host is named twice")
         hosts[name] = Host(origin=f"{parts.scheme}://{name}", name=name)

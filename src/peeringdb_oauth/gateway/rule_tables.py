@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from itertools import product
+from operator import or_
 from typing import Any
 
 from peeringdb_oauth.access import missing_scope, scope_of
@@ -213,15 +215,11 @@ def _asns(value: Any) -> tuple[int, ...]:
 
 def _perms(value: Any) -> Permission:
     words = one_or_several(value, lambda one: word(one, _PERMS))
-    perms = Permission(0)
-    for one in words:
-        perms |= _PERMS[one]
-    return perms
+    return reduce(or_, (_PERMS[one] for one in words))
 
 
 def _tricks(value: Any) -> frozenset[str]:
-    named = one_or_several(value, _trick)
-    return frozenset(named)
+    return frozenset(one_or_several(value, _trick))
 
 
 def _trick(value: Any) -> str:

@@ -31,7 +31,7 @@ class TomlFile:
         self.path = path
         self._problems: list[tuple[int, str]] = []
         try:
-            text = path.read_text("utf-8")
+            text = path.read_text("utf-8-sig")
         except OSError as error:
             raise ConfigurationError(f"{path}: {error.strerror}") from None
         except UnicodeDecodeError:
@@ -89,9 +89,9 @@ class Table:
     """One table of a TOML file, whose keys are checked while they are read.
 
     ``values``: what is in it. ``where``: its own place. ``is_wrong``: whether a problem
-    of one of its keys was noted. ``names``: the keys that there
-    are, and each other key is a problem; None where all names will do. ``forbidden``:
-    what to say of some keys that are not among them.
+    of one of its keys was noted. ``names``: the keys that there are, and each other key
+    is a problem; None where all names will do. ``forbidden``: what to say of some keys
+    that are not among them.
     """
 
     def __init__(
