@@ -97,6 +97,7 @@ def test_a_trusted_proxy_has_an_address_of_ours_or_a_unix_socket(client, is_trus
         ("", None),
         (", ".join(["198.51.100.7"] * 5000), "198.51.100.7"),
         ("203.0.113.9, nonsense", "nonsense"),
+        ("x" * 30_000, "x" * 64),
     ],
 )
 def test_the_visitor_is_the_last_address_that_is_no_proxys(header, address):

@@ -16,6 +16,7 @@ _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
 _SCHEMES = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 _MAX_ADDRESSES = 32  # of proxies in one request
+_MAX_ADDRESS = 64  # characters
 _MAX_HEADERS = 32_768  # bytes of all headers of a request
 
 
@@ -171,6 +172,7 @@ class TrustedProxies:
 
 def _without_port(text: str) -> str:
     """An address without brackets and port, as some proxies write it."""
+    text = text[:_MAX_ADDRESS]
     if text.startswith("["):
         return text[1:].partition("]")[0]
     return text.partition(":")[0] if text.count(":") == 1 else text
