@@ -21,7 +21,7 @@ import pytest
 
 if TYPE_CHECKING:
     from peeringdb_oauth.config import ClientConfig
-    from peeringdb_oauth.sandbox import Sandbox
+    from peeringdb_oauth.sandbox import Application, Sandbox, Tokens
 
 __tracebackhide__ = True  # pytest shows the line of the test instead of this file
 
@@ -56,6 +56,7 @@ class PeeringDBFixture:
 
     def __init__(self, sandbox: "Sandbox") -> None:
         self.sandbox = sandbox
+        self._client_id: str | None = None  # of the application registered last
 
     @property
     def url(self) -> str:
@@ -82,6 +83,7 @@ class PeeringDBFixture:
             client_secret=secret or None,
             confidential=secret is not None,
         )
+        self._client_id = application.client_id
         fields = {
             "client_id": application.client_id,
             "client_secret": application.client_secret,
@@ -326,6 +328,50 @@ class PeeringDBFixture:
     def rotate_key(self) -> None:
         """Let PeeringDB sign ID tokens with a new key from now on."""
         self.sandbox.rotate_key()
+
+    def access_token(
+        self, person: Person | str, application: "ClientConfig | Application | None" = None
+    ) -> str:
+        """An access token of a person, with every scope and without a login.
+
+        ::
+
+            headers = {"Authorization": f"Bearer {peeringdb.access_token(ada)}"}
+
+        ``application``: whose token it is, as `client_config` returned it; None for the
+        one that `client_config` registered last.
+
+        Raises:
+            SandboxError: there is no such person or application, or the person's
+                account is disabled.
+        """
+        return self._issue_tokens(person, application).access_token
+
+    def id_token(
+        self, person: Person | str, application: "ClientConfig | Application | None" = None
+    ) -> str:
+        """An ID token of a person, as `access_token`.
+
+        Raises:
+            SandboxError: as `access_token`, or the application gets no ID tokens.
+        """
+        from peeringdb_oauth.sandbox import SandboxError  # noqa: PLC0415
+
+        id_token = self._issue_tokens(person, application).id_token
+        if id_token is None:
+            raise SandboxError("this application gets no ID tokens: its algorithm is not RS256")
+        return id_token
+
+    def _issue_tokens(
+        self, person: Person | str, application: "ClientConfig | Application | None"
+    ) -> "Tokens":
+        from peeringdb_oauth.sandbox import SandboxError  # noqa: PLC0415
+
+        client_id = self._client_id if application is None else application.client_id
+        if client_id is None:
+            raise SandboxError("no application is registered: call peeringdb.client_config() first")
+        amr = person.amr if isinstance(person, Person) else None
+        return self.sandbox.issue_tokens(_login_of(person), client_id, amr=amr)
 
     def revoke_tokens(self, person: Person | str | None = None) -> int:
         """Revoke the tokens of one person, or of everybody, and return their number.

@@ -7,15 +7,18 @@ import pytest
 import requests
 
 from peeringdb_oauth import (
+    BearerVerifier,
     Client,
     ClientConfig,
     ConfigurationError,
+    PeeringDBOAuthError,
     Permission,
     ProviderError,
     RateLimited,
     TokenRejected,
     TransportError,
 )
+from peeringdb_oauth.pytest_plugin import PeeringDBFixture
 from peeringdb_oauth.sandbox import SandboxError
 
 JWKS = "/oauth2/.well-known/jwks.json"
@@ -327,3 +330,67 @@ def test_tokens_of_one_person_or_of_everybody_are_revoked(peeringdb, client, log
     for token in (bob, eve):
         with pytest.raises(TokenRejected):
             client.fetch_user(token.access_token)
+
+
+@pytest.mark.parametrize("kind", ["access_token", "id_token"])
+def test_tokens_open_an_api_without_a_login(peeringdb, client, kind):
+    ada = peeringdb.person("Ada Admin", networks={64500: 3}, amr=("pwd", "swk", "mfa"))
+    user = BearerVerifier(client).verify(getattr(peeringdb, kind)(ada))
+    assert (user.id, user.name, user.email, user.amr) == (ada.id, ada.name, ada.email, ada.amr)
+    assert user.network(64500).perms == Permission(3)
+
+
+def test_an_access_token_has_every_scope(peeringdb, client):
+    token = peeringdb.access_token("member")
+    assert client.introspect(token).scope == ("openid", "profile", "email", "networks", "amr")
+    assert client.fetch_user(token).network(64500).manage_peering_sessions == Permission.READ
+
+
+def test_tokens_of_a_person_without_a_second_factor_say_so(peeringdb, client):
+    assert BearerVerifier(client).verify(peeringdb.id_token("nomfa")).amr == ("pwd",)
+
+
+def test_tokens_are_those_of_the_last_application_or_the_given_one(peeringdb):
+    first, last = peeringdb.client_config(), peeringdb.client_config()
+    for token, config in (
+        (peeringdb.access_token("member"), last),
+        (peeringdb.access_token("member", first), first),
+    ):
+        with Client(config) as client:
+            assert client.introspect(token).client_id == config.client_id
+    with Client(first) as client, pytest.raises(PeeringDBOAuthError):
+        client.verify_id_token(peeringdb.id_token("member", last))
+
+
+def test_tokens_of_a_public_application(peeringdb):
+    config = peeringdb.client_config(client_secret=None)
+    with Client(config) as client:
+        assert client.verify_id_token(peeringdb.id_token("member")).subject == "2"
+
+
+def test_tokens_end_with_the_test_and_when_they_are_revoked(peeringdb, client):
+    token = peeringdb.access_token("member")
+    assert peeringdb.revoke_tokens("member") >= 1
+    with pytest.raises(TokenRejected):
+        BearerVerifier(client).verify(token)
+
+
+def test_nobody_gets_tokens_that_peeringdb_would_not_issue(peeringdb, client):  # noqa: ARG001
+    ada = peeringdb.person("Ada Admin")
+    peeringdb.change(ada, active=False)
+    with pytest.raises(SandboxError, match="disabled"):
+        peeringdb.access_token(ada)
+    with pytest.raises(SandboxError, match="nobody"):
+        peeringdb.access_token("nobody")
+    with pytest.raises(SandboxError, match="no application has the client id"):
+        peeringdb.sandbox.issue_tokens("member", "unknown")
+    plain = peeringdb.sandbox.register("https://testserver/x", algorithm=None)
+    assert peeringdb.access_token("member", plain)
+    with pytest.raises(SandboxError, match="algorithm is not RS256"):
+        peeringdb.id_token("member", plain)
+
+
+def test_without_an_application_there_are_no_tokens(peeringdb):
+    fixture = PeeringDBFixture(peeringdb.sandbox)
+    with pytest.raises(SandboxError, match="client_config"):
+        fixture.access_token("member")

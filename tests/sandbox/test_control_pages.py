@@ -1,6 +1,10 @@
 """The control pages: what they do, and who may use them."""
 
+import json
 import re
+import stat
+from base64 import urlsafe_b64decode as b64decode
+from pathlib import Path
 
 import pytest
 
@@ -224,3 +228,28 @@ def test_every_field_of_every_form_has_a_label_or_stays_hidden(web):
             + text.count('<input type="number"')
         )
         assert shown + text.count('<input type="checkbox"') == text.count("<label"), path
+
+
+def test_the_page_of_a_person_issues_tokens_of_an_application(pdb, web, visitor):
+    application = pdb.register("https://portal.example.net/callback", name="A portal")
+    page = visitor.get("/sandbox/people/member/")
+    assert f'<option value="{application.client_id}">A portal' in page.text
+    page = visitor.press(page, client_id=application.client_id)
+    access_token, id_token = re.findall("<textarea readonly [^>]*>([^<]+)</textarea>", page.text)
+    assert json.loads(web.get("/profile/v1", access_token).body)["id"] == 2
+    claims = id_token.split(".")[1]
+    assert json.loads(b64decode(claims + "=="))["aud"] == application.client_id
+    assert json.loads(b64decode(claims + "=="))["iss"] == f"{pdb.url}/oauth2"
+
+
+def test_the_page_says_why_there_are_no_tokens(pdb, visitor):
+    plain = pdb.register("https://portal.example.net/callback", algorithm=None)
+    page = visitor.press(visitor.get("/sandbox/people/member/"), client_id=plain.client_id)
+    assert ("Access token" in page.text, "No ID token" in page.text) == (True, True)
+    page = visitor.press(visitor.get("/sandbox/people/member/"), client_id="unknown")
+    assert "no application has the client id" in page.text
+
+
+def test_everybody_may_read_the_certificate_of_the_authority(pdb):
+    """An application that is tested may run as another user."""
+    assert stat.filemode(Path(pdb.ca_file).stat().st_mode) == "-rw-r--r--"

@@ -64,8 +64,17 @@ the people that the sandbox has. Give its path as ``people``. In TOML:
 """
 
 from peeringdb_oauth.sandbox.errors import SandboxError
-from peeringdb_oauth.sandbox.handle import Account, Application, Sandbox
+from peeringdb_oauth.sandbox.handle import Account, Application, Sandbox, Tokens
 from peeringdb_oauth.sandbox.options import Options, Started
 from peeringdb_oauth.sandbox.serving import serve
 
-__all__ = ["Account", "Application", "Options", "Sandbox", "SandboxError", "Started", "serve"]
+__all__ = [
+    "Account",
+    "Application",
+    "Options",
+    "Sandbox",
+    "SandboxError",
+    "Started",
+    "Tokens",
+    "serve",
+]

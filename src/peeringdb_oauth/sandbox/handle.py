@@ -42,6 +42,17 @@ class Account:
     email: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """What `Sandbox.issue_tokens` returns.
+
+    ``id_token``: None if the algorithm of the application is not RS256.
+    """
+
+    access_token: str = field(repr=False)
+    id_token: str | None = field(repr=False)
+
+
 class Sandbox:
     """A local PeeringDB in a process that ends with this one.
 
@@ -326,6 +337,21 @@ class Sandbox:
             SandboxError: the sandbox is not running.
         """
         self._command("rotate-key")
+
+    def issue_tokens(
+        self, person: str, client_id: str, *, amr: Sequence[str] | None = None
+    ) -> Tokens:
+        """Tokens of a person for an application, with every scope and without a login.
+
+        ``person``: the login name. ``client_id``: of the application. ``amr``: what the
+        login proves; None for a login with a second factor, if the person has one.
+
+        Raises:
+            SandboxError: there is no such person or application, or the person's
+                account is disabled.
+        """
+        answer = self._command("tokens", person=person, client_id=client_id, url=self.url, amr=amr)
+        return Tokens(access_token=answer["access_token"], id_token=answer.get("id_token"))
 
     def revoke_tokens(self, person: str | None = None) -> int:
         """Revoke the tokens of one person, or of everybody, and return their number.

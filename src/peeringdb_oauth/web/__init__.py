@@ -7,6 +7,7 @@ framework's integration imports everything it needs from here.
 from pathlib import Path
 
 from peeringdb_oauth.budget import shortest_recheck
+from peeringdb_oauth.web.acting import ActingVerifier, ActingVisitors
 from peeringdb_oauth.web.answer_builder import Paths
 from peeringdb_oauth.web.configured_paths import configured_paths
 from peeringdb_oauth.web.connections import OTHER_ACCOUNT, Connections, LocalAccount
@@ -87,6 +88,8 @@ __all__ = [
     "STYLE_SHEET_HEADERS",
     "TEMPLATES",
     "TRY_AGAIN",
+    "ActingVerifier",
+    "ActingVisitors",
     "Answer",
     "AsyncSessionList",
     "Change",

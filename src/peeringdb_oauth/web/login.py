@@ -474,7 +474,7 @@ class LoginFlow:
         Either the browser says so (Fetch Metadata), or the form has the token of the
         session.
         """
-        if visit.headers.get("Sec-Fetch-Site") == "same-origin":
+        if visit.headers.get("Sec-Fetch-Site") == "same-origin" or self.visitors.takes_all_forms:
             return True
         csrf_token = self.visitors.csrf_token(visit)
         if csrf_token is None:

@@ -1,9 +1,12 @@
 """`PeeringDB`: sets up applications, and decorates their views."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any, Never, ParamSpec, TypeVar
+from weakref import WeakSet
 
 from flask import Blueprint, Flask, Response, abort, current_app
 from flask.blueprints import BlueprintSetupState
@@ -41,6 +44,8 @@ from peeringdb_oauth.web import (
     STYLE_SHEET,
     STYLE_SHEET_HEADERS,
     TEMPLATES,
+    ActingVerifier,
+    ActingVisitors,
     Connections,
     Guard,
     LocalAccount,
@@ -131,6 +136,7 @@ class PeeringDB:
         self._language = language
         self._login_hooks: list[Callable[[User], Any]] = []
         self._change_hooks: list[Callable[[User, User], Any]] = []
+        self._apps: WeakSet[Flask] = WeakSet()
         self._account_hook: Callable[[], Any] | None = None
         self._connect_hook: Callable[[LocalAccount, User], Any] | None = None
         self._disconnect_hook: Callable[[LocalAccount], Any] | None = None
@@ -171,6 +177,7 @@ class PeeringDB:
             verifier=BearerVerifier(client, rule=self.rule),
             on_rights_changed=partial(_call, self._change_hooks),
         )
+        self._apps.add(app)
         app.register_blueprint(
             self.blueprint, paths=paths, where=host_of_pages(app, client.config.redirect_uri)
         )
@@ -312,6 +319,29 @@ class PeeringDB:
         """
         self._disconnect_hook = hook
         return hook
+
+    @contextmanager
+    def logged_in_as(self, user: User) -> Iterator[None]:
+        """For tests: every request is one of ``user``, without PeeringDB and a login.
+
+        ::
+
+            with pdb.logged_in_as(User(id=1, verified_user=True, verified_email=True)):
+                assert app.test_client().get("/me").status_code == 200
+
+        The login rule and those of the views decide as ever, also for bearer tokens.
+        Every form counts as one of this site.
+        """
+        before = [(app, app.extensions[NAME], app.extensions[NAME].flow) for app in self._apps]
+        real = [flow.visitors for _, _, flow in before]
+        try:
+            for app, found, flow in before:
+                flow.visitors = ActingVisitors(flow.visitors, user)
+                app.extensions[NAME] = replace(found, verifier=ActingVerifier(user))
+            yield
+        finally:
+            for (app, found, flow), visitors in zip(before, real, strict=True):
+                flow.visitors, app.extensions[NAME] = visitors, found
 
     def user(self) -> User | None:
         """Who is logged in, or sent the bearer token; None for nobody.

@@ -1,7 +1,7 @@
 """`Pages`: answers the requests of an application, from the login to a refusal."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
@@ -32,6 +32,8 @@ from peeringdb_oauth.profile import User
 from peeringdb_oauth.web import (
     STYLE_SHEET,
     STYLE_SHEET_HEADERS,
+    ActingVerifier,
+    ActingVisitors,
     Answer,
     Connections,
     Event,
@@ -134,6 +136,21 @@ class Pages:
                     methods=["POST"],
                 ),
             ]
+
+    @contextmanager
+    def acting_as(self, user: User) -> Iterator[None]:
+        """As `PeeringDB.logged_in_as`."""
+        visitors, verifier = self.visitors, self._verifier
+        try:
+            self._use(ActingVisitors(visitors, user), ActingVerifier(user))
+            yield
+        finally:
+            self._use(visitors, verifier)
+
+    def _use(self, visitors: Visitors, verifier: BearerVerifier[Awaitable[User]]) -> None:
+        self.visitors, self._verifier = visitors, verifier
+        for flow in self._flows.values():
+            flow.visitors = visitors
 
     async def user(self, request: HTTPConnection) -> User | None:
         """Who is logged in; None for nobody.

@@ -1,7 +1,8 @@
 """`PeeringDB`: the login of an application, its routes and its requirements."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -286,6 +287,21 @@ class PeeringDB:
             asn, perms=perms, manage_sessions=manage_sessions, mfa=mfa, max_age=max_age
         )
         return _make_requirement(guard.under(self.rule), self._pages.check_token)
+
+    @contextmanager
+    def logged_in_as(self, user: User) -> Iterator[None]:
+        """For tests: every request is one of ``user``, without PeeringDB and a login.
+
+        ::
+
+            with pdb.logged_in_as(User(id=1, verified_user=True, verified_email=True)):
+                assert TestClient(app).get("/me").status_code == 200
+
+        The login rule and the requirements decide as ever, also for bearer tokens.
+        Every form counts as one of this site.
+        """
+        with self._pages.acting_as(user):
+            yield
 
     @property
     def sessions(self) -> AsyncSessionList:

@@ -17,6 +17,8 @@ fault          kind (error_500, slow, cut, outage, maintenance, account_switch,
                slow
 clear-faults   (no arguments)
 rotate-key     (no arguments)
+tokens         person, client_id, url (where clients find the sandbox); amr. Answers as
+               the token endpoint does after a login with every scope
 revoke-tokens  person, or nobody for all tokens. Answers with revoked, their number
 reset-limits   (no arguments)
 use-limit      left, requests in this minute and in the next; address
@@ -44,6 +46,7 @@ from peeringdb_oauth.sandbox.server import clock, edit_people, keys
 from peeringdb_oauth.sandbox.server.default_people import default_people
 from peeringdb_oauth.sandbox.server.edit_people import CannotChange
 from peeringdb_oauth.sandbox.server.faults import CONTROL_PREFIX, KINDS, KINDS_WITH_PATH, Fault
+from peeringdb_oauth.sandbox.server.issue_tokens import issue_tokens
 from peeringdb_oauth.sandbox.server.limits import REQUESTS_PER_MINUTE
 from peeringdb_oauth.sandbox.server.registration import register_application
 
@@ -203,6 +206,7 @@ _COMMANDS: dict[str, Callable[..., dict[str, Any] | None]] = {
     "fault": add_fault,
     "clear-faults": _clear_faults,
     "rotate-key": keys.rotate_signing_key,
+    "tokens": issue_tokens,
     "revoke-tokens": _revoke_tokens,
     "reset-limits": _reset_limits,
     "use-limit": use_up_limit,

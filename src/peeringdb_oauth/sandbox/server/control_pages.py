@@ -15,6 +15,7 @@ from peeringdb_oauth.sandbox.server import clock, control_endpoint, edit_people,
 from peeringdb_oauth.sandbox.server.claims import describe_profile
 from peeringdb_oauth.sandbox.server.edit_people import CannotChange
 from peeringdb_oauth.sandbox.server.faults import KINDS
+from peeringdb_oauth.sandbox.server.issue_tokens import issue_tokens
 from peeringdb_oauth.sandbox.server.models import Network, Person
 from peeringdb_oauth.sandbox.server.people_groups import grouped_people
 from peeringdb_oauth.sandbox.server.registration import ALGORITHMS, register_application
@@ -69,17 +70,23 @@ def person_page(request: HttpRequest, login: str) -> HttpResponse:
         person = edit_people.find_person(login)
     except CannotChange as error:
         return _render(request, "overview", _overview() | {"error": str(error)}, status=404)
+    if request.method == "POST" and "client_id" in request.POST:
+        return _render(request, "person", _person(person) | _issue_tokens(request, person))
     if request.method == "POST":
         return _act_and_redirect(
             request,
             lambda: _save_person(request, person),
             f"{person.full_name.strip()} was changed. Applications see it with their next request.",
         )
+    return _render(request, "person", _person(person))
+
+
+def _person(person: Person) -> dict[str, Any]:
     rights = person.rights.select_related("network")
     number = rights.count()
     shown = rights if number <= _MAX_NETWORKS else []
     others = Network.objects.exclude(right__person=person)
-    context = {
+    return {
         "person": person,
         "switches": [(name, label, getattr(person, name)) for name, label in _SWITCH_LABELS],
         "rows": [
@@ -87,8 +94,16 @@ def person_page(request: HttpRequest, login: str) -> HttpResponse:
         ],
         "too_many": number if number > _MAX_NETWORKS else 0,
         "others": others.filter(asn__lt=_FIRST_PRIVATE_ASN),
+        "applications": Application.objects.all(),
     }
-    return _render(request, "person", context)
+
+
+def _issue_tokens(request: HttpRequest, person: Person) -> dict[str, Any]:
+    client_id, url = request.POST["client_id"], request.build_absolute_uri("/")
+    try:
+        return {"tokens": issue_tokens(person.username, client_id, url=url), "client_id": client_id}
+    except CannotChange as error:
+        return {"error": str(error)}
 
 
 @_GET_OR_POST

@@ -5,6 +5,7 @@ They are in the database, so they survive a restart if the database is a file.
 
 import secrets
 import ssl
+from pathlib import Path
 
 import trustme
 from cryptography.hazmat.primitives import serialization
@@ -45,6 +46,7 @@ def ssl_context(names: tuple[str, ...], ca_file: str) -> ssl.SSLContext:
         _store("ca_certificate", ca.cert_pem.bytes().decode())
         _store("ca_key", ca.private_key_pem.bytes().decode())
     ca.cert_pem.write_to_path(ca_file)
+    Path(ca_file).chmod(0o644)  # it is public: an application may run as another user
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     ca.issue_cert(*names).configure_cert(context)
     return context

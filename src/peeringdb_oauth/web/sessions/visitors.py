@@ -42,6 +42,8 @@ class Visitors:
         ConfigurationError: a secret is missing or too short.
     """
 
+    takes_all_forms = False  # in tests: each form is one of this site's pages
+
     def __init__(
         self,
         provider: Provider,
