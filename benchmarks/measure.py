@@ -101,7 +101,7 @@ def at_most(goal: float | None, title: str, samples: Samples, name: str, other: 
     return _row(title, samples, name, other, ratio=samples.ratio(name, other), goal=goal)
 
 
-def faster(goal: float, title: str, samples: Samples, name: str, other: str) -> Row:
+def faster(goal: float | None, title: str, samples: Samples, name: str, other: str) -> Row:
     """``name`` is at least ``goal`` times as fast as ``other``."""
     return _row(
         title, samples, name, other, ratio=samples.ratio(other, name), goal=goal, at_least=True

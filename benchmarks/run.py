@@ -20,6 +20,8 @@ from pathlib import Path
 
 import async_logins
 import first_steps
+import gateway
+import gateway_memory
 import id_tokens
 import logins
 import pages
@@ -42,6 +44,7 @@ LIBRARIES = (
     "Flask-Session",
     "django-allauth",
     "redis",
+    "granian",
 )
 LINE = "{:<37} {:<24} {:>9}   {:<28} {:>9}   {:>6}  {:>7}  {}"
 
@@ -74,12 +77,21 @@ def main() -> None:
     few = "yes" if max(trips.values()) <= 2 else "MISSED"
     print(f"\nround trips to the store for a page; the goal is at most 2: {few}")
     print("; ".join(f"{name}: {count:g}" for name, count in trips.items()))
+    memory = gateway_memory.measure()
+    _, *grown = memory.values()
+    bounded = "yes" if max(grown) <= gateway_memory.MOST else "MISSED"
+    print(
+        "\nmemory of the gateway, and what sessions in use add; the goal is at most"
+        f" {gateway_memory.MOST} MB more: {bounded}"
+    )
+    print("; ".join(f"{name}: {megabytes:.0f} MB" for name, megabytes in memory.items()))
     written = {
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
         "rows": [asdict(row) | {"holds": row.holds} for row in rows],
         "connections": connections,
         "round_trips": trips,
+        "gateway_memory": memory,
     }
     RESULTS.write_text(json.dumps(written, indent=2) + "\n", "utf-8")
     missed = sum(row.holds is False for row in rows)
@@ -108,6 +120,7 @@ def _measure(provider: Provider, rounds: int) -> Iterator[Row]:
     yield from async_logins.measure(provider, rounds)
     yield from first_steps.measure(rounds)
     yield from pages.measure(rounds)
+    yield from gateway.measure(rounds)
 
 
 def _line(row: Row, *, title: str) -> str:

@@ -38,7 +38,11 @@ RequestHeader set X-Remote-User expr=%{{REMOTE_USER}}
 
 
 class Site:
-    """The running Apache. ``url``: where people find it."""
+    """The running Apache.
+
+    ``application``: the server behind it; None for static files. ``without``: what its
+    configuration is to lack. ``url``: where people find it.
+    """
 
     def __init__(self, pdb, application, *, without=""):
         self.pdb, self.application = pdb, application
@@ -55,7 +59,7 @@ class Site:
         (self._directory / "httpd.conf").write_text(
             modules + SERVER.format(directory=self._directory, address=self.address) + page
         )
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             ["apache2", "-DFOREGROUND", "-f", self._directory / "httpd.conf"]
         )
 
@@ -67,20 +71,26 @@ class Site:
             "https://app.example.net": self.url,
             "your-client-id": registered.client_id,
             "your-client-secret": registered.client_secret,
-            "http://127.0.0.1:8000": self.application.url,
+            "http://127.0.0.1:8000": self.application.url if self.application else self.url,
         }
         for name, value in here.items():
             assert name in text
             text = text.replace(name, value)
-        return text
+        return text if self.application else self._static(text)
+
+    def _static(self, text):
+        (self._directory / "files").mkdir()
+        (self._directory / "files" / "page").write_text("hello\n")
+        proxied = text.index("ProxyPass /oidc/")
+        return f"{text[:proxied]}DocumentRoot {self._directory}/files\n"
 
     @property
     def log(self):
         return (self._directory / "error.log").read_text()
 
     def close(self):
-        self._process.terminate()
-        self._process.wait(20)
+        self.process.terminate()
+        self.process.wait(20)
         shutil.rmtree(self._directory)
 
     def visit(self):

@@ -116,16 +116,21 @@ class Proxy:
         """The status of a check."""
         return self.ask("/_peeringdb/check", target, method).status
 
+    def headers(self, target, method="GET"):
+        """What it sends to the gateway with a request of the person."""
+        headers = PERSON | self._site
+        headers |= {"X-Forwarded-Method": method, "X-Forwarded-Uri": target}
+        headers |= {"X-Forwarded-For": "192.0.2.7"}
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{name}={text}" for name, text in self.cookies.items())
+        return headers
+
     def ask(self, path, target=None, method="GET"):
         """The answer to a request. Its body was read."""
         if self._connection is None:
             self._connection = http.client.HTTPConnection("127.0.0.1", timeout=PATIENCE)
             self._connection.sock = connect(self._where)
-        headers = PERSON | self._site
-        headers |= {"X-Forwarded-Method": method, "X-Forwarded-Uri": target or path}
-        headers |= {"X-Forwarded-For": "192.0.2.7"}
-        if self.cookies:
-            headers["Cookie"] = "; ".join(f"{name}={text}" for name, text in self.cookies.items())
+        headers = self.headers(target or path, method)
         self._connection.request("GET", path, headers=headers)
         answer = self._connection.getresponse()
         answer.text = answer.read().decode()

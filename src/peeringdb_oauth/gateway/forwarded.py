@@ -60,11 +60,17 @@ class RequestHeaders(Mapping[str, str]):
     """
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        self.raw: dict[bytes, bytes] = {}
+        # A loop would take a third of a whole check.
+        pairs = list(raw)
+        self.raw: dict[bytes, bytes] = dict(pairs)
         self.repeated: set[bytes] = set()
-        self.size = 0  # bytes
-        for name, value in raw:
-            self.size += len(name) + len(value)
+        if len(self.raw) != len(pairs):
+            self._join(pairs)
+        self.size = len(b"".join(self.raw)) + len(b"".join(self.raw.values()))  # bytes
+
+    def _join(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        self.raw.clear()
+        for name, value in pairs:
             if name in self.raw:
                 self.repeated.add(name)
                 comma = b"; " if name == b"cookie" else b", "

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any, Literal, Protocol
 
 from peeringdb_oauth.async_client import AsyncClient
@@ -38,8 +39,11 @@ FORWARD_AUTH = f"{BELOW}/forward-auth"
 RELOADABLE = "peeringdb_oauth.reloadable"  # in the scope of the pages
 COOKIE_HEADER = b"x-peeringdb-cookie"
 _NO_STORE = (b"cache-control", b"no-store")
-# All that an answer to a person depends on, besides their session.
-_KEY = (b"x-forwarded-method", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-uri")
+# All that an answer to a person depends on.
+_KEY = itemgetter(
+    *(b"cookie", b"x-forwarded-method", b"x-forwarded-proto", b"x-forwarded-host"),
+    b"x-forwarded-uri",
+)
 # Seconds that a page for everybody waits for the store, and for how long it does not
 # ask a store that has taken longer.
 _PATIENCE, _PAUSE = 0.25, 1.0
@@ -160,13 +164,12 @@ class Gateway:
 
     def _key(self, scope: Scope, headers: RequestHeaders) -> tuple[bytes, ...] | None:
         """What an answer depends on; None if it is not remembered."""
-        raw = headers.raw
-        cookie = raw.get(b"cookie")
-        if cookie is None or headers.repeated or headers.is_too_large:
+        if headers.repeated or headers.is_too_large or not self._asked.trusts(scope):
             return None
-        if not self._asked.trusts(scope):
+        try:
+            key: tuple[bytes, ...] = _KEY(headers.raw)
+        except KeyError:
             return None
-        key = (cookie, *(raw.get(name, b"") for name in _KEY))
         return key if sum(map(len, key)) <= LONGEST else None
 
     async def _check(

@@ -3,6 +3,7 @@
 It starts the workers, replaces one that fails, and passes a reload on to all of them.
 """
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -72,7 +73,10 @@ class Main:
         """The application, in a worker that has just been started."""
         from peeringdb_oauth.gateway.service import Service  # noqa: PLC0415 - see `serve`
 
-        return Service(self._reloader.settings, level=logging.DEBUG)
+        service = Service(self._reloader.settings, level=logging.DEBUG)
+        gc.collect()
+        gc.freeze()  # or the collector would look at all modules again and again
+        return service
 
     def _start(self) -> None:
         """What is left to do before the workers start."""
