@@ -11,10 +11,11 @@ import threading
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import requests
-from gateway_process import COMMAND, PATIENCE, GatewayProcess, Proxy, connect
+from gateway_process import COMMAND, PATIENCE, GatewayProcess, Proxy, await_server, connect
 from ports import free_port
 
 from .conftest import LG
@@ -327,3 +328,28 @@ def memory_of(gateway):
     [worker] = gateway.workers
     pages = Path(f"/proc/{worker}/statm").read_text().split()[1]
     return int(pages) * resource.getpagesize()
+
+
+# --- another server -------------------------------------------------------------------
+
+
+def test_it_runs_on_uvicorn_and_reloads_there(write_settings, sandbox, visit, measured, tmp_path):
+    port, path = free_port(), write_settings(VERIFIED)
+    command = [sys.executable, "-m", "uvicorn", "--factory", "--no-proxy-headers"]
+    command += ["--port", str(port), "peeringdb_oauth.gateway.service:create_service"]
+    environment = os.environ | measured | {"PEERINGDB_OAUTH_GATEWAY_CONFIG": str(path)}
+    log = tmp_path / "uvicorn.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+    try:
+        await_server(port, process, log)
+        person = visit(SimpleNamespace(where=port))
+        person.log_in(sandbox, "member")
+        assert person.check("/page") == 204
+        write_settings(NOBODY)
+        process.send_signal(signal.SIGHUP)
+        until(lambda: person.check("/page") == 403)
+        person.close()
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE) in (0, -signal.SIGTERM)
