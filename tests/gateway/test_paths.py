@@ -157,6 +157,14 @@ def read_backslashes_as_slashes(text):
     return text.replace("\\", "/").replace("%5C", "/").replace("%5c", "/")
 
 
+def read_decoded_backslashes_as_slashes(text):
+    return text.replace("\\", "/")
+
+
+def cut_decoded_parameters(text):
+    return "/".join(segment.split(";")[0] for segment in text.split("/"))
+
+
 def cut_parameters(text):
     segments = text.replace("%3B", ";").replace("%3b", ";").split("/")
     return "/".join(segment.split(";")[0] for segment in segments)
@@ -190,7 +198,9 @@ SERVERS = [
     decode,
     decode_slashes,
     read_backslashes_as_slashes,
+    read_decoded_backslashes_as_slashes,
     cut_parameters,
+    cut_decoded_parameters,
     merge_slashes,
     take_a_host_for_the_path,
     drop_slashes_at_the_start,

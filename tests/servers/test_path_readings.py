@@ -11,7 +11,7 @@ from peeringdb_oauth.gateway.paths import TRICKS, OddPath, parse
 
 SERVERS = (
     *("nginx read", "nginx unmerged", "nginx sent", "nginx rewritten", "nginx decoded"),
-    *("caddy read", "caddy sent", "haproxy read", "haproxy sent", "php"),
+    *("caddy read", "caddy sent", "haproxy read", "haproxy sent", "php", "node"),
     *("flask", "django", "starlette on uvicorn", "starlette on granian"),
 )
 USUAL = (

@@ -14,7 +14,6 @@ from time import monotonic
 
 from ports import free_port
 
-PROGRAMS = ("nginx", "caddy", "haproxy", "php")
 # An application for each framework, which answers with the path that it was asked for.
 APPLICATIONS = {
     "flask_app": """
@@ -51,6 +50,15 @@ PHP = """
     header("Content-Type: text/plain");
     $path = parse_url($_SERVER["REQUEST_URI"], PHP_URL_PATH);
     echo $_SERVER["SCRIPT_NAME"], "\\n", $path, "\\n", rawurldecode($path);
+"""
+NODE = """
+    require("http").createServer((request, response) => {
+        try {
+            response.end(new URL(request.url, "http://lg.example.net").pathname);
+        } catch {
+            response.writeHead(400).end();
+        }
+    }).listen(Number(process.argv[2]), "127.0.0.1");
 """
 NGINX = """
     daemon off;
@@ -188,6 +196,7 @@ def _applications(stack, folder):
     for name, text in APPLICATIONS.items():
         (folder / f"{name}.py").write_text(dedent(text))
     (folder / "router.php").write_text(dedent(PHP).strip())
+    (folder / "reader.cjs").write_text(dedent(NODE))
     commands = {
         "flask": ("-m", "gunicorn", "-b", "127.0.0.1:{port}", "flask_app:app"),
         "django": ("-m", "gunicorn", "-b", "127.0.0.1:{port}", "django_app:app"),
@@ -197,12 +206,13 @@ def _applications(stack, folder):
             "starlette_app:app",
         ),
     }
-    ports = {name: free_port() for name in (*commands, "php")}
+    ports = {name: free_port() for name in (*commands, "php", "node")}
     for name, words in commands.items():
         port = ports[name]
         command = (word.format(port=port) for word in words)
         _start(stack, folder, [port], sys.executable, *command)
     _start(stack, folder, [ports["php"]], "php", "-S", f"127.0.0.1:{ports['php']}", "router.php")
+    _start(stack, folder, [ports["node"]], "node", "reader.cjs", str(ports["node"]))
     return ports
 
 

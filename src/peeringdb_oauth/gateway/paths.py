@@ -163,8 +163,10 @@ def _tricks_in(path: str, levels: list[str]) -> frozenset[str]:
 _CHANGES: tuple[Callable[[str], str], ...] = (
     unquote,
     lambda text: re.sub("%2F", "/", text, flags=re.IGNORECASE),
-    lambda text: re.sub(r"\\|%5C", "/", text, flags=re.IGNORECASE),
+    lambda text: re.sub("%5C", "/", text, flags=re.IGNORECASE),
+    lambda text: text.replace("\\", "/"),  # as browsers and URL in JavaScript do
     lambda text: re.sub("(;|%3B)[^/]*", "", text, flags=re.IGNORECASE),
+    lambda text: re.sub(";[^/]*", "", text),
     lambda text: re.sub("//+", "/", text),
     lambda text: re.sub("^//+", "/", text),  # as gunicorn and Werkzeug do
     lambda text: re.sub("^//+[^/]*", "", text) or "/",
