@@ -144,7 +144,7 @@ def _check_decoded(text: str) -> None:
 
 
 def _decode_all_but_ascii(path: str) -> str:
-    kept = _ASCII_ESCAPE.sub(lambda found: f"%25{found[1].upper()}", path)
+    kept = _ASCII_ESCAPE.sub(lambda found: f"%25{found[1]}", path)
     return unquote_to_bytes(kept.encode("latin-1")).decode()
 
 
