@@ -1,9 +1,10 @@
 # make docs          the documentation as a site, in build/docs
 # make package       wheel, sdist and a list of their parts (SBOM), in dist
 # make demo          log in with a local PeeringDB, in the browser     (ARGS=--once: without one)
+# make gateway-demo  a page behind nginx and the gateway              (ARGS=--once: without a browser)
 # make test          all tests but test-servers, with coverage         (ARGS="-k word": some)
 # make test-unit     the fast tests: no server, no browser
-# make test-servers  the tests that need Apache or Node.js
+# make test-servers  the tests with nginx, Caddy, HAProxy, Traefik, Apache, PHP and Node.js
 # make lint          ruff and mypy
 # make bench         our speed beside that of our peers
 # make soak          sessions under load and through random faults     (ARGS="--stores redis")
@@ -11,7 +12,7 @@
 #
 # Hypothesis tries the same examples in every run. Others, which it tells how to repeat:
 #     make test-unit ARGS=--hypothesis-profile=random
-.PHONY: demo docs package test test-unit test-servers lint format bench soak simulate
+.PHONY: demo gateway-demo docs package test test-unit test-servers lint format bench soak simulate
 
 ARGS =
 WORKERS = 2
@@ -39,6 +40,10 @@ package:
 	rm -rf dist
 	$(PYTHON) -m hatchling build -d dist
 	scripts/sbom dist/*.whl dist/sbom.cdx.json
+
+gateway-demo:
+	@scripts/set-up gateway-demo
+	@$(PYTHON) examples/gateway_demo.py $(ARGS)
 
 ifdef ARGS
 test:

@@ -8,8 +8,10 @@ import pytest
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.gateway.addresses import Listen
+from peeringdb_oauth.gateway.app import create_app
 from peeringdb_oauth.gateway.settings import Settings
 from peeringdb_oauth.gateway.snippets import PROXIES, print_snippet, print_unit
+from peeringdb_oauth.gateway.snippets.printing import PUBLIC
 from peeringdb_oauth.gateway.snippets.upstream import Upstream
 
 APPLICATION = "http://127.0.0.1:3000"
@@ -48,6 +50,12 @@ def test_a_snippet_names_each_url_the_application_and_the_gateway(load, proxy):
     for part in ("lg.example.net", "grafana.example.net", "127.0.0.1:3000", "127.0.0.1:4180"):
         assert part in text
     assert f"--config {load().path} snippet {proxy}" in text
+
+
+def test_exactly_the_pages_for_visitors_are_let_out(load):
+    routes = create_app(load())._pages.routes
+    paths = {route.path.removeprefix("/_peeringdb/") for route in routes}
+    assert paths - {"answer", "forward-auth"} | {"jwks.json"} == set(PUBLIC)
 
 
 @pytest.mark.parametrize("proxy", ["nginx", "caddy", "traefik", "haproxy"])

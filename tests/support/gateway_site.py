@@ -121,6 +121,7 @@ class GatewaySite:
         for name, secret in (("key", "k" * 40), ("secret", application.client_secret)):
             (self.directory / name).write_text(secret)
             (self.directory / name).chmod(0o600)
+        (self.directory / "members.txt").write_text("64500\n")
         urls = ", ".join(f'"{origin}"' for origin in self.origins)
         path = self.directory / "gateway.toml"
         path.write_text(f"""

@@ -4,12 +4,14 @@ import base64
 import json
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from gateway_site import GatewaySite
 from proxies import own_directory, php_fpm
 from raw_https import PERSON
 
+PAGE_OF_RECIPES = (Path(__file__).parents[3] / "docs" / "gateway.md").read_text()
 MEMBERS_ONLY = """
 [[rule]]
 path = "/"
@@ -87,6 +89,38 @@ def test_a_page_in_php(start, files, proxy):
         *("HTTP_X_PEERINGDB_ROLES", "HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_PROXY"),
         "HTTP_X_PEERINGDB_COOKIE",
     }.isdisjoint(told)
+
+
+def recipe(name):
+    """The rules, roles and headers in a recipe's settings on the page."""
+    section = PAGE_OF_RECIPES.partition(f"### {name}\n")[2].partition("\n### ")[0]
+    return section.partition("```toml\n")[2].partition("```")[0].partition("[[rule]]")[2]
+
+
+def test_grafana_is_told_the_user_and_one_role(start):
+    site = start("nginx", rules="[[rule]]" + recipe("Grafana"))
+    spoofed = [("X-WEBAUTH-ROLE", "Admin"), ("X_WEBAUTH_USER", "admin"), ("x-webauth-user", "x")]
+    editor, viewer = (
+        site.pdb.add_person(name, networks={64500: perms})
+        for name, perms in (("E D", 3), ("V I", 1))
+    )
+    for account, role in ((editor, "Editor"), (viewer, None)):
+        person = site.log_in(account.login)
+        site.received.clear()
+        headers = [*PERSON.items(), *spoofed]
+        assert person.ask("/d/a%2Fb", headers=headers).status == 200
+        [received] = site.received
+        assert received.value("X-WEBAUTH-USER") == f"peeringdb-{account.id}"
+        assert received.value("X-WEBAUTH-NAME") == account.name
+        assert received.value("X-WEBAUTH-EMAIL") == account.email
+        assert received.value("X-WEBAUTH-ROLE") == role
+
+
+def test_an_application_that_wants_the_user_in_a_header_of_its_own(start):
+    site = start("nginx", rules=MEMBERS_ONLY + '[headers]\nRemote-User = "peeringdb-{id}"\n')
+    member = site.log_in("orgadmin")
+    assert member.ask("/", headers=PERSON | {"Remote-User": "root"}).status == 200
+    assert site.received[0].value("Remote-User") == "peeringdb-1"
 
 
 def test_an_application_that_only_knows_basic(start):
