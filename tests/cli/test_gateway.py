@@ -127,8 +127,14 @@ The first rule that matches decides. What no rule matches is refused.
     an account that PeeringDB has verified, with a confirmed email address
     affiliation with the network in the path
     the right to update it
+
+The application is told in: X-PeeringDB-ID, X-PeeringDB-Name, X-PeeringDB-Email, X-PeeringDB-ASNs, \
+X-PeeringDB-Update-ASNs, X-PeeringDB-Roles
 """
     )
+    role = '[[role]]\nname = "Editor"\nasn = 64500\n'
+    (folder / "gateway.toml").write_text(TOML + role)
+    assert "\nRoles: Editor\n" in gateway("check")[1]
 
 
 def test_check_for_programs(gateway):

@@ -206,6 +206,12 @@ def _write_settings(settings: Settings) -> None:
         console.print(f"  {rule.name}{methods}")
         for asked in describe(rule):
             console.print(f"    {asked}")
+    for title, names in {
+        "Roles": dict.fromkeys(role.name for role in settings.reloadable.roles),
+        "The application is told in": settings.reloadable.headers.names,
+    }.items():
+        if names:
+            console.print(f"\n{title}: {', '.join(names)}")
 
 
 def _explanation_json(found: Explanation, user: User | None) -> dict[str, Any]:
