@@ -128,6 +128,17 @@ def test_a_forked_process_has_threads_of_its_own():
     background.finish()
 
 
+def test_few_threads_do_many_works():
+    background, gate, done = Background(), Gate(), []
+    for number in range(6):
+        background.start(f"work {number}", lambda: done.append(gate.wait()))
+    gate.arrive(4)
+    assert gate.nobody_arrives()
+    gate.open()
+    background.finish()
+    assert len(done) == 6
+
+
 AT_END = """
 import atexit, sys, threading
 from peeringdb_oauth import background

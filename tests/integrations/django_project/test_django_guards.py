@@ -129,7 +129,7 @@ def test_the_login_of_django_ends_when_peeringdb_has_ended_its_token(visitor, pe
     pdb.revoke_tokens(person.login)
     assert visitor.get("/account").status_code == 200, "nobody has told us yet"
     answer = visitor.get("/fresh")
-    assert answer.status_code == 403
+    assert answer.status_code == 401
     assert b"Your login has ended" in answer.content
     assert visitor.session == {}
     assert visitor.get("/account").status_code == 302
