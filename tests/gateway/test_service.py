@@ -1,5 +1,8 @@
 """The gateway in one process: what operators, Prometheus and applications ask."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -183,6 +186,47 @@ def test_a_gateway_that_has_ended_counts_no_longer(start):
     with TestClient(Service(browser.site.app.reloader.settings)):
         assert len(observers) == 2
     assert len(observers) == 1
+
+
+SUM = """
+import asyncio, os, sys, time
+from peeringdb_oauth.gateway.metrics import GatewayMetrics
+
+class Store:
+    def count(self):
+        return 3
+
+class Usage:
+    limit, used, pause = 100, {}, 0
+
+pids = [os.fork() for _ in range(2)]  # each has two children, or is one
+metrics = GatewayMetrics(Usage, Store(), monotonic=time.monotonic)
+metrics.decided("rule 1", "allowed", 0.001)
+metrics.flush()
+if all(pids):
+    for pid in pids:
+        os.waitpid(pid, 0)
+    print(asyncio.run(metrics.page()).decode())
+else:
+    if pids[0] == 0 and pids[1]:
+        os.waitpid(pids[1], 0)
+    os._exit(0)
+"""
+
+
+def test_the_figures_of_several_processes_are_summed(tmp_path, measured):
+    ended = subprocess.run(
+        [sys.executable, "-c", SUM],
+        capture_output=True,
+        text=True,
+        env=os.environ | measured | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+        check=False,
+    )
+    assert ended.stderr == ""
+    line = 'peeringdb_oauth_gateway_checks_total{outcome="allowed",rule="rule 1"} 4.0'
+    assert line in ended.stdout.splitlines()
+    assert "peeringdb_oauth_gateway_check_seconds_count 4.0" in ended.stdout.splitlines()
+    assert "peeringdb_oauth_sessions 3.0" in ended.stdout.splitlines()
 
 
 # --- reloads --------------------------------------------------------------------------

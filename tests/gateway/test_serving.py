@@ -1,5 +1,6 @@
 """The gateway as a server: processes, sockets and signals."""
 
+import gc
 import os
 import resource
 import signal
@@ -16,7 +17,10 @@ from types import SimpleNamespace
 import pytest
 import requests
 from gateway_process import COMMAND, PATIENCE, GatewayProcess, Proxy, await_server, connect
+from gateway_settings import load_settings
 from ports import free_port
+
+from peeringdb_oauth.gateway.serving import Main, raised_limit
 
 from .conftest import LG
 
@@ -353,3 +357,36 @@ def test_it_runs_on_uvicorn_and_reloads_there(write_settings, sandbox, visit, me
     finally:
         process.terminate()
         assert process.wait(PATIENCE) in (0, -signal.SIGTERM)
+
+
+# --- the main process -----------------------------------------------------------------
+
+UNLIMITED = resource.RLIM_INFINITY
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "raised"),
+    [
+        (1024, 4096, 4096),
+        (1024, 1_000_000, 10_500),
+        (1024, UNLIMITED, 10_500),
+        (50_000, 1_000_000, 50_000),
+        (UNLIMITED, UNLIMITED, UNLIMITED),
+    ],
+)
+def test_as_many_files_as_connections_may_be_open(soft, hard, raised):
+    assert raised_limit(soft, hard) == raised
+
+
+def test_a_worker_begins_with_the_settings_of_the_main_process(tmp_path):
+    settings = load_settings(tmp_path)
+    try:
+        service = Main(settings).load()
+    finally:
+        gc.unfreeze()
+    assert service.reloader.settings is settings
+
+
+def test_without_workers_there_is_nobody_to_tell(tmp_path):
+    main = Main(load_settings(tmp_path))
+    assert main._reloader.reload() is True

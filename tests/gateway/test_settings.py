@@ -179,8 +179,8 @@ def test_what_is_not_said_has_a_default(load, folder):
 def test_everything_that_can_be_said(load, folder):
     settings = load(
         """
-listen = "[::1]:4180"
-metrics_listen = "unix:/run/metrics.sock"
+listen = "unix:/run/gateway.sock"
+metrics_listen = "[::1]:4181"
 urls = ["http://127.0.0.1:8080/", "http://localhost:80", "HTTPS://LG.example.net:443"]
 allow_http = true
 workers = 3
@@ -225,10 +225,10 @@ methods = "GET"
 X-User = "peeringdb-{id}"
 """
     )
-    assert settings.listen == Listen(host="::1", port=4180)
-    assert str(settings.listen) == "[::1]:4180"
-    assert settings.metrics_listen == Listen(unix=Path("/run/metrics.sock"))
-    assert str(settings.metrics_listen) == "unix:/run/metrics.sock"
+    assert settings.listen == Listen(unix=Path("/run/gateway.sock"))
+    assert str(settings.listen) == "unix:/run/gateway.sock"
+    assert settings.metrics_listen == Listen(host="::1", port=4181)
+    assert str(settings.metrics_listen) == "[::1]:4181"
     assert [host.origin for host in settings.hosts] == [
         "http://127.0.0.1:8080",
         "http://localhost",
@@ -327,6 +327,7 @@ def test_a_wrong_file(problems, text, expected):
         ('listen = "127.0.0.1:65536"', "listen: must be an address and a port, such as"),
         ('listen = "unix:run.sock"', "listen: must have a path from the root, such as"),
         ('metrics_listen = "127.0.0.1:4180"', "metrics_listen: must not be the same as listen"),
+        ('metrics_listen = "unix:/run/a.sock"', "metrics_listen: must be an address and a port"),
         ("workers = 0", "workers: must be a whole number from 1 to 50"),
         ("workers = true", "workers: must be a whole number from 1 to 50"),
         ('workers = "2"', "workers: must be a whole number from 1 to 50"),

@@ -9,11 +9,10 @@ import multiprocessing
 import os
 import resource
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 from peeringdb_oauth.gateway.granian_server import MOST_CONNECTIONS, make_server
 from peeringdb_oauth.gateway.listening import claim, give_to
@@ -35,14 +34,14 @@ def serve(path: str | os.PathLike[str]) -> None:
         ConfigurationError: a setting is wrong, or the address is not free.
     """
     settings = Settings.load(path)
-    _raise_file_limit()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (raised_limit(soft, hard), hard))
     os.umask(0o077)  # for a socket before it gets its mode, and for all other files
     claim("listen", settings.listen)
     if settings.metrics_listen is not None:
         claim("metrics_listen", settings.metrics_listen)
-    if sys.platform == "linux":
-        # Another method would start a process that a SIGHUP ends.
-        multiprocessing.set_start_method("fork", force=True)
+    # Another method would start a process that a SIGHUP ends.
+    multiprocessing.set_start_method("fork", force=True)
     with ExitStack() as stack:
         if settings.workers > 1:
             # The package reads this variable when it is imported, which a worker does.
@@ -89,15 +88,16 @@ class Main:
 
 def _tell_workers(_: Reloadable) -> None:
     for worker in multiprocessing.active_children():
-        if worker.pid is not None:
-            os.kill(worker.pid, signal.SIGHUP)
+        os.kill(cast(int, worker.pid), signal.SIGHUP)
 
 
-def _raise_file_limit() -> None:
-    """Let this process and its workers have as many connections as they may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+def raised_limit(soft: int, hard: int) -> int:
+    """How many files a process is to have open at most, so that all connections fit.
+
+    ``soft``, ``hard``: the limits now.
+    """
+    infinity = resource.RLIM_INFINITY
     wanted = MOST_CONNECTIONS + _FILES
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if wanted > soft != resource.RLIM_INFINITY:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if soft == infinity or soft >= wanted:
+        return soft
+    return wanted if hard == infinity else min(wanted, hard)

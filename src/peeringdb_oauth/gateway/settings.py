@@ -149,6 +149,9 @@ def _read(top: Table) -> dict[str, Any]:
     metrics_listen = top.read("metrics_listen", read_listen, None)
     if metrics_listen == listen:
         top.problem("metrics_listen", "must not be the same as listen")
+    elif metrics_listen is not None and metrics_listen.unix is not None:
+        # Each worker listens there, and workers cannot share a socket of their own.
+        top.problem("metrics_listen", 'must be an address and a port, such as "127.0.0.1:4181"')
     return {
         "path": top.file.path,
         "listen": listen,
