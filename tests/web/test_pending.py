@@ -197,7 +197,10 @@ def test_expired_logins_make_room(start, clock):
 
 
 def test_cookies_that_cannot_be_opened_are_deleted(start, logins):
-    cookies = {"__Host-peeringdb-login-0123456789abcdef": "garbage"}
+    cookies = {}
+    start(cookies)
+    (name,) = cookies
+    cookies[name] = "garbage"
     states = [start(cookies)[0] for _ in range(8)]
     assert all(logins().find(state, cookies) for state in states)
     assert len(cookies) == 8
@@ -206,6 +209,14 @@ def test_cookies_that_cannot_be_opened_are_deleted(start, logins):
 def test_other_cookies_are_not_deleted(start):
     cookies = {"session": "x" * 4000}
     assert len(start(cookies)[2]) == 1
+
+
+def test_another_application_at_the_host_keeps_its_logins(start):
+    cookies = {f"__Host-peeringdb-login-abcdef-{number:016x}": "its own" for number in range(8)}
+    before = dict(cookies)
+    for _ in range(9):
+        start(cookies)
+    assert cookies | before == cookies
 
 
 # --- long addresses -------------------------------------------------------------------

@@ -251,10 +251,8 @@ class AnswerBuilder:
         language, language_headers = self._language(visit)
         failure, reasons = language.failure(failure), tuple(map(language.reason, reasons))
         headers = _PAGE | language_headers | dict(headers or {})
+        body = to_json(failure, reasons, login_url=login_url if offers_login else None, cause=cause)
         if not visit.wants_page:
-            body = to_json(
-                failure, reasons, login_url=login_url if offers_login else None, cause=cause
-            )
             return Answer(status=failure.status, json=body, headers=headers)
         page = self._page(
             visit,
@@ -272,7 +270,7 @@ class AnswerBuilder:
             offers_logout=logged_in,
             cause=cause,
         )
-        return Answer(status=failure.status, page=page, headers=headers)
+        return Answer(status=failure.status, page=page, json=body, headers=headers)
 
     def page(
         self,

@@ -97,7 +97,10 @@ class PendingLogins:
             f" for {self._config.redirect_uri}"
         )
         self._secure = self._config.redirect_uri.startswith("https:")
-        self._prefix = "__Host-peeringdb-login-" if self._secure else "peeringdb-login-"
+        # Of two applications at one host, neither deletes the logins of the other.
+        address = f"{self._config.client_id} {self._config.base_url} {self._config.redirect_uri}"
+        tag = sha256(address.encode()).hexdigest()[:6]
+        self._prefix = f"{'__Host-' if self._secure else ''}peeringdb-login-{tag}-"
 
     def start(
         self, login: PendingLogin, cookies: Mapping[str, str], *, shorter: tuple[str, ...] = ()

@@ -213,8 +213,8 @@ class Answer:
     """The answer to send: a redirect, else a page, else JSON.
 
     ``status``: the HTTP status. ``location``: where a redirect leads. ``page``: the
-    content of a page. ``json``: the body for a program. ``headers``: in addition to the
-    framework's. ``cookies``: to set or delete.
+    content of a page. ``json``: the body for a program, also beside the page of a
+    failure. ``headers``: in addition to the framework's. ``cookies``: to set or delete.
     """
 
     status: int

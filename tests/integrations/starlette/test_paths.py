@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient
 
 from peeringdb_oauth import ConfigurationError, User
 from peeringdb_oauth.integrations.starlette import PeeringDB
@@ -132,3 +133,32 @@ def test_the_style_sheet_is_a_file_of_the_site(make_portal, make_config):
     answer = browser.get(url)
     assert (answer.status_code, answer.text) == (200, STYLE_SHEET)
     assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
+
+
+def test_two_applications_at_one_host_keep_their_logins(make_config, sandbox):
+    async def me(request):
+        return PlainTextResponse((await pdbs[request.scope["root_path"]].require()(request)).name)
+
+    pdbs = {
+        path: PeeringDB(
+            config=make_config(f"{PORTAL}{path}/login/peeringdb/callback"),
+            secret_key=path * 8,
+            session_cookie=f"__Host-{path[1:]}",
+        )
+        for path in ("/a", "/b")
+    }
+    apps = {
+        path: Starlette(routes=[*pdb.routes, Route("/me", me)], middleware=[pdb.session_middleware])
+        for path, pdb in pdbs.items()
+    }
+    app = Starlette(routes=[Mount(path, each) for path, each in apps.items()])
+    browser = TestClient(app, base_url=PORTAL, follow_redirects=False)
+
+    def get(path):
+        answer = browser.get(path, headers={"Accept": "text/html"})
+        return answer.status_code, answer.headers.get("Location") or answer.text
+
+    starts = {path: get(f"{path}/login/peeringdb?next={path}/me")[1] for path in pdbs}
+    for person, path in (("member", "/a"), ("orgadmin", "/b")):
+        assert get(sandbox.log_in(person, starts[path])) == (302, f"{path}/me")
+    assert [get("/a/me"), get("/b/me")] == [(200, "Mel Member"), (200, "Ada Admin")]

@@ -5,7 +5,7 @@ import logging
 from typing import Annotated
 
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -116,6 +116,49 @@ def test_the_openapi_document_describes_the_refusals(make_config):
     assert {"401", "403", "429", "503"} < set(responses)
     schema = responses["403"]["content"]["application/json"]["schema"]
     assert schema["required"] == ["code", "title", "reasons", "advice", "login_url"]
+
+
+def in_document(make_config, **arguments):
+    """The OpenAPI document of an application that says nothing of refusals itself."""
+    pdb = PeeringDB(config=make_config())
+    app = FastAPI(**arguments)
+    router = APIRouter(dependencies=[Depends(pdb.require())])
+
+    @app.get("/api")
+    async def api(user: Annotated[User, Depends(pdb.bearer())]) -> int:
+        return user.id
+
+    @router.post("/inside", responses={403: {"description": "Not today."}})
+    async def inside() -> None:
+        pass
+
+    @app.get("/open")
+    async def everybody(user: Annotated[User | None, Depends(pdb.current_user)]) -> None:
+        pass
+
+    app.include_router(router, prefix="/v1")
+    pdb.document(app)
+    return app.openapi()
+
+
+def test_one_line_documents_the_refusals_of_all_guarded_operations(make_config):
+    document = in_document(make_config)
+    api, inside = document["paths"]["/api"]["get"], document["paths"]["/v1/inside"]["post"]
+    assert set(api["responses"]) == {"200", "401", "403", "429", "503"}
+    assert set(inside["responses"]) == {"200", "401", "403", "429", "503"}
+    assert inside["responses"]["403"] == {"description": "Not today."}
+    assert set(document["paths"]["/open"]["get"]["responses"]) == {"200"}
+    schema = api["responses"]["403"]["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/PeeringDBRefusal"}
+    assert document["components"]["schemas"]["PeeringDBRefusal"]["required"] == [
+        *("code", "title", "reasons", "advice", "login_url")
+    ]
+
+
+def test_an_application_without_guarded_operations_gets_no_schema(make_config):
+    pdb, app = PeeringDB(config=make_config()), FastAPI()
+    pdb.document(app)
+    assert "components" not in app.openapi()
 
 
 def test_a_refusal_has_the_members_that_the_document_names(make):

@@ -31,8 +31,12 @@ def send(answer: Answer) -> NoReturn:
     """End the request with an answer.
 
     It goes around the application's error handlers, which must not change it.
+    Flask-RESTX makes its own answer of every error, from its ``data``.
     """
-    raise HTTPException(response=respond(answer))
+    error = HTTPException(response=respond(answer))
+    if answer.json is not None:
+        vars(error)["data"] = dict(answer.json)
+    raise error
 
 
 def respond(answer: Answer) -> Response:

@@ -7,6 +7,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.base import SecurityBase
 
 from peeringdb_oauth.integrations.starlette.guard import Check, Requirement
+from peeringdb_oauth.integrations.starlette.refusals import LOGIN, TOKEN
 from peeringdb_oauth.web import Guard
 
 _LOGIN = "The session of somebody who has logged in with PeeringDB."
@@ -21,9 +22,7 @@ class DocumentedRequirement(Requirement, SecurityBase):
 
     def __init__(self, guard: Guard, check: Check, *, cookie: str | None) -> None:
         super().__init__(guard, check)
-        scheme: APIKeyCookie | HTTPBearer = HTTPBearer(
-            scheme_name="PeeringDBToken", description=_TOKEN
-        )
+        scheme: APIKeyCookie | HTTPBearer = HTTPBearer(scheme_name=TOKEN, description=_TOKEN)
         if cookie is not None:
-            scheme = APIKeyCookie(name=cookie, scheme_name="PeeringDBLogin", description=_LOGIN)
+            scheme = APIKeyCookie(name=cookie, scheme_name=LOGIN, description=_LOGIN)
         self.model, self.scheme_name = scheme.model, scheme.scheme_name

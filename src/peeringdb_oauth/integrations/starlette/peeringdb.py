@@ -28,6 +28,7 @@ from peeringdb_oauth.integrations.starlette.guard import (
     not_of_request,
 )
 from peeringdb_oauth.integrations.starlette.pages import AccountHooks, Pages
+from peeringdb_oauth.integrations.starlette.refusals import describe
 from peeringdb_oauth.integrations.starlette.secret_key import read_secret_keys
 from peeringdb_oauth.integrations.starlette.sessions import GuardedSessionMiddleware
 from peeringdb_oauth.integrations.starlette.templates import with_our_templates
@@ -51,7 +52,7 @@ from peeringdb_oauth.web import (
 )
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter
+    from fastapi import APIRouter, FastAPI
 
 
 class PeeringDB:
@@ -95,6 +96,8 @@ class PeeringDB:
     ``logout_redirect_url``: where a logout leads; None: the same. ``home``: the earlier
     name of ``login_redirect_url``. ``websocket_origins``: the origins of the pages that
     may open WebSockets, such as ``https://app.example.net``; None for this site.
+    ``session_cookie``: the name of the cookie of `session_middleware`, one of its own
+    for each application at a host; None for the usual one.
 
     Raises:
         ConfigurationError: settings are missing or wrong, all of them at once.
@@ -123,12 +126,14 @@ class PeeringDB:
         login_redirect_url: str | None = None,
         logout_redirect_url: str | None = None,
         websocket_origins: Iterable[str] | None = None,
+        session_cookie: str | None = None,
     ) -> None:
         if config is not None and client is not None:
             raise ConfigurationError(
                 "config: the client has its own settings, so give only one of the two"
             )
         self.rule = checked_rule(rule)
+        self._session_cookie = session_cookie
         problems: list[str] = []
         # How a setting is called depends on where it was written.
         rename = str if config is not None or client is not None else name_setting
@@ -188,13 +193,27 @@ class PeeringDB:
 
         return APIRouter(routes=[*self.routes])
 
+    @staticmethod
+    def document(app: "FastAPI") -> None:
+        """Describe refusals in the OpenAPI document of an application.
+
+        ::
+
+            pdb.document(app)
+
+        Every operation behind `require` or `bearer` then has the answers 401, 403, 429
+        and 503 with their schema. What you describe yourself stays.
+        """
+        original = app.openapi
+        vars(app)["openapi"] = lambda: describe(original())
+
     @property
     def session_cookie(self) -> str:
         """The name of the cookie that `session_middleware` sets.
 
         With HTTPS it has a prefix. So no other host of the domain can set it.
         """
-        return "__Host-session" if self._is_secure else "session"
+        return self._session_cookie or ("__Host-session" if self._is_secure else "session")
 
     @property
     def session_middleware(self) -> Middleware:

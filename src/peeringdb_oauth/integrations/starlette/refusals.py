@@ -1,6 +1,10 @@
-"""`REFUSALS`: what FastAPI's OpenAPI document says about refusals."""
+"""What FastAPI's OpenAPI document says about refusals."""
 
+from collections.abc import Iterator
 from typing import Any
+
+LOGIN, TOKEN = "PeeringDBLogin", "PeeringDBToken"  # the names of the security schemes
+_SCHEMA = "PeeringDBRefusal"
 
 _REASON = {
     "type": "object",
@@ -13,7 +17,7 @@ _REASON = {
 }
 _REFUSAL = {
     "type": "object",
-    "title": "PeeringDBRefusal",
+    "title": _SCHEMA,
     "required": ["code", "title", "reasons", "advice", "login_url"],
     "properties": {
         "code": {"type": "string", "examples": ["forbidden"]},
@@ -36,3 +40,29 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"description": description, "content": {"application/json": {"schema": _REFUSAL}}}
     for status, description in _DESCRIPTIONS.items()
 }
+
+
+def describe(document: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document, with the refusals of all operations behind a requirement.
+
+    What an operation says of a status itself stays.
+    """
+    guarded = [each for each in _operations(document) if _is_guarded(each)]
+    if guarded:
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas[_SCHEMA] = _REFUSAL
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{_SCHEMA}"}}}
+    for operation in guarded:
+        for status, description in _DESCRIPTIONS.items():
+            said = {"description": description, "content": content}
+            operation.setdefault("responses", {}).setdefault(str(status), said)
+    return document
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in document.get("paths", {}).values():
+        yield from (each for each in path.values() if isinstance(each, dict))
+
+
+def _is_guarded(operation: dict[str, Any]) -> bool:
+    return any({LOGIN, TOKEN} & scheme.keys() for scheme in operation.get("security", ()))
