@@ -1,5 +1,6 @@
 """The gateway in one process: what operators, Prometheus and applications ask."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -87,6 +88,19 @@ def test_a_gateway_whose_store_is_away_lives_but_is_not_ready(start, monkeypatch
     answer = ask(browser, "readyz")
     assert (answer.status_code, "does not answer" in answer.text) == (503, True)
     assert (ask(browser, "healthz").status_code, figure(browser, "sessions")) == (200, 0)
+
+
+def test_says_why_it_is_not_ready(write_settings, monkeypatch):
+    service = Service(Settings.load(write_settings(VERIFIED)))
+    monkeypatch.setattr(service._health._store.vault, "now", fail)
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(service({"type": "http", "path": "/_peeringdb/readyz", "headers": []}, None, send))
+    assert sent[0]["status"] == 503
+    assert sent[1]["body"] == b"not ready: the store of the sessions does not answer\n"
 
 
 def test_a_store_that_hangs_is_asked_once_and_not_waited_for(start, monkeypatch):

@@ -2,7 +2,6 @@
 
 import asyncio
 
-from peeringdb_oauth.errors import PeeringDBOAuthError
 from peeringdb_oauth.web import SessionStore
 
 PATIENCE = 2.0  # seconds for the store
@@ -26,11 +25,8 @@ class Health:
         if self._question is None or self._question.done():
             self._question = asyncio.create_task(asyncio.to_thread(self._store.vault.now))
         question = self._question
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await asyncio.shield(question)
-        except TimeoutError:
+        await asyncio.wait([question], timeout=PATIENCE)
+        if not question.done():
             return f"the store of the sessions has not answered within {PATIENCE:g} seconds"
-        except PeeringDBOAuthError as error:
-            return str(error)
-        return None
+        error = question.exception()
+        return None if error is None else str(error)

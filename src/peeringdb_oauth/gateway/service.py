@@ -125,7 +125,8 @@ class Service:
         problem = await self._health.problem()
         if problem is None:
             return HTTPStatus.OK, _TEXT, b"ready\n"
-        return HTTPStatus.SERVICE_UNAVAILABLE, _TEXT, f"not ready: {problem}\n".encode()
+        body = f"not ready: {problem}\n".encode()
+        return HTTPStatus.SERVICE_UNAVAILABLE, _TEXT, body
 
     async def _metrics(self, _: Scope) -> Answer:
         return HTTPStatus.OK, CONTENT_TYPE, await self.metrics.page()
