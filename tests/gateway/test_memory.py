@@ -10,7 +10,7 @@ from peeringdb_oauth.gateway.rules import Rules
 from peeringdb_oauth.gateway.settings import Settings
 from peeringdb_oauth.web import Sealer, SessionStore, Vault
 
-from .conftest import SCRIPT, SECRET, identity
+from .conftest import PERSON, SCRIPT, SECRET, identity
 
 pytestmark = pytest.mark.server
 
@@ -34,6 +34,16 @@ def test_within_a_second_neither_store_nor_cookie_is_read_anew(site, member):
     for _ in range(20):
         assert identity(member.ask("/members/64500/"))["id"] == "1"
     assert site.records.reads == reads
+
+
+def test_a_proxy_with_a_memory_of_its_own_gets_what_the_store_says_now(site, member):
+    anew = PERSON | {"Cache-Control": "no-cache"}
+    assert member.ask("/members/64500/", headers=anew).status_code == 204
+    assert another_program(site).end_all(1) == 1
+    assert member.ask("/members/64500/").status_code == 204  # remembered
+    assert member.ask("/members/64500/", headers=anew).status_code == 401
+    assert member.ask("/members/64500/").status_code == 401
+    assert site.browser().ask("/members/64500/", headers=anew).status_code == 401
 
 
 def test_within_a_second_a_person_is_known_at_every_page(site, member):

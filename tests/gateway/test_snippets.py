@@ -177,6 +177,7 @@ def test_the_unit_lets_the_service_write_its_own_files_only(load):
     settings = replace(
         load(),
         listen=Listen(unix=Path("/run/peeringdb-oauth/gateway.sock")),
+        socket_group="www-data",
         metrics_listen=Listen(unix=Path("/run/peeringdb-oauth/metrics.sock")),
         sessions="sqlite:////var/lib/peeringdb-oauth/sessions.db",
         audit_log="/srv/log/audit.log",
@@ -186,6 +187,8 @@ def test_the_unit_lets_the_service_write_its_own_files_only(load):
     assert "StateDirectory=peeringdb-oauth" in lines
     assert "ReadWritePaths=/srv/log" in lines
     assert "ProtectSystem=strict" in lines
+    assert "SupplementaryGroups=www-data" in lines
+    assert "PrivateUsers=no" in lines  # other groups do not exist with it
 
 
 def test_the_unit_of_a_store_elsewhere_writes_nothing(load):
@@ -216,10 +219,15 @@ def test_the_unit_reads_home_directories_only_if_it_must(load, place, line, monk
 
 
 @pytest.mark.server
+@pytest.mark.parametrize("socket", [False, True])
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="this machine has no systemd")
-def test_systemd_accepts_the_unit_and_rates_it_as_safe(load, tmp_path):
+def test_systemd_accepts_the_unit_and_rates_it_as_safe(load, tmp_path, socket):
+    settings = load()
+    if socket:
+        where = Listen(unix=Path("/run/peeringdb-oauth/gateway.sock"))
+        settings = replace(settings, listen=where, socket_group="www-data")
     unit = tmp_path / "peeringdb-oauth-gateway.service"
-    unit.write_text(re.sub("(Exec[A-Za-z]*)=/.*", r"\1=/bin/true", print_unit(load())))
+    unit.write_text(re.sub("(Exec[A-Za-z]*)=/.*", r"\1=/bin/true", print_unit(settings)))
     verified = subprocess.run(
         ["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False
     )

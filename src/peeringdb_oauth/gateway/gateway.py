@@ -166,6 +166,8 @@ class Gateway:
         """What an answer depends on; None if it is not remembered."""
         if headers.repeated or headers.is_too_large or not self._asked.trusts(scope):
             return None
+        if _asks_anew(headers):
+            return None
         try:
             key: tuple[bytes, ...] = _KEY(headers.raw)
         except KeyError:
@@ -184,6 +186,8 @@ class Gateway:
         name, match = question.rule_name, question.match
         if match.refusal is not None or match.rule is None:
             return _no(403, "refused", name)
+        if question.has_session and _asks_anew(headers):
+            question.host.visitors.read_anew(question.visit(is_check=True))
         try:
             person = await self._person(question, match.rule, reloadable)
         except PeeringDBOAuthError:
@@ -269,6 +273,14 @@ def _headers_of_everybody(question: Question) -> RawHeaders:
     """The answer's own headers, and the visitor's cookies without those of ours."""
     cookie = without_ours(question.headers.get("cookie", ""))
     return [_NO_STORE, *([(COOKIE_HEADER, cookie.encode("latin-1"))] if cookie else [])]
+
+
+def _asks_anew(headers: RequestHeaders) -> bool:
+    """Whether the proxy has a memory of its own, for a second.
+
+    Its second and ours would be two, in which a session can end on another machine.
+    """
+    return headers.raw.get(b"cache-control") == b"no-cache"
 
 
 def _with_cookie(checked: Checked) -> Checked:

@@ -80,3 +80,19 @@ def test_what_is_known_of_a_login_is_another_thing_after_a_second(stored, clock)
 def test_nothing_is_remembered_of_a_session_in_a_cookie(browser):
     browser.log_in()
     assert browser.flow.visitors.remembered(at_once(browser)) is None
+
+
+def test_a_visit_is_read_anew_if_it_is_asked(stored):
+    stored.flow.visitors.read_anew(stored.visit("/"))  # nobody is logged in
+    stored.log_in()
+    visitors = stored.flow.visitors
+    login = at_once(stored)
+    visitors.read_anew(stored.visit("/"))
+    assert visitors.remembered(login) is None
+    assert at_once(stored).user.id == 1
+
+
+def test_a_session_in_a_cookie_is_always_read(browser):
+    browser.log_in()
+    browser.flow.visitors.read_anew(browser.visit("/"))
+    assert at_once(browser).user.id == 1

@@ -27,6 +27,7 @@ def print_unit(settings: Settings) -> str:
         made_by=f"Made by: peeringdb-oauth gateway --config {config_path} systemd",
         program=program,
         config_path=config_path,
+        socket_group=settings.socket_group if settings.listen.unix else None,
         directories=sorted(set(_directories(settings))),
         in_home=any(home in path.parents for home in _HOMES for path in (program, config_path)),
     )

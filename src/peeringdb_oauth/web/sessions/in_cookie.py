@@ -111,6 +111,9 @@ class CookieSessions:
         yield from ()
         return self._newest(replace(login, now=self._clock()))
 
+    def read_anew(self, _: Visit) -> None:
+        """Do nothing: the cookie of each request is read."""
+
     def remembered(self, _: str) -> object | None:
         """None: the cookie of each request is read."""
         return None

@@ -155,6 +155,12 @@ class StoreSessions:
             self._recent.put(login)
         return login
 
+    def read_anew(self, visit: Visit) -> None:
+        """Ask the store when the login of a visit is loaded next."""
+        given = _Given.of(visit, self._application)
+        if given is not None:
+            self._recent.drop(given.key)
+
     def remembered(self, key: str) -> object | None:
         """As `RecentLogins.entry`."""
         return self._recent.entry(key)

@@ -141,6 +141,10 @@ class Visitors:
             return None
         return (yield from self._rechecks.at_once(login))
 
+    def read_anew(self, visit: Visit) -> None:
+        """Forget what is remembered of the login of a visit, not of its session."""
+        self._sessions.read_anew(visit)
+
     def remembered(self, login: StoredLogin) -> object | None:
         """What stands for all that is known of a login without asking the store.
 
