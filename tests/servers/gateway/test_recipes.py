@@ -43,6 +43,9 @@ def files():
     (directory / "more").mkdir()
     (directory / "more" / "index.html").write_text("<h1>More</h1>")
     (directory / "page.php").write_text(PAGE)
+    (directory / "empty").mkdir()
+    (directory / "secret.html").write_text("")
+    (directory / "secret.html").chmod(0)
     yield directory
     shutil.rmtree(directory)
 
@@ -65,6 +68,10 @@ def test_a_static_site_that_only_members_see(start, files, proxy):
     assert b"More" in member.ask("/more/").body
     location = member.ask("/more").value("Location")
     assert location.removeprefix(member.origin) in ("/more/", "more/")
+    assert [member.ask(f"/{path}").status for path in ("none", "empty/", "secret.html")] in (
+        [404, 403, 403],
+        [404, 404, 403],
+    )
     assert site.log_in("nonets").ask("/").status == 403
 
 
