@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from exchange.members import Member, Members
-from exchange.membership import choices
+from exchange.membership import WHY_CLOSED, choices
 from peeringdb_oauth import AccessRule, Network, Permission, User
 
+MAY_REQUEST = AccessRule(perms=Permission.UPDATE)
 MAY_MANAGE_SESSIONS = AccessRule(manage_sessions=True)
 WORDS = {
     Permission.READ: "read",
@@ -23,11 +24,19 @@ Words = list[tuple[str, str]]  # each word with what separates it from the next
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One network. ``requested``: when peering was requested; empty: it was not."""
+    """One network.
+
+    ``standing``: at the exchange; empty if it is no member. ``explanation``: what that
+    means for its people; empty for nothing. ``may_request``: whether a request for
+    peering is let through, as far as is known now. ``requested``: when peering was
+    requested; empty: it was not.
+    """
 
     asn: int
     name: str
     standing: str
+    explanation: str
+    may_request: bool
     may: Words
     may_not: Words
     requested: str
@@ -87,6 +96,11 @@ def network_page(members: Members, user: User, asn: int) -> dict[str, Any]:
     }
 
 
+def choose_page(members: Members, user: User) -> dict[str, Any]:
+    """Return the context of ``choose.html``, for somebody who acts for nobody yet."""
+    return {"here": "port", "choices": choices(members, user)}
+
+
 def port_page(member: Member) -> dict[str, Any]:
     """Return the context of ``port.html``."""
     return {
@@ -103,11 +117,15 @@ def rows(members: Members, user: User, *networks: Network) -> list[Row]:
     found = []
     for network in networks:
         may, may_not = in_words(user, network)
+        standing = everybody[network.asn].standing if network.asn in everybody else ""
+        explanation = WHY_CLOSED.get(standing, "")
         found.append(
             Row(
                 asn=network.asn,
                 name=network.name,
-                standing=everybody[network.asn].standing if network.asn in everybody else "",
+                standing=standing,
+                explanation=f"AS{network.asn} {explanation}." if explanation else "",
+                may_request=bool(MAY_REQUEST.check(user, asn=network.asn)),
                 may=_separated(may),
                 may_not=_separated(may_not),
                 requested=f"{requests[network.asn]:%H:%M} UTC" if network.asn in requests else "",

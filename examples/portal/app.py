@@ -12,7 +12,7 @@ from exchange import STATIC, TEMPLATES, headers_of
 from exchange.example_members import LINKED_BY_HAND, MEMBERS
 from exchange.members import Member, Members
 from exchange.membership import LINK, act_as, link_memberships, update_links
-from exchange.pages import network_page, networks_page, port_page
+from exchange.pages import choose_page, network_page, networks_page, port_page
 from flask import (
     Blueprint,
     Flask,
@@ -110,7 +110,7 @@ def choose() -> ResponseReturnValue:
     member = act_as(members, current_user, parse_asn(request.form.get("asn", "")))
     session["acting_as"] = member.asn
     flash(f"You act as {member}.")
-    return redirect("/networks/")
+    return redirect("/port/" if request.form.get("next") == "port" else "/networks/")
 
 
 def acting(rule: AccessRule = LINK) -> Member:
@@ -125,10 +125,12 @@ def acting(rule: AccessRule = LINK) -> Member:
 @pages.get("/port/")
 @pdb.require(mfa=True, max_age=MAX_AGE)
 def port() -> str:
-    """Show the port of the chosen member.
+    """Show the port of the chosen member, or a page to choose one.
 
     A user who logged in without a second factor is asked for it once.
     """
+    if "acting_as" not in session:
+        return render_template("choose.html", **choose_page(members, current_user))
     return render_template("port.html", **port_page(acting()))
 
 

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from exchange.example_members import LINKED_BY_HAND, MEMBERS
 from exchange.members import Member, Members
 from exchange.membership import LINK, act_as, link_memberships, update_links
-from exchange.pages import network_page, networks_page, port_page
+from exchange.pages import choose_page, network_page, networks_page, port_page
 
 from peeringdb_oauth import AccessDenied, AccessRule, Permission, User
 from peeringdb_oauth.integrations.django import peeringdb_user, require_asn, require_peeringdb
@@ -100,7 +100,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     member = act_as(members, request.peeringdb, parse_asn(request.POST.get("asn", "")))
     request.session["acting_as"] = member.asn
     messages.success(request, f"You act as {member}.")
-    return redirect("networks")
+    return redirect("port" if request.POST.get("next") == "port" else "networks")
 
 
 def acting(request: HttpRequest, rule: AccessRule = LINK) -> Member:
@@ -116,7 +116,9 @@ def acting(request: HttpRequest, rule: AccessRule = LINK) -> Member:
 # A user who logged in without a second factor is asked for it once.
 @require_peeringdb(mfa=True, max_age=0)
 def port(request: HttpRequest) -> HttpResponse:
-    """Show the port of the chosen member, or switch it."""
+    """Show the port of the chosen member, switch it, or show a page to choose one."""
+    if request.method != "POST" and "acting_as" not in request.session:
+        return render(request, "choose.html", choose_page(members, request.peeringdb))
     if request.method != "POST":
         return render(request, "port.html", port_page(acting(request)))
     member = acting(request, AccessRule(perms=Permission.UPDATE))

@@ -14,7 +14,7 @@ from exchange import STATIC, TEMPLATES, headers_of
 from exchange.example_members import LINKED_BY_HAND, MEMBERS
 from exchange.members import Member, Members
 from exchange.membership import LINK, act_as, link_memberships, update_links
-from exchange.pages import network_page, networks_page, port_page
+from exchange.pages import choose_page, network_page, networks_page, port_page
 from fastapi import Depends, FastAPI, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
@@ -135,12 +135,13 @@ def choose(
     request: Request,
     user: Annotated[User, Depends(pdb.require(max_age=0))],
     asn: Annotated[str, Form()] = "",
+    next_page: Annotated[str, Form(alias="next")] = "",
 ) -> Response:
     """Choose the member to act for. The form can say anything; `act_as` checks it."""
     member = act_as(members, user, parse_asn(asn))
     request.session["acting_as"] = member.asn
     flash(request, f"You act as {member}.")
-    return RedirectResponse("/networks/", 303)
+    return RedirectResponse("/port/" if next_page == "port" else "/networks/", 303)
 
 
 def acting(request: Request, user: User, rule: AccessRule = LINK) -> Member:
@@ -154,7 +155,9 @@ def acting(request: Request, user: User, rule: AccessRule = LINK) -> Member:
 
 @app.get("/port/")
 def port(request: Request, user: WithSecondFactor) -> Response:
-    """Show the port of the chosen member."""
+    """Show the port of the chosen member, or a page to choose one."""
+    if "acting_as" not in request.session:
+        return templates.TemplateResponse(request, "choose.html", choose_page(members, user))
     return templates.TemplateResponse(request, "port.html", port_page(acting(request, user)))
 
 

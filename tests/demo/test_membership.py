@@ -163,11 +163,15 @@ def test_a_member_without_a_link_cannot_be_chosen(visitor, asn, reason):
     assert "acting as" not in visitor.get("/networks/").words
 
 
-def test_a_port_needs_a_member(visitor):
+def test_a_port_needs_a_member_who_can_be_chosen_there(visitor):
     visitor.log_in("limited")
     answer = visitor.get("/port/")
-    assert answer.status_code == 403
+    assert answer.status_code == 200
     assert "You have not chosen yet which member you act as" in answer.words
+    assert visitor.post("/port/", enabled="no").status_code == 403
+    answer = visitor.post("/act-as/", asn="64501", next="port")
+    assert answer.headers["Location"] == "/port/"
+    assert "Port of AS64501" in visitor.get("/port/").words
 
 
 def test_a_person_who_loses_the_right_can_no_longer_act(visitor, pdb):

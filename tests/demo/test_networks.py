@@ -59,7 +59,8 @@ def test_a_network_has_a_page_for_its_people(visitor):
     visitor.log_in("limited")
     answer = visitor.get("/networks/65550/")
     assert (
-        "Example Net Four Byte Ünïcode At Example-IX: Member without PeeringDB login You may read"
+        "Example Net Four Byte Ünïcode At Example-IX: Member without PeeringDB login AS65550 does"
+        " not let its people in with PeeringDB: its contacts can switch that on. You may read"
         in answer.words
     )
     assert "Act as AS65550" not in answer.words
