@@ -61,12 +61,11 @@ class RequestHeaders(Mapping[str, str]):
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
         # A loop would take a third of a whole check.
-        pairs = list(raw)
+        pairs = raw if isinstance(raw, list) else list(raw)
         self.raw: dict[bytes, bytes] = dict(pairs)
         self.repeated: set[bytes] = set()
         if len(self.raw) != len(pairs):
             self._join(pairs)
-        self.size = len(b"".join(self.raw)) + len(b"".join(self.raw.values()))  # bytes
 
     def _join(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         self.raw.clear()
@@ -79,9 +78,9 @@ class RequestHeaders(Mapping[str, str]):
                 self.raw[name] = value
 
     @property
-    def is_too_large(self) -> bool:
-        """Whether there is more than any application needs."""
-        return self.size > _MAX_HEADERS
+    def has_long_values(self) -> bool:
+        """Whether the values have more bytes than all headers may have."""
+        return sum(map(len, self.raw.values())) > _MAX_HEADERS
 
     def check_size(self) -> None:
         """Do nothing if the headers are short enough.
@@ -89,7 +88,7 @@ class RequestHeaders(Mapping[str, str]):
         Raises:
             NotForwarded: they are not.
         """
-        if self.is_too_large:
+        if sum(map(len, self.raw)) + sum(map(len, self.raw.values())) > _MAX_HEADERS:
             raise NotForwarded(f"its headers have more than {_MAX_HEADERS} bytes", status=431)
 
     def __getitem__(self, name: str) -> str:
@@ -148,11 +147,11 @@ class TrustedProxies:
     def __init__(self, networks: Iterable[object]) -> None:
         self._networks = tuple(ip_network(str(network), strict=False) for network in networks)
         self._has = lru_cache(maxsize=10_000)(self._is_in_a_network)
+        self._is_proxy = lru_cache(maxsize=10_000)(self._is_socket_or_proxy)
 
     def trusts(self, client: tuple[str, int] | None) -> bool:
         """Whether a connection comes from a proxy. ``client``: from the ASGI scope."""
-        address = None if client is None else client[0]
-        return not address or address.startswith(("unix:", "/")) or self._has(address)
+        return self._is_proxy(client and client[0])
 
     def visitor(self, headers: RequestHeaders) -> str | None:
         """The visitor's address; None if no proxy says it.
@@ -166,6 +165,9 @@ class TrustedProxies:
             if address and not self._has(address):
                 return address
         return None
+
+    def _is_socket_or_proxy(self, address: str | None) -> bool:
+        return not address or address.startswith(("unix:", "/")) or self._has(address)
 
     def _is_in_a_network(self, text: str) -> bool:
         try:

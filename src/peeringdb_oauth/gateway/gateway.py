@@ -164,7 +164,7 @@ class Gateway:
 
     def _key(self, scope: Scope, headers: RequestHeaders) -> tuple[bytes, ...] | None:
         """What an answer depends on; None if it is not remembered."""
-        if headers.repeated or headers.is_too_large or not self._asked.trusts(scope):
+        if headers.repeated or headers.has_long_values or not self._asked.trusts(scope):
             return None
         if _asks_anew(headers):
             return None
@@ -172,7 +172,7 @@ class Gateway:
             key: tuple[bytes, ...] = _KEY(headers.raw)
         except KeyError:
             return None
-        return key if sum(map(len, key)) <= LONGEST else None
+        return key
 
     async def _check(
         self, scope: Scope, headers: RequestHeaders, key: tuple[bytes, ...] | None
@@ -197,7 +197,8 @@ class Gateway:
         if not match.rule.check(person.login.user, match.asn):
             return _no(403, "refused", name)
         checked = Checked(status=204, outcome="allowed", rule=name, headers=person.headers)
-        if key is not None and self.reloadable is reloadable:
+        is_short = key is not None and sum(map(len, key)) <= LONGEST
+        if is_short and self.reloadable is reloadable:
             self._answers.put(key, question.host.visitors, person.login, checked)
         return checked
 

@@ -17,7 +17,7 @@ from peeringdb_oauth.gateway.listening import where
 # unused one takes 15 KB.
 MOST_CONNECTIONS = 10_000
 BACKLOG = 4096
-_MAX_HEADERS = 65_536  # bytes; granian reads some more
+_MAX_HEADERS = 32_768  # bytes; granian reads up to as many more
 # Seconds for the headers of a request, and until the next request on a connection. Most
 # proxies end an unused connection before, so a request never meets one that is ending.
 _HEADERS_WITHIN = 75

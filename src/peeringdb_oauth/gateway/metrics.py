@@ -8,7 +8,7 @@ import asyncio
 import math
 import os
 from bisect import bisect_left
-from collections import Counter as Counts
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -54,7 +54,7 @@ class GatewayMetrics:
         self._counted_at = -math.inf
         self.registry = registry = CollectorRegistry()
         self._label = BoundedLabel()
-        self._decisions: Counts[tuple[str, str]] = Counts()
+        self._decisions: dict[tuple[str, str], int] = defaultdict(int)
         self._slots = [0] * (len(_BOUNDS) + 1)
         self._sum = 0.0
         self._checks = Counter(
@@ -96,7 +96,7 @@ class GatewayMetrics:
 
     def flush(self) -> None:
         """Put the figures of the checks where Prometheus finds them."""
-        decisions, self._decisions = self._decisions, Counts()
+        decisions, self._decisions = self._decisions, defaultdict(int)
         slots, self._slots = self._slots, [0] * len(self._slots)
         seconds, self._sum = self._sum, 0.0
         for (rule, outcome), count in decisions.items():
