@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from peeringdb_oauth.gateway.health import Health
-from peeringdb_oauth.gateway.service import CONFIG_VARIABLE, Service, create_service
-from peeringdb_oauth.gateway.settings import Settings
+from peeringdb_oauth.gateway.service import Service, create_service
+from peeringdb_oauth.gateway.settings import CONFIG_VARIABLE, Settings
 from peeringdb_oauth.observers import observers
 from peeringdb_oauth.records import RecordsUnavailable
 

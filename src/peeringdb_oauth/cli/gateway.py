@@ -1,9 +1,7 @@
 """``peeringdb-oauth gateway``: login and rules for applications behind a proxy."""
 
-import os
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -13,12 +11,9 @@ from peeringdb_oauth.cli.output import json_option, plain_console, write_json
 from peeringdb_oauth.cli.person import read_person
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.gateway.explain import Explanation, describe, explain
-from peeringdb_oauth.gateway.settings import Settings
+from peeringdb_oauth.gateway.settings import CONFIG_VARIABLE, PLACES, Settings, find_settings
 from peeringdb_oauth.gateway.snippets import PROXIES, print_snippet, print_unit
 from peeringdb_oauth.profile import User
-
-VARIABLE = "PEERINGDB_OAUTH_GATEWAY_CONFIG"
-PLACES = ("gateway.toml", "/etc/peeringdb-oauth/gateway.toml")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,8 +23,8 @@ def config_option(command: F) -> F:
     return click.option(
         "--config",
         metavar="FILE",
-        help=f"The TOML file with the settings. By default ${VARIABLE}, or {' or '.join(PLACES)},"
-        " whichever is there.",
+        help=f"The TOML file with the settings. By default ${CONFIG_VARIABLE}, or what is there:"
+        f" {' or '.join(PLACES)}.",
     )(command)
 
 
@@ -44,7 +39,7 @@ def gateway(context: click.Context, *, config: str | None) -> None:
     """
     context.obj = config
     if context.invoked_subcommand is None:
-        import_module("peeringdb_oauth.gateway.serving").serve(find_config(config))
+        import_module("peeringdb_oauth.gateway.serving").serve(find_settings(config))
 
 
 @gateway.command()
@@ -56,7 +51,7 @@ def check(group_config: str | None, *, config: str | None, as_json: bool) -> Non
 
     The exit status is 2 if something is wrong. Each problem has its file and line.
     """
-    path = find_config(config or group_config)
+    path = find_settings(config or group_config)
     try:
         settings = Settings.load(path)
     except ConfigurationError as error:
@@ -108,7 +103,7 @@ def explain_command(
           ... explain --as profile.json GET https://lg.example.net/members/64500/
           ... explain --sandbox http://127.0.0.1:8642 --as limited GET https://...
     """  # noqa: D301 - click does not wrap a paragraph that begins with \b
-    settings = Settings.load(find_config(config or group_config))
+    settings = Settings.load(find_settings(config or group_config))
     user = read_person(settings, person, sandbox)
     found = explain(settings, method, url, user)
     if as_json:
@@ -152,7 +147,7 @@ def snippet(
     config: str | None,
 ) -> None:
     """Write a whole site configuration for a proxy. Fill in your certificates."""
-    settings = Settings.load(find_config(config or group_config))
+    settings = Settings.load(find_settings(config or group_config))
     text = print_snippet(settings, proxy, upstreams, gateway=address, php=php, cache=cache)
     click.echo(text, nl=False)
 
@@ -162,26 +157,8 @@ def snippet(
 @click.pass_obj
 def systemd(group_config: str | None, *, config: str | None) -> None:
     """Write a unit of systemd that runs the gateway."""
-    settings = Settings.load(find_config(config or group_config))
+    settings = Settings.load(find_settings(config or group_config))
     click.echo(print_unit(settings), nl=False)
-
-
-def find_config(given: str | None) -> Path:
-    """The file with the settings: the given one, or the first of the usual places.
-
-    Raises:
-        ConfigurationError: there is none.
-    """
-    named = given or os.environ.get(VARIABLE)
-    if named:
-        return Path(named)
-    for place in map(Path, PLACES):
-        if place.exists():
-            return place
-    raise ConfigurationError(
-        f"there is no {' and no '.join(PLACES)}; name the file with the settings with --config"
-        f" or {VARIABLE}"
-    )
 
 
 def _as_json(settings: Settings) -> dict[str, Any]:

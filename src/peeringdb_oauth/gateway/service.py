@@ -8,7 +8,6 @@ It runs on any ASGI server. `serving` runs it on granian. For uvicorn,
 import asyncio
 import json
 import logging
-import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -26,13 +25,11 @@ from peeringdb_oauth.gateway.health import Health
 from peeringdb_oauth.gateway.host import BELOW
 from peeringdb_oauth.gateway.metrics import CONTENT_TYPE, GatewayMetrics
 from peeringdb_oauth.gateway.reloading import Reloader
-from peeringdb_oauth.gateway.settings import Settings
+from peeringdb_oauth.gateway.settings import Settings, find_settings
 from peeringdb_oauth.web import open_session_store
 
 log = logging.getLogger("peeringdb_oauth")
 
-CONFIG_VARIABLE = "PEERINGDB_OAUTH_GATEWAY_CONFIG"
-DEFAULT_CONFIG = "/etc/peeringdb-oauth/gateway.toml"
 _TEXT = "text/plain; charset=utf-8"
 FILES_EVERY = 2.0  # seconds between two looks at the files of ASNs
 Answer = tuple[int, str, bytes]
@@ -145,13 +142,12 @@ class Service:
 def create_service(path: str | None = None) -> Service:
     """The gateway of a settings file, for an ASGI server.
 
-    ``path``: of the file; None for that of the environment's variable
-    ``PEERINGDB_OAUTH_GATEWAY_CONFIG``.
+    ``path``: of the file; None for the usual places, see `find_settings`.
 
     Raises:
         ConfigurationError: a setting is wrong.
     """
-    return Service(Settings.load(path or os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG)))
+    return Service(Settings.load(find_settings(path)))
 
 
 @asynccontextmanager

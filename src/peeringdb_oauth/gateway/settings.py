@@ -45,6 +45,8 @@ from peeringdb_oauth.gateway.toml_file import Table, TomlFile
 from peeringdb_oauth.gateway.values import number, switch, text
 from peeringdb_oauth.web import SessionPolicy
 
+CONFIG_VARIABLE = "PEERINGDB_OAUTH_GATEWAY_CONFIG"
+PLACES = ("gateway.toml", "/etc/peeringdb-oauth/gateway.toml")
 TOP_KEYS = (
     *("listen", "metrics_listen", "socket_mode", "socket_group", "trusted_proxies", "workers"),
     *("urls", "allow_http", "secret_key_file", "sessions", "sessions_file", "audit_log"),
@@ -133,6 +135,24 @@ class Settings:
             if one.name not in ("path", "reloadable")
             and getattr(self, one.name) != getattr(other, one.name)
         ]
+
+
+def find_settings(given: str | None = None) -> Path:
+    """The file with the settings: the given one, or the first of the usual places.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    named = given or os.environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named)
+    for place in map(Path, PLACES):
+        if place.exists():
+            return place
+    raise ConfigurationError(
+        f"there is no {' and no '.join(PLACES)}; name the file with the settings with --config"
+        f" or {CONFIG_VARIABLE}"
+    )
 
 
 def _read(top: Table) -> dict[str, Any]:
