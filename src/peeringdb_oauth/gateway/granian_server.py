@@ -49,7 +49,9 @@ def make_server(listen: Listen, *, workers: int, socket_mode: int) -> MPServer:
         "peeringdb_oauth.gateway",
         **where(listen, mode=socket_mode),
         **_COMMON,
-        log_dictconfig=_LOG | {"loggers": {"_granian": _LOGGER, "peeringdb_oauth": _LOGGER}},
+        # granian changes the level of its own logger in place.
+        log_dictconfig=_LOG
+        | {"loggers": {"_granian": dict(_LOGGER), "peeringdb_oauth": dict(_LOGGER)}},
         interface=Interfaces.ASGI,
         workers=workers,
         backlog=BACKLOG,

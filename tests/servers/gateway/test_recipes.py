@@ -142,6 +142,7 @@ def test_an_application_that_only_knows_basic(start):
 @pytest.mark.parametrize("proxy", ["nginx", "caddy", "haproxy"])
 def test_the_gateway_listens_at_a_unix_socket(start, proxy):
     site = start(proxy, socket=True)
+    assert f"the gateway listens at unix:{site.directory}" in site.gateway.log
     assert site.visit().ask("/members/64500/").status == 302
     assert site.log_in("orgadmin").ask("/members/64500/").status == 200
 
