@@ -156,6 +156,13 @@ def test_a_site_of_this_machine_needs_no_certificate(load, proxy):
     assert "127.0.0.1" in text
 
 
+def test_nginx_verifies_an_application_over_https(load):
+    text = print_snippet(load(), "nginx", ["https://app.example.net"])
+    assert "server app.example.net:443;" in text
+    assert "proxy_ssl_name app.example.net;" in text
+    assert "proxy_ssl_verify on;" in text
+
+
 def test_haproxy_verifies_an_application_over_https(load):
     text = print_snippet(load(), "haproxy", ["https://app.example.net"])
     assert "server application app.example.net:443 ssl verify required" in text
