@@ -1,6 +1,7 @@
 """``peeringdb-oauth gateway``: check, explain, snippet and systemd."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -374,13 +375,16 @@ def test_help_names_the_subcommands(run):
         assert f"  {command} " in out
 
 
-def test_without_a_subcommand_the_gateway_runs(folder):
+def test_without_a_subcommand_the_gateway_runs(folder, measured):
     port = free_port()
     (folder / "gateway.toml").write_text(f'listen = "127.0.0.1:{port}"\n{TOML}')
     command = ("from peeringdb_oauth.cli import main; main()", "gateway", "--config")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", *command, folder / "gateway.toml"], stdout=log, stderr=log
+            [sys.executable, "-c", *command, folder / "gateway.toml"],
+            stdout=log,
+            stderr=log,
+            env=os.environ | measured,
         )
     try:
         await_server(port, process, folder / "log")

@@ -104,6 +104,15 @@ def test_a_long_list_ends_in_dots_at_the_end_of_an_element(caplog):
     ]
 
 
+@pytest.mark.parametrize("before", range(12))
+def test_as_many_elements_as_fit_are_kept(before):
+    asns = [4_200_000_000 + n for n in range(1000)]
+    [value] = values("x" * before + "{asns}", User(id=7, networks=tuple(map(network, asns))))
+    count = value.count(",")
+    assert value == "x" * before + ",".join(map(str, asns[:count])) + ",..."
+    assert len(value) <= 4096 < len(value) + len(f",{asns[count]}")
+
+
 def test_a_list_that_just_fits_is_whole():
     networks = tuple(network(4_200_000_000 + n) for n in range(372))
     [value] = values("{asns}+++++", User(id=7, networks=networks))
