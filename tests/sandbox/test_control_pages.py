@@ -253,3 +253,15 @@ def test_the_page_says_why_there_are_no_tokens(pdb, visitor):
 def test_everybody_may_read_the_certificate_of_the_authority(pdb):
     """An application that is tested may run as another user."""
     assert stat.filemode(Path(pdb.ca_file).stat().st_mode) == "-rw-r--r--"
+
+
+def test_a_persons_profile_is_what_an_application_reads_after_a_login(web):
+    answer = web.get("/sandbox/people/limited/profile")
+    profile = json.loads(answer.text)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert (profile["name"], profile["amr"]) == ("Lim Ited", ["pwd", "otp", "mfa"])
+    assert {network["asn"] for network in profile["networks"]} == {64500, 64501, 65550}
+    nobody = web.get("/sandbox/people/nobody/profile")
+    assert (nobody.status, list(json.loads(nobody.text))) == (404, ["error"])
+    assert web.send("GET", "/sandbox/people/limited/profile", {"Host": "evil.test"}).status == 403
+    assert web.send("POST", "/sandbox/people/limited/profile", {}).status in (403, 405)
