@@ -5,6 +5,7 @@
 # make test          all tests but test-servers, with coverage         (ARGS="-k word": some)
 # make test-unit     the fast tests: no server, no browser
 # make test-servers  the tests with nginx, Caddy, HAProxy, Traefik, Apache, PHP and Node.js
+# make test-lowest   some tests, with the lowest versions that pyproject.toml allows
 # make lint          ruff and mypy
 # make bench         our speed beside that of our peers
 # make soak          sessions under load and through random faults     (ARGS="--stores redis")
@@ -12,7 +13,7 @@
 #
 # Hypothesis tries the same examples in every run. Others, which it tells how to repeat:
 #     make test-unit ARGS=--hypothesis-profile=random
-.PHONY: demo gateway-demo docs package test test-unit test-servers lint format bench soak simulate
+.PHONY: demo gateway-demo docs package test test-unit test-servers test-lowest lint format bench soak simulate
 
 ARGS =
 WORKERS = 2
@@ -65,6 +66,9 @@ test-unit:
 test-servers:
 	@scripts/set-up servers
 	$(PYTHON) -m pytest tests/servers $(ARGS)
+
+test-lowest:
+	@scripts/test-lowest $(ARGS)
 
 lint:
 	@scripts/set-up lint

@@ -37,7 +37,7 @@ from peeringdb_oauth.integrations.social_login import (
     log_in,
     user_from_extra_data,
 )
-from peeringdb_oauth.metadata import ProviderMetadata
+from peeringdb_oauth.metadata import PEERINGDB, ProviderMetadata
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.setting_sources import Written
@@ -90,6 +90,9 @@ class PeeringDBOAuth2(_Base):
 
     name = "peeringdb"
     title = "PeeringDB"
+    # For software that reads these. With BASE_URL the methods have the other address.
+    AUTHORIZATION_URL = PEERINGDB.authorization_endpoint
+    ACCESS_TOKEN_URL = PEERINGDB.token_endpoint
     DEFAULT_SCOPE = list(SCOPE)  # noqa: RUF012 - social-core's type
     REDIRECT_STATE = False
     ID_KEY = "id"
@@ -113,10 +116,21 @@ class PeeringDBOAuth2(_Base):
             Rights.of(self._settings(*SETTINGS), config.scope)
             return ProviderMetadata.at(config.base_url).authorization_endpoint
 
+    def access_token_url(self) -> str:
+        """The URL at PeeringDB where codes are exchanged.
+
+        Raises:
+            AuthConfigurationError: a setting is missing or wrong.
+        """
+        with self._translated("begin"):
+            return ProviderMetadata.at(self._config().base_url).token_endpoint
+
     def auth_params(self, state: str | None = None) -> dict[str, str]:
         """Always with PKCE, even if a setting switches it off for other providers."""
         challenge = {
-            "code_challenge": code_challenge(self.create_code_verifier(*_argument(state))),
+            "code_challenge": code_challenge(
+                self.create_code_verifier(state) if IS_VERSION_7 else self.create_code_verifier()
+            ),
             "code_challenge_method": "S256",
         }
         return BaseOAuth2.auth_params(self, state) | challenge
@@ -138,7 +152,7 @@ class PeeringDBOAuth2(_Base):
                 self._config(),
                 self._rule(),
                 code=self.data.get("code"),
-                code_verifier=self.get_code_verifier(*_argument(state)),
+                code_verifier=self._take_code_verifier(state),
                 address=self._address(),
                 refused=self._take_rights,
             )
@@ -185,6 +199,12 @@ class PeeringDBOAuth2(_Base):
         social = self.strategy.storage.user.get_social_auth(self.name, str(user.id))
         if social is not None:
             take(social.user, social)
+
+    def _take_code_verifier(self, state: str | None) -> object:
+        """The code_verifier of a login. It does not stay in the session."""
+        if IS_VERSION_7:
+            return self.get_code_verifier(state)
+        return self.strategy.session_pop(f"{self.name}_code_verifier")
 
     def _address(self) -> str | None:
         """The visitor's address, where social-core's strategy has the request."""
@@ -265,11 +285,6 @@ class PeeringDBOAuth2(_Base):
             )
             return known or AuthProviderError(self, said, stage=stage, status_code=error.status)
         return AuthResponseError(self, said, stage=stage)
-
-
-def _argument(state: str | None) -> tuple[Any, ...]:
-    """What the functions for the code_verifier get; before social-core 7, nothing."""
-    return (state,) if IS_VERSION_7 else ()
 
 
 def give_rights(

@@ -177,14 +177,21 @@ def test_address_of_the_visitor_is_read_from_the_request_of_the_strategy(request
 
 OLD = """
 import json
+session = {}
 import social_core.backends.oauth, social_core.exceptions as theirs
 for name in ("AuthForbidden", "AuthUnreachableProvider", "AuthUnknownError"):
     setattr(theirs, name, type(name, (theirs.AuthException,), {}))
 vars(theirs).pop("AuthPolicyError", None)
 from peeringdb_oauth.errors import *
-from peeringdb_oauth.integrations.social_core import PeeringDBOAuth2, _argument
-methods = {"request_data": lambda _: {}, "absolute_uri": lambda _, uri: uri}
-backend = PeeringDBOAuth2(type("Strategy", (), methods)())
+from peeringdb_oauth.integrations.social_core import PeeringDBOAuth2
+class Strategy:
+    request_data = staticmethod(dict)
+    absolute_uri = staticmethod(str)
+    random_string = staticmethod(lambda length: "v" * length)
+    get_setting = staticmethod({}.__getitem__)
+    setting = staticmethod(lambda name, default=None, backend=None: default)
+    session_set, session_pop = session.__setitem__, session.pop
+backend = PeeringDBOAuth2(Strategy())
 made = []
 for error in (
     AccessDenied("you are not a member"),
@@ -196,12 +203,20 @@ for error in (
 ):
     exception = backend._translate(error, "callback")
     made.append([str(exception), exception.detail])
-print(json.dumps([made, _argument("state")]))
+PeeringDBOAuth2.create_code_verifier = lambda self: Strategy.session_set(
+    "peeringdb_code_verifier", "v" * 43
+) or "v" * 43
+asked = backend.auth_params("state")
+found = backend._take_code_verifier("state")
+print(json.dumps([made, asked["code_challenge_method"], found, session]))
 """
 
 
 def test_an_older_social_core_gets_exceptions_of_its_own(measured):
-    """Their texts are for people, and ours are not in them."""
+    """Their texts are for people, and ours are not in them.
+
+    Neither does the code_verifier stay in the session.
+    """
     done = subprocess.run(
         [sys.executable, "-c", OLD],
         env=os.environ | measured,
@@ -210,11 +225,11 @@ def test_an_older_social_core_gets_exceptions_of_its_own(measured):
         text=True,
     )
     wait = "PeeringDB gave no answer or refused. Try again in a few minutes."
-    texts, argument = json.loads(done.stdout)
+    texts, method, verifier, session = json.loads(done.stdout)
     assert texts == [
         ["you are not a member", "you are not a member"],
         ["The login with PeeringDB is not set up right. The log says why.", "timeout: wrong"],
         *([wait, said] for said in ("quiet", "down", "used")),
         ["PeeringDB's answer cannot be used. Try again in a few minutes.", "odd"],
     ]
-    assert argument == []
+    assert (method, verifier, session) == ("S256", "v" * 43, {})

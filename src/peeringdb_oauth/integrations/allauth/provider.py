@@ -26,6 +26,7 @@ class PeeringDBProvider(OAuth2Provider):
     name = "PeeringDB"
     account_class = ProviderAccount
     oauth2_adapter_class = PeeringDBOAuth2Adapter
+    pkce_enabled_default = True  # for those who read it; see get_pkce_params
 
     def get_default_scope(self) -> list[str]:
         """The scope from which all fields of a `User` come."""
