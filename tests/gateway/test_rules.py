@@ -339,15 +339,6 @@ def test_the_network_in_the_path_must_be_in_the_file(members):
     assert code_of(rule, user, 64502) == "network_not_allowed"
 
 
-def test_each_file_is_known_once(members):
-    some = rules(
-        {"conditions": Conditions(asn_file=members)},
-        {"path": "/x", "conditions": Conditions(asn_file=members)},
-        {"path": "/y", "allow": "verified"},
-    )
-    assert some.asn_files() == [members]
-
-
 @pytest.mark.parametrize(
     ("fields", "name"),
     [

@@ -631,6 +631,16 @@ def test_the_scope_has_what_the_rules_ask_for(problems, rule, scope, problem):
     assert found.startswith(f"gateway.toml:10: scope: {problem}")
 
 
+def test_a_file_that_several_rules_name_is_read_once(load, folder):
+    rule = '[[rule]]\nasn_file = "members.txt"\npath = "/{}"\n'
+    role = '[[role]]\nname = "Member"\nasn_file = "members.txt"\n'
+    reloadable = load(TOP + CLIENT + rule.format("a") + rule.format("b") + role).reloadable
+    [file] = reloadable.asn_files
+    assert file.path == folder / "members.txt"
+    conditions = [one.conditions for one in (*reloadable.rules, *reloadable.roles)]
+    assert all(one.asn_file is file for one in conditions)
+
+
 def test_an_open_rule_needs_no_scope(load):
     load(f'{TOP}{CLIENT}scope = "profile"\n{RULE}')
 

@@ -206,11 +206,6 @@ class Rules:
             return replace(match, refusal=_not_allowed(tricks - match.rule.allow_in_path))
         return match
 
-    def asn_files(self) -> list[ASNFile]:
-        """The files with AS numbers that the rules name, each once."""
-        files = (rule.conditions.asn_file for rule in self._rules)
-        return list(dict.fromkeys(file for file in files if file is not None))
-
     def _first(self, host: str, method: str, segments: Segments) -> Match:
         for rule in self._rules:
             if rule.fits(host, method, segments):
