@@ -34,7 +34,7 @@ from gateway_process import PATIENCE, GatewayProcess, Proxy, await_server
 from ports import free_port
 
 CHECK, BARE, APACHE = "check, logged in", "a bare 204", "mod_auth_openidc before it"
-CACHED, APACHE_FILE = "nginx, check cached, a file", "mod_auth_openidc, a file"
+CACHED, APACHE_FILE = "nginx, cached check", "mod_auth_openidc, a file"
 SECONDS, CONNECTIONS = 2, 16
 SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - it protects nothing
 

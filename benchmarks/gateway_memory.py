@@ -29,6 +29,7 @@ from store_servers import RedisServer
 
 SESSIONS = (1_000, 100_000)
 MOST = 100  # MB that so many sessions may take
+_TRIES = 5
 ORIGIN = "https://lg.example.net"
 SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - it protects nothing
 RULES = '[[rule]]\npath = "/"\nallow = "verified"\n'
@@ -37,7 +38,7 @@ RULES = '[[rule]]\npath = "/"\nallow = "verified"\n'
 def measure() -> dict[str, float]:
     """Megabytes at the start, and how many more after so many sessions."""
     command = [sys.executable, __file__]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603
     measured: dict[str, float] = json.loads(said.splitlines()[-1])
     return measured
 
@@ -56,7 +57,10 @@ async def _run(settings: Settings) -> dict[str, float]:
     for count in SESSIONS:
         for number in range(begun, count):
             cookie = _log_in(host, number)
-            checked = await app.check(_question(cookie))
+            for _ in range(_TRIES):
+                checked = await app.check(_question(cookie))
+                if checked.outcome != "unavailable":  # Redis was slow on a busy machine
+                    break
             if checked.status != 204:
                 raise RuntimeError(f"session {number}: {checked.outcome}")
         begun = count
