@@ -30,7 +30,7 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(f"demo: {missing.name} is not installed: `make gateway-demo` sets everything up")
 
-PATIENCE = 30  # seconds for a program to start
+PATIENCE = 60  # seconds for a program to start
 SETTINGS = """
 listen = "127.0.0.1:{listen}"
 urls = ["{url}"]

@@ -11,11 +11,11 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
-from in_threads import until
-
-PATIENCE = 20  # seconds for a server to end on a busy machine
+PATIENCE = 60  # seconds for a server to start or to end on a busy machine
 AS_CHILD = ("setpriv", "--pdeathsig=KILL")  # ends with the tests, even if they are killed
 AS_NOBODY = ("--reuid=nobody", "--regid=nogroup", "--clear-groups")
 
@@ -32,6 +32,14 @@ def own_directory(prefix):
     if os.getuid() == 0:
         shutil.chown(directory, "nobody", "nogroup")
     return directory
+
+
+def wait_until(condition):
+    """Wait until something is the case that nobody tells us about."""
+    deadline, pause = time.monotonic() + PATIENCE, threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline
+        pause.wait(0.01)
 
 
 class Process:
@@ -52,7 +60,7 @@ class Process:
                 env=os.environ | (environment or {}),
             )
         try:
-            until(self._listens)
+            wait_until(self._listens)
         except BaseException:
             self.end()
             raise
@@ -232,7 +240,7 @@ def traefik(site):
     command = [*as_nobody(), program, f"--configFile={path}"]
     process = Process("traefik", command, directory=site.directory, addresses=[site.port])
     # It listens before it has read its files.
-    until(lambda: b"404 page not found" not in ask_whoami(site))
+    wait_until(lambda: b"404 page not found" not in ask_whoami(site))
     return process
 
 

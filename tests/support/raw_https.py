@@ -4,7 +4,7 @@ import socket
 import ssl
 from urllib.parse import urlsplit
 
-PATIENCE = 20  # seconds on a busy machine
+PATIENCE = 60  # seconds on a busy machine
 # What a browser sends when a person opens a page.
 PERSON = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 # What it sends for fetch() in a page of the same site.

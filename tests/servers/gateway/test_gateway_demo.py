@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from in_threads import until
-from proxies import listens
+from proxies import PATIENCE, listens, wait_until
 
 DEMO = Path(__file__).parents[3] / "examples" / "gateway_demo.py"
 
@@ -46,6 +45,6 @@ def test_everything_ends_with_the_demo():
         gateway = int(re.search("kill -HUP ([0-9]+)", text)[1])
         assert all(map(listens, ports))
         demo.send_signal(signal.SIGTERM)
-        assert demo.wait(30) == 0
+        assert demo.wait(PATIENCE) == 0
     assert ports
-    until(lambda: not any(map(listens, ports)) and not Path(f"/proc/{gateway}").exists())
+    wait_until(lambda: not any(map(listens, ports)) and not Path(f"/proc/{gateway}").exists())
