@@ -9,7 +9,7 @@ from shared_sessions import store_of
 
 from peeringdb_oauth import AccessRule, ConfigurationError, Permission
 from peeringdb_oauth.integrations.flask import PeeringDB, current_user
-from peeringdb_oauth.records import MemoryRecords
+from peeringdb_oauth.records import MemoryRecords, RecordsUnavailable
 
 from .conftest import SECRET
 
@@ -630,6 +630,24 @@ def test_current_user_is_looked_up_once_in_a_request(make_portal, clock):
     clock.now += 1  # for so long a process remembers what it has read
     assert browser.page("/often") == (200, "300 300 Many Nets")
     assert records.reads == before + 1
+
+
+def test_current_user_cannot_be_told_while_the_store_is_away(make_portal, clock):
+    class Records(MemoryRecords):
+        is_away = False
+
+        def get(self, key):
+            if self.is_away:
+                raise RecordsUnavailable("no store")
+            return super().get(key)
+
+    records = Records(clock)
+    portal = make_portal(sessions=store_of(records, SECRET))
+    browser = portal.browser()
+    browser.log_in("member")
+    records.is_away = True
+    clock.now += 2  # for a second a process remembers what it has read
+    assert browser.page("/")[0] == 503
 
 
 def test_user_of_another_request_does_not_count(portal, browser):

@@ -36,6 +36,11 @@ def in_starlette(pdb):
         async def on_receive(self, websocket, data):
             await websocket.send_text((await pdb.require(asn=int(data))(websocket)).name)
 
+    async def gone(websocket):
+        await websocket.accept()
+        await websocket.close(1000, "bye")
+        RULE.require(await pdb.current_user(websocket), asn=64500)
+
     async def fresh(websocket):
         await greet(websocket, await pdb.require(max_age=0)(websocket))
 
@@ -49,6 +54,7 @@ def in_starlette(pdb):
             WebSocketRoute("/anybody", anybody),
             WebSocketRoute("/own-rule", own_rule),
             WebSocketRoute("/late", Late),
+            WebSocketRoute("/gone", gone),
             WebSocketRoute("/fresh", fresh),
             WebSocketRoute("/api", api),
         ],
@@ -142,6 +148,12 @@ def test_an_endpoint_of_a_class_can_ask_at_each_message(make_portal):
         with pytest.raises(WebSocketDisconnect) as closed:
             websocket.receive_text()
     assert closed.value.code == 4403
+
+
+def test_a_connection_that_is_closed_already_stays_as_it_is(make_portal):
+    browser = make_portal(in_starlette).browser()
+    browser.log_in("member")
+    assert hear(browser, "/gone") == (1000, "bye")
 
 
 def test_a_session_that_has_ended_is_told(portal):

@@ -72,6 +72,10 @@ class AccountHooks(NamedTuple):
     on_disconnect: Callable[[LocalAccount], object]
 
 
+async def _nobody(*_: object) -> None:
+    """The hooks of an application without accounts of its own."""
+
+
 class Pages:
     """The login's pages, the checks of the guards, and the pages for errors.
 
@@ -110,7 +114,7 @@ class Pages:
         self._keep = keep
         self._on_login, self._on_event = on_login, on_event
         self._on_rights_changed = on_rights_changed
-        self._hooks = hooks
+        self._hooks = hooks or AccountHooks(_nobody, _nobody, _nobody)
         self._templates = templates
         self._paths = paths
         self._language = language
@@ -304,19 +308,15 @@ class Pages:
         )
 
     async def _account(self, request: Request) -> LocalAccount | None:
-        if self._hooks is None:
-            return None
         account: LocalAccount | None = await invoke(self._hooks.account, request)
         return account
 
     async def _store_connection(self, account: LocalAccount, user: User) -> None:
         await self._admit(user)
-        if self._hooks is not None:
-            await invoke(self._hooks.on_connect, account, user)
+        await invoke(self._hooks.on_connect, account, user)
 
     async def _drop_connection(self, account: LocalAccount) -> None:
-        if self._hooks is not None:
-            await invoke(self._hooks.on_disconnect, account)
+        await invoke(self._hooks.on_disconnect, account)
 
     async def _show_connection(self, request: Request) -> Response:
         account = await self._account(request)
