@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader
 from playwright.sync_api import expect
 from portal_process import PortalProcess
 
-from peeringdb_oauth.web import TEMPLATES
+from peeringdb_oauth.web import STYLE_SHEET, TEMPLATES
 from peeringdb_oauth.web.languages import choose
 from peeringdb_oauth.web.visit import Page
 
@@ -231,6 +231,7 @@ def test_the_pages_of_the_library_can_be_read_by_everybody(somebody, name, page,
     visitor.page.set_content(
         environment.get_template(content.template).render(page=content, peeringdb=content)
     )
+    visitor.page.add_style_tag(content=STYLE_SHEET)  # no site serves it here
     visitor.look_at(f"library-{name}-{language}")
 
 
