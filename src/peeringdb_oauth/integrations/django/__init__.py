@@ -42,9 +42,11 @@ if TYPE_CHECKING:
     from peeringdb_oauth.integrations.django.access import peeringdb_login, peeringdb_user
     from peeringdb_oauth.integrations.django.guard import require_asn, require_peeringdb
     from peeringdb_oauth.integrations.django.mixins import RequireASNMixin
+    from peeringdb_oauth.integrations.django.requests import PeeringDBRequest
 
 # Imported when first used: Django imports this package before it can load models.
 _MODULE_OF = {
+    "PeeringDBRequest": "requests",
     "RequireASNMixin": "mixins",
     "peeringdb_login": "access",
     "peeringdb_user": "access",
@@ -53,6 +55,7 @@ _MODULE_OF = {
 }
 
 __all__ = [
+    "PeeringDBRequest",
     "RequireASNMixin",
     "peeringdb_login",
     "peeringdb_user",

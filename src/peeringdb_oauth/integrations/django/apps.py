@@ -36,6 +36,8 @@ class PeeringDBConfig(AppConfig):
         login = cached_property(access.peeringdb_login)
         login.__set_name__(HttpRequest, "peeringdb_login")
         HttpRequest.peeringdb_login = login  # type: ignore[attr-defined]  # our addition
+        if apps.is_installed("drf_spectacular"):
+            from peeringdb_oauth.integrations.django import spectacular  # noqa: F401, PLC0415 - only where it is installed
         if apps.is_installed("django.contrib.admin"):
             from django.contrib.admin import AdminSite  # noqa: PLC0415 - needs the models
 

@@ -18,7 +18,15 @@ from peeringdb_oauth.integrations.django.guard import Conditions, asn_of, find_a
 from peeringdb_oauth.integrations.django.models import PeeringDBIdentity
 from peeringdb_oauth.integrations.django.visits import keep_response_private, to_visit
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.web import Answer, Guard, Refused, bearer_token, refuse_token, verify_token
+from peeringdb_oauth.web import (
+    Answer,
+    Guard,
+    Refused,
+    bearer_token,
+    find_asn,
+    refuse_token,
+    verify_token,
+)
 
 with needs("django", "djangorestframework"):
     from rest_framework.authentication import (
@@ -33,7 +41,7 @@ with needs("django", "djangorestframework"):
         PermissionDenied,
     )
     from rest_framework.permissions import BasePermission
-    from rest_framework.request import Request
+    from rest_framework.request import ForcedAuthentication, Request
 
 
 class PeeringDBAuthentication(BaseAuthentication):
@@ -58,7 +66,9 @@ class PeeringDBAuthentication(BaseAuthentication):
         if token is None:
             return None
         with _token_refusals(request):
-            user = application().verifier.verify(token, address=request.META.get("REMOTE_ADDR"))
+            app, address = application(), request.META.get("REMOTE_ADDR")
+            flow = app.verifier.verify_flow(token, address=address)
+            user = app.run(flow, request._request)  # noqa: SLF001
             return _account_of(user), user
 
     def authenticate_header(self, request: Request) -> str:
@@ -116,6 +126,8 @@ class RequireASN(Conditions, BasePermission):
             _check_token(guard, request, asn)
         elif isinstance(authenticator, SessionAuthentication):
             _check_session(guard, request, asn)
+        elif isinstance(authenticator, ForcedAuthentication) and isinstance(request.auth, User):
+            _check_forced(guard, request, asn)
         else:
             # Nobody, or another authentication. A cookie beside it does not count.
             return False
@@ -131,6 +143,14 @@ def _check_token(guard: Guard, request: Request, asn: object) -> None:
         token = _bearer_token(request)
         flow = verify_token(app.verifier, token, guard, asn=asn, address=address)
         request.auth = app.run(flow, request._request)  # noqa: SLF001
+
+
+def _check_forced(guard: Guard, request: Request, asn: object) -> None:
+    """As `_check_token`, for ``force_authenticate(token=User(...))`` in a test."""
+    app = application()
+    with _token_refusals(request):
+        number = app.run(find_asn(asn), request._request)  # noqa: SLF001
+        guard.under(app.settings.rule).rule.require(request.auth, asn=number)
 
 
 def _bearer_token(request: Request) -> str | None:

@@ -11,6 +11,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sessions",
     "rest_framework",
+    "drf_spectacular",
     "peeringdb_oauth.integrations.django",
 ]
 MIDDLEWARE = [
@@ -46,4 +47,8 @@ LOGIN_URL = "peeringdb:login"
 LOGIN_REDIRECT_URL = "/"
 STATIC_URL = "static/"
 USE_TZ = True
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+SPECTACULAR_SETTINGS = {
+    "POSTPROCESSING_HOOKS": ["peeringdb_oauth.integrations.django.spectacular.add_refusals"]
+}
 LOGGING_CONFIG = None

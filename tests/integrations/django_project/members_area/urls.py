@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from members_area import api, views
+from members_area import api, ninja, views
 
 urlpatterns = [
     path("", include("peeringdb_oauth.integrations.django.urls")),
@@ -44,6 +44,7 @@ urlpatterns = [
     path("flush", views.flush),
     path("become/<str:username>", views.become),
     path("admin/", admin.site.urls),
+    path("ninja/", ninja.api.urls),
     path("api/me", api.Me.as_view()),
     path("api/networks/<int:asn>", api.Network.as_view()),
     path("api/constant", api.Constant.as_view()),
