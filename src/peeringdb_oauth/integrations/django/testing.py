@@ -2,8 +2,6 @@
 
 ::
 
-    from peeringdb_oauth.integrations.django.testing import logged_in_as
-
     with logged_in_as(User(id=1, verified_user=True, verified_email=True)):
         assert client.get("/networks/64500").status_code == 200
 """
@@ -13,7 +11,7 @@ from contextlib import contextmanager
 
 from peeringdb_oauth.integrations.django.application import application
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.web.acting import ActingVerifier, ActingVisitors
+from peeringdb_oauth.web import ActingVerifier, ActingVisitors
 
 
 @contextmanager
