@@ -30,7 +30,9 @@ def test_each_command_on_the_page_exists_with_its_options():
         assert set(re.findall(r"--[a-z-]+", rest)) <= options(command), name
 
 
-@pytest.mark.parametrize("name", ["doctor", "login", "whoami", "explain", "token", "logout"])
+@pytest.mark.parametrize(
+    "name", ["doctor", "login", "whoami", "explain", "token", "logout", "sandbox"]
+)
 def test_each_command_that_shows_something_has_json(name):
     assert "--json" in options(program.get_command(CONTEXT, name))
 

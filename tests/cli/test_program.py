@@ -1,5 +1,6 @@
 """The command line in this process, with a stand-in that records the options."""
 
+import json
 import signal
 import socket
 import stat
@@ -230,3 +231,12 @@ def test_names_the_pip_command_if_the_command_line_is_not_installed(run, monkeyp
         monkeypatch.delitem(sys.modules, module, raising=False)
     assert run("--version") == (2,)
     assert 'pip install "peeringdb-oauth[cli]"' in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("usual_port")
+def test_the_settings_are_written_for_programs(run, capsys):
+    assert run("sandbox", "--json")[0] == 0
+    written = json.loads(capsys.readouterr().out)
+    assert written["url"] == STARTED["url"]
+    assert written["people"] == STARTED["people"]
+    assert written["settings"]["CLIENT_ID"] == "id"

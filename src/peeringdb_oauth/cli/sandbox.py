@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from peeringdb_oauth.cli.files import write_private
+from peeringdb_oauth.cli.output import json_option, plain_console, write_json
 from peeringdb_oauth.errors import ConfigurationError
 
 # Only this command needs the sandbox, so it is not imported at the start.
@@ -60,6 +61,7 @@ _EXISTS = "{} exists already: choose another --env-file, or add --overwrite"
     help="Write the settings for your application to a new file, which only you can read.",
 )
 @click.option("--overwrite", is_flag=True, help="Let --env-file replace a file that exists.")
+@json_option
 def sandbox(
     *,
     port: int | None,
@@ -71,6 +73,7 @@ def sandbox(
     redirect_uris: tuple[str, ...],
     env_file: str | None,
     overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Run a local PeeringDB for development.
 
@@ -99,16 +102,23 @@ def sandbox(
         log=True,
     )
 
+    starting = plain_console(stderr=True).status("Starting the local PeeringDB")
+
     def ready(started: "Started") -> None:
+        starting.stop()
         settings = _settings(options, started)
         if env_file is not None:
             text = "".join(f"{line}\n" for line in _setting_lines(settings))
             write_private(env_file, text, overwrite=overwrite)
-        _announce(started, settings, env_file, usual_port_is_taken=is_taken)
+        if as_json:
+            write_json({"url": started.url, "settings": settings, "people": started.people})
+        else:
+            _announce(started, settings, env_file, usual_port_is_taken=is_taken)
 
     stop_on_signals()
     try:
-        serve(options=options, ready=ready)
+        with starting:
+            serve(options=options, ready=ready)
     except KeyboardInterrupt:  # before the sandbox was ready
         return
 
