@@ -196,6 +196,7 @@ timeout = 5
 scope = ["profile", "email", "networks", "amr"]
 requests_per_minute = 60
 egress = "vienna"
+ca_file = "site.css"
 [session_policy]
 idle_timeout = "none"
 [pages]
@@ -242,6 +243,7 @@ X-User = "peeringdb-{id}"
     assert (settings.workers, settings.config.processes, settings.allow_http) == (3, 3, True)
     assert settings.audit_log == f"{folder}/audit.jsonl"
     assert (settings.config.timeout, settings.config.egress) == (5, "vienna")
+    assert settings.config.ca_file == f"{folder}/site.css"
     assert settings.trusted_proxies == (ip_network("192.0.2.0/24"), ip_network("2001:db8::1"))
     assert settings.policy.idle_timeout is None
     assert settings.pages.logo == folder / "logo.svg"
@@ -462,7 +464,7 @@ def test_a_wrong_variable_of_the_environment_is_named(problems, monkeypatch):
     ("key", "expected"),
     [
         ('sessions = "postgresql+psycopg://u:pw@db/x"', "sessions: must not have a password in"),
-        ('sessions = "redis://:pw@[::1/"', "sessions: "),
+        ('sessions = "redis://:pw@[::1/"', "sessions: must be a URL"),
         ('sessions = "ftp://x"', "sessions: must begin with one of sqlite://, "),
         ("sessions = 1", "sessions: must be text in quotes"),
         ('sessions_file = "nowhere"', "sessions_file: nowhere: No such file or directory"),
@@ -639,6 +641,11 @@ def test_a_file_that_several_rules_name_is_read_once(load, folder):
     assert file.path == folder / "members.txt"
     conditions = [one.conditions for one in (*reloadable.rules, *reloadable.roles)]
     assert all(one.asn_file is file for one in conditions)
+
+
+def test_only_the_path_of_an_sqlite_file_is_one_of_ours(load):
+    url = "postgresql+psycopg:///sessions"
+    assert load(TOP.replace("sqlite:///sessions.db", url) + CLIENT + RULE).sessions == url
 
 
 def test_an_open_rule_needs_no_scope(load):
