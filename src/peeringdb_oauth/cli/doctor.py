@@ -139,12 +139,14 @@ class _Report:
 def _examine_online(config: ClientConfig, settings: "Settings | None", report: _Report) -> None:
     console = plain_console(stderr=True)
     with console.status("Asking PeeringDB"), Client(config) as client:
-        report.add(client.run(examine_provider(client.provider)))
+        findings = client.run(examine_provider(client.provider))
+    report.add(findings)
     with console.status("Asking for the redirect URI"):
         if settings is not None:
-            report.add(list(examine_hosts(settings)))
+            findings = list(examine_hosts(settings))
         else:
-            report.add([examine_callback(config.redirect_uri, ca_file=config.ca_file)])
+            findings = [examine_callback(config.redirect_uri, ca_file=config.ca_file)]
+    report.add(findings)
 
 
 def _log_in(config: ClientConfig, console: Console) -> list[Finding]:
