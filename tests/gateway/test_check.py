@@ -188,6 +188,14 @@ def test_a_path_that_servers_read_in_different_ways_is_refused(browser, path, co
     assert (answer.status_code, answer.json()["reasons"][0]["code"]) == (403, code)
 
 
+def test_a_path_with_thousands_of_readings_is_refused_where_a_rule_allows_the_trick(make_site):
+    browser = make_site('[[rule]]\nallow = "everybody"\nallow_in_path = ["//"]').browser()
+    assert browser.ask("//a/b").status_code == 204
+    assert browser.ask("//a" * 2000).status_code == 403
+    answer = browser.ask("//a" * 2000, endpoint="answer", headers=SCRIPT)
+    assert (answer.status_code, answer.json()["reasons"][0]["code"]) == (403, "odd_path")
+
+
 def test_a_second_factor_is_asked_for_once(browser):
     browser.log_in("member", second_factor="backup")
     step_up = browser.get("/mfa/a?b=1")

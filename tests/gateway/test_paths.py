@@ -300,3 +300,11 @@ def test_the_short_way_for_plain_paths_gives_what_the_long_one_does(uri):
 def test_nearly_all_paths_take_the_short_way():
     for uri in ("/", "/members/64500/?page=2", "/a.b/c-d_e~f", "/?next=%2F", "/index.html"):
         assert _PLAIN.fullmatch(uri)
+
+
+@pytest.mark.parametrize("part", ["//a", "/%2Fa", "/%5C%2F/a"])
+def test_a_path_with_thousands_of_readings_is_refused(part):
+    """A stranger would keep the gateway busy for seconds with one of them."""
+    with pytest.raises(OddPath) as caught:
+        _ = parse(part * (8000 // len(part))).readings
+    assert caught.value.name == "many_readings"

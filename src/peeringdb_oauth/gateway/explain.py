@@ -48,11 +48,10 @@ def explain(settings: Settings, method: str, url: str, user: User | None) -> Exp
     """
     host, rest = _split(settings.hosts, url)
     try:
-        requested = parse(rest)
+        match = settings.reloadable.rules.match(host.name, method, parse(rest))
     except OddPath as odd:
         reason = Reason(odd.reason, code="odd_path")
         return _refusal(Match(refusal=reason), ["No rule can allow such an address."], user)
-    match = settings.reloadable.rules.match(host.name, method, requested)
     if match.refusal is not None or match.rule is None:
         return _refusal(match, _operator_advice(settings, match), user)
     return _judged(settings.reloadable, match.rule, match.asn, user)

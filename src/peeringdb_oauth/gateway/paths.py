@@ -27,6 +27,7 @@ TRICKS = ("%2F", "\\", ";", "//", "%25", "%3F", "%23")
 
 _MAX_LENGTH = 8192  # characters of the path with its query
 _MAX_LEVELS = 3  # how often a path may be encoded
+_MAX_READ = 100_000  # characters of all ways to read a path: they take 50 milliseconds
 _NEVER_RAW = re.compile(r"[\x00-\x20\x7f]")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ASCII_ESCAPE = re.compile(r"%([0-7][0-9A-Fa-f])")
@@ -73,7 +74,11 @@ class Requested:
 
     @property
     def readings(self) -> tuple[Segments, ...]:
-        """The segments of the path, once for each way to read it."""
+        """The segments of the path, once for each way to read it.
+
+        Raises:
+            OddPath: there are too many ways.
+        """
         if "%" not in self.text and not self.tricks:
             return (_split(self.text),)
         return tuple(sorted({_split(text) for text in _all_texts(self.text)}))
@@ -176,11 +181,20 @@ _CHANGES: tuple[Callable[[str], str], ...] = (
 
 
 def _all_texts(text: str) -> set[str]:
-    """All that the changes make of a path, in every order and any number of times."""
-    found, new = set[str](), {text}
+    """All that the changes make of a path, in every order and any number of times.
+
+    Raises:
+        OddPath: that is too much.
+    """
+    found, new, size = {text}, [text], 0
     while new:
-        found |= new
-        new = {change(text) for text in new for change in _CHANGES} - found
+        text = new.pop()
+        size += len(text)
+        if size > _MAX_READ:
+            raise OddPath("many_readings", "servers can read the path in far too many ways")
+        made = {change(text) for change in _CHANGES} - found
+        found |= made
+        new.extend(made)
     return found
 
 

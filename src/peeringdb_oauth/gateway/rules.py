@@ -192,6 +192,9 @@ class Rules:
         """The rule that decides about a request.
 
         ``host``: the name of one of the gateway's hosts.
+
+        Raises:
+            OddPath: servers can read the path in too many ways.
         """
         if not _METHOD.fullmatch(method):
             return Match(refusal=_ODD_METHOD)
