@@ -188,7 +188,8 @@ def test_an_answer_that_belongs_to_no_login_does_not_end_the_wait(terminal):
             assert line
             said += line
         url = next(word for word in said.split() if "/oauth2/authorize/" in word)
-        assert terminal.visit(f"{terminal.redirect_uri}?state=other&code=other") == 400
+        for query in ("state=other&code=other", "state=%ff", "a" * 9000):
+            assert terminal.visit(f"{terminal.redirect_uri}?{query}") == 400
         assert terminal.visit(f"https://localhost:{terminal.port}/") == 404
         person = [sys.executable, SUPPORT / "person_at_browser.py", url]
         subprocess.run(person, env=terminal.environment, check=True, timeout=60)

@@ -139,13 +139,19 @@ def _reply_to(
     """The page for the browser, and how the login has ended; None if it has not."""
     try:
         new = client.log_in(request, callback)
-    except StateMismatch:  # any page can send the browser here
-        text = "This answer belongs to another login. Use the address in the terminal."
-        return Reply(400, "This is another login", text, is_last=False), None
     except PeeringDBOAuthError as error:
+        if _is_foreign(error):
+            text = "This answer belongs to another login. Use the address in the terminal."
+            return Reply(400, "This is another login", text, is_last=False), None
         return Reply(400, "You are not logged in", str(error), is_last=True), error
     title = f"You are logged in as {new.user.name or new.user.id}"
     return Reply(200, title, "Close this page and go back to the terminal.", is_last=True), new
+
+
+def _is_foreign(error: PeeringDBOAuthError) -> bool:
+    """Whether a callback belongs to another login: any page can send one here."""
+    is_unreadable = isinstance(error, InvalidResponse) and error.check == "callback"
+    return is_unreadable or isinstance(error, StateMismatch)
 
 
 def _ask_to_paste(client: Client, request: AuthorizationRequest, console: Console) -> Login:
