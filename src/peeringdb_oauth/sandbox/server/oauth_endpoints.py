@@ -26,7 +26,7 @@ from oauth2_provider.http import OAuth2ResponseRedirect
 from oauth2_provider.models import Application
 from oauth2_provider.oauth2_backends import get_oauthlib_core
 from oauth2_provider.settings import oauth2_settings
-from oauth2_provider.views import AuthorizationView, TokenView
+from oauth2_provider.views import AuthorizationView, DeviceAuthorizationView, TokenView
 
 from peeringdb_oauth.sandbox.options import is_loopback
 from peeringdb_oauth.sandbox.server.claims import describe_profile
@@ -191,3 +191,14 @@ class AuthorizationServerMetadata(View):
                 "signing_algorithms_supported": ["RS256", "HS256"],
             }
         )
+
+
+class DeviceAuthorization(DeviceAuthorizationView):
+    """The device authorization endpoint, with the answer of oauthlib 3.3."""
+
+    def create_device_authorization_response(self, request: HttpRequest) -> Any:
+        """Leave out ``scope``: oauthlib 4 adds it, and the toolkit fails then."""
+        headers, response, status = super().create_device_authorization_response(request)
+        if isinstance(response, dict):
+            response.pop("scope", None)
+        return headers, response, status

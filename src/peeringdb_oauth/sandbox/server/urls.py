@@ -30,7 +30,7 @@ _oauth2 = [
     path("introspect/", views.IntrospectTokenView.as_view(), name="introspect"),
     path(
         "device-authorization/",
-        views.DeviceAuthorizationView.as_view(),
+        oauth_endpoints.DeviceAuthorization.as_view(),
         name="device-authorization",
     ),
     path("userinfo/", views.UserInfoView.as_view(), name="user-info"),
