@@ -175,3 +175,5 @@ requests_per_minute = 1000
                 process.end()
         self.application.__exit__()
         shutil.rmtree(self.directory)
+        if self._proxy is not None:
+            shutil.rmtree(self._proxy.directory)
