@@ -1,8 +1,11 @@
 """Answers are remembered for a moment, and never when they are not true any more."""
 
+import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+from in_threads import Calls, until
 
 from peeringdb_oauth.gateway.identity import Headers
 from peeringdb_oauth.gateway.memory import Memory
@@ -206,3 +209,48 @@ def test_what_was_judged_by_old_rules_is_not_remembered_after_a_reload(site, mem
     site.app.client.run = asked
     assert site.app.reloadable is not old
     assert member.ask("/new").status_code == 403
+
+
+# --- at once --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def held(site, member, clock, monkeypatch):
+    """A check that waits for the store. ``found``: how many answers were found anew."""
+    found, check, gate = [], site.app._check, threading.Event()
+
+    def count(*arguments):
+        found.append(1)
+        return check(*arguments)
+
+    monkeypatch.setattr(site.app, "_check", count)
+    clock.wait(2)  # nothing is remembered any more
+    site.records.gate = gate
+    first = Calls(lambda: member.ask("/members/64500/").status_code)
+    until(lambda: found)
+    yield SimpleNamespace(found=found, gate=gate, first=first)
+    gate.set()
+
+
+def test_who_asks_the_same_at_once_gets_one_answer(member, held):
+    others = Calls(lambda: member.ask("/members/64500/").status_code, 5)
+    threading.Event().wait(0.2)  # who comes later finds it remembered
+    held.gate.set()
+    assert held.first.outcomes() + others.outcomes() == [204] * 6
+    assert len(held.found) == 1
+
+
+def test_nobody_waits_for_a_check_that_began_more_than_a_second_ago(member, held, clock):
+    clock.wait(1)
+    other = Calls(lambda: member.ask("/members/64500/").status_code)
+    until(lambda: len(held.found) == 2)
+    held.gate.set()
+    assert held.first.outcomes() + other.outcomes() == [204] * 2
+
+
+def test_nobody_waits_for_a_check_by_rules_of_before(site, member, held, write_settings):
+    site.app.reload(Settings.load(write_settings('[[rule]]\npath = "/"\nasn = 65551')).reloadable)
+    other = Calls(lambda: member.ask("/members/64500/").status_code)
+    until(lambda: len(held.found) == 2)
+    held.gate.set()
+    assert held.first.outcomes() + other.outcomes() == [204, 403]

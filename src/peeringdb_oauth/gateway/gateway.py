@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import itemgetter
 from typing import Any, Literal, Protocol
 
@@ -44,6 +45,7 @@ _KEY = itemgetter(
     *(b"cookie", b"x-forwarded-method", b"x-forwarded-proto", b"x-forwarded-host"),
     b"x-forwarded-uri",
 )
+_SHARED = 1.0  # seconds for which others may wait for a check that has begun
 # Seconds that a page for everybody waits for the store, and for how long it does not
 # ask a store that has taken longer.
 _PATIENCE, _PAUSE = 0.25, 1.0
@@ -125,6 +127,8 @@ class Gateway:
         self._sign = sign
         self._monotonic = monotonic
         self._answers, self._people = Memory(), Memory()
+        # Checks under way by their keys, and since when.
+        self._begun: dict[tuple[bytes, ...], tuple[float, asyncio.Task[Checked]]] = {}
         self._store_is_slow_until = -1.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -145,6 +149,7 @@ class Gateway:
         self.reloadable = reloadable
         self._answers.clear()
         self._people.clear()
+        self._begun.clear()
 
     @property
     def remembered(self) -> int:
@@ -158,7 +163,7 @@ class Gateway:
         key = self._key(scope, headers)
         checked: Checked | None = self._answers.get(key)
         if checked is None:
-            checked = await self._check(scope, headers, key)
+            checked = await self._check_once(scope, headers, key)
         self.observer.decided(checked.rule, checked.outcome, self._monotonic() - started_at)
         return checked
 
@@ -173,6 +178,27 @@ class Gateway:
         except KeyError:
             return None
         return key
+
+    async def _check_once(
+        self, scope: Scope, headers: RequestHeaders, key: tuple[bytes, ...] | None
+    ) -> Checked:
+        """As `_check`; who asks the same within a second waits for the same answer.
+
+        Otherwise all would find it anew when an answer is no longer remembered.
+        """
+        if key is None:
+            return await self._check(scope, headers, key)
+        now = self._monotonic()
+        begun_at, task = self._begun.get(key, (now, None))
+        if task is None or not 0 <= now - begun_at < _SHARED:
+            task = asyncio.create_task(self._check(scope, headers, key))
+            self._begun[key] = now, task
+            task.add_done_callback(partial(self._forget, key))
+        return await asyncio.shield(task)
+
+    def _forget(self, key: tuple[bytes, ...], task: asyncio.Task[Checked]) -> None:
+        if self._begun.get(key, (0.0, None))[1] is task:
+            del self._begun[key]
 
     async def _check(
         self, scope: Scope, headers: RequestHeaders, key: tuple[bytes, ...] | None
