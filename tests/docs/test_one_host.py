@@ -1,9 +1,10 @@
-"""Several applications on one host, and an API for scripts of other sites."""
+"""Several applications on one host, an API for scripts of other sites, and a policy."""
 
 import re
 from pathlib import Path
 
 import pytest
+from exchange import SECURITY_HEADERS
 from fastapi.testclient import TestClient
 from flask import Flask
 from werkzeug.test import Client
@@ -109,3 +110,15 @@ def test_a_refusal_can_be_read_by_the_script(api):
 def test_another_site_may_not(api):
     answer = api.get("/api/networks", headers={"Origin": "https://www.example.org"})
     assert "access-control-allow-origin" not in answer.headers
+
+
+def test_the_strict_policy_is_no_wider_than_what_is_tested_in_a_browser():
+    page = (DOCS / "content-security-policy.md").read_text("utf-8")
+    shown, tested = (
+        dict(part.split(" ", 1) for part in policy.strip("; \n").split("; "))
+        for policy in (
+            re.search(r"^Content-Security-Policy: (.+)$", page, re.MULTILINE)[1],
+            SECURITY_HEADERS["Content-Security-Policy"],
+        )
+    )
+    assert shown.items() <= tested.items()
