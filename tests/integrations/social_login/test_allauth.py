@@ -107,3 +107,23 @@ def test_rule_and_scope_that_do_not_fit_are_found_by_djangos_check(check, option
     for problem in problems:
         assert problem in ended.stderr
         assert "(peeringdb_oauth_allauth.E001)" in ended.stderr
+
+
+def test_software_can_read_that_pkce_is_on():
+    script = """
+import django
+django.setup()
+from peeringdb_oauth.integrations.allauth.provider import PeeringDBProvider
+print(PeeringDBProvider.pkce_enabled_default)
+"""
+    environment = {"DJANGO_SETTINGS_MODULE": "allauth_settings", "PYTHONPATH": "."}
+    project = {"client_id": "a", "client_secret": "b", "database": "", "options": {}}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parent / "project",
+        env=os.environ | environment | {"PROJECT": json.dumps(project)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "True"

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from peeringdb_oauth.integrations.social_core import PeeringDBOAuth2
+from peeringdb_oauth.integrations.social_core import PeeringDBOAuth2, give_rights, take_rights
 from peeringdb_oauth.integrations.social_core_errors import IS_VERSION_7
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
@@ -171,6 +171,29 @@ class Strategy:
 )
 def test_address_of_the_visitor_is_read_from_the_request_of_the_strategy(request_, address):
     assert PeeringDBOAuth2(Strategy(**request_))._address() == address
+
+
+def backend_with(**settings):
+    found = {f"SOCIAL_AUTH_PEERINGDB_{name}": value for name, value in settings.items()}
+    strategy = Strategy(
+        get_setting=found.__getitem__,
+        setting=lambda name, default=None, **_: found.get(f"SOCIAL_AUTH_PEERINGDB_{name}", default),
+    )
+    return PeeringDBOAuth2(strategy, "https://portal.example.net/complete/peeringdb/")
+
+
+def test_software_can_read_where_codes_are_exchanged():
+    keys = {"KEY": "id", "SECRET": "secret"}
+    assert PeeringDBOAuth2.ACCESS_TOKEN_URL == "https://auth.peeringdb.com/oauth2/token/"
+    assert PeeringDBOAuth2.AUTHORIZATION_URL == "https://auth.peeringdb.com/oauth2/authorize/"
+    assert backend_with(**keys).access_token_url() == PeeringDBOAuth2.ACCESS_TOKEN_URL
+    beta = backend_with(**keys, BASE_URL="https://beta.peeringdb.com")
+    assert beta.access_token_url() == "https://beta.peeringdb.com/oauth2/token/"
+
+
+def test_the_steps_of_the_pipelines_leave_other_providers_alone():
+    give_rights(backend=SimpleNamespace(name="github"), response={"id": 7})
+    take_rights(user=None, entries=[SimpleNamespace(provider="github")])
 
 
 # --- social-core 4 to 6, as NetBox, Nautobot and Peering Manager have them ------------
