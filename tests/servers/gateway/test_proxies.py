@@ -101,10 +101,28 @@ def test_a_websocket_of_a_stranger_gets_401(site):
     assert site.received == []
 
 
-def test_nothing_but_websockets_upgrades(site, browser):
-    headers = {"Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"} | PERSON
-    assert browser.ask("/members/64500/", headers=headers).status == 200
-    assert site.received[0].value("Upgrade") is None
+@pytest.mark.parametrize(
+    "protocols",
+    [
+        ["h2c"],
+        ["h2c, websocket"],
+        ["websocket, h2c"],
+        ["h2c", "websocket"],
+        ["websocket", "h2c"],
+        ["WebSocket"],
+    ],
+)
+def test_nothing_but_websockets_upgrades(site, browser, protocols):
+    """A connection with h2c would reach the application, and nobody would judge it."""
+    headers = [(name, value) for name, value in WEBSOCKET.items() if name.startswith("Sec")]
+    headers += [("Upgrade", protocol) for protocol in protocols]
+    headers += [("Connection", "Upgrade, HTTP2-Settings"), ("HTTP2-Settings", "AAMAAABkAAQAAP__")]
+    with browser.connect() as connection:
+        connection.sendall(browser.request("/members/64500/", headers=headers))
+        assert connection.recv(65536).startswith(b"HTTP/1.1 ")
+    for received in site.received:
+        assert (received.value("Upgrade") or "websocket").lower() == "websocket"
+        assert "HTTP2-Settings" not in (received.value("Connection") or "")
 
 
 @pytest.mark.parametrize("page", PRIVATE)
