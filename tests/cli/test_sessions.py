@@ -205,3 +205,9 @@ def test_a_store_that_does_not_answer_is_said(run):
     assert status == 3
     assert "the store of the sessions does not answer" in err
     assert "hidden" not in err
+
+
+def test_no_handle_looks_like_an_option(store):
+    for _ in range(50):
+        begin(store, ADA)
+    assert all(session.id.isalnum() for session in store.all())

@@ -140,7 +140,7 @@ def test_a_login_ends_when_peeringdb_revokes_its_tokens(visitor, pdb):
     visitor.log_in("twoorgs")
     pdb.revoke_tokens("twoorgs")
     answer = visitor.get("/networks/")
-    assert answer.status_code == 403
+    assert answer.status_code == 401
     assert "Your login has ended" in answer.words
     assert "Log in with PeeringDB" in visitor.get("/").words
 

@@ -70,7 +70,8 @@ class StoreSessions:
     def begin(self, visit: Visit, login: StoredLogin) -> Flow[None]:
         """Store a new login under a new id."""
         session_id = secrets.token_urlsafe(32)
-        login = replace(login, key=_key(session_id), handle=secrets.token_urlsafe(12))
+        # A command would take a handle that begins with "-" for an option.
+        login = replace(login, key=_key(session_id), handle=secrets.token_hex(12))
 
         def create(_: object, now: float) -> Change:
             return self._to_change(
