@@ -56,6 +56,10 @@ def test_an_application_that_logs_in_has_no_trap(examine, make):
     assert "/login/peeringdb leads to PeeringDB" in found[0].seen
 
 
+def test_a_function_that_makes_the_application_is_called(examine):
+    assert examine(flask_app, name="a_portal:app()")[1] == [("application", "ok")]
+
+
 def test_another_redirect_uri_is_named(examine):
     other = ClientConfig(
         client_id="portal",

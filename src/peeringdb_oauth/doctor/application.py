@@ -32,7 +32,8 @@ class _Answer(NamedTuple):
 def examine_application(name: str, config: ClientConfig | None) -> list[Finding]:
     """How an application starts a login, and what its cookies are like.
 
-    ``name``: ``module:attribute`` of a WSGI or ASGI application, as servers take it.
+    ``name``: ``module:attribute`` of a WSGI or ASGI application, as servers take it, or
+    ``module:function()``.
     ``config``: its settings, as far as they are known from outside.
     """
     try:
@@ -68,8 +69,10 @@ def _load(name: str) -> Application:
     sys.path.insert(0, "")  # the current directory, as servers do
     try:
         loaded: Any = import_module(module)
-        for each in attribute.split("."):
+        for each in attribute.removesuffix("()").split("."):
             loaded = getattr(loaded, each)
+        if attribute.endswith("()"):  # a function that makes the application
+            loaded = loaded()
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise

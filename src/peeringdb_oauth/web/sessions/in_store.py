@@ -71,7 +71,7 @@ class StoreSessions:
         """Store a new login under a new id."""
         session_id = secrets.token_urlsafe(32)
         # A command would take a handle that begins with "-" for an option.
-        login = replace(login, key=_key(session_id), handle=secrets.token_hex(12))
+        login = replace(login, key=_key(session_id), handle=secrets.token_hex(8))
 
         def create(_: object, now: float) -> Change:
             return self._to_change(
