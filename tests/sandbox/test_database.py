@@ -47,6 +47,7 @@ def test_the_database_is_private_and_links_are_not_followed(tmp_path):
         modes = {
             path.name: path.stat().st_mode & 0o077 for path in tmp_path.glob("sandbox.sqlite*")
         }
+    assert modes.pop("sandbox.sqlite.ca.pem") == 0o044  # public: others may run the application
     assert modes
     assert set(modes.values()) == {0}
     assert precious.read_text(encoding="utf-8") == "precious"
