@@ -254,3 +254,21 @@ def test_nobody_waits_for_a_check_by_rules_of_before(site, member, held, write_s
     until(lambda: len(held.found) == 2)
     held.gate.set()
     assert held.first.outcomes() + other.outcomes() == [204, 403]
+
+
+class LimitWithReload(int):
+    """A limit at which a reload in another thread clears the memory."""
+
+    memory = None
+
+    def __lt__(self, size):
+        self.memory.clear()
+        return int(self) < size
+
+
+def test_a_reload_in_another_thread_disturbs_no_answer():
+    limit = LimitWithReload(0)
+    limit.memory = memory = Memory(most=limit)
+    visitors = SimpleNamespace(remembered=lambda login: login)
+    memory.put("key", visitors, "login", "answer")
+    assert memory.get("key") is None

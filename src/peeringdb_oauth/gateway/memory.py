@@ -35,14 +35,15 @@ class Memory:
         entry = visitors.remembered(login)
         if entry is None:
             return
-        self._answers[key] = visitors, login, entry, answer
-        self._answers.move_to_end(key)
-        while len(self._answers) > self._most:
-            self._answers.popitem(last=False)
+        answers = self._answers  # a reload in another thread takes others
+        answers[key] = visitors, login, entry, answer
+        answers.move_to_end(key)
+        while len(answers) > self._most:
+            answers.popitem(last=False)
 
     def __len__(self) -> int:
         return len(self._answers)
 
     def clear(self) -> None:
         """Forget all answers: the rules are others now."""
-        self._answers.clear()
+        self._answers = OrderedDict()
