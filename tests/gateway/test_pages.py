@@ -65,6 +65,15 @@ def test_a_login_that_the_login_itself_refuses_says_why(browser):
     assert not is_logged_in(browser)
 
 
+def test_images_of_another_site_use_up_no_logins(site):
+    """Everybody at the address of one visitor of that site would be locked out."""
+    victim = site.browser(address="192.0.2.1")
+    image = {"Accept": "image/*", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+    for _ in range(40):
+        assert victim.get("/_peeringdb/login", headers=image).status_code == 401
+    assert victim.get("/_peeringdb/login").status_code == 302
+
+
 def test_an_address_starts_so_many_logins_within_a_minute(site, clock):
     attacker, other = site.browser(), site.browser(address="192.0.2.8")
     for _ in range(30):

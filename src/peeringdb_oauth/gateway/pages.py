@@ -138,7 +138,9 @@ class Pages:
     async def _start(self, _: Request, host: HostLogin, visit: Visit) -> Result:
         if visit.remote_address is None:
             self._asked.note("X-Forwarded-For has no address of a visitor, so nobody limits logins")
-        if visit.query.get("prompt") != "select_account":
+        # Images in a page of another site start no login. They must not use up those of
+        # all people at the address.
+        if visit.is_navigation and visit.query.get("prompt") != "select_account":
             self._starts.count(visit.remote_address)
         return host.flow.start(visit), {}
 
