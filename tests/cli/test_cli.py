@@ -85,6 +85,20 @@ def test_help_names_the_commands(option):
     assert re.search(r"^ +sandbox +\S", ended.stdout, re.MULTILINE)
 
 
+def test_help_names_commands_whose_packages_are_missing():
+    ended = run_without("jinja2", "--help")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert re.search(r"^ +gateway +Not installed: pip install ", ended.stdout, re.MULTILINE)
+    assert re.search(r"^ +whoami +Show ", ended.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("check", "--json")])
+def test_names_the_pip_command_if_the_gateway_is_not_installed(arguments):
+    ended = run_without("jinja2", "gateway", *arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert 'jinja2 is missing): pip install "peeringdb-oauth[gateway]"\n' in ended.stderr
+
+
 def test_help_of_the_sandbox_explains_every_option():
     said = run("sandbox", "--help").stdout
     options = (

@@ -43,8 +43,24 @@ class Commands(click.Group):
                 import_module(f"peeringdb_oauth.cli.{module}"), cmd_name
             )
         except ModuleNotFoundError as error:
-            raise ConfigurationError(missing_package(error, extra)) from error
+            return _not_installed(cmd_name, missing_package(error, extra), extra)
         return command
+
+
+def _not_installed(name: str, problem: str, extra: str) -> click.Command:
+    """A command that says what to install; the help of all commands lists it too."""
+
+    @click.command(
+        name,
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True},
+        short_help=f'Not installed: pip install "peeringdb-oauth[{extra}]".',
+    )
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def command(arguments: tuple[str, ...]) -> None:  # noqa: ARG001 - nothing can read them
+        raise ConfigurationError(problem)
+
+    return command
 
 
 @click.group(

@@ -115,7 +115,8 @@ def _open(url: str | None, key_file: str | None) -> "SessionStore":
 
     if not url:
         raise ConfigurationError(
-            "--sessions: missing; give the URL that the site has as its setting sessions, or set"
+            "--sessions: missing; give the URL that the site has as its setting sessions, before"
+            " the subcommand (peeringdb-oauth sessions --sessions URL list), or set"
             " PEERINGDB_OAUTH_SESSIONS"
         )
     secrets = _read_keys(key_file)
