@@ -1,6 +1,7 @@
 """Settings that are read again while the gateway runs."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 from gateway_settings import load_settings, write_settings
@@ -74,6 +75,26 @@ def test_a_file_of_asns_is_read_again_when_it_changes(reloader, applied, tmp_pat
     assert [file.asns for file in applied[0].asn_files] == [(64500, 64501)]
     reloader.refresh()
     assert len(applied) == 1
+
+
+class FileDuringReload:
+    """A file of ASNs that has changed. While it is read, the rules are reloaded."""
+
+    path = "members.txt"
+    reloader = None
+
+    def refresh(self):
+        assert self.reloader.reload() is True
+        return True
+
+
+def test_a_file_that_is_read_during_a_reload_brings_no_old_rules_back(applied, tmp_path):
+    settings, file = load_settings(tmp_path), FileDuringReload()
+    before = replace(settings.reloadable, asn_files=(file,))
+    file.reloader = reloader = Reloader(replace(settings, reloadable=before), applied.append)
+    write_settings(tmp_path, rules=OTHER_RULES)
+    reloader.refresh()
+    assert [[rule.path for rule in reloadable.rules] for reloadable in applied] == [["/"]]
 
 
 def test_a_broken_file_of_asns_leaves_the_old_numbers_in_force_and_says_so_once(

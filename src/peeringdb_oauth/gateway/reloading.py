@@ -1,6 +1,7 @@
 """Settings that change while the gateway runs: on SIGHUP, and with files of ASNs."""
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -27,9 +28,14 @@ class Reloader:
         self.settings = settings
         self._apply = apply
         self._level = level
+        self._lock = threading.RLock()  # a signal may come while one is handled
 
     def reload(self) -> bool:
         """Read the settings file again; whether its rules count from now on."""
+        with self._lock:  # so that of two reloads the later one counts
+            return self._reload()
+
+    def _reload(self) -> bool:
         try:
             found = Settings.load(self.settings.path)
         except ConfigurationError as error:
@@ -54,5 +60,7 @@ class Reloader:
                     log.log(self._level, "%s was read again", file.path)
             except ConfigurationError as error:
                 log.error("the numbers that were read before stay in force:\n%s", error)  # noqa: TRY400
-        if has_changed:
-            self._apply(reloadable)
+        with self._lock:
+            # A reload meanwhile has read the files itself, and its rules must stay.
+            if has_changed and self.settings.reloadable is reloadable:
+                self._apply(reloadable)
