@@ -52,6 +52,12 @@ def test_a_snippet_names_each_url_the_application_and_the_gateway(load, proxy):
     assert f"--config {load().path} snippet {proxy}" in text
 
 
+@pytest.mark.parametrize("proxy", ["nginx", "caddy"])
+def test_a_browser_does_not_show_files_from_its_cache_after_a_logout(load, proxy):
+    text = print_snippet(load(), proxy, ["/srv/www"])
+    assert text.count('Cache-Control "private, no-cache"') == len(URLS)
+
+
 def test_exactly_the_pages_for_visitors_are_let_out(load):
     routes = create_app(load())._pages.routes
     paths = {route.path.removeprefix("/_peeringdb/") for route in routes}

@@ -64,7 +64,9 @@ def test_a_static_site_that_only_members_see(start, files, proxy):
     assert site.visit().ask("/").status == 302
     assert site.visit().ask("/more/").status == 302
     member = site.log_in("orgadmin")
-    assert b"For the members" in member.ask("/").body
+    page = member.ask("/")
+    assert b"For the members" in page.body
+    assert page.value("Cache-Control") == "private, no-cache"  # else it is seen after the logout
     assert b"More" in member.ask("/more/").body
     location = member.ask("/more").value("Location")
     assert location.removeprefix(member.origin) in ("/more/", "more/")
