@@ -282,7 +282,8 @@ def letters(text):
 )
 def test_64_kilobytes_of_headers_are_refused_and_all_goes_on(site, browser, target, headers):
     answer = browser.ask(target, headers=[*PERSON.items(), *headers])
-    assert answer.status in (0, 400, 403, 414, 431)
+    # 502: the gateway has closed the connection while the proxy was still sending.
+    assert answer.status in (0, 400, 403, 414, 431, 502)
     nothing_was_served(site)
     assert browser.ask("/members/64500/").status == 200
 
