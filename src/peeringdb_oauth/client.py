@@ -324,7 +324,8 @@ class Client:
             response = HTTPResponse(status=answer.status_code, headers=headers, body=body)
         except requests_transport.ERRORS as error:
             lost = True
-            raise requests_transport.transport_error(error, request, timeouts.answer) from error
+            timeout = timeouts.answer if response is None else timeouts.body
+            raise requests_transport.transport_error(error, request, timeout) from error
         finally:
             self._ledger.settle(booking, response, lost=lost)
             status = None if lost or response is None else response.status

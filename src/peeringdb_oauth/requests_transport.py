@@ -4,8 +4,11 @@ Knows proxies, certificates and what requests raises. Knows no OAuth.
 """
 
 import http.client
+import io
+import socket
 import ssl
 import threading
+import time
 from queue import LifoQueue
 from typing import Any, Protocol
 
@@ -13,6 +16,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from peeringdb_oauth.after_fork import make_in_each_process
@@ -61,9 +65,12 @@ class OwnConnections:
         prepared.headers = CaseInsensitiveDict(request.headers)
         if prepared.body is not None:  # without its length it would be sent in chunks
             prepared.headers["Content-Length"] = str(len(prepared.body))
-        return self._adapter.send(
+        answer = self._adapter.send(
             prepared, stream=True, timeout=_pair(timeouts), proxies=self._proxies
         )
+        raw: Any = answer.raw
+        raw._original_response.begin_body(timeouts.body)  # noqa: SLF001 - it has no other name
+        return answer
 
     def close(self) -> None:
         """See `Connections.close`."""
@@ -72,6 +79,9 @@ class OwnConnections:
 
 class SessionConnections:
     """The connections of the caller's ``session``, with its proxies.
+
+    Their timeouts are those of requests, which count for each read: headers that come a
+    byte at a time have no end here.
 
     ``base_url``: whose proxy the environment may name, if the session reads it.
     """
@@ -116,12 +126,78 @@ class _KeptConnections(LifoQueue[Any]):
         self.all_tasks_done = threading.Condition(self.mutex)
 
 
+class _TimedFile(io.RawIOBase):
+    """What arrives at a socket until a deadline, however slowly it comes.
+
+    A timeout of a socket counts for each read, so a server that sends a byte at a time
+    would never meet it. At first the deadline is the timeout that the socket has.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._file = sock.makefile("rb", buffering=0)
+        self.end_within(sock.gettimeout() or 0)
+
+    def end_within(self, seconds: float) -> None:
+        """Set the deadline to so many seconds from now."""
+        self._deadline = time.monotonic() + seconds
+
+    def readinto(self, buffer: Any) -> int | None:
+        seconds = self._deadline - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError
+        self._sock.settimeout(seconds)
+        return self._file.readinto(buffer)
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """What `http.client` calls a socket's method of this name for."""
+        return io.BufferedReader(self)
+
+
+class _TimedAnswer(http.client.HTTPResponse):
+    """An answer whose head has a deadline, and then its body."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        timed_file: Any = _TimedFile(sock)
+        self._timed_file = timed_file
+        super().__init__(timed_file, *args, **kwargs)
+
+    def begin_body(self, seconds: float) -> None:
+        """Let the body, with its chunk sizes and trailers, take so many seconds."""
+        self._timed_file.end_within(seconds)
+
+
+class _HTTPConnection(HTTPConnection):
+    response_class = _TimedAnswer
+
+    def _new_conn(self) -> socket.socket:
+        """Connect, and leave the time that is left for the TLS handshake."""
+        begun = time.monotonic()
+        sock = super()._new_conn()
+        left = (sock.gettimeout() or 0) - (time.monotonic() - begun)
+        sock.settimeout(max(0.001, left))
+        return sock
+
+
+class _HTTPSConnection(_HTTPConnection, HTTPSConnection):
+    """The same over TLS."""
+
+
 class _HTTPPool(HTTPConnectionPool):
     QueueCls = _KeptConnections
+    ConnectionCls = _HTTPConnection
 
 
 class _HTTPSPool(HTTPSConnectionPool):
     QueueCls = _KeptConnections
+    ConnectionCls = _HTTPSConnection
 
 
 _POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
