@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import traceback
 import types
 from contextlib import asynccontextmanager
 
@@ -19,6 +18,7 @@ import aiohttp
 import pytest
 from canned_server import far_url
 from client_config import CLIENT_SECRET, REDIRECT_URI, config_of
+from error_reports import everything_about
 
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.config import ClientConfig
@@ -795,15 +795,6 @@ def test_a_proxy_that_refuses_is_named_as_the_cause_without_its_password(
 
 
 # --- secrets --------------------------------------------------------------------------
-
-
-def everything_about(error):
-    """What error reports print: tracebacks, and each error's repr and attributes."""
-    said = "".join(traceback.format_exception(error))
-    while error is not None:
-        said += repr(error) + repr(error.args) + repr(vars(error))
-        error = error.__cause__ or error.__context__
-    return said
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,13 @@ from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, TransportError
 from peeringdb_oauth.messages import HTTPRequest
 from peeringdb_oauth.tls import tls_context
-from peeringdb_oauth.transport import BoundedBody, Timeouts, certificate_problem, goes_direct
+from peeringdb_oauth.transport import (
+    BoundedBody,
+    Timeouts,
+    certificate_problem,
+    forget_answer,
+    goes_direct,
+)
 
 try:
     import aiohttp
@@ -182,13 +188,17 @@ def transport_error(error: Exception, request: HTTPRequest, timeout: float) -> T
 def _drop_secrets(error: Exception) -> None:
     """Take from an error what aiohttp attaches to it and error reports print.
 
-    That is our headers, and the address of a proxy with its password.
+    That is our headers, the address of a proxy with its password, and what a malformed
+    answer says.
     """
-    if isinstance(error, aiohttp.ClientResponseError):
+    if isinstance(error, aiohttp.ClientPayloadError):
+        forget_answer(error)
+    elif isinstance(error, aiohttp.ClientResponseError):
+        forget_answer(error)
         address, method = error.request_info.real_url.with_user(None), error.request_info.method
-        error.args, error.request_info = (
-            (),
-            aiohttp.RequestInfo(address, method, CIMultiDictProxy(CIMultiDict()), address),
+        error.message, error.headers = "", None
+        error.request_info = aiohttp.RequestInfo(
+            address, method, CIMultiDictProxy(CIMultiDict()), address
         )
     elif isinstance(error, aiohttp.ClientConnectorError):
         error.args, error._conn_key = (), error._conn_key._replace(proxy=None, proxy_auth=None)  # noqa: SLF001 - it has no other name

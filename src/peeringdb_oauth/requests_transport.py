@@ -23,7 +23,14 @@ from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.budget import REFUSALS
 from peeringdb_oauth.errors import TransportError
 from peeringdb_oauth.messages import HTTPRequest
-from peeringdb_oauth.transport import BoundedBody, Timeouts, certificate_problem, goes_direct
+from peeringdb_oauth.transport import (
+    BoundedBody,
+    Timeouts,
+    causes_of,
+    certificate_problem,
+    forget_answer,
+    goes_direct,
+)
 
 # Everything that requests and the libraries below it raise.
 ERRORS = (
@@ -169,6 +176,12 @@ class _TimedAnswer(http.client.HTTPResponse):
         self._timed_file = timed_file
         super().__init__(timed_file, *args, **kwargs)
 
+    def begin(self) -> None:
+        super().begin()
+        # urllib3 would log the lines that are no headers. They may repeat our token.
+        self.msg.defects.clear()
+        self.msg.set_payload("")
+
     def begin_body(self, seconds: float) -> None:
         """Let the body, with its chunk sizes and trailers, take so many seconds."""
         self._timed_file.end_within(seconds)
@@ -265,7 +278,10 @@ def transport_error(error: Exception, request: HTTPRequest, timeout: float) -> T
     if isinstance(error, requests.RequestException):
         # Error reports print what an exception carries, and the request has our secret.
         error.request = None
-    return TransportError(_explain(error, urllib3.util.parse_url(request.url).netloc, timeout))
+    explained = _explain(error, urllib3.util.parse_url(request.url).netloc, timeout)
+    if any(isinstance(each, http.client.HTTPException | ValueError) for each in causes_of(error)):
+        forget_answer(error)  # it was malformed
+    return TransportError(explained)
 
 
 def _explain(error: Exception, host: str | None, timeout: float) -> str:

@@ -7,7 +7,7 @@ import copy
 import logging
 import math
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -143,16 +143,31 @@ def budget_timeout(timeout: float) -> RateLimited:
     )
 
 
+def causes_of(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all that led to it, the last one first."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def forget_answer(error: BaseException) -> None:
+    """Take from an error what it quotes of a malformed answer.
+
+    The answer may repeat our secrets, and error reports print the causes as well.
+    """
+    error.args = ()
+    error.__cause__ = error.__context__ = None
+
+
 def certificate_problem(error: BaseException | None) -> str:
     """What OpenSSL says about a certificate, to append to a sentence; else nothing.
 
     The error that OpenSSL raised may be anywhere in the chain of ``error``.
     """
-    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
-        error = error.__cause__ or error.__context__
-    if error is None:
-        return ""
-    return (
-        f": {error.verify_message}; if you trust the certificate's authority, name its file as"
-        " ca_file"
-    )
+    for each in causes_of(error):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return (
+                f": {each.verify_message}; if you trust the certificate's authority, name its file"
+                " as ca_file"
+            )
+    return ""

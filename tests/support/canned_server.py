@@ -152,18 +152,20 @@ def far_url(canned):
 
 
 @contextmanager
-def running_server(authority, *, tls=False, handler_of=canned_handler):
+def running_server(authority, *, tls=False, handler_of=canned_handler, certificate=None):
     """Run a server on a free port until the end of the block; yields a `CannedServer`.
 
     ``authority``: the `trustme.CA` that issues its certificate, with a ``ca_file``.
-    ``handler_of``: returns the handler class for a `CannedServer`.
+    ``handler_of``: returns the handler class for a `CannedServer`. ``certificate``:
+    one of trustme, instead of one from the authority for the server's own names.
     """
     canned = CannedServer(url="", ca_file=authority.ca_file)
     server = _Server(("127.0.0.1", 0), handler_of(canned))
     canned.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
     if tls:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        authority.issue_cert("127.0.0.1", FAR).configure_cert(context)
+        certificate = certificate or authority.issue_cert("127.0.0.1", FAR)
+        certificate.configure_cert(context)
         server.socket = context.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False
         )
