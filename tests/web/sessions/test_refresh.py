@@ -302,6 +302,34 @@ def test_new_tokens_that_nobody_uses_are_revoked_until_it_is_done(
     assert revoked(server) == ["new-refresh-token-1"] * 2
 
 
+def test_new_tokens_that_were_written_without_an_answer_are_not_revoked(
+    make_browser, records, clock, tokens, server
+):
+    browser, other = (make_browser(records=records, policy=FOR_DAYS) for _ in range(2))
+    browser.log_in()
+    other.session = browser.session
+    clock.now += 40_000
+    put = records.put
+
+    def put_without_answer(record, *, expected):
+        records.put = put
+        put(record, expected=expected)
+        raise RecordsUnavailable("the store of the sessions does not answer")
+
+    def wait(seconds):
+        clock.now += 20 + seconds  # the lease has ended
+        claim(other)
+
+    tokens.during = lambda: setattr(records, "put", put_without_answer)
+    browser.client.pause = wait
+    with pytest.raises(RecordsUnavailable):
+        browser.user()
+    clock.now += 20
+    assert other.user() is not None
+    assert revoked(server) == []
+    assert len(tokens.refreshed) == 1
+
+
 def test_a_session_without_a_refresh_token_is_rechecked_until_it_expires(
     make_browser, records, clock, server, recording
 ):
@@ -367,6 +395,42 @@ def test_a_logout_during_a_recheck_revokes_the_tokens(make_browser, records, ser
     assert revoked(server) == [recording("token-success-no-openid").json["refresh_token"]]
     assert [event.reason for event in other.events if event.reason] == ["logout"]
     assert browser.user() is None
+
+
+def late(clock, profile, server, other, answer):
+    """PeeringDB answers after the lease, when another process has newer rights."""
+
+    def be_late(handler):
+        profile(networks=[])
+        clock.now += 20  # the lease has ended
+        assert other.user(max_age=0).asns == ()
+        answer(handler)
+
+    server.answers["/profile/v1"] = be_late
+
+
+def test_late_rights_do_not_replace_newer_ones(make_browser, records, clock, profile, server):
+    browser, other = (make_browser(records=records) for _ in range(2))
+    browser.log_in()
+    other.session = dict(browser.session)
+    late(clock, profile, server, other, server.answers["/profile/v1"])
+    assert browser.user(max_age=0).asns == ()
+    clock.now += 2
+    assert other.user().asns == ()
+
+
+def test_a_late_failure_does_not_make_newer_rights_old(
+    make_browser, records, clock, profile, server
+):
+    browser, other = (make_browser(records=records) for _ in range(2))
+    browser.log_in()
+    other.session = dict(browser.session)
+    late(clock, profile, server, other, answering(b"", status=503))
+    with pytest.raises(RightsUnknown):
+        browser.user(max_age=0)
+    clock.now += 2
+    sessions = other.flow.visitors._sessions
+    assert other.client.run(sessions.load(other.visit("/"))).failed_at is None
 
 
 def test_a_session_that_has_just_ended_elsewhere_is_not_rechecked(make_browser, records, server):

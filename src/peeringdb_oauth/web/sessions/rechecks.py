@@ -230,7 +230,7 @@ class Rechecks:
         if reasons:
             yield from self._endings.end_leased(mine, "rule", reasons)
             raise AccessDenied(*reasons)
-        return (yield from self._store(mine, user)), None
+        return (yield from self._store(mine, user))
 
     def _ask(self, mine: StoredLogin) -> Flow[User]:
         """The user as PeeringDB describes them now, with fresh tokens if need be."""
@@ -256,7 +256,7 @@ class Rechecks:
             raise InvalidResponse("PeeringDB answered with somebody else's profile", check="id")
         return replace(user, amr=login.user.amr)  # what the login has proved
 
-    def _store(self, mine: StoredLogin, user: User) -> Flow[StoredLogin]:
+    def _store(self, mine: StoredLogin, user: User) -> Flow[Result]:
         # First, so that it is told once more if the application's function has failed.
         yield from self._endings.tell(Event.of_change(None if mine.is_short else mine.user, user))
         before = mine
@@ -264,19 +264,22 @@ class Rechecks:
         def take(stored: StoredLogin) -> StoredLogin | None:
             nonlocal before
             before = stored
-            if stored.ending is not None:
+            if stored.ending is not None or stored.lease != mine.lease:
                 return None
             changed = replace(
                 stored, user=user, is_short=False, checked_at=stored.now, failed_at=None
             )
-            return release(changed, mine)
+            return release(changed)
 
         login = yield from self._sessions.change(mine, take)
-        if login is None:
-            if before.ending is not None:  # somebody has logged out meanwhile
-                yield from self._endings.revoke_later(before)
-            raise has_ended(before)
-        return login
+        if login is not None:
+            return login, None
+        if before.ending is None and before.lease != mine.lease:
+            # The answer came after the lease. That of the process that has it is newer.
+            return (yield from self._await_other(mine))
+        if before.ending is not None:  # somebody has logged out meanwhile
+            yield from self._endings.revoke_later(before)
+        raise has_ended(before)
 
     def _note_failure(self, mine: StoredLogin, error: PeeringDBOAuthError) -> Flow[StoredLogin]:
         """Note that PeeringDB was asked and gave no answer, if it was asked.
@@ -285,9 +288,11 @@ class Rechecks:
         """
         was_tried = not (_is_postponed(error) or isinstance(error, RightsUnknown))
 
-        def note(stored: StoredLogin) -> StoredLogin:
+        def note(stored: StoredLogin) -> StoredLogin | None:
+            if stored.lease != mine.lease:  # another process may have an answer
+                return None
             failed_at = stored.now if was_tried else stored.failed_at
-            return release(replace(stored, failed_at=failed_at), mine)
+            return release(replace(stored, failed_at=failed_at))
 
         return (yield from self._sessions.change(mine, note)) or mine
 

@@ -72,19 +72,26 @@ class Refreshes:
 
     def _keep_tokens(self, mine: StoredLogin, token: TokenResponse) -> Flow[StoredLogin]:
         """Store new tokens; if the store is down, go on behind the answer."""
+        sealed = self._tokens.seal(token)
         try:
-            return (yield from self._write_tokens(mine, token))
+            return (yield from self._write_tokens(mine, token, sealed))
         except RecordsUnavailable:
-            yield from later(f"store tokens {mine.key}", self._insist(mine, token))
+            yield from later(f"store tokens {mine.key}", self._insist(mine, token, sealed))
             raise
 
-    def _insist(self, mine: StoredLogin, token: TokenResponse) -> Flow[None]:
-        """Write new tokens until the store takes them or the lease ends."""
+    def _insist(self, mine: StoredLogin, token: TokenResponse, sealed: str) -> Flow[None]:
+        """Write new tokens until the store takes them or the lease ends.
+
+        After the lease they are written once more: the store may have taken them before
+        without saying so, and then they must not be revoked.
+        """
         until = self._provider.clock() + (mine.lease_until - mine.now)
-        while self._provider.clock() < until:
+        is_last = False
+        while not is_last:
             yield from pause(_STEP)
+            is_last = self._provider.clock() >= until
             with suppress(RecordsUnavailable):
-                yield from self._write_tokens(mine, token)
+                yield from self._write_tokens(mine, token, sealed)
                 return
         log.error(
             "the store of the sessions did not take the new tokens of user %d: their session ends",
@@ -92,13 +99,15 @@ class Refreshes:
         )
         yield from flows.give_back(self._provider, token)
 
-    def _write_tokens(self, mine: StoredLogin, token: TokenResponse) -> Flow[StoredLogin]:
-        tokens = self._tokens.seal(token)
-
+    def _write_tokens(
+        self, mine: StoredLogin, token: TokenResponse, sealed: str
+    ) -> Flow[StoredLogin]:
         def keep(stored: StoredLogin) -> StoredLogin | None:
+            if stored.tokens == sealed:  # an earlier try was written after all
+                return stored
             if stored.lease != mine.lease:
                 return None
-            return replace(stored, tokens=tokens, expires_at=token.expires_at)
+            return replace(stored, tokens=sealed, expires_at=token.expires_at)
 
         kept = yield from self._sessions.change(mine, keep)
         if kept is None:  # the answer came after the lease, or the session is gone

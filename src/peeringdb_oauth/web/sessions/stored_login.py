@@ -144,9 +144,9 @@ def is_leased(login: StoredLogin) -> bool:
     return login.lease_until > login.now
 
 
-def release(login: StoredLogin, mine: StoredLogin) -> StoredLogin:
-    """A login without the lease of ``mine``; that of another process stays."""
-    return replace(login, lease_until=0.0) if login.lease == mine.lease else login
+def release(login: StoredLogin) -> StoredLogin:
+    """A login that no process has the lease of."""
+    return replace(login, lease_until=0.0)
 
 
 _NOT_STORED = ("key", "now", "due_at")

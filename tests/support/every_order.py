@@ -1,0 +1,68 @@
+"""Tries every order of events in a small model, depth first.
+
+A model is a function that takes `Choices` and asks it at each point where more than one
+thing can happen. It runs from its start for each order. A state that was seen before is
+not followed once more.
+"""
+
+import os
+
+# More finds more, and takes longer: make models BOUND=2.
+BOUND = int(os.environ.get("MODEL_BOUND", "1"))
+
+
+class SeenBefore(Exception):
+    """The state was explored already."""
+
+
+class Choices:
+    """The choices of one run: first those that are given, then the first of each."""
+
+    def __init__(self, given, seen):
+        self._given, self._seen = given, seen
+        self.made, self.names = [], []  # (which, of how many), and what each one was
+
+    def choose(self, options, state=None):
+        """One of the options. ``state``: all that decides what happens from here on."""
+        number = len(self.made)
+        if number < len(self._given):
+            which = self._given[number]
+        else:
+            if state is not None:
+                if state in self._seen:
+                    raise SeenBefore
+                self._seen.add(state)
+            which = 0
+        self.made.append((which, len(options)))
+        self.names.append(options[which])
+        return options[which]
+
+
+def explore(model):
+    """Run a model in every order. Returns how many orders were tried, and states seen.
+
+    A property that fails is raised with the events that led there.
+    """
+    given, seen, tried = [], set(), 0
+    while given is not None:
+        tried += 1
+        choices = Choices(given, seen)
+        try:
+            model(choices)
+        except SeenBefore:
+            pass
+        except AssertionError as error:
+            error.add_note("after: " + ", ".join(map(str, choices.names)))
+            raise
+        given = _next(choices.made)
+    return tried, len(seen)
+
+
+def _next(made):
+    """The choices of the next run; None after the last one."""
+    while made and made[-1][0] + 1 == made[-1][1]:
+        made.pop()
+    if not made:
+        return None
+    which, _ = made.pop()
+    return [one for one, _ in made] + [which + 1]
