@@ -4,6 +4,7 @@
 # make gateway-demo  a page behind nginx and the gateway              (ARGS=--once: without a browser)
 # make test          all tests but test-servers, with coverage         (ARGS="-k word": some)
 # make test-unit     the fast tests: no server, no browser
+# make models        the refresh and the shared budget in every order  (BOUND=2: with more faults)
 # make test-servers  the tests with nginx, Caddy, HAProxy, Traefik, Apache, PHP and Node.js
 # make test-lowest   some tests, with the lowest versions that pyproject.toml allows
 # make lint          ruff and mypy
@@ -13,10 +14,11 @@
 #
 # Hypothesis tries the same examples in every run. Others, which it tells how to repeat:
 #     make test-unit ARGS=--hypothesis-profile=random
-.PHONY: demo gateway-demo docs package test test-unit test-servers test-lowest lint format bench soak simulate
+.PHONY: demo gateway-demo docs package test test-unit models test-servers test-lowest lint format bench soak simulate
 
 ARGS =
 WORKERS = 2
+BOUND = 1
 PYTHON = .venv/bin/python
 PYTEST = -m pytest --ignore=tests/servers
 # A worker takes whole files, since the tests of a file share a sandbox or a browser. The
@@ -62,6 +64,10 @@ endif
 test-unit:
 	@scripts/set-up unit
 	$(PYTHON) $(PYTEST) -m "not server" $(BY_TEST) $(ARGS)
+
+models:
+	@scripts/set-up unit
+	MODEL_BOUND=$(BOUND) $(PYTHON) -m pytest -s $(wildcard tests/test_*every_order.py tests/*/*/test_*every_order.py)
 
 test-servers:
 	@scripts/set-up servers
