@@ -5,9 +5,12 @@ What a mere fault may look like is in test_client.py.
 
 import gzip
 import logging
+import socket
+import threading
 import tracemalloc
 import zlib
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from socketserver import StreamRequestHandler
 
@@ -22,7 +25,8 @@ from in_threads import within
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.client import Client
 from peeringdb_oauth.errors import InvalidResponse, PeeringDBOAuthError, TransportError
-from peeringdb_oauth.messages import MAX_BODY
+from peeringdb_oauth.messages import MAX_BODY, HTTPRequest
+from peeringdb_oauth.steps import send
 
 TOKEN, PROFILE = "/oauth2/token/", "/profile/v1"
 ACCESS_TOKEN, REFRESH_TOKEN = "the-access-token", "the-refresh-token"
@@ -88,6 +92,44 @@ def test_a_handshake_that_drips_has_an_end(make_client, make_server):
         client.fetch_user("t")
 
 
+@contextmanager
+def slow_to_take_connections():
+    """A server that takes connections late, and then says nothing: its port.
+
+    The first attempt to connect is lost, and the system makes the next a second later.
+    """
+    over = threading.Event()
+    with (
+        ExitStack() as connections,
+        socket.create_server(("127.0.0.1", 0), backlog=0) as full,
+        ThreadPoolExecutor() as pool,
+    ):
+        for _ in range(2):
+            filler = connections.enter_context(socket.socket())
+            filler.setblocking(False)  # noqa: FBT003 - the standard library's
+            filler.connect_ex(full.getsockname())
+
+        def take_all():
+            over.wait(0.3)
+            full.settimeout(0.05)
+            while not over.is_set():
+                with suppress(TimeoutError):
+                    connections.enter_context(full.accept()[0])
+
+        pool.submit(take_all)
+        try:
+            yield full.getsockname()[1]
+        finally:
+            over.set()
+
+
+def test_the_connection_and_its_handshake_have_one_time_limit(make_client, server):
+    with slow_to_take_connections() as port:
+        client = make_client(server, base_url=f"https://127.0.0.1:{port}", timeout=1.5)
+        with within(2.2), pytest.raises(TransportError):
+            client.fetch_user("t")
+
+
 @pytest.mark.parametrize("part", ["status line", "header value", "headers"])
 def test_a_proxy_whose_answer_drips_has_an_end(make_client, make_server, monkeypatch, part):
     far_server, proxy = make_server(tls=True), make_server()
@@ -98,6 +140,49 @@ def test_a_proxy_whose_answer_drips_has_an_end(make_client, make_server, monkeyp
     with answer.given_up(), within(MOST), pytest.raises(TransportError):
         client.fetch_user("t")
     assert far_server.received == []
+
+
+USES = {
+    "/oauth2/token/": lambda client, _: client.refresh(REFRESH_TOKEN),
+    "/oauth2/introspect/": lambda client, _: client.introspect(ACCESS_TOKEN),
+    "/oauth2/revoke_token/": lambda client, _: client.revoke(REFRESH_TOKEN),
+    "/oauth2/.well-known/openid-configuration": lambda client, id_token: client.verify_id_token(
+        id_token
+    ),
+    "/oauth2/.well-known/jwks.json": lambda client, id_token: client.verify_id_token(id_token),
+}
+
+
+@pytest.mark.parametrize("path", USES)
+@pytest.mark.parametrize("part", ["headers", "body"])
+def test_each_endpoint_may_drip(make_client, server, recording, path, part):
+    metadata = {"issuer": f"{server.url}/oauth2"}
+    server.answer("/oauth2/.well-known/openid-configuration", metadata)
+    answer = server.answers[path] = EndlessAnswer(*WITHOUT_END[part], pause=0.01)
+    client = make_client(server, timeout=TIMEOUT)
+    with answer.given_up(), within(MOST), pytest.raises(TransportError, match=r"0\.1 s"):
+        USES[path](client, recording("token-success-openid").json["id_token"])
+
+
+@pytest.mark.parametrize("part", ["headers", "body", "chunk size", "trailers"])
+def test_all_parts_of_a_request_together_end_in_time(make_client, server, part):
+    """The time limit of one request, where each part may take much longer."""
+    answer = server.answers[PROFILE] = EndlessAnswer(*WITHOUT_END[part], pause=0.01)
+    request = HTTPRequest(url=f"{server.url}{PROFILE}", within=0.5)
+    client = make_client(server, timeout=20)
+    with answer.given_up(), within(MOST), pytest.raises(TransportError):
+        client.run(send(request))
+
+
+def test_after_a_hostile_answer_the_next_one_is_read(make_client, server):
+    client = make_client(server, timeout=TIMEOUT)
+    for part in ("headers", "trailers"):
+        answer = EndlessAnswer(*WITHOUT_END[part], pause=0.01)
+        server.answers[PROFILE] = answer
+        with answer.given_up(), pytest.raises(TransportError):
+            client.fetch_user("t")
+    server.replay(PROFILE, "profile-orgadmin")
+    assert client.fetch_user("t").id == 1
 
 
 # --- bodies ---------------------------------------------------------------------------

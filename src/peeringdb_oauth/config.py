@@ -55,12 +55,13 @@ class ClientConfig:
     URL of the application's callback, as registered. ``client_secret``: the secret, or
     None for a public client. ``base_url``: the address of PeeringDB. ``scope``: what
     the application wants to know, as an iterable or a string with spaces; it must
-    contain ``profile``. ``timeout``: how many seconds a connection may take, and each
-    wait for data. ``allow_http``: whether URLs of loopback hosts may be http instead of
-    https. ``ca_file``: a PEM file with certificate authorities that replace the usual
-    ones. ``requests_per_minute``: the application's share of the 120 requests that
-    PeeringDB allows to one address in a minute; None for no limit. ``processes``: how
-    many processes share that; by default ``$WEB_CONCURRENCY``, or 1 without it.
+    contain ``profile``. ``timeout``: how many seconds each part of a request may take,
+    such as the connection or the body of the answer. ``allow_http``: whether URLs of
+    loopback hosts may be http instead of https. ``ca_file``: a PEM file with
+    certificate authorities that replace the usual ones. ``requests_per_minute``: the
+    application's share of the 120 requests that PeeringDB allows to one address in a
+    minute; None for no limit. ``processes``: how many processes share that; by default
+    ``$WEB_CONCURRENCY``, or 1 without it.
     ``egress``: a name for the address from which PeeringDB is asked, where processes
     with one store of sessions leave through several; see `Client.share_budget`.
 
