@@ -82,6 +82,15 @@ def test_a_file_that_was_moved_away_is_opened_anew(audit, tmp_path):
     assert [line["event"] for line in read()] == ["session_ended", "logout"]
 
 
+def test_a_closed_log_leaves_the_logger_as_it_was(tmp_path):
+    logger = logging.getLogger("peeringdb_oauth.audit")
+    first, second = (open_audit_log(str(tmp_path / name)) for name in ("one", "two"))
+    close_audit_log(first)
+    assert logger.level == logging.INFO
+    close_audit_log(second)
+    assert (logger.level, logger.handlers) == (logging.NOTSET, [])
+
+
 def test_the_audit_may_go_to_standard_output(capsys):
     handler = open_audit_log("-")
     logging.getLogger("peeringdb_oauth.audit").info("x", extra={"peeringdb_event": "login"})

@@ -48,4 +48,6 @@ def open_audit_log(target: str) -> logging.Handler:
 def close_audit_log(handler: logging.Handler) -> None:
     """Write the audit there no more."""
     _LOGGER.removeHandler(handler)
+    if not _LOGGER.handlers:
+        _LOGGER.setLevel(logging.NOTSET)  # as it was
     handler.close()
