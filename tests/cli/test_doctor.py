@@ -10,6 +10,7 @@ from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
+import requests
 import trustme
 from flask import Flask
 from ports import free_port
@@ -459,3 +460,23 @@ def test_problems_are_shown_to_people(complete, monkeypatch, capsys):
     assert (ended.value.code, "No problem" in written) == (1, False)
     for words in ("PROBLEM", "why  ", "do  "):
         assert words in written
+
+
+@pytest_server
+def test_a_private_page_that_cannot_be_asked_for_is_no_finding(doctor, gateway, monkeypatch):
+    def get(url, **options):
+        if not url.endswith("/callback"):
+            raise requests.exceptions.ConnectionError(url)
+        return real_get(url, **options)
+
+    real_get = requests.get
+    monkeypatch.setattr(requests, "get", get)
+    file, port = gateway()
+
+    def proxy(_, start_response):
+        start_response("400 Bad Request", [])
+        return [b""]
+
+    with serving(proxy, port):
+        status, findings = doctor("--gateway", str(file))
+    assert (status, "private-pages" in findings) == (0, False)

@@ -96,3 +96,8 @@ def test_a_file_that_cannot_be_read_is_named(run, tmp_path, content, sentence):
     assert (status, out) == (2, "")
     assert str(file) in err
     assert sentence in err
+
+
+def test_what_is_no_token_is_told_to_people(run):
+    status, out, _ = run("--file", "-", stdin="no token")
+    assert (status, out.startswith("The ID token is NOT valid. Check structure: ")) == (1, True)

@@ -278,6 +278,14 @@ def test_a_function_finds_the_network(browser, found, allowed):
         assert refused(browser.require, "/x", MAY_READ, asn=lambda: found).status == 403
 
 
+def test_an_outage_in_the_function_that_finds_the_network_is_no_refusal(browser):
+    def find():
+        raise TransportError("the application asks PeeringDB for the network, too")
+
+    browser.log_in()
+    assert refused(browser.require, "/x", MAY_READ, asn=find).status == 502
+
+
 @pytest.mark.parametrize("visit", [{}, {"method": "POST"}])
 def test_the_function_is_called_only_if_somebody_is_logged_in(browser, visit):
     called = []
