@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 import time
+from functools import cache
 from queue import LifoQueue
 from typing import Any, Protocol
 
@@ -16,8 +17,8 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 
 from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.budget import REFUSALS
@@ -199,21 +200,23 @@ class _HTTPConnection(HTTPConnection):
         return sock
 
 
-class _HTTPSConnection(_HTTPConnection, HTTPSConnection):
-    """The same over TLS."""
+@cache
+def _timed(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    """A class of pools as ``pool``, whose connections have our deadlines.
+
+    Pools for TLS and for a SOCKS proxy have connections of their own kinds.
+    """
+    if issubclass(pool.ConnectionCls, _HTTPConnection):
+        return pool
+    connection = type("_Connection", (_HTTPConnection, pool.ConnectionCls), {})
+    members = {"QueueCls": _KeptConnections, "ConnectionCls": connection}
+    return type("_Pool", (pool,), members)
 
 
-class _HTTPPool(HTTPConnectionPool):
-    QueueCls = _KeptConnections
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    QueueCls = _KeptConnections
-    ConnectionCls = _HTTPSConnection
-
-
-_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+def _let_time(manager: Any) -> None:
+    """Give all connections that a manager of pools will make our deadlines."""
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _timed(pool) for scheme, pool in pools.items()}
 
 
 class _Adapter(HTTPAdapter):
@@ -228,11 +231,11 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+        _let_time(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
+        _let_time(manager)
         return manager
 
     def cert_verify(self, *args: Any, **kwargs: Any) -> None:
