@@ -8,7 +8,7 @@ import json
 
 import pytest
 from documents import URL, MemoryDocuments, Site, T, answer
-from every_order import BOUND, explore
+from every_order import BOUND, Choices, explore
 
 from peeringdb_oauth.budget import REFUSALS, WINDOW
 from peeringdb_oauth.cost import Cost
@@ -246,6 +246,21 @@ def test_budget_in_every_order(name):
     tried, states = explore(model(**MODELS[name]))
     print(f"{name}: {tried} orders tried, {states} states")  # noqa: T201 - with -s
     assert states > 100
+
+
+def test_a_refusal_that_a_killed_process_got_counts():
+    world = World(Choices([], set()), **refusals(counts=[1, 2], before=[403] * 8, faults=0))
+    killed, other = world.processes
+    killed.admit()  # the ninth refusal, which nobody reads
+    world.processes.remove(killed)
+    world.site.now += 50
+    other.admit()  # the tenth
+    other.land()
+    other.flush()
+    world.site.now += 50
+    world._beat()
+    other.admit()
+    assert other.flight is None
 
 
 class LosesChanges(Store):

@@ -139,6 +139,9 @@ class SharedBudget(Budget):
         booking.is_risky, booking.is_open = bool(is_risky), bool(is_open)
         if in_flight and booking.at > landed_before:
             self._take_off(booking)
+        elif in_flight:  # its process died, and PeeringDB may have refused it
+            self._refusals += 1
+            self._risky_refusals += booking.is_risky
         if requests and self._limit < math.inf:
             self._bookings[booking.id] = booking
             self._count(booking, max(0, int(requests)))
