@@ -263,6 +263,17 @@ def test_a_refusal_that_a_killed_process_got_counts():
     assert other.flight is None
 
 
+def test_refusals_count_while_one_more_may_be_on_its_way():
+    world = World(Choices([], set()), **refusals(counts=[1, 1], faults=0))
+    slow, other = world.processes
+    world.site.now += 59
+    slow.admit()  # the tenth refusal, which arrives after a minute
+    world.site.now += 2
+    world._beat()
+    other.admit()
+    assert other.flight is None
+
+
 class LosesChanges(Store):
     """A store that takes a change though somebody else was faster."""
 

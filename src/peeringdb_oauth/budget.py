@@ -262,7 +262,9 @@ class Budget:
                 break
             self._count(booking, -booking.requests)
             del self._bookings[booking.id]
-        if self._refusals_until <= due:
+        until = self._refusals_until
+        # PeeringDB may have refused in time what is still in flight.
+        if until <= due and all(one.at >= until for one in self._flying.values()):
             self._refusals = self._risky_refusals = 0
 
     def _check_blocks(self, request: HTTPRequest, now: float) -> None:

@@ -39,8 +39,12 @@ class SharedBudget(Budget):
             "at": now,
             "bookings": [self._to_row(one) for one in self._all() if one.id[0]],
             "refusals": [self._refusals - known, self._risky_refusals - known_risky],
-            "until": {name: time for name, time in until.items() if time > now},
+            "until": {name: time for name, time in until.items() if time > self._oldest(now)},
         }
+
+    def _oldest(self, now: float) -> float:
+        """Until when what is over does not count; refusals may, see `_forget_old`."""
+        return now - LONGEST if self._refusals else now
 
     def add(self, value: Any, shift: float, *, landed_before: float = -math.inf) -> None:
         """Add what `to_dict` gave. What is here already is not added once more.
