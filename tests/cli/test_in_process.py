@@ -123,7 +123,10 @@ def test_a_login_that_nobody_finishes_ends(monkeypatch):
     config = ClientConfig(
         client_id="portal", redirect_uri="http://127.0.0.1:0/callback", allow_http=True
     )
-    with Client(config) as client, pytest.raises(LoginDenied, match="start again"):
+    with (
+        Client(config) as client,
+        pytest.raises(LoginDenied, match=r"error page, .* open https://auth.peeringdb.com/logout"),
+    ):
         login.log_in(client, plain_console(stderr=True), opens=False)
 
 

@@ -127,7 +127,11 @@ def _wait_for_browser(
         console.print("Waiting. End with Ctrl-C; nothing has changed then.")
         ended.wait(_PATIENCE)
     if not outcome:
-        raise LoginDenied("nobody logged in within ten minutes: start again")
+        raise LoginDenied(
+            "nobody came back from PeeringDB within ten minutes. If it showed an error page,"
+            f" somebody else is still logged in there: open {client.config.base_url}/logout, then"
+            " start again. If it asked for a second factor to be set up, do that first"
+        )
     if isinstance(outcome[0], PeeringDBOAuthError):
         raise outcome[0]
     return outcome[0]
