@@ -952,3 +952,11 @@ def test_a_bad_ca_file_is_a_configuration_error(make_client, server, tmp_path, c
         path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=f"ca_file: {path}: .*{reason}"):
         make_client(server, ca_file=str(path))
+
+
+def test_says_how_many_requests_were_taken(server):
+    server.replay(PROFILE, "profile-orgadmin")
+    with Client(config_of(server)) as client:
+        assert sum(client.usage().used.values()) == 0
+        client.fetch_user("t")
+        assert sum(client.usage().used.values()) == 1

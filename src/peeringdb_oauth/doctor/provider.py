@@ -23,7 +23,6 @@ from peeringdb_oauth.steps import Flow, send
 _SLOW = 2.0  # seconds
 _SKEW = 5.0  # seconds that two clocks may differ without a word
 _MAX_SKEW = 60.0  # seconds that `verify_id_token` tolerates
-_DOCUMENTS = ("openid-configuration", "oauth-authorization-server")
 _APPLICATIONS = "https://www.peeringdb.com/oauth2/applications/"
 _WRONG_SECRET = (
     f"Open {_APPLICATIONS}, give the application a new secret, copy it before you save, and"
@@ -42,19 +41,20 @@ class _Asked(NamedTuple):
 
 def examine_provider(provider: Provider) -> Flow[list[Finding]]:
     """What PeeringDB answers here and now, without a login."""
-    findings: list[Finding] = []
-    asked: list[_Asked] = []
-    for name in _DOCUMENTS:
-        asked.append((yield from _ask(provider, f"{provider.metadata.issuer}/.well-known/{name}")))
-        if asked[0].response is None:
-            return [_unreachable(provider, asked[0])]
-    findings += _metadata(provider, asked)
+    well_known = f"{provider.metadata.issuer}/.well-known"
+    first = yield from _ask(provider, f"{well_known}/openid-configuration")
+    if first.response is None:
+        return [_unreachable(provider, first)]
+    second = yield from _ask(provider, f"{well_known}/oauth-authorization-server")
     keys = yield from _ask(provider, provider.metadata.jwks_uri)
-    findings += _keys(keys)
-    findings += _clock(provider, asked[0])
-    findings += yield from _examine_secret(provider)
-    findings += _speed([*asked, keys])
-    return findings
+    secret = yield from _examine_secret(provider)
+    return [
+        *_metadata(provider, [first, second]),
+        *_keys(keys),
+        *_clock(provider, first),
+        *secret,
+        *_speed([first, second, keys]),
+    ]
 
 
 def _ask(provider: Provider, url: str, form: dict[str, str] | None = None) -> Flow[_Asked]:
