@@ -43,8 +43,17 @@ def examine_provider(provider: Provider) -> Flow[list[Finding]]:
     """What PeeringDB answers here and now, without a login."""
     well_known = f"{provider.metadata.issuer}/.well-known"
     first = yield from _ask(provider, f"{well_known}/openid-configuration")
-    if first.response is None:
-        return [_unreachable(provider, first)]
+    is_reached = first.response is not None
+    return (
+        (yield from _examine_rest(provider, first))
+        if is_reached
+        else [_unreachable(provider, first)]
+    )
+
+
+def _examine_rest(provider: Provider, first: _Asked) -> Flow[list[Finding]]:
+    """As `examine_provider`, once PeeringDB has sent its first document."""
+    well_known = f"{provider.metadata.issuer}/.well-known"
     second = yield from _ask(provider, f"{well_known}/oauth-authorization-server")
     keys = yield from _ask(provider, provider.metadata.jwks_uri)
     secret = yield from _examine_secret(provider)
