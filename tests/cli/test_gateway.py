@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import requests
+import stored_sessions
 from canned_server import answering
 from gateway_process import PATIENCE, await_server
 from ports import free_port
@@ -14,9 +15,7 @@ from ports import free_port
 from peeringdb_oauth.cli import main
 from peeringdb_oauth.profile import Network, Permission, User
 from peeringdb_oauth.sandbox import Sandbox
-from peeringdb_oauth.steps import Pause
 from peeringdb_oauth.web import open_session_store
-from peeringdb_oauth.web.sessions.stored_login import StoredLogin
 
 KEY = "0123456789abcdef0123456789abcdef"
 TOML = """
@@ -84,30 +83,10 @@ def profile(folder):
     return path
 
 
-class AVisit:
-    """As much of a visit as a new session needs."""
-
-    def __init__(self):
-        self.session = {}
-
-
 def begin(folder, user):
     """A session in the store, as the gateway begins it."""
-    login = StoredLogin(
-        application=["https://auth.peeringdb.com", "gateway"],
-        user=user,
-        logged_in_at=0.0,
-        seen_at=0.0,
-        checked_at=0.0,
-        expires_at=0,
-        csrf_token="csrf-token",
-        tokens="sealed",
-        address="192.0.2.7",
-    )
     with open_session_store(f"sqlite:///{folder}/sessions.db", secrets=(KEY,)) as store:
-        for step in store._sessions.begin(AVisit(), login):
-            assert not isinstance(step, Pause)
-            step.function()
+        stored_sessions.begin(store, user, client_id="gateway")
 
 
 def test_check_says_what_the_settings_mean(gateway, folder):

@@ -5,12 +5,11 @@ import sys
 from dataclasses import replace
 
 import pytest
+from stored_sessions import begin
 
 from peeringdb_oauth.cli import main
 from peeringdb_oauth.profile import Network, Permission, User
-from peeringdb_oauth.steps import Pause
 from peeringdb_oauth.web import open_session_store
-from peeringdb_oauth.web.sessions.stored_login import StoredLogin
 
 SECRET = "0123456789abcdef0123456789abcdef"
 NONE = "There are no sessions that this secret key can read.\n"
@@ -22,31 +21,6 @@ ADA = User(
     verified_email=True,
     networks=(Network(id=1, asn=64500, name="Example Net", perms=Permission.READ),),
 )
-
-
-class AVisit:
-    """As much of a visit as a new session needs."""
-
-    def __init__(self):
-        self.session = {}
-
-
-def begin(store, user):
-    """A session in the store, as an application begins it."""
-    login = StoredLogin(
-        application=["https://auth.peeringdb.com", "portal"],
-        user=user,
-        logged_in_at=0.0,
-        seen_at=0.0,
-        checked_at=0.0,
-        expires_at=0,
-        csrf_token="csrf-token",
-        tokens="sealed",
-        address="192.0.2.7",
-    )
-    for step in store._sessions.begin(AVisit(), login):
-        assert not isinstance(step, Pause)
-        step.function()
 
 
 @pytest.fixture
