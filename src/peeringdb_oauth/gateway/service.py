@@ -106,8 +106,10 @@ class Service:
                 await stack.enter_async_context(
                     serving_beside(self.for_operators, self.reloader.settings.metrics_listen)
                 )
-            with suppress(NotImplementedError, RuntimeError, ValueError):  # no main thread
+            try:
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+            except (NotImplementedError, RuntimeError, ValueError):
+                log.info("SIGHUP reloads nothing: the gateway does not run in a main thread")
             await self.gateway(scope, receive, send)
 
     async def _watch_files(self) -> None:
