@@ -123,4 +123,4 @@ def test_the_page_hears_that_peeringdb_is_away(page, site, pdb):
 def test_a_page_of_another_site_hears_nothing(page, site):
     log_in(page, site, "orgadmin")
     page.goto(f"http://{site.replace('127.0.0.1', 'localhost')}/")
-    assert hear(page, site) == [4403, "A page of another site opened this connection"]
+    assert hear(page, site) == [4403, "A page of another site sent this request"]

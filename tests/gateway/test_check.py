@@ -205,13 +205,66 @@ def test_a_second_factor_is_asked_for_once(browser):
     assert browser.follow(step_up).status_code == 204
 
 
-def test_a_form_is_the_applications_to_judge(browser):
-    """From another site it brings no cookie, and the application has its own proof."""
+WEBSOCKET = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+BEHIND_TRAEFIK = {"Sec-WebSocket-Version": "13"}  # it removes Upgrade
+OWN = [
+    {},  # a program
+    {"Origin": LG},
+    {"Origin": LG.upper()},
+    {"Origin": "null", "Sec-Fetch-Site": "same-origin"},  # a page that hides its address
+]
+FOREIGN = [
+    {"Origin": "https://wiki.test"},
+    {"Origin": "https://wiki.test", "Sec-Fetch-Site": "same-site"},
+    {"Origin": LG.replace("https", "http")},
+    {"Origin": f"{LG}:8443"},
+    {"Origin": "null"},
+    {"Origin": ""},
+]
+
+
+@pytest.mark.parametrize("origin", OWN)
+def test_a_page_of_the_same_host_and_a_program_send_forms_and_open_websockets(browser, origin):
     browser.log_in("orgadmin")
-    headers = PERSON | {"Sec-Fetch-Site": "cross-site"}
-    assert browser.ask("/form", "POST", headers=headers).status_code == 204
-    browser.cookies.clear()
-    assert browser.ask("/form", "POST", headers=headers).status_code == 401
+    assert browser.ask("/form", "POST", headers=PERSON | origin).status_code == 204
+    assert browser.ask("/feed", headers=WEBSOCKET | origin).status_code == 204
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_a_page_of_another_origin_acts_as_nobody(browser, origin):
+    browser.log_in("orgadmin")
+    for target, method, headers in (
+        ("/form", "POST", PERSON),
+        ("/form", "DELETE", PERSON),
+        ("/feed", "CONNECT", {}),  # a WebSocket over HTTP/2
+        ("/feed", "GET", WEBSOCKET),
+        ("/feed", "GET", BEHIND_TRAEFIK),
+    ):
+        assert browser.ask(target, method, headers=headers).status_code == 204
+        assert browser.ask(target, method, headers=headers | origin).status_code == 403
+        named = browser.ask("/public/", method, headers=headers | origin)
+        assert (named.status_code, identity(named)) == (204, {})
+    assert browser.ask("/page", headers=SCRIPT | origin).status_code == 204
+
+
+def test_a_page_of_another_origin_is_told_why(site, browser):
+    browser.log_in("orgadmin")
+    page = browser.request("POST", "/form", headers=PERSON | FOREIGN[0])
+    assert refusal(page)[:2] == (403, "A page of another site sent this request")
+    answer = browser.get("/feed", headers=WEBSOCKET | FOREIGN[0])
+    assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
+    assert site.kinds() == ["login", "refused", "refused"]
+    assert site.decisions[-1] == ("rule 5", "refused")
+
+
+def test_a_rule_names_other_origins_whose_pages_may_act(make_site):
+    rules = '[[rule]]\nallow = "verified"\norigins = ["https://WIKI.test:443/"]'
+    browser = make_site(rules).browser()
+    browser.log_in("orgadmin")
+    assert browser.ask("/form", "POST", headers=PERSON | FOREIGN[0]).status_code == 204
+    assert browser.ask("/form", "POST", headers=PERSON | {"Origin": LG}).status_code == 204
+    other = PERSON | {"Origin": "https://wiki.test.example.net"}
+    assert browser.ask("/form", "POST", headers=other).status_code == 403
 
 
 def test_a_form_in_a_session_that_has_ended_says_that_nothing_was_saved(site, browser, clock):

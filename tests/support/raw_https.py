@@ -10,6 +10,14 @@ PERSON = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest":
 # What it sends for fetch() in a page of the same site.
 BACKGROUND = {"Accept": "*/*", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
 
+# What Chromium sends for a WebSocket, besides the header Origin.
+WEBSOCKET = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
 
 class Answer:
     """What came back. ``headers``: pairs of names in lower case and values."""

@@ -60,6 +60,7 @@ def test_a_redirect_may_have_led_here(headers, may_be_redirected):
         {"Accept": HTML, "X-Requested-With": "XMLHttpRequest"},
         {"Accept": HTML, "HX-Request": "true"},
         {"Upgrade": "WebSocket"},
+        {"Sec-WebSocket-Version": "13"},  # Traefik asks the gateway without Upgrade
         {"Accept": "text/event-stream"},
         {"Accept": "application/json"},
         {"Accept": "application/json, text/plain, */*"},

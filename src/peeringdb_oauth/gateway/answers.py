@@ -40,6 +40,8 @@ class Judge:
             return _without_login(flow.fail(visit, AccessDenied(*reasons), user=user))
         if match.rule.is_open:
             return self._allow(question, visit)
+        if question.is_foreign:
+            return flow.foreign_origin(visit)
         user = await self._client.run(flow.require_login(visit))
         decision = match.rule.check(user, match.asn)
         if decision:

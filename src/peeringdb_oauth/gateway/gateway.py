@@ -14,7 +14,7 @@ from peeringdb_oauth.errors import PeeringDBOAuthError
 from peeringdb_oauth.gateway.forwarded import NotForwarded, RequestHeaders
 from peeringdb_oauth.gateway.host import BELOW, HostLogin
 from peeringdb_oauth.gateway.memory import LONGEST, Memory
-from peeringdb_oauth.gateway.question import Asked, Question
+from peeringdb_oauth.gateway.question import SAYS_WHERE_FROM, Asked, Question
 from peeringdb_oauth.gateway.rules import Rule, roles_of
 from peeringdb_oauth.gateway.session_cookie import without_ours
 from peeringdb_oauth.gateway.settings import Reloadable
@@ -177,6 +177,8 @@ class Gateway:
             key: tuple[bytes, ...] = _KEY(headers.raw)
         except KeyError:
             return None
+        if b"origin" in headers.raw:
+            return *key, *(headers.raw.get(name, b"") for name in SAYS_WHERE_FROM)
         return key
 
     async def _check_once(
@@ -210,7 +212,7 @@ class Gateway:
             self._asked.note(problem.problem)
             return _no(403, "not_understood", "no rule")
         name, match = question.rule_name, question.match
-        if match.refusal is not None or match.rule is None:
+        if match.rule is None or question.is_refused:
             return _no(403, "refused", name)
         if question.has_session and _asks_anew(headers):
             question.host.visitors.read_anew(question.visit(is_check=True))

@@ -18,9 +18,14 @@ from peeringdb_oauth.gateway.paths import OddPath, parse
 from peeringdb_oauth.gateway.rules import Match, Rules
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web import Visit
+from peeringdb_oauth.web.visit import SAFE_METHODS
 
 log = logging.getLogger("peeringdb_oauth")
 
+# Traefik removes the first one. All browsers send the second one.
+_OF_WEBSOCKETS = (b"upgrade", b"sec-websocket-version")
+# What `Question.is_foreign` depends on.
+SAYS_WHERE_FROM = (b"origin", b"sec-fetch-site", *_OF_WEBSOCKETS)
 _MAX_NOTED = 20  # log lines about requests that make no sense
 
 
@@ -46,13 +51,41 @@ class Question:
 
     @property
     def has_session(self) -> bool:
-        """Whether somebody may be logged in: there is a cookie of that name."""
-        return self.host.cookie.name.encode() in self.headers.raw.get(b"cookie", b"")
+        """Whether somebody may be logged in: there is a cookie of that name.
+
+        A page of another origin asks in nobody's name.
+        """
+        name = self.host.cookie.name.encode()
+        return name in self.headers.raw.get(b"cookie", b"") and not self.is_foreign
 
     @property
     def is_read(self) -> bool:
         """Whether the request only reads something."""
         return self.method in ("GET", "HEAD")
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the request cannot pass, whoever is logged in."""
+        rule = self.match.rule
+        if rule is None or self.match.refusal is not None:
+            return True
+        return self.is_foreign and not rule.is_open
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether a page of another origin opens a WebSocket or changes something.
+
+        Browsers send the cookie with requests of other hosts of the domain, too, and
+        say where the page is from. Programs do not.
+        """
+        raw = self.headers.raw
+        origin = raw.get(b"origin")
+        if origin is None or raw.get(b"sec-fetch-site") == b"same-origin":
+            return False
+        if self.method in SAFE_METHODS and not any(name in raw for name in _OF_WEBSOCKETS):
+            return False
+        allowed = () if self.match.rule is None else self.match.rule.origins
+        return origin.decode("latin-1").lower() not in (self.host.origin, *allowed)
 
     def visit(self, *, is_check: bool = False) -> Visit:
         """The request as `LoginFlow` reads it.

@@ -9,6 +9,7 @@ from typing import Any
 
 from peeringdb_oauth.access import missing_scope, scope_of
 from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.gateway.addresses import read_hosts
 from peeringdb_oauth.gateway.asn_file import ASNFile
 from peeringdb_oauth.gateway.paths import TRICKS
 from peeringdb_oauth.gateway.rules import ASN, Conditions, Role, Rule
@@ -19,7 +20,11 @@ from peeringdb_oauth.profile import MAX_ASN, Permission, is_asn
 OWN_PATHS = "_peeringdb"  # the gateway answers below it
 
 _CONDITION_KEYS = ("asn", "asn_file", "perms", "manage_sessions", "mfa")
-RULE_KEYS = (*("path", "host", "methods", "allow"), *_CONDITION_KEYS, *("own_asn", "allow_in_path"))
+RULE_KEYS = (
+    *("path", "host", "methods", "allow"),
+    *_CONDITION_KEYS,
+    *("own_asn", "allow_in_path", "origins"),
+)
 ROLE_KEYS = ("name", *_CONDITION_KEYS)
 
 _METHODS = (
@@ -52,6 +57,7 @@ def read_rules(
             conditions=_conditions(table, files),
             own_asn=table.read("own_asn", _asn, None),
             allow_in_path=table.read("allow_in_path", _tricks, frozenset()),
+            origins=table.read("origins", _origins, ()),
         )
         if table.is_wrong:
             continue
@@ -220,6 +226,10 @@ def _perms(value: Any) -> Permission:
 
 def _tricks(value: Any) -> frozenset[str]:
     return frozenset(one_or_several(value, _trick))
+
+
+def _origins(value: Any) -> tuple[str, ...]:
+    return tuple(host.origin for host in read_hosts(value, allow_http=True))
 
 
 def _trick(value: Any) -> str:

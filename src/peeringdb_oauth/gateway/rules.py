@@ -83,6 +83,7 @@ class Rule:
     PeeringDB has verified; None where a network is asked for. ``conditions``: what it
     asks of a person. ``own_asn``: a network whose people pass with any number in the
     path. ``allow_in_path``: the tricks that a path may have, see ``paths.py``.
+    ``origins``: other origins whose pages may send forms and open WebSockets.
     """
 
     index: int
@@ -93,6 +94,7 @@ class Rule:
     conditions: Conditions = Conditions()
     own_asn: int | None = None
     allow_in_path: frozenset[str] = frozenset()
+    origins: tuple[str, ...] = ()
     segments: Segments = field(init=False)
     has_asn: bool = field(init=False)
 

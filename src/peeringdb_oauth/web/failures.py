@@ -115,8 +115,8 @@ FORGED = Failure(
 FOREIGN_ORIGIN = Failure(
     "foreign_origin",
     403,
-    "A page of another site opened this connection",
-    "Open it from a page of this site.",
+    "A page of another site sent this request",
+    "Open this site, and do it there.",
     offers_login=False,
 )
 WRONG_ACCOUNT = Failure(

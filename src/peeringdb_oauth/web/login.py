@@ -465,8 +465,12 @@ class LoginFlow:
             Refused: with the answer to send.
         """
         if "Origin" in visit.headers and self._builder.is_foreign(visit, allowed):
-            _tell_refusal(visit, FOREIGN_ORIGIN)
-            raise Refused(self._builder.failure(visit, FOREIGN_ORIGIN, logged_in=False))
+            raise Refused(self.foreign_origin(visit))
+
+    def foreign_origin(self, visit: Visit) -> Answer:
+        """The answer to a request that a page of another site sends."""
+        _tell_refusal(visit, FOREIGN_ORIGIN)
+        return self._builder.failure(visit, FOREIGN_ORIGIN, logged_in=False)
 
     def is_own(self, visit: Visit) -> bool:
         """Whether a page of this site sent the form.

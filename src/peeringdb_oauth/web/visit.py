@@ -13,7 +13,7 @@ from peeringdb_oauth.web.return_path import encoded
 
 # What programs and parts of a page accept. People open pages that accept HTML.
 _OTHER_TYPES = re.compile(r"\bjson\b|text/event-stream|\bimage/")
-_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # RFC 9110 section 9.2.1
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # RFC 9110 section 9.2.1
 
 
 def encoded_path(path: str) -> str:
@@ -87,7 +87,7 @@ class Visit:
     @property
     def is_safe(self) -> bool:
         """Whether the method of the request says that it changes nothing."""
-        return self.method in _SAFE_METHODS
+        return self.method in SAFE_METHODS
 
     @property
     def wants_page(self) -> bool:
@@ -114,7 +114,7 @@ class Visit:
             return mode == "navigate" and headers.get("Sec-Fetch-Dest", "document") == "document"
         if "X-Requested-With" in headers or "HX-Request" in headers:
             return False
-        if headers.get("Upgrade", "").lower() == "websocket":
+        if headers.get("Upgrade", "").lower() == "websocket" or "Sec-WebSocket-Version" in headers:
             return False
         accepted = headers.get("Accept", "").lower()
         return "text/html" in accepted or not _OTHER_TYPES.search(accepted)

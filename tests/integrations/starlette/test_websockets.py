@@ -186,7 +186,7 @@ def test_a_bearer_token_is_asked_for(portal):
 def test_a_page_of_another_site_opens_nothing(portal, path, origin):
     browser = portal.browser()
     browser.log_in("orgadmin")
-    refusal = (4403, "A page of another site opened this connection")
+    refusal = (4403, "A page of another site sent this request")
     assert hear(browser, path, Origin=origin) == refusal
     assert portal.events[-1].code == "foreign_origin"
 

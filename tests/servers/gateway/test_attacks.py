@@ -4,7 +4,7 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
-from raw_https import BACKGROUND, PERSON
+from raw_https import BACKGROUND, PERSON, WEBSOCKET
 
 from peeringdb_oauth.web import Sealer
 
@@ -218,6 +218,19 @@ def test_another_site_logs_nobody_out(browser):
     for method, body in (("GET", b""), ("POST", b""), ("POST", b"csrf_token=x")):
         browser.ask("/_peeringdb/logout", method=method, headers=PERSON | evil, body=body)
     assert browser.ask("/members/64500/").status == 200
+
+
+@pytest.mark.parametrize("origin", ["https://wiki.example.net", "null"])
+def test_another_host_of_the_domain_acts_as_nobody(site, browser, origin):
+    """Browsers send the cookie with its requests: for them it is the same site."""
+    by_other = {"Origin": origin}
+    answer = browser.ask("/members/64500/", headers=WEBSOCKET | by_other)
+    assert (answer.status, json.loads(answer.body)["code"]) == (403, "foreign_origin")
+    answer = browser.ask("/members/64500/", method="POST", headers=PERSON | by_other, body=b"x=1")
+    assert answer.status == 403
+    nothing_was_served(site)
+    own = PERSON | {"Origin": browser.origin}
+    assert browser.ask("/members/64500/", method="POST", headers=own, body=b"x=1").status == 200
 
 
 def test_nobody_is_logged_in_as_somebody_else(site):

@@ -3,15 +3,9 @@
 import json
 
 import pytest
-from raw_https import BACKGROUND, PERSON
+from raw_https import BACKGROUND, PERSON, WEBSOCKET
 
 PRIVATE = ("check", "answer", "forward-auth", "metrics", "healthz", "readyz")
-WEBSOCKET = {
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-}
 
 
 def test_the_application_is_told_who_asks(site, browser):
@@ -89,14 +83,16 @@ def test_cookies_of_the_application_pass_and_those_of_the_gateway_do_not(site, b
 
 def test_websockets_pass(browser):
     with browser.connect() as connection:
-        connection.sendall(browser.request("/members/64500/", headers=WEBSOCKET))
+        headers = WEBSOCKET | {"Origin": browser.origin}
+        connection.sendall(browser.request("/members/64500/", headers=headers))
         assert connection.recv(65536).startswith(b"HTTP/1.1 101")
         connection.sendall(bytes([0x81, 0x82, 1, 1, 1, 1]) + bytes(b ^ 1 for b in b"hi"))
         assert connection.recv(65536) == b"\x81\x02hi"
 
 
 def test_a_websocket_of_a_stranger_gets_401(site):
-    answer = site.visit().ask("/members/64500/", headers=WEBSOCKET | BACKGROUND)
+    visitor = site.visit()
+    answer = visitor.ask("/members/64500/", headers=WEBSOCKET | {"Origin": visitor.origin})
     assert answer.status == 401
     assert site.received == []
 

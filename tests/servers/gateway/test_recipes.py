@@ -158,6 +158,9 @@ def test_nginx_remembers_what_was_allowed_for_this_request_only(start):
     assert site.visit().ask("/read/x").status == 302
     assert member.ask("/members/64502/").status == 403
     assert member.ask("/members/64502/", method="POST").status == 403
+    of_other_host = PERSON | {"Origin": "https://wiki.example.net"}
+    assert member.ask("/members/64500/", method="POST").status == 200
+    assert member.ask("/members/64500/", method="POST", headers=of_other_host).status == 403
     own = PERSON | {"Sec-Fetch-Site": "same-origin"}
     assert member.ask("/_peeringdb/logout", method="POST", headers=own).status < 400
     while member.ask("/read/x").status == 200:
