@@ -23,7 +23,7 @@ from peeringdb_oauth.background import MAX_WAITING, note_failure
 from peeringdb_oauth.budget import Booking, Budget, Usage
 from peeringdb_oauth.callback import Callback
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.cost import Payer, Purpose, payers_of
+from peeringdb_oauth.cost import Queue, payers_of, queue_of
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.flows import Login
 from peeringdb_oauth.id_token import IDTokenClaims
@@ -51,7 +51,6 @@ with suppress(ImportError):  # `Connections` says so when a client is made
 log = logging.getLogger("peeringdb_oauth")
 
 T = TypeVar("T")
-_Queue = tuple[Purpose, tuple[Payer, ...], bool]
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
@@ -112,7 +111,7 @@ class AsyncClient:
 
     def _make_locks(self) -> None:
         # Each queue lives as long as somebody waits in it.
-        self._queues: WeakValueDictionary[_Queue, asyncio.Lock] = WeakValueDictionary()
+        self._queues: WeakValueDictionary[Queue, asyncio.Lock] = WeakValueDictionary()
         self._settled = asyncio.Event()
         self._flush_lock = asyncio.Lock()
         self._flights: dict[str, asyncio.Future[Outcome | None]] = {}
@@ -306,17 +305,14 @@ class AsyncClient:
         return response
 
     async def _admit(self, request: HTTPRequest, seconds: float) -> Booking:
-        cost = request.cost
-        # Those who wait for the same wait in one queue, and only its first asks again.
-        name = (cost.purpose, cost.payers, cost.is_risky)
-        # Only a login that is half-way goes before those who wait: its code is spent.
-        if cost.requests == 0 or name not in self._queues:
+        name = queue_of(request.cost)
+        if name not in self._queues:
             booking = await self._try_to_admit(request)
             if booking is not None:
                 return booking
         queue = self._queues.setdefault(name, asyncio.Lock())
         try:
-            async with asyncio.timeout(seconds), queue:
+            async with asyncio.timeout(seconds), queue:  # only the first one asks again
                 waits = pauses()
                 while (booking := await self._try_to_admit(request)) is None:
                     await self._wait_for_change(next(waits))

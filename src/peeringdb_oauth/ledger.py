@@ -4,12 +4,13 @@
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.budget import Booking, Budget, Usage
-from peeringdb_oauth.cost import Cost, Payer
+from peeringdb_oauth.cost import Cost, Payer, Queue, queue_of
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 
 
@@ -54,8 +55,8 @@ class LocalLedger:
     def _make(self) -> None:
         self.budget.forget_in_flight()
         self.lock = threading.Lock()
-        self._changed = threading.Condition(self.lock)
-        self._waiting = 0
+        # For each who waits the condition that wakes them. No queue is empty.
+        self._queues: dict[Queue, deque[threading.Condition]] = {}
 
     def try_admit(self, request: HTTPRequest) -> Booking | None:
         """As `Budget.admit`.
@@ -72,17 +73,31 @@ class LocalLedger:
         Raises:
             RateLimited: waiting would not help.
         """
+        name = queue_of(request.cost)
         with self.lock:
-            booking = self.budget.admit(request, self._monotonic())
-            if booking is None:
-                self._waiting += 1
-                try:
-                    booking = self._changed.wait_for(
-                        lambda: self.budget.admit(request, self._monotonic()), timeout
-                    )
-                finally:
-                    self._waiting -= 1
-            return booking
+            if name not in self._queues:
+                booking = self.budget.admit(request, self._monotonic())
+                if booking is not None:
+                    return booking
+            return self._wait(request, timeout, name)
+
+    def _wait(self, request: HTTPRequest, timeout: float, name: Queue) -> Booking | None:
+        """Wait in a queue. Only the first one asks the budget."""
+        queue = self._queues.setdefault(name, deque())
+        mine = threading.Condition(self.lock)
+        queue.append(mine)
+
+        def ask() -> Booking | None:
+            return self.budget.admit(request, self._monotonic()) if queue[0] is mine else None
+
+        try:
+            return mine.wait_for(ask, timeout)
+        finally:
+            queue.remove(mine)
+            if queue:  # perhaps there is room for the next one, or they must fail, too
+                queue[0].notify()
+            else:
+                del self._queues[name]
 
     def settle(
         self, booking: Booking, response: HTTPResponse | None, *, lost: bool = False
@@ -107,5 +122,5 @@ class LocalLedger:
         """Do nothing: there is nothing to write."""
 
     def _wake(self) -> None:
-        if self._waiting:  # all of them: perhaps each must fail now
-            self._changed.notify_all()
+        for queue in self._queues.values():
+            queue[0].notify()

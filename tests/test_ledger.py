@@ -1,0 +1,126 @@
+"""Who waits for a place in the budget of one process, and who is served first."""
+
+import time
+from types import SimpleNamespace
+
+import pytest
+from in_threads import PATIENCE, Calls, until
+
+from peeringdb_oauth.budget import REFUSALS, Budget
+from peeringdb_oauth.cost import ONE_REQUEST, PAID_REQUEST, Cost
+from peeringdb_oauth.errors import RateLimited
+from peeringdb_oauth.ledger import LocalLedger
+from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
+
+
+def request_of(cost=ONE_REQUEST):
+    return HTTPRequest(url="https://pdb.test/", cost=cost)
+
+
+class CountedBudget(Budget):
+    """Counts how often somebody asked for a place."""
+
+    asked = 0
+
+    def admit(self, request, now):
+        self.asked += 1
+        return super().admit(request, now)
+
+
+@pytest.fixture
+def full():
+    """A ledger without a free place, and the bookings that have them."""
+    budget = CountedBudget(None)
+    ledger = LocalLedger(budget, time.monotonic)
+    held = [ledger.admit(request_of(), 0) for _ in range(REFUSALS)]
+    assert all(held)
+    return SimpleNamespace(ledger=ledger, budget=budget, held=held)
+
+
+def waiting(ledger):
+    return sum(map(len, ledger._queues.values()))
+
+
+def wait_in_line(ledger, served, name, *, cost=ONE_REQUEST, timeout=PATIENCE):
+    """Let another thread wait, after those who wait already."""
+    before = waiting(ledger)
+
+    def ask():
+        booking = ledger.admit(request_of(cost), timeout)
+        served.append(name if booking else None)
+        return booking
+
+    calls = Calls(ask)
+    until(lambda: waiting(ledger) == before + 1)
+    return calls
+
+
+def end_one(full, *, status=200):
+    full.ledger.settle(full.held.pop(), HTTPResponse(status=status, headers={}, body=b""))
+
+
+def test_who_came_first_is_served_first(full):
+    served = []
+    calls = [wait_in_line(full.ledger, served, number) for number in range(5)]
+    for number, call in enumerate(calls):
+        end_one(full)
+        call.outcomes()
+        assert served == list(range(number + 1))
+
+
+def test_nobody_goes_before_those_who_wait(full):
+    served = []
+    waiting_one = wait_in_line(full.ledger, served, "first")
+    asked = full.budget.asked
+    late = wait_in_line(full.ledger, served, "second")
+    assert full.budget.asked == asked
+    end_one(full)
+    waiting_one.outcomes()
+    end_one(full)
+    late.outcomes()
+    assert served == ["first", "second"]
+
+
+def test_a_place_wakes_one_who_waits_and_no_crowd(full):
+    calls = [wait_in_line(full.ledger, [], number) for number in range(9)]
+    asked = full.budget.asked
+    for call in calls:
+        end_one(full)
+        call.outcomes()
+    assert full.budget.asked - asked <= 2 * 9  # each that is served, and the next in vain
+
+
+def test_the_second_request_of_a_login_does_not_wait_behind_first_ones(full):
+    served = []
+    logins = [wait_in_line(full.ledger, served, "first", cost=Cost(requests=2)) for _ in range(3)]
+    half_way = wait_in_line(full.ledger, served, "second", cost=PAID_REQUEST)
+    for _ in range(2):
+        end_one(full)
+    half_way.outcomes()
+    until(lambda: len(served) == 2)
+    assert sorted(served) == ["first", "second"]
+    for _ in range(2):
+        end_one(full)
+    for login in logins:
+        login.outcomes()
+
+
+def test_who_gives_up_leaves_the_place_to_the_next(full):
+    served = []
+    first = wait_in_line(full.ledger, served, "first", timeout=0.3)
+    second = wait_in_line(full.ledger, served, "second")
+    first.outcomes()
+    assert served == [None]
+    end_one(full)
+    second.outcomes()
+    assert served == [None, "second"]
+    assert full.ledger._queues == {}
+
+
+def test_a_pause_fails_all_who_wait(full):
+    calls = [wait_in_line(full.ledger, [], number) for number in range(5)]
+    end_one(full, status=429)
+    for call in calls:
+        (error,) = call.outcomes()
+        assert isinstance(error, RateLimited)
+    assert full.ledger._queues == {}
