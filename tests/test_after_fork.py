@@ -1,6 +1,7 @@
 """Locks and connections of a forked process are new, whatever the parent was doing."""
 
 import asyncio
+import copy
 import subprocess
 import sys
 import textwrap
@@ -13,13 +14,15 @@ import pytest
 from client_config import config_of
 from forks import PATIENCE, held_by_another_thread, in_a_child
 
-from peeringdb_oauth import after_fork
+from peeringdb_oauth import after_fork, budget
 from peeringdb_oauth.after_fork import ForkSafeLock
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.bearer.cache import CachedResult, ResultCache
+from peeringdb_oauth.budget import Budget
 from peeringdb_oauth.callback import UsedCodes
+from peeringdb_oauth.cost import Cost, Payer
 from peeringdb_oauth.errors import TokenRejected
-from peeringdb_oauth.messages import HTTPRequest
+from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 from peeringdb_oauth.steps import shared
 from peeringdb_oauth.tls import tls_context
 from peeringdb_oauth.web.stores import MemoryStore
@@ -81,6 +84,56 @@ def test_what_nobody_uses_any_more_is_not_made_anew():
     made.clear()
     after_fork.make_anew()
     assert made == []
+
+
+# --- the budget -----------------------------------------------------------------------
+
+
+def forked_at_every_step(owner, work):
+    """Copies of a budget, as processes have it that are forked during ``work``.
+
+    The process can be forked between any two instructions of another thread.
+    """
+    copies, tracer = [], sys.gettrace()
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename != budget.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            copies.append(copy.deepcopy(owner))
+        return trace
+
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(tracer)
+    return copies
+
+
+VISITOR, ACCOUNT = Payer.of_address("192.0.2.1"), Payer.of_account(1)
+
+
+@pytest.mark.parametrize("status", [200, 401, 429, 500, None])
+def test_a_budget_counts_right_whatever_another_thread_did_with_it(status):
+    parent = Budget(100)
+    cost = Cost(payers=(VISITOR,), requests=2)
+    response = None if status is None else HTTPResponse(status=status, headers={}, body=b"")
+
+    def work():
+        booking = parent.admit(HTTPRequest(url="https://pdb.test/", cost=cost), 0.0)
+        parent.settle(booking, response, 1.0, lost=status is None)
+        parent.charge(cost, ACCOUNT if status == 200 else None)
+        parent.usage(70.0)  # a minute later everything is forgotten
+
+    children = forked_at_every_step(parent, work)
+    assert len(children) > 100
+    for child in children:
+        child.forget_in_flight()
+        assert 0 <= child.usage(2.0).used[cost.purpose] <= 2
+        assert sum(child.usage(70.0).used.values()) == 0
+        assert child._paid == child._open == {}
 
 
 # --- the blocking client --------------------------------------------------------------

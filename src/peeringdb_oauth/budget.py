@@ -223,13 +223,20 @@ class Budget:
         )
 
     def forget_in_flight(self) -> None:
-        """In a process that was forked: nothing is under way here."""
+        """In a process that was forked: nothing is under way here.
+
+        Another thread may have been in the middle of any method, so all is counted
+        anew.
+        """
+        self._flying.clear()
+        self._in_flight, self._used = [0] * len(Purpose), [0] * len(Purpose)
+        self._risky_in_flight = 0
+        self._open.clear()
+        self._paid.clear()
         for booking in self._bookings.values():
             booking.is_open = False
-        self._open.clear()
-        self._flying.clear()
-        self._in_flight = [0] * len(Purpose)
-        self._risky_in_flight = 0
+            requests, booking.requests = booking.requests, 0
+            self._count(booking, requests)
 
     def _known(self, payers: tuple[Payer, ...]) -> tuple[Payer, ...]:
         """The payers as they are written down here."""
