@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -135,9 +137,29 @@ def test_with_an_address_of_its_own_there_is_nothing_at_the_others(start):
     assert {ask(browser, path).status_code for path in PRIVATE}.isdisjoint({200})
     for path in (*PRIVATE, "_peeringdb/metrics"):
         answer = requests.get(f"http://127.0.0.1:{port}/{path}", timeout=PATIENCE)
-        assert answer.status_code == 200
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     answer = requests.get(f"http://127.0.0.1:{port}/_peeringdb/check", timeout=PATIENCE)
     assert answer.status_code == 404
+
+
+def test_the_address_of_its_own_can_be_a_unix_socket(start, tmp_path):
+    path = tmp_path / "metrics.sock"
+    browser = start(f'metrics_listen = "unix:{path}"', 'socket_mode = "0600"')
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    answer = ask_socket(path, "/readyz")
+    assert answer.endswith(b"\r\n\r\nready\n")
+    assert {ask(browser, name).status_code for name in PRIVATE}.isdisjoint({200})
+    browser.site.client.__exit__(None, None, None)
+    assert not path.exists()
+
+
+def ask_socket(path, target):
+    """The answer of a server at a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(PATIENCE)
+        connection.connect(str(path))
+        connection.sendall(f"GET {target} HTTP/1.0\r\nHost: a\r\n\r\n".encode())
+        return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 # --- Prometheus -----------------------------------------------------------------------

@@ -181,6 +181,31 @@ def test_workers_share_the_sessions_and_their_figures_are_summed(start, log_in, 
     assert len(gateway.workers) == 2
 
 
+@pytest.mark.parametrize("is_socket", [False, True])
+def test_operators_get_answers_at_their_own_address_while_workers_come_and_go(
+    start, tmp_path, is_socket
+):
+    own = tmp_path / "metrics.sock" if is_socket else free_port()
+    named = f"unix:{own}" if is_socket else f"127.0.0.1:{own}"
+    gateway = start("workers = 2", f'metrics_listen = "{named}"', 'socket_mode = "0640"')
+    assert {healthz(own) for _ in range(8)} == {b"ok"}
+    assert not is_socket or stat.S_IMODE(own.stat().st_mode) == 0o640
+    for worker, end in zip(gateway.workers, (signal.SIGKILL, signal.SIGTERM), strict=True):
+        os.kill(worker, end)
+        until(lambda gone=worker: gone not in gateway.workers and len(gateway.workers) == 2)
+        assert {healthz(own) for _ in range(8)} == {b"ok"}
+    assert gateway.end() == 0
+    assert not is_socket or not own.exists()
+    assert "experimental" not in gateway.log.read_text()
+
+
+def healthz(where):
+    """What a monitor reads."""
+    with connect(where) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.0\r\nHost: a\r\n\r\n")
+        return b"".join(iter(lambda: connection.recv(1000), b"")).split()[-1]
+
+
 def test_a_second_gateway_at_the_same_port_does_not_start(start, tmp_path):
     start()
     second = subprocess.run(

@@ -329,7 +329,6 @@ def test_a_wrong_file(problems, text, expected):
         ('listen = "127.0.0.1:65536"', "listen: must be an address and a port, such as"),
         ('listen = "unix:run.sock"', "listen: must have a path from the root, such as"),
         ('metrics_listen = "127.0.0.1:4180"', "metrics_listen: must not be the same as listen"),
-        ('metrics_listen = "unix:/run/a.sock"', "metrics_listen: must be an address and a port"),
         ("workers = 0", "workers: must be a whole number from 1 to 50"),
         ("workers = true", "workers: must be a whole number from 1 to 50"),
         ('workers = "2"', "workers: must be a whole number from 1 to 50"),

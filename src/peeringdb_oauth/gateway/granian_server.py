@@ -1,14 +1,10 @@
 """All that the gateway knows of granian, its server."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server import MPServer
-from granian.server.embed import Server as EmbeddedServer
 
 from peeringdb_oauth.gateway.addresses import Listen
 from peeringdb_oauth.gateway.listening import where
@@ -59,20 +55,3 @@ def make_server(listen: Listen, *, workers: int, socket_mode: int) -> MPServer:
         respawn_failed_workers=True,
         workers_kill_timeout=END_WITHIN,
     )
-
-
-@asynccontextmanager
-async def serving_beside(app: Callable[..., Any], listen: Listen) -> AsyncIterator[None]:
-    """Serve another application in this event loop.
-
-    All workers do, and each answers a part of the requests.
-    """
-    server = EmbeddedServer(
-        app, **where(listen), **_COMMON, log_dictconfig=_LOG, interface=Interfaces.ASGINL
-    )
-    task = asyncio.create_task(server.serve())
-    try:
-        yield
-    finally:
-        server.stop()  # type: ignore[no-untyped-call]  # of granian
-        await task

@@ -8,6 +8,8 @@ import errno
 import shutil
 import socket
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,39 @@ def where(listen: Listen, *, mode: int = 0o660) -> dict[str, Any]:
     if listen.unix is not None:
         return {"uds": listen.unix, "uds_permissions": mode}
     return {"address": _resolve("listen", listen)[1][0], "port": listen.port}
+
+
+@contextmanager
+def listening(
+    name: str, listen: Listen, *, mode: int, group: str | None
+) -> Iterator[socket.socket]:
+    """A socket that takes connections meanwhile.
+
+    ``name``: of the setting, for messages. ``mode``, ``group``: of a Unix socket's
+    file, which is removed at the end.
+
+    Raises:
+        ConfigurationError: as `claim` and `give_to`.
+    """
+    if listen.unix is None:
+        family, address = _resolve(name, listen)
+        with socket.socket(family) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listener.bind(address)
+            listener.listen()
+            yield listener
+        return
+    _claim_path(name, listen.unix)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(listen.unix))
+        try:
+            listen.unix.chmod(mode)
+            give_to(listen, group)
+            listener.listen()
+            yield listener
+        finally:
+            listen.unix.unlink(missing_ok=True)
 
 
 def give_to(listen: Listen, group: str | None) -> None:

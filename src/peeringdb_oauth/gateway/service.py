@@ -14,16 +14,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from http import HTTPStatus
+from socket import socket
 
 from peeringdb_oauth.budget import Usage
 from peeringdb_oauth.gateway.app import create_app
 from peeringdb_oauth.gateway.assertions import Signer
 from peeringdb_oauth.gateway.forwarded import NotForwarded, RequestHeaders, read_site
 from peeringdb_oauth.gateway.gateway import Receive, Scope, Send
-from peeringdb_oauth.gateway.granian_server import serving_beside
 from peeringdb_oauth.gateway.health import Health
 from peeringdb_oauth.gateway.host import BELOW
 from peeringdb_oauth.gateway.metrics import CONTENT_TYPE, GatewayMetrics
+from peeringdb_oauth.gateway.operators import HEADERS, Answer, open_listener, serving
 from peeringdb_oauth.gateway.reloading import Reloader
 from peeringdb_oauth.gateway.settings import Settings, find_settings
 from peeringdb_oauth.web import open_session_store
@@ -32,20 +33,21 @@ log = logging.getLogger("peeringdb_oauth")
 
 _TEXT = "text/plain; charset=utf-8"
 FILES_EVERY = 2.0  # seconds between two looks at the files of ASNs
-Answer = tuple[int, str, bytes]
 
 
 class Service:
     """The gateway in one process, as an ASGI application.
 
-    ``settings``: as they were read. ``level``: of the log for a reload that went well;
-    where several processes reload, one of them says so.
+    ``settings``: as they were read. ``operators``: takes the connections of
+    ``metrics_listen``; None if nothing does so yet. ``level``: of the log for a reload
+    that went well; where several processes reload, one of them says so.
     """
 
     def __init__(
         self,
         settings: Settings,
         *,
+        operators: socket | None = None,
         level: int = logging.INFO,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -57,6 +59,7 @@ class Service:
         )
         self.reloader = Reloader(settings, self.gateway.reload, level=level)
         self._origins = {host.origin for host in settings.hosts}
+        self._operators = operators
         self._signer = Signer(settings.secret_keys)
         self._clock = clock
         self._health = Health(store)
@@ -83,11 +86,6 @@ class Service:
         else:
             await self.gateway(scope, receive, send)
 
-    async def for_operators(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request that came to ``metrics_listen`` (ASGI)."""
-        del receive
-        await _send(self._private.get(scope["path"], _not_found), scope, send)
-
     def reload(self) -> None:
         """Read the settings again, behind the requests."""
         task = asyncio.ensure_future(asyncio.to_thread(self.reloader.reload))
@@ -102,10 +100,9 @@ class Service:
             stack.enter_context(self.metrics.enabled())
             for work in (self.metrics.keep_flushing(), self._watch_files()):
                 await stack.enter_async_context(_running(work))
-            if self.reloader.settings.metrics_listen is not None:
-                await stack.enter_async_context(
-                    serving_beside(self.for_operators, self.reloader.settings.metrics_listen)
-                )
+            listener = self._operators or stack.enter_context(open_listener(self.reloader.settings))
+            if listener is not None:
+                await stack.enter_async_context(serving(self._answer_operators, listener))
             try:
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
             except (NotImplementedError, RuntimeError, ValueError):
@@ -116,6 +113,9 @@ class Service:
         while True:
             await asyncio.sleep(FILES_EVERY)
             await asyncio.to_thread(self.reloader.refresh)
+
+    async def _answer_operators(self, path: str) -> Answer:
+        return await self._private.get(path, _not_found)({})
 
     async def _healthz(self, _: Scope) -> Answer:
         return HTTPStatus.OK, _TEXT, b"ok\n"
@@ -176,11 +176,7 @@ async def _not_found(_: Scope) -> Answer:
 
 async def _send(answer: Callable[[Scope], Awaitable[Answer]], scope: Scope, send: Send) -> None:
     status, content_type, body = await answer(scope)
-    headers = [
-        (b"content-type", content_type.encode()),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-    ]
+    named = HEADERS | {"Content-Type": content_type, "Content-Length": str(len(body))}
+    headers = [(name.lower().encode(), value.encode()) for name, value in named.items()]
     await send({"type": "http.response.start", "status": int(status), "headers": headers})
     await send({"type": "http.response.body", "body": body})

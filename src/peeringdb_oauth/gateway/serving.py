@@ -11,11 +11,13 @@ import resource
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
+from socket import socket
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from peeringdb_oauth.gateway.granian_server import MOST_CONNECTIONS, make_server
 from peeringdb_oauth.gateway.listening import claim, give_to
+from peeringdb_oauth.gateway.operators import open_listener
 from peeringdb_oauth.gateway.reloading import Reloader
 from peeringdb_oauth.gateway.settings import Reloadable, Settings
 
@@ -58,6 +60,7 @@ class Main:
 
     def __init__(self, settings: Settings) -> None:
         self._reloader = Reloader(settings, _tell_workers)
+        self._operators: socket | None = None  # all workers take connections of it
 
     def run(self) -> None:
         """Serve until a signal ends it."""
@@ -66,13 +69,14 @@ class Main:
             settings.listen, workers=settings.workers, socket_mode=settings.socket_mode
         )
         server.on_startup(self._start)
-        server.serve(target_loader=self.load, wrap_loader=False)
+        with open_listener(settings) as self._operators:
+            server.serve(target_loader=self.load, wrap_loader=False)
 
     def load(self) -> Callable[..., Any]:
         """The application, in a worker that has just been started."""
         from peeringdb_oauth.gateway.service import Service  # noqa: PLC0415 - see `serve`
 
-        service = Service(self._reloader.settings, level=logging.DEBUG)
+        service = Service(self._reloader.settings, operators=self._operators, level=logging.DEBUG)
         gc.collect()
         gc.freeze()  # or the collector would look at all modules again and again
         return service

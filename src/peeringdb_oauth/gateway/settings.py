@@ -74,7 +74,7 @@ class Settings:
     """All settings of the gateway.
 
     ``path``: the TOML file. ``listen``, ``metrics_listen``: where it listens.
-    ``socket_mode``, ``socket_group``: of the file, if that is a Unix socket.
+    ``socket_mode``, ``socket_group``: of the files of Unix sockets.
     ``hosts``: where people are. ``config``: how to log people in; its redirect URI is
     that of the first host. ``secret_keys``: the first one seals, all of them open.
     ``sessions``: the URL of the store. ``trusted_proxies``: whose headers count.
@@ -169,9 +169,6 @@ def _read(top: Table) -> dict[str, Any]:
     metrics_listen = top.read("metrics_listen", read_listen, None)
     if metrics_listen == listen:
         top.problem("metrics_listen", "must not be the same as listen")
-    elif metrics_listen is not None and metrics_listen.unix is not None:
-        # Each worker listens there, and workers cannot share a socket of their own.
-        top.problem("metrics_listen", 'must be an address and a port, such as "127.0.0.1:4181"')
     return {
         "path": top.file.path,
         "listen": listen,
