@@ -22,6 +22,7 @@ from error_reports import everything_about
 
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.cost import PAID_REQUEST
 from peeringdb_oauth.errors import ConfigurationError, ProviderError, RateLimited, TransportError
 from peeringdb_oauth.messages import HTTPRequest
 from peeringdb_oauth.steps import call, send, shared
@@ -462,6 +463,25 @@ def test_a_login_that_is_half_way_goes_before_those_who_wait(server, hold):
             assert server.paths() == [TOKEN] * 10 + [PROFILE] * 10
             profiles.release()
             await asyncio.gather(*logins, *waiting)
+
+    asyncio.run(main())
+
+
+def test_a_login_that_gave_up_half_way_stops_nobody(server, hold):
+    held = hold(INTROSPECT)
+    half_a_login = HTTPRequest(url=f"{server.url}{PROFILE}", cost=PAID_REQUEST, within=0.5)
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            ten = [asyncio.create_task(client.introspect("t")) for _ in range(10)]
+            await held.arrive(10)
+            with pytest.raises(RateLimited) as kept:  # with its traceback, and so its queue
+                await client.run(send(half_a_login))
+            late = asyncio.create_task(client.introspect("t"))
+            await settle_down()
+            held.release()
+            await asyncio.gather(*ten, late)
+            return kept
 
     asyncio.run(main())
 

@@ -7,7 +7,7 @@ import pytest
 from in_threads import PATIENCE, Calls, until
 
 from peeringdb_oauth.budget import REFUSALS, Budget
-from peeringdb_oauth.cost import ONE_REQUEST, PAID_REQUEST, Cost
+from peeringdb_oauth.cost import ONE_REQUEST, PAID_REQUEST, Cost, Purpose, payers_of
 from peeringdb_oauth.errors import RateLimited
 from peeringdb_oauth.ledger import LocalLedger
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
@@ -90,19 +90,32 @@ def test_a_place_wakes_one_who_waits_and_no_crowd(full):
     assert full.budget.asked - asked <= 2 * 9  # each that is served, and the next in vain
 
 
-def test_the_second_request_of_a_login_does_not_wait_behind_first_ones(full):
+def test_the_second_request_of_a_login_goes_before_all_who_wait(full):
     served = []
-    logins = [wait_in_line(full.ledger, served, "first", cost=Cost(requests=2)) for _ in range(3)]
-    half_way = wait_in_line(full.ledger, served, "second", cost=PAID_REQUEST)
-    for _ in range(2):
+    costs = [Cost(requests=2), Cost(requests=2), Cost(purpose=Purpose.LOOK_UP), PAID_REQUEST]
+    calls = [wait_in_line(full.ledger, served, cost.requests, cost=cost) for cost in costs]
+    end_one(full)
+    calls.pop().outcomes()
+    assert served == [0]
+    for _ in calls:
         end_one(full)
-    half_way.outcomes()
-    until(lambda: len(served) == 2)
-    assert sorted(served) == ["first", "second"]
-    for _ in range(2):
+    for call in calls:
+        call.outcomes()
+    assert sorted(served) == [0, 1, 2, 2]
+
+
+def test_without_a_limit_all_visitors_wait_in_one_queue(full):
+    served = []
+    payers = [payers_of(f"192.0.2.{number}") for number in range(3)]
+    calls = [
+        wait_in_line(full.ledger, served, number, cost=Cost(payers=one))
+        for number, one in enumerate(payers)
+    ]
+    assert len(full.ledger._queues) == 1
+    for call in calls:
         end_one(full)
-    for login in logins:
-        login.outcomes()
+        call.outcomes()
+    assert served == [0, 1, 2]
 
 
 def test_who_gives_up_leaves_the_place_to_the_next(full):

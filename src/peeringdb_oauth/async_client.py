@@ -23,7 +23,7 @@ from peeringdb_oauth.background import MAX_WAITING, note_failure
 from peeringdb_oauth.budget import Booking, Budget, Usage
 from peeringdb_oauth.callback import Callback
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.cost import Queue, payers_of, queue_of
+from peeringdb_oauth.cost import HALF_WAY, Queue, payers_of, queue_of
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.flows import Login
 from peeringdb_oauth.id_token import IDTokenClaims
@@ -305,24 +305,27 @@ class AsyncClient:
         return response
 
     async def _admit(self, request: HTTPRequest, seconds: float) -> Booking:
-        name = queue_of(request.cost)
+        name = queue_of(request.cost, is_limited=self.config.requests_per_minute is not None)
         if name not in self._queues:
-            booking = await self._try_to_admit(request)
+            booking = await self._try_to_admit(request, name)
             if booking is not None:
                 return booking
         queue = self._queues.setdefault(name, asyncio.Lock())
         try:
             async with asyncio.timeout(seconds), queue:  # only the first one asks again
                 waits = pauses()
-                while (booking := await self._try_to_admit(request)) is None:
+                while (booking := await self._try_to_admit(request, name)) is None:
                     await self._wait_for_change(next(waits))
                 return booking
         except TimeoutError:
             raise budget_timeout(seconds) from None
 
-    async def _try_to_admit(self, request: HTTPRequest) -> Booking | None:
+    async def _try_to_admit(self, request: HTTPRequest, name: Queue) -> Booking | None:
         ledger = self._ledger
         self._settled.clear()
+        half_way = self._queues.get(HALF_WAY)
+        if name != HALF_WAY and half_way is not None and half_way.locked():
+            return None
         if isinstance(ledger, LocalLedger):
             return ledger.try_admit(request)
         future = ledger.submit(request)

@@ -135,6 +135,11 @@ class Budget:
         self._silent_until = self._paused_until = self._refusals_until = -math.inf
         self._unanswered_until = -math.inf
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit of requests a minute."""
+        return self._limit < math.inf
+
     def admit(self, request: HTTPRequest, now: float) -> Booking | None:
         """Take a request on; None: wait until one in flight has ended, then ask again.
 
@@ -145,7 +150,7 @@ class Budget:
             RateLimited: waiting for others would not help.
         """
         cost = request.cost
-        counts = cost.requests and self._limit < math.inf
+        counts = cost.requests and self.is_limited
         self._forget_old(now + ROUNDING)
         self._check_blocks(request, now)
         if self._refusals or self._risky_refusals or not self._most_risky:

@@ -122,18 +122,24 @@ class Cost:
     number: int = field(init=False, default_factory=new_number, compare=False, repr=False)
 
 
-Queue = tuple[Purpose, tuple[Payer, ...], bool, bool]
-
-
-def queue_of(cost: Cost) -> Queue:
-    """The name of the queue in which a request waits for a place in the budget.
-
-    Those for which the same places are free wait in one queue, the first come first.
-    The second request of a login has a queue of its own: its code is spent.
-    """
-    return cost.purpose, cost.payers, cost.is_risky, cost.requests == 0
-
-
 ONE_REQUEST = Cost()
 PAID_REQUEST = Cost(requests=0)  # an earlier request stands for it
 RISKY_REQUEST = Cost(is_risky=True)
+
+Queue = tuple[Purpose, tuple[Payer, ...], bool, bool]
+
+
+def queue_of(cost: Cost, *, is_limited: bool) -> Queue:
+    """The name of the queue in which a request waits for a place in the budget.
+
+    Those that the same room serves wait in one queue, and the first come goes first.
+
+    ``is_limited``: whether the requests a minute are. Otherwise nobody waits for what
+    their payers may ask.
+    """
+    payers = cost.payers if is_limited else ()
+    return cost.purpose, payers, cost.is_risky, cost.requests == 0
+
+
+# Goes before all others: the code of such a login is spent.
+HALF_WAY = queue_of(PAID_REQUEST, is_limited=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.budget import Booking, Budget, Usage
-from peeringdb_oauth.cost import Cost, Payer, Queue, queue_of
+from peeringdb_oauth.cost import HALF_WAY, Cost, Payer, Queue, queue_of
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
 
 
@@ -73,10 +73,10 @@ class LocalLedger:
         Raises:
             RateLimited: waiting would not help.
         """
-        name = queue_of(request.cost)
+        name = queue_of(request.cost, is_limited=self.budget.is_limited)
         with self.lock:
             if name not in self._queues:
-                booking = self.budget.admit(request, self._monotonic())
+                booking = self._ask(request, name)
                 if booking is not None:
                     return booking
             return self._wait(request, timeout, name)
@@ -86,18 +86,20 @@ class LocalLedger:
         queue = self._queues.setdefault(name, deque())
         mine = threading.Condition(self.lock)
         queue.append(mine)
-
-        def ask() -> Booking | None:
-            return self.budget.admit(request, self._monotonic()) if queue[0] is mine else None
-
         try:
-            return mine.wait_for(ask, timeout)
+            return mine.wait_for(
+                lambda: self._ask(request, name) if queue[0] is mine else None, timeout
+            )
         finally:
             queue.remove(mine)
-            if queue:  # perhaps there is room for the next one, or they must fail, too
-                queue[0].notify()
-            else:
+            if not queue:
                 del self._queues[name]
+            self._wake()  # perhaps there is room for another one, or they must fail, too
+
+    def _ask(self, request: HTTPRequest, name: Queue) -> Booking | None:
+        if name != HALF_WAY and HALF_WAY in self._queues:
+            return None
+        return self.budget.admit(request, self._monotonic())
 
     def settle(
         self, booking: Booking, response: HTTPResponse | None, *, lost: bool = False
