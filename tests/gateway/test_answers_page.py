@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from peeringdb_oauth.gateway import gateway, host, login_starts, memory, pages
+from peeringdb_oauth.gateway import gateway, host, login_starts, pages
 from peeringdb_oauth.gateway.gateway import Gateway
 
 from .conftest import LG, RULES, SCRIPT
@@ -38,7 +38,8 @@ def test_the_limits_are_those_of_the_code():
     assert f"- {login_starts.MOST} logins may start" in limits
     assert f"it is {login_starts.MOST_OF_PROXY} for all" in limits
     assert pages._MAX_BODY == 1024 * 1024
-    assert memory._MAX == login_starts._MAX_ADDRESSES == 10_000
+    assert f"- {gateway._MOST_ANSWERS:,} answers, {gateway._MOST_PEOPLE:,} people and" in limits
+    assert gateway._MOST_PEOPLE == login_starts._MAX_ADDRESSES
     assert f"has {host.LONGEST_PATH:,} characters at most" in PAGE
 
 

@@ -11,7 +11,7 @@ from peeringdb_oauth.gateway.identity import Headers
 from peeringdb_oauth.gateway.memory import Memory
 from peeringdb_oauth.gateway.rules import Rules
 from peeringdb_oauth.gateway.settings import Settings
-from peeringdb_oauth.web import Sealer, SessionStore, Vault
+from peeringdb_oauth.web import RecentLogin, Sealer, SessionStore, Vault
 
 from .conftest import PERSON, SCRIPT, SECRET, identity
 
@@ -164,33 +164,24 @@ def test_a_long_request_is_not_remembered(site, member):
     assert site.app.remembered == remembered
 
 
-class Sessions:
-    """Sessions of which everything is remembered until a test forgets it."""
-
-    def __init__(self):
-        self.entry = object()
-
-    def remembered(self, _):
-        return self.entry
-
-
 def test_the_memory_is_bounded_and_forgets_the_oldest():
-    memory, sessions = Memory(3), Sessions()
+    memory, recent = Memory(3), RecentLogin(None, lambda: 0.0)
     for key in (1, 2, 3, 1, 4):
-        memory.put(key, sessions, None, f"answer {key}")
+        memory.put(key, recent, f"answer {key}")
     assert len(memory) == 3
     assert [memory.get(key) for key in range(5)] == [None, "answer 1", None, "answer 3", "answer 4"]
 
 
-@pytest.mark.parametrize("entry", [None, object()])
-def test_nothing_counts_that_the_sessions_do_not_know_any_more(entry):
-    memory, sessions = Memory(), Sessions()
-    memory.put(1, sessions, None, "answer")
-    sessions.entry = entry
+def test_nothing_counts_that_is_not_current_any_more(clock):
+    memory, recent, replaced = Memory(3), RecentLogin(None, clock), RecentLogin(None, clock)
+    memory.put(1, recent, "answer")
+    memory.put(2, replaced, "answer")
+    memory.put(3, None, "answer")
+    assert [memory.get(key) for key in (1, 2, 3)] == ["answer", "answer", None]
+    replaced.replace()
+    assert [memory.get(key) for key in (1, 2)] == ["answer", None]
+    clock.wait(1)
     assert memory.get(1) is None
-    sessions.entry = None
-    memory.put(2, sessions, None, "answer")
-    assert memory.get(2) is None
 
 
 def test_what_was_judged_by_old_rules_is_not_remembered_after_a_reload(site, member, clock):
@@ -216,14 +207,14 @@ def test_what_was_judged_by_old_rules_is_not_remembered_after_a_reload(site, mem
 
 @pytest.fixture
 def held(site, member, clock, monkeypatch):
-    """A check that waits for the store. ``found``: how many answers were found anew."""
-    found, check, gate = [], site.app._check, threading.Event()
+    """A check that waits for the store. ``found``: how often a person was sought."""
+    found, find, gate = [], site.app._find, threading.Event()
 
     def count(*arguments):
         found.append(1)
-        return check(*arguments)
+        return find(*arguments)
 
-    monkeypatch.setattr(site.app, "_check", count)
+    monkeypatch.setattr(site.app, "_find", count)
     clock.wait(2)  # nothing is remembered any more
     site.records.gate = gate
     first = Calls(lambda: member.ask("/members/64500/").status_code)
@@ -232,12 +223,21 @@ def held(site, member, clock, monkeypatch):
     gate.set()
 
 
-def test_who_asks_the_same_at_once_gets_one_answer(member, held):
-    others = Calls(lambda: member.ask("/members/64500/").status_code, 5)
+def test_all_requests_of_a_page_wait_for_one_answer_of_the_store(member, held):
+    numbers = iter(range(5))
+    others = Calls(lambda: member.ask(f"/{next(numbers)}").status_code, 5)
     threading.Event().wait(0.2)  # who comes later finds it remembered
     held.gate.set()
     assert held.first.outcomes() + others.outcomes() == [204] * 6
     assert len(held.found) == 1
+
+
+@pytest.mark.parametrize("asked", [("/", "POST"), ("/public/",)])
+def test_a_form_and_a_page_for_everybody_do_not_wait_for_another_page(member, held, asked):
+    other = Calls(lambda: member.ask(*asked).status_code)
+    until(lambda: len(held.found) == 2)
+    held.gate.set()
+    assert held.first.outcomes() + other.outcomes() == [204] * 2
 
 
 def test_nobody_waits_for_a_check_that_began_more_than_a_second_ago(member, held, clock):
@@ -269,6 +269,5 @@ class LimitWithReload(int):
 def test_a_reload_in_another_thread_disturbs_no_answer():
     limit = LimitWithReload(0)
     limit.memory = memory = Memory(most=limit)
-    visitors = SimpleNamespace(remembered=lambda login: login)
-    memory.put("key", visitors, "login", "answer")
+    memory.put("key", RecentLogin(None, lambda: 0.0), "answer")
     assert memory.get("key") is None

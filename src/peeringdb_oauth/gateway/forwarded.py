@@ -78,9 +78,9 @@ class RequestHeaders(Mapping[str, str]):
                 self.raw[name] = value
 
     @property
-    def has_long_values(self) -> bool:
-        """Whether the values have more bytes than all headers may have."""
-        return sum(map(len, self.raw.values())) > _MAX_HEADERS
+    def size(self) -> int:
+        """The bytes of all names and values."""
+        return sum(map(len, self.raw)) + sum(map(len, self.raw.values()))
 
     def check_size(self) -> None:
         """Do nothing if the headers are short enough.
@@ -88,7 +88,7 @@ class RequestHeaders(Mapping[str, str]):
         Raises:
             NotForwarded: they are not.
         """
-        if sum(map(len, self.raw)) + sum(map(len, self.raw.values())) > _MAX_HEADERS:
+        if self.size > _MAX_HEADERS:
             raise NotForwarded(f"its headers have more than {_MAX_HEADERS} bytes", status=431)
 
     def __getitem__(self, name: str) -> str:

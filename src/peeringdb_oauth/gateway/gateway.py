@@ -6,20 +6,19 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
 from functools import partial
-from operator import itemgetter
 from typing import Any, Literal, Protocol
 
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.errors import PeeringDBOAuthError
 from peeringdb_oauth.gateway.forwarded import NotForwarded, RequestHeaders
 from peeringdb_oauth.gateway.host import BELOW, HostLogin
-from peeringdb_oauth.gateway.memory import LONGEST, Memory
-from peeringdb_oauth.gateway.question import SAYS_WHERE_FROM, Asked, Question
+from peeringdb_oauth.gateway.memory import Memory
+from peeringdb_oauth.gateway.question import Asked, Question
 from peeringdb_oauth.gateway.rules import Rule, roles_of
 from peeringdb_oauth.gateway.session_cookie import without_ours
 from peeringdb_oauth.gateway.settings import Reloadable
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.web import StoredLogin
+from peeringdb_oauth.web import RecentLogin, StoredLogin
 
 log = logging.getLogger("peeringdb_oauth")
 
@@ -29,6 +28,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
+Key = tuple[object, ...]
+PersonKey = tuple[str, bytes]  # the origin and the cookies
 Sign = Callable[[HostLogin, User, tuple[str, ...]], tuple[bytes, bytes]]
 
 # Why a check has the answer that it has, for metrics.
@@ -40,12 +41,9 @@ FORWARD_AUTH = f"{BELOW}/forward-auth"
 RELOADABLE = "peeringdb_oauth.reloadable"  # in the scope of the pages
 COOKIE_HEADER = b"x-peeringdb-cookie"
 _NO_STORE = (b"cache-control", b"no-store")
-# All that an answer to a person depends on.
-_KEY = itemgetter(
-    *(b"cookie", b"x-forwarded-method", b"x-forwarded-proto", b"x-forwarded-host"),
-    b"x-forwarded-uri",
-)
-_SHARED = 1.0  # seconds for which others may wait for a check that has begun
+_MOST_ANSWERS, _MOST_PEOPLE = 2_000, 10_000  # that are remembered
+_LONGEST = 4096  # bytes of what they depend on
+_SHARED = 1.0  # seconds for which others may wait for a login that is being read
 # Seconds that a page for everybody waits for the store, and for how long it does not
 # ask a store that has taken longer.
 _PATIENCE, _PAUSE = 0.25, 1.0
@@ -88,11 +86,12 @@ class Checked:
 class Person:
     """Somebody who is logged in.
 
-    ``headers``: what the application is told of them.
+    ``headers``: what the application is told of them. ``recent``: what they depend on.
     """
 
     login: StoredLogin
     headers: RawHeaders
+    recent: RecentLogin | None
 
 
 class Gateway:
@@ -126,9 +125,9 @@ class Gateway:
         self._close = close
         self._sign = sign
         self._monotonic = monotonic
-        self._answers, self._people = Memory(), Memory()
-        # Checks under way by their keys, and since when.
-        self._begun: dict[tuple[bytes, ...], tuple[float, asyncio.Task[Checked]]] = {}
+        self._answers, self._people = Memory(_MOST_ANSWERS), Memory(_MOST_PEOPLE)
+        # Logins that are being read by their keys, and since when.
+        self._begun: dict[Key, tuple[float, asyncio.Task[Person | None]]] = {}
         self._store_is_slow_until = -1.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -158,54 +157,17 @@ class Gateway:
 
     async def check(self, scope: Scope) -> Checked:
         """Whether the request of a visitor may pass."""
-        started_at = self._monotonic()
-        headers = RequestHeaders(scope["headers"])
-        key = self._key(scope, headers)
+        started_at, client = self._monotonic(), scope["client"]
+        # All that an answer depends on. To pick out what matters would take longer.
+        key = (client and client[0], *scope["headers"])
         checked: Checked | None = self._answers.get(key)
         if checked is None:
-            checked = await self._check_once(scope, headers, key)
+            checked = await self._check(scope, key)
         self.observer.decided(checked.rule, checked.outcome, self._monotonic() - started_at)
         return checked
 
-    def _key(self, scope: Scope, headers: RequestHeaders) -> tuple[bytes, ...] | None:
-        """What an answer depends on; None if it is not remembered."""
-        if headers.repeated or headers.has_long_values or not self._asked.trusts(scope):
-            return None
-        if _asks_anew(headers):
-            return None
-        try:
-            key: tuple[bytes, ...] = _KEY(headers.raw)
-        except KeyError:
-            return None
-        if b"origin" in headers.raw:
-            return *key, *(headers.raw.get(name, b"") for name in SAYS_WHERE_FROM)
-        return key
-
-    async def _check_once(
-        self, scope: Scope, headers: RequestHeaders, key: tuple[bytes, ...] | None
-    ) -> Checked:
-        """As `_check`; who asks the same within a second waits for the same answer.
-
-        Otherwise all would find it anew when an answer is no longer remembered.
-        """
-        if key is None:
-            return await self._check(scope, headers, key)
-        now = self._monotonic()
-        begun_at, task = self._begun.get(key, (now, None))
-        if task is None or not 0 <= now - begun_at < _SHARED:
-            task = asyncio.create_task(self._check(scope, headers, key))
-            self._begun[key] = now, task
-            task.add_done_callback(partial(self._forget, key))
-        return await asyncio.shield(task)
-
-    def _forget(self, key: tuple[bytes, ...], task: asyncio.Task[Checked]) -> None:
-        if self._begun.get(key, (0.0, None))[1] is task:
-            del self._begun[key]
-
-    async def _check(
-        self, scope: Scope, headers: RequestHeaders, key: tuple[bytes, ...] | None
-    ) -> Checked:
-        reloadable = self.reloadable
+    async def _check(self, scope: Scope, key: Key) -> Checked:
+        headers, reloadable = RequestHeaders(scope["headers"]), self.reloadable
         try:
             question = self._asked.question(scope, headers, reloadable.rules)
         except NotForwarded as problem:
@@ -214,7 +176,8 @@ class Gateway:
         name, match = question.rule_name, question.match
         if match.rule is None or question.is_refused:
             return _no(403, "refused", name)
-        if question.has_session and _asks_anew(headers):
+        asks_anew = _asks_anew(headers)
+        if question.has_session and asks_anew:
             question.host.visitors.read_anew(question.visit(is_check=True))
         try:
             person = await self._person(question, match.rule, reloadable)
@@ -225,9 +188,8 @@ class Gateway:
         if not match.rule.check(person.login.user, match.asn):
             return _no(403, "refused", name)
         checked = Checked(status=204, outcome="allowed", rule=name, headers=person.headers)
-        is_short = key is not None and sum(map(len, key)) <= LONGEST
-        if is_short and self.reloadable is reloadable:
-            self._answers.put(key, question.host.visitors, person.login, checked)
+        if not asks_anew and headers.size <= _LONGEST and self.reloadable is reloadable:
+            self._answers.put(key, person.recent, checked)
         return checked
 
     async def _person(
@@ -238,14 +200,40 @@ class Gateway:
             return None
         key = question.host.origin, question.headers.raw[b"cookie"]
         # What changes something may have to wait for the rights of now.
-        person: Person | None = self._people.get(key) if question.is_read else None
-        if person is None:
-            login = await (self._name(question) if rule.is_open else self._login(question))
-            if login is None:
-                return None
-            person = Person(login, self._headers(question, login, reloadable))
-            if len(key[1]) <= LONGEST and self.reloadable is reloadable:
-                self._people.put(key, question.host.visitors, login, person)
+        if not question.is_read or _asks_anew(question.headers):
+            return await self._find(question, rule, reloadable, key)
+        person: Person | None = self._people.get(key)
+        return person or await self._find_once(question, rule, reloadable, key)
+
+    async def _find_once(
+        self, question: Question, rule: Rule, reloadable: Reloadable, key: PersonKey
+    ) -> Person | None:
+        """As `_find`; a page's other requests within a second wait for the same answer.
+
+        Otherwise all would ask anew when a person is no longer remembered.
+        """
+        now, name = self._monotonic(), (*key, rule.is_open)
+        begun_at, task = self._begun.get(name, (now, None))
+        if task is None or not 0 <= now - begun_at < _SHARED:
+            task = asyncio.create_task(self._find(question, rule, reloadable, key))
+            self._begun[name] = now, task
+            task.add_done_callback(partial(self._forget, name))
+        return await asyncio.shield(task)
+
+    def _forget(self, name: Key, task: asyncio.Task[Person | None]) -> None:
+        if self._begun.get(name, (0.0, None))[1] is task:
+            del self._begun[name]
+
+    async def _find(
+        self, question: Question, rule: Rule, reloadable: Reloadable, key: PersonKey
+    ) -> Person | None:
+        login = await (self._name(question) if rule.is_open else self._login(question))
+        if login is None:
+            return None
+        recent = question.host.visitors.remembered(login)
+        person = Person(login, self._headers(question, login, reloadable), recent)
+        if len(key[1]) <= _LONGEST and self.reloadable is reloadable:
+            self._people.put(key, recent, person)
         return person
 
     async def _login(self, question: Question) -> StoredLogin | None:

@@ -4,39 +4,35 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
 
-from peeringdb_oauth.web import StoredLogin, Visitors
-
-_MAX = 10_000  # answers
-LONGEST = 4096  # bytes of what an answer depends on
+from peeringdb_oauth.web import RecentLogin
 
 
 class Memory:
     """The answers to people who are logged in, as long as nothing is known anew.
 
-    An answer counts only as long as `Visitors` remembers the session: one second. So
-    it never outlives the end of a session or a change of rights by more than that.
+    An answer counts only as long as what is known of the login is current: one second.
+    So it never outlives the end of a session or a change of rights by more than that.
     ``most``: how many answers there are at a time.
     """
 
-    def __init__(self, most: int = _MAX) -> None:
+    def __init__(self, most: int) -> None:
         self._most = most
-        self._answers: OrderedDict[Hashable, tuple[Visitors, StoredLogin, Any, Any]] = OrderedDict()
+        self._answers: OrderedDict[Hashable, tuple[RecentLogin, Any]] = OrderedDict()
 
     def get(self, key: Hashable) -> Any:
         """The answer for a key; None if there is none that counts."""
         found = self._answers.get(key)
-        if found is None:
-            return None
-        visitors, login, entry, answer = found
-        return answer if visitors.remembered(login) is entry else None
+        return found[1] if found is not None and found[0].is_current() else None
 
-    def put(self, key: Hashable, visitors: Visitors, login: StoredLogin, answer: Any) -> None:
-        """Remember an answer. Too many make the oldest ones forgotten."""
-        entry = visitors.remembered(login)
-        if entry is None:
+    def put(self, key: Hashable, recent: RecentLogin | None, answer: Any) -> None:
+        """Remember an answer. Too many make the oldest ones forgotten.
+
+        ``recent``: what the answer depends on; None: it counts for this request only.
+        """
+        if recent is None:
             return
         answers = self._answers  # a reload in another thread takes others
-        answers[key] = visitors, login, entry, answer
+        answers[key] = recent, answer
         answers.move_to_end(key)
         while len(answers) > self._most:
             answers.popitem(last=False)

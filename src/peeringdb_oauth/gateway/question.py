@@ -24,8 +24,6 @@ log = logging.getLogger("peeringdb_oauth")
 
 # Traefik removes the first one. All browsers send the second one.
 _OF_WEBSOCKETS = (b"upgrade", b"sec-websocket-version")
-# What `Question.is_foreign` depends on.
-SAYS_WHERE_FROM = (b"origin", b"sec-fetch-site", *_OF_WEBSOCKETS)
 _MAX_NOTED = 20  # log lines about requests that make no sense
 
 

@@ -9,6 +9,7 @@ from peeringdb_oauth.web.sessions.listing import (
     SessionList,
 )
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
+from peeringdb_oauth.web.sessions.recent_logins import RecentLogin
 from peeringdb_oauth.web.sessions.session_store import SessionStore, open_session_store
 from peeringdb_oauth.web.sessions.sharing import NOTHING_SHARED, share
 from peeringdb_oauth.web.sessions.stored_login import Ending, EndReason, StoredLogin
@@ -21,6 +22,7 @@ __all__ = [
     "CookieSessions",
     "EndReason",
     "Ending",
+    "RecentLogin",
     "SessionFlows",
     "SessionInfo",
     "SessionList",

@@ -19,6 +19,7 @@ from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.steps import Flow
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
+from peeringdb_oauth.web.sessions.recent_logins import RecentLogin
 from peeringdb_oauth.web.sessions.stored_login import (
     Ending,
     EndReason,
@@ -114,7 +115,7 @@ class CookieSessions:
     def read_anew(self, _: Visit) -> None:
         """Do nothing: the cookie of each request is read."""
 
-    def remembered(self, _: str) -> object | None:
+    def remembered(self, _: str) -> RecentLogin | None:
         """None: the cookie of each request is read."""
         return None
 

@@ -14,7 +14,7 @@ from peeringdb_oauth.profile import MAX_ID, User
 from peeringdb_oauth.steps import Flow, call, shared
 from peeringdb_oauth.web.sessions.in_cookie import SESSION_KEY, is_long_ago
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
-from peeringdb_oauth.web.sessions.recent_logins import RecentLogins
+from peeringdb_oauth.web.sessions.recent_logins import RecentLogin, RecentLogins
 from peeringdb_oauth.web.sessions.stored_login import (
     Ending,
     EndReason,
@@ -162,7 +162,7 @@ class StoreSessions:
         if given is not None:
             self._recent.drop(given.key)
 
-    def remembered(self, key: str) -> object | None:
+    def remembered(self, key: str) -> RecentLogin | None:
         """As `RecentLogins.entry`."""
         return self._recent.entry(key)
 

@@ -19,6 +19,7 @@ from peeringdb_oauth.web.sessions.in_cookie import SESSION_KEY, CookieSessions
 from peeringdb_oauth.web.sessions.in_store import StoreSessions
 from peeringdb_oauth.web.sessions.listing import SessionFlows, SessionInfo
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
+from peeringdb_oauth.web.sessions.recent_logins import RecentLogin
 from peeringdb_oauth.web.sessions.rechecks import Rechecks
 from peeringdb_oauth.web.sessions.sealed_tokens import SealedTokens
 from peeringdb_oauth.web.sessions.session_store import SessionStore
@@ -145,11 +146,8 @@ class Visitors:
         """Forget what is remembered of the login of a visit, not of its session."""
         self._sessions.read_anew(visit)
 
-    def remembered(self, login: StoredLogin) -> object | None:
-        """What stands for all that is known of a login without asking the store.
-
-        It is another object as soon as anything is known anew, and None after a second.
-        """
+    def remembered(self, login: StoredLogin) -> RecentLogin | None:
+        """What is known of a login without asking the store; None: nothing."""
         return self._sessions.remembered(login.key)
 
     def load(self, visit: Visit) -> Flow[StoredLogin | None]:
