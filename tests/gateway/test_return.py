@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from peeringdb_oauth.gateway.host import LONGEST_PATH
 
-from .conftest import LG, PERSON, RULES
+from .conftest import LG, PERSON, RULES, SCRIPT
 
 pytestmark = pytest.mark.server
 
@@ -51,9 +51,15 @@ def test_what_browsers_send_raw_comes_back_encoded(browser):
     assert asked == "/a?q=%7B%22a%22:[1%7C2]%7D%5E%60%5C"
 
 
-def test_an_address_that_is_too_long_loses_its_query(browser):
-    answer = browser.get(f"/a?{'x' * LONGEST_PATH}")
-    assert answer.headers["Location"] == "/_peeringdb/login?next=/a"
+def test_an_address_that_is_too_long_loses_its_query_and_the_log_says_so_once(browser, caplog):
+    browser.get(f"/a?{'x' * (LONGEST_PATH - 3)}")
+    browser.get(f"/a?{'x' * LONGEST_PATH}", headers=SCRIPT)
+    assert caplog.text == ""
+    for _ in range(2):
+        answer = browser.get(f"/a?{'x' * LONGEST_PATH}")
+        assert answer.headers["Location"] == "/_peeringdb/login?next=/a"
+    assert caplog.text.count("more than 2048 characters") == 1
+    assert "xxx" not in caplog.text
 
 
 def test_many_tabs_with_long_addresses_stay_below_what_servers_take(browser):

@@ -19,7 +19,7 @@ from peeringdb_oauth.errors import PeeringDBOAuthError
 from peeringdb_oauth.gateway.answers import SIGN_IN, Judge
 from peeringdb_oauth.gateway.forwarded import NotForwarded, RequestHeaders
 from peeringdb_oauth.gateway.gateway import ANSWER, FORWARD_AUTH, RELOADABLE
-from peeringdb_oauth.gateway.host import BELOW, PATHS, HostLogin
+from peeringdb_oauth.gateway.host import BELOW, LONGEST_PATH, PATHS, HostLogin
 from peeringdb_oauth.gateway.login_starts import LoginStarts
 from peeringdb_oauth.gateway.logout import END_ALL, Logout
 from peeringdb_oauth.gateway.question import Asked
@@ -38,6 +38,10 @@ _NO_STORE = {"Cache-Control": "no-store"}
 _ACCEPT_JSON = {"Accept": "application/json"}
 _NOT_FOUND = "There is no such page."
 _NOT_UNDERSTOOD = "This request cannot be answered. The log of the gateway says why."
+_QUERY_IS_LOST = (
+    f"its address has more than {LONGEST_PATH} characters, so after the login the person comes back"
+    " to it without its query"
+)
 _TOO_LARGE = "This browser sends too much. Delete the cookies of this site, then try again."
 
 # An answer, and what its template knows besides.
@@ -93,6 +97,8 @@ class Pages:
         )
         visit = question.visit()
         answer = await self._judge.answer(question, visit)
+        if len(visit.address) > LONGEST_PATH and (answer.location or "").startswith(BELOW):
+            self._asked.note(_QUERY_IS_LOST)
         if request.scope["path"] == FORWARD_AUTH and (answer.location or "").startswith("/"):
             # Traefik takes a path for one at the gateway's own address.
             answer = replace(answer, location=f"{question.host.origin}{answer.location}")
