@@ -61,6 +61,64 @@ def test_what_a_reload_cannot_change_is_named_and_stays(reloader, applied, tmp_p
     assert reloader.settings.workers == 1
 
 
+class SignalMeanwhile(logging.Handler):
+    """Another signal, which comes when the settings were read and do not count yet."""
+
+    def __init__(self, react):
+        super().__init__()
+        self.react = react
+
+    def emit(self, _):
+        react, self.react = self.react, lambda: None
+        react()
+
+
+@pytest.fixture
+def when_something_is_logged():
+    """``when_something_is_logged(react)``: call ``react`` then, once."""
+    log, handlers = logging.getLogger("peeringdb_oauth"), []
+
+    def add(react):
+        handlers.append(SignalMeanwhile(react))
+        log.addHandler(handlers[-1])
+
+    yield add
+    for handler in handlers:
+        log.removeHandler(handler)
+
+
+def test_of_two_signals_at_once_the_later_file_counts(
+    reloader, applied, tmp_path, when_something_is_logged
+):
+    def change():
+        write_settings(tmp_path, rules=OTHER_RULES)
+        assert reloader.reload() is False  # the other one reads it
+
+    when_something_is_logged(change)
+    write_settings(tmp_path, "workers = 2")  # which is logged
+    assert reloader.reload() is True
+    assert [rule.path for rule in reloader.settings.reloadable.rules] == ["/"]
+    assert applied[-1] is reloader.settings.reloadable
+
+
+def test_a_signal_while_a_file_of_asns_counts_is_not_lost(tmp_path):
+    applied = []
+
+    def apply(reloadable):
+        applied.append(reloadable)
+        if len(applied) == 1:
+            write_settings(tmp_path, rules=OTHER_RULES)
+            assert reloader.reload() is False
+
+    reloader = Reloader(load_settings(tmp_path), apply)
+    (tmp_path / "members.txt").write_text("64501\n")
+    reloader.refresh()
+    assert [[rule.path for rule in one.rules] for one in applied] == [
+        ["/members/{asn}/", "/"],
+        ["/"],
+    ]
+
+
 def test_no_restart_is_asked_for_if_nothing_needs_one(reloader, tmp_path, caplog):
     write_settings(tmp_path, rules=OTHER_RULES)
     reloader.reload()

@@ -1,5 +1,6 @@
 """The gateway as a server: processes, sockets and signals."""
 
+import asyncio
 import gc
 import os
 import resource
@@ -405,13 +406,38 @@ def test_as_many_files_as_connections_may_be_open(soft, hard, raised):
     assert raised_limit(soft, hard) == raised
 
 
-def test_a_worker_begins_with_the_settings_of_the_main_process(tmp_path):
+@pytest.fixture
+def load():
+    """``load(settings)``: the application of a worker that has just been started."""
+    before = signal.signal(signal.SIGHUP, lambda *_: None)
+    yield lambda settings: Main(settings).load()
+    gc.unfreeze()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_worker_begins_with_the_settings_of_the_main_process(tmp_path, load):
     settings = load_settings(tmp_path)
-    try:
-        service = Main(settings).load()
-    finally:
-        gc.unfreeze()
-    assert service.reloader.settings is settings
+    assert load(settings).reloader.settings is settings
+
+
+def test_a_reload_while_a_worker_starts_is_not_lost(tmp_path, load):
+    service = load(load_settings(tmp_path))
+    load_settings(tmp_path, rules=VERIFIED)
+    signal.raise_signal(signal.SIGHUP)
+    messages = iter(["lifespan.startup", "lifespan.shutdown"])
+
+    async def receive():
+        return {"type": next(messages)}
+
+    async def send(message):
+        if message["type"] == "lifespan.startup.complete":
+            await asyncio.to_thread(
+                until, lambda: len(tuple(service.gateway.reloadable.rules)) == 1
+            )
+
+    asyncio.run(service({"type": "lifespan"}, receive, send))
+    assert [rule.allow for rule in service.gateway.reloadable.rules] == ["verified"]
 
 
 def test_without_workers_there_is_nobody_to_tell(tmp_path):

@@ -28,12 +28,28 @@ class Reloader:
         self.settings = settings
         self._apply = apply
         self._level = level
-        self._lock = threading.RLock()  # a signal may come while one is handled
+        self._lock = threading.Lock()
+        self._asked = self._answered = object()  # the last reload that was asked for, and done
 
     def reload(self) -> bool:
-        """Read the settings file again; whether its rules count from now on."""
-        with self._lock:  # so that of two reloads the later one counts
-            return self._reload()
+        """Read the settings file again; whether its rules count from now on.
+
+        If it is being read already, the one who reads it does so once more, and this
+        returns False. That is so if a signal comes while another one is handled.
+        """
+        self._asked = object()
+        return self._catch_up()
+
+    def _catch_up(self) -> bool:
+        is_new = False
+        while self._answered is not self._asked and self._lock.acquire(blocking=False):
+            try:
+                asked = self._asked
+                is_new = self._reload()
+                self._answered = asked
+            finally:
+                self._lock.release()
+        return is_new
 
     def _reload(self) -> bool:
         try:
@@ -64,3 +80,4 @@ class Reloader:
             # A reload meanwhile has read the files itself, and its rules must stay.
             if has_changed and self.settings.reloadable is reloadable:
                 self._apply(reloadable)
+        self._catch_up()

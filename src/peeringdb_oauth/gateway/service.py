@@ -105,6 +105,7 @@ class Service:
                 await stack.enter_async_context(serving(self._answer_operators, listener))
             try:
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])  # see `Main.load`
             except (NotImplementedError, RuntimeError, ValueError):
                 log.info("SIGHUP reloads nothing: the gateway does not run in a main thread")
             await self.gateway(scope, receive, send)

@@ -76,6 +76,8 @@ class Main:
         """The application, in a worker that has just been started."""
         from peeringdb_oauth.gateway.service import Service  # noqa: PLC0415 - see `serve`
 
+        # From here on a reload waits until the service can take it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
         service = Service(self._reloader.settings, operators=self._operators, level=logging.DEBUG)
         gc.collect()
         gc.freeze()  # or the collector would look at all modules again and again
