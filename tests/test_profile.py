@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.profile import (
+    _UNPRINTABLE,
     MAX_AMR,
     MAX_ID,
     MAX_NETWORKS,
@@ -503,3 +505,12 @@ def test_fastapi_cannot_read_a_user_from_a_request(type_):
         TypeError, match=f"a {type_.__name__} is never read from a request: write .*Depends"
     ):
         type_.__get_pydantic_core_schema__(type_, None)
+
+
+def test_a_name_that_python_can_print_has_no_unprintable_character():
+    missed = [
+        character
+        for character in map(chr, range(sys.maxunicode + 1))
+        if _UNPRINTABLE.search(character) and character.isprintable()
+    ]
+    assert missed == []
