@@ -2,11 +2,12 @@
 
 Each server is asked by wrk on loopback, one after the other, round after round. The
 goals are for the time that a request takes by the clock. The CPU time of the server's
-processes stands beside it: it depends less on what else the machine does. The gateway
-has one worker, and so has the bare server: the same granian, which answers 204
-to everything. Apache with mod_auth_openidc is configured as in docs/other-software.md.
-It stands in front of the bare server, and once it serves a file, as nginx does with the
-gateway's check.
+processes stands beside it: it depends less on what else the machine does. Every server
+has one core and wrk another one, so that a server with several threads has no more of
+the machine than one with a single thread. The gateway has one worker, and so has the
+bare server: the same granian, which answers 204 to everything. Apache with
+mod_auth_openidc is configured as in docs/other-software.md. It stands in front of the
+bare server, and once it serves a file, as nginx does with the gateway's check.
 """
 
 import os
@@ -14,7 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -113,7 +114,8 @@ class Target:
 
     def ask(self, seconds: int = SECONDS) -> Figures:
         """Ask for so many seconds."""
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", self._script, self._url]
+        wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", self._script, self._url]
+        command = [*_on_the_last_core(), *wrk]
         before = _cpu_of(self._process.pid)
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
         cpu = _cpu_of(self._process.pid) - before
@@ -128,6 +130,7 @@ def measure(rounds: int) -> Iterator[Row]:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory()))
         directory.chmod(0o755)  # nginx and Apache have users of their own
+        stack.enter_context(_first_core())
         targets = _start(directory, stack)
         for target in targets.values():
             target.ask(1)
@@ -146,6 +149,22 @@ def measure(rounds: int) -> Iterator[Row]:
     yield faster(None, "the same, CPU time", cpu, CHECK, APACHE)
     yield faster(None, "the same, CPU time", cpu, CACHED, APACHE_FILE)
     yield at_most(2, "99 % are answered within", late, CHECK, BARE)
+
+
+@contextmanager
+def _first_core() -> Iterator[None]:
+    """Have all servers that are started meanwhile share one core."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def _on_the_last_core() -> list[str]:
+    """The start of a command that runs on the machine's last core."""
+    return ["taskset", "--cpu-list", str((os.cpu_count() or 1) - 1)]
 
 
 def _cpu_of(process: int) -> float:

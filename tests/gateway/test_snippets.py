@@ -150,8 +150,12 @@ def test_pages_in_php(load, proxy, php):
 
 
 def test_nginx_remembers_only_if_asked(load):
-    assert "proxy_cache" not in print_snippet(load(), "nginx", [APPLICATION])
-    assert "proxy_cache_lock off" in print_snippet(load(), "nginx", [APPLICATION], cache=True)
+    without = print_snippet(load(), "nginx", [APPLICATION])
+    assert "proxy_cache" not in without
+    assert "open_file_cache" not in without
+    cached = print_snippet(load(), "nginx", [APPLICATION], cache=True)
+    assert "proxy_cache_lock off" in cached
+    assert "open_file_cache max=200 inactive=2s" in cached
 
 
 @pytest.mark.parametrize("proxy", ["nginx", "caddy", "traefik", "haproxy"])
