@@ -13,7 +13,9 @@ from peeringdb_oauth.gateway.listening import where
 # unused one takes 15 KB.
 MOST_CONNECTIONS = 10_000
 BACKLOG = 4096
-_MAX_HEADERS = 32_768  # bytes; granian reads up to as many more
+# Bytes of headers that granian reads. It ends the connection if there are more, and a
+# proxy that is still sending sees no answer then. `RequestHeaders` takes fewer.
+_READ_HEADERS = 131_072
 # Seconds for the headers of a request, and until the next request on a connection. Most
 # proxies end an unused connection before, so a request never meets one that is ending.
 _HEADERS_WITHIN = 75
@@ -29,7 +31,7 @@ _LOG = {"handlers": {"console": _HANDLER}, "loggers": {"_granian": _LOGGER}}
 _COMMON: dict[str, Any] = {
     "http": HTTPModes.http1,
     "http1_settings": HTTP1Settings(
-        header_read_timeout=_HEADERS_WITHIN * 1000, max_buffer_size=_MAX_HEADERS
+        header_read_timeout=_HEADERS_WITHIN * 1000, max_buffer_size=_READ_HEADERS
     ),
     "websockets": False,
     "log_level": "warning",

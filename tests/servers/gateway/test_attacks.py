@@ -295,8 +295,8 @@ def letters(text):
 )
 def test_64_kilobytes_of_headers_are_refused_and_all_goes_on(site, browser, target, headers):
     answer = browser.ask(target, headers=[*PERSON.items(), *headers])
-    # 502: the gateway has closed the connection while the proxy was still sending.
-    assert answer.status in (0, 400, 403, 414, 431, 502)
+    # 0: nginx has closed the connection, and we were still sending.
+    assert answer.status in (400, 403, 414, 431) or (site.proxy_name, answer.status) == ("nginx", 0)
     nothing_was_served(site)
     assert browser.ask("/members/64500/").status == 200
 
