@@ -2,11 +2,12 @@
 
 import re
 from itertools import product
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from path_models import SERVERS, decode, segments_of
 
 from peeringdb_oauth.gateway.paths import _PLAIN, TRICKS, OddPath, _parse_any, parse
 
@@ -142,77 +143,6 @@ def test_an_odd_path_is_refused_before_any_rule(uri, name):
     assert refused.value.name == name
     assert refused.value.reason
     assert "\n" not in str(refused.value)
-
-
-# What servers do with a path, written down once more: each may do some of these, in any
-# order. None of it is the code under test.
-def decode(text):
-    return unquote(text)
-
-
-def decode_slashes(text):
-    return text.replace("%2F", "/").replace("%2f", "/")
-
-
-def read_backslashes_as_slashes(text):
-    return text.replace("\\", "/").replace("%5C", "/").replace("%5c", "/")
-
-
-def read_decoded_backslashes_as_slashes(text):
-    return text.replace("\\", "/")
-
-
-def cut_decoded_parameters(text):
-    return "/".join(segment.split(";")[0] for segment in text.split("/"))
-
-
-def cut_parameters(text):
-    segments = text.replace("%3B", ";").replace("%3b", ";").split("/")
-    return "/".join(segment.split(";")[0] for segment in segments)
-
-
-def merge_slashes(text):
-    while "//" in text:
-        text = text.replace("//", "/")
-    return text
-
-
-def take_a_host_for_the_path(text):
-    if not text.startswith("//"):
-        return text
-    return "/" + text.lstrip("/").partition("/")[2]
-
-
-def drop_slashes_at_the_start(text):
-    return "/" + text.lstrip("/")
-
-
-def end_at_a_question_mark(text):
-    return re.split(r"\?|%3[fF]", text)[0]
-
-
-def end_at_a_number_sign(text):
-    return re.split("#|%23", text)[0]
-
-
-SERVERS = [
-    decode,
-    decode_slashes,
-    read_backslashes_as_slashes,
-    read_decoded_backslashes_as_slashes,
-    cut_parameters,
-    cut_decoded_parameters,
-    merge_slashes,
-    take_a_host_for_the_path,
-    drop_slashes_at_the_start,
-    end_at_a_question_mark,
-    end_at_a_number_sign,
-]
-
-
-def segments_of(text):
-    parts = text.split("/")[1:]
-    return tuple(parts[:-1] if parts and parts[-1] == "" else parts)
 
 
 PIECES = st.sampled_from(

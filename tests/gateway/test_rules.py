@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from path_models import slow_match
 
 from peeringdb_oauth.gateway.asn_file import ASNFile
 from peeringdb_oauth.gateway.paths import TRICKS, OddPath, parse
@@ -183,29 +184,6 @@ RULES = st.lists(
     ),
     max_size=5,
 ).map(lambda many: rules(*many))
-
-
-def slow_match(these, host, method, segments):
-    """The obvious way: the rule and the number for one way to read a path."""
-    for rule in these:
-        if rule.host not in (None, host):
-            continue
-        if rule.methods is not None and method not in rule.methods:
-            continue
-        wanted = [name for name in rule.path.split("/") if name]
-        given_ = list(segments)[: len(wanted)]
-        if len(given_) < len(wanted):
-            continue
-        number = None
-        for want, have in zip(wanted, given_, strict=True):
-            if want == "{asn}":
-                is_asn = have.isascii() and have.isdigit() and str(int(have)) == have
-                number = int(have) if is_asn and 0 < int(have) < 2**32 else "none"
-            elif want != have:
-                break
-        else:
-            return rule, number
-    return None, None
 
 
 @given(RULES, PATHS, st.sampled_from([LG, GRAFANA]), st.sampled_from(["GET", "POST", "PUT"]))
