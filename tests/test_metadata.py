@@ -148,6 +148,21 @@ def test_refuses_an_endpoint_at_another_address(name, endpoint):
     assert check_of({"issuer": f"{BASE}/oauth2", name: endpoint}) == name
 
 
+@pytest.mark.parametrize("rest", ["?a=b", "#a", "?", "#", "\\x", "a b", "a\n", "\x00", "%", "ü"])
+def test_refuses_an_endpoint_with_more_than_a_path(rest):
+    """The parameters of a login would be in its fragment, or lost."""
+    for name in ("authorization_endpoint", "profile_endpoint"):
+        assert check_of({"issuer": f"{BASE}/oauth2", name: f"{BASE}/x{rest}"}) == name
+
+
+def test_accepts_every_character_that_a_path_can_have():
+    endpoint = f"{BASE}/a-b._~/!$&'()*+,;=:@/%2F%c3"
+    found = ProviderMetadata.from_documents(
+        BASE, {"issuer": f"{BASE}/oauth2", "token_endpoint": endpoint}
+    )
+    assert found.token_endpoint == endpoint
+
+
 def test_refuses_documents_that_contradict_each_other():
     found = documents()
     found[1]["token_endpoint"] = f"{BASE}/other/"

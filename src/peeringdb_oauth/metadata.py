@@ -4,11 +4,15 @@ The paths are those of PeeringDB 2.82.0. A provider's metadata documents can rep
 them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 from peeringdb_oauth.errors import InvalidResponse
+
+# RFC 3986 section 3.3
+_PATH = re.compile(r"/([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +62,9 @@ class ProviderMetadata:
 
         Raises:
             InvalidResponse: a document names another issuer (RFC 8414 section 3.3,
-                OpenID Connect Discovery 4.3), the documents contradict each other, or
-                an endpoint is outside ``base_url``: secrets would be sent there.
+                OpenID Connect Discovery 4.3), the documents contradict each other, an
+                endpoint is outside ``base_url``: secrets would be sent there, or it has
+                a query or a fragment: parameters are added to it.
         """
         known = cls.at(base_url)
         found: dict[str, str] = {}
@@ -75,6 +80,10 @@ class ProviderMetadata:
                     raise InvalidResponse(
                         f"the metadata of {base_url} has a {name} that is not at {base_url}",
                         check=name,
+                    )
+                if not _PATH.fullmatch(endpoint.removeprefix(base_url)):
+                    raise InvalidResponse(
+                        f"the metadata of {base_url} has a {name} with more than a path", check=name
                     )
                 if found.setdefault(name, endpoint) != endpoint:
                     raise InvalidResponse(

@@ -128,6 +128,7 @@ def test_a_refused_request(settings):
         ("/%61ll", None, "ambiguous_path", "The ways to read it lead to different rules, so none"),
         ("/public/../all", None, "odd_path", "No rule can allow such an address."),
         ("/all#x", None, "odd_path", "No rule can allow such an address."),
+        ("/all\udcff", None, "odd_path", "No rule can allow such an address."),
         ("//a" * 2000, None, "odd_path", "No rule can allow such an address."),
         (
             "/members/me/",

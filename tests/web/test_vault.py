@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from in_threads import run_all
 
-from peeringdb_oauth.records import MemoryRecords, RecordsUnavailable
+from peeringdb_oauth.records import MemoryRecords, Record, RecordsUnavailable
 from peeringdb_oauth.web import Change, Sealer, Vault
 
 OLD, NEW = "old-secret-0123456789", "new-secret-0123456789"
@@ -148,6 +148,13 @@ def test_an_open_value_is_read_and_changed_with_any_key(records, vault):
 
 def test_an_open_value_that_is_no_json_reads_as_missing(vault):
     vault.change(KEY, add_one)
+    assert vault.change(KEY, add_one, is_open=True).value == 1
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "NaN", "\ud800"])
+def test_an_open_value_that_only_python_reads_or_chokes_on_is_missing(records, vault, value):
+    """Another site may have written it."""
+    records.put(Record(key=KEY, value=value, version=1, due_at=0.0), expected=None)
     assert vault.change(KEY, add_one, is_open=True).value == 1
 
 

@@ -70,7 +70,8 @@ def _split(hosts: Iterable[Host], url: str) -> tuple[Host, str]:
         advice = did_you_mean(origin, by_origin)
         raise ConfigurationError(f"{found[1]} is not in urls of the settings; {advice}")
     rest = found[2] if found[2].startswith("/") else f"/{found[2]}"
-    return host, rest.encode().decode("latin-1")
+    # A byte of the command line that is not UTF-8 is a lone surrogate here.
+    return host, rest.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
 def _refusal(match: Match, advice: Iterable[str], user: User | None) -> Explanation:

@@ -54,7 +54,7 @@ from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
 from peeringdb_oauth.web.return_path import MAX_LENGTH, split_path
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.sessions import SESSION_KEY, Ending, SessionInfo, StoredLogin, Visitors
-from peeringdb_oauth.web.visit import Answer, Cookie, Refused, Visit
+from peeringdb_oauth.web.visit import Answer, Cookie, Refused, Visit, shown_address
 
 log = logging.getLogger("peeringdb_oauth")
 
@@ -739,7 +739,7 @@ class LoginFlow:
                 "a login came from %s, which is no public address: if a proxy stands before this"
                 " application, let the framework take the visitor's address from it; otherwise"
                 " one visitor can use up the logins of all",
-                visit.remote_address or "an unknown address",
+                shown_address(visit.remote_address) or "an unknown address",
             )
         return payers
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from peeringdb_oauth.messages import parse_json
 from peeringdb_oauth.records import Change, Record, Records, RecordsUnavailable
 from peeringdb_oauth.web.seal import Sealer
 
@@ -197,7 +198,7 @@ class Vault:
 def _parse(text: str) -> Any:
     """An open value, or None if it is no JSON: another site may have written it."""
     try:
-        return json.loads(text)
+        return parse_json(text.encode())
     except ValueError:
         return None
 

@@ -13,12 +13,21 @@ from peeringdb_oauth.web.return_path import encoded
 
 # What programs and parts of a page accept. People open pages that accept HTML.
 _OTHER_TYPES = re.compile(r"\bjson\b|text/event-stream|\bimage/")
+_MAX_ADDRESS = 64  # characters
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # RFC 9110 section 9.2.1
 
 
 def encoded_path(path: str) -> str:
     """A decoded path as it is in a URL; so it is one line in a log."""
     return quote(path, safe="/:@!$&'()*+,;=~")
+
+
+def shown_address(address: str | None) -> str | None:
+    """A visitor's address to show and to log; None if there is nothing to show.
+
+    A proxy may pass on whatever somebody has sent.
+    """
+    return "".join(filter(str.isprintable, address or ""))[:_MAX_ADDRESS] or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

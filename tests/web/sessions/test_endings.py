@@ -495,7 +495,7 @@ def test_of_a_session_that_has_ended_only_what_is_still_needed_is_kept(
     ],
 )
 def test_the_address_of_a_browser_is_short_and_can_be_shown(
-    make_browser, monkeypatch, given, shown
+    make_browser, monkeypatch, given, shown, caplog
 ):
     browser = make_browser()
     visit = browser.visit
@@ -504,6 +504,7 @@ def test_the_address_of_a_browser_is_short_and_can_be_shown(
     )
     browser.log_in()
     assert browser.info().address == shown
+    assert [message for message in caplog.messages if not message.isprintable()] == []
 
 
 # --- the store is down ---

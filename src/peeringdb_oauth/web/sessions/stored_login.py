@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import InvalidResponse
+from peeringdb_oauth.id_token import MAX_DATE
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.texts import Text
@@ -149,6 +150,19 @@ def release(login: StoredLogin) -> StoredLogin:
     return replace(login, lease_until=0.0)
 
 
+_TEXT, _FLAG, _TIME, _NONE = (str,), (bool,), (int, float), (type(None),)
+_TYPES: dict[str, tuple[type, ...]] = {
+    "application": (list,),
+    **dict.fromkeys(("logged_in_at", "seen_at", "checked_at", "expires_at", "lease_until"), _TIME),
+    "failed_at": _TIME + _NONE,
+    "lease": (int,),
+    **dict.fromkeys(("is_short", "prompted"), _FLAG),
+    **dict.fromkeys(("digest", "csrf_token", "tokens"), _TEXT),
+    **dict.fromkeys(("address", "handle"), _TEXT + _NONE),
+}
+_ENDING_TYPES: dict[str, tuple[type, ...]] = {"reason": _TEXT, "at": _TIME, "is_told": _FLAG}
+_REASON_TYPES: dict[str, tuple[type, ...]] = {"code": _TEXT, "asn": (int, *_NONE)}
+
 _NOT_STORED = ("key", "now", "due_at")
 _STORED = [one for one in fields(StoredLogin) if one.name not in ("user", "ending", *_NOT_STORED)]
 
@@ -176,14 +190,42 @@ def from_json(value: Mapping[str, Any], *, key: str, now: float) -> StoredLogin:
     try:
         changes: dict[str, Any] = {"user": expand(value["user"]), "key": key, "now": now}
         if value.get("ending") is not None:
-            reasons = tuple(
-                Reason(Text.from_json(text), code=code, asn=asn)
-                for text, code, asn in value["ending"]["reasons"]
-            )
-            changes["ending"] = Ending(**value["ending"] | {"reasons": reasons})
-        return StoredLogin(**{**value, **changes})
-    except (InvalidResponse, LookupError, TypeError, ValueError):
-        raise ValueError("this is no login of this version") from None
+            changes["ending"] = _ending(value["ending"])
+        login = StoredLogin(**{**value, **changes})
+    except (AttributeError, InvalidResponse, LookupError, TypeError, ValueError):
+        raise _another_version() from None
+    if not _has_its_types(login, _TYPES):
+        raise _another_version()
+    return login
+
+
+def _ending(stored: Mapping[str, Any]) -> Ending:
+    reasons = tuple(
+        Reason(Text.from_json(text), code=code, asn=asn) for text, code, asn in stored["reasons"]
+    )
+    ending = Ending(**{**stored, "reasons": reasons})
+    is_whole = _has_its_types(ending, _ENDING_TYPES) and ending.reason in get_args(EndReason)
+    if not is_whole or not all(_has_its_types(reason, _REASON_TYPES) for reason in reasons):
+        raise _another_version()
+    return ending
+
+
+def _has_its_types(value: object, types: Mapping[str, tuple[type, ...]]) -> bool:
+    """Whether each field has a type that it can have, and each time is possible."""
+    for name, possible in types.items():
+        found = getattr(value, name)
+        # Exact types: for isinstance() true is a number.
+        if type(found) not in possible or (float in possible and not _is_time(found)):
+            return False
+    return True
+
+
+def _is_time(value: float | None) -> bool:
+    return value is None or 0 <= value <= MAX_DATE  # neither infinite nor NaN
+
+
+def _another_version() -> ValueError:
+    return ValueError("this is no login of this version")
 
 
 def compact(user: User) -> list[Any]:

@@ -24,10 +24,9 @@ from peeringdb_oauth.web.sessions.rechecks import Rechecks
 from peeringdb_oauth.web.sessions.sealed_tokens import SealedTokens
 from peeringdb_oauth.web.sessions.session_store import SessionStore
 from peeringdb_oauth.web.sessions.stored_login import EndReason, StoredLogin, is_leased
-from peeringdb_oauth.web.visit import Visit
+from peeringdb_oauth.web.visit import Visit, shown_address
 
 _PURGE_EVERY = 60.0  # seconds
-_MAX_ADDRESS = 64  # characters
 
 
 class Visitors:
@@ -188,7 +187,7 @@ class Visitors:
             prompted=prompted,
             csrf_token=secrets.token_urlsafe(32),
             tokens=self._tokens.seal(login.token),
-            address=_clean(visit.remote_address),
+            address=shown_address(visit.remote_address),
         )
         try:
             yield from self._sessions.begin(visit, stored_login)
@@ -264,8 +263,3 @@ class Visitors:
         if now - self._purged_at >= _PURGE_EVERY:
             self._purged_at = now
             yield from later("purge", self._endings.purge())
-
-
-def _clean(address: str | None) -> str | None:
-    """An address to show: a proxy may pass on whatever somebody has sent."""
-    return "".join(filter(str.isprintable, address or ""))[:_MAX_ADDRESS] or None
