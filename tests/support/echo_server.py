@@ -90,6 +90,8 @@ class _Handler(BaseRequestHandler):
         page = {"application": received.target, "method": received.method}
         body = json.dumps(page).encode()
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
+        if "own-cache" in received.target:
+            head += "Cache-Control: public, max-age=60\r\n"
         head += f"Content-Length: {len(body)}\r\n\r\n"
         self.request.sendall(head.encode() + (b"" if received.method == "HEAD" else body))
 

@@ -61,6 +61,16 @@ def test_the_applications_own_refusal_is_its_own(browser):
     assert (answer.status, json.loads(answer.body)["method"]) == (403, "GET")
 
 
+def test_no_cache_of_several_people_keeps_an_answer_that_says_nothing_of_caches(site, browser):
+    answer = browser.ask("/members/64500/")
+    # Traefik can only replace what an application says.
+    said = [None] if site.proxy_name == "traefik" else ["private"]
+    assert [answer.value("Cache-Control")] == said
+    headers = browser.ask("/members/64500/own-cache").headers
+    said = [value for name, value in headers if name == "cache-control"]
+    assert said == ["public, max-age=60"]
+
+
 @pytest.mark.parametrize("body", [b"x" * 100_000, b"5"])
 def test_bodies_pass(site, browser, body):
     answer = browser.ask("/members/64500/", method="POST", body=body)
