@@ -9,12 +9,13 @@
 # make test-lowest   some tests, with the lowest versions that pyproject.toml allows
 # make lint          ruff and mypy
 # make bench         our speed beside that of our peers
+# make fuzz          a million odd inputs for each parser        (ARGS="callback token --runs 20000")
 # make soak          sessions under load and through random faults     (ARGS="--stores redis")
 # make simulate      how many sessions PeeringDB's limit can keep true, with a plot
 #
 # Hypothesis tries the same examples in every run. Others, which it tells how to repeat:
 #     make test-unit ARGS=--hypothesis-profile=random
-.PHONY: demo gateway-demo docs package test test-unit models test-servers test-lowest lint format bench soak simulate
+.PHONY: demo gateway-demo docs package test test-unit models test-servers test-lowest lint format bench fuzz soak simulate
 
 ARGS =
 WORKERS = 2
@@ -85,6 +86,10 @@ lint:
 bench:
 	@scripts/set-up bench
 	$(PYTHON) benchmarks/run.py $(ARGS)
+
+fuzz:
+	@scripts/set-up fuzz
+	$(PYTHON) tests/fuzz/run.py $(ARGS)
 
 soak:
 	@scripts/set-up test
