@@ -19,7 +19,7 @@ from peeringdb_oauth.web import NO_ASN, parse_asn
 
 ASN: Final = "{asn}"  # the segment of a rule's path that stands for an AS number
 
-_METHOD = re.compile("[A-Z][A-Z-]*")
+_METHOD = re.compile("[A-Z][A-Z-]{0,31}")  # as long as forwarded.py takes
 _NO_RULE = Reason("no rule of this site lets anybody in here", code="no_rule")
 _ODD_METHOD = Reason("this site does not know the method of this request", code="odd_method")
 _SEVERAL_RULES = Reason(
