@@ -201,6 +201,30 @@ def test_explain_says_why_a_person_is_refused(gateway, profile):
     assert "The application is told" not in out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["explain", "GET", "/members/"], "/members/: must be a whole URL"),
+        (["explain", "--as", "nofile", "GET", MEMBERS], "--as: nofile: No such file"),
+        (["explain", "--sandbox", "http://127.0.0.1:1", "GET", MEMBERS], "--sandbox: add --as"),
+        (
+            ["explain", "--sandbox", "http://192.0.2.1", "--as", "limited", "GET", MEMBERS],
+            "--sandbox: must be a URL of this machine",
+        ),
+        (["snippet", "nginx", "--upstream", "localhost:3000"], "--upstream: 'localhost:3000' is"),
+        (["snippet", "nginx", "--upstream", "https://lg.example.net=3000"], "--upstream: '3000'"),
+        (["snippet", "nginx", "--php", "php.sock"], "--php: 'php.sock' is neither"),
+        (["snippet", "nginx", "--gateway", "gateway"], "--gateway: must be an address and a port"),
+        (["snippet", "caddy", "--cache"], "--cache: only nginx"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_mistyped_argument_is_named_before_the_settings(run, arguments, problem):
+    status, out, err = run(*arguments)  # there is no gateway.toml here
+    assert (status, out) == (2, "")
+    assert err.startswith(f"peeringdb-oauth: {problem}")
+
+
 def test_explain_without_a_person(gateway):
     status, out, _ = gateway("explain", "GET", MEMBERS)
     assert (status, out.splitlines()[0]) == (1, f"Somebody who is not logged in: GET {MEMBERS}")

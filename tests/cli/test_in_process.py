@@ -1,5 +1,6 @@
 """Details of the commands, in this process."""
 
+import os
 import sys
 
 import pytest
@@ -91,9 +92,34 @@ def test_times_of_a_token_are_shown_as_people_write_them(name, value, text):
     assert id_token._text(name, value) == text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["explain", "foo"], "'foo' is not an AS number"),
+        (["token", "--file", "nofile"], "--file: nofile: No such file"),
+        (["whoami", "--config", "nofile"], "nofile"),
+        (["whoami"], f"{os.devnull}: has no section"),
+        (["token"], f"{os.devnull}: has no section"),  # before the token is asked for
+    ],
+)
+def test_a_mistyped_argument_is_named_before_what_the_settings_lack(
+    monkeypatch, capsys, tmp_path, arguments, problem
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PEERINGDB_OAUTH_CONFIG", os.devnull)
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI"):
+        monkeypatch.delenv(f"PEERINGDB_OAUTH_{name}", raising=False)
+    monkeypatch.setattr(sys, "argv", ["peeringdb-oauth", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    written = capsys.readouterr()
+    assert (ended.value.code, written.out) == (2, "")
+    assert written.err.startswith(f"peeringdb-oauth: {problem}")
+
+
 def test_a_token_is_asked_for_and_not_shown():
     with CliRunner().isolation("a-token\n") as streams:
-        assert id_token._read(None) == "a-token"
+        assert id_token._ask() == "a-token"
         sys.stderr.flush()
         assert b"a-token" not in streams[0].getvalue() + streams[1].getvalue()
 

@@ -33,6 +33,12 @@ def run(monkeypatch, tmp_path):
     return run
 
 
+def test_a_file_that_is_not_there_is_named_before_anything_is_asked(run):
+    status, out, err = run("--client-secret-file", "nofile")
+    assert (status, out) == (2, "")
+    assert err == "peeringdb-oauth: --client-secret-file: No such file or directory\n"
+
+
 def variables(text):
     return dict(line.split("=", 1) for line in text.splitlines())
 

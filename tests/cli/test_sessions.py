@@ -149,6 +149,9 @@ def test_a_mistyped_path_makes_no_file(run, tmp_path):
     ("changes", "problem"),
     [
         ({"sessions": None}, "--sessions: missing; give the URL that the site has"),
+        ({"sessions": None, "key": None}, "--sessions: missing"),
+        ({"sessions": None, "key": None}, "--secret-key-file: missing"),
+        ({"key": None}, "--sessions: there is no file"),
         ({"key": None}, "--secret-key-file: missing; name a file with the site's secret key"),
         ({"key": "short", "sessions": "sqlite://"}, "has fewer than 16 characters"),
         ({"sessions": "mongodb://example.net"}, "sessions: must begin with one of"),
@@ -166,8 +169,9 @@ def test_missing_and_wrong_settings_are_said(run, changes, problem, monkeypatch)
     [("missing", None, "No such file or directory"), ("binary", b"\xff\xfe", "not text in UTF-8")],
 )
 def test_a_key_file_that_cannot_be_read_is_said_without_its_name(
-    run, tmp_path, name, content, problem
+    run, store, tmp_path, *, name, content, problem
 ):
+    begin(store, ADA)
     if content is not None:
         (tmp_path / name).write_bytes(content)
     status, _, err = run("--secret-key-file", f"{tmp_path}/{name}", "list", key=None)

@@ -41,7 +41,7 @@ def test_explain_says_what_the_gateway_does(site, settings, login):
     browser = site.browser()
     browser.log_in(login)
     user_id = browser.get("/public/").headers["X-PeeringDB-ID"]
-    user = read_person(settings, user_id, None)
+    user = read_person(lambda: settings, user_id, None)
     assert str(user.id) == user_id
     for address in ADDRESSES:
         found = explain(settings, "GET", LG + address, user)
@@ -51,4 +51,4 @@ def test_explain_says_what_the_gateway_does(site, settings, login):
 def test_a_person_without_a_session_is_not_known(site, settings):
     site.browser().log_in("member")
     with pytest.raises(ConfigurationError, match="nobody with the PeeringDB id 999 has a session"):
-        read_person(settings, "999", None)
+        read_person(lambda: settings, "999", None)

@@ -1,6 +1,7 @@
 """``peeringdb-oauth gateway``: login and rules for applications behind a proxy."""
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -10,9 +11,9 @@ from peeringdb_oauth.cli import CORRECT, NO
 from peeringdb_oauth.cli.output import json_option, plain_console, write_json
 from peeringdb_oauth.cli.person import read_person
 from peeringdb_oauth.errors import ConfigurationError
-from peeringdb_oauth.gateway.explain import Explanation, describe, explain
+from peeringdb_oauth.gateway.explain import Explanation, describe, explain, parse_url
 from peeringdb_oauth.gateway.settings import CONFIG_VARIABLE, PLACES, Settings, find_settings
-from peeringdb_oauth.gateway.snippets import PROXIES, print_snippet, print_unit
+from peeringdb_oauth.gateway.snippets import PROXIES, check_options, print_snippet, print_unit
 from peeringdb_oauth.profile import User
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -103,9 +104,10 @@ def explain_command(
           ... explain --as profile.json GET https://lg.example.net/members/64500/
           ... explain --sandbox http://127.0.0.1:8642 --as limited GET https://...
     """  # noqa: D301 - click does not wrap a paragraph that begins with \b
-    settings = Settings.load(find_settings(config or group_config))
-    user = read_person(settings, person, sandbox)
-    found = explain(settings, method, url, user)
+    parse_url(url)  # a mistyped argument is named before the settings
+    load = cache(lambda: Settings.load(find_settings(config or group_config)))
+    user = read_person(load, person, sandbox)
+    found = explain(load(), method, url, user)
     if as_json:
         write_json(_explanation_json(found, user))
     else:
@@ -133,7 +135,12 @@ def explain_command(
 @click.option(
     "--php", metavar="SOCKET", help="The socket of PHP-FPM, for a directory with PHP pages."
 )
-@click.option("--cache", is_flag=True, help="nginx remembers for up to a second what was allowed.")
+@click.option(
+    "--cache",
+    "use_cache",
+    is_flag=True,
+    help="nginx remembers for up to a second what was allowed.",
+)
 @config_option
 @click.pass_obj
 def snippet(
@@ -143,12 +150,13 @@ def snippet(
     upstreams: tuple[str, ...],
     address: str | None,
     php: str | None,
-    cache: bool,
+    use_cache: bool,
     config: str | None,
 ) -> None:
     """Write a whole site configuration for a proxy. Fill in your certificates."""
+    check_options(proxy, upstreams, gateway=address, php=php, cache=use_cache)
     settings = Settings.load(find_settings(config or group_config))
-    text = print_snippet(settings, proxy, upstreams, gateway=address, php=php, cache=cache)
+    text = print_snippet(settings, proxy, upstreams, gateway=address, php=php, cache=use_cache)
     click.echo(text, nl=False)
 
 

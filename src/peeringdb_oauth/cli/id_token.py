@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from peeringdb_oauth.cli import NO
-from peeringdb_oauth.cli.client_settings import config_option
+from peeringdb_oauth.cli.client_settings import LoadConfig, config_option
 from peeringdb_oauth.cli.output import clean, json_option, plain_console, write_json
 from peeringdb_oauth.client import Client
-from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError, InvalidIDToken
 from peeringdb_oauth.key_set import decode_base64url
 from peeringdb_oauth.messages import parse_json
@@ -28,14 +27,15 @@ _TIMES = ("iat", "exp", "auth_time")
 )
 @config_option
 @json_option
-def token(*, path: str | None, config: ClientConfig, as_json: bool) -> None:
+def token(*, path: str | None, load_config: LoadConfig, as_json: bool) -> None:
     """Show what an ID token of this application says, and verify it.
 
     The command asks for the token, or reads it from a file: an argument would stay in
     the history of the shell. The exit status is 1 if a check fails.
     """
-    text = _read(path)
-    with Client(config) as client:
+    given = None if path is None else _read(path)
+    with Client(load_config()) as client:
+        text = _ask() if given is None else given
         try:
             client.verify_id_token(text)
             failure = None
@@ -51,19 +51,19 @@ def token(*, path: str | None, config: ClientConfig, as_json: bool) -> None:
         raise SystemExit(NO)
 
 
-def _read(path: str | None) -> str:
-    if path is None:
-        text = click.prompt("ID token (it is not shown)", hide_input=True, err=True)
-    elif path == "-":
-        text = sys.stdin.read()
-    else:
-        try:
-            text = Path(path).read_text("utf-8")
-        except OSError as error:
-            raise ConfigurationError(f"--file: {path}: {error.strerror}") from error
-        except UnicodeDecodeError:
-            raise ConfigurationError(f"--file: {path} is not text in UTF-8") from None
-    return str(text).strip()
+def _ask() -> str:
+    return str(click.prompt("ID token (it is not shown)", hide_input=True, err=True)).strip()
+
+
+def _read(path: str) -> str:
+    if path == "-":
+        return sys.stdin.read().strip()
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(f"--file: {path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"--file: {path} is not text in UTF-8") from None
 
 
 def _claims(text: str) -> Any:

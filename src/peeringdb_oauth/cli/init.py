@@ -66,16 +66,16 @@ def init(
     """
     if not overwrite and Path(output).exists():  # before the person has the work
         raise ConfigurationError(_EXISTS.format(output))
+    given = {"client_secret": _read(client_secret_file)} if client_secret_file else {}
+    _refuse_problems(given | {"client_id": client_id} if client_id else given)
     console = plain_console(stderr=True)
     settings = {"redirect_uri": redirect_uri or _ask_redirect_uri(console)}
     _refuse_problems(settings)
     if client_id is None or client_secret_file is None:
         _explain_form(console, settings["redirect_uri"])
     settings["client_id"] = client_id or _ask(console, "client_id", "Client id")
-    settings["client_secret"] = (
-        _read(client_secret_file)
-        if client_secret_file
-        else _ask(console, "client_secret", "Client secret (it is not shown)", hidden=True)
+    settings["client_secret"] = given.get("client_secret") or _ask(
+        console, "client_secret", "Client secret (it is not shown)", hidden=True
     )
     _refuse_problems(settings)
     write_private(output, _text(output, settings), overwrite=overwrite)

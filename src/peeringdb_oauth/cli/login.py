@@ -8,12 +8,12 @@ from rich.console import Console
 
 from peeringdb_oauth.authorization import AuthorizationRequest
 from peeringdb_oauth.cli.callback_server import Reply, callback_server
-from peeringdb_oauth.cli.client_settings import config_option
+from peeringdb_oauth.cli.client_settings import LoadConfig, config_option
 from peeringdb_oauth.cli.kept_login import TerminalLogin
 from peeringdb_oauth.cli.output import json_option, plain_console, write_json
 from peeringdb_oauth.cli.users import write_user
 from peeringdb_oauth.client import Client
-from peeringdb_oauth.config import ClientConfig, is_loopback
+from peeringdb_oauth.config import is_loopback
 from peeringdb_oauth.errors import (
     ConfigurationError,
     InvalidResponse,
@@ -37,7 +37,7 @@ _PATIENCE = 600.0  # seconds, for which an authorization request is valid
 @click.option("--prompt", is_flag=True, help="PeeringDB asks for the password in any case.")
 @json_option
 def login(
-    *, config: ClientConfig, paste: bool, no_browser: bool, prompt: bool, as_json: bool
+    *, load_config: LoadConfig, paste: bool, no_browser: bool, prompt: bool, as_json: bool
 ) -> None:
     """Log in with PeeringDB in a browser, and keep the login in the system's keyring.
 
@@ -46,7 +46,7 @@ def login(
     certificate, which the browser warns about once. Any other redirect URI needs
     --paste.
     """
-    with Client(config) as client:
+    with Client(load_config()) as client:
         kept = TerminalLogin(client)
         kept.check()  # before the person has the work
         new = log_in(
@@ -93,9 +93,9 @@ def log_in(
 @click.command()
 @config_option
 @json_option
-def logout(*, config: ClientConfig, as_json: bool) -> None:
+def logout(*, load_config: LoadConfig, as_json: bool) -> None:
     """Revoke the tokens of the login at this terminal, and forget it."""
-    with Client(config) as client:
+    with Client(load_config()) as client:
         was_logged_in = TerminalLogin(client).end()
     if as_json:
         write_json({"logged_out": was_logged_in})

@@ -3,6 +3,7 @@
 import json
 import ssl
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -17,11 +18,12 @@ from peeringdb_oauth.web import open_session_store
 _TIMEOUT = 10  # seconds
 
 
-def read_person(settings: Settings, who: str | None, sandbox: str | None) -> User | None:
+def read_person(load: Callable[[], Settings], who: str | None, sandbox: str | None) -> User | None:
     """Who somebody is; None for nobody.
 
-    ``who``: a JSON file with a profile, or the PeeringDB id of somebody with a session;
-    with ``sandbox``, the URL of a sandbox, the login name of a person there.
+    ``load``: reads the settings, and is called only if they are needed. ``who``: a JSON
+    file with a profile, or the PeeringDB id of somebody with a session; with
+    ``sandbox``, the URL of a sandbox, the login name of a person there.
 
     Raises:
         ConfigurationError: there is no such person, or the file is wrong.
@@ -30,11 +32,11 @@ def read_person(settings: Settings, who: str | None, sandbox: str | None) -> Use
         sandbox = sandbox.rstrip("/")
         if who is None:
             raise ConfigurationError("--sandbox: add --as with a login name, such as --as limited")
-        return _parse(_fetch(settings, sandbox, who), f"{sandbox}: {who}")
+        return _parse(_fetch(load, sandbox, who), f"{sandbox}: {who}")
     if who is None:
         return None
     if who.isascii() and who.isdigit():
-        return _with_session(settings, int(who))
+        return _with_session(load(), int(who))
     return _in_file(Path(who))
 
 
@@ -66,13 +68,13 @@ def _parse(profile: Any, where: str) -> User:
         raise ConfigurationError(f"--as: {where}: {error}") from None
 
 
-def _fetch(settings: Settings, sandbox: str, login: str) -> Any:
+def _fetch(load: Callable[[], Settings], sandbox: str, login: str) -> Any:
     """The profile of a person of a sandbox."""
     parts = urlsplit(sandbox)
     if parts.scheme not in ("http", "https") or not is_loopback(parts.hostname or ""):
         raise ConfigurationError("--sandbox: must be a URL of this machine")
     url = f"{sandbox}/sandbox/people/{quote(login, safe='')}/profile"
-    context = ssl.create_default_context(cafile=settings.config.ca_file)
+    context = ssl.create_default_context(cafile=load().config.ca_file)
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
     )

@@ -1,7 +1,7 @@
 """``peeringdb-oauth sessions``: list and end the sessions of a site."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,25 +113,28 @@ def purge(open_store: "Callable[[], SessionStore]", *, as_json: bool) -> None:
 def _open(url: str | None, key_file: str | None) -> "SessionStore":
     from peeringdb_oauth.web import open_session_store  # noqa: PLC0415
 
+    problems = list(_store_problems(url))
+    try:
+        secrets = _read_keys(key_file)
+    except ConfigurationError as error:
+        raise ConfigurationError(*error.problems, *problems) from None
+    if problems or url is None:
+        raise ConfigurationError(*problems)
+    return open_session_store(url, secrets=secrets)
+
+
+def _store_problems(url: str | None) -> Iterator[str]:
     if not url:
-        raise ConfigurationError(
+        yield (
             "--sessions: missing; give the URL that the site has as its setting sessions, before"
             " the subcommand (peeringdb-oauth sessions --sessions URL list), or set"
             " PEERINGDB_OAUTH_SESSIONS"
         )
-    secrets = _read_keys(key_file)
-    _check_file(url)
-    return open_session_store(url, secrets=secrets)
-
-
-def _check_file(url: str) -> None:
-    """Do nothing if the URL names no SQLite file, or one that exists.
-
-    Otherwise a mistyped path would become an empty store.
-    """
+        return
     scheme, _, file = url.partition(":///")
+    # A mistyped path would become an empty store.
     if scheme == "sqlite" and not Path(file).exists():
-        raise ConfigurationError(f"--sessions: there is no file {Path(file).absolute()}")
+        yield f"--sessions: there is no file {Path(file).absolute()}"
 
 
 def _read_keys(file: str | None) -> tuple[str, ...]:

@@ -8,11 +8,10 @@ from rich.table import Table
 
 from peeringdb_oauth.access import AccessRule, Decision
 from peeringdb_oauth.cli import NO
-from peeringdb_oauth.cli.client_settings import config_option
+from peeringdb_oauth.cli.client_settings import LoadConfig, config_option
 from peeringdb_oauth.cli.kept_login import TerminalLogin
 from peeringdb_oauth.cli.output import clean, json_option, plain_console, write_json
 from peeringdb_oauth.client import Client
-from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.profile import MAX_ASN, Network, Permission, User
 from peeringdb_oauth.reasons import Reason
@@ -23,9 +22,9 @@ _SESSIONS = "manage_sessions"
 @click.command()
 @config_option
 @json_option
-def whoami(*, config: ClientConfig, as_json: bool) -> None:
+def whoami(*, load_config: LoadConfig, as_json: bool) -> None:
     """Show who is logged in at this terminal, and their networks as of now."""
-    with Client(config) as client:
+    with Client(load_config()) as client:
         user = TerminalLogin(client).user()
     write_user(user, as_json=as_json)
 
@@ -34,14 +33,14 @@ def whoami(*, config: ClientConfig, as_json: bool) -> None:
 @click.argument("asn", metavar="ASN")
 @config_option
 @json_option
-def explain(*, asn: str, config: ClientConfig, as_json: bool) -> None:
+def explain(*, asn: str, load_config: LoadConfig, as_json: bool) -> None:
     """Show what you may do with a network, why, and whom to ask for more.
 
     ASN is a number, such as 64500 or AS64500. The exit status is 1 if you may not even
     read the network here.
     """
     number = _parse_asn(asn)
-    with Client(config) as client:
+    with Client(load_config()) as client:
         user = TerminalLogin(client).user()
     answers = {name: rule.check(user) for name, rule in _rules(number).items()}
     network = user.network(number)

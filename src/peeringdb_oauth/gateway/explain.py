@@ -46,7 +46,8 @@ def explain(settings: Settings, method: str, url: str, user: User | None) -> Exp
     Raises:
         ConfigurationError: the URL is wrong, or its host is not one of the settings.
     """
-    host, rest = _split(settings.hosts, url)
+    origin, rest = parse_url(url)
+    host = _host(settings.hosts, origin)
     try:
         match = settings.reloadable.rules.match(host.name, method, parse(rest))
     except OddPath as odd:
@@ -57,21 +58,28 @@ def explain(settings: Settings, method: str, url: str, user: User | None) -> Exp
     return _judged(settings.reloadable, match.rule, match.asn, user)
 
 
-def _split(hosts: Iterable[Host], url: str) -> tuple[Host, str]:
-    """The host of a URL, and its path with the query as a proxy would send them."""
-    by_origin = {host.origin: host for host in hosts}
+def parse_url(url: str) -> tuple[str, str]:
+    """The origin in a URL, and its path with the query as a proxy would send them.
+
+    Raises:
+        ConfigurationError: it is no whole URL.
+    """
     found = _URL.fullmatch(url)
     if not found:
         raise ConfigurationError(f"{url}: must be a whole URL, such as https://lg.example.net/")
-    origin = found[1].lower()
+    rest = found[2] if found[2].startswith("/") else f"/{found[2]}"
+    # A byte of the command line that is not UTF-8 is a lone surrogate here.
+    return found[1].lower(), rest.encode("utf-8", "surrogatepass").decode("latin-1")
+
+
+def _host(hosts: Iterable[Host], origin: str) -> Host:
+    by_origin = {host.origin: host for host in hosts}
     usual_port = ":443" if origin.startswith("https:") else ":80"
     host = by_origin.get(origin.removesuffix(usual_port))
     if host is None:
         advice = did_you_mean(origin, by_origin)
-        raise ConfigurationError(f"{found[1]} is not in urls of the settings; {advice}")
-    rest = found[2] if found[2].startswith("/") else f"/{found[2]}"
-    # A byte of the command line that is not UTF-8 is a lone surrogate here.
-    return host, rest.encode("utf-8", "surrogatepass").decode("latin-1")
+        raise ConfigurationError(f"{origin} is not in urls of the settings; {advice}")
+    return host
 
 
 def _refusal(match: Match, advice: Iterable[str], user: User | None) -> Explanation:

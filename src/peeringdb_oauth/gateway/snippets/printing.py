@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.gateway.addresses import read_listen
 from peeringdb_oauth.gateway.settings import Settings
 from peeringdb_oauth.gateway.snippets import template
 from peeringdb_oauth.gateway.snippets.upstream import Upstream
@@ -130,7 +131,8 @@ def print_snippet(
         return template.read(PROXIES[proxy])
     sites = _sites(settings, tuple(upstreams))
     peer = Gateway(gateway or str(settings.listen))
-    _check(proxy, sites, peer, php=php, cache=cache)
+    check_options(proxy, (), gateway=gateway, php=php, cache=cache)
+    _check(proxy, sites, peer, php=php)
     identity = [Header(name) for name in _identity(settings)]
     return template.fill(
         PROXIES[proxy],
@@ -148,6 +150,27 @@ def print_snippet(
         php=Upstream.parse_php(php) if php else None,
         cache=cache,
     )
+
+
+def check_options(
+    proxy: str, upstreams: Iterable[str], *, gateway: str | None, php: str | None, cache: bool
+) -> None:
+    """Do nothing if the options of `print_snippet` make sense with any settings.
+
+    Raises:
+        ConfigurationError: one of them does not.
+    """
+    for upstream in upstreams:
+        Upstream.parse(upstream.partition("=")[2] or upstream)
+    if php is not None:
+        Upstream.parse_php(php)
+    if gateway is not None:
+        try:
+            read_listen(gateway)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"--gateway: {error}") from None
+    if cache and proxy != "nginx":
+        raise ConfigurationError("--cache: only nginx can remember what was allowed")
 
 
 def _identity(settings: Settings) -> list[str]:
@@ -187,14 +210,12 @@ def _sites(settings: Settings, upstreams: tuple[str, ...]) -> list[Site]:
     ]
 
 
-def _check(proxy: str, sites: list[Site], peer: Gateway, *, php: str | None, cache: bool) -> None:
+def _check(proxy: str, sites: list[Site], peer: Gateway, *, php: str | None) -> None:
     """Do nothing if the proxy can do what is asked.
 
     Raises:
         ConfigurationError: it cannot.
     """
-    if cache and proxy != "nginx":
-        raise ConfigurationError("--cache: only nginx can remember what was allowed")
     if php and (proxy not in ("nginx", "caddy") or any(site.upstream.server for site in sites)):
         raise ConfigurationError(
             "--php: only for nginx and Caddy, and with a directory as --upstream"
