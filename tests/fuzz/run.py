@@ -44,13 +44,16 @@ def main():
     if unknown := set(arguments.targets) - set(TARGETS):
         parser.error(f"there is no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
     say(ROW.format("target", "executions", "seconds", "per s", "inputs", "findings"))
-    rows = [fuzz(name, arguments.runs) for name in arguments.targets or TARGETS]
-    if arguments.json:
-        write_figures(arguments.json, rows)
+    found = 0
+    for name in arguments.targets or TARGETS:
+        row = fuzz(name, arguments.runs)
+        found += row["findings"]
+        if arguments.json:
+            write_figures(arguments.json, row)
     say(f"\nwhat was found is in {FOUND.relative_to(ROOT)}")
     for path in sorted((FOUND / "findings").glob("*")):
         say(f"FINDING {path.relative_to(ROOT)}")
-    return 1 if any(row["findings"] for row in rows) else 0
+    return 1 if found else 0
 
 
 def fuzz(name, runs):
@@ -83,11 +86,11 @@ def fuzz(name, runs):
         "date": datetime.now(UTC).date().isoformat(),
         "command": f'make fuzz ARGS="{name} --runs {runs}"',
     }
-    rate = round(row["executions"] / seconds)
+    rate = round(row["executions"] / max(seconds, 0.01))
     shown = (f"{row['executions']:,}", row["seconds"], f"{rate:,}", row["inputs"], row["findings"])
     say(ROW.format(name, *shown))
     if row["findings"]:
-        say("\n".join(f"    {line}" for line in trace(said)), f"\n    all of it: {log}", flush=True)
+        say("\n".join(f"    {line}" for line in trace(said)), f"\n    all of it: {log}")
     return row
 
 
@@ -115,11 +118,12 @@ def trace(said):
     return lines.strip().splitlines()[-8:] or said.splitlines()[-8:]
 
 
-def write_figures(path, rows):
-    """Write the figures of these targets to a file, which keeps those of others."""
+def write_figures(path, row):
+    """Write the figures of a target to a file, which keeps those of others."""
     known = json.loads(path.read_text()) if path.exists() else []
-    figures = {row["target"]: row for row in (*known, *rows)}
-    path.write_text(json.dumps([figures[name] for name in TARGETS if name in figures], indent=1))
+    figures = {one["target"]: one for one in (*known, row)}
+    ordered = [figures[name] for name in TARGETS if name in figures]
+    path.write_text(json.dumps(ordered, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -148,6 +148,12 @@ def test_what_nobody_may_do(settings, path, rule, code, advice):
         assert bool(found.has) == (user is not None)
 
 
+def test_a_method_that_no_rule_can_allow(settings):
+    found = explain(settings, "get", f"{LG}/all", ADA)
+    assert [reason.code for reason in found.reasons] == ["odd_method"]
+    assert found.advice == ("A method has capital letters and hyphens, 32 at most, such as GET.",)
+
+
 def test_a_stranger_is_led_to_the_login(settings):
     found = explain(settings, "GET", f"{LG}/all", None)
     assert not found.allowed

@@ -21,7 +21,11 @@ ASN: Final = "{asn}"  # the segment of a rule's path that stands for an AS numbe
 
 _METHOD = re.compile("[A-Z][A-Z-]{0,31}")  # as long as forwarded.py takes
 _NO_RULE = Reason("no rule of this site lets anybody in here", code="no_rule")
-_ODD_METHOD = Reason("this site does not know the method of this request", code="odd_method")
+_ODD_METHOD = Reason(
+    "this site does not know the method of this request",
+    code="odd_method",
+    cause="a method has capital letters and hyphens, 32 at most, such as GET",
+)
 _SEVERAL_RULES = Reason(
     "servers could read this address in more than one way",
     code="ambiguous_path",
