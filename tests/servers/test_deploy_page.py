@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 import urllib3
+from nginx import nginx_command
 from ports import free_port
 
 from peeringdb_oauth.sandbox import Sandbox
@@ -151,15 +152,7 @@ def browse(start, start_site, tmp_path):
     ):
         assert old in site
         site = site.replace(old, new)
-    paths = "".join(
-        f"    {kind}_temp_path {tmp_path}/{kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off;\npid {tmp_path}/nginx.pid;\nerror_log {tmp_path}/error.log;\n"
-        f"events {{}}\nhttp {{\n{paths}{site}}}\n"
-    )
-    start([shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(tmp_path / "nginx.conf")])
+    start(nginx_command(tmp_path, site))
     return lambda: Browser(port, str(tmp_path / "ca.pem"))
 
 

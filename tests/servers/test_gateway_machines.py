@@ -1,6 +1,5 @@
 """Two gateways behind nginx, with their sessions in one Redis."""
 
-import shutil
 import subprocess
 import threading
 import time
@@ -9,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 from gateway_process import PATIENCE, GatewayProcess, Proxy, await_server
+from nginx import nginx_command
 from ports import free_port
 from store_servers import RedisServer
 
@@ -24,24 +24,11 @@ path = "/members/{asn}/"
 path = "/"
 allow = "verified"
 """
-# The second server is the application. It says whom the gateway has named.
-NGINX = """
-daemon off;
-pid {directory}/nginx.pid;
-error_log {directory}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    {site}
-    server {{
-        listen 127.0.0.1:{application};
-        location / {{ return 200 "$http_x_peeringdb_id"; }}
-    }}
+# The application says whom the gateway has named.
+APPLICATION = """
+server {{
+    listen 127.0.0.1:{port};
+    location / {{ return 200 "$http_x_peeringdb_id"; }}
 }}
 """
 REQUESTS, KILL_AT = 2000, 600
@@ -83,15 +70,9 @@ class Machines:
         settings = Settings.load(directory / "a.toml")
         site = print_snippet(settings, "nginx", [f"http://127.0.0.1:{application}"])
         assert lines[0] in site
-        configuration = directory / "nginx.conf"
-        configuration.write_text(
-            NGINX.format(
-                directory=directory,
-                application=application,
-                site=site.replace(lines[0], "\n".join(lines)),
-            )
-        )
-        nginx = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-c", configuration])
+        site = site.replace(lines[0], "\n".join(lines))
+        site += APPLICATION.format(port=application)
+        nginx = subprocess.Popen(nginx_command(directory, site))
         stack.callback(nginx.wait, PATIENCE)
         stack.callback(nginx.terminate)
         await_server(self.port, nginx, directory / "error.log")

@@ -1,7 +1,6 @@
 """Two groups of gunicorn behind nginx, with their sessions in one Redis."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import time
 
 import pytest
 import requests
+from nginx import nginx_command
 from ports import free_port
 from requests.adapters import HTTPAdapter
 from store_servers import RedisServer
@@ -37,17 +37,6 @@ def start():
 """
 # People do not choose their machine. The tests do, with the header X-Group.
 NGINX = """
-daemon off;
-pid {directory}/nginx.pid;
-error_log {directory}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
     upstream all {{ server 127.0.0.1:{a}; server 127.0.0.1:{b}; }}
     upstream a {{ server 127.0.0.1:{a}; }}
     upstream b {{ server 127.0.0.1:{b}; }}
@@ -60,7 +49,6 @@ http {{
             proxy_next_upstream error timeout;
         }}
     }}
-}}
 """
 
 
@@ -85,11 +73,8 @@ class Site:
         self.groups = {
             name: self._start_group(name, port, environment) for name, port in ports.items()
         }
-        configuration = directory / "nginx.conf"
-        configuration.write_text(NGINX.format(directory=directory, port=self.port, **ports))
-        self._nginx = subprocess.Popen(
-            [shutil.which("nginx") or "/usr/sbin/nginx", "-c", configuration]
-        )
+        http = NGINX.format(port=self.port, **ports)
+        self._nginx = subprocess.Popen(nginx_command(directory, http))
 
     def _start_group(self, name, port, environment):
         command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--threads", "4"]

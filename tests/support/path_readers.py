@@ -12,6 +12,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 from textwrap import dedent
 from time import monotonic
 
+from nginx import nginx_command
 from ports import free_port
 
 # An application for each framework, which answers with the path that it was asked for.
@@ -61,33 +62,20 @@ NODE = """
     }).listen(Number(process.argv[2]), "127.0.0.1");
 """
 NGINX = """
-    daemon off;
-    worker_processes 1;
-    pid {folder}/nginx.pid;
-    error_log {folder}/nginx.log;
-    events {{}}
-    http {{
-        access_log off;
-        client_body_temp_path {folder}/a;
-        proxy_temp_path {folder}/b;
-        fastcgi_temp_path {folder}/c;
-        uwsgi_temp_path {folder}/d;
-        scgi_temp_path {folder}/e;
-        server {{ listen 127.0.0.1:{read}; location / {{ return 200 "$uri"; }} }}
-        server {{
-            listen 127.0.0.1:{unmerged};
-            merge_slashes off;
-            location / {{ return 200 "$uri"; }}
-        }}
-        server {{ listen 127.0.0.1:{sent}; location / {{ proxy_pass http://127.0.0.1:{echo}; }} }}
-        server {{
-            listen 127.0.0.1:{rewritten};
-            location / {{ proxy_pass http://127.0.0.1:{echo}/; }}
-        }}
-        server {{
-            listen 127.0.0.1:{decoded};
-            location / {{ proxy_pass http://127.0.0.1:{echo}$uri; }}
-        }}
+    server {{ listen 127.0.0.1:{read}; location / {{ return 200 "$uri"; }} }}
+    server {{
+        listen 127.0.0.1:{unmerged};
+        merge_slashes off;
+        location / {{ return 200 "$uri"; }}
+    }}
+    server {{ listen 127.0.0.1:{sent}; location / {{ proxy_pass http://127.0.0.1:{echo}; }} }}
+    server {{
+        listen 127.0.0.1:{rewritten};
+        location / {{ proxy_pass http://127.0.0.1:{echo}/; }}
+    }}
+    server {{
+        listen 127.0.0.1:{decoded};
+        location / {{ proxy_pass http://127.0.0.1:{echo}$uri; }}
     }}
 """
 CADDY = """
@@ -175,11 +163,10 @@ def _proxies(stack, folder, echo):
     nginx = {name: free_port() for name in ("read", "unmerged", "sent", "rewritten", "decoded")}
     caddy = {name: free_port() for name in ("read", "sent")}
     haproxy = {name: free_port() for name in ("read", "sent")}
-    configuration = folder / "nginx.conf"
-    configuration.write_text(NGINX.format(folder=folder, echo=echo, **nginx))
+    command = nginx_command(folder, NGINX.format(echo=echo, **nginx))
     (folder / "Caddyfile").write_text(CADDY.format(echo=echo, **caddy))
     (folder / "haproxy.cfg").write_text(HAPROXY.format(echo=echo, **haproxy))
-    _start(stack, folder, nginx.values(), _program("nginx"), "-c", configuration)
+    _start(stack, folder, nginx.values(), *command)
     _start(
         stack,
         folder,

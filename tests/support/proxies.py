@@ -15,6 +15,8 @@ import threading
 import time
 from pathlib import Path
 
+from nginx import nginx_command
+
 PATIENCE = 60  # seconds for a server to start or to end on a busy machine
 AS_CHILD = ("setpriv", "--pdeathsig=KILL")  # ends with the tests, even if they are killed
 AS_NOBODY = ("--reuid=nobody", "--regid=nogroup", "--clear-groups")
@@ -129,26 +131,6 @@ class Site:
         return text
 
 
-NGINX = """
-daemon off;
-pid {directory}/nginx.pid;
-error_log stderr warn;
-worker_processes 1;
-events {{ worker_connections 20000; }}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    include /etc/nginx/mime.types;
-    {more}
-    include {site};
-}}
-"""
-
-
 def nginx(site, *, more=""):
     """Start nginx. ``more``: other lines for its http block."""
     text = re.sub(r" *listen \[::\].*\n", "", site.snippet)
@@ -161,9 +143,9 @@ def nginx(site, *, more=""):
         )
     site.snippet = site.snippet.replace("/run/nginx-peeringdb", f"{site.directory}/cache")
     path = site.write("site.conf", site.snippet)
-    main = site.write("nginx.conf", NGINX.format(directory=site.directory, site=path, more=more))
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
-    command = [*as_nobody(), program, "-e", "stderr", "-c", main]
+    http = f"include /etc/nginx/mime.types;\n{more}\ninclude {path};"
+    command = nginx_command(site.directory, http, connections=20_000, error_log="stderr")
+    command = [*as_nobody(), *command]
     return Process("nginx", command, directory=site.directory, addresses=[site.port])
 
 
