@@ -58,7 +58,7 @@ def read_listen(value: Any) -> Listen:
     Raises:
         ConfigurationError: it is nothing of these.
     """
-    given = text(value)
+    given = value if isinstance(value, str) else ""
     if given.startswith(_UNIX):
         path = Path(given.removeprefix(_UNIX))
         if not path.is_absolute():
@@ -67,8 +67,8 @@ def read_listen(value: Any) -> Listen:
     found = _LISTEN.fullmatch(given)
     if not found or not 1 <= int(found[2]) <= 65535:
         raise ConfigurationError(
-            'must be an address and a port, such as "127.0.0.1:4180", or a Unix socket, such as'
-            ' "unix:/run/peeringdb-oauth.sock"'
+            'must be an address and a port in quotes, such as "127.0.0.1:4180", or a Unix socket,'
+            ' such as "unix:/run/peeringdb-oauth/gateway.sock"'
         )
     return Listen(host=found[1].strip("[]"), port=int(found[2]))
 
@@ -79,9 +79,9 @@ def read_mode(value: Any) -> int:
     Raises:
         ConfigurationError: it is something else.
     """
-    if not re.fullmatch("0?[0-7]{3}", given := text(value)):
+    if not isinstance(value, str) or not re.fullmatch("0?[0-7]{3}", value):
         raise ConfigurationError('must be the mode of a file, in quotes, such as "0660"')
-    return int(given, 8)
+    return int(value, 8)
 
 
 def read_hosts(value: Any, *, allow_http: bool) -> tuple[Host, ...]:
@@ -121,11 +121,16 @@ def read_proxies(value: Any) -> tuple[Network, ...]:
 
 def _network(value: Any) -> Network:
     try:
-        network = ip_network(text(value))
+        network = ip_network(text(value), strict=False)
     except ValueError:
         raise ConfigurationError(
             f'"{value}" is no address and no network; write them as "192.0.2.1" and "192.0.2.0/24"'
         ) from None
+    if "/" in value and str(network.network_address) != value.partition("/")[0]:
+        raise ConfigurationError(
+            f'"{value}" is an address within a network; did you mean'
+            f' "{network}" or "{value.partition("/")[0]}"?'
+        )
     if not network.prefixlen:
         raise ConfigurationError(f'"{value}" is everybody: each visitor could claim to be anyone')
     return network

@@ -5,6 +5,7 @@ has them.
 """
 
 import os
+import re
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,11 @@ _FORBIDDEN_FOR_CLIENT = {
     "redirect_uri": "remove it; it follows from urls",
 }
 _NO_STORE = 'missing; name the store, such as "sqlite:////var/lib/peeringdb-oauth/sessions.db"'
+_NO_KEY = (
+    "secret_key_file: missing; name a file with the secret key that seals the sessions, or set"
+    " PEERINGDB_OAUTH_SECRET_KEY. This makes a key: python3 -c 'import secrets;"
+    " print(secrets.token_urlsafe(32))'"
+)
 _SESSIONS_VARIABLE = "PEERINGDB_OAUTH_SESSIONS"
 
 
@@ -60,12 +66,16 @@ def read_client_config(
         written["allow_http"] = Written("allow_http", value=True)
     config = None
     with collected(problems):
-        config = ClientConfig.of(written, problems, missing=str)
+        config = ClientConfig.of(written, problems, missing=_describe_missing)
     for problem in dict.fromkeys(problems):
-        name = problem.partition(":")[0]
+        name = re.split("[: ]", problem, maxsplit=1)[0]
         where = _SECRET_FILE if name == "client_secret" else name
         top.file.problem(problem, ("peeringdb", where))
     return config
+
+
+def _describe_missing(name: str) -> str:
+    return f"{name} (below [peeringdb], or PEERINGDB_OAUTH_{name.upper()})"
 
 
 def _certificates(file: TomlFile, value: Any) -> str:
@@ -93,7 +103,7 @@ def read_secret_keys(top: Table) -> tuple[str, ...]:
     with collected(problems):
         keys = _checked(secret_keys_of_environment())
     for problem in problems:
-        top.file.problem(problem.replace("secret_key: missing;", "secret_key_file: missing;"))
+        top.file.problem(_NO_KEY if problem.startswith("secret_key: missing;") else problem)
     return keys
 
 
@@ -143,6 +153,8 @@ def _store_without_password(file: TomlFile, value: Any) -> str:
 
 def _store(file: TomlFile, value: Any) -> str:
     url = text(value)
+    if "://" not in url:
+        raise ConfigurationError('must be a URL; for an SQLite file write "sqlite:///NAME"')
     scheme, separator, path = url.partition(":///")
     if scheme == "sqlite" and separator and path and not path.startswith("/"):
         url = f"{scheme}{separator}{file.resolve(path).absolute()}"

@@ -72,7 +72,7 @@ def header_name(value: Any) -> str:
         raise ConfigurationError("must be the name of a header, such as X-PeeringDB-Name")
     if lower in _TAKEN or lower.startswith(_TAKEN_STARTS):
         raise ConfigurationError(
-            "has another meaning; choose another name, such as X-PeeringDB-Name"
+            "already has a meaning; choose another name, such as X-PeeringDB-Name"
         )
     return name
 

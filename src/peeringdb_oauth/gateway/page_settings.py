@@ -40,9 +40,12 @@ class AssertionSettings:
     header: str = "X-PeeringDB-Assertion"
 
 
+PAGE_KEYS = tuple(one.name for one in fields(Pages))
+
+
 def read_pages(top: Table) -> Pages:
     """How the pages look, from ``[pages]``."""
-    table = top.table("pages", [one.name for one in fields(Pages)])
+    table = top.table("pages", PAGE_KEYS)
     return Pages(
         title=table.read("title", text, None),
         logo=table.read("logo", partial(_image, top.file), None),

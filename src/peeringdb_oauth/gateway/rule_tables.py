@@ -137,9 +137,13 @@ def _check_sense(table: Table, rule: Rule) -> None:
             if key in table:
                 table.problem(key, "is about a network, and the rule names none: add asn")
     if rule.is_open and "mfa" in table:
-        table.problem("mfa", 'does not go with allow = "everybody"; write "verified" there')
+        table.problem(
+            "mfa",
+            'does not go with allow = "everybody", because strangers have no second factor; write'
+            ' allow = "verified"',
+        )
     if rule.own_asn is not None and not rule.has_asn:
-        table.problem("own_asn", "is for a path with {asn}; add the number to asn")
+        table.problem("own_asn", "is only for a path with {asn}; here add the number to asn")
 
 
 def _check_reach(table: Table, rule: Rule, earlier: Sequence[Rule], hosts: Sequence[str]) -> None:
@@ -156,7 +160,11 @@ def _check_reach(table: Table, rule: Rule, earlier: Sequence[Rule], hosts: Seque
     text = "comes before it and takes all its requests"
     if len(taken_by) > 1:
         text = "come before it and take all its requests"
-    table.file.problem(f"{rule.name} can never be reached: {others} {text}", table.where)
+    table.file.problem(
+        f"{rule.name} can never be reached: {others} {text}; move rule {rule.index} up, or"
+        " remove it",
+        table.where,
+    )
 
 
 def _takes(earlier: Rule, host: str, method: str, rule: Rule) -> bool:
@@ -185,19 +193,25 @@ def _path(value: Any) -> str:
     path = text(value)
     if not path.startswith("/"):
         raise ConfigurationError("must begin with a slash, such as /members/{asn}/")
+    if "*" in path:
+        raise ConfigurationError("must not have *; a rule is for all that begins with its path")
     if _NOT_IN_PATH.search(path) or not path.isprintable():
         raise ConfigurationError(
-            r"must be a path as people read it, without // and without any of % ? # ; \ + and"
-            " blanks; servers read these in different ways"
+            r"must be a path as people read it, without // % ? # ; \ + and blanks; servers read"
+            " these in different ways"
         )
     segments = path.strip("/").split("/")
     if any(_DOTS.fullmatch(segment) for segment in segments):
-        raise ConfigurationError("must not have a segment of dots")
+        raise ConfigurationError("must not have . or .. between slashes")
     if segments[0] == OWN_PATHS:
-        raise ConfigurationError(f"the gateway itself answers below /{OWN_PATHS}/")
+        raise ConfigurationError(
+            f"the gateway itself answers below /{OWN_PATHS}/, and no rule can change that"
+        )
     braces = [segment for segment in segments if "{" in segment or "}" in segment]
     if any(segment != ASN for segment in braces):
-        raise ConfigurationError("the only placeholder is {asn}, as a whole segment")
+        raise ConfigurationError(
+            "{asn} is the only placeholder, and stands between slashes, as in /members/{asn}/"
+        )
     if len(braces) > 1:
         raise ConfigurationError("must not have {asn} twice")
     return path

@@ -25,7 +25,9 @@ from peeringdb_oauth.gateway.addresses import (
 )
 from peeringdb_oauth.gateway.asn_file import ASNFile
 from peeringdb_oauth.gateway.client_settings import (
+    CLIENT_KEYS,
     FORBIDDEN,
+    POLICY_KEYS,
     read_client_config,
     read_policy,
     read_secret_keys,
@@ -34,6 +36,7 @@ from peeringdb_oauth.gateway.client_settings import (
 from peeringdb_oauth.gateway.header_tables import read_headers
 from peeringdb_oauth.gateway.identity import Headers
 from peeringdb_oauth.gateway.page_settings import (
+    PAGE_KEYS,
     AssertionSettings,
     Pages,
     read_assertions,
@@ -55,6 +58,18 @@ TOP_KEYS = (
 DEFAULT_LISTEN = Listen(host="127.0.0.1", port=4180)
 DEFAULT_MODE = 0o660
 
+_TABLES = {
+    "[peeringdb]": CLIENT_KEYS,
+    "[session_policy]": POLICY_KEYS,
+    "[[rule]]": RULE_KEYS,
+    "[pages]": PAGE_KEYS,
+}
+# What to say of a key that stands at the top, and belongs into a table.
+_ELSEWHERE = {
+    name: f"must be in a table: write it below a line {table}"
+    for table, names in _TABLES.items()
+    for name in names
+}
 _NO_HOST = Host(origin="https://gateway.invalid", name="gateway.invalid")
 _MAX_WORKERS = 50
 
@@ -111,7 +126,7 @@ class Settings:
                 at once, each with its file and line.
         """
         file = TomlFile(Path(path))
-        top = Table(file, file.values, names=TOP_KEYS, forbidden=FORBIDDEN)
+        top = Table(file, file.values, names=TOP_KEYS, forbidden=_ELSEWHERE | FORBIDDEN)
         values = _read(top)
         problems = file.problems()
         if problems:
@@ -205,5 +220,6 @@ def _reloadable(top: Table, hosts: tuple[Host, ...], scope: Sequence[str]) -> Re
 
 def _log_file(file: TomlFile, value: Any) -> str:
     """The path of the audit log; "-" stands for standard output."""
-    name = text(value)
-    return name if name == "-" else str(file.resolve(name))
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError('must be the name of a file in quotes, or "-" for standard output')
+    return value if value == "-" else str(file.resolve(value))

@@ -15,6 +15,13 @@ from peeringdb_oauth.gateway.toml_lines import Where, lines_of
 T = TypeVar("T")
 D = TypeVar("D")
 
+# What is most often behind an error of tomllib.
+_HINTS = {
+    "Invalid value": "; text must be in quotes, and a switch is true or false",
+    "Expected newline": "; text must be in quotes",
+    "Illegal character": "; perhaps a quote is missing",
+    "Cannot overwrite": "; each key may be there once",
+}
 _MAX_BYTES = 1_000_000  # of a file with a secret, a logo or the like
 
 
@@ -82,7 +89,8 @@ def _located(path: Path, text: str, message: str) -> str:
     problem, _, place = message.partition(" (at ")
     found = re.match(r"line (\d+)", place)
     line = found[1] if found else text.count("\n") + 1  # the end of the text
-    return f"{path}:{line}: this is no TOML: {problem}"
+    hint = next((hint for start, hint in _HINTS.items() if problem.startswith(start)), "")
+    return f"{path}:{line}: this is no TOML: {problem}{hint}"
 
 
 class Table:
@@ -91,7 +99,7 @@ class Table:
     ``values``: what is in it. ``where``: its own place. ``is_wrong``: whether a problem
     of one of its keys was noted. ``names``: the keys that there are, and each other key
     is a problem; None where all names will do. ``forbidden``: what to say of some keys
-    that are not among them.
+    that are not among them. ``outer``: the keys of the file's top.
     """
 
     def __init__(
@@ -100,7 +108,9 @@ class Table:
         values: Mapping[str, Any],
         where: Where = (),
         names: Iterable[str] | None = None,
+        *,
         forbidden: Mapping[str, str] = MappingProxyType({}),
+        outer: Iterable[str] = (),
     ) -> None:
         self.file = file
         self.values = values
@@ -109,8 +119,8 @@ class Table:
         known = tuple(values if names is None else names)
         for name in values:
             if name not in known:
-                unknown = f"there is no such key here; {did_you_mean(name, known)}"
-                self.problem(name, forbidden.get(name, unknown))
+                self.problem(name, forbidden.get(name) or _unknown(name, known, outer))
+        self._names = known
 
     def __contains__(self, name: str) -> bool:
         return name in self.values
@@ -143,13 +153,14 @@ class Table:
     ) -> "Table":
         """The table below a key; an empty one if it is missing or wrong."""
         values: Mapping[str, Any] = self.read(name, _table, {})
-        return Table(self.file, values, (*self.where, name), names, forbidden)
+        where = (*self.where, name)
+        return Table(self.file, values, where, names, forbidden=forbidden, outer=self._names)
 
     def tables(self, name: str, names: Iterable[str]) -> "list[Table]":
         """The tables of an array, ``[[name]]``."""
         found: list[Mapping[str, Any]] = self.read(name, partial(_tables, name), [])
         return [
-            Table(self.file, values, (*self.where, name, place), names)
+            Table(self.file, values, (*self.where, name, place), names, outer=self._names)
             for place, values in enumerate(found)
         ]
 
@@ -162,9 +173,15 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     return f"did you mean {similar[0]}?" if similar else f"there are {', '.join(known)}"
 
 
+def _unknown(name: str, known: Iterable[str], outer: Iterable[str]) -> str:
+    if name in outer:
+        return "must be at the top of the file, before the first line in brackets"
+    return f"there is no such key here; {did_you_mean(name, known)}"
+
+
 def _table(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ConfigurationError("must be a table")
+        raise ConfigurationError("must be a table: its name in brackets, and below it its keys")
     return value
 
 
@@ -172,5 +189,5 @@ def _tables(name: str, value: Any) -> list[Mapping[str, Any]]:
     if isinstance(value, Mapping):
         raise ConfigurationError(f"must have two brackets: [[{name}]]")
     if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
-        raise ConfigurationError(f"must be tables: [[{name}]]")
+        raise ConfigurationError(f"must be tables: each begins with a line [[{name}]]")
     return value

@@ -39,8 +39,12 @@ def word(value: Any, words: Iterable[str]) -> Any:
     """
     if value in (known := tuple(words)):
         return value
-    advice = did_you_mean(text(value), known)
-    raise ConfigurationError(f'"{value}" is not possible here; {advice}')
+    if not isinstance(value, str):
+        raise ConfigurationError(f"must be a word in quotes; there are {', '.join(known)}")
+    if all(one.strip() in known for one in value.split(",")):
+        several = ", ".join(f'"{one.strip()}"' for one in value.split(","))
+        raise ConfigurationError(f"must be a list if there are several: [{several}]")
+    raise ConfigurationError(f'"{value}" is not possible here; {did_you_mean(value, known)}')
 
 
 def number(value: Any, least: int, most: int) -> int:
