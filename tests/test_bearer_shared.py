@@ -254,6 +254,16 @@ def test_a_record_that_it_does_not_understand_is_replaced(process, server, store
     assert record(store)["user"]["name"] == "Ada"
 
 
+@pytest.mark.parametrize("name", ["checked_at", "expires_at"])
+def test_a_record_with_a_huge_time_is_replaced(process, server, store, name):
+    process().verify(TOKEN)
+    (key,) = [key for key in store.texts if key.startswith("bearer:")]
+    store.texts[key] = json.dumps(json.loads(store.texts[key]) | {name: 10**400})
+    server.received.clear()
+    process().verify(TOKEN)
+    assert asked(server) == LOOK_UP
+
+
 def test_an_older_result_of_another_process_does_not_replace_ones_own(process, server, clock):
     first, second = process(), process()
     first.verify(TOKEN)

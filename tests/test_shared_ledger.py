@@ -2,6 +2,7 @@
 
 import json
 import logging
+from contextlib import suppress
 
 import pytest
 from documents import KEY, URL, Site, answer, login
@@ -260,6 +261,30 @@ def test_a_malformed_part_of_a_record_is_written_anew(site, name):
     site.store.texts[KEY] = json.dumps(record | {name: 7})
     go(site.process(), GET)
     assert json.loads(site.store.texts[KEY])["refusals"] == [0, 0]
+
+
+@pytest.mark.parametrize("huge", [1e999, 10**400], ids=["infinite", "huge"])
+@pytest.mark.parametrize("name", ["until", "processes", "at", "bookings", "refusals"])
+def test_a_huge_number_in_a_record_is_no_error(site, name, huge):
+    """Another site may have written it. No sum of ours may end in an OverflowError."""
+    go(site.process(), GET, 403)
+    record = json.loads(site.store.texts[KEY])
+    row = ["stranger", 1, record["at"], 0, huge, 1, 0, 0, []]
+    record[name] = {
+        "until": dict.fromkeys(record["until"], huge),
+        "processes": {"stranger": huge},
+        "at": huge,
+        "bookings": [row, [*row[:1], huge, *row[2:]], [*row[:2], huge, *row[3:]]],
+        "refusals": [huge, huge],
+    }[name]
+    site.store.texts[KEY] = json.dumps(record)
+    process = site.process()
+    with suppress(RateLimited):
+        go(process, GET)
+    process.flush()
+    with suppress(RateLimited):
+        go(process, GET)
+    assert json.loads(site.store.texts[KEY])["at"] < 1e12
 
 
 @pytest.mark.parametrize("at", [1e999, -1e999])

@@ -10,6 +10,7 @@ from peeringdb_oauth.cost import Payer, Purpose, new_number
 from peeringdb_oauth.errors import InvalidResponse
 
 LONGEST = 7200.0  # seconds; no pause is longer
+_MOST_COUNTED = 1_000_000  # of what a record says, so that no sum overflows
 # The attributes of a budget that are times.
 _TIMES = ("_silent_until", "_paused_until", "_refusals_until", "_unanswered_until")
 
@@ -60,15 +61,15 @@ class SharedBudget(Budget):
         try:
             written_at = value["at"] + shift
             refusals, risky = value["refusals"]
-            self._refusals += max(0, int(refusals))
-            self._risky_refusals += max(0, int(risky))
+            self._refusals += _count_in(refusals)
+            self._risky_refusals += _count_in(risky)
             for name in _TIMES:
                 until = value["until"].get(name, -math.inf) + shift
                 until = min(until, written_at + LONGEST)
                 setattr(self, name, max(getattr(self, name), until))
             for row in value["bookings"]:
                 self._add_row(row, shift, landed_before, written_at)
-        except (TypeError, ValueError, LookupError, AttributeError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
             raise InvalidResponse("the shared budget is malformed", check="budget") from error
         self._bookings = dict(sorted(self._bookings.items(), key=lambda item: item[1].at))
 
@@ -148,9 +149,14 @@ class SharedBudget(Budget):
             self._risky_refusals += booking.is_risky
         if requests and self._limit < math.inf:
             self._bookings[booking.id] = booking
-            self._count(booking, max(0, int(requests)))
+            self._count(booking, _count_in(requests))
 
     def _forget_old(self, due: float) -> None:
         super()._forget_old(due)
         if not self._refusals:
             self._inherited = 0, 0
+
+
+def _count_in(value: Any) -> int:
+    """A count in a record that another site may have written."""
+    return int(min(max(0, value), _MOST_COUNTED))

@@ -271,8 +271,11 @@ class SharedLedger:
                 budget = self._budget()
                 longest = max(WINDOW, 3 * self._config.timeout)  # seconds in flight
                 budget.add(known, shift, landed_before=now - longest)
-                seen = {name: at + shift for name, at in known["processes"].items()}
-            except (InvalidResponse, TypeError, ValueError, LookupError, AttributeError):
+                seen = {name: min(at + shift, now) for name, at in known["processes"].items()}
+            except (
+                *(InvalidResponse, TypeError, ValueError, LookupError, AttributeError),
+                OverflowError,
+            ):
                 continue  # of another version of this library
             return budget, {name: at for name, at in seen.items() if at > now - FORGOTTEN}
         return self._budget(), {}

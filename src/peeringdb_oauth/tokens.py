@@ -24,6 +24,7 @@ from peeringdb_oauth.responses import successful
 
 REVOKED = "this token was revoked: log in again"
 LIFETIME = 36_000.0  # seconds that an access token of PeeringDB lives
+_LAST_DATE = 253402300799  # the last second of the year 9999
 _MAX_EXPIRES_IN = 10 * 365 * 86400  # seconds
 _ID_TOKEN_LIMIT = 256 * 1024  # characters
 
@@ -112,8 +113,8 @@ class Introspection:
             raise _invalid("scope", "is not a string")
         if not isinstance(client_id, str) or not client_id:
             raise _invalid("client_id", "is missing")
-        if not _is_integer(expires_at):
-            raise _invalid("exp", "is not a number of seconds")
+        if not _is_integer(expires_at) or not 0 <= expires_at <= _LAST_DATE:
+            raise _invalid("exp", "is not a time")
         return cls(
             active=True,
             scope=tuple(dict.fromkeys(scope.split())),

@@ -101,5 +101,5 @@ def _read(value: Any, store_now: float, now: float) -> SharedResult | None:
             checked_at=float(value["checked_at"]) + now - store_now,
             expires_at=float(value["expires_at"]),
         )
-    except (TypeError, ValueError, KeyError, InvalidResponse):
+    except (TypeError, ValueError, KeyError, OverflowError, InvalidResponse):
         return None

@@ -95,5 +95,6 @@ def _assert_introspection_is(found, value):
         assert set(found.scope) == set(value["scope"].split())
         assert found.expires_at == value["exp"]
         assert type(found.expires_at) is int
+        assert 0 <= found.expires_at < 1e12
     else:
         assert (found.scope, found.client_id, found.expires_at) == ((), None, None)
