@@ -1,31 +1,16 @@
 """The example examples/frontend_and_api: both halves, a sandbox and a browser."""
 
-import socket
-import threading
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-import uvicorn
 from frontend_and_api import api as api_half
 from frontend_and_api import frontend
+from uvicorn_thread import served
 
 from peeringdb_oauth import Client
 
 FRONTEND = "https://portal.example.net"
-
-
-@contextmanager
-def served(app):
-    """The URL of an application that uvicorn serves in a thread."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None))
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(30)
 
 
 @pytest.fixture
