@@ -12,7 +12,7 @@ application counts as none: otherwise each of them could act as its visitors her
 import secrets
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Path
 
 from peeringdb_oauth import ClientConfig, Permission, User
 from peeringdb_oauth.integrations.starlette import REFUSALS, PeeringDB
@@ -30,7 +30,9 @@ def create_app(config: ClientConfig | None = None) -> FastAPI:
         return {"id": user.id, "name": user.name, "asns": user.asns}
 
     @app.get("/networks/{asn}")
-    async def network(asn: int, user: Annotated[User, Depends(may_update)]) -> dict[str, Any]:
+    async def network(
+        asn: Annotated[int, Path(examples=[64500])], user: Annotated[User, Depends(may_update)]
+    ) -> dict[str, Any]:
         return {"asn": asn, "name": user.network(asn).name}
 
     return app

@@ -14,16 +14,19 @@ import math
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.exceptions import HTTPException
 
 from peering_api.documents import (
     ASN,
     CreatedSessions,
+    Errors,
     FieldError,
     Location,
     LocationPage,
@@ -62,6 +65,24 @@ def refused(status: int, name: str, *reasons: str) -> Refused:
     return Refused(status, FieldError(name=name, errors=list(reasons)))
 
 
+class PeeringAPI(FastAPI):
+    """An application whose OpenAPI document says what it answers."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Leave out the 422 that FastAPI adds. A malformed request is a 400 here."""
+        document = super().openapi()
+        for path in document["paths"].values():
+            for operation in path.values():
+                if "HTTPValidationError" in str(operation["responses"].get("422")):
+                    del operation["responses"]["422"]
+        return document
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what the OpenAPI document says of these statuses."""
+    return {status: {"model": Errors} for status in statuses}
+
+
 def create_app(config: ClientConfig | None = None) -> FastAPI:
     """Return the application, for this client or the one of the environment."""
 
@@ -71,14 +92,20 @@ def create_app(config: ClientConfig | None = None) -> FastAPI:
             app.state.verifier = BearerVerifier(client)
             yield
 
-    app = FastAPI(title="Peering API", version="0.1", lifespan=lifespan)
+    app = PeeringAPI(title="Peering API", version="0.1", lifespan=lifespan)
     app.state.sessions = {}
-    app.add_api_route("/locations", list_locations, response_model_exclude_none=True)
-    app.add_api_route("/sessions", add_sessions, methods=["POST"])
-    app.add_api_route("/sessions", list_sessions, response_model_exclude_none=True)
-    app.add_api_route("/sessions/{session_id}", show_session)
-    app.add_api_route("/sessions/{session_id}", delete_session, methods=["DELETE"], status_code=204)
+    every, one = errors(400, 401, 403, 503), errors(401, 403, 404, 503)
+    app.add_api_route(
+        "/locations", list_locations, response_model_exclude_none=True, responses=every
+    )
+    app.add_api_route("/sessions", add_sessions, methods=["POST"], responses=every | errors(422))
+    app.add_api_route("/sessions", list_sessions, response_model_exclude_none=True, responses=every)
+    app.add_api_route("/sessions/{session_id}", show_session, responses=one)
+    app.add_api_route(
+        "/sessions/{session_id}", delete_session, methods=["DELETE"], status_code=204, responses=one
+    )
     app.add_exception_handler(Refused, answer_refusal)
+    app.add_exception_handler(HTTPException, answer_http_error)
     app.add_exception_handler(RequestValidationError, answer_invalid_request)
     app.add_exception_handler(PeeringDBOAuthError, answer_login_error)
     return app
@@ -87,11 +114,17 @@ def create_app(config: ClientConfig | None = None) -> FastAPI:
 # --- who calls ------------------------------------------------------------------------
 
 
-async def caller(request: Request) -> User:
+AccessToken = HTTPBearer(
+    auto_error=False, scheme_name="PeeringDB", description="An access token of PeeringDB."
+)
+
+
+async def caller(
+    request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(AccessToken)]
+) -> User:
     """Return the person whose access token this is. Everything else is an error."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return await request.app.state.verifier.verify(
-        token.strip() if scheme.lower() == "bearer" else "",
+        sent.credentials if sent else "",
         # Who sends made-up tokens pays for looking them up.
         address=request.client.host if request.client else None,
     )
@@ -135,7 +168,7 @@ async def list_sessions(
     request: Request,
     *,
     user: Caller,
-    asn: Annotated[ASN, Query()],
+    asn: Annotated[ASN, Query(examples=[64500])],
     request_id: str | None = None,
     max_results: Annotated[int, Query(ge=0, le=PAGE)] = 0,
     next_token: str = "",
@@ -166,7 +199,7 @@ async def delete_session(request: Request, user: Caller, session_id: str) -> Res
 
 async def list_locations(
     user: Caller,
-    asn: Annotated[ASN, Query()],
+    asn: Annotated[ASN, Query(examples=[OUR_ASN])],
     location_type: str = "public",
     max_results: Annotated[int, Query(ge=0, le=PAGE)] = 0,
     next_token: str = "",
@@ -213,6 +246,12 @@ def error_answer(status: int, *errors: FieldError, **headers: str) -> JSONRespon
 
 async def answer_refusal(_: Request, error: Refused) -> JSONResponse:
     return error_answer(error.status, *error.errors)
+
+
+async def answer_http_error(_: Request, error: HTTPException) -> JSONResponse:
+    """Answer what FastAPI refuses by itself, such as a body that is no text."""
+    reason = FieldError(name="", errors=[error.detail])
+    return error_answer(error.status_code, reason, **(error.headers or {}))
 
 
 async def answer_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:

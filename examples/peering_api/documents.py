@@ -6,9 +6,14 @@ caller, ``peer`` is this server.
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, IPvAnyAddress, SecretStr, model_validator
+from pydantic import BaseModel, Field, IPvAnyAddress, SecretStr, WithJsonSchema, model_validator
 
 ASN = Annotated[int, Field(ge=1, le=2**32 - 1)]
+# Without a schema of our own the document would not say which texts are addresses.
+Address = Annotated[
+    IPvAnyAddress,
+    WithJsonSchema({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
+]
 # RFC 9234 section 4.1: 0 provider, 1 route server, 2 its client, 3 customer, 4 peer.
 Role = Annotated[int, Field(ge=0, le=4)]
 ROLE_PAIRS = {(0, 3), (3, 0), (1, 2), (2, 1), (4, 4)}  # section 4.2
@@ -25,9 +30,9 @@ class SessionRequest(BaseModel):
     """A session that a caller wants."""
 
     local_asn: ASN
-    local_ip: IPvAnyAddress
+    local_ip: Address
     peer_asn: ASN
-    peer_ip: IPvAnyAddress
+    peer_ip: Address
     local_bgp_role: Role = 4
     peer_bgp_role: Role = 4
     local_insert_asn: bool = True
@@ -57,10 +62,21 @@ class Session(SessionRequest):
     status: Literal["Approved", "Established", "Down"] = "Approved"
 
 
+EXAMPLE = {
+    "local_asn": 64500,
+    "local_ip": "192.0.2.2",
+    "peer_asn": 64511,
+    "peer_ip": "192.0.2.1",
+    "location": {"id": "pdb:ix:26", "type": "public"},
+}
+
+
 class SessionArray(BaseModel):
     """The body of ``POST /sessions``. The request ID comes from this server."""
 
-    sessions: Annotated[list[SessionRequest], Field(min_length=1, max_length=100)]
+    sessions: Annotated[
+        list[SessionRequest], Field(min_length=1, max_length=100, examples=[[EXAMPLE]])
+    ]
 
 
 class FieldError(BaseModel):
@@ -68,6 +84,12 @@ class FieldError(BaseModel):
 
     name: str
     errors: list[str]
+
+
+class Errors(BaseModel):
+    """What every answer is that is no success."""
+
+    errors: list[FieldError]
 
 
 class CreatedSessions(BaseModel):

@@ -176,3 +176,30 @@ def test_an_outage_of_peeringdb_is_503(api, manager, peeringdb):
     peeringdb.outage()
     answer = api.get("/sessions?asn=64500", headers={"Authorization": f"Bearer {token}"})
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+
+
+def test_what_fastapi_refuses_has_the_form_of_the_draft(api, peeringdb, manager):
+    headers = {"Authorization": f"Bearer {peeringdb.access_token(manager)}"}
+    no_text = api.post("/sessions", headers=headers, content=b"\xff")
+    for answer, status in ((no_text, 400), (api.get("/none"), 404), (api.put("/sessions"), 405)):
+        assert answer.status_code == status
+        ((name, error),) = names_and_errors(answer.json())
+        assert (name, bool(error)) == ("", True)
+
+
+def test_the_document_has_the_login_and_the_answers(api):
+    document = api.get("/openapi.json").json()
+    assert document["components"]["securitySchemes"]["PeeringDB"]["scheme"] == "bearer"
+    answers = {
+        (method, path): list(operation["responses"])
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if operation["security"] == [{"PeeringDB": []}]
+    }
+    assert answers == {
+        ("get", "/locations"): ["200", "400", "401", "403", "503"],
+        ("post", "/sessions"): ["200", "400", "401", "403", "503", "422"],
+        ("get", "/sessions"): ["200", "400", "401", "403", "503"],
+        ("get", "/sessions/{session_id}"): ["200", "401", "403", "404", "503"],
+        ("delete", "/sessions/{session_id}"): ["204", "401", "403", "404", "503"],
+    }
