@@ -251,8 +251,11 @@ def test_a_page_of_another_origin_is_told_why(site, browser):
     browser.log_in("orgadmin")
     page = browser.request("POST", "/form", headers=PERSON | FOREIGN[0])
     assert refusal(page)[:2] == (403, "A page of another site sent this request")
+    assert "peeringdb-login" not in page.text  # no login helps
+    assert "Back to the start page" in page.text
     answer = browser.get("/feed", headers=WEBSOCKET | FOREIGN[0])
     assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
+    assert answer.json()["login_url"] is None
     assert site.kinds() == ["login", "refused", "refused"]
     assert site.decisions[-1] == ("rule 5", "refused")
 

@@ -107,6 +107,13 @@ def test_a_visitor_without_an_address_is_said_once(site, caplog):
     assert caplog.text.count("X-Forwarded-For has no address of a visitor") == 1
 
 
+def test_who_tries_it_out_on_this_machine_is_told_nothing_of_addresses(make_site, caplog):
+    browser = make_site(urls=["http://127.0.0.1:8080"]).browser("http://127.0.0.1:8080")
+    browser.address = "127.0.0.1"
+    assert browser.get("/_peeringdb/login").status_code == 302
+    assert "X-Forwarded-For" not in caplog.text
+
+
 # --- the sign-in page -----------------------------------------------------------------
 
 

@@ -41,7 +41,7 @@ class Judge:
         if match.rule.is_open:
             return self._allow(question, visit)
         if question.is_foreign:
-            return flow.foreign_origin(visit)
+            return _without_login(flow.foreign_origin(visit))
         user = await self._client.run(flow.require_login(visit))
         decision = match.rule.check(user, match.asn)
         if decision:

@@ -200,9 +200,10 @@ def _sites(settings: Settings, upstreams: tuple[str, ...]) -> list[Site]:
             )
     without = [origin for origin in origins if origin not in named]
     if without and for_all is None:
+        example = f"{without[0]}=" if named else ""
         raise ConfigurationError(
-            f"--upstream: missing for {', '.join(without)}; for example"
-            f" --upstream {without[0]}=http://127.0.0.1:3000"
+            f"--upstream: missing for {', '.join(without)}; name the application, such as"
+            f" --upstream {example}http://127.0.0.1:3000"
         )
     return [
         Site(origin=origin, upstream=Upstream.parse(named.get(origin, for_all or "")))

@@ -44,8 +44,8 @@ class Upstream:
         if _PATH.fullmatch(text):
             return cls(directory=text.rstrip("/") or "/")
         raise ConfigurationError(
-            f"--upstream: {text!r} is neither http://HOST:PORT, https://HOST, unix:/PATH nor a"
-            " directory; a path of the URL does not belong there"
+            f"--upstream: {text!r} is neither http://HOST:PORT, https://HOST, unix:/PATH nor the"
+            " /PATH of a directory; nothing may follow host and port"
         )
 
     @property
