@@ -8,6 +8,7 @@
 # make test-servers  the tests with nginx, Caddy, HAProxy, Traefik, Apache, PHP and Node.js
 # make test-lowest   some tests, with the lowest versions that pyproject.toml allows
 # make lint          ruff and mypy
+# make mutants       small changes of the code, which the unit tests must notice (ARGS=access)
 # make bench         our speed beside that of our peers
 # make fuzz          a million odd inputs for each parser        (ARGS="callback token --runs 20000")
 # make soak          sessions under load and through random faults     (ARGS="--stores redis")
@@ -16,7 +17,7 @@
 #
 # Hypothesis tries the same examples in every run. Others, which it tells how to repeat:
 #     make test-unit ARGS=--hypothesis-profile=random
-.PHONY: demo gateway-demo docs package test test-unit models test-servers test-lowest lint format bench fuzz soak load simulate
+.PHONY: demo gateway-demo docs package test test-unit models test-servers test-lowest lint format mutants bench fuzz soak load simulate
 
 ARGS =
 WORKERS = 2
@@ -83,6 +84,10 @@ lint:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+
+mutants:
+	@scripts/set-up mutants
+	$(PYTHON) tests/mutants/run.py $(ARGS)
 
 bench:
 	@scripts/set-up bench

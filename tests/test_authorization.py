@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from peeringdb_oauth.authorization import (
     AuthorizationRequest,
     build_authorization_url,
+    checked_code_verifier,
     code_challenge,
     create_authorization_request,
     new_secret,
@@ -111,8 +112,12 @@ def test_refuses_a_scope_that_peeringdb_would_refuse_or_that_lacks_the_profile(s
 
 @pytest.mark.parametrize("prompt", ["none", "consent", "login consent", "", 5])
 def test_refuses_a_prompt_that_peeringdb_ignores_or_breaks_on(prompt):
-    with pytest.raises(ConfigurationError, match="prompt: "):
+    with pytest.raises(ConfigurationError) as caught:
         create(prompt=prompt)
+    assert str(caught.value) == (
+        "prompt: PeeringDB knows only 'login' (it ignores others, and 'none' ends on an error"
+        f" page), not {prompt!r}"
+    )
 
 
 def test_refuses_scope_and_prompt_at_once():
@@ -135,6 +140,23 @@ def test_a_url_without_pkce_names_no_method():
 def test_a_repr_has_no_secret():
     for secret in (OPENID.state, OPENID.nonce, OPENID.code_verifier, OPENID.url):
         assert secret not in repr(OPENID)
+
+
+# --- the verifier of a caller ---------------------------------------------------------
+
+
+def test_takes_the_verifier_of_a_caller():
+    assert checked_code_verifier(OPENID.code_verifier) == OPENID.code_verifier
+
+
+@pytest.mark.parametrize(
+    "value", ["x" * 42, "x" * 129, "x" * 43 + "\n", b"x" * 43, None, ["x" * 43]]
+)
+def test_refuses_a_verifier_that_this_library_did_not_make(value):
+    with pytest.raises(InvalidResponse) as caught:
+        checked_code_verifier(value)
+    assert caught.value.check == "code_verifier"
+    assert str(caught.value) == "the code_verifier is not one that this library made"
 
 
 # --- in the session -------------------------------------------------------------------
@@ -166,13 +188,25 @@ def test_refuses_what_is_no_stored_login(value):
     assert from_dict_refused(value).check == "authorization_request"
 
 
+def test_says_that_no_login_is_waiting():
+    assert str(from_dict_refused(None)) == (
+        "no login is waiting for an answer here: start the login again"
+    )
+
+
+def test_says_that_something_else_was_stored():
+    assert str(from_dict_refused([])) == "the stored login is no mapping: start the login again"
+
+
 @pytest.mark.parametrize(
     "name", ["url", "state", "nonce", "code_verifier", "redirect_uri", "scope", "created_at"]
 )
 def test_refuses_a_stored_login_that_lost_something(name):
     stored = OPENID.to_dict()
     del stored[name]
-    assert from_dict_refused(stored).check == "authorization_request"
+    error = from_dict_refused(stored)
+    assert error.check == "authorization_request"
+    assert str(error) == f"the stored login has no {name}: start the login again"
 
 
 SHORT, LONG = "x" * 42, "x" * 129

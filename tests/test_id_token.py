@@ -366,6 +366,7 @@ def test_without_exactly_one_fitting_key_the_error_is_unknown_key(kid, keys):
     with pytest.raises(UnknownKey) as refused:
         verify(sign(claims(), header(kid=kid)), key_set(*keys))
     assert refused.value.check == "kid"
+    assert refused.value.kid == (None if kid is ABSENT else kid)
 
 
 def test_refuses_a_signature_by_another_key():
@@ -563,6 +564,7 @@ def test_an_empty_nonce_is_refused_when_one_is_expected():
 @pytest.mark.parametrize("nonce", ["n-123\u00e9", "\ud800", "n-123\0", ""])
 def test_refuses_nonces_with_unusual_characters(nonce):
     assert refusal(sign(claims(nonce=nonce)), nonce="n-123") == "nonce"
+    assert refusal(sign(claims(nonce="n-123")), nonce=nonce) == "nonce"
 
 
 def test_a_nonce_that_is_not_expected_is_not_looked_at():
@@ -622,6 +624,97 @@ def test_at_hash_may_be_absent_and_is_not_looked_at_without_an_access_token():
     assert verify(sign(claims(at_hash="any")))["at_hash"] == "any"
 
 
+# --- what a refusal says ---
+
+SAID = [
+    ("." * (MAX_SIZE + 1), {}, "the ID token is longer than 262144 characters"),
+    (HEAD, {}, "the ID token does not consist of three parts in base64url without padding"),
+    (
+        sign(claims(), header(kid="two")),
+        {},
+        "the ID token is signed with a key that is not in PeeringDB's key set",
+    ),
+    (sign(claims(), key=OTHER_KEY), {}, "the signature of the ID token is wrong"),
+    (
+        sign(claims(), header(x="x" * MAX_HEADER)),
+        {},
+        "the header of the ID token is longer than 4096 characters",
+    ),
+    (f"{HEAD}=.{BODY}.{SIGNATURE}", {}, "the header of the ID token is not base64url"),
+    (sign(claims(), b"[]"), {}, "the header of the ID token is not a JSON object"),
+    (
+        sign(claims(), b'{"alg": "RS256", "kid": "one", "kid": "one"}'),
+        {},
+        "the header of the ID token names a member twice",
+    ),
+    (
+        sign(claims(), header(alg="HS256")),
+        {},
+        (
+            "the ID token is signed with HS256, which nobody but PeeringDB can verify: choose"
+            " RS256 as the algorithm on the application's page at PeeringDB"
+        ),
+    ),
+    (
+        sign(claims(), header(alg="none")),
+        {},
+        (
+            "the ID token is signed with something other than RS256: choose RS256 as the algorithm"
+            " on the application's page at PeeringDB"
+        ),
+    ),
+    (
+        sign(claims(), header(jwk={})),
+        {},
+        "the header of the ID token has jwk, which is not accepted",
+    ),
+    (sign(claims(), header(typ="at+jwt")), {}, "the ID token is another kind of token"),
+    (sign(claims(), header(kid=1)), {}, "the kid in the header of the ID token is not a string"),
+    (sign(b"[]"), {}, "the payload of the ID token is not a JSON object"),
+    (
+        sign(claims(iss="https://example.net/")),
+        {},
+        f"the ID token was not issued by {ISSUER} but by 'https://example.net/'",
+    ),
+    (sign(claims(aud="other")), {}, "the ID token is for another application"),
+    (
+        sign(claims(aud=[CLIENT_ID, "other"])),
+        {},
+        "the ID token is for several applications and does not say which of them asked for it",
+    ),
+    (sign(claims(azp="other")), {}, "another application asked for the ID token"),
+    (
+        sign(claims(sub=1)),
+        {},
+        "the sub of the ID token is not a string of 1 to 255 ASCII characters",
+    ),
+    (sign(claims(exp=0)), {}, "the ID token has expired, or the clock here is fast"),
+    (sign(claims(exp=ABSENT)), {}, "the ID token has no exp"),
+    (sign(claims(exp=True)), {}, "the exp of the ID token is not a time"),
+    (
+        sign(claims(iat=NOW + 99)),
+        {},
+        "the ID token was issued in the future, or the clock here is slow",
+    ),
+    (sign(claims(nbf=NOW + 99)), {}, "the ID token is not valid yet, or the clock here is slow"),
+    (GOOD, {"max_age": 9}, "the user did not log in within the last 9 seconds"),
+    (sign(claims(nonce=1)), {}, "the nonce of the ID token is not a string"),
+    (GOOD, {"nonce": "n-123"}, "the ID token belongs to another login"),
+    (
+        sign(claims(at_hash="x")),
+        {"access_token": "t"},
+        "the ID token belongs to another access token",
+    ),
+]
+
+
+@pytest.mark.parametrize(("token", "expected", "message"), SAID, ids=[said[2] for said in SAID])
+def test_a_refusal_says_what_is_wrong(token, expected, message):
+    with pytest.raises(InvalidIDToken) as refused:
+        verify(token, **expected)
+    assert str(refused.value) == message
+
+
 # --- an earlier ID token ---
 
 
@@ -644,3 +737,9 @@ def test_reads_no_subject_from_what_is_not_an_id_token(token, check):
     with pytest.raises(InvalidIDToken) as refused:
         read_subject(token)
     assert refused.value.check == check
+
+
+def test_says_that_the_earlier_token_is_none():
+    with pytest.raises(InvalidIDToken) as refused:
+        read_subject("")
+    assert str(refused.value) == "the earlier ID token is not an ID token"
