@@ -94,6 +94,14 @@ def test_a_check_that_is_cancelled_leaves_the_session_as_it_is(site, browser, cl
     assert site.kinds() == ["login"]
 
 
+def test_a_server_that_does_not_know_who_asks_is_behind_a_socket(site, browser):
+    browser.log_in("member")
+    scope = scope_of(browser, "/", endpoint="check")
+    del scope["client"]
+    sent = run(site, scope, [{"type": "http.request"}])
+    assert sent[0]["status"] == 204
+
+
 def test_the_end_of_the_server_closes_the_client_and_the_store(site):
     closed = []
     site.records.close = lambda: closed.append("store")

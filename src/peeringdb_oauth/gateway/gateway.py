@@ -157,7 +157,7 @@ class Gateway:
 
     async def check(self, scope: Scope) -> Checked:
         """Whether the request of a visitor may pass."""
-        started_at, client = self._monotonic(), scope["client"]
+        started_at, client = self._monotonic(), scope.get("client")
         # All that an answer depends on. To pick out what matters would take longer.
         key = (client and client[0], *scope["headers"])
         checked: Checked | None = self._answers.get(key)
