@@ -9,15 +9,16 @@
 # make test-lowest   some tests, with the lowest versions that pyproject.toml allows
 # make lint          ruff and mypy
 # make mutants       small changes of the code, which the unit tests must notice (ARGS=access)
-# make bench         our speed beside that of our peers
+# make bench         our speed beside that of our peers: 10 minutes
+# make figures       docs/figures.md and its charts, from the JSON in benchmarks
 # make fuzz          a million odd inputs for each parser        (ARGS="callback token --runs 20000")
 # make soak          sessions under load and through random faults     (ARGS="--stores redis")
 # make load          10,000 logins from 200 threads, and from 2,000 tasks
-# make simulate      how many sessions PeeringDB's limit can keep true, with a plot
+# make simulate      how many sessions PeeringDB's limit can keep true
 #
 # Hypothesis tries the same examples in every run. Others, which it tells how to repeat:
 #     make test-unit ARGS=--hypothesis-profile=random
-.PHONY: demo gateway-demo docs package test test-unit models test-servers test-lowest lint format mutants bench fuzz soak load simulate
+.PHONY: demo gateway-demo docs package test test-unit models test-servers test-lowest lint format mutants bench figures fuzz soak load simulate
 
 ARGS =
 WORKERS = 2
@@ -92,6 +93,9 @@ mutants:
 bench:
 	@scripts/set-up bench
 	$(PYTHON) benchmarks/run.py $(ARGS)
+
+figures:
+	python3 benchmarks/figures.py
 
 fuzz:
 	@scripts/set-up fuzz

@@ -1,4 +1,4 @@
-"""The page of `pages` in a Django project with django-allauth, in this process.
+"""The page of `pages` in the Django project of `django_project`.
 
 As a project with allauth does it: Django's session and the user come from the database,
 and what the provider said at the login is in the `SocialAccount`.
@@ -6,15 +6,11 @@ and what the provider said at the login is in the `SocialAccount`.
 
 from typing import Any
 
-import django
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
-from django.urls import path
 
 from peeringdb_oauth import User
 
 NAME = "Django + django-allauth"
-APPS = ("auth", "contenttypes", "sessions")
 
 
 def page(request: HttpRequest, asn: int) -> HttpResponse:
@@ -30,39 +26,10 @@ def page(request: HttpRequest, asn: int) -> HttpResponse:
     return HttpResponse(f"{account.extra_data['name']} {asn}")
 
 
-urlpatterns = [path("as<int:asn>", page)]
+def application() -> Any:
+    """The project as a WSGI application."""
+    from django.core.wsgi import get_wsgi_application  # noqa: PLC0415 - needs settings
 
-
-def application(directory: str) -> Any:
-    """The project as a WSGI application, with an empty database in the directory."""
-    settings.configure(
-        SECRET_KEY="a secret of this benchmark only",
-        ROOT_URLCONF=__name__,
-        ALLOWED_HOSTS=["*"],
-        DATABASES={
-            "default": {
-                "ENGINE": "django.db.backends.sqlite3",
-                "NAME": f"{directory}/allauth.sqlite3",
-            }
-        },
-        INSTALLED_APPS=[
-            *(f"django.contrib.{name}" for name in APPS),
-            "allauth",
-            "allauth.account",
-            "allauth.socialaccount",
-        ],
-        MIDDLEWARE=[
-            "django.contrib.sessions.middleware.SessionMiddleware",
-            "django.contrib.auth.middleware.AuthenticationMiddleware",
-            "allauth.account.middleware.AccountMiddleware",
-        ],
-        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    )
-    django.setup()
-    from django.core.management import call_command  # noqa: PLC0415
-    from django.core.wsgi import get_wsgi_application  # noqa: PLC0415
-
-    call_command("migrate", verbosity=0)
     return get_wsgi_application()
 
 

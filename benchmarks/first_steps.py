@@ -24,7 +24,9 @@ IMPORTS = {
 
 def measure(rounds: int) -> Iterator[Row]:
     """The rows of this file."""
-    client = Client(ClientConfig(client_id=CLIENT_ID, redirect_uri=REDIRECT_URI))
+    client = Client(
+        ClientConfig(client_id=CLIENT_ID, client_secret=CLIENT_SECRET, redirect_uri=REDIRECT_URI)
+    )
     session = OAuth2Session(
         CLIENT_ID,
         CLIENT_SECRET,

@@ -43,7 +43,7 @@ NAMES = {"networks": "Example Net {}", "odd names": "Ex\u00e4mple: N\u00e9t {}: 
 
 def measure(rounds: int) -> Iterator[Row]:
     """The rows of this file."""
-    client = _client()
+    client = keyed_client()
     for kind, name in NAMES.items():
         for networks, calls in ((2, 50), (200, 25)):
             token = sign_id_token(issuer=ISSUER, networks=networks, name=name)
@@ -75,7 +75,7 @@ def _repeated(client: Client, rounds: int) -> Iterator[Row]:
     yield at_most(None, title, samples, "BearerVerifier", DEPRECATED)
 
 
-def _client() -> Client:
+def keyed_client() -> Client:
     """A client that has the keys already, as if it had fetched them."""
     client = Client(
         ClientConfig(
@@ -103,7 +103,7 @@ def _bare(token: SignedToken) -> Verify:
     return lambda: key.verify(token.signature, token.message, padding, algorithm)
 
 
-def _joserfc(token: str) -> Verify:
+def joserfc_verifier(token: str) -> Verify:
     """Its guide "JSON Web Token": decode with a key set, validate with a registry.
 
     Key set and registry are kept.
@@ -198,7 +198,7 @@ def _authlib_jose(token: str) -> Verify:
 
 
 MAINTAINED: Mapping[str, Callable[[str], Verify]] = {
-    "joserfc": _joserfc,
+    "joserfc": joserfc_verifier,
     "PyJWT": _pyjwt,
     "Authlib": _authlib,
     "python-jose": _python_jose,

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import django_logins
+import raw_requests
 import requests
 from authlib.integrations.requests_client import OAuth2Session as AuthlibSession
 from measure import Row, at_most, interleave
@@ -16,15 +18,13 @@ from requests_oauthlib import OAuth2Session
 from peeringdb_oauth import AuthorizationRequest, Client, ClientConfig
 
 OURS, OPENID = "peeringdb_oauth", "peeringdb_oauth, openid"
-ORIGINAL, SESSION, REQUESTS_OAUTHLIB, AUTHLIB = (
-    "the original",
-    "requests.Session, kept",
-    "requests-oauthlib",
-    "Authlib",
-)
+RAW, SESSION = "raw TLS socket, kept", "requests.Session, kept"
+ORIGINAL, REQUESTS_OAUTHLIB, AUTHLIB = "the original", "requests-oauthlib", "Authlib"
+SOCIAL_CORE, ALLAUTH = "social-core", "django-allauth"
 CALLBACK = f"{REDIRECT_URI}?code=a-code&state=a-state"
 SCOPE = ("profile", "email", "networks", "amr")
-CALLS = {OURS: 20, OPENID: 20, SESSION: 20, ORIGINAL: 1, REQUESTS_OAUTHLIB: 1, AUTHLIB: 1}
+KEPT = dict.fromkeys((OURS, OPENID, RAW, SESSION), 20)
+CALLS = KEPT | dict.fromkeys((ORIGINAL, REQUESTS_OAUTHLIB, AUTHLIB, SOCIAL_CORE, ALLAUTH), 1)
 LogIn = Callable[[], object]
 
 
@@ -33,12 +33,15 @@ def measure(provider: Provider, rounds: int) -> Iterator[Row]:
     with Client(config(provider)) as client:
         candidates = _candidates(provider, client, rounds)
         samples = interleave(candidates, rounds=rounds, calls=CALLS)
-    for title, ours in (("log in, CPU", OURS), ("the same, and verify the ID token", OPENID)):
+    for title, ours in (("log in, CPU", OURS), ("log in with an ID token, CPU", OPENID)):
         for other, goal in (
             (ORIGINAL, 1 / 25),
             (REQUESTS_OAUTHLIB, 1 / 12),
             (AUTHLIB, 1 / 12),
+            (SOCIAL_CORE, 1 / 12),
+            (ALLAUTH, 1 / 12),
             (SESSION, 0.75),
+            (RAW, None),
         ):
             yield at_most(goal, title, samples, ours, other)
 
@@ -72,16 +75,16 @@ def config(provider: Provider) -> ClientConfig:
 
 
 def started_logins(
-    provider: Provider, number: int, *, openid: bool = False
+    provider: Provider, number: int, *, code: str = "a-code"
 ) -> list[tuple[AuthorizationRequest, dict[str, str]]]:
     """Started logins, each with its callback.
 
-    They share a nonce, because there is one ID token. Each has a state of its own,
-    because a state counts once.
+    ``code``: chooses the answer, see `provider`. They share a nonce, because there is
+    one ID token. Each has a state of its own, because a state counts once.
     """
     logins = []
     for at in range(number):
-        text = f"{'openid' if openid else 'plain':-<10}{at:033}"
+        text = f"{code:-<11}{at:032}"
         kept = {
             "url": f"{provider.base_url}/oauth2/authorize/",
             "state": text,
@@ -89,17 +92,17 @@ def started_logins(
             "code_verifier": text,
             "redirect_uri": REDIRECT_URI,
         }
-        scope = ("openid", *SCOPE) if openid else SCOPE
+        scope = ("openid", *SCOPE) if code == "openid" else SCOPE
         request = AuthorizationRequest.from_dict(kept | {"scope": scope, "created_at": time.time()})
-        logins.append((request, {"state": text, "code": "openid" if openid else "a-code"}))
+        logins.append((request, {"state": text, "code": code}))
     return logins
 
 
-def token_form() -> dict[str, str]:
+def token_form(code: str = "a-code") -> dict[str, str]:
     """The form that the original sends to the token endpoint."""
     return {
         "grant_type": "authorization_code",
-        "code": "a-code",
+        "code": code,
         "client_id": CLIENT_ID,
         "client_secret": CLIENT_SECRET,
         "redirect_uri": REDIRECT_URI,
@@ -108,23 +111,26 @@ def token_form() -> dict[str, str]:
 
 def _candidates(provider: Provider, client: Client, rounds: int) -> Mapping[str, LogIn]:
     plain = started_logins(provider, rounds * CALLS[OURS] + 10)
-    openid = started_logins(provider, rounds * CALLS[OPENID] + 10, openid=True)
+    openid = started_logins(provider, rounds * CALLS[OPENID] + 10, code="openid")
     return {
         OURS: lambda: client.log_in(*plain.pop()),
         OPENID: lambda: client.log_in(*openid.pop()),
-        SESSION: _two_calls(provider, requests.Session()),
-        ORIGINAL: _two_calls(provider, requests),
+        SESSION: two_calls(provider, requests.Session()),
+        ORIGINAL: two_calls(provider, requests),
         REQUESTS_OAUTHLIB: _requests_oauthlib(provider),
         AUTHLIB: _authlib(provider),
+        SOCIAL_CORE: django_logins.social_core(provider),
+        ALLAUTH: django_logins.allauth(),
+        RAW: raw_requests.blocking(provider, token_form()),
     }
 
 
-def _two_calls(provider: Provider, http: Any) -> LogIn:
+def two_calls(provider: Provider, http: Any, code: str = "a-code") -> LogIn:
     """The login of the original: a POST for the token, a GET for the profile.
 
     ``http``: the module ``requests``, or a session that is kept.
     """
-    form = token_form()
+    form = token_form(code)
 
     def log_in() -> object:
         token = http.post(f"{provider.base_url}/oauth2/token/", data=form, timeout=10).json()

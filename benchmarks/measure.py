@@ -6,10 +6,11 @@ So whatever else the machine does happens to all of them.
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Clock = Callable[[], float]  # seconds
+Quartiles = tuple[float, float]
 cpu = time.process_time
 
 
@@ -26,15 +27,19 @@ class Samples:
         """The median of the seconds per call."""
         return statistics.median(self.seconds[name])
 
-    def ratio(self, name: str, other: str) -> float:
-        """How many times as long ``name`` takes as ``other``.
+    def quartiles(self, name: str) -> Quartiles:
+        """Half of the rounds took between these two."""
+        return quartiles(self.seconds[name])
 
-        This is the median over the rounds, because in a round they are neighbours.
+    def ratios(self, name: str, other: str) -> list[float]:
+        """How many times as long ``name`` takes as ``other``, in each round.
+
+        In a round they are neighbours.
         """
-        return statistics.median(
+        return [
             mine / theirs
             for mine, theirs in zip(self.seconds[name], self.seconds[other], strict=True)
-        )
+        ]
 
     def fastest(self, *names: str) -> str:
         """The best of them."""
@@ -47,8 +52,10 @@ class Row:
 
     ``title``: what was done. ``name``: ours. ``other``: what it is compared with.
     ``seconds`` and ``other_seconds``: their medians. ``ratio``: how many times as fast
-    ours is if ``at_least``, otherwise how many times as long ours takes. ``goal``: what
-    the ratio must be at least or at most; None for no goal.
+    ours is if ``at_least``, otherwise how many times as long ours takes: the median
+    over the rounds. ``goal``: what the ratio must be at least or at most; None for no
+    goal. ``quartiles``, ``other_quartiles``, ``ratio_quartiles``: half of the rounds
+    are between the two. ``rounds``: how many there were.
     """
 
     title: str
@@ -57,6 +64,10 @@ class Row:
     seconds: float
     other_seconds: float
     ratio: float
+    quartiles: Quartiles
+    other_quartiles: Quartiles
+    ratio_quartiles: Quartiles
+    rounds: int
     goal: float | None = None
     at_least: bool = False
 
@@ -96,15 +107,23 @@ def interleave(
     return Samples(seconds=seconds)
 
 
+def quartiles(values: Sequence[float]) -> Quartiles:
+    """Half of the values are between these two."""
+    if len(values) < 2:
+        return values[0], values[0]
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, high
+
+
 def at_most(goal: float | None, title: str, samples: Samples, name: str, other: str) -> Row:
     """``name`` takes at most ``goal`` times as long as ``other``."""
-    return _row(title, samples, name, other, ratio=samples.ratio(name, other), goal=goal)
+    return _row(title, samples, name, other, ratios=samples.ratios(name, other), goal=goal)
 
 
 def faster(goal: float | None, title: str, samples: Samples, name: str, other: str) -> Row:
     """``name`` is at least ``goal`` times as fast as ``other``."""
     return _row(
-        title, samples, name, other, ratio=samples.ratio(other, name), goal=goal, at_least=True
+        title, samples, name, other, ratios=samples.ratios(other, name), goal=goal, at_least=True
     )
 
 
@@ -114,7 +133,7 @@ def _row(
     name: str,
     other: str,
     *,
-    ratio: float,
+    ratios: list[float],
     goal: float | None,
     at_least: bool = False,
 ) -> Row:
@@ -124,7 +143,11 @@ def _row(
         other=other,
         seconds=samples.median(name),
         other_seconds=samples.median(other),
-        ratio=ratio,
+        ratio=statistics.median(ratios),
+        quartiles=samples.quartiles(name),
+        other_quartiles=samples.quartiles(other),
+        ratio_quartiles=quartiles(ratios),
+        rounds=len(ratios),
         goal=goal,
         at_least=at_least,
     )

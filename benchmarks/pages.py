@@ -6,11 +6,10 @@ calls them, without a network. Redis runs on loopback.
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import allauth_page
@@ -36,6 +35,11 @@ ASN = 64500
 COOKIE, STORE, READ = "in a cookie", "in Redis, remembered", "in Redis, read"
 AUTHLIB, ALLAUTH = "Authlib + Flask-Session", allauth_page.NAME
 REMEMBERED, UNREMEMBERED, UNSEEN = 0.0, 2.0, 61.0  # seconds between two pages
+
+
+def stopped() -> float:
+    """A monotonic clock that stands still, however long the rounds take."""
+    return 1_000_000.0
 
 
 class Ticking:
@@ -77,27 +81,27 @@ class CountedRecords:
 
 
 class Page:
-    """A page of an application that has one visitor, who has logged in."""
+    """A page of an application. Its visitors have logged in and ask in turn.
 
-    def __init__(self, app: Any, cookie: str, *clocks: Ticking) -> None:
+    ``cookies``: of each visitor. ``clocks``: tick with each page.
+    """
+
+    def __init__(self, app: Any, cookies: Sequence[str], clocks: Sequence[Ticking] = ()) -> None:
         self._app, self._clocks = app, clocks
-        self._headers = {"Cookie": cookie}
+        self._cookies = cycle(cookies)
         self()
 
     @classmethod
-    def of_flask(cls, app: Flask, *clocks: Ticking) -> Self:
+    def of_flask(cls, app: Flask, *clocks: Ticking, visitors: int = 1) -> Self:
         """A page of an application with Flask."""
-        with app.test_client() as browser:
-            browser.get("/log-in")
-            cookie = browser.get_cookie(app.config["SESSION_COOKIE_NAME"])
-        assert cookie is not None  # noqa: S101
-        return cls(app.wsgi_app, f"{cookie.key}={cookie.value}", *clocks)
+        return cls(app.wsgi_app, [_log_in(app) for _ in range(visitors)], clocks)
 
     def __call__(self) -> None:
         """Ask for the page."""
         for clock in self._clocks:
             clock.tick()
-        environ = EnvironBuilder(f"/as{ASN}", headers=self._headers).get_environ()
+        headers = {"Cookie": next(self._cookies)}
+        environ = EnvironBuilder(f"/as{ASN}", headers=headers).get_environ()
         statuses: list[str] = []
         body = self._app(environ, lambda status, *_: statuses.append(status))
         list(body)
@@ -108,22 +112,21 @@ class Page:
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """The rows of this file."""
-    with _redis() as url, TemporaryDirectory() as directory:
-        django = allauth_page.application(directory)
+    """The rows of this file. They need the Django project."""
+    with redis() as url:
+        django = allauth_page.application()
         for networks in (3, 300):
-            user = _user(networks)
-            pages = {COOKIE: ours(user, None), STORE: ours(user, open_records(url))}
+            person = user(networks)
+            pages = {COOKIE: ours(person, None), STORE: ours_in(url, person, step=REMEMBERED)}
             samples = interleave(pages, rounds=rounds, calls=50)
             title = f"a page, {networks} networks"
             yield at_most(1.5, title, samples, STORE, COOKIE)
-            clocks = Ticking(time.time, 0), Ticking(time.monotonic, UNREMEMBERED)
-            read = ours(user, open_records(url), *clocks)
+            read = ours_in(url, person, step=UNREMEMBERED)
             samples = interleave(
                 {
                     READ: read,
-                    AUTHLIB: theirs(user, url),
-                    ALLAUTH: Page(django, allauth_page.cookie_of(user)),
+                    AUTHLIB: theirs(person, url),
+                    ALLAUTH: Page(django, [allauth_page.cookie_of(person)]),
                 },
                 rounds=rounds,
                 calls=50,
@@ -137,11 +140,11 @@ def count_round_trips() -> dict[str, float]:
     """How many calls of the store one page causes, by what the process remembers."""
     cases = {"remembered": REMEMBERED, "a second later": UNREMEMBERED, "a minute later": UNSEEN}
     counts = {}
-    with _redis() as url:
+    with redis() as url:
         for name, step in cases.items():
             clocks = Ticking(time.time, step), Ticking(time.monotonic, step)
             records = CountedRecords(url, clocks[0])
-            page = ours(_user(3), records, *clocks)
+            page = ours(user(3), records, *clocks)
             records.calls = 0
             for _ in range(10):
                 page()
@@ -149,10 +152,11 @@ def count_round_trips() -> dict[str, float]:
     return counts
 
 
-def ours(user: User, records: Any, *clocks: Ticking) -> Page:
+def ours(person: User, records: Any, *clocks: Ticking, visitors: int = 1) -> Page:
     """A page of this library. ``records``: the store; None: the session is a cookie.
 
     ``clocks``: the time of day and the monotonic clock; none for those of the machine.
+    ``visitors``: how many sessions the person has, which ask in turn.
     """
     config = ClientConfig(
         client_id=CLIENT_ID,
@@ -170,15 +174,7 @@ def ours(user: User, records: Any, *clocks: Ticking) -> Page:
 
     @app.get("/log-in")
     def log_in() -> str:
-        token = TokenResponse(
-            access_token="a" * 30,
-            token_type="Bearer",
-            expires_at=int(time.time()) + 36_000,
-            refresh_token="r" * 30,
-            scope=(),
-            id_token=None,
-        )
-        login = Login(user=user, token=token, claims=None)
+        login = Login(user=person, token=token(), claims=None)
         flow = extension().flow
         client.run(flow.visitors.begin(to_visit(), login, prompted=False))
         return "in"
@@ -188,10 +184,16 @@ def ours(user: User, records: Any, *clocks: Ticking) -> Page:
     def page(asn: int) -> str:
         return f"{current_user.name} {asn}"
 
-    return Page.of_flask(app, *clocks)
+    return Page.of_flask(app, *clocks, visitors=visitors)
 
 
-def theirs(user: User, url: str) -> Page:
+def ours_in(url: str, person: User, *, step: float, visitors: int = 1) -> Page:
+    """A page with a store, and so many seconds from one page to the next."""
+    clocks = Ticking(time.time, 0), Ticking(stopped, step)
+    return ours(person, open_records(url), *clocks, visitors=visitors)
+
+
+def theirs(person: User, url: str) -> Page:
     """The same with Flask-Session, and what a login with Authlib stores there."""
     app = Flask(__name__)
     app.config |= {"SESSION_TYPE": "redis", "SESSION_REDIS": Redis.from_url(url)}
@@ -199,7 +201,7 @@ def theirs(user: User, url: str) -> Page:
 
     @app.get("/log-in")
     def log_in() -> str:
-        session["user"] = user.to_dict()
+        session["user"] = person.to_dict()
         return "in"
 
     @app.get("/as<int:asn>")
@@ -214,7 +216,29 @@ def theirs(user: User, url: str) -> Page:
     return Page.of_flask(app)
 
 
-def _user(networks: int) -> User:
+def _log_in(app: Flask) -> str:
+    """The cookie of somebody who has logged in."""
+    with app.test_client() as browser:
+        browser.get("/log-in")
+        cookie = browser.get_cookie(app.config["SESSION_COOKIE_NAME"])
+    assert cookie is not None  # noqa: S101
+    return f"{cookie.key}={cookie.value}"
+
+
+def token() -> TokenResponse:
+    """The tokens of a login that was now."""
+    return TokenResponse(
+        access_token="a" * 30,
+        token_type="Bearer",
+        expires_at=int(time.time()) + 36_000,
+        refresh_token="r" * 30,
+        scope=(),
+        id_token=None,
+    )
+
+
+def user(networks: int) -> User:
+    """Somebody with so many networks, who may do everything with all."""
     numbers = count(ASN)
     return User(
         id=7,
@@ -238,7 +262,8 @@ def _user(networks: int) -> User:
 
 
 @contextmanager
-def _redis() -> Iterator[str]:
+def redis() -> Iterator[str]:
+    """The URL of a Redis that ends with the block."""
     server = RedisServer()
     try:
         yield server.url

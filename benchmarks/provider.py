@@ -1,12 +1,15 @@
 """A TLS server with PeeringDB's recorded answers, in a process of its own.
 
-The ID tokens in the answers are signed anew.
+The ID tokens in the answers are signed anew. The code ``openid`` brings one. The code
+``person-300`` brings an access token of the same name, and with that the profile is of
+somebody with 300 networks.
 """
 
 import base64
 import hashlib
 import json
 import multiprocessing
+import re
 import selectors
 import socket
 import ssl
@@ -28,8 +31,10 @@ CLIENT_ID = "benchmark"
 CLIENT_SECRET = "a-secret-of-the-usual-length-0123456789"  # noqa: S105 - only for this server
 REDIRECT_URI = "https://app.example.net/callback"
 NONCE = "n" * 43
+NETWORKS = (1, 10, 100, 300, 1000)  # that somebody may have
 ACCESS_TOKEN = json.loads((WIRE / "token-success-openid.json").read_text("utf-8"))["access_token"]
 
+_PERSON = re.compile(rb"(?:code=|Bearer )(person-\d+)")
 _KEY = generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -92,10 +97,7 @@ def sign_id_token(*, issuer: str, networks: int, name: str = "Example Net {}") -
         "nonce": NONCE,
     }
     claims["at_hash"] = _base64url(hashlib.sha256(ACCESS_TOKEN.encode()).digest()[:16]).decode()
-    claims["networks"] = [
-        {"id": at, "name": name.format(at), "asn": 65536 + at % 16, "perms": 15}
-        for at in range(1, networks + 1)
-    ]
+    claims["networks"] = _networks(networks, name)
     message = b".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
     signature = _KEY.sign(message, PKCS1v15(), SHA256())
     return SignedToken(
@@ -115,7 +117,7 @@ def serve(directory: Path) -> Iterator[Provider]:
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
     authority.cert_pem.write_to_path(str(ca_file))
     bundle.write_bytes(Path(certifi.where()).read_bytes() + ca_file.read_bytes())
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         base_url = f"https://127.0.0.1:{listener.getsockname()[1]}"
         context = multiprocessing.get_context("fork")
         connections = context.Value("i", 0)
@@ -130,12 +132,22 @@ def serve(directory: Path) -> Iterator[Provider]:
         process.join()
 
 
+def _networks(count: int, name: str = "Example Net {}") -> list[dict[str, Any]]:
+    return [
+        {"id": at, "name": name.format(at), "asn": 65535 + at, "perms": 15}
+        for at in range(1, count + 1)
+    ]
+
+
 def _base64url(value: bytes) -> bytes:
     return base64.urlsafe_b64encode(value).rstrip(b"=")
 
 
 def _answers(base_url: str) -> dict[bytes, bytes]:
-    """Whole HTTP answers by path. The path is empty for a token with an ID token."""
+    """Whole HTTP answers by path.
+
+    The path is empty for a token with an ID token. For a person it ends with them.
+    """
     issuer = f"{base_url}/oauth2"
     with_id_token = json.loads((WIRE / "token-success-openid.json").read_text("utf-8"))
     with_id_token["id_token"] = sign_id_token(issuer=issuer, networks=2).text
@@ -143,6 +155,7 @@ def _answers(base_url: str) -> dict[bytes, bytes]:
         b"": _answer("token-success-openid", with_id_token),
         b"/oauth2/token/": _answer("token-success-no-openid"),
         b"/profile/v1": _answer("profile-orgadmin"),
+        b"/oauth2/userinfo/": _answer("userinfo-orgadmin"),
         b"/oauth2/.well-known/jwks.json": _answer("jwks", jwks()),
     }
     for name, recording in (
@@ -153,6 +166,24 @@ def _answers(base_url: str) -> dict[bytes, bytes]:
         recorded = json.loads(document)["issuer"].removesuffix("/oauth2")
         answers[f"/oauth2/.well-known/{name}".encode()] = _answer(
             recording, json.loads(document.replace(recorded, base_url))
+        )
+    for count in NETWORKS:
+        person = f"person-{count}"
+        answers[f"/oauth2/token/{person}".encode()] = _answer(
+            "token-success-no-openid",
+            {
+                **json.loads((WIRE / "token-success-no-openid.json").read_text("utf-8")),
+                "access_token": person,
+            },
+        )
+        answers[f"/profile/v1{person}".encode()] = _answer(
+            "profile-orgadmin",
+            {
+                **json.loads((WIRE / "profile-orgadmin.json").read_text("utf-8")),
+                "networks": [
+                    network | {"manage_peering_sessions": 15} for network in _networks(count)
+                ],
+            },
         )
     return answers
 
@@ -217,9 +248,16 @@ def _serve_some(connection: Any, received: bytearray, answers: Mapping[bytes, by
     head, blank, body = bytes(received).partition(b"\r\n\r\n")
     if blank and len(body) >= _content_length(head):
         received.clear()
-        path = b"" if b"code=openid" in body else head.split(b" ", 2)[1]
-        connection.sendall(answers[path])
+        connection.sendall(answers[_path(head, body)])
     return bool(data)
+
+
+def _path(head: bytes, body: bytes) -> bytes:
+    """The key of the answer in `_answers`."""
+    if b"code=openid" in body:
+        return b""
+    person = _PERSON.search(body or head)
+    return head.split(b" ", 2)[1] + (person[1] if person else b"")
 
 
 def _content_length(head: bytes) -> int:

@@ -2,7 +2,8 @@
 
 The rules are the library's own: `Budget` decides what may be asked, and `Pace` when a
 session is to be re-checked. Simulated are the clock, the people, and a PeeringDB that
-answers each request at once. It prints a table, and ``--plot FILE`` draws it.
+answers each request at once. It prints a table, writes the same as JSON, and brings the
+documentation up to date.
 
 Each session gets a request every two minutes on average, at random, in one of four
 processes for each address. All processes at an address share one budget. So many log
@@ -23,12 +24,15 @@ import time
 from array import array
 from bisect import bisect_right
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-from plot import draw
+import figures
+from results import save
+from words import in_words
 
 from peeringdb_oauth.budget import WINDOW, Budget, shortest_recheck
 from peeringdb_oauth.cost import PAID_REQUEST, Cost, Payer, Purpose
@@ -304,7 +308,9 @@ def main() -> None:
     )
     parser.add_argument("--hours", type=float, default=6.0, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
-    parser.add_argument("--plot", type=Path, help="write an SVG file")
+    parser.add_argument(
+        "--output", type=Path, help="write the JSON there, and leave the documentation as it is"
+    )
     arguments = parser.parse_args()
     started, results = time.monotonic(), []
     print(LINE.format(*HEADS[:9]))
@@ -314,8 +320,15 @@ def main() -> None:
             simulation = Simulation(sessions, addresses, seed=arguments.seed)
             results.append(simulation.run(arguments.hours * 3600))
             print(_line(results[-1]), flush=True)
-    if arguments.plot:
-        arguments.plot.write_text(draw(results), "utf-8")
+    written = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": "make simulate",
+        "hours": arguments.hours,
+        "results": [asdict(one) for one in results],
+    }
+    save("simulate", written, arguments.output)
+    if arguments.output is None:
+        figures.update()
     above = [one for one in results if one.busiest > PEERINGDB_LIMIT]
     print(
         f"\n{'ABOVE' if above else 'never above'} PeeringDB's {PEERINGDB_LIMIT} requests a minute"
@@ -336,14 +349,6 @@ def _line(result: Result) -> str:
         in_words(result.shortest),
         result.busiest,
     )
-
-
-def in_words(seconds: float) -> str:
-    """Seconds as a person would say them."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 1.5 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 if __name__ == "__main__":

@@ -1,21 +1,18 @@
 """What `make simulate` shows, in small."""
 
-import sys
-from pathlib import Path
-
 import pytest
+from benchmark_modules import imported
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+@pytest.fixture(scope="module")
+def modules():
+    with imported("simulate", "plot") as modules:
+        yield modules
 
 
 @pytest.fixture
-def simulate(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import simulate  # noqa: PLC0415 - the folder is no package
-
-    yield simulate
-    for name in ("simulate", "plot"):
-        del sys.modules[name]
+def simulate(modules):
+    return modules[0]
 
 
 @pytest.fixture
@@ -38,8 +35,8 @@ def test_the_tokens_of_each_session_are_refreshed_once_in_its_life(simulate, tho
     assert thousand.refreshes == pytest.approx(1000 / (simulate.LIFE / 60), rel=0.1)
 
 
-def test_the_plot_has_a_line_for_each_number_of_addresses(simulate, thousand):
-    drawing = simulate.draw([thousand, simulate.Simulation(10, 1, seed=1).run(60)])
+def test_the_plot_has_a_line_for_each_number_of_addresses(modules, simulate, thousand):
+    drawing = modules[1].draw([thousand, simulate.Simulation(10, 1, seed=1).run(60)])
     assert drawing.startswith("<svg")
     assert drawing.count("<circle") == 2
     assert "1,000" in drawing

@@ -13,9 +13,11 @@ always succeed, each process of the crowd refreshes, and the storm loses session
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
@@ -39,13 +41,13 @@ def main():
     parser.add_argument("--sessions", type=int, default=200, help="default: %(default)s")
     parser.add_argument("--seconds", type=int, default=60, help="of faults; default: %(default)s")
     parser.add_argument("--only", choices=("crowd", "storm"), help="one of the two parts")
+    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
     arguments = parser.parse_args()
     started, stores = time.monotonic(), arguments.stores.split(",")
-    holds = True
+    figures = {"date": datetime.now(UTC).date().isoformat(), "crowd": [], "storm": []}
     if arguments.only != "storm":
         say(CROWD.format("crowd", "requests", "answered", "refreshes", "seconds", "holds"))
-        for name in stores:
-            holds &= run(name, crowd)
+        figures["crowd"] = [run(name, crowd) for name in stores]
     if arguments.only != "crowd":
         heads = (
             "requests",
@@ -59,8 +61,10 @@ def main():
             "unsettled",
         )
         say("\n" + STORM.format("storm", "answers", *heads, "leaks", "holds"))
-        for name in stores:
-            holds &= run(name, lambda *given: storm(*given, arguments))
+        figures["storm"] = [run(name, lambda *given: storm(*given, arguments)) for name in stores]
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+    holds = all(row["holds"] for row in (*figures["crowd"], *figures["storm"]))
     say(f"\n{'all holds' if holds else 'FAILED'}; {time.monotonic() - started:.0f} s")
     return 0 if holds else 1
 
@@ -87,7 +91,14 @@ def crowd(name, server, pdb, directory):
     say(CROWD.format(name, 400, answered, count, f"{found.seconds:.1f}", _word(holds)))
     if not holds:
         say(f"    {dict(found.statuses)}, refreshes {found.refreshes}")
-    return holds
+    return {
+        "store": name,
+        "requests": 400,
+        "answered": answered,
+        "refreshes": count,
+        "seconds": found.seconds,
+        "holds": holds,
+    }
 
 
 def storm(name, server, pdb, directory, arguments):
@@ -114,7 +125,21 @@ def storm(name, server, pdb, directory, arguments):
     for word, problem in zip(("lost", "kept", "unsettled", "leaks"), problems, strict=True):
         if problem:
             say(f"    {word}: {problem[:5]}")
-    return found.holds
+    return {
+        "store": name,
+        "answers": found.statuses.total(),
+        "requests": found.requests,
+        "refreshes": found.refreshes,
+        "faults": faults,
+        "sessions": arguments.sessions,
+        "ended": found.ended,
+        "spent": found.spent,
+        "lost": len(found.lost),
+        "kept": len(found.kept),
+        "unsettled": len(found.unsettled),
+        "leaks": len(found.leaks),
+        "holds": found.holds,
+    }
 
 
 def _counts(counter):
