@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peeringdb_oauth.access import AccessRule, Decision, missing_scope, scope_of, summary
+from peeringdb_oauth.access import (
+    AccessRule,
+    Decision,
+    checked_rule,
+    missing_scope,
+    scope_of,
+    summary,
+)
 from peeringdb_oauth.config import SCOPES
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.profile import Network, Permission, User
@@ -501,6 +508,25 @@ def test_a_rule_is_one_line_in_a_log():
         " manage_sessions"
     )
     assert summary(AccessRule(verified_user=False, verified_email=False)) == "none"
-    assert summary(AccessRule(asn=range(64496, 64512))).endswith(
-        "AS64496 or AS64497 or AS64498 or AS64499 or AS64500 or ..."
-    )
+
+
+def test_a_line_in_a_log_names_at_most_five_networks():
+    five = "asn=AS64496 or AS64497 or AS64498 or AS64499 or AS64500"
+    assert summary(AccessRule(asn=range(64496, 64501))).endswith(five)
+    assert summary(AccessRule(asn=range(64496, 64502))).endswith(f"{five} or ...")
+
+
+# --- a rule from the caller -----------------------------------------------------------
+
+
+def test_without_a_rule_the_default_one_counts():
+    assert checked_rule(None) == AccessRule()
+    rule = AccessRule(asn=64500)
+    assert checked_rule(rule) is rule
+
+
+@pytest.mark.parametrize("rule", [64500, "AS64500", False, AccessRule])
+def test_what_is_not_a_rule_is_refused(rule):
+    with pytest.raises(ConfigurationError) as refused:
+        checked_rule(rule)
+    assert str(refused.value) == "rule: must be an AccessRule, such as AccessRule(asn=64500)"

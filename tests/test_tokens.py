@@ -153,12 +153,37 @@ def test_profile_request_says_exactly_bearer():
     assert PROFILE_REQUEST.headers["Authorization"] == "Bearer access-token-of-somebody"
 
 
+COST = Cost(requests=2)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        build_refresh_request(CONFIG, PEERINGDB, refresh_token="r", cost=COST),
+        build_revocation_request(
+            CONFIG, PEERINGDB, token="t", token_type_hint="access_token", cost=COST
+        ),
+        build_introspection_request(CONFIG, PEERINGDB, token="t", cost=COST),
+        build_profile_request(PEERINGDB, access_token="t", cost=COST),
+    ],
+)
+def test_each_request_has_the_cost_that_the_caller_names(request_):
+    assert request_.cost is COST
+
+
+def test_a_refresh_has_the_time_that_the_caller_gives_it():
+    assert build_refresh_request(CONFIG, PEERINGDB, refresh_token="r", within=4.0).within == 4.0
+
+
 @pytest.mark.parametrize(
     "token", [None, 7, b"x", "", "a b", "a\n", "a\r\nX-Evil: 1", "tokén", "x" * 4097]
 )
 def test_refuses_what_cannot_be_a_token(token):
-    with pytest.raises(TokenRejected):
+    with pytest.raises(TokenRejected) as refused:
         checked_token(token)
+    assert str(refused.value) == (
+        "this is not a token: it is empty, too long, or has characters that no token has"
+    )
 
 
 def test_accepts_the_longest_token():
@@ -390,28 +415,36 @@ def test_unknown_fields_are_ignored():
     assert parse(CODE_REQUEST, answer(granted(novelty=[1]))).access_token == "a"
 
 
+NO_TOKEN = "is missing or is not a token"
 UNUSABLE = [
-    ("token_type", [..., None, "mac", 1, ["Bearer"]]),
-    ("expires_in", [..., None, True, "36000", 36000.0, 0, -1, 10**10]),
-    ("scope", [None, ["profile"], 1]),
-    ("access_token", [..., None, "", 1, "a b", "a\r\nb", "x" * 4097, "é"]),
-    ("refresh_token", ["", 1, False, "a b", "x" * 4097]),
-    ("id_token", ["", 1, [], "x" * (256 * 1024 + 1)]),
+    ("token_type", "is not 'Bearer'", [..., None, "mac", 1, ["Bearer"]]),
+    (
+        "expires_in",
+        "is not a sensible number of seconds",
+        [..., None, True, "36000", 36000.0, 0, -1, 10**10],
+    ),
+    ("scope", "is not a string", [None, ["profile"], 1]),
+    ("access_token", NO_TOKEN, [..., None, "", 1, "a b", "a\r\nb", "x" * 4097, "é"]),
+    ("refresh_token", NO_TOKEN, ["", 1, False, "a b", "x" * 4097]),
+    ("id_token", "is not a token", ["", 1, [], "x" * (256 * 1024 + 1)]),
 ]
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [(field, value) for field, values in UNUSABLE for value in values]
+    ("field", "problem", "value"),
+    [(field, problem, value) for field, problem, values in UNUSABLE for value in values],
 )
-def test_refuses_token_response_with_malformed_field(field, value):
+def test_refuses_token_response_with_malformed_field(field, problem, value):
     with pytest.raises(InvalidResponse) as caught:
         parse(CODE_REQUEST, answer(granted(**{field: value})))
     assert caught.value.check == field
+    assert str(caught.value) == f"PeeringDB's answer is not usable: {field} {problem}"
 
 
 def test_accepts_the_longest_id_token_and_lifetime():
     token = parse(CODE_REQUEST, answer(granted(id_token="x" * 256 * 1024, expires_in=315_360_000)))
     assert len(token.id_token) == 262_144
+    assert parse(CODE_REQUEST, answer(granted(id_token="x", expires_in=1))).id_token == "x"
     with pytest.raises(InvalidResponse):
         parse(CODE_REQUEST, answer(granted(expires_in=315_360_001)))
 
@@ -442,19 +475,27 @@ def test_introspection_of_an_inactive_token_says_nothing_else():
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("field", "problem", "value"),
     [
-        *[("active", value) for value in (..., None, 1, "true")],
-        *[("scope", value) for value in (..., None, ["profile"])],
-        *[("client_id", value) for value in (..., None, "", 7)],
-        *[("exp", value) for value in (..., None, True, "1", 1.5, -1, 10**12)],
+        *[("active", "is not true or false", value) for value in (..., None, 1, "true")],
+        *[("scope", "is not a string", value) for value in (..., None, ["profile"])],
+        *[("client_id", "is missing", value) for value in (..., None, "", 7)],
+        *[("exp", "is not a time", value) for value in (..., None, True, "1", 1.5, -1, 10**12)],
     ],
 )
-def test_refuses_introspection_with_malformed_field(field, value):
+def test_refuses_introspection_with_malformed_field(field, problem, value):
     wire = {name: given for name, given in (ACTIVE | {field: value}).items() if given is not ...}
     with pytest.raises(InvalidResponse) as caught:
         Introspection.from_json(wire)
     assert caught.value.check == field
+    assert str(caught.value) == f"PeeringDB's answer is not usable: {field} {problem}"
+
+
+@pytest.mark.parametrize("expires_at", [0, 253402300799])  # the year 9999
+def test_accepts_the_first_and_the_last_second(expires_at):
+    assert Introspection.from_json(ACTIVE | {"exp": expires_at}).expires_at == expires_at
+    with pytest.raises(InvalidResponse):
+        Introspection.from_json(ACTIVE | {"exp": 253402300800})
 
 
 # --- the profile ----------------------------------------------------------------------
@@ -628,6 +669,35 @@ def test_dead_tokens_are_bounded_and_the_oldest_goes():
             dead.check(f"token-{number}", 5)
 
 
+def test_ten_thousand_dead_tokens_are_remembered():
+    dead = DeadTokens()
+    for number in range(10_000):
+        dead.add(f"token-{number}", "no", 1.0)
+    with pytest.raises(TokenRejected, match="no"):
+        dead.check("token-0", 1.0)
+    dead.add("one more", "no", 1.0)
+    dead.check("token-0", 1.0)
+
+
+def test_a_revoked_token_is_told_from_a_refused_one():
+    dead = DeadTokens()
+    dead.add("refused", "no", 1.0)
+    dead.revoke("revoked", 1.0)
+    assert dead.was_revoked("revoked")
+    assert not dead.was_revoked("refused")
+    assert not dead.was_revoked("unknown")
+    with pytest.raises(TokenRejected) as refused:
+        dead.check("revoked", 1.0)
+    assert str(refused.value) == "this token was revoked: log in again"
+    dead.check("revoked", 36_001.0)
+
+
+def test_a_dead_token_may_be_any_text_that_an_application_kept():
+    dead = DeadTokens()
+    dead.revoke("\ud800", 1.0)
+    assert dead.was_revoked("\ud800")
+
+
 def test_dead_tokens_are_kept_as_hashes():
     dead = DeadTokens()
     dead.add("secret-token", "no", 0)
@@ -648,5 +718,36 @@ def test_a_token_may_die_while_another_thread_drops_the_oldest_one():
     dead._dead = Changing({b"1": (0.0, "no"), b"2": (0.0, "no")})
     dead.add("token", "no", 1.0)
     assert len(dead._dead) == 2
+    with pytest.raises(TokenRejected, match="no"):
+        dead.check("token", 1.0)
+
+
+def test_a_token_may_die_while_another_thread_drops_the_same_oldest_one():
+    class Faster(dict):
+        """Another thread drops the oldest token that this one has just found."""
+
+        def __iter__(self):
+            oldest = next(super().__iter__())
+            self.pop(oldest)
+            return iter([oldest])
+
+    dead = DeadTokens(limit=1)
+    dead._dead = Faster({b"1": (0.0, "no")})
+    dead.add("token", "no", 1.0)
+    with pytest.raises(TokenRejected, match="no"):
+        dead.check("token", 1.0)
+
+
+def test_a_token_may_die_while_another_thread_drops_all_others():
+    class Emptied(dict):
+        """Another thread drops all tokens while this one looks for the oldest."""
+
+        def __iter__(self):
+            self.clear()
+            return super().__iter__()
+
+    dead = DeadTokens(limit=1)
+    dead._dead = Emptied({b"1": (0.0, "no")})
+    dead.add("token", "no", 1.0)
     with pytest.raises(TokenRejected, match="no"):
         dead.check("token", 1.0)

@@ -247,7 +247,7 @@ class AccessRule:
         if missing:  # most often not, and then nothing is looked up
             reasons = [_lacks(permission, network) for permission in _LACKS if permission & missing]
         sessions = network.manage_peering_sessions
-        if self.manage_sessions and not (sessions or 0) & _SESSION_WRITE:
+        if self.manage_sessions and not (sessions and sessions & _SESSION_WRITE):
             reasons.append(_unknown_sessions(asn) if sessions is None else _no_sessions(asn))
         return reasons
 

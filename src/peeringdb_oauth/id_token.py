@@ -165,8 +165,7 @@ def verify_jws(token: str, keys: KeySet) -> bytes:
         raise InvalidIDToken(f"the ID token is longer than {MAX_SIZE} characters", check="size")
     try:
         message, _, encoded_signature = token.encode("ascii").rpartition(b".")
-        # With a fourth part the payload has a dot, which is not base64url.
-        encoded_header, encoded_payload = message.split(b".", 1)
+        encoded_header, encoded_payload = message.split(b".")
         payload, signature = decode_base64url(encoded_payload), decode_base64url(encoded_signature)
     except ValueError:
         raise InvalidIDToken(
@@ -266,8 +265,8 @@ def _without_duplicates(members: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def _no_constant(_: str) -> NoReturn:
+    raise ValueError  # NaN and Infinity are not JSON
 
 
 _strict_decoder = json.JSONDecoder(

@@ -147,7 +147,7 @@ class DeadTokens:
 
     def was_revoked(self, token: str) -> bool:
         """Whether a token was revoked here."""
-        return self._dead.get(_hash(token), ("", ""))[1] == REVOKED
+        return REVOKED in self._dead.get(_hash(token), ())
 
     def check(self, token: str, now: float) -> None:
         """Do nothing for a token that is not known to be dead.
@@ -156,7 +156,7 @@ class DeadTokens:
             TokenRejected: it is dead.
         """
         key = _hash(token)
-        died_at, reason = self._dead.get(key, (-math.inf, ""))
+        died_at, reason = self._dead.get(key, (math.inf, ""))
         if elapsed(died_at, now) < LIFETIME:
             raise TokenRejected(reason)
         self._dead.pop(key, None)

@@ -14,11 +14,11 @@ def diff(was, becomes):
 
 DIFFS = {"a": diff("x < 5", "x <= 5"), "b": diff('x("utf-8")', 'x("UTF-8")')}
 ENTRY = {"module": "access", "was": "x < 5", "becomes": "x <= 5", "why": "x is even."}
-CODECS = [{"pattern": '"UTF-8"', "why": "either way"}]
+CODECS = [{"pattern": '(?i)"utf-8"', "why": "either way"}]
 
 
 def explained(*entries, rules=()):
-    return {"mutant": entries, "written_either_way": rules}
+    return {"mutant": entries, "no_difference": rules}
 
 
 def test_the_score_is_the_percentage_that_was_noticed():

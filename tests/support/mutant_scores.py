@@ -30,7 +30,7 @@ def count(module, statuses, diffs, explained=EXPLAINED):
         was, becomes = changed_lines(diffs[name])
         found = [entry for entry in entries if (entry["was"], entry["becomes"]) == (was, becomes)]
         used += found
-        if found or is_written_another_way(was, becomes, explained["written_either_way"]):
+        if found or is_the_same(was, becomes, explained["no_difference"]):
             counts["explained"] += 1
         else:
             counts[COLUMN_OF.get(status, "survived")] += 1
@@ -46,9 +46,9 @@ def changed_lines(diff):
     )
 
 
-def is_written_another_way(was, becomes, rules):
+def is_the_same(was, becomes, rules):
     return any(
-        re.sub(rule["pattern"], lambda found: found[0].lower(), becomes) == was for rule in rules
+        re.sub(rule["pattern"], "", was) == re.sub(rule["pattern"], "", becomes) for rule in rules
     )
 
 
