@@ -24,6 +24,7 @@ ARGS =
 WORKERS = 2
 BOUND = 1
 PYTHON = .venv/bin/python
+FIGURES = python3 benchmarks/figures.py
 PYTEST = -m pytest --ignore=tests/servers
 # A worker takes whole files, since the tests of a file share a sandbox or a browser. The
 # folders with those come first, and the fast files at the end fill the gaps.
@@ -89,25 +90,29 @@ lint:
 mutants:
 	@scripts/set-up mutants
 	$(PYTHON) tests/mutants/run.py $(ARGS)
+	@$(FIGURES)
 
 bench:
 	@scripts/set-up bench
 	$(PYTHON) benchmarks/run.py $(ARGS)
 
 figures:
-	python3 benchmarks/figures.py
+	$(FIGURES)
 
 fuzz:
 	@scripts/set-up fuzz
 	$(PYTHON) tests/fuzz/run.py $(ARGS)
+	@$(FIGURES)
 
 soak:
 	@scripts/set-up test
 	$(PYTHON) tests/soak/run.py $(ARGS)
+	@$(FIGURES)
 
 load:
 	@scripts/set-up test
 	$(PYTHON) tests/load/run.py $(ARGS)
+	@$(FIGURES)
 
 simulate:
 	@scripts/set-up test
