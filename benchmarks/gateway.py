@@ -7,7 +7,8 @@ has one core and wrk another one, so that a server with several threads has no m
 the machine than one with a single thread. The gateway has one worker, and so has the
 bare server: the same granian, which answers 204 to everything. Apache with
 mod_auth_openidc is configured as in docs/other-software.md. It stands in front of the
-bare server, and once it serves a file, as nginx does with the gateway's check.
+bare server, and once it serves a file, as nginx does with the gateway's check. nginx
+also serves the same file without a check.
 """
 
 import os
@@ -36,6 +37,7 @@ from ports import free_port
 
 CHECK, BARE, APACHE = "check, logged in", "a bare 204", "mod_auth_openidc before it"
 CACHED, APACHE_FILE = "nginx, cached check", "mod_auth_openidc, a file"
+ALONE = "nginx, the file alone"
 SECONDS, CONNECTIONS = 2, 16
 SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - it protects nothing
 
@@ -145,9 +147,11 @@ def measure(rounds: int) -> Iterator[Row]:
     yield faster(0.8, "gateway", mean, CHECK, BARE)
     yield faster(4, "gateway", mean, CHECK, APACHE)
     yield faster(5, "gateway", mean, CACHED, APACHE_FILE)
+    yield faster(None, "gateway", mean, CACHED, ALONE)
     yield faster(None, "the same, CPU time", cpu, CHECK, BARE)
     yield faster(None, "the same, CPU time", cpu, CHECK, APACHE)
     yield faster(None, "the same, CPU time", cpu, CACHED, APACHE_FILE)
+    yield faster(None, "the same, CPU time", cpu, CACHED, ALONE)
     yield at_most(2, "99 % are answered within", late, CHECK, BARE)
 
 
@@ -178,14 +182,14 @@ def _cpu_of(process: int) -> float:
 def _start(directory: Path, stack: ExitStack) -> dict[str, Target]:
     """Start all servers and log somebody in at each."""
     pdb = stack.enter_context(Sandbox(limits=False))
-    bare, port, site = free_port(), free_port(), free_port()
+    bare, port, site, alone = (free_port() for _ in range(4))
     command = [sys.executable, "-c", BARE_SERVER, str(bare)]
     bare_server = _run(stack, directory / "bare.log", bare, command)
     url = f"http://127.0.0.1:{site}"
     settings = _write_settings(directory, pdb, port, url)
     gateway = GatewayProcess(settings.path, port)
     stack.callback(gateway.end)
-    nginx = _run(stack, directory / "error.log", site, _nginx(directory, settings, port))
+    nginx = _run(stack, directory / "error.log", site, _nginx(directory, settings, port, alone))
     browser = Proxy(site, url)
     browser.log_in(pdb, "member")
     checked = Proxy(port, url, browser.cookies).headers("/page")
@@ -199,6 +203,7 @@ def _start(directory: Path, stack: ExitStack) -> dict[str, Target]:
         ),
         BARE: Target(directory, bare_server, f"{bare_url}/", checked),
         CACHED: Target(directory, nginx, f"{url}/page", browser.headers("/page")),
+        ALONE: Target(directory, nginx, f"http://127.0.0.1:{alone}/page", {}),
         **{
             name: Target(directory, apache.process, f"{apache.url}/page", _log_in_at_apache(apache))
             for name, apache in zip((APACHE, APACHE_FILE), apaches, strict=True)
@@ -222,11 +227,15 @@ def _write_settings(directory: Path, pdb: Sandbox, port: int, url: str) -> Setti
     return Settings.load(path)
 
 
-def _nginx(directory: Path, settings: Settings, port: int) -> list[str]:
-    """The command of nginx with the printed configuration, which remembers checks."""
+def _nginx(directory: Path, settings: Settings, port: int, alone: int) -> list[str]:
+    """The command of nginx with the printed configuration, which remembers checks.
+
+    ``alone``: a port at which it serves the files to everybody.
+    """
     site = print_snippet(settings, "nginx", [str(directory)], cache=True)
     site = site.replace("/run/nginx-peeringdb", f"{directory}/cache")
     assert f"127.0.0.1:{port}" in site  # noqa: S101 - else it would be another gateway
+    site += f"server {{ listen 127.0.0.1:{alone}; root {directory}; }}"
     configuration = directory / "nginx.conf"
     configuration.write_text(NGINX.format(directory=directory, site=site))
     return [shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(configuration)]

@@ -15,12 +15,13 @@ from typing import Any, Self
 import allauth_page
 from flask import Flask, abort, redirect, session
 from flask_session import Session
+from gateway_in_process import token
 from measure import Row, at_most, interleave
 from provider import CLIENT_ID, CLIENT_SECRET
 from redis import Redis
 from werkzeug.test import EnvironBuilder
 
-from peeringdb_oauth import Client, ClientConfig, Login, Network, Permission, TokenResponse, User
+from peeringdb_oauth import Client, ClientConfig, Login, Network, Permission, User
 from peeringdb_oauth.integrations.flask import PeeringDB, current_user
 from peeringdb_oauth.integrations.flask.extension import extension
 from peeringdb_oauth.integrations.flask.visits import to_visit
@@ -223,18 +224,6 @@ def _log_in(app: Flask) -> str:
         cookie = browser.get_cookie(app.config["SESSION_COOKIE_NAME"])
     assert cookie is not None  # noqa: S101
     return f"{cookie.key}={cookie.value}"
-
-
-def token() -> TokenResponse:
-    """The tokens of a login that was now."""
-    return TokenResponse(
-        access_token="a" * 30,
-        token_type="Bearer",
-        expires_at=int(time.time()) + 36_000,
-        refresh_token="r" * 30,
-        scope=(),
-        id_token=None,
-    )
 
 
 def user(networks: int) -> User:
