@@ -16,6 +16,7 @@ from peeringdb_oauth.errors import (
     LoginDenied,
     ProviderError,
     RateLimited,
+    RecordsUnavailable,
     StateMismatch,
     TokenRejected,
     TransportError,
@@ -184,6 +185,7 @@ def test_openid_login_without_id_token_fails_and_gives_the_tokens_back(
     with pytest.raises(InvalidIDToken) as caught:
         log_in(provider, driver, OPENID_REQUEST)
     assert caught.value.check == "id_token"
+    assert str(caught.value) == "PeeringDB sent no ID token, though the login asked for one"
     assert driver.paths()[-2:] == ["/oauth2/token/", "/oauth2/revoke_token/"]
 
 
@@ -210,6 +212,24 @@ def test_a_login_that_cannot_give_its_tokens_back_fails_with_its_own_reason(
     down = {"/oauth2/token/": token, "/oauth2/revoke_token/": TransportError("down")}
     with pytest.raises(InvalidResponse, match="scope profile networks amr"):
         log_in(provider, make_driver(ANSWERS | down))
+
+
+@pytest.mark.parametrize("store_is_down", [False, True])
+def test_tokens_that_cannot_be_given_back_now_are_given_back_later(
+    provider, make_driver, store_is_down
+):
+    kept = []
+
+    def keep(token):
+        kept.append(token)
+        yield Charge(cost=Cost(), payer=None)
+        if store_is_down:
+            raise RecordsUnavailable("down")
+
+    provider.revoke_later = keep
+    driver = make_driver(ANSWERS | {"/oauth2/revoke_token/": TransportError("down")})
+    driver.run(flows.give_back(provider, TOKEN))
+    assert kept == [TOKEN]
 
 
 def test_a_login_is_charged_to_its_account_and_a_failed_one_to_its_payers(provider, make_driver):
@@ -249,14 +269,20 @@ def test_after_several_refusals_a_token_is_introspected_before_the_profile(provi
     assert user.id == 1
     assert driver.paths() == ["/profile/v1", "/oauth2/introspect/", "/profile/v1"]
     assert [request.cost for request in driver.sent[1:]] == [replace(cost, is_risky=False)] * 2
+    assert driver.sent[1].form["token"] == "an-access-token"
+    assert driver.sent[2].bearer == "an-access-token"
 
 
 def test_after_several_refusals_a_dead_token_does_not_reach_the_profile(provider, make_driver):
     answers = {"/profile/v1": [REFUSED_OFTEN], "/oauth2/introspect/": {"active": False}}
     driver = make_driver(ANSWERS | answers)
     for _ in range(2):
-        with pytest.raises(TokenRejected, match="does not know this access token any more"):
+        with pytest.raises(TokenRejected) as refused:
             driver.run(flows.fetch_user(provider, "an-access-token"))
+        assert str(refused.value) == (
+            "PeeringDB does not know this access token any more: it is expired, revoked, or"
+            " replaced by a refresh; log in again"
+        )
     assert driver.paths() == ["/profile/v1", "/oauth2/introspect/"]
 
 
@@ -307,6 +333,19 @@ def test_fetches_a_user(provider, make_driver):
     ]
 
 
+@pytest.mark.parametrize("flow", [flows.fetch_user, flows.fetch_profile, flows.refresh])
+def test_only_those_who_ask_about_the_same_token_share_the_answer(provider, flow):
+    first, same, other = (next(flow(provider, token)) for token in ("token", "token", "another"))
+    assert first.name == same.name
+    assert first.name != other.name
+    assert "token" not in first.name.split()
+
+
+def test_a_profile_is_never_the_answer_to_a_refresh(provider):
+    names = {next(flow(provider, "t")).name for flow in (flows.fetch_profile, flows.refresh)}
+    assert len(names) == 2
+
+
 def test_refreshes_a_token_response(provider, make_driver):
     driver = make_driver({"/oauth2/token/": "refresh-no-openid"})
     token = driver.run(flows.refresh(provider, TOKEN))
@@ -317,6 +356,12 @@ def test_refreshes_a_token_response(provider, make_driver):
         ISSUED_AT + 2 + 36000,
     )
     assert token.refresh_token not in (None, "old-refresh")
+
+
+def test_a_refused_refresh_says_so(provider, make_driver):
+    with pytest.raises(ProviderError) as refused:
+        make_driver({"/oauth2/token/": "refresh-error-reused"}).run(flows.refresh(provider, TOKEN))
+    assert (refused.value.error, refused.value.status) == ("invalid_grant", 400)
 
 
 def test_refreshes_a_bare_refresh_token(provider, make_driver):
@@ -351,6 +396,23 @@ def test_a_refreshed_id_token_about_somebody_else_is_refused(
     with pytest.raises(InvalidIDToken) as caught:
         make_driver(REFRESH).run(flows.refresh(provider, replace(TOKEN, id_token=somebody_else)))
     assert caught.value.check == "sub"
+    assert str(caught.value) == "the refreshed ID token is about somebody else"
+
+
+def test_a_refreshed_id_token_of_another_access_token_is_left_out(
+    provider, clock, make_driver, recording
+):
+    """Of two refreshes at once PeeringDB answers one with the ID token of the other."""
+    clock.now = REFRESHED_AT + 1
+    swapped = recording("refresh-success").json | {"access_token": "of-the-other-refresh"}
+    token = make_driver(REFRESH | {"/oauth2/token/": swapped}).run(flows.refresh(provider, TOKEN))
+    assert (token.access_token, token.id_token) == ("of-the-other-refresh", None)
+
+
+def test_a_refresh_has_the_time_that_the_caller_gives_it(provider, make_driver):
+    driver = make_driver({"/oauth2/token/": "refresh-no-openid"})
+    driver.run(flows.refresh(provider, TOKEN, within=4.0))
+    assert driver.sent[0].within == 4.0
 
 
 OTHER_KEY = {
@@ -390,8 +452,9 @@ def test_what_a_refresh_leaves_out_stays_as_it_was(provider, make_driver):
 
 
 def test_a_token_response_without_a_refresh_token_says_so(provider, make_driver):
-    with pytest.raises(TokenRejected, match="there is no refresh token"):
+    with pytest.raises(TokenRejected) as refused:
         make_driver(ANSWERS).run(flows.refresh(provider, replace(TOKEN, refresh_token=None)))
+    assert str(refused.value) == "there is no refresh token to refresh with: log in again"
 
 
 @pytest.mark.parametrize("token", ["", "two words", None, 7])
@@ -432,11 +495,31 @@ def test_introspects(provider, make_driver):
     assert driver.sent[0].form["token"] == "an-access-token"
 
 
+def test_a_refused_introspection_says_so(provider, make_driver):
+    driver = make_driver({"/oauth2/introspect/": "revoke-error-wrong-secret"})
+    with pytest.raises(ProviderError) as refused:
+        driver.run(flows.introspect(provider, "an-access-token"))
+    assert refused.value.status == 401
+
+
+def test_each_flow_costs_what_the_caller_says(provider, make_driver):
+    cost = Cost(purpose=Purpose.CLEAN_UP)
+    driver = make_driver(ANSWERS)
+    driver.run(flows.introspect(provider, "one", cost=cost))
+    driver.run(flows.fetch_profile(provider, "one", cost=cost))
+    driver.run(flows.refresh(provider, TOKEN, cost=cost))
+    driver.run(flows.revoke(provider, "one", cost=cost))
+    assert [request.cost for request in driver.sent] == [cost] * 4
+
+
 def test_a_public_client_cannot_introspect(provider, make_driver):
     provider.config = replace(provider.config, client_secret=None)
     driver = make_driver(ANSWERS)
-    with pytest.raises(ConfigurationError, match="client_secret"):
+    with pytest.raises(ConfigurationError) as refused:
         driver.run(flows.introspect(provider, "an-access-token"))
+    assert str(refused.value) == (
+        "client_secret: missing, and PeeringDB answers no public client's questions about tokens"
+    )
     assert driver.sent == []
 
 

@@ -503,10 +503,24 @@ def test_accepts_the_first_and_the_last_second(expires_at):
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_profile_refusal_rejects_the_token(status):
-    with pytest.raises(TokenRejected):
+    with pytest.raises(TokenRejected) as refused:
         parse_profile_response(
             PROFILE_REQUEST, answer(b"", status=status, content_type="text/html")
         )
+    assert str(refused.value) == (
+        "PeeringDB refused the access token: it is expired, revoked, replaced by a refresh, or"
+        " lacks the scope 'profile'; log in again"
+    )
+
+
+def test_a_403_with_a_body_says_nothing_about_the_token():
+    with pytest.raises(TransportError) as refused:
+        parse_profile_response(PROFILE_REQUEST, answer(b"<html>", status=403))
+    assert refused.value.status == 403
+    assert str(refused.value) == (
+        "something between here and PeeringDB, perhaps a firewall, refused the request (it"
+        " answered 403)"
+    )
 
 
 def test_profile_answers_are_json_objects():
