@@ -302,8 +302,13 @@ def test_odd_parameters_break_no_page(browser):
 
 
 def test_a_page_with_another_method_is_405(browser):
-    assert browser.request("DELETE", "/_peeringdb/logout").status_code == 405
-    assert browser.request("POST", "/_peeringdb/login").status_code == 405
+    for method, path, methods in (
+        ("DELETE", "logout", {"GET", "HEAD", "POST"}),
+        ("POST", "login", {"GET", "HEAD"}),
+    ):
+        answer = browser.request(method, f"/_peeringdb/{path}")
+        assert answer.status_code == 405
+        assert set(answer.headers["Allow"].split(", ")) == methods
 
 
 PAGES = [

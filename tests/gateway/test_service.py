@@ -100,7 +100,8 @@ def test_says_why_it_is_not_ready(write_settings, monkeypatch):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(service({"type": "http", "path": "/_peeringdb/readyz", "headers": []}, None, send))
+    scope = {"type": "http", "method": "GET", "path": "/_peeringdb/readyz", "headers": []}
+    asyncio.run(service(scope, None, send))
     assert sent[0]["status"] == 503
     assert sent[1]["body"] == b"not ready: the store of the sessions does not answer\n"
 
@@ -118,6 +119,21 @@ def test_a_store_that_hangs_is_asked_once_and_not_waited_for(start, monkeypatch)
     gate.set()
     assert len(calls) == 1
     assert isinstance(browser.site.app._health, Health)
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+def test_what_operators_ask_has_no_other_method(start, path):
+    port = free_port()
+    browser = start()
+    start(f'metrics_listen = "127.0.0.1:{port}"')
+    answers = [
+        browser.site.client.post(f"/_peeringdb/{path}"),
+        requests.post(f"http://127.0.0.1:{port}/{path}", timeout=PATIENCE),
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+        assert answer.text == "method not allowed\n"
+    assert browser.post(f"/_peeringdb/{path}").status_code == 404  # it came through a proxy
 
 
 def test_being_ready_asks_nothing_of_peeringdb(start):

@@ -19,22 +19,23 @@ def config(peeringdb):
 
 
 @pytest.fixture
-def headers(peeringdb, config):  # noqa: ARG001 - registers the application
-    person = peeringdb.person("Ada Admin", networks={64500: 15})
-    return {"Authorization": f"Bearer {peeringdb.access_token(person)}"}
+def token(peeringdb, config):  # noqa: ARG001 - registers the application
+    return peeringdb.access_token(peeringdb.person("Ada Admin", networks={64500: 15}))
 
 
-def test_the_api_of_a_frontend(config, headers, tmp_path):
+def test_the_api_of_a_frontend(config, token, tmp_path):
     with served(create_api(config)) as url:
-        check_api(f"{url}/openapi.json", tmp_path, headers=headers)
+        check_api(
+            f"{url}/openapi.json", tmp_path, auth=f'PeeringDBToken = {{ bearer = "{token}" }}'
+        )
 
 
-def test_the_peering_api(config, headers, tmp_path):
+def test_the_peering_api(config, token, tmp_path):
     with served(create_peering_api(config)) as url:
         check_api(
             f"{url}/openapi.json",
             tmp_path,
-            headers=headers,
+            auth=f'PeeringDB = {{ bearer = "{token}" }}',
             excluded=[
                 "positive_data_acceptance",  # the policy refuses well-formed sessions with 400
                 "allow_header_conformance",  # Starlette knows the first route of a path only
@@ -53,4 +54,4 @@ def test_an_api_that_lets_everybody_in_is_noticed(tmp_path):
         served(app) as url,
         pytest.raises(AssertionError, match="accepts requests without authentication"),
     ):
-        check_api(f"{url}/openapi.json", tmp_path, headers={"Authorization": "Bearer a-token"})
+        check_api(f"{url}/openapi.json", tmp_path, auth='HTTPBearer = { bearer = "a-token" }')

@@ -8,10 +8,10 @@ import uvicorn
 
 
 @contextmanager
-def served(app):
-    """The URL of an application."""
+def served(app, **options):
+    """The URL of an application. ``options``: of uvicorn."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, **options))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:

@@ -6,6 +6,7 @@ granian has one address only. Its server for a second one is an experiment, and 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from socket import AF_UNIX, socket
 from sys import version_info
 from typing import Any
@@ -18,7 +19,9 @@ from peeringdb_oauth.gateway.settings import Settings
 # The status, the type of the content, and the content.
 Answer = tuple[int, str, bytes]
 
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_METHODS = ("GET", "HEAD")
+_TEXT = "text/plain; charset=utf-8"
 _END_WITHIN = 2.0  # seconds for the requests under way
 # From 3.13 on, Python would remove the file although other workers still use it.
 _KEEP_FILE: dict[str, Any] = {"cleanup_socket": False} if version_info >= (3, 13) else {}
@@ -40,6 +43,17 @@ def open_listener(settings: Settings) -> AbstractContextManager[socket | None]:
     )
 
 
+async def answer_to(
+    method: str, answer: Callable[[], Awaitable[Answer]]
+) -> tuple[int, dict[str, str], bytes]:
+    """The status, the headers and the body for a request that may only read."""
+    status, content_type, body = await answer()
+    if method in _METHODS or status == 404:
+        return status, _HEADERS | {"Content-Type": content_type}, body
+    allow = {"Content-Type": _TEXT, "Allow": ", ".join(_METHODS)}  # RFC 9110 section 15.5.6
+    return 405, _HEADERS | allow, b"method not allowed\n"
+
+
 @asynccontextmanager
 async def serving(
     answer: Callable[[str], Awaitable[Answer]], listener: socket
@@ -50,8 +64,7 @@ async def serving(
     """
 
     async def handle(request: web.BaseRequest) -> web.Response:
-        status, content_type, body = await answer(request.path)
-        headers = HEADERS | {"Content-Type": content_type}
+        status, headers, body = await answer_to(request.method, partial(answer, request.path))
         return web.Response(status=status, body=body, headers=headers)
 
     protocols = web.Server(handle, access_log=None)

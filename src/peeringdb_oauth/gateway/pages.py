@@ -204,7 +204,9 @@ class _AnyMethod:
 
 async def _refuse_http(_: Request, error: Any) -> Response:
     """There is no such page, or it has no such method."""
-    return plain(error.status_code, f"{error.detail}.")
+    response = plain(error.status_code, f"{error.detail}.")
+    response.headers.update(error.headers or {})  # Allow: RFC 9110 section 15.5.6
+    return response
 
 
 async def _read_body(request: Request, *, keep: bool) -> bytes:

@@ -24,7 +24,7 @@ from peeringdb_oauth.gateway.gateway import Receive, Scope, Send
 from peeringdb_oauth.gateway.health import Health
 from peeringdb_oauth.gateway.host import BELOW
 from peeringdb_oauth.gateway.metrics import CONTENT_TYPE, GatewayMetrics
-from peeringdb_oauth.gateway.operators import HEADERS, Answer, open_listener, serving
+from peeringdb_oauth.gateway.operators import Answer, answer_to, open_listener, serving
 from peeringdb_oauth.gateway.reloading import Reloader
 from peeringdb_oauth.gateway.settings import Settings, find_settings
 from peeringdb_oauth.web import open_session_store
@@ -176,8 +176,8 @@ async def _not_found(_: Scope) -> Answer:
 
 
 async def _send(answer: Callable[[Scope], Awaitable[Answer]], scope: Scope, send: Send) -> None:
-    status, content_type, body = await answer(scope)
-    named = HEADERS | {"Content-Type": content_type, "Content-Length": str(len(body))}
+    status, named, body = await answer_to(scope["method"], partial(answer, scope))
+    named["Content-Length"] = str(len(body))
     headers = [(name.lower().encode(), value.encode()) for name, value in named.items()]
     await send({"type": "http.response.start", "status": int(status), "headers": headers})
     await send({"type": "http.response.body", "body": body})
