@@ -100,21 +100,24 @@ def _bar(bar: Bar, x: Scale, y: float) -> Iterator[str]:
     yield _text(max(x(bar.high), x(1)) + 8, y, times(bar.times), "ink")
 
 
-def lines(title: str, along: str, drawn: Sequence[Line]) -> str:
-    """Curves with a legend below."""
-    top, bottom, left = 66, 356, 70
+def lines(
+    title: str, along: str, drawn: Sequence[Line], ticks: Sequence[float] | None = None
+) -> str:
+    """Curves with a legend below. ``ticks``: seconds; None for those that fit."""
+    top, bottom, left, right = 66, 356, 70, WIDTH - 44
     at = [count for line in drawn for count in line.at]
     seconds = [second for line in drawn for second in line.seconds]
-    x = Scale((min(at), max(at)), (left, WIDTH - 30))
-    y = Scale((min(seconds) / 1.5, max(seconds) * 1.5), (bottom, top))
+    x = Scale((min(at), max(at)), (left, right))
+    low, high = min(seconds) / 1.5, max(seconds) * 1.5
+    y = Scale((low, high), (bottom, top))
     shapes = [_text(MARGIN, 28, title, "ink title")]
-    for tick in _ticks(min(seconds) / 1.5, max(seconds) * 1.5):
-        shapes.append(_line((left, y(tick)), (WIDTH - 30, y(tick)), "grid"))
+    for tick in _ticks(low, high) if ticks is None else ticks:
+        shapes.append(_line((left, y(tick)), (right, y(tick)), "grid"))
         shapes.append(_text(left - 8, y(tick) + 4, duration(tick), "quiet", "end"))
     shapes += [
         _text(x(count), bottom + 20, f"{count:,}", "quiet", "middle") for count in sorted(set(at))
     ]
-    shapes.append(_text((left + WIDTH - 30) / 2, bottom + 42, along, "ink", "middle"))
+    shapes.append(_text((left + right) / 2, bottom + 42, along, "ink", "middle"))
     for number, line in enumerate(drawn):
         places = [(x(a), y(b)) for a, b in zip(line.at, line.seconds, strict=True)]
         look = f"{line.kind}{' peer' if line.is_peer else ''}"

@@ -1,11 +1,10 @@
 """The charts of the documentation, made of the JSON."""
 
-from types import SimpleNamespace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from charts import KINDS, Bar, Line, bars, lines
 from figure_texts import in_our_terms
-from plot import draw as draw_sessions
 from results import load
 
 # The groups of the comparison: the title of its rows, and what stands over it.
@@ -44,6 +43,8 @@ GROWTH = {
     ),
 }
 
+AGES = (900.0, 3600.0, 7200.0, 18_000.0, 43_200.0)  # seconds
+
 
 def draw() -> dict[str, str]:
     """Each chart by the name of its file."""
@@ -57,9 +58,23 @@ def draw() -> dict[str, str]:
         ]
         drawn[file] = lines(title, along, _lines(curves))
     if simulated:
-        results = [SimpleNamespace(**one) for one in simulated["results"]]
-        drawn["sessions.svg"] = draw_sessions(results)
+        drawn["sessions.svg"] = sessions(simulated["results"])
     return drawn
+
+
+def sessions(results: Sequence[Mapping[str, Any]]) -> str:
+    """How old rights become, by the number of sessions, a line for each site."""
+    counts = sorted({row["addresses"] for row in results})
+    drawn = [
+        Line(
+            name=f"{count} address{'es' if count > 1 else ''}",
+            kind=kind,
+            at=[row["sessions"] for row in results if row["addresses"] == count],
+            seconds=[row["oldest"] for row in results if row["addresses"] == count],
+        )
+        for count, kind in zip(counts, KINDS, strict=False)
+    ]
+    return lines("The oldest rights in any session", "sessions in use", drawn, AGES)
 
 
 def _comparison(rows: list[dict[str, Any]]) -> str:

@@ -14,7 +14,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds in the unit that suits them."""
-    for unit, length in (("s", 1.0), ("ms", 1e-3)):
+    for unit, length in (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3)):
         if seconds >= length:
             return f"{short(seconds / length)}{SPACE}{unit}"
     return f"{short(seconds * 1e6)}{SPACE}µs"

@@ -1,12 +1,14 @@
 """What `make simulate` shows, in small."""
 
+from dataclasses import asdict
+
 import pytest
 from benchmark_modules import imported
 
 
 @pytest.fixture(scope="module")
 def modules():
-    with imported("simulate", "plot") as modules:
+    with imported("simulate", "figure_charts") as modules:
         yield modules
 
 
@@ -36,7 +38,8 @@ def test_the_tokens_of_each_session_are_refreshed_once_in_its_life(simulate, tho
 
 
 def test_the_plot_has_a_line_for_each_number_of_addresses(modules, simulate, thousand):
-    drawing = modules[1].draw([thousand, simulate.Simulation(10, 1, seed=1).run(60)])
+    results = [thousand, simulate.Simulation(10, 1, seed=1).run(60)]
+    drawing = modules[1].sessions([asdict(result) for result in results])
     assert drawing.startswith("<svg")
-    assert drawing.count("<circle") == 2
-    assert "1,000" in drawing
+    assert ">1 address</text>" in drawing
+    assert ">1,000</text>" in drawing
