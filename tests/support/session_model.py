@@ -16,7 +16,7 @@ from client_config import config_of
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.errors import RecordsUnavailable, TokenRejected, TransportError
 from peeringdb_oauth.messages import HTTPResponse
-from peeringdb_oauth.profile import User
+from peeringdb_oauth.profile import Network, Permission, User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.records import MemoryRecords
 from peeringdb_oauth.steps import ApplicationCall, Charge, Later, Pause, Shared
@@ -97,7 +97,10 @@ class PeeringDB:
 
 def person(number):
     """The person, as PeeringDB describes them in its answer with this number."""
-    return User(id=1, name=str(number), verified_user=True, verified_email=True)
+    network = Network(id=1, name="", asn=64496 + number, perms=Permission.READ)
+    return User(
+        id=1, name=str(number), verified_user=True, verified_email=True, networks=(network,)
+    )
 
 
 def tokens_json(generation):
@@ -173,6 +176,8 @@ def _flat(flow, process):
                 result = yield from _flat(step.flow, process)
             elif isinstance(step, Later):
                 process.start(step.name, step.flow)
+            elif getattr(getattr(step, "function", None), "func", None) == process.world.hear:
+                result = step.function()  # at once: the application is not slow
             elif not isinstance(step, Charge):
                 result = yield step
         except Exception as error:  # noqa: BLE001 - the flow is thrown any error
@@ -194,7 +199,7 @@ class Process:
             ["peeringdb", "client"], POLICY, self.vault, monotonic=lambda: world.now
         )
         arguments = provider, self.sealed, self.sessions
-        self.endings = parts["endings"](*arguments, tell=lambda _: None)
+        self.endings = parts["endings"](*arguments, tell=world.hear)
         provider.revoke_later = partial(self.endings.revoke_at_purge, self.sessions)
         self.rechecks = parts["rechecks"](
             *arguments, self.endings, rule=AccessRule(), policy=POLICY
@@ -262,6 +267,8 @@ class World:
         self.peeringdb = PeeringDB()
         self.is_lost = False  # new tokens were lost for a reason that nobody can help
         self.is_late = False  # new tokens could not be stored in time
+        self.told = 0  # the rights that the application knows
+        self.is_told_late = False
         self._read = None, None  # the record that was read last, and its login
         self._records = MemoryRecords(lambda: self.now)
         self.processes = []
@@ -307,12 +314,19 @@ class World:
 
     # What happens.
 
+    def hear(self, event):
+        """The application is told."""
+        if event.kind == "rights_changed":
+            self.is_told_late = self.is_told_late or int(event.user.name) < self.told
+            self.told = int(event.user.name)
+
     def run(self):
         """Let everything happen until nothing is left to do."""
         while tasks := [task for process in self.processes for task in process.tasks]:
             options = self._options(tasks)
             state = self._state() if len(options) > 1 else None
             self._do(options[0] if len(options) == 1 else self.choices.choose(options, state))
+            assert not self.is_told_late, "older rights are told after newer ones"
         self.choices.choose(["the end"], self._state())
 
     def _options(self, tasks):
@@ -440,7 +454,7 @@ class World:
             # Which of two like processes is in which state makes no difference.
             frozenset(Counter(process.state() for process in self.processes).items()),
             tuple(sorted((key, one.value) for key, one in self._records._records.items())),
-            (self.now, self.faults, self.down_until, self.is_lost, self.is_late),
+            (self.now, self.faults, self.down_until, self.is_lost, self.is_late, self.told),
             self.peeringdb.state(),
         )
 

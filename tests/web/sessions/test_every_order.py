@@ -7,6 +7,7 @@ from every_order import BOUND, explore
 from session_model import LEASE, Process, World
 
 from peeringdb_oauth.errors import TokenRejected
+from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.sessions import rechecks, refreshes
 from peeringdb_oauth.web.sessions.endings import Endings
 from peeringdb_oauth.web.sessions.in_store import StoreSessions, _extend, _take
@@ -112,6 +113,12 @@ class RevokesNothing(Endings):
         yield from self._sessions.note_revoked(login)
 
 
+class TellsLateRights(Rechecks):
+    def _store(self, mine, user):
+        yield from self._endings.tell(Event.of_change(mine.user, user))
+        return (yield from super()._store(mine, user))
+
+
 class StoresLateRights(Rechecks):
     def _store(self, mine, user):
         def take(stored):
@@ -128,6 +135,7 @@ class StoresLateRights(Rechecks):
         ({"sessions": LeasesForLong}, "locked out"),
         ({"refreshes": GivesUp}, "tokens are lost, and work"),
         ({"refreshes": KeepsLateTokens}, "tokens are lost, and work"),
+        ({"rechecks": TellsLateRights}, "older rights are told after newer ones"),
         ({"rechecks": StoresLateRights}, "older rights replace newer ones"),
     ],
     ids=lambda value: next(iter(value.values())).__name__ if isinstance(value, dict) else "",

@@ -419,6 +419,16 @@ def test_late_rights_do_not_replace_newer_ones(make_browser, records, clock, pro
     assert other.user().asns == ()
 
 
+def test_late_rights_are_not_told_after_newer_ones(make_browser, records, clock, profile, server):
+    browser, other = (make_browser(records=records) for _ in range(2))
+    browser.log_in()
+    other.session = dict(browser.session)
+    profile(networks=[{"id": 1, "name": "Less", "asn": 64511, "perms": 1}])
+    late(clock, profile, server, other, server.answers["/profile/v1"])
+    assert browser.user(max_age=0).asns == ()
+    assert [browser.kinds(), other.kinds()] == [["login"], ["rights_changed"]]
+
+
 def test_a_late_failure_does_not_make_newer_rights_old(
     make_browser, records, clock, profile, server
 ):

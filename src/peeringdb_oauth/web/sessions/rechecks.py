@@ -257,8 +257,14 @@ class Rechecks:
         return replace(user, amr=login.user.amr)  # what the login has proved
 
     def _store(self, mine: StoredLogin, user: User) -> Flow[Result]:
-        # First, so that it is told once more if the application's function has failed.
-        yield from self._endings.tell(Event.of_change(None if mine.is_short else mine.user, user))
+        event = Event.of_change(None if mine.is_short else mine.user, user)
+        if event is not None:
+            # An answer that came after the lease must not be told after a newer one.
+            if (yield from self._sessions.renew(mine)) is None:
+                return (yield from self._await_other(mine))
+            # Before it is stored, so that it is told once more if the application's
+            # function has failed.
+            yield from self._endings.tell(event)
         before = mine
 
         def take(stored: StoredLogin) -> StoredLogin | None:
