@@ -93,16 +93,16 @@ def test_a_pause_after_a_429_is_kept_by_all(site):
 
 def test_refusals_of_all_are_counted_together(site):
     first, second = site.process(), site.process()
-    for _ in range(5):
+    for _ in range(3):
         go(first, GET, 403)
         go(second, GET, 403)
-    with pytest.raises(RateLimited, match="refused 10 requests"):
+    with pytest.raises(RateLimited, match="refused 6 requests"):
         second.admit(GET, 0)
 
 
-def test_ten_in_flight_are_the_most_of_all_together(site):
+def test_six_in_flight_are_the_most_of_all_together(site):
     first, second = site.process(), site.process()
-    bookings = [first.admit(GET, 0) for _ in range(10)]
+    bookings = [first.admit(GET, 0) for _ in range(6)]
     assert all(bookings)
     assert second.admit(GET, 0) is None
     first.settle(bookings[0], answer(200))
@@ -143,7 +143,7 @@ def test_without_a_limit_of_its_own_there_are_still_slots_and_refusals():
     first, second = site.process(), site.process()
     for _ in range(200):
         go(first, GET)
-    assert all(first.admit(GET, 0) for _ in range(10))
+    assert all(first.admit(GET, 0) for _ in range(6))
     assert second.admit(GET, 0) is None
 
 
@@ -177,7 +177,7 @@ def test_all_that_waits_in_a_process_is_asked_at_once(site):
     futures = [process.submit(GET) for _ in range(12)]
     site.store.round_trips = 0
     process.flush()
-    assert [bool(future.result().get()) for future in futures] == [True] * 10 + [False] * 2
+    assert [bool(future.result().get()) for future in futures] == [True] * 6 + [False] * 6
     assert site.store.round_trips == 2
 
 
@@ -203,7 +203,8 @@ def test_says_what_this_process_has_used_while_the_store_is_away(site):
     go(process, GET)
     site.store.is_down = True
     go(process, GET)
-    assert process.usage().used[Purpose.LOGIN] == 2
+    assert process.usage().used[Purpose.LOGIN] == 1
+    assert process.usage().limit == 20
 
 
 def test_closing_writes_what_is_not_yet_written(site):
@@ -342,24 +343,33 @@ def test_a_pause_does_not_outlive_a_clock_that_is_set_back(site):
     go(second, POST)
 
 
-def test_the_slots_of_a_process_that_died_are_free_after_a_minute(site):
+def test_what_a_process_had_in_flight_when_it_died_counts_as_refused(site):
+    """PeeringDB answers within 3 times the timeout. A refusal counts for a minute."""
     first, second = site.process(), site.process()
-    assert all(first.admit(GET, 0) for _ in range(10))
+    assert all(first.admit(GET, 0) for _ in range(6))
     del first
-    site.now += 59
+    site.now += 30
+    second.beat()
+    site.now += 29
     assert second.admit(GET, 0) is None
     site.now += 1
+    with pytest.raises(RateLimited, match="refused 6 requests") as caught:
+        second.admit(GET, 0)
+    assert caught.value.retry_after == pytest.approx(3 * site.config.timeout)
+    site.now += 3 * site.config.timeout
     go(second, GET)
 
 
 def test_a_long_timeout_keeps_slots_for_longer():
     site = Site(timeout=50)
     first, second = site.process(), site.process()
-    assert all(first.admit(GET, 0) for _ in range(10))
+    assert all(first.admit(GET, 0) for _ in range(6))
     site.now += 149
     assert second.admit(GET, 0) is None
-    site.now += 1
-    go(second, GET)
+    site.now += 31
+    assert refused(second) == 0
+    site.now += 30
+    assert refused(second) == 6
 
 
 def test_a_booking_that_was_given_up_may_still_be_refused(site):
@@ -385,12 +395,12 @@ def test_what_was_asked_for_and_is_not_wanted_any_more_is_not_asked(site):
 
 def test_a_place_that_nobody_wants_any_more_is_given_back(site):
     process = site.process()
-    futures = [process.submit(GET) for _ in range(11)]
+    futures = [process.submit(GET) for _ in range(7)]
     process.flush()
     for future in futures:
         process.abandon(future)
     process.flush()
-    assert all(process.admit(GET, 0) for _ in range(10))
+    assert all(process.admit(GET, 0) for _ in range(6))
 
 
 def test_a_place_that_was_refused_cannot_be_given_back(site):
@@ -423,39 +433,85 @@ def test_those_who_wait_get_the_error_of_a_broken_store(site):
 # --- the store does not answer --------------------------------------------------------
 
 
-@pytest.fixture
-def four(site):
-    """Four processes that know of each other."""
-    processes = [site.process() for _ in range(4)]
-    site.beat(*processes, *processes)
+def known(site, count):
+    """So many processes that know of each other, the oldest first."""
+    processes = [site.process() for _ in range(count)]
+    site.beat(*processes)
+    site.now += HEARTBEAT
+    site.beat(*processes)
     return processes
 
 
-def test_without_the_store_each_process_takes_its_part(site, four):
-    site.store.is_down = True
-    assert [fill(process) for process in four] == [25] * 4
-    assert [fill(process) for process in four] == [0] * 4
-    site.now += 60
-    assert fill(four[0]) == 25
+@pytest.fixture
+def four(site):
+    return known(site, 4)
 
 
-def test_what_was_asked_before_is_taken_from_the_parts(site, four):
-    for _ in range(60):
-        go(four[0], GET)
-    site.beat(*four)
+@pytest.mark.parametrize(
+    ("count", "parts"), [(1, [20]), (2, [10, 10]), (3, [6, 6, 6]), (5, [5, 5, 5, 5, 0])]
+)
+def test_without_the_store_the_oldest_processes_share_a_fifth_more(site, count, parts):
+    processes = known(site, count)
+    assert fill(processes[0]) == 100
     site.store.is_down = True
-    assert [fill(process) for process in four] == [10] * 4
+    assert [fill(process) for process in processes] == parts
+    assert [fill(process) for process in processes] == [0] * count
     site.now += 60
-    assert fill(four[1]) == 25
+    assert fill(processes[0]) == parts[0]
+
+
+def test_a_process_that_alone_loses_the_store_takes_nothing_from_the_others(site, four):
+    site.store.is_down = True
+    assert fill(four[0]) == 5
+    site.store.is_down = False
+    assert fill(four[1]) == 100
+    site.beat(four[0])
+    assert fill(four[0]) == fill(four[1]) == 0
+
+
+def test_a_store_that_comes_and_goes_gives_no_part_twice(site, four):
+    site.store.is_down = True
+    assert fill(four[0]) == 5
+    for _ in range(3):
+        site.store.is_down = False
+        site.beat(four[0])
+        site.store.is_down = True
+        assert fill(four[0]) == 0
+
+
+@pytest.mark.usefixtures("four")
+def test_a_process_that_others_do_not_know_yet_takes_no_part(site):
+    late = site.process()
+    late.beat()
+    site.now += FORGOTTEN - 1
+    site.beat(late)  # it alone lives
+    site.store.is_down = True
+    with pytest.raises(RateLimited, match="does not answer") as caught:
+        late.admit(GET, 0)
+    assert caught.value.retry_after == PROBE
+    site.store.is_down = False
+    site.now += 1
+    site.beat(late)
+    site.store.is_down = True
+    assert fill(late) == 20
+
+
+def test_a_part_that_is_too_small_for_a_login_is_none(caplog):
+    site = Site(requests_per_minute=9)
+    process = site.process()
+    process.beat()
+    site.store.is_down = True
+    assert fill(process) == 0
+    assert "PeeringDB nothing" in caplog.text
 
 
 def test_a_process_that_has_never_reached_the_store_supposes_that_it_is_not_alone(site):
     site.store.is_down = True
-    assert fill(site.process()) == 100 // UNKNOWN_PROCESSES
+    assert fill(site.process()) == 20 // UNKNOWN_PROCESSES
 
 
 def test_the_configured_number_of_processes_is_the_least_divisor():
-    site = Site(processes=10)
+    site = Site(processes=2)
     process = site.process()
     process.beat()
     site.store.is_down = True
@@ -464,54 +520,124 @@ def test_the_configured_number_of_processes_is_the_least_divisor():
 
 def test_processes_that_have_ended_are_forgotten(site, four):
     first, *_ = four
-    site.now += FORGOTTEN + 1
+    site.now += FORGOTTEN - 1
+    first.beat()
+    site.now += 1
     first.beat()
     site.store.is_down = True
-    assert fill(first) == 100
+    assert fill(first) == 20
 
 
-def test_without_a_limit_the_parts_have_none_either():
+def test_without_a_limit_the_parts_have_none_either(caplog):
     site = Site(requests_per_minute=None)
     process = site.process()
     process.beat()
     site.store.is_down = True
     for _ in range(150):
         go(process, GET)
+    assert "requests without a limit" in caplog.text
 
 
 def test_blocks_are_known_without_the_store(site, four):
     go(four[0], POST, 401)
     site.beat(*four)
     site.store.is_down = True
-    with pytest.raises(RateLimited, match="401"):
+    with pytest.raises(RateLimited, match="401") as caught:
         four[1].admit(POST, 0)
+    assert caught.value.retry_after == pytest.approx(SILENCE)
 
 
-@pytest.mark.parametrize("refusals", range(11))
-@pytest.mark.parametrize("count", [1, 2, 4])
-def test_refusals_without_the_store_stay_below_the_limit(site, refusals, count):
-    processes = [site.process() for _ in range(count)]
-    site.beat(*processes, *processes)
+@pytest.mark.parametrize("refusals", range(7))
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 20])
+def test_refusals_with_and_without_the_store_stay_below_the_limit(site, refusals, count):
+    """Though the last ones are not known to all, and the store comes and goes."""
+    processes = known(site, count)
     for _ in range(refusals):
         go(processes[0], GET, 403)
-    site.beat(*processes)
+    row, last = refusals, site.now
+    for is_down in (True, False, True, True, False):
+        site.store.is_down = is_down
+        site.beat(*processes)
+        for process in processes:
+            if times := refused(process):
+                row = times + (row if site.now < last + 60 else 0)
+                last = site.now
+            assert row <= REFUSALS
+        site.now += 50
+    assert row > 0
+
+
+def refused(process):
+    """How often PeeringDB refuses until the budget does."""
+    for times in range(11):
+        try:
+            go(process, GET, 403)
+        except RateLimited:
+            return times
+    return pytest.fail("never refused here")
+
+
+def test_refusals_without_the_store_make_those_of_before_count_for_longer(site, four):
+    first, second, *_ = four
+    for _ in range(5):
+        go(first, GET, 403)
     site.store.is_down = True
-    total = refusals
-    for process in processes:
-        for _ in range(11):
-            try:
-                go(process, GET, 403)
-            except RateLimited:
-                break
-            total += 1
-    assert total <= REFUSALS
+    site.now += 50
+    go(second, GET, 403)
+    site.store.is_down = False
+    site.now += 50
+    site.beat(*four)
+    assert refused(first) == 0
+    site.now += 11
+    site.beat(*four)
+    assert refused(first) == 6
+
+
+def test_refusals_count_until_all_that_were_without_the_store_have_told(site, four):
+    first, second, *_ = four
+    for _ in range(6):
+        go(first, GET, 403)
+    site.store.is_down = True
+    site.now += 50
+    go(second, GET, 403)
+    site.now += 50
+    site.store.is_down = False
+    site.beat(first)
+    assert refused(first) == 0
+    site.beat(*four)
+    assert refused(first) == 0
+    site.now += HEARTBEAT + 1
+    site.beat(*four)
+    assert refused(first) == 6
+
+
+def test_after_a_night_without_processes_refusals_are_soon_forgotten(site):
+    for _ in range(6):
+        go(site.process(), GET, 403)
+    site.now += 3600
+    late = site.process()
+    assert refused(late) == 0
+    site.now += FORGOTTEN - 1
+    late.beat()
+    site.now += 1
+    assert refused(late) == 6
+
+
+def test_refusals_count_anew_after_an_outage(site):
+    process = site.process()
+    process.beat()
+    for _ in range(3):
+        site.store.is_down = True
+        assert refused(process) == 4
+        site.now += 60
+        assert refused(process) == 0
+        site.store.is_down = False
+        site.now += 1
+        process.beat()
 
 
 def test_dead_tokens_without_the_store_stay_below_their_half(site, four):
     risky = HTTPRequest(url=URL, bearer="t", cost=Cost(is_risky=True))
-    go(four[0], risky, 403)
-    go(four[1], risky, 403)
-    site.beat(*four)
     site.store.is_down = True
     for process in four:
         with pytest.raises(RateLimited, match="dead tokens"):
@@ -521,7 +647,7 @@ def test_dead_tokens_without_the_store_stay_below_their_half(site, four):
 def test_what_happened_without_the_store_is_brought_back(site, four):
     first, second, *_ = four
     site.store.is_down = True
-    for _ in range(20):
+    for _ in range(4):
         go(first, GET)
     go(first, POST, 401)
     site.store.is_down = False
@@ -530,7 +656,7 @@ def test_what_happened_without_the_store_is_brought_back(site, four):
     with pytest.raises(RateLimited, match="401") as caught:
         second.admit(POST, 0)
     assert caught.value.retry_after == pytest.approx(SILENCE - 3)
-    assert fill(second) == 79
+    assert fill(second) == 95
 
 
 def test_refusals_are_brought_back_once(site, four):
@@ -541,6 +667,10 @@ def test_refusals_are_brought_back_once(site, four):
     go(four[2], GET, 403)
     site.store.is_down = False
     site.beat(*four, *four)
+    site.store.is_down = True
+    assert refused(four[2]) == 0
+    site.store.is_down = False
+    site.beat(*four, *four)
     record = json.loads(site.store.texts[KEY])
     assert record["refusals"] == [3, 0]
 
@@ -548,23 +678,23 @@ def test_refusals_are_brought_back_once(site, four):
 def test_what_others_have_in_flight_takes_no_slot_of_a_part(site, four):
     first, second, *_ = four
     assert all(first.admit(GET, 0) for _ in range(2))
-    assert second.admit(GET, 0)
     second.beat()
     site.store.is_down = True
     bookings = [second.admit(GET, 0) for _ in range(2)]
-    assert [bool(booking) for booking in bookings] == [True, False]  # of its two slots
+    assert [bool(booking) for booking in bookings] == [True, False]  # of its slot
 
 
 def test_a_request_may_begin_with_the_store_and_end_without_it(site, four):
     first, second, *_ = four
-    bookings = [first.admit(GET, 0) for _ in range(10)]
+    bookings = [first.admit(GET, 0) for _ in range(6)]
     site.store.is_down = True
+    assert first.admit(GET, 0) is None
     for booking in bookings:
         first.settle(booking, answer(200))
     first.flush()
     site.store.is_down = False
     site.beat(first)
-    assert all(second.admit(GET, 0) for _ in range(10))
+    assert all(second.admit(GET, 0) for _ in range(6))
 
 
 def test_a_request_may_begin_without_the_store_and_end_with_it(site, four):
@@ -583,8 +713,8 @@ def test_requests_may_be_under_way_during_all_of_an_outage(site, four):
     first, second, third, _ = four
     bookings = [(process, process.admit(POST, 0)) for process in (first, second)]
     site.store.is_down = True
-    for process in (first, third):
-        go(process, GET)
+    first.flush()
+    go(third, GET)
     site.store.is_down = False
     site.beat(*four)
     assert json.loads(site.store.texts[KEY])["bookings"][0][4] == 1
@@ -594,15 +724,14 @@ def test_requests_may_be_under_way_during_all_of_an_outage(site, four):
         process.flush()
     record = json.loads(site.store.texts[KEY])
     assert (record["refusals"], sum(row[7] for row in record["bookings"])) == ([2, 0], 0)
-    assert sum(row[4] for row in record["bookings"]) == 4
+    assert sum(row[4] for row in record["bookings"]) == 3
 
 
 def test_what_is_brought_back_leaves_the_window_in_time(site, four):
     """Although others have written later requests meanwhile."""
     first, second, *_ = four
     site.store.is_down = True
-    for _ in range(20):
-        go(first, GET)
+    assert fill(first) == 5
     site.store.is_down = False
     site.now += 10
     for _ in range(20):
@@ -660,7 +789,7 @@ def test_the_log_says_once_when_the_store_goes_and_when_it_comes_back(site, four
     site.store.is_down = False
     site.beat(four[0], four[0])
     assert "\n".join(record.getMessage() for record in caplog.records) == (
-        "the store of the sessions does not answer: until it does, each of 4 processes takes its"
-        " part of the requests to PeeringDB\n"
+        "the store of the sessions does not answer: until it does, this process sends PeeringDB at"
+        " most 5 requests a minute\n"
         "the store of the sessions answers: all processes share one budget"
     )

@@ -58,6 +58,7 @@ _USED_UP = {
 }
 _OF_ONE = ("account", "rechecks", "address", "site")  # the others need not wait
 ROUNDING = 1e-6  # seconds; waiting exactly as long as we said must be enough
+_SOON = 1.0  # seconds to wait where refusals count for longer than anybody knows
 
 
 class TooManyRefusals(RateLimited):
@@ -134,6 +135,8 @@ class Budget:
         self._refusals = self._risky_refusals = 0
         self._silent_until = self._paused_until = self._refusals_until = -math.inf
         self._unanswered_until = -math.inf
+        # All refusals until then are known here. Of later ones others may know more.
+        self.known_until = math.inf
 
     @property
     def is_limited(self) -> bool:
@@ -190,9 +193,7 @@ class Budget:
         if lost:
             self._unanswered_until = now + NO_ANSWER_PAUSE
         if status in (401, 403):
-            self._refusals += 1
-            self._risky_refusals += booking.is_risky
-            self._refusals_until = now + WINDOW
+            self._count_refusal(booking, now)
         is_silent = now < self._silent_until
         if booking.is_post and (status == 401 or (not status and is_silent)):
             self._silent_until = now + SILENCE
@@ -276,7 +277,8 @@ class Budget:
             del self._bookings[booking.id]
         until = self._refusals_until
         # PeeringDB may have refused in time what is still in flight.
-        if until <= due and all(one.at >= until for one in self._flying.values()):
+        is_over = until <= min(due, self.known_until)
+        if is_over and all(one.at >= until for one in self._flying.values()):
             self._refusals = self._risky_refusals = 0
 
     def _check_blocks(self, request: HTTPRequest, now: float) -> None:
@@ -295,7 +297,9 @@ class Budget:
             )
 
     def _check_refusals(self, request: HTTPRequest, now: float) -> None:
-        wait = max(self._refusals_until - now, 0)
+        wait = self._refusals_until - now
+        if wait <= 0:  # perhaps there are more of them, in flight or in other processes
+            wait = _SOON
         if self._refusals >= self._most_refusals:
             raise _limited(
                 f"PeeringDB refused {self._refusals} requests, each within a minute of the one"
@@ -357,6 +361,11 @@ class Budget:
 
     def _part(self, payer: Payer) -> float:
         return max(min(MIN_PART, self._limit), self._limit * PARTS[payer.kind])
+
+    def _count_refusal(self, booking: Booking, now: float) -> None:
+        self._refusals += 1
+        self._risky_refusals += booking.is_risky
+        self._refusals_until = max(self._refusals_until, now + WINDOW)
 
     def _count(self, booking: Booking, change: int) -> None:
         if not change:

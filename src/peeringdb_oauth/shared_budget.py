@@ -1,4 +1,9 @@
-"""A budget that many processes use in turn: written down, read again, and divided."""
+"""A budget that many processes use in turn: written down, and read again.
+
+A process that does not reach it knows neither what the others do, nor whether they
+still reach it. So something is kept for such processes that nobody else uses: some of
+the ten refusals, and the requests between our 100 and PeeringDB's 120 a minute.
+"""
 
 import math
 from collections.abc import Callable, Iterable
@@ -6,10 +11,15 @@ from dataclasses import replace
 from typing import Any
 
 from peeringdb_oauth.budget import REFUSALS, RISKY_PART, ROUNDING, Booking, Budget
-from peeringdb_oauth.cost import Payer, Purpose, new_number
-from peeringdb_oauth.errors import InvalidResponse
+from peeringdb_oauth.cost import Payer, Purpose
+from peeringdb_oauth.errors import InvalidResponse, RateLimited
+from peeringdb_oauth.messages import HTTPRequest
 
 LONGEST = 7200.0  # seconds; no pause is longer
+APART = 4  # refusals that are kept for processes apart; so many of them can go on
+APART_REQUESTS = 0.2  # of the limit, in addition to it: what is kept for them
+_LOGIN = 2  # requests of one login
+_SOON = 2.0  # seconds until the store may answer
 _MOST_COUNTED = 1_000_000  # of what a record says, so that no sum overflows
 # The attributes of a budget that are times.
 _TIMES = ("_silent_until", "_paused_until", "_refusals_until", "_unanswered_until")
@@ -23,19 +33,39 @@ class SharedBudget(Budget):
     gives. The others are those of `Budget`.
     """
 
-    _inherited = 0, 0  # refusals that the budget knows of which this is a `part`
-
     def __init__(
-        self, limit: int | None, *, process: str, hide: Callable[[str], str], processes: int = 1
+        self,
+        limit: int | None,
+        *,
+        process: str,
+        hide: Callable[[str], str],
+        refusals: int = REFUSALS - APART,
     ) -> None:
-        super().__init__(limit, processes, process)
+        super().__init__(limit, process=process)
         self._hide = hide
+        self._most_refusals = refusals
+        self._most_risky = int(RISKY_PART * refusals)
+        self._told = 0, 0  # refusals here that the budget of all knows of
+
+    def admit(self, request: HTTPRequest, now: float) -> Booking | None:
+        """See `Budget.admit`.
+
+        Raises:
+            RateLimited: waiting for others would not help.
+        """
+        if not self._most_refusals:
+            raise RateLimited(
+                "the store of the sessions does not answer, and others use what PeeringDB takes"
+                " meanwhile: nothing was sent",
+                retry_after=_SOON,
+            )
+        return super().admit(request, now)
 
     def to_dict(self, now: float) -> dict[str, Any]:
         """What still counts, as JSON. The limit bounds how many bookings there are."""
         self._forget_old(now + ROUNDING)
         until = {name: getattr(self, name) for name in _TIMES}
-        known, known_risky = self._inherited
+        known, known_risky = self._told
         return {
             "at": now,
             "bookings": [self._to_row(one) for one in self._all() if one.id[0]],
@@ -47,13 +77,17 @@ class SharedBudget(Budget):
         """Until when what is over does not count; refusals may, see `_forget_old`."""
         return now - LONGEST if self._refusals else now
 
-    def add(self, value: Any, shift: float, *, landed_before: float = -math.inf) -> None:
+    def add(
+        self, value: Any, shift: float, *, landed_before: float = -math.inf, longest: float = 0.0
+    ) -> None:
         """Add what `to_dict` gave. What is here already is not added once more.
 
         ``shift``: how many seconds later its times are by the clock of this budget.
-        ``landed_before``: what was admitted earlier is in flight no longer: its process
-        has died. Another site may have written the value. So no number in it can free
-        what was used, and no time can block the address for longer than `LONGEST`.
+        ``landed_before``: what was admitted until then is in flight no longer. Its
+        process has died, and PeeringDB may have refused it. ``longest``: within how
+        many seconds it has answered. Another site may have written the value. So no
+        number in it can free what was used, and no time can block the address for
+        longer than `LONGEST`.
 
         Raises:
             InvalidResponse: the value is something else.
@@ -68,30 +102,51 @@ class SharedBudget(Budget):
                 until = min(until, written_at + LONGEST)
                 setattr(self, name, max(getattr(self, name), until))
             for row in value["bookings"]:
-                self._add_row(row, shift, landed_before, written_at)
+                self._add_row(row, shift, written_at)
+            for booking in [one for one in self._flying.values() if one.at <= landed_before]:
+                self._land(booking)
+                self._count_refusal(booking, booking.at + longest)
         except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
             raise InvalidResponse("the shared budget is malformed", check="budget") from error
         self._bookings = dict(sorted(self._bookings.items(), key=lambda item: item[1].at))
 
-    def part(self, processes: int, now: float) -> "SharedBudget":
+    def part(
+        self, processes: int, rank: int, before: "SharedBudget | None", now: float, part_now: float
+    ) -> "SharedBudget":
         """A budget for this process, for as long as it cannot share this one.
 
-        It has a part of what is left. ``processes``: how many do the same.
+        It has a part of what is kept for that. It forgets no refusals, since others may
+        be refused meanwhile. ``processes``: how many may do the same. ``rank``: how
+        many of them are older; only the oldest ones go on. ``before``: the part that
+        this process had last. ``now``, ``part_now``: the same moment by both clocks.
         """
         self._forget_old(now + ROUNDING)
-        limit = None if self._limit == math.inf else int(self._limit)
-        part = SharedBudget(limit, process=self._process, hide=self._hide, processes=processes)
-        for name in _TIMES:
-            setattr(part, name, getattr(self, name))
-        part._inherit(self._refusals, self._risky_refusals, processes)
-        if limit is not None:
-            before = Booking(("", new_number()), now, Purpose.LOGIN, (), is_open=False)
-            part._bookings[before.id] = before
-            part._count(before, math.ceil(self._used[Purpose.LOGIN] / processes))
+        sharers = min(processes, APART)
+        limit, refusals = None, APART // sharers
+        if self._limit < math.inf:
+            limit = int(self._limit * APART_REQUESTS / sharers)
+        if rank >= sharers or (limit is not None and limit < _LOGIN):
+            refusals = 0
+        part = SharedBudget(limit, process=self._process, hide=self._hide, refusals=refusals)
+        part.known_until = -math.inf
+        part.add(self.to_dict(now) | {"bookings": [], "refusals": [0, 0]}, part_now - now)
         for booking in self._flying.values():
             if booking.id[0] == self._process:
-                part._take_off(replace(booking))
+                part._take_off(replace(booking, at=booking.at + part_now - now))
+        if before is not None:
+            part.add(before.to_dict(part_now), 0.0)
+            if self._refusals:
+                part._told = before._told  # noqa: SLF001 - of the same class
+                part._refusals, part._risky_refusals = part._told
         return part
+
+    def most(self) -> str:
+        """How much it allows at most, in words."""
+        if not self._most_refusals:
+            return "nothing"
+        if self._limit == math.inf:
+            return "requests without a limit"
+        return f"at most {self._limit} requests a minute"
 
     def absorb(self, part: "SharedBudget", now: float, part_now: float) -> None:
         """Take back what happened in a `part`.
@@ -106,15 +161,16 @@ class SharedBudget(Budget):
                 self._close(booking)
         self.add(part.to_dict(part_now), now - part_now)
 
-    def _inherit(self, refusals: int, risky: int, processes: int) -> None:
-        """Count so many that all parts together stay below PeeringDB's limit."""
-        if refusals:
-            excess = refusals + processes * self._most_refusals - REFUSALS
-            self._refusals = min(max(0, math.ceil(excess / processes)), self._most_refusals)
-        if risky:
-            excess = int(risky + processes * self._most_risky - RISKY_PART * REFUSALS)
-            self._risky_refusals = min(max(0, math.ceil(excess / processes)), self._most_risky)
-        self._inherited = self._refusals, self._risky_refusals
+    def keep_refusals(self, now: float, until: float) -> None:
+        """Forget no refusals before ``until`` that are not forgotten ``now``."""
+        self._forget_old(now + ROUNDING)
+        if self._refusals:
+            self._refusals_until = max(self._refusals_until, until)
+
+    def hand_over(self) -> None:
+        """Count all that happened in this part as known to the others."""
+        self.forget_in_flight()
+        self._told = self._refusals, self._risky_refusals
 
     def _known(self, payers: tuple[Payer, ...]) -> tuple[Payer, ...]:
         return tuple(payer._replace(name=self._hide(payer.name)) for payer in payers)
@@ -134,7 +190,7 @@ class SharedBudget(Budget):
             booking.payers,
         ]
 
-    def _add_row(self, row: Any, shift: float, landed_before: float, written_at: float) -> None:
+    def _add_row(self, row: Any, shift: float, written_at: float) -> None:
         process, number, at, purpose, requests, is_risky, is_open, in_flight, payers = row
         at = min(at + shift, written_at)
         booking = Booking((str(process), int(number)), at, int(Purpose(purpose)), ())
@@ -142,19 +198,11 @@ class SharedBudget(Budget):
             return
         booking.payers = tuple(Payer(*payer) for payer in payers)
         booking.is_risky, booking.is_open = bool(is_risky), bool(is_open)
-        if in_flight and booking.at > landed_before:
+        if in_flight:
             self._take_off(booking)
-        elif in_flight:  # its process died, and PeeringDB may have refused it
-            self._refusals += 1
-            self._risky_refusals += booking.is_risky
         if requests and self._limit < math.inf:
             self._bookings[booking.id] = booking
             self._count(booking, _count_in(requests))
-
-    def _forget_old(self, due: float) -> None:
-        super()._forget_old(due)
-        if not self._refusals:
-            self._inherited = 0, 0
 
 
 def _count_in(value: Any) -> int:

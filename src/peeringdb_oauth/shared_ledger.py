@@ -69,8 +69,8 @@ class SharedLedger:
     for is written a moment later, together with the next admission if there is one. So
     a login costs three changes.
 
-    If the store does not answer, each process goes on with its part of the budget, and
-    brings back what happened when the store answers.
+    If the store does not answer, the oldest processes go on with a part of what is kept
+    for that, see `SharedBudget.part`. They bring back what happened when it answers.
 
     ``documents``: where the record is. ``egress``: the name of the address from which
     PeeringDB is asked. ``monotonic``: gives seconds that only grow. ``in_background``:
@@ -100,7 +100,9 @@ class SharedLedger:
         self._lock = threading.Lock()  # for one change at a time
         self._waiting: deque[tuple[Function, Future[Outcome] | None]] = deque()
         self._changed = threading.Condition()
+        self._joined_at = math.inf  # when this process was counted first
         self._part: SharedBudget | None = None  # while the store does not answer
+        self._last_part: SharedBudget | None = None  # the one before
         self._flusher = Flusher(self, HEARTBEAT) if self._has_flusher else None
 
     def admit(self, request: HTTPRequest, timeout: float) -> Booking | None:
@@ -153,9 +155,10 @@ class SharedLedger:
     def usage(self) -> Usage:
         """See `Ledger.usage`."""
         with self._lock:
+            if self._part is not None:
+                return self._part.usage(self._monotonic())
             now = self._now()
-            budget = self._part or self._open(None, now)[0]
-            return budget.usage(now)
+            return self._open(None, now)[0].usage(now)
 
     def flush(self) -> None:
         """Do all that waits, in one change of the record."""
@@ -220,7 +223,7 @@ class SharedLedger:
                 return self._share(functions, is_beat=is_beat)
             except RecordsUnavailable:
                 part = part or self._lose_store()
-        return _results(functions, part, self._now())
+        return _results(functions, part, self._monotonic())
 
     def _share(self, functions: list[Function], *, is_beat: bool) -> list[Outcome]:
         reads: list[_Read] = []
@@ -235,7 +238,8 @@ class SharedLedger:
         self._documents.change(self._key, transact, is_open=True)
         self._last, self._offset = reads[-1].value, reads[-1].offset
         if self._part is not None:
-            self._part = None
+            self._part.hand_over()
+            self._last_part, self._part = self._part, None
             log.warning("the store of the sessions answers: all processes share one budget")
         return reads[-1].outcomes
 
@@ -243,12 +247,15 @@ class SharedLedger:
         offset = now - self._monotonic()
         budget, processes = self._open(value, now)
         if self._part is not None:
-            budget.absorb(self._part, now, self._now())
+            budget.absorb(self._part, now, self._monotonic())
         outcomes = _results(functions, budget, now)
-        is_known = now - processes.pop(self._process, -math.inf) < HEARTBEAT
-        processes[self._process] = now
-        latest = sorted(processes.items(), key=lambda each: each[1])[-MOST_PROCESSES:]
-        made = budget.to_dict(now) | {"processes": dict(latest)}
+        if self._process not in processes:
+            self._joined_at = now
+        is_known = now - processes.get(self._process, -math.inf) < HEARTBEAT
+        processes[self._process] = now  # the oldest process stays the first
+        latest = sorted(processes.values())[-MOST_PROCESSES:]
+        kept = {name: at for name, at in processes.items() if at >= latest[0]}
+        made = budget.to_dict(now) | {"processes": kept}
         # An admission that was refused changes nothing.
         is_changed = any(one.error is None and one.result for one in outcomes)
         is_changed = is_changed or not is_known or value is None
@@ -269,16 +276,37 @@ class SharedLedger:
                 if not math.isfinite(shift):
                     continue
                 budget = self._budget()
-                longest = max(WINDOW, 3 * self._config.timeout)  # seconds in flight
-                budget.add(known, shift, landed_before=now - longest)
+                longest = 3 * self._config.timeout  # seconds in flight
+                lost_at = now - max(WINDOW, longest)
+                budget.add(known, shift, landed_before=lost_at, longest=longest)
                 seen = {name: min(at + shift, now) for name, at in known["processes"].items()}
+                return budget, self._living(budget, seen, known["at"] + shift, now)
             except (
                 *(InvalidResponse, TypeError, ValueError, LookupError, AttributeError),
                 OverflowError,
             ):
                 continue  # of another version of this library
-            return budget, {name: at for name, at in seen.items() if at > now - FORGOTTEN}
         return self._budget(), {}
+
+    def _living(
+        self, budget: SharedBudget, seen: dict[str, float], written_at: float, now: float
+    ) -> dict[str, float]:
+        """When each process was seen last that may be alive, the oldest process first.
+
+        Those that were not seen for a while have ended. But if nobody wrote for so
+        long, the store was away, and others may come back and bring refusals.
+        """
+        was_away = written_at <= now - FORGOTTEN
+        last = (written_at if was_away else now) - FORGOTTEN
+        living = {name: at for name, at in seen.items() if at > last}
+        # What this process was refused in its part is not yet in the budget.
+        is_here = self._part is None
+        told = (at for name, at in living.items() if name != self._process or not is_here)
+        budget.known_until = min(told, default=math.inf)
+        if was_away:
+            budget.keep_refusals(now, now + HEARTBEAT)
+            return dict.fromkeys(living, now)
+        return living
 
     def _budget(self) -> SharedBudget:
         return SharedBudget(
@@ -290,19 +318,33 @@ class SharedLedger:
         return self._monotonic() + self._offset
 
     def _lose_store(self) -> SharedBudget:
-        now, count = self._now(), UNKNOWN_PROCESSES
+        now = self._now()
         budget, _ = self._open(None, now)
-        if self._last is not None:
-            count = len(self._last["processes"])
-        count = max(count, self._config.processes)
-        self._part = budget.part(count, now)
+        count, rank = self._place()
+        part = budget.part(count, rank, self._last_part, now, self._monotonic())
+        self._part = part
         self._wake(PROBE, is_beat=True)
         log.warning(
-            "the store of the sessions does not answer: until it does, each of %d processes takes"
-            " its part of the requests to PeeringDB",
-            count,
+            "the store of the sessions does not answer: until it does, this process sends"
+            " PeeringDB %s",
+            part.most(),
         )
-        return self._part
+        return part
+
+    def _place(self) -> tuple[int, int]:
+        """How many processes there may be, and how many of them are older than this.
+
+        Together they take no more than there is: an older process that does not know of
+        this one takes more, and so this one takes nothing.
+        """
+        count = self._config.processes
+        if self._last is None:
+            return max(count, UNKNOWN_PROCESSES), 0
+        processes: dict[str, float] = self._last["processes"]
+        count = max(count, len(processes))
+        rank = list(processes).index(self._process)
+        is_known = all(at > self._joined_at for at in list(processes.values())[:rank])
+        return count, rank if is_known else count
 
 
 def _admit(request: HTTPRequest, budget: Budget, now: float) -> Booking | None:
