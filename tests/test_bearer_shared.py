@@ -230,7 +230,7 @@ def test_the_record_is_due_when_it_counts_no_longer(process, store, clock, serve
 def test_an_unreachable_store_has_no_results_and_is_left_alone_for_a_while(
     process, server, store, clock
 ):
-    verifier = process()
+    verifier = process(requests_per_minute=None)
     store.is_down = True
     assert verifier.verify(TOKEN).id == 1
     assert asked(server) == LOOK_UP
