@@ -25,6 +25,8 @@ def make() -> dict[str, str]:
     for name, maker in makers.items():
         figures = load(name)
         made[f"table.{name}"] = NOT_YET if figures is None else maker(figures)
+        if isinstance(figures, dict) and "date" in figures:  # else each row has its own
+            made[f"table.{name}"] += f"\n\nMeasured on {figures['date']}."
     return made
 
 
