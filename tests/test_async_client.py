@@ -486,6 +486,54 @@ def test_a_login_that_gave_up_half_way_stops_nobody(server, hold):
     asyncio.run(main())
 
 
+def test_those_who_let_a_login_pass_learn_that_it_has_failed(server, hold):
+    server.answer(INTROSPECT, status=429, Retry_After="30")
+    held = hold(INTROSPECT)
+    request = HTTPRequest(url=f"{server.url}{INTROSPECT}")
+    half_a_login = HTTPRequest(url=f"{server.url}{PROFILE}", cost=PAID_REQUEST)
+
+    async def main():
+        # With ten processes each has one request in flight.
+        async with one_that_leaves_nothing(config_of(server, processes=10)) as client:
+            first = asyncio.create_task(client.run(send(request)))
+            await held.arrive()
+            waiting = asyncio.create_task(client.run(send(request)))
+            await settle_down()
+            login = asyncio.create_task(client.run(send(half_a_login)))
+            await settle_down()
+            held.release()
+            await first
+            return await asyncio.gather(waiting, login, return_exceptions=True)
+
+    for error in asyncio.run(main()):  # not that it has waited in vain
+        assert str(error).startswith("PeeringDB has had too many requests from this address")
+
+
+def test_there_is_room_for_those_behind_a_login_that_was_half_way(server, hold):
+    revocations, profile, behind = hold(REVOKE), hold(PROFILE), hold(INTROSPECT)
+    half_a_login = HTTPRequest(url=f"{server.url}{PROFILE}", cost=PAID_REQUEST)
+
+    async def main():
+        async with one_that_leaves_nothing(config_of(server)) as client:
+            ten = [asyncio.create_task(client.revoke(f"t{n}")) for n in range(10)]
+            await revocations.arrive(10)
+            waiting = asyncio.create_task(client.introspect("t"))
+            await settle_down()
+            login = asyncio.create_task(client.run(send(half_a_login)))
+            await settle_down()
+            for task in ten[:2]:
+                task.cancel()
+            await profile.arrive()
+            await behind.arrive()  # while the login is still under way
+            profile.release()
+            behind.release()
+            await asyncio.gather(login, waiting)
+            for task in ten[2:]:
+                await cancel(task)
+
+    asyncio.run(main())
+
+
 def shared_request(server):
     return shared("a name", send(HTTPRequest(url=f"{server.url}{PROFILE}")))
 

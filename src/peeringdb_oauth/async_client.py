@@ -319,6 +319,8 @@ class AsyncClient:
                 return booking
         except TimeoutError:
             raise budget_timeout(seconds) from None
+        finally:
+            self._settled.set()  # perhaps there is room for another one, or they must fail, too
 
     async def _try_to_admit(self, request: HTTPRequest, name: Queue) -> Booking | None:
         ledger = self._ledger
