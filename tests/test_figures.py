@@ -70,7 +70,13 @@ def test_every_peer_and_every_limit_is_measured(bench):
     for name in (
         *("the original", "requests-oauthlib", "Authlib", "httpx-oauth", "social-core"),
         *("django-allauth", "joserfc", "PyJWT", "python-jose", "mod_auth_openidc"),
-        *("Authlib on httpx2", "raw TLS socket", "bare RSA-2048", "a bare 204"),
+        *(
+            "Authlib on httpx2",
+            "raw TLS socket",
+            "bare RSA-2048",
+            "a bare 204",
+            "nginx, the file alone",
+        ),
     ):
         assert name in others, name
 
