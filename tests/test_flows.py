@@ -155,6 +155,14 @@ def test_a_refused_code_ends_the_login_before_the_profile(provider, make_driver)
     assert (caught.value.error, driver.paths()) == ("invalid_grant", ["/oauth2/token/"])
 
 
+def test_a_profile_that_does_not_come_is_no_refusal(provider, make_driver):
+    with pytest.raises(TransportError) as failed:
+        make_driver({"/profile/v1": 500}).run(flows.fetch_user(provider, "an-access-token"))
+    assert failed.value.status == 500
+    driver = make_driver(ANSWERS)
+    assert driver.run(flows.fetch_user(provider, "an-access-token")).id == 1
+
+
 def test_a_refused_profile_is_no_login(provider, make_driver):
     with pytest.raises(TokenRejected):
         log_in(provider, make_driver(ANSWERS | {"/profile/v1": "profile-error-revoked-token"}))
@@ -197,9 +205,13 @@ def test_a_login_with_less_than_the_requested_scope_fails_before_the_profile_is_
     token = recording("token-success-no-openid").json
     token["scope"] = " ".join(word for word in LOGIN_REQUEST.scope if word != missing)
     driver = make_driver(ANSWERS | {"/oauth2/token/": token})
-    with pytest.raises(InvalidResponse, match=f"did not grant the scope {missing}") as caught:
+    with pytest.raises(InvalidResponse) as caught:
         log_in(provider, driver)
     assert caught.value.check == "scope"
+    assert str(caught.value) == (
+        f"PeeringDB did not grant the scope {missing}: start the login again, and leave the"
+        " address of PeeringDB's page as it is"
+    )
     assert driver.paths() == ["/oauth2/token/", "/oauth2/revoke_token/"]
     assert driver.sent[-1].form["token"] == token["refresh_token"]
     assert driver.charged == [(driver.sent[0].cost, None)]
@@ -320,6 +332,7 @@ def test_profile_of_somebody_else_is_no_login(provider, make_driver):
     with pytest.raises(InvalidIDToken) as caught:
         log_in(provider, make_driver(OPENID | {"/profile/v1": "profile-member"}), OPENID_REQUEST)
     assert caught.value.check == "sub"
+    assert str(caught.value) == "the ID token and the profile are about different people"
 
 
 # --- fetch, refresh, revoke, introspect -----------------------------------------------
@@ -567,6 +580,14 @@ def test_a_login_of_another_application_is_not_completed_here(provider, make_dri
     with pytest.raises(InvalidResponse) as caught:
         log_in(provider, driver, replace(LOGIN_REQUEST, **changed))
     assert (caught.value.check, driver.sent) == ("authorization_request", [])
+    assert str(caught.value) == (
+        "the stored login belongs to another application: start the login again"
+    )
+
+
+def test_a_callback_may_name_the_issuer(provider, make_driver):
+    callback = CALLBACK | {"iss": f"{BASE_URL}/oauth2"}  # RFC 9207
+    assert log_in(provider, make_driver(ANSWERS), callback=callback).user.id == 1
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def main():
         modules = [name for name in group["modules"] if name in arguments.modules]
         if not modules:
             continue
-        directory = run_mutmut(modules, group["tests"], arguments)
+        directory = run_mutmut(modules, selection(group), arguments)
         for module in modules:
             counts, survivors, stale = scores.count(module, *results_of(directory, module))
             say(ROW.format(module, *counts.values()))
@@ -121,6 +121,12 @@ def parse_arguments():
     return arguments
 
 
+def selection(group):
+    """Return which tests pytest is to run for a group."""
+    marks = [] if group.get("servers") else ["-m", "not server"]
+    return [*marks, *group["tests"], *(f"--ignore={path}" for path in LEFT_OUT)]
+
+
 def run_mutmut(modules, tests, arguments):
     """Run mutmut in a directory of its own, and return the directory."""
     directory = BUILD / modules[0].replace("/", "-")
@@ -132,8 +138,7 @@ def run_mutmut(modules, tests, arguments):
         for name in ("src", "tests"):
             (directory / name).symlink_to(ROOT / name)
     settings = SETTINGS.format(
-        files=json.dumps([f"{PACKAGE}/{module}.py" for module in modules]),
-        tests=json.dumps(["-m", "not server", *tests, *(f"--ignore={path}" for path in LEFT_OUT)]),
+        files=json.dumps([f"{PACKAGE}/{module}.py" for module in modules]), tests=json.dumps(tests)
     )
     (directory / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + settings)
     (directory / "preload").write_text(PRELOAD)
