@@ -123,8 +123,9 @@ def test_nothing_counts_beyond_the_expiry(process, server, clock, store):
     answer(server, clock, exp=int(clock()) + 30)
     process().verify(TOKEN)
     clock.now += 31
-    with pytest.raises(TokenRejected, match="expired"):
+    with pytest.raises(TokenRejected) as refused:
         process().verify(TOKEN)
+    assert str(refused.value) == "this access token has expired"
     assert record(store)["expires_at"] < clock()
 
 
@@ -190,6 +191,28 @@ def test_what_the_rule_of_another_process_needs_is_checked_there(process, server
     with pytest.raises(AccessDenied):
         process().verify(TOKEN, asn=64500)
     assert asked(server) == []
+
+
+NETWORK = {"id": 1, "asn": 64500, "name": "Example Net", "perms": 1}
+
+
+@pytest.mark.parametrize(
+    ("scope", "refused"),
+    [("profile email networks", False), ("profile email", "not granted the scope networks")],
+)
+def test_another_process_knows_whether_the_token_shows_networks(
+    process, server, clock, scope, refused
+):
+    answer(server, clock, scope=scope)
+    server.answer(PROFILE, {"id": 1, "name": "A", "verified_user": True, "networks": [NETWORK]})
+    for verifier in (process(), process()):
+        verifier.verify(TOKEN)
+        if refused:
+            with pytest.raises(AccessDenied, match=refused):
+                verifier.verify(TOKEN, asn=64500)
+        else:
+            assert verifier.verify(TOKEN, asn=64500).asns == (64500,)
+    assert asked(server) == LOOK_UP
 
 
 def test_a_token_that_lacks_scope_is_not_shared(process, server, clock, store):

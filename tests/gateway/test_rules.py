@@ -315,6 +315,13 @@ def test_the_network_in_the_path_must_be_in_the_file(members):
     assert code_of(rule, user, 64500) is None
     assert code_of(rule, user, 64501) == "not_affiliated"
     assert code_of(rule, user, 64502) == "network_not_allowed"
+    assert code_of(rule, user, NO_ASN) == "invalid_asn"
+
+
+def test_a_role_may_be_for_the_networks_of_a_file(members):
+    roles = [Role(name="Member", conditions=Conditions(asn_file=members))]
+    assert roles_of(person({64501: READ}), roles) == ("Member",)
+    assert roles_of(person({64502: READ}), roles) == ()
 
 
 @pytest.mark.parametrize(

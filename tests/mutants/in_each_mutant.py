@@ -27,7 +27,9 @@ needed_by_all = set()
 
 def pytest_configure(config):
     """Give each mutant temporary files of its own: none of them tidies up."""
-    config.option.basetemp = str(Path("temporary", str(os.getpid())).resolve())
+    directory = Path("temporary").resolve()
+    directory.mkdir(exist_ok=True)
+    config.option.basetemp = str(directory / str(os.getpid()))
 
 
 def pytest_collection_modifyitems(items):

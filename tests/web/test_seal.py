@@ -1,4 +1,5 @@
 import builtins
+import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import pytest
@@ -14,7 +15,8 @@ OLD, NEW = "old-secret-0123456789", "new-secret-0123456789"
 
 def test_a_sealed_value_can_be_opened():
     sealer = Sealer(NEW)
-    assert sealer.open("login", sealer.seal("login", ["a", 1, None])) == ["a", 1, None]
+    value = ["a", 1, None, {"b": "c"}]
+    assert sealer.open("login", sealer.seal("login", value)) == value
 
 
 def test_sealed_text_cannot_be_read_and_fits_into_a_cookie():
@@ -63,8 +65,22 @@ def test_an_old_secret_opens_but_does_not_seal():
 
 @pytest.mark.parametrize("secrets", [(), ("",), ("short",), (NEW, "x" * 15)])
 def test_refuses_missing_and_short_secrets(secrets):
-    with pytest.raises(ConfigurationError, match="16 characters"):
+    with pytest.raises(ConfigurationError) as refused:
         Sealer(*secrets)
+    assert str(refused.value) == (
+        "the secret key of the sessions is missing or has fewer than 16 characters"
+    )
+
+
+def test_accepts_the_shortest_secret():
+    assert Sealer("x" * 16).open("login", Sealer("x" * 16).seal("login", 1)) == 1
+
+
+def test_a_hidden_name_is_an_hmac_with_a_key_of_its_own():
+    label = b"peeringdb_oauth names"
+    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=label).derive(NEW.encode())
+    hidden = hmac.new(key, b"a name", "sha256").hexdigest()[:24]
+    assert Sealer(NEW, OLD).hide("a name") == hidden
 
 
 def test_says_what_to_install(monkeypatch):
@@ -76,5 +92,8 @@ def test_says_what_to_install(monkeypatch):
         return real(name, *arguments, **more)
 
     monkeypatch.setattr(builtins, "__import__", without_cryptography)
-    with pytest.raises(ConfigurationError, match="pip install cryptography"):
+    with pytest.raises(ConfigurationError) as refused:
         Sealer(NEW)
+    assert str(refused.value) == (
+        'sessions need the package "cryptography": pip install cryptography'
+    )

@@ -61,7 +61,7 @@ def configured_paths(
 
 
 def _is_path(text: object) -> bool:
-    return isinstance(text, str) and bool(safe_return_path(text, default=""))
+    return bool(safe_return_path(text, default=""))
 
 
 def _is_path_or_url(text: object) -> bool:

@@ -41,7 +41,7 @@ def safe_return_path(
 
 def split_path(address: str) -> tuple[str, str]:
     """The path of an address, and its query and fragment."""
-    path = re.split("[?#]", address, maxsplit=1)[0]
+    path = re.split("[?#]", address)[0]
     return path, address[len(path) :]
 
 
