@@ -167,25 +167,20 @@ def _answers(base_url: str) -> dict[bytes, bytes]:
         answers[f"/oauth2/.well-known/{name}".encode()] = _answer(
             recording, json.loads(document.replace(recorded, base_url))
         )
-    for count in NETWORKS:
-        person = f"person-{count}"
-        answers[f"/oauth2/token/{person}".encode()] = _answer(
-            "token-success-no-openid",
-            {
-                **json.loads((WIRE / "token-success-no-openid.json").read_text("utf-8")),
-                "access_token": person,
-            },
-        )
-        answers[f"/profile/v1{person}".encode()] = _answer(
-            "profile-orgadmin",
-            {
-                **json.loads((WIRE / "profile-orgadmin.json").read_text("utf-8")),
-                "networks": [
-                    network | {"manage_peering_sessions": 15} for network in _networks(count)
-                ],
-            },
-        )
-    return answers
+    return answers | {
+        path.encode(): answer for count in NETWORKS for path, answer in _answers_about(count)
+    }
+
+
+def _answers_about(count: int) -> Iterator[tuple[str, bytes]]:
+    """The answers about somebody with so many networks, by path."""
+    person = f"person-{count}"
+    token = json.loads((WIRE / "token-success-no-openid.json").read_text("utf-8"))
+    token["access_token"] = person
+    yield f"/oauth2/token/{person}", _answer("token-success-no-openid", token)
+    profile = json.loads((WIRE / "profile-orgadmin.json").read_text("utf-8"))
+    profile["networks"] = [one | {"manage_peering_sessions": 15} for one in _networks(count)]
+    yield f"/profile/v1{person}", _answer("profile-orgadmin", profile)
 
 
 def _answer(recording: str, body: Mapping[str, Any] | None = None) -> bytes:
