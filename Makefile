@@ -90,7 +90,6 @@ lint:
 mutants:
 	@scripts/set-up mutants
 	$(PYTHON) tests/mutants/run.py $(ARGS)
-	@$(FIGURES)
 
 bench:
 	@scripts/set-up bench

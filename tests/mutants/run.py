@@ -99,6 +99,8 @@ def main():
     if arguments.record:
         today = datetime.now(UTC).date().isoformat()
         scores.write_records(scores.record(recorded, measured, date=today))
+        # The documentation has the scores, too.
+        subprocess.run([sys.executable, ROOT / "benchmarks" / "figures.py"], check=True)
     else:
         problems += scores.fallen(recorded, measured)
     sys.exit("\n".join(problems) or 0)
