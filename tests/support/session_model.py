@@ -266,12 +266,13 @@ class World:
         self.fault = None  # of the step that is being done
         self.peeringdb = PeeringDB()
         self.is_lost = False  # new tokens were lost for a reason that nobody can help
+        self.is_gone = False  # and no process has them
         self.is_late = False  # new tokens could not be stored in time
         self.told = 0  # the rights that the application knows
         self.is_told_late = False
         self._read = None, None  # the record that was read last, and its login
         self._records = MemoryRecords(lambda: self.now)
-        self.processes = []
+        self.processes, self.killed = [], []
         self._begin()
         for number, job in enumerate(jobs):
             process = Process(self, f"{job} {number}", self.parts)
@@ -358,12 +359,13 @@ class World:
             self._step(event.task)
             return
         self.faults -= 1
-        self.is_lost = self.is_lost or self._loses_tokens(event)
+        self._note_loss(event)
         if event.what == "the lease passes":
             self.is_late = self.is_late or self._unstored()
             self.now += LEASE
         elif event.what == "is killed":
             event.task.process.tasks.clear()
+            self.killed.append(event.task.process)
         elif event.what in ("is not reached", "answer is lost"):
             self._end_refresh(event.task)
             event.task.tell(TransportError(event.what), event.what)
@@ -374,11 +376,13 @@ class World:
             self._step(event.task)
             self.fault = None
 
-    def _loses_tokens(self, event):
-        """Whether nothing can save new tokens."""
-        is_nowhere = event.what == "is not reached" and self.now < self.down_until
-        is_gone = event.what in {"is killed", "answer is lost"}
-        return (is_gone or is_nowhere) and self._unstored()
+    def _note_loss(self, event):
+        """Note whether nothing can save new tokens for their session."""
+        if self._unstored():
+            is_nowhere = event.what == "is not reached" and self.now < self.down_until
+            is_gone = event.what in {"is killed", "answer is lost"}
+            self.is_gone = self.is_gone or is_gone
+            self.is_lost = self.is_lost or is_gone or is_nowhere
 
     def _unstored(self):
         """Whether PeeringDB has given tokens that are not in the store."""

@@ -566,6 +566,30 @@ def test_tokens_are_given_back_when_the_store_goes_down_during_a_login(
     assert len(revoked(server)) == 1
 
 
+def test_tokens_are_kept_while_neither_the_store_nor_peeringdb_answers(
+    make_browser, records, server, clock
+):
+    browser = make_browser(records=records)
+    asked, ways_back = browser.start(), []
+    with_profile = server.answers["/profile/v1"]
+
+    def answer(handler):
+        ways_back.append(go_down(records))
+        with_profile(handler)
+
+    server.answers["/profile/v1"] = answer
+    server.answer("/oauth2/revoke_token/", status=503)
+    assert browser.come_back(asked).status == 503
+    with pytest.raises(RecordsUnavailable):
+        browser.client.run(sessions(browser).purge())
+    ways_back[0]()
+    server.answer("/oauth2/revoke_token/", b"")
+    for _ in range(3):
+        clock.now += 61
+        browser.client.run(sessions(browser).purge())
+    assert len(revoked(server)) == 2  # and the first of them in vain
+
+
 def test_an_emptied_store_makes_people_log_in_and_shows_no_error(stored, records, clock):
     stored.log_in()
     records.clear()

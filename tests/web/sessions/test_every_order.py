@@ -47,14 +47,18 @@ def finish(world, job, seconds):
 
 def check(world):
     """Nobody is locked out, no token is lost, and no session has ended for nothing."""
+    living = [one for one in world.processes if one not in world.killed]
     outcome = finish(world, "view", LEASE)
     assert isinstance(outcome, StoredLogin | TokenRejected), f"locked out: {outcome!r}"
+    for process in living:  # what it has kept for the store
+        process.start("purge", process.purge())
+    world.run()
     finish(world, "purge", 61)
-    login, living = world.stored(), world.peeringdb.generation
+    login, generation = world.stored(), world.peeringdb.generation
     if login.ending is None:
-        assert world.stored_generation() == living, "the session has dead tokens"
-    elif not world.is_lost:
-        assert living is None, "tokens are lost, and work"
+        assert world.stored_generation() == generation, "the session has dead tokens"
+    elif not world.is_gone:
+        assert generation is None, "tokens are lost, and work"
     if login.ending is not None and login.ending.reason == "refused_by_peeringdb":
         assert world.is_lost or world.is_late, "the session has ended without a reason"
 
@@ -108,6 +112,16 @@ class KeepsLateTokens(Refreshes):
         return (yield from super()._write_tokens(mine, token, sealed))
 
 
+class TellsNobody(Endings):
+    def tell(self, event, tell=None):  # noqa: ARG002 - as its parent has it
+        yield from ()
+
+
+class KeepsNothing(Endings):
+    def revoke_at_purge(self, sessions, token):
+        yield from sessions.keep_tokens(self._tokens.seal(token), token.expires_at)
+
+
 class RevokesNothing(Endings):
     def revoke(self, login, *, purpose=None):  # noqa: ARG002 - as its parent has it
         yield from self._sessions.note_revoked(login)
@@ -131,7 +145,7 @@ class StoresLateRights(Rechecks):
     ("broken", "message"),
     [
         ({"sessions": IgnoresLeases}, "ended without a reason"),
-        ({"sessions": ForgetsItsLease}, "ended without a reason"),
+        ({"sessions": ForgetsItsLease}, "older rights are told after newer ones"),
         ({"sessions": LeasesForLong}, "locked out"),
         ({"refreshes": GivesUp}, "tokens are lost, and work"),
         ({"refreshes": KeepsLateTokens}, "tokens are lost, and work"),
@@ -147,9 +161,15 @@ def test_a_broken_protocol_is_found(broken, message):
 
 @pytest.mark.parametrize("sessions", [IgnoresLeases, ForgetsItsLease])
 def test_two_refreshes_at_once_are_found(sessions):
-    model = site("view", "view", faults=1, at_end=lambda _: None, sessions=sessions)
+    ignored = {"at_end": lambda _: None, "endings": TellsNobody}
+    model = site("view", "view", faults=1, sessions=sessions, **ignored)
     with pytest.raises(AssertionError, match="two refreshes of one session at once"):
         explore(model)
+
+
+def test_tokens_that_no_process_keeps_are_found():
+    with pytest.raises(AssertionError, match="tokens are lost, and work"):
+        explore(site("view", "view", faults=2, endings=KeepsNothing))
 
 
 def test_tokens_of_a_logout_that_are_not_revoked_are_found():

@@ -1,6 +1,7 @@
 """How sessions end: told once, and their tokens revoked until it is done."""
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,7 @@ from peeringdb_oauth.web.sessions.stored_login import Ending, EndReason, StoredL
 log = logging.getLogger("peeringdb_oauth")
 
 _TURN = 30.0  # seconds for which one process purges
+_MOST_UNSTORED = 1000  # tokens that a process keeps for the store
 
 Told = Callable[[Event], Any]
 
@@ -45,6 +47,7 @@ class Endings:
         self._tokens = tokens
         self._sessions = sessions
         self._tell = tell
+        self._unstored: deque[TokenResponse] = deque(maxlen=_MOST_UNSTORED)
 
     def end(
         self,
@@ -111,10 +114,26 @@ class Endings:
     def revoke_at_purge(self, sessions: StoreSessions, token: TokenResponse) -> Flow[None]:
         """Have tokens revoked that no session has.
 
+        If the store does not answer, this process keeps them until a purge finds that
+        it does. So they are lost only if the process ends before.
+
         Raises:
             RecordsUnavailable: the store does not answer.
         """
-        yield from sessions.keep_tokens(self._tokens.seal(token), token.expires_at)
+        self._unstored.append(token)
+        yield from self._store_tokens(sessions)
+
+    def _store_tokens(self, sessions: StoreSessions) -> Flow[None]:
+        while True:
+            try:
+                token = self._unstored.popleft()
+            except IndexError:  # another thread may have taken the last one
+                return
+            try:
+                yield from sessions.keep_tokens(self._tokens.seal(token), token.expires_at)
+            except BaseException:
+                self._unstored.append(token)
+                raise
 
     def _is_copy(self, token: TokenResponse) -> bool:
         is_cookie = isinstance(self._sessions, CookieSessions)
@@ -129,6 +148,7 @@ class Endings:
         sessions = self._sessions
         if isinstance(sessions, CookieSessions):
             return 0
+        yield from self._store_tokens(sessions)
         if not (yield from sessions.take_turn("purge", _TURN)):
             return 0
         count = 0
