@@ -111,7 +111,9 @@ def read_cookie_of_any_name(cookies):
 
 
 def metadata_as_it_is(_, *documents):
-    return replace(PEERINGDB, token_endpoint=documents[0].get("token_endpoint", ""))
+    named = [one.get("token_endpoint", "") for one in documents]
+    [endpoint, *_] = [one for one in named if "evil" in one] or named
+    return replace(PEERINGDB, token_endpoint=endpoint)
 
 
 def token_with_all_that_was_asked(*sent, requested, now):

@@ -4,11 +4,12 @@ import json
 import re
 from dataclasses import asdict
 from urllib.parse import parse_qs, urlsplit
+from zlib import crc32
 
 import ada_url
 from recordings import read_recording
 
-from peeringdb_oauth.authorization import create_authorization_request
+from peeringdb_oauth.authorization import build_authorization_url
 from peeringdb_oauth.config import ClientConfig
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.messages import parse_json
@@ -39,13 +40,13 @@ def check(data, read=ProviderMetadata.from_documents):
         return
     if not isinstance(document, dict):
         return
-    for documents in ((document,), (document, OTHER), (OTHER, document)):
-        try:
-            found = read(BASE_URL, *documents)
-        except InvalidResponse as error:
-            assert_tells_no_secret(error)
-        else:
-            _assert_all_is_at_peeringdb(found, document)
+    documents = ((document,), (document, OTHER), (OTHER, document))[crc32(data) % 3]
+    try:
+        found = read(BASE_URL, *documents)
+    except InvalidResponse as error:
+        assert_tells_no_secret(error)
+    else:
+        _assert_all_is_at_peeringdb(found, document)
 
 
 def _assert_all_is_at_peeringdb(found, document):
@@ -57,5 +58,5 @@ def _assert_all_is_at_peeringdb(found, document):
         # It is one line, and parameters can be added to it.
         assert re.fullmatch("[!-~]+", endpoint), f"{name} has odd characters"
         assert not url.search + url.hash, f"{name} has more than a path"
-    request = create_authorization_request(CONFIG, found, now=0.0)
-    assert parse_qs(urlsplit(request.url).query)["state"] == [request.state]
+    url = build_authorization_url(CONFIG, found, scope=("profile",), state="a-state")
+    assert parse_qs(urlsplit(url).query)["state"] == ["a-state"]
