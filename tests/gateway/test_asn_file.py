@@ -45,15 +45,31 @@ def test_a_wrong_line_is_named(line):
 
 @pytest.mark.parametrize("text", ["", "\n", "# nobody\n"])
 def test_an_empty_list_is_wrong(text):
-    with pytest.raises(ConfigurationError, match="has no AS number in it, so nobody could pass"):
+    with pytest.raises(ConfigurationError) as refused:
         parse_asns(text, "members.txt")
+    assert str(refused.value) == "members.txt: has no AS number in it, so nobody could pass"
 
 
 def test_of_many_wrong_lines_the_first_are_named():
     with pytest.raises(ConfigurationError) as refused:
         parse_asns("x\n" * 8, "members.txt")
     assert len(refused.value.problems) == 6
+    assert refused.value.problems[4] == "members.txt:5: must be one AS number, such as 64500"
     assert refused.value.problems[-1] == "members.txt: 3 more lines are wrong"
+
+
+def test_five_wrong_lines_are_all_named():
+    with pytest.raises(ConfigurationError) as refused:
+        parse_asns("x\n" * 5, "members.txt")
+    assert refused.value.problems == tuple(
+        f"members.txt:{line}: must be one AS number, such as 64500" for line in range(1, 6)
+    )
+
+
+def test_a_file_of_ten_million_bytes_is_read(tmp_path):
+    path = tmp_path / "members.txt"
+    write(path, b"64500\n" + b"#" * 9_999_994)
+    assert ASNFile(path).asns == (64500,)
 
 
 @given(st.lists(st.integers(1, 2**32 - 1), min_size=1, unique=True))
@@ -77,9 +93,9 @@ def test_the_file_is_read_again_when_it_changes(tmp_path):
     [
         ("", "has no AS number in it"),
         ("64500\nx\n", ":2: must be one AS number"),
-        (b"\xff", "not text in UTF-8"),
-        (b"#" * 10_000_001, "has more than 10,000,000 bytes"),
-        (None, "No such file or directory"),
+        (b"\xff", r"^\S*/members\.txt: not text in UTF-8$"),
+        (b"#" * 10_000_001, r"^\S*/members\.txt: has more than 10,000,000 bytes$"),
+        (None, r"^\S*/members\.txt: No such file or directory$"),
     ],
 )
 def test_a_broken_file_leaves_the_old_numbers_in_force_and_is_told_once(tmp_path, broken, problem):

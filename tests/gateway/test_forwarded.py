@@ -59,6 +59,50 @@ def test_a_method_that_is_none_is_refused(method):
         read_forwarded(headers_of(**{"x-forwarded-method": method}))
 
 
+NAMES = ["X-Forwarded-Method", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_missing_or_was_sent_twice_is_named(name):
+    with pytest.raises(NotForwarded) as refused:
+        read_forwarded(headers_of(**{name.lower(): ""}))
+    assert (refused.value.problem, refused.value.status) == (f"{name} is missing", 403)
+    with pytest.raises(NotForwarded) as refused:
+        read_forwarded(headers_of((name.lower(), "GET")))
+    assert str(refused.value) == f"{name} was sent several times"
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"x-forwarded-method": "GET POST"}, "X-Forwarded-Method is no method"),
+        ({"x-forwarded-proto": "ftp"}, "X-Forwarded-Proto is neither http nor https"),
+    ],
+)
+def test_what_makes_no_sense_is_named(given, problem):
+    with pytest.raises(NotForwarded) as refused:
+        read_forwarded(headers_of(**given))
+    assert str(refused.value) == problem
+
+
+def test_the_scheme_may_be_written_in_any_case():
+    assert read_site(headers_of(**{"x-forwarded-proto": "HTTPS"})).scheme == "https"
+
+
+def test_headers_have_at_most_32_kib():
+    headers = RequestHeaders([(b"abcd", b"x" * 32_760), (b"e", b"fgh")])
+    assert headers.size == 32_768
+    headers.check_size()
+    with pytest.raises(NotForwarded) as refused:
+        RequestHeaders([(b"abcd", b"x" * 32_761), (b"e", b"fgh")]).check_size()
+    assert refused.value.status == 431
+    assert str(refused.value) == "its headers have more than 32768 bytes"
+
+
+def test_headers_may_come_one_by_one():
+    assert dict(RequestHeaders(iter([(b"a", b"\xe9"), (b"a", b"c")]))) == {"a": "\xe9, c"}
+
+
 PROXIES = TrustedProxies(["127.0.0.1", "192.0.2.0/28", "2001:db8:1::/48"])
 
 

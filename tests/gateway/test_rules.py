@@ -117,6 +117,32 @@ def test_a_trick_is_refused_where_no_rule_allows_it(path, tricks):
     assert f'allow_in_path = ["{tricks}"]' in match.refusal.cause
 
 
+def test_all_tricks_of_a_path_are_named():
+    refusal = SOME.match(LG, "GET", parse("/public;x//y\\z")).refusal
+    assert refusal == "servers could read this address in more than one way"
+    assert refusal.cause == (
+        "if the application needs such addresses, add"
+        ' allow_in_path = ["//", ";", "%5C"] to its rule'
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "index"),
+    [
+        ("/a/b/64500/c/d", 1),
+        ("/a/b/64500/c/d/e", 1),
+        ("/a/b/64500/x/d", None),
+        ("/a/b/64500/c/x", None),
+        ("/a/x/64500/c/d", None),
+        ("/x/b/64500/c/d", None),
+        ("/a/b/64500/c", None),
+        ("/a/b/64500/d", None),
+    ],
+)
+def test_all_segments_around_the_number_must_fit(path, index):
+    assert decides(rules({"path": "/a/b/{asn}/c/d"}), path)[0] == index
+
+
 TRICKY = rules(
     {"path": "/api/admin", "conditions": Conditions(asns=(64500,))},
     {"path": "/api/", "allow": "verified", "allow_in_path": frozenset({"%2F", ";"})},

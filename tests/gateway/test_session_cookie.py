@@ -94,3 +94,26 @@ def test_whatever_is_left_has_none_of_ours(pairs):
 
 def test_of_two_cookies_with_one_name_the_first_counts():
     assert parse_cookies("a=1; b ; a=2;c = 3") == {"a": "1", "c": "3"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "value"),
+    [
+        ('"x"', "x"),
+        ('""', ""),
+        ('"', '"'),
+        ('"x', '"x'),
+        ('x"', 'x"'),
+        ("xx", "xx"),
+        ("x=y", "x=y"),
+        (' \t"x" \t', "x"),
+        ("\xa0x\xa0", "\xa0x\xa0"),
+    ],
+)
+def test_quotes_around_a_value_are_taken_off(sent, value):
+    assert parse_cookies(f"a={sent}; \tb =1") == {"a": value, "b": "1"}
+
+
+def test_the_age_of_a_cookie_is_in_whole_seconds():
+    [written] = cookie_at("https://lg.example.net", 60.9).write({}, SESSION)
+    assert (written.max_age, type(written.max_age)) == (60, int)

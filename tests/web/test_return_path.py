@@ -67,6 +67,7 @@ def test_a_path_is_encoded_and_shortened_where_it_has_to_be(path, accepted):
         ("HTTPS://Portal.Example.net/x", "/x"),
         ("https://portal.example.net", "/"),
         ("https://portal.example.net?x", "/?x"),
+        ("https://portal.example.net#x", "/#x"),
         ("http://127.0.0.1:5000/x", "/x"),
         ("https://portal.example.net.evil.example/x", "/home"),
         ("https://portal.example.net@evil.example/x", "/home"),
@@ -195,3 +196,7 @@ def test_what_a_browser_shows_comes_back(typed):
     again = BUILDER.return_path(wanted, back)
     assert unquote_to_bytes(again) == unquote_to_bytes(shown.pathname + shown.search)
     assert BUILDER.return_path(wanted, f"{shown.origin}{back}") == again
+
+
+def test_a_path_that_is_too_long_once_it_is_encoded_is_refused():
+    assert safe_return_path("/" + "\u00e9" * 200, default="/home") == "/home"

@@ -33,7 +33,8 @@ def test_the_key_is_derived_with_hkdf_and_a_label_for_the_purpose():
     """So the same secret can also serve the framework's own cookies."""
     label = b"peeringdb_oauth login"
     key = HKDF(algorithm=SHA256(), length=32, salt=None, info=label).derive(NEW.encode())
-    assert Fernet(urlsafe_b64encode(key)).decrypt(Sealer(NEW).seal("login", 7)) == b"7"
+    sealed = Sealer(NEW).seal("login", {"a": [1, 2]})
+    assert Fernet(urlsafe_b64encode(key)).decrypt(sealed) == b'{"a":[1,2]}'
 
 
 @pytest.mark.parametrize("text", [None, "", "x", 7, b"bytes", "é", "gAAAAA" * 20])
