@@ -73,6 +73,15 @@ def test_a_good_token_is_looked_up_by_one_process_only(process, server):
     assert asked(server) == []
 
 
+def test_a_result_of_another_process_is_read_from_the_store_once(process, store):
+    process().verify(TOKEN)
+    second = process()
+    second.verify(TOKEN)
+    trips = store.round_trips
+    assert second.verify(TOKEN).id == 1
+    assert store.round_trips == trips
+
+
 def test_after_a_minute_one_process_looks_it_up_for_all(process, server, clock):
     first, second = process(), process()
     first.verify(TOKEN)

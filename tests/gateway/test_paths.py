@@ -141,8 +141,26 @@ def test_an_odd_path_is_refused_before_any_rule(uri, name):
     with pytest.raises(OddPath) as refused:
         parse(uri)
     assert refused.value.name == name
-    assert refused.value.reason
-    assert "\n" not in str(refused.value)
+    reason = REASONS[f"encoded {name}" if "%" in uri and f"encoded {name}" in REASONS else name]
+    assert str(refused.value) == refused.value.reason == reason
+
+
+REASONS = {
+    "no_path": "the address does not begin with a slash",
+    "too_long": "the address has more than 8192 characters",
+    "control_character": "the address has a blank or a control character in it",
+    "encoded control_character": "the path has an encoded control character in it",
+    "fragment": "the address has a fragment (#...), which browsers never send",
+    "broken_escape": "the path has a % without two hexadecimal digits after it",
+    "broken_utf8": "the path is not UTF-8",
+    "dot_segment": "the path has a segment of dots in it",
+    "encoded_often": "the path is encoded more than 3 times",
+}
+
+
+@pytest.mark.parametrize("start", ["/", "/?", "/%C3%A9"])
+def test_an_address_of_8192_characters_is_read(start):
+    assert parse(start.ljust(8192, "a")).path
 
 
 PIECES = st.sampled_from(
@@ -238,3 +256,4 @@ def test_a_path_with_thousands_of_readings_is_refused(part):
     with pytest.raises(OddPath) as caught:
         _ = parse(part * (8000 // len(part))).readings
     assert caught.value.name == "many_readings"
+    assert str(caught.value) == "servers can read the path in far too many ways"
