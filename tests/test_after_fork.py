@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import socket
 import subprocess
 import sys
 import textwrap
@@ -9,10 +10,12 @@ import threading
 from concurrent.futures import Future
 from dataclasses import asdict
 from functools import partial
+from urllib.parse import urlsplit
 
 import pytest
 from client_config import config_of
 from forks import PATIENCE, held_by_another_thread, in_a_child
+from in_threads import Calls, within
 
 from peeringdb_oauth import after_fork, budget
 from peeringdb_oauth.after_fork import ForkSafeLock
@@ -248,6 +251,53 @@ def test_a_client_whose_certificates_are_gone_does_not_stop_another(
     for client in clients:
         assert in_a_child(partial(client.fetch_user, "of-the-child"))
     assert (first.connections, other.connections) == (2, 2)
+
+
+# --- the handshake --------------------------------------------------------------------
+
+
+def test_a_process_is_not_forked_while_another_thread_is_in_openssl():
+    with held_by_another_thread(after_fork.no_fork):
+        calls = Calls(lambda: in_a_child(lambda: None))
+        assert not threading.Event().wait(0.1)
+        assert calls.ended == 0
+    assert calls.outcomes() == [True]
+
+
+def test_no_step_of_a_handshake_is_interrupted_by_a_fork(make_server, authority):
+    """OpenSSL calls back from inside a step, for each message."""
+    port, could_fork = urlsplit(make_server(tls=True).url).port, []
+
+    def on_message(*_):
+        lock = after_fork.no_fork._lock
+        could_fork.extend(Calls(lambda: lock.acquire(blocking=False)).outcomes())
+
+    context = tls_context.__wrapped__(authority.ca_file)
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as plain:
+        context._msg_callback = on_message
+        with context.wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=True):
+            context._msg_callback = None
+    assert could_fork
+    assert not any(could_fork)
+
+
+def test_a_handshake_without_an_answer_ends_in_time(authority):
+    context = tls_context(authority.ca_file)
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as plain:
+        plain.connect(listener.getsockname())
+        plain.settimeout(0.1)
+        with within(PATIENCE), pytest.raises(TimeoutError, match="handshake timed out"):
+            context.wrap_socket(plain, server_hostname="127.0.0.1")
+
+
+def test_a_socket_without_a_timeout_waits_for_the_handshake(make_server, authority):
+    server = make_server(tls=True)
+    context, port = tls_context(authority.ca_file), urlsplit(server.url).port
+    with (
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        assert (secure.version(), secure.gettimeout()) == ("TLSv1.3", None)
 
 
 # --- the asynchronous client ----------------------------------------------------------

@@ -58,5 +58,16 @@ class ForkSafeLock:
         self._lock.__exit__(None, None, None)
 
 
+# Held where OpenSSL and the C library hold locks of the whole process. A child of that
+# moment could never take them, and would hang in its first handshake.
+no_fork = ForkSafeLock(threading.RLock)
+
+
+def _end_fork() -> None:
+    no_fork.__exit__()
+
+
 with suppress(AttributeError):  # Windows has no fork
-    os.register_at_fork(after_in_child=make_anew)
+    os.register_at_fork(
+        before=no_fork.__enter__, after_in_parent=_end_fork, after_in_child=make_anew
+    )
