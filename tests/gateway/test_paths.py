@@ -158,6 +158,16 @@ REASONS = {
 }
 
 
+def test_what_is_odd_in_a_path_may_be_in_a_query():
+    requested = parse("/caf%C3%A9?x=%zz/../%00//;")
+    assert (requested.query, requested.tricks) == ("x=%zz/../%00//;", frozenset())
+
+
+@pytest.mark.parametrize("segment", ["..X", "X..", ".X", "X.X", "..a..", ".well-known"])
+def test_a_segment_with_more_than_dots_is_read(segment):
+    assert parse(f"/public/{segment}/x").readings == (("public", segment, "x"),)
+
+
 @pytest.mark.parametrize("start", ["/", "/?", "/%C3%A9"])
 def test_an_address_of_8192_characters_is_read(start):
     assert parse(start.ljust(8192, "a")).path
