@@ -202,6 +202,60 @@ def test_what_was_judged_by_old_rules_is_not_remembered_after_a_reload(site, mem
     assert member.ask("/new").status_code == 403
 
 
+@pytest.fixture
+def late_answer(site, member, clock, monkeypatch):
+    """A page for which the store has said that the session lives, and it is on its way.
+
+    Other answers of the store are not late.
+    """
+    get, gate, answers = site.records.get, threading.Event(), []
+
+    def answer_late(key):
+        record = get(key)
+        if key.startswith("session:"):
+            answers.append(record)
+            if len(answers) == 1:
+                gate.wait(10)
+        return record
+
+    monkeypatch.setattr(site.records, "get", answer_late)
+    clock.now = int(clock.now) + 2.875  # nothing is remembered any more
+    page = Calls(lambda: member.ask("/members/64500/").status_code)
+    until(lambda: answers)
+    clock.wait(0.125)  # who comes now asks the store for themselves
+    yield SimpleNamespace(gate=gate, page=page)
+    gate.set()
+
+
+def test_a_late_answer_of_the_store_undoes_no_logout(member, late_answer):
+    kept = dict(member.cookies)
+    member.post("/_peeringdb/logout")
+    late_answer.gate.set()
+    assert late_answer.page.outcomes() == [204]
+    member.cookies.update(kept)
+    assert member.ask("/members/64500/").status_code == 401
+    assert member.ask("/other").status_code == 401
+
+
+def test_a_late_answer_of_the_store_does_not_count_for_another_second(
+    site, member, clock, late_answer
+):
+    assert another_program(site).end_all(1) == 1
+    clock.wait(0.875)
+    late_answer.gate.set()
+    assert late_answer.page.outcomes() == [204]
+    assert member.ask("/members/64500/").status_code == 401
+
+
+def test_nobody_waits_for_an_answer_of_the_store_that_is_late(site, member, clock, late_answer):
+    assert another_program(site).end_all(1) == 1
+    clock.wait(1)
+    later = Calls(lambda: member.ask("/members/64500/").status_code)
+    until(lambda: later.ended)
+    late_answer.gate.set()
+    assert (later.outcomes(), late_answer.page.outcomes()) == ([401], [204])
+
+
 # --- at once --------------------------------------------------------------------------
 
 

@@ -115,7 +115,7 @@ class CookieSessions:
     def read_anew(self, _: Visit) -> None:
         """Do nothing: the cookie of each request is read."""
 
-    def remembered(self, _: str) -> RecentLogin | None:
+    def remembered(self, _: StoredLogin) -> RecentLogin | None:
         """None: the cookie of each request is read."""
         return None
 

@@ -122,10 +122,11 @@ class StoreSessions:
 
     def fresh(self, login: StoredLogin) -> Flow[StoredLogin | None]:
         """The login as the store has it now; None if it has none."""
+        since = self._recent.now()
         entry = yield from call(partial(self._vault.read, login.key))
         found = None if entry is None else self._from(entry)
         if found is not None:
-            self._recent.put(found)
+            self._recent.put(found, since)
         return found
 
     def load(self, visit: Visit) -> Flow[StoredLogin | None]:
@@ -140,12 +141,15 @@ class StoreSessions:
         if login is not None:
             return login
         # A page has many requests at once, and a crowd more than there are connections.
-        login = yield from shared(f"load {given.key}", self._load_once(given.key))
+        # If the store is slow, its answer is an old one for those who come later.
+        name = f"load {given.key} {int(self._recent.now())}"
+        login = yield from shared(name, self._load_once(given.key))
         if login is None:
             return replace(given.as_login(), ending=Ending(reason="lost"))
         return login
 
     def _load_once(self, key: str) -> Flow[StoredLogin | None]:
+        since = self._recent.now()
         entry = yield from call(partial(self._vault.read, key))
         login = None if entry is None else self._from(entry)
         if entry is None or login is None:
@@ -153,7 +157,7 @@ class StoreSessions:
         if login.ending is None and self.over(login) is None:
             login = yield from self._note_use(entry, login)
         if login is not None:
-            self._recent.put(login)
+            self._recent.put(login, since)
         return login
 
     def read_anew(self, visit: Visit) -> None:
@@ -162,9 +166,12 @@ class StoreSessions:
         if given is not None:
             self._recent.drop(given.key)
 
-    def remembered(self, key: str) -> RecentLogin | None:
-        """As `RecentLogins.entry`."""
-        return self._recent.entry(key)
+    def remembered(self, login: StoredLogin) -> RecentLogin | None:
+        """What is known of a login, as long as it is current and says the same."""
+        recent = self._recent.entry(login.key)
+        if recent is None or (recent.login.user, recent.login.ending) != (login.user, login.ending):
+            return None  # somebody has read other rights, or the end of the session
+        return recent
 
     def forget(self, visit: Visit) -> None:
         """Take the login out of the visit's session."""
@@ -315,7 +322,7 @@ class StoreSessions:
         self._recent.drop(key)
         yield from call(partial(self._vault.change, key, apply))
         if changed is not None:
-            self._recent.put(changed)
+            self._recent.put_changed(changed)
         return changed
 
     def _note_use(self, entry: Entry, login: StoredLogin) -> Flow[StoredLogin | None]:

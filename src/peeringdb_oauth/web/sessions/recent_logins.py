@@ -14,26 +14,28 @@ _MAX = 10_000  # logins
 class RecentLogin:
     """A login that was read from the store.
 
-    ``login``: as it was read. ``read_at``: by ``monotonic``, which gives seconds that
-    only grow.
+    ``login``: as it was read. ``monotonic``: gives seconds that only grow. ``since``:
+    when the store was asked, by ``monotonic``; None for now.
     """
 
-    __slots__ = ("_is_replaced", "_monotonic", "_read_at", "login")
+    __slots__ = ("_is_replaced", "_monotonic", "login", "since")
 
-    def __init__(self, login: StoredLogin, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, login: StoredLogin, monotonic: Callable[[], float], since: float | None = None
+    ) -> None:
         self.login = login
+        self.since = monotonic() if since is None else since
         self._monotonic = monotonic
-        self._read_at = monotonic()
         self._is_replaced = False
 
     @property
     def age(self) -> float:
-        """Seconds since it was read."""
-        return self._monotonic() - self._read_at
+        """Seconds since the store was asked."""
+        return self._monotonic() - self.since
 
     def is_current(self) -> bool:
-        """Whether it was read within the last second, and nothing is known anew."""
-        return not self._is_replaced and 0 <= self._monotonic() - self._read_at < _SECONDS
+        """Whether the store was asked within a second, and nothing is known anew."""
+        return not self._is_replaced and 0 <= self._monotonic() - self.since < _SECONDS
 
     def replace(self) -> None:
         """Something is known anew."""
@@ -63,18 +65,44 @@ class RecentLogins:
         recent = self._logins.get(key)
         return recent if recent is not None and recent.is_current() else None
 
-    def put(self, login: StoredLogin) -> None:
-        """Remember a login. Too many make the oldest ones forgotten."""
+    def now(self) -> float:
+        """The time for `put`, to be taken before the store is asked."""
+        return self._monotonic()
+
+    def put(self, login: StoredLogin, since: float) -> None:
+        """Remember a login that was read.
+
+        ``since``: when the store was asked. Of two answers the one that was asked for
+        later counts: the other one may be from before the end of the session.
+        """
         with self._lock:
-            self._forget(login.key)
-            self._logins[login.key] = RecentLogin(login, self._monotonic)
-            while len(self._logins) > _MAX:
-                self._logins.popitem(last=False)
+            known = self._logins.get(login.key)
+            if known is None or known.since <= since:
+                self._put(login, since)
+
+    def put_changed(self, login: StoredLogin) -> None:
+        """Remember a login that was dropped, and then changed in the store.
+
+        If somebody else has read or changed it meanwhile, nobody knows which one is
+        newer, and it is forgotten.
+        """
+        with self._lock:
+            if login.key in self._logins:
+                self._forget(login.key)
+            else:
+                self._put(login, self._monotonic())
 
     def drop(self, key: str) -> None:
         """Forget a login, if it is remembered."""
         with self._lock:
             self._forget(key)
+
+    def _put(self, login: StoredLogin, since: float) -> None:
+        """Too many make the oldest ones forgotten."""
+        self._forget(login.key)
+        self._logins[login.key] = RecentLogin(login, self._monotonic, since)
+        while len(self._logins) > _MAX:
+            self._logins.popitem(last=False)
 
     def _forget(self, key: str) -> None:
         recent = self._logins.pop(key, None)

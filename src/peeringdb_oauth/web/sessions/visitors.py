@@ -147,7 +147,7 @@ class Visitors:
 
     def remembered(self, login: StoredLogin) -> RecentLogin | None:
         """What is known of a login without asking the store; None: nothing."""
-        return self._sessions.remembered(login.key)
+        return self._sessions.remembered(login)
 
     def load(self, visit: Visit) -> Flow[StoredLogin | None]:
         """The login of a visit as it is stored.
