@@ -7,7 +7,7 @@ import pytest
 from peeringdb_oauth.budget import UsedUp, shortest_recheck
 from peeringdb_oauth.errors import RateLimited
 from peeringdb_oauth.web import SessionPolicy
-from peeringdb_oauth.web.sessions.pace import Pace
+from peeringdb_oauth.web.sessions.pace import Pace, refresh_ahead
 
 USED_UP = UsedUp("", retry_after=60)
 START = 1_700_000_000.0
@@ -33,6 +33,14 @@ def refuse(pace, times, error, age=100_000):
         pace.postpone(login(age, now), error)
         now = pace.postponed_until
     return now
+
+
+@pytest.mark.parametrize(
+    ("recheck_every", "ahead"),
+    [(None, 60), (1, 60), (60, 60), (61, 61), (900, 900), (18_000, 18_000), (40_000, 18_000)],
+)
+def test_a_token_is_refreshed_before_it_could_expire_until_the_next_recheck(recheck_every, ahead):
+    assert refresh_ahead(SessionPolicy(recheck_every=recheck_every)) == ahead
 
 
 def test_a_recheck_comes_at_its_time_or_a_little_early(pace):
@@ -63,6 +71,7 @@ def test_a_budget_that_refuses_for_long_stretches_the_time_between_rechecks(pace
     now = refuse(pace, 120, USED_UP)  # ten minutes
     assert not is_due(pace, 1900, now=now)
     assert is_due(pace, 3300, now=now)
+    assert 1700 < pace.earliest(now) < 3300
 
 
 def test_a_short_rush_changes_little(pace):
