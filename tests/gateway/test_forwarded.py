@@ -148,6 +148,15 @@ def test_the_visitor_is_the_last_address_that_is_no_proxys(header, address):
     assert PROXIES.visitor(headers_of(("x-forwarded-for", header))) == address
 
 
+def test_a_visitor_is_looked_for_before_thirty_two_proxies_and_no_more():
+    """A stranger could write thousands of addresses."""
+    proxies = ", 127.0.0.1" * 32
+    found = PROXIES.visitor(headers_of(("x-forwarded-for", f"198.51.100.7{proxies}")))
+    assert found == "198.51.100.7"
+    more = PROXIES.visitor(headers_of(("x-forwarded-for", f"198.51.100.7{proxies}, 127.0.0.1")))
+    assert more != "198.51.100.7"
+
+
 def test_several_headers_with_addresses_are_one_list():
     headers = headers_of(("x-forwarded-for", "203.0.113.9"), ("x-forwarded-for", "198.51.100.7"))
     assert PROXIES.visitor(headers) == "198.51.100.7"

@@ -35,6 +35,15 @@ def test_nonsense_is_refused_with_every_problem(value):
     )
 
 
+def test_no_limit_of_one_kind_does_not_hide_what_is_wrong_with_another():
+    with pytest.raises(ConfigurationError) as caught:
+        SessionPolicy(recheck_every=None, stale_for=-1, idle_timeout=None, max_age=0)
+    assert caught.value.problems == (
+        "stale_for: must be seconds, 0 or more",
+        "max_age: must be seconds, 1 or more, or None",
+    )
+
+
 @pytest.mark.parametrize("value", [None, -1, "60", False])
 def test_rights_cannot_stay_stale_for_ever(value):
     with pytest.raises(ConfigurationError) as refused:
