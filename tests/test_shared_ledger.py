@@ -131,6 +131,20 @@ def test_a_login_is_charged_to_its_account_in_every_process(site):
     go(second, login(HERE))
 
 
+def test_whose_part_is_used_up_can_be_looked_at_without_the_store(site):
+    process, paid = site.process(), HTTPRequest(url=URL, cost=Cost(payers=(ADA,)))
+    process.check_payers(paid.cost)
+    assert fill(process, paid) == 10
+    trips = site.store.round_trips
+    site.now += 20
+    with pytest.raises(RateLimited, match="you have asked") as caught:
+        process.check_payers(paid.cost)
+    assert caught.value.retry_after == pytest.approx(40)
+    assert site.store.round_trips == trips
+    site.now += 40
+    process.check_payers(paid.cost)
+
+
 def test_what_others_wrote_in_between_is_not_lost(site):
     first, second = site.process(), site.process()
     site.store.rival = lambda: go(second, GET, 429)
@@ -479,6 +493,20 @@ def test_a_store_that_comes_and_goes_gives_no_part_twice(site, four):
         assert fill(four[0]) == 0
 
 
+def test_a_request_that_is_under_way_while_the_store_comes_and_goes_takes_its_part(site, four):
+    first = four[0]
+    site.store.is_down = True
+    for _ in range(4):
+        go(first, GET)
+    booking = first.admit(GET, 0)
+    site.store.is_down = False
+    site.beat(first)
+    site.store.is_down = True
+    first.settle(booking, answer(200))
+    first.flush()
+    assert fill(first) == 0
+
+
 @pytest.mark.usefixtures("four")
 def test_a_process_that_others_do_not_know_yet_takes_no_part(site):
     late = site.process()
@@ -536,6 +564,7 @@ def test_without_a_limit_the_parts_have_none_either(caplog):
     for _ in range(150):
         go(process, GET)
     assert "requests without a limit" in caplog.text
+    process.check_payers(Cost(payers=(ADA,)))
 
 
 def test_blocks_are_known_without_the_store(site, four):

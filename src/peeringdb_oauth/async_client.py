@@ -106,6 +106,7 @@ class AsyncClient:
         self._monotonic = monotonic
         budget = Budget(config.requests_per_minute, config.processes)
         self._ledger: LocalLedger | SharedLedger = LocalLedger(budget, monotonic)
+        self.provider.check_payers = self._ledger.check_payers
         make_in_each_process(self, AsyncClient._make_locks)
         log_at_start(config)
 
@@ -157,6 +158,7 @@ class AsyncClient:
     def share_budget(self, documents: Documents, *, egress: str | None = None) -> None:
         """As `Client.share_budget`. It is not awaited."""
         self._ledger = SharedLedger(documents, egress or self.config.egress, self.config)
+        self.provider.check_payers = self._ledger.check_payers
         self.provider.documents = documents
 
     def usage(self) -> Usage:

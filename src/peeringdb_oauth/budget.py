@@ -160,7 +160,7 @@ class Budget:
             self._check_refusals(request, now)
         if counts:
             self._check_ceilings(request, now)
-            if self._must_wait_for_payer(request, now):
+            if self._must_wait_for_payer(cost, now):
                 return None
         if not self._has_slot(request):
             return None
@@ -171,6 +171,16 @@ class Budget:
             self._bookings[booking.id] = booking
             self._count(booking, cost.requests)
         return booking
+
+    def check_payers(self, cost: Cost, now: float) -> None:
+        """Raise what `admit` would, if a payer has used its part.
+
+        Raises:
+            RateLimited: it has.
+        """
+        self._forget_old(now + ROUNDING)
+        if self.is_limited:
+            self._must_wait_for_payer(cost, now)
 
     def settle(
         self, booking: Booking, response: HTTPResponse | None, now: float, *, lost: bool = False
@@ -327,17 +337,17 @@ class Budget:
                 "the rest of the requests a minute is kept for logins", wait, kind=UsedUp
             )
 
-    def _must_wait_for_payer(self, request: HTTPRequest, now: float) -> bool:
+    def _must_wait_for_payer(self, cost: Cost, now: float) -> bool:
         """Whether it depends on a payer's requests that others may yet pay for."""
-        for payer in self._known(request.cost.payers):
-            excess = self._paid.get(payer, 0) + request.cost.requests - self._part(payer)
+        for payer in self._known(cost.payers):
+            excess = self._paid.get(payer, 0) + cost.requests - self._part(payer)
             if excess <= 0:
                 continue
             if self._open.get(payer, 0) >= excess:
                 return True
             paid = (one for one in self._bookings.values() if payer in one.payers)
             wait = _wait(paid, excess, now)
-            raise used_up(payer.kind, wait)
+            raise _limited(_USED_UP[payer.kind], wait, for_caller=payer.kind in _OF_ONE)
         return False
 
     def _has_slot(self, request: HTTPRequest) -> bool:
@@ -426,14 +436,6 @@ def shortest_recheck(
         return 0.0
     each = max(2, requests_per_minute * CEILINGS[Purpose.RECHECK])
     return sessions * WINDOW / (each * addresses)
-
-
-def used_up(kind: str, wait: float) -> RateLimited:
-    """The error for a payer of this kind that has used its part.
-
-    ``wait``: the seconds until the part has room for a request.
-    """
-    return _limited(_USED_UP[kind], wait, for_caller=kind in _OF_ONE)
 
 
 def _wait(bookings: Iterable[Booking], excess: float, now: float) -> float:

@@ -97,6 +97,7 @@ class Client:
         self._background = Background()
         budget = Budget(config.requests_per_minute, config.processes)
         self._ledger: Ledger = LocalLedger(budget, monotonic)
+        self.provider.check_payers = self._ledger.check_payers
         make_in_each_process(self, Client._connect)
         log_at_start(config)
 
@@ -210,6 +211,7 @@ class Client:
         configuration. Who leaves through another address has a budget of its own.
         """
         self._ledger = SharedLedger(documents, egress or self.config.egress, self.config)
+        self.provider.check_payers = self._ledger.check_payers
         self.provider.documents = documents
 
     def usage(self) -> Usage:

@@ -34,6 +34,13 @@ class Ledger(Protocol):
     def charge(self, cost: Cost, payer: Payer | None, requests: int | None = None) -> None:
         """Say who pays, see `Budget.charge`. Never blocks."""
 
+    def check_payers(self, cost: Cost) -> None:
+        """See `Budget.check_payers`. Asks nobody: others may have used more.
+
+        Raises:
+            RateLimited: a payer has used its part.
+        """
+
     def usage(self) -> Usage:
         """See `Budget.usage`. Asks nobody: it may be some seconds old."""
 
@@ -114,6 +121,15 @@ class LocalLedger:
         with self.lock:
             self.budget.charge(cost, payer, requests)
             self._wake()
+
+    def check_payers(self, cost: Cost) -> None:
+        """See `Ledger.check_payers`.
+
+        Raises:
+            RateLimited: a payer has used its part.
+        """
+        with self.lock:
+            self.budget.check_payers(cost, self._monotonic())
 
     def usage(self) -> Usage:
         """See `Ledger.usage`."""

@@ -8,6 +8,7 @@ from typing import Self
 from peeringdb_oauth.authorization import AuthorizationRequest, create_authorization_request
 from peeringdb_oauth.callback import UsedCodes
 from peeringdb_oauth.config import ClientConfig
+from peeringdb_oauth.cost import Cost
 from peeringdb_oauth.key_set import KeyCache, require_cryptography
 from peeringdb_oauth.metadata import PEERINGDB, ProviderMetadata
 from peeringdb_oauth.records import Documents
@@ -38,6 +39,8 @@ class Provider:
         self.used_codes = UsedCodes()
         self.dead_tokens = DeadTokens()
         self.documents: Documents | None = None  # what processes share, if they do
+        # Raises RateLimited if it is known that somebody has used their part.
+        self.check_payers: Callable[[Cost], None] = lambda _: None
         # Keeps tokens until they are revoked. None: there is no store of sessions.
         self.revoke_later: Callable[[TokenResponse], Flow[None]] | None = None
         if "openid" in config.scope:

@@ -130,14 +130,15 @@ class SharedBudget(Budget):
         part = SharedBudget(limit, process=self._process, hide=self._hide, refusals=refusals)
         part.known_until = -math.inf
         part.add(self.to_dict(now) | {"bookings": [], "refusals": [0, 0]}, part_now - now)
-        for booking in self._flying.values():
-            if booking.id[0] == self._process:
-                part._take_off(replace(booking, at=booking.at + part_now - now))
         if before is not None:
             part.add(before.to_dict(part_now), 0.0)
             if self._refusals:
                 part._told = before._told  # noqa: SLF001 - of the same class
                 part._refusals, part._risky_refusals = part._told
+        for booking in self._flying.values():
+            if booking.id[0] == self._process:
+                moved = replace(booking, at=booking.at + part_now - now)
+                part._take_off(part._bookings.get(booking.id, moved))
         return part
 
     def most(self) -> str:

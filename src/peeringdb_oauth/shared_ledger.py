@@ -155,10 +155,18 @@ class SharedLedger:
     def usage(self) -> Usage:
         """See `Ledger.usage`."""
         with self._lock:
-            if self._part is not None:
-                return self._part.usage(self._monotonic())
-            now = self._now()
-            return self._open(None, now)[0].usage(now)
+            budget, now = self._known()
+            return budget.usage(now)
+
+    def check_payers(self, cost: Cost) -> None:
+        """See `Ledger.check_payers`.
+
+        Raises:
+            RateLimited: a payer has used its part.
+        """
+        with self._lock:
+            budget, now = self._known()
+            budget.check_payers(cost, now)
 
     def flush(self) -> None:
         """Do all that waits, in one change of the record."""
@@ -307,6 +315,13 @@ class SharedLedger:
             budget.keep_refusals(now, now + HEARTBEAT)
             return dict.fromkeys(living, now)
         return living
+
+    def _known(self) -> tuple[SharedBudget, float]:
+        """The budget as this process knows it, and the time by its clock."""
+        if self._part is not None:
+            return self._part, self._monotonic()
+        now = self._now()
+        return self._open(None, now)[0], now
 
     def _budget(self) -> SharedBudget:
         return SharedBudget(

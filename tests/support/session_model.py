@@ -176,8 +176,8 @@ def _flat(flow, process):
                 result = yield from _flat(step.flow, process)
             elif isinstance(step, Later):
                 process.start(step.name, step.flow)
-            elif getattr(getattr(step, "function", None), "func", None) == process.world.hear:
-                result = step.function()  # at once: the application is not slow
+            elif getattr(getattr(step, "function", None), "func", None) in process.at_once:
+                result = step.function()
             elif not isinstance(step, Charge):
                 result = yield step
         except Exception as error:  # noqa: BLE001 - the flow is thrown any error
@@ -200,6 +200,8 @@ class Process:
         )
         arguments = provider, self.sealed, self.sessions
         self.endings = parts["endings"](*arguments, tell=world.hear)
+        # No time passes in these. The application is not slow.
+        self.at_once = world.hear, provider.check_payers
         provider.revoke_later = partial(self.endings.revoke_at_purge, self.sessions)
         self.rechecks = parts["rechecks"](
             *arguments, self.endings, rule=AccessRule(), policy=POLICY

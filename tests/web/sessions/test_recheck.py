@@ -213,9 +213,9 @@ def test_who_has_used_up_their_part_of_the_budget_writes_nothing(
     clock.now += 61
     for _ in range(10):
         stored.user(max_age=0)
+    writes, asked = records.writes, profile_requests()
     with pytest.raises(RateLimited):
         stored.user(max_age=0)
-    writes, asked = records.writes, profile_requests()
     clock.now += 20
     for _ in range(5):
         with pytest.raises(RateLimited, match="very often within a minute") as caught:

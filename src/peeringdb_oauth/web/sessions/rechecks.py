@@ -3,11 +3,11 @@
 import logging
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import TypeGuard
 
 from peeringdb_oauth import flows
 from peeringdb_oauth.access import AccessRule
-from peeringdb_oauth.budget import used_up
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.cost import Cost, Payer, Purpose
 from peeringdb_oauth.errors import (
@@ -25,7 +25,7 @@ from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.records import RecordsUnavailable
-from peeringdb_oauth.steps import Flow, later, pause, shared
+from peeringdb_oauth.steps import Flow, call, later, pause, shared
 from peeringdb_oauth.tokens import checked_token
 from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.sessions.endings import Endings
@@ -36,7 +36,6 @@ from peeringdb_oauth.web.sessions.policy import SessionPolicy
 from peeringdb_oauth.web.sessions.refreshes import Refreshes, busy, has_ended
 from peeringdb_oauth.web.sessions.sealed_tokens import SealedTokens
 from peeringdb_oauth.web.sessions.stored_login import StoredLogin, release
-from peeringdb_oauth.web.stores import MemoryStore
 from peeringdb_oauth.web.visit import Visit
 
 log = logging.getLogger("peeringdb_oauth")
@@ -76,8 +75,6 @@ class Rechecks:
         self._rule = rule
         self._policy = policy
         self._pace = Pace(policy)
-        # Until when an account has used its part of the budget.
-        self._used_up = MemoryStore(monotonic=provider.monotonic)
 
     def current(
         self, visit: Visit, login: StoredLogin, *, max_age: float | None = None
@@ -106,21 +103,15 @@ class Rechecks:
     def _recheck_at_once(self, login: StoredLogin) -> Flow[StoredLogin]:
         """As `_recheck`, for a view that asks for it.
 
-        If the account has used its part of the budget, the refusal is remembered.
+        Whether the account has used its part of the budget is looked at first.
         Otherwise each further request would write the session twice: to take the lease
         and to give it back.
         """
-        key, now = str(login.user.id), self._provider.monotonic()
-        is_own = not self._pace.is_due(login)  # else others pay, see `_fetch_user`
-        until: float | None = self._used_up.get(key)
-        if is_own and until is not None:
-            raise used_up("account", until - now)
+        if not self._pace.is_due(login):  # else others pay, see `_cost`
+            yield from call(partial(self._provider.check_payers, self._cost(login)))
         login, problem = yield from self._recheck(login)
         if problem is None:
             return login
-        if is_own and _is_postponed(problem) and problem.for_caller:
-            wait = problem.retry_after
-            self._used_up.set(key, now + wait, timeout=wait)
         raise _without_answer(problem)
 
     def at_once(self, login: StoredLogin) -> Flow[StoredLogin | None]:
@@ -248,13 +239,17 @@ class Rechecks:
     def _fetch_user(self, login: StoredLogin) -> Flow[User]:
         token = self._tokens.open(login)
         access_token = checked_token(token and token.access_token)
-        payer_of = Payer.of_rechecks if self._pace.is_due(login) else Payer.of_account
-        payers = (payer_of(login.user.id),)
-        cost = Cost(purpose=Purpose.RECHECK, payers=payers, is_risky=True)
+        cost = self._cost(login)
         user = yield from flows.fetch_user(self._provider, access_token, cost=cost)
         if user.id != login.user.id:
             raise InvalidResponse("PeeringDB answered with somebody else's profile", check="id")
         return replace(user, amr=login.user.amr)  # what the login has proved
+
+    def _cost(self, login: StoredLogin) -> Cost:
+        """What it costs to read the rights."""
+        payer_of = Payer.of_rechecks if self._pace.is_due(login) else Payer.of_account
+        payers = (payer_of(login.user.id),)
+        return Cost(purpose=Purpose.RECHECK, payers=payers, is_risky=True)
 
     def _store(self, mine: StoredLogin, user: User) -> Flow[Result]:
         event = Event.of_change(None if mine.is_short else mine.user, user)
