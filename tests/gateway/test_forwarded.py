@@ -67,6 +67,10 @@ def test_what_is_missing_or_was_sent_twice_is_named(name):
     with pytest.raises(NotForwarded) as refused:
         read_forwarded(headers_of(**{name.lower(): ""}))
     assert (refused.value.problem, refused.value.status) == (f"{name} is missing", 403)
+    headers = headers_of()
+    del headers.raw[name.lower().encode()]
+    with pytest.raises(NotForwarded, match="is missing"):
+        read_forwarded(headers)
     with pytest.raises(NotForwarded) as refused:
         read_forwarded(headers_of((name.lower(), "GET")))
     assert str(refused.value) == f"{name} was sent several times"

@@ -159,6 +159,8 @@ def run_mutmut(modules, tests, arguments):
 
 def forget_survivors(directory):
     """Have mutmut try again what was not killed; it keeps the other results."""
+    # Otherwise mutmut would not know what a test that has changed runs now.
+    (directory / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     for path in (directory / "mutants" / "src").rglob("*.meta"):
         results = json.loads(path.read_text())
         codes = results["exit_code_by_key"]

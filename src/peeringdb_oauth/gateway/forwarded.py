@@ -129,7 +129,7 @@ def read_site(headers: RequestHeaders) -> Forwarded:
 
 
 def _one(headers: RequestHeaders, name: bytes) -> bytes:
-    value = headers.raw.get(name, b"")
+    value = headers.raw.get(name)
     if not value:
         raise NotForwarded(f"{name.decode().title()} is missing")
     if name in headers.repeated:

@@ -11,7 +11,6 @@ _NAME = "peeringdb_gateway"
 # Of ours and of logins that have been started, at this host and at others.
 _OURS = re.compile(r"(__Host-)?(peeringdb_gateway(_\d+)?|peeringdb-login-.*)")
 _FOREVER = 400 * 86400  # seconds; browsers keep no cookie longer
-_LONGEST = 4096  # characters that a browser keeps
 
 
 class SessionCookie:
@@ -34,8 +33,8 @@ class SessionCookie:
 
     def read(self, cookies: Mapping[str, str]) -> dict[str, Any]:
         """The session; empty if there is none, or if we have not sealed it."""
-        text = cookies.get(self.name, "")
-        session = self._sealer.open(self._purpose, text) if 0 < len(text) < _LONGEST else None
+        text = cookies.get(self.name)
+        session = self._sealer.open(self._purpose, text) if text else None
         return session if isinstance(session, dict) else {}
 
     def write(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Cookie, ...]:
