@@ -72,7 +72,8 @@ test-unit:
 
 models:
 	@scripts/set-up unit
-	MODEL_BOUND=$(BOUND) $(PYTHON) -m pytest -s $(wildcard tests/test_*every_order.py tests/*/*/test_*every_order.py)
+	@rm -f benchmarks/models.json
+	MODEL_BOUND=$(BOUND) MODEL_RESULTS=benchmarks/models.json $(PYTHON) -m pytest -s $(wildcard tests/test_*every_order.py tests/*/*/test_*every_order.py)
 
 test-servers:
 	@scripts/set-up servers

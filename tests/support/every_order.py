@@ -5,7 +5,10 @@ thing can happen. It runs from its start for each order. A state that was seen b
 not followed once more.
 """
 
+import json
 import os
+import time
+from pathlib import Path
 
 # More finds more, and takes longer: make models BOUND=2.
 BOUND = int(os.environ.get("MODEL_BOUND", "1"))
@@ -56,6 +59,26 @@ def explore(model):
             raise
         given = _next(choices.made)
     return tried, len(seen)
+
+
+def report(name, faults, model):
+    """Run a model in every order, print what was tried, and return how many states.
+
+    Also add it to the JSON file that MODEL_RESULTS names.
+    """
+    began = time.process_time()
+    tried, states = explore(model)
+    found = {"model": name, "faults": faults, "orders": tried, "states": states}
+    found["seconds"] = round(time.process_time() - began, 1)
+    print(*(f"{key}: {value}" for key, value in found.items()), sep="; ")  # noqa: T201 - with -s
+    if file := os.environ.get("MODEL_RESULTS"):
+        path = Path(file)
+        made = json.loads(path.read_text("utf-8")) if path.exists() else {"results": []}
+        command = "make models" + (f" BOUND={BOUND}" if BOUND > 1 else "")
+        made |= {"date": time.strftime("%Y-%m-%d", time.gmtime()), "command": command}
+        made["results"].append(found)
+        path.write_text(json.dumps(made, indent=2) + "\n", "utf-8")
+    return states
 
 
 def _next(made):
