@@ -11,7 +11,7 @@ from ports import free_port
 
 from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.gateway.addresses import Listen, read_mode
-from peeringdb_oauth.gateway.listening import claim, give_to, where
+from peeringdb_oauth.gateway.listening import claim, give_to, listening, where
 
 
 def test_a_free_port_can_be_had():
@@ -81,6 +81,17 @@ def test_another_file_is_not_touched(tmp_path):
 def test_a_directory_that_is_missing_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match="there is no such directory"):
         claim("listen", Listen(unix=tmp_path / "run" / "a.sock"))
+
+
+def test_where_the_system_lets_nobody_listen_is_an_error_of_the_settings(tmp_path):
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        for listen, problem in (
+            (Listen(unix=tmp_path / ("a" * 120)), "path too long"),
+            (Listen(host="127.0.0.1", port=other.getsockname()[1]), "Address already in use"),
+        ):
+            context = listening("metrics_listen", listen, mode=0o600, group=None)
+            with pytest.raises(ConfigurationError, match=f"metrics_listen: .*{problem}"), context:
+                pass
 
 
 def test_the_socket_is_given_to_a_group(tmp_path):

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import select
 import socket
 import stat
 import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack, contextmanager, suppress
 
 import jwt
 import pytest
@@ -17,7 +19,10 @@ from ports import free_port
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from peeringdb_oauth.gateway.addresses import Listen
 from peeringdb_oauth.gateway.health import Health
+from peeringdb_oauth.gateway.listening import listening
+from peeringdb_oauth.gateway.operators import MOST_CONNECTIONS, serving
 from peeringdb_oauth.gateway.service import Service, create_service
 from peeringdb_oauth.gateway.settings import CONFIG_VARIABLE, Settings
 from peeringdb_oauth.observers import observers
@@ -176,6 +181,54 @@ def ask_socket(path, target):
         connection.connect(str(path))
         connection.sendall(f"GET {target} HTTP/1.0\r\nHost: a\r\n\r\n".encode())
         return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@contextmanager
+def unanswered(path):
+    """A connection to a Unix socket with a request that never ends."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))  # with a timeout it would not wait in the backlog
+        connection.settimeout(PATIENCE)
+        with suppress(BrokenPipeError):
+            connection.sendall(b"GET /metrics HTTP/1.1\r\nHo")
+        yield connection
+
+
+def has_ended(connection):
+    """Whether the server ends a connection without an answer."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_operators_leave_connections_to_visitors(start, tmp_path):
+    path = tmp_path / "metrics.sock"
+    start(f'metrics_listen = "unix:{path}"')
+    with ExitStack() as stack:
+        # asyncio takes up to 100 at once, before the first of them counts.
+        many = [stack.enter_context(unanswered(path)) for _ in range(MOST_CONNECTIONS + 150)]
+        ended, _, _ = select.select(many, [], [], PATIENCE)
+        assert has_ended(ended[0])
+        many[0].sendall(b"st: a\r\n\r\n")
+        answer = b"".join(iter(lambda: many[0].recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 200")
+    assert ask_socket(path, "/healthz").endswith(b"ok\n")
+
+
+def test_operators_who_send_no_whole_request_in_time_lose_their_connection(tmp_path):
+    path = tmp_path / "metrics.sock"
+
+    async def answer(_):
+        raise AssertionError
+
+    async def main():
+        with listening("metrics_listen", Listen(unix=path), mode=0o600, group=None) as listener:
+            async with serving(answer, listener, longest=0.1):
+                with unanswered(path) as connection:
+                    return await asyncio.to_thread(has_ended, connection)
+
+    assert asyncio.run(main())
 
 
 # --- Prometheus -----------------------------------------------------------------------

@@ -32,10 +32,7 @@ def claim(name: str, listen: Listen) -> None:
     family, address = _resolve(name, listen)
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError as error:
-            raise ConfigurationError(f"{name}: {listen}: {error.strerror}") from None
+        _bind(name, probe, listen, address)
 
 
 def where(listen: Listen, *, mode: int = 0o660) -> dict[str, Any]:
@@ -58,20 +55,21 @@ def listening(
     file, which is removed at the end.
 
     Raises:
-        ConfigurationError: as `claim` and `give_to`.
+        ConfigurationError: as `claim` and `give_to`, or the system does not let it
+            listen there.
     """
     if listen.unix is None:
         family, address = _resolve(name, listen)
         with socket.socket(family) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            listener.bind(address)
+            _bind(name, listener, listen, address)
             listener.listen()
             yield listener
         return
     _claim_path(name, listen.unix)
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(listen.unix))
+        _bind(name, listener, listen, str(listen.unix))
         try:
             listen.unix.chmod(mode)
             give_to(listen, group)
@@ -79,6 +77,13 @@ def listening(
             yield listener
         finally:
             listen.unix.unlink(missing_ok=True)
+
+
+def _bind(name: str, listener: socket.socket, listen: Listen, address: Any) -> None:
+    try:
+        listener.bind(address)
+    except OSError as error:
+        raise ConfigurationError(f"{name}: {listen}: {error.strerror or error}") from None
 
 
 def give_to(listen: Listen, group: str | None) -> None:

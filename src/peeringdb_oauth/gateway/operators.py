@@ -23,6 +23,9 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _METHODS = ("GET", "HEAD")
 _TEXT = "text/plain; charset=utf-8"
 _END_WITHIN = 2.0  # seconds for the requests under way
+# A process has so many connections, each for one answer and so many seconds. Otherwise
+# they could take the open files that the connections of visitors need.
+MOST_CONNECTIONS, _LONGEST = 100, 30.0
 # From 3.13 on, Python would remove the file although other workers still use it.
 _KEEP_FILE: dict[str, Any] = {"cleanup_socket": False} if version_info >= (3, 13) else {}
 
@@ -56,25 +59,40 @@ async def answer_to(
 
 @asynccontextmanager
 async def serving(
-    answer: Callable[[str], Awaitable[Answer]], listener: socket
+    answer: Callable[[str], Awaitable[Answer]], listener: socket, *, longest: float = _LONGEST
 ) -> AsyncIterator[None]:
     """Serve meanwhile what ``answer`` says about a path.
 
-    ``listener``: takes the connections. Several processes can share it.
+    ``listener``: takes the connections. Several processes can share it. ``longest``:
+    seconds until a connection is ended.
     """
 
     async def handle(request: web.BaseRequest) -> web.Response:
         status, headers, body = await answer_to(request.method, partial(answer, request.path))
-        return web.Response(status=status, body=body, headers=headers)
+        response = web.Response(status=status, body=body, headers=headers)
+        response.force_close()
+        return response
+
+    def connect() -> asyncio.Protocol:
+        if len(protocols.connections) >= MOST_CONNECTIONS:
+            return _NoConnection()
+        protocol = protocols()
+        loop.call_later(longest, protocol.force_close)
+        return protocol
 
     protocols = web.Server(handle, access_log=None)
     loop = asyncio.get_running_loop()
     if listener.family == AF_UNIX:
-        server = await loop.create_unix_server(protocols, sock=listener, **_KEEP_FILE)
+        server = await loop.create_unix_server(connect, sock=listener, **_KEEP_FILE)
     else:
-        server = await loop.create_server(protocols, sock=listener)
+        server = await loop.create_server(connect, sock=listener)
     try:
         yield
     finally:
         server.close()
         await protocols.shutdown(_END_WITHIN)
+
+
+class _NoConnection(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
