@@ -108,10 +108,21 @@ def test_of_two_cookies_with_one_name_the_first_counts():
         ("x=y", "x=y"),
         (' \t"x" \t', "x"),
         ("\xa0x\xa0", "\xa0x\xa0"),
+        ("XxX", "XxX"),
     ],
 )
 def test_quotes_around_a_value_are_taken_off(sent, value):
     assert parse_cookies(f"a={sent}; \tb =1") == {"a": value, "b": "1"}
+
+
+def test_a_name_is_never_taken_for_a_similar_one():
+    """Another host of the domain can set a cookie with such a space before the name."""
+    assert parse_cookies("\xa0a=1; Xa=2; aX=3; a=4") == {
+        "\xa0a": "1",
+        "Xa": "2",
+        "aX": "3",
+        "a": "4",
+    }
 
 
 def test_the_age_of_a_cookie_is_in_whole_seconds():

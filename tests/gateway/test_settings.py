@@ -687,6 +687,14 @@ def test_only_the_path_of_an_sqlite_file_is_one_of_ours(load):
     assert load(TOP.replace("sqlite:///sessions.db", url) + CLIENT + RULE).sessions == url
 
 
+def test_a_rule_that_says_neither_who_nor_where_is_one_problem(problems):
+    [problem] = problems(f'{TOP}{CLIENT}[[rule]]\npath = "/x"\nperms = "update"\n')
+    assert problem.endswith(
+        'a rule needs one of allow, asn, asn_file, or {asn} in its path; allow = "verified" lets'
+        " everybody in whom PeeringDB has verified"
+    )
+
+
 def test_a_role_without_a_network_is_one_problem(problems):
     assert len(problems(f'{TOP}{CLIENT}scope = "profile email"\n[[role]]\nname = "A"\n{RULE}')) == 1
 
