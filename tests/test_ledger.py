@@ -4,6 +4,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from documents import Site
 from in_threads import PATIENCE, Calls, until
 
 from peeringdb_oauth.budget import REFUSALS, Budget
@@ -66,6 +67,36 @@ def test_who_came_first_is_served_first(full):
         end_one(full)
         call.outcomes()
         assert served == list(range(number + 1))
+
+
+@pytest.fixture
+def shared():
+    """A budget that processes share, without a free place."""
+    ledger = Site().process()
+    held = list(iter(lambda: ledger.admit(request_of(), 0), None))
+    return SimpleNamespace(ledger=ledger, held=held)
+
+
+def test_who_came_first_is_served_first_in_a_shared_budget(shared):
+    served = []
+    calls = [wait_in_line(shared.ledger, served, number) for number in range(5)]
+    for number, call in enumerate(calls):
+        end_one(shared)
+        shared.ledger.flush()
+        call.outcomes()
+        assert served == list(range(number + 1))
+    assert shared.ledger._queues == {}
+
+
+def test_who_gives_up_leaves_the_queue_of_a_shared_budget(shared):
+    served = []
+    first = wait_in_line(shared.ledger, served, "first")
+    wait_in_line(shared.ledger, served, "second", timeout=0.1).outcomes()
+    assert served == [None]
+    end_one(shared)
+    shared.ledger.flush()
+    first.outcomes()
+    assert served == [None, "first"]
 
 
 def test_nobody_goes_before_those_who_wait(full):

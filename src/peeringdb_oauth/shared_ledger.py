@@ -21,7 +21,7 @@ from typing import Any
 from peeringdb_oauth.after_fork import make_in_each_process
 from peeringdb_oauth.budget import WINDOW, Booking, Budget, Usage
 from peeringdb_oauth.config import ClientConfig
-from peeringdb_oauth.cost import Cost, Payer
+from peeringdb_oauth.cost import Cost, Payer, Queue, queue_of
 from peeringdb_oauth.errors import InvalidResponse, RateLimited, RecordsUnavailable
 from peeringdb_oauth.flusher import Flusher
 from peeringdb_oauth.messages import HTTPRequest, HTTPResponse
@@ -99,7 +99,10 @@ class SharedLedger:
         self._process = secrets.token_hex(4)
         self._lock = threading.Lock()  # for one change at a time
         self._waiting: deque[tuple[Function, Future[Outcome] | None]] = deque()
-        self._changed = threading.Condition()
+        self._changed_lock = threading.Lock()
+        self._changed = threading.Condition(self._changed_lock)
+        # For each who waits the condition that wakes them. No queue is empty.
+        self._queues: dict[Queue, deque[threading.Condition]] = {}
         self._joined_at = math.inf  # when this process was counted first
         self._part: SharedBudget | None = None  # while the store does not answer
         self._last_part: SharedBudget | None = None  # the one before
@@ -111,13 +114,39 @@ class SharedLedger:
         Raises:
             RateLimited: waiting would not help.
         """
-        waited, waits = 0.0, pauses()
-        while (booking := self._try_to_admit(request)) is None and waited < timeout:
-            pause = min(next(waits), timeout - waited)
-            with self._changed:
-                self._changed.wait(pause)
-            waited += pause
-        return booking
+        name = queue_of(request.cost, is_limited=self._config.requests_per_minute is not None)
+        has_asked = name not in self._queues
+        booking = self._try_to_admit(request) if has_asked else None
+        return booking or self._wait(request, timeout, name, has_asked=has_asked)
+
+    def _wait(
+        self, request: HTTPRequest, timeout: float, name: Queue, *, has_asked: bool
+    ) -> Booking | None:
+        """Wait in a queue. Only the first one asks the budget."""
+        began, mine = time.monotonic(), threading.Condition(self._changed_lock)
+        with self._changed_lock:
+            queue = self._queues.setdefault(name, deque())
+            queue.append(mine)
+            has_asked = has_asked and queue[0] is mine
+        try:
+            with self._changed_lock:
+                mine.wait_for(lambda: queue[0] is mine, timeout)
+            waited, waits = time.monotonic() - began, pauses()
+            booking = None if has_asked else self._try_to_admit(request)
+            while booking is None and waited < timeout:
+                pause = min(next(waits), timeout - waited)
+                with self._changed_lock:
+                    self._changed.wait(pause)
+                waited += pause
+                booking = self._try_to_admit(request)
+            return booking
+        finally:
+            with self._changed_lock:
+                queue.remove(mine)
+                if queue:
+                    queue[0].notify()
+                else:
+                    del self._queues[name]
 
     def _try_to_admit(self, request: HTTPRequest) -> Booking | None:
         future = self.submit(request)
@@ -221,7 +250,7 @@ class SharedLedger:
             if future is not None:
                 future.set_result(outcome)
         # Each that has ended makes room for one. The others look by themselves.
-        with self._changed:
+        with self._changed_lock:
             self._changed.notify(sum(future is None for _, future in batch))
 
     def _perform(self, functions: list[Function], *, is_beat: bool) -> list[Outcome]:
