@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import os
 import socket
 import subprocess
 import sys
@@ -288,6 +289,25 @@ def test_a_handshake_without_an_answer_ends_in_time(authority):
         plain.settimeout(0.1)
         with within(PATIENCE), pytest.raises(TimeoutError, match="handshake timed out"):
             context.wrap_socket(plain, server_hostname="127.0.0.1")
+
+
+def test_gevent_keeps_its_own_sockets(authority, measured):
+    """They wait for the network in gevent's way, and there is one thread only."""
+    program = f"""
+        from gevent import monkey
+        monkey.patch_all()
+        from peeringdb_oauth.tls import tls_context
+        print(tls_context({authority.ca_file!r}).sslsocket_class.__module__)
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env=os.environ | measured,
+        capture_output=True,
+        text=True,
+        timeout=3 * PATIENCE,
+        check=True,
+    )
+    assert ended.stdout == "gevent.ssl\n"
 
 
 def test_a_socket_without_a_timeout_waits_for_the_handshake(make_server, authority):
