@@ -483,6 +483,13 @@ def test_an_id_token_older_than_max_age_is_refused(verifier, pdb, clock):
     assert verifier.verify(id_token).id == 1
 
 
+def test_an_id_token_that_comes_too_late_for_the_first_time_is_refused(verifier, pdb, clock):
+    id_token = pdb.id_token()
+    clock.now += 10
+    assert type(refusal(verifier, id_token, max_age=10)) is TokenRejected
+    assert verifier.verify(id_token, max_age=11).id == 1
+
+
 def test_call_about_a_network_needs_the_scope_networks(verifier, pdb):
     pdb.introspection["scope"] = "profile email"
     assert verifier.verify(token()).id == 1
