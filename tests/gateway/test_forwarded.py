@@ -161,6 +161,15 @@ def test_a_visitor_is_looked_for_before_thirty_two_proxies_and_no_more():
     assert more != "198.51.100.7"
 
 
+def test_a_network_may_be_written_with_the_address_of_a_host():
+    assert TrustedProxies(["192.0.2.1/28"]).trusts(("192.0.2.15", 1))
+
+
+def test_the_memory_of_addresses_is_bounded():
+    for remembers in (PROXIES._has, PROXIES._is_proxy):
+        assert remembers.cache_info().maxsize == 10_000
+
+
 def test_several_headers_with_addresses_are_one_list():
     headers = headers_of(("x-forwarded-for", "203.0.113.9"), ("x-forwarded-for", "198.51.100.7"))
     assert PROXIES.visitor(headers) == "198.51.100.7"

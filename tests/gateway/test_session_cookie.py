@@ -66,6 +66,7 @@ def test_what_is_no_session_is_none():
     [
         ("", ""),
         ("a=b", "a=b"),
+        ("\xa0a=b; XaX=c", "\xa0a=b; XaX=c"),
         ("a=b; __Host-peeringdb_gateway=x", "a=b"),
         ("__Host-peeringdb_gateway=x; a=b;c=d", "a=b; c=d"),
         ("__Host-peeringdb_gateway_8443=x; a=b", "a=b"),
