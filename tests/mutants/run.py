@@ -36,6 +36,7 @@ SETTINGS = """
 
 [tool.mutmut]
 source_paths = ["src"]
+also_copy = ["docs"]  # a test reads a page
 only_mutate = {files}
 pytest_add_cli_args = [
   "-p", "_hypothesis_pytestplugin", "-p", "in_each_mutant", "--hypothesis-profile=mutants",
@@ -137,7 +138,7 @@ def run_mutmut(modules, tests, arguments):
     else:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        for name in ("src", "tests"):
+        for name in ("docs", "src", "tests"):
             (directory / name).symlink_to(ROOT / name)
     settings = SETTINGS.format(
         files=json.dumps([f"{PACKAGE}/{module}.py" for module in modules]), tests=json.dumps(tests)
