@@ -159,7 +159,7 @@ class Budget:
         if self._refusals or self._risky_refusals or not self._most_risky:
             self._check_refusals(request, now)
         if counts:
-            self._check_ceilings(request, now)
+            self._check_ceilings(cost, now)
             if self._must_wait_for_payer(cost, now):
                 return None
         if not self._has_slot(request):
@@ -173,13 +173,14 @@ class Budget:
         return booking
 
     def check_payers(self, cost: Cost, now: float) -> None:
-        """Raise what `admit` would, if a payer has used its part.
+        """Raise what `admit` would, if all or a payer have used their part.
 
         Raises:
-            RateLimited: it has.
+            RateLimited: they have.
         """
         self._forget_old(now + ROUNDING)
         if self.is_limited:
+            self._check_ceilings(cost, now)
             self._must_wait_for_payer(cost, now)
 
     def settle(
@@ -319,9 +320,9 @@ class Budget:
         if request.cost.is_risky and self._risky_refusals >= self._most_risky / 2:
             raise _limited("PeeringDB refused several dead tokens", wait, kind=TooManyRefusals)
 
-    def _check_ceilings(self, request: HTTPRequest, now: float) -> None:
-        for level in _LEVELS[request.cost.purpose]:
-            excess = self._used[level] + request.cost.requests - self._ceiling(level)
+    def _check_ceilings(self, cost: Cost, now: float) -> None:
+        for level in _LEVELS[cost.purpose]:
+            excess = self._used[level] + cost.requests - self._ceiling(level)
             if excess <= 0:
                 continue
             counted = (one for one in self._bookings.values() if one.purpose >= level)

@@ -214,8 +214,8 @@ class Load:
 
 
 def log_in_once(client, person, request, callback):
-    """Log in, and check that it counts once."""
-    with counted_once(client):
+    """Log in, check that it counts once, and end as a process does that is not killed."""
+    with client, counted_once(client):
         person.check(request, callback, client.log_in(request, callback))
 
 

@@ -62,7 +62,7 @@ class Site:
 def _aged(entry, value, seconds):
     from peeringdb_oauth.web import Change
 
-    times = {name: value[name] - seconds for name in TIMES if name in value}
+    times = {name: max(0.0, value[name] - seconds) for name in TIMES if name in value}
     if value.get("ending"):
         times["ending"] = value["ending"] | {"at": value["ending"]["at"] - seconds}
     return Change(value=value | times, due_at=entry.due_at - seconds)
