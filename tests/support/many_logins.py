@@ -214,7 +214,7 @@ class Load:
 
 
 def log_in_once(client, person, request, callback):
-    """Log in, check that it counts once, and end as a process does that is not killed."""
+    """Log in, check that it counts once, and close the client."""
     with client, counted_once(client):
         person.check(request, callback, client.log_in(request, callback))
 

@@ -156,11 +156,10 @@ class Endings:
             count += yield from self._finish(sessions, login)
         return count
 
-    def tell(self, event: Event | None, tell: Told | None = None) -> Flow[None]:
-        """Record an event and tell the application; do nothing for None."""
-        if event is not None:
-            event.record()
-            yield from call(partial(tell or self._tell, event))
+    def tell(self, event: Event, tell: Told | None = None) -> Flow[None]:
+        """Record an event and tell the application."""
+        event.record()
+        yield from call(partial(tell or self._tell, event))
 
     def _finish(self, sessions: StoreSessions, login: StoredLogin) -> Flow[int]:
         over = sessions.over(login)
