@@ -15,7 +15,6 @@ check.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -36,6 +35,7 @@ from peeringdb_oauth.sandbox import Sandbox
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 from apache_site import Site as ApacheSite
 from gateway_process import PATIENCE, GatewayProcess, Proxy, await_server
+from nginx import nginx_command
 from ports import free_port
 
 CHECK, BARE, APACHE = "check, logged in", "a bare 204", "mod_auth_openidc before it"
@@ -59,22 +59,6 @@ async def answer(scope, receive, send):
 listen = Listen(host="127.0.0.1", port=int(sys.argv[1]))
 server = make_server(listen, workers=1, socket_mode=0o660)
 server.serve(target_loader=lambda: answer, wrap_loader=False)
-"""
-NGINX = """
-daemon off;
-worker_processes 1;
-pid {directory}/nginx.pid;
-error_log {directory}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    {site}
-}}
 """
 WRK = """
 {headers}
@@ -249,9 +233,8 @@ def _nginx(directory: Path, settings: Settings, port: int, alone: int) -> list[s
     site = site.replace("/run/nginx-peeringdb", f"{directory}/cache")
     assert f"127.0.0.1:{port}" in site  # noqa: S101 - else it would be another gateway
     site += f"server {{ listen 127.0.0.1:{alone}; root {directory}; }}"
-    configuration = directory / "nginx.conf"
-    configuration.write_text(NGINX.format(directory=directory, site=site))
-    return [shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(configuration)]
+    command: list[str] = nginx_command(directory, site)
+    return command
 
 
 def _run(stack: ExitStack, log: Path, port: int, command: list[str]) -> Any:
