@@ -26,6 +26,8 @@ def examine(monkeypatch):
     """``examine(app)``: the findings, and the check and status of each."""
 
     def examine(app, config=CONFIG, name="a_portal:app"):
+        # Tests before this one may have configured Django, whose checks would run.
+        monkeypatch.delitem(sys.modules, "django.conf", raising=False)
         module = ModuleType("a_portal")
         module.app = app
         monkeypatch.setitem(sys.modules, "a_portal", module)
