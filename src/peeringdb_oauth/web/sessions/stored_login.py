@@ -1,5 +1,6 @@
 """`StoredLogin`: a login as a session stores it, and how it is written as JSON."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
@@ -113,7 +114,7 @@ class StoredLogin:
             )
             if seconds is not None
         ]
-        return min(ends, default=float("inf"))
+        return min(ends, default=math.inf)
 
 
 def remnant(login: StoredLogin) -> StoredLogin:
