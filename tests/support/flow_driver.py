@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from recordings import read_recording
 
 from peeringdb_oauth.messages import HTTPResponse
-from peeringdb_oauth.steps import Charge, Shared
+from peeringdb_oauth.steps import ApplicationCall, Charge, Shared
 
 
 class FlowDriver:
@@ -36,6 +36,8 @@ class FlowDriver:
         if isinstance(step, Charge):
             self.charged.append((step.cost, step.payer))
             return None
+        if isinstance(step, ApplicationCall):
+            return step.function()
         return self.run(step.flow) if isinstance(step, Shared) else self._answer(step)
 
     def _answer(self, request):

@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
+from types import SimpleNamespace
 
 import pytest
 
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.bearer import BearerVerifier
-from peeringdb_oauth.client import Client
-from peeringdb_oauth.config import SCOPES, ClientConfig
+from peeringdb_oauth.config import SCOPES
+from peeringdb_oauth.cost import STRANGERS, Payer
 from peeringdb_oauth.errors import (
     AccessDenied,
     ConfigurationError,
@@ -36,6 +37,11 @@ from peeringdb_oauth.web import (
 
 NO_STORE = {"Cache-Control": "no-store"}
 TOKEN = "an-access-token"
+HERE = "198.51.100.7"
+
+
+def refuse(error, *, path="/api/x", debug=False):
+    return refuse_token(error, path=path, debug=debug)
 
 
 # --- a view's conditions --------------------------------------------------------------
@@ -70,14 +76,18 @@ def test_constants_are_part_of_the_rule(asn, in_the_rule, in_the_guard):
 
 @pytest.mark.parametrize("conditions", [{"perms": Permission.UPDATE}, {"manage_sessions": True}])
 def test_permissions_without_a_network_are_refused(conditions):
-    with pytest.raises(ConfigurationError, match="asn: missing"):
+    with pytest.raises(ConfigurationError) as caught:
         Guard.of(None, **conditions)
+    assert caught.value.problems == (
+        "asn: missing, and perms and manage_sessions are about a network",
+    )
 
 
 @pytest.mark.parametrize("max_age", ["60", -1, True, float("nan"), [60]])
 def test_a_max_age_that_is_not_a_number_of_seconds_is_refused(max_age):
-    with pytest.raises(ConfigurationError, match="max_age: must be a number of seconds, such as"):
+    with pytest.raises(ConfigurationError) as caught:
         Guard.of(None, max_age=max_age)
+    assert caught.value.problems == ("max_age: must be a number of seconds, such as 60, or None",)
 
 
 @pytest.mark.parametrize("max_age", [None, 0, 0.5, 60])
@@ -120,25 +130,25 @@ def test_a_scope_that_lacks_what_the_guard_reads_is_refused(guard, missing, cond
     guard.check_scope(SCOPES, where="the view peering")
 
 
+def test_a_guard_that_is_about_no_network_reads_no_networks():
+    scope = [word for word in SCOPES if word != "networks"]
+    assert Guard.of(None).check_scope(scope, where="the view peering") is None
+
+
 # --- the AS number of a request -------------------------------------------------------
 
 
 @pytest.fixture
-def config():
-    return ClientConfig(client_id="an-id", redirect_uri="https://portal.example.net/callback")
-
-
-@pytest.fixture
-def find(config):
+def find(make_driver):
     """``find(source, arguments)``: the AS number that a guard finds."""
-    client = Client(config)
 
     def find(source, arguments=(), *request):
         guard = Guard.of(source)
-        return client.run(find_asn(guard.asn_of(dict(arguments), *request, where="the URL")))
+        return make_driver({}).run(
+            find_asn(guard.asn_of(dict(arguments), *request, where="the URL"))
+        )
 
-    with client:
-        yield find
+    return find
 
 
 @pytest.mark.parametrize("source", [None, 64500, (64500, 64501)])
@@ -154,9 +164,16 @@ def test_an_argument_has_the_number(find, argument, number):
     assert find("asn", {"asn": argument, "other": 64511}) == number
 
 
-def test_a_missing_argument_is_an_error(find):
-    with pytest.raises(ConfigurationError, match="asn: there is no 'asn' among the URL"):
-        find("asn", {"other": 64511})
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [({}, "none"), ({"other": 1}, "other"), ({"other": 1, "page": 2}, "other, page")],
+)
+def test_the_error_for_a_missing_argument_names_those_that_there_are(find, arguments, names):
+    with pytest.raises(ConfigurationError) as caught:
+        find("asn", arguments)
+    assert caught.value.problems == (
+        f"asn: there is no 'asn' among the URL; write the name of one of them ({names})",
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,12 +183,12 @@ def test_a_function_finds_the_number(find, found, number):
     assert find({"/x": found}.get, {}, "/x") == number
 
 
-def test_a_coroutine_function_finds_the_number(config):
+def test_a_coroutine_function_finds_the_number(provider):
     async def find(request):
         return f"{request}00"
 
     async def run():
-        async with AsyncClient(config) as client:
+        async with AsyncClient(provider.config) as client:
             return await client.run(find_asn(Guard.of(find).asn_of({}, 645, where="")))
 
     assert asyncio.run(run()) == 64500
@@ -227,25 +244,35 @@ def test_bearer_token_reads_the_header(authorization, token):
 
 
 @pytest.fixture
-def ask(server, make_client, clock):
-    """``ask(check, token, source, arguments)``: send a token to a guarded view.
-
-    ``check``: `require_token` or `verify_token`.
-    """
+def answers(clock, provider):  # noqa: ARG001 - sets the clock
+    """What PeeringDB answers."""
     introspection = {
         "active": True,
         "scope": "profile email networks",
         "exp": int(clock.now) + 36000,
         "client_id": "conf-rs256",
     }
-    server.answer("/oauth2/introspect/", introspection)
-    client = make_client(server, arguments={"clock": clock, "monotonic": clock})
-    verifier = BearerVerifier(client)
+    return {"/oauth2/introspect/": introspection, "/profile/v1": "profile-orgadmin"}
 
-    def ask(check, token, source=None, arguments=(), **conditions):
+
+@pytest.fixture
+def driver(make_driver, answers):
+    return make_driver(answers)
+
+
+@pytest.fixture
+def ask(provider, driver):
+    """``ask(check, token, source, arguments)``: send a token to a guarded view.
+
+    ``check``: `require_token` or `verify_token`.
+    """
+    verifier = BearerVerifier(SimpleNamespace(provider=provider, run=driver.run))
+
+    def ask(check, token, source=None, arguments=(), *, debug=False, **conditions):
         guard = Guard.of(source, **conditions)
         asn = guard.asn_of(dict(arguments), where="the URL")
-        return client.run(check(verifier, token, guard, asn=asn, address="198.51.100.7"))
+        shown = {"path": "/api/x", "debug": debug} if check is require_token else {}
+        return driver.run(check(verifier, token, guard, asn=asn, address=HERE, **shown))
 
     return ask
 
@@ -275,15 +302,37 @@ def test_the_function_is_not_called_without_a_good_token(ask, token):
     assert looked == []
 
 
-def test_a_token_is_looked_up_when_the_last_answer_is_older_than_max_age(ask, server, clock):
+@pytest.mark.parametrize("check", [require_token, verify_token])
+@pytest.mark.parametrize("source", [64511, lambda: 64511])
+def test_the_address_of_the_caller_pays_for_an_unknown_token(ask, driver, check, source):
+    with pytest.raises((AccessDenied, Refused)):
+        ask(check, TOKEN, source)
+    assert driver.sent[0].cost.payers == (Payer.of_address(HERE), STRANGERS)
+
+
+def test_a_refused_call_is_logged_with_its_path(ask, caplog):
+    with pytest.raises(Refused):
+        ask(require_token, TOKEN, 64511)
+    assert [one.peeringdb_path for one in audit(caplog)] == ["/api/x"]
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_only_in_debug_mode_a_refused_call_is_told_the_cause(ask, answers, debug):
+    answers["/profile/v1"] = TransportError("down")
+    with pytest.raises(Refused) as caught:
+        ask(require_token, TOKEN, debug=debug)
+    assert caught.value.answer.json.get("cause") == ("TransportError: down" if debug else None)
+
+
+def test_a_token_is_looked_up_when_the_last_answer_is_older_than_max_age(ask, driver, clock):
     ask(require_token, TOKEN, max_age=30)
-    before = len(server.received)
+    before = len(driver.sent)
     clock.now += 29
     ask(require_token, TOKEN, max_age=30)
-    assert len(server.received) == before
+    assert len(driver.sent) == before
     clock.now += 1
     ask(require_token, TOKEN, max_age=30)
-    assert len(server.received) == before + 2
+    assert len(driver.sent) == before + 2
 
 
 @pytest.mark.parametrize(
@@ -326,7 +375,7 @@ def test_a_token_is_looked_up_when_the_last_answer_is_older_than_max_age(ask, se
     ],
 )
 def test_every_error_has_its_status_headers_and_json(error, status, headers, code, reasons):
-    answer = refuse_token(error)
+    answer = refuse(error)
     assert (answer.status, answer.headers, answer.page) == (status, NO_STORE | headers, None)
     body = answer.json
     assert (body["code"], body["login_url"]) == (code, None)
@@ -338,24 +387,43 @@ def test_every_error_has_its_status_headers_and_json(error, status, headers, cod
     assert "cause" not in body
 
 
+def audit(caplog):
+    return [one for one in caplog.records if one.name == "peeringdb_oauth.audit"]
+
+
 @pytest.mark.parametrize(
-    ("error", "line"),
+    ("error", "code", "reason_code", "said"),
     [
-        (TokenRejected("it has expired"), "nobody known, path /api/a%0Ab: It has expired"),
-        (AccessDenied("you may not"), "nobody known, path /api/a%0Ab: You may not"),
+        (TokenRejected("it has expired"), "invalid_token", "invalid_token", "It has expired"),
+        (AccessDenied("you may not"), "forbidden", "refused", "You may not"),
         (
             RateLimited("wait", retry_after=2, for_caller=True),
-            "nobody known, path /api/a%0Ab: Too many logins or checks within a minute",
+            "rate_limited",
+            "rate_limited",
+            "Too many logins or checks within a minute",
         ),
-        (TokenRejected("no token was sent", www_authenticate="Bearer"), None),
-        (TransportError("down"), None),
     ],
 )
-def test_a_refused_token_is_a_line_in_the_audit_log(caplog, error, line):
-    refuse_token(error, path="/api/a\nb")
-    lines = [one for one in caplog.records if one.name == "peeringdb_oauth.audit"]
-    expected = [f"login with PeeringDB: refused, {line}"] if line else []
-    assert [one.getMessage() for one in lines] == expected
+def test_a_refused_token_is_a_line_in_the_audit_log(caplog, error, code, reason_code, said):
+    refuse(error, path="/api/a\nb")
+    [line] = audit(caplog)
+    assert line.getMessage() == (
+        f"login with PeeringDB: refused, nobody known, path /api/a%0Ab: {said}"
+    )
+    assert (line.peeringdb_code, line.peeringdb_reason_codes) == (code, (reason_code,))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TokenRejected("no token was sent", www_authenticate="Bearer"),
+        TransportError("down"),
+        ConfigurationError("client_secret: missing"),
+    ],
+)
+def test_a_missing_token_and_failures_of_others_are_not_in_the_audit_log(caplog, error):
+    refuse(error)
+    assert audit(caplog) == []
 
 
 @pytest.mark.parametrize(
@@ -367,11 +435,11 @@ def test_a_refused_token_is_a_line_in_the_audit_log(caplog, error, line):
     ],
 )
 def test_the_json_has_the_error_of_the_header(challenge, error):
-    assert refuse_token(TokenRejected("x", www_authenticate=challenge)).json.get("error") == error
+    assert refuse(TokenRejected("x", www_authenticate=challenge)).json.get("error") == error
 
 
 def test_in_debug_mode_the_json_has_the_cause():
-    answer = refuse_token(ConfigurationError("client_secret: missing"), debug=True)
+    answer = refuse(ConfigurationError("client_secret: missing"), debug=True)
     assert answer.json["cause"] == "ConfigurationError: client_secret: missing"
 
 
@@ -386,7 +454,7 @@ def test_in_debug_mode_the_json_has_the_cause():
 )
 def test_errors_that_the_caller_did_not_cause_are_logged(error, logged, caplog):
     with caplog.at_level(logging.WARNING, "peeringdb_oauth"):
-        refuse_token(error)
+        refuse(error)
     records = [one for one in caplog.records if one.name == "peeringdb_oauth"]
     assert [record.getMessage() for record in records] == logged
 

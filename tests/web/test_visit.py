@@ -1,4 +1,9 @@
+"""A request as the library sees it, whatever the framework."""
+
 import pytest
+
+from peeringdb_oauth.web import Answer, Event, Refused
+from peeringdb_oauth.web.visit import encoded_path, shown_address
 
 from .test_answer_builder import visit
 
@@ -83,3 +88,93 @@ def test_a_part_of_a_page_or_a_program_asks(headers):
 )
 def test_the_address_is_the_target_as_it_was_sent(target, address):
     assert visit(target=target).address == address
+
+
+@pytest.mark.parametrize(
+    ("path", "in_a_url"),
+    [
+        ("/:@!$&'()*+,;=~", "/:@!$&'()*+,;=~"),
+        ("/a b\n", "/a%20b%0A"),
+        ("/caf\u00e9", "/caf%C3%A9"),
+        ("/a?b#c%20", "/a%3Fb%23c%2520"),
+    ],
+)
+def test_a_path_is_encoded_as_a_browser_writes_it(path, in_a_url):
+    assert encoded_path(path) == in_a_url
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("198.51\n.100\x1b.7\u202e", "198.51.100.7"),
+        ("a" * 65, "a" * 64),
+        ("\n", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_an_address_is_shown_as_one_short_line(address, shown):
+    assert shown_address(address) == shown
+
+
+# --- the cookie of the session --------------------------------------------------------
+
+COOKIE = "__Host-session"
+
+
+def with_cookie(header, value, **changes):
+    return visit(cookie_header=header, cookies={COOKIE: value}, **changes)
+
+
+def test_a_cookie_is_genuine_if_the_browser_has_sent_it_under_this_name():
+    assert with_cookie(f"a=1; {COOKIE}=mine", "mine").has_genuine_cookie(COOKIE)
+    assert not with_cookie(f"a=1; \xa0{COOKIE}=theirs", "theirs").has_genuine_cookie(COOKIE)
+
+
+def test_a_cookie_that_is_not_there_is_genuine():
+    assert visit(cookies={"other": "1"}).has_genuine_cookie(COOKIE)
+
+
+@pytest.mark.parametrize(
+    ("header", "session_cookie", "is_trusted"),
+    [
+        (f"{COOKIE}=mine", COOKIE, True),
+        (f"\xa0{COOKIE}=mine", COOKIE, False),
+        (f"\xa0{COOKIE}=mine", None, True),  # the framework does not tell the name
+    ],
+)
+def test_a_session_is_trusted_if_this_site_has_set_its_cookie(header, session_cookie, is_trusted):
+    assert with_cookie(header, "mine", session_cookie=session_cookie).is_trusted == is_trusted
+
+
+# --- what the application is told -----------------------------------------------------
+
+
+def test_an_event_is_told_with_the_view_and_the_address_of_the_request(caplog):
+    told = []
+    visit("/as64500\n", root="/portal", view=lambda: "edit", emit=told.append).tell(
+        Event(kind="refused", code="forbidden")
+    )
+    assert told == [
+        Event(
+            kind="refused",
+            code="forbidden",
+            view="edit",
+            path="/portal/as64500%0A",
+            origin="https://portal.example.net",
+        )
+    ]
+    assert [record.peeringdb_view for record in caplog.records] == ["edit"]
+
+
+def test_without_an_event_nobody_is_told(caplog):
+    told = []
+    visit(emit=told.append).tell(None)
+    assert (told, caplog.records) == ([], [])
+
+
+def test_a_refusal_carries_its_answer_and_says_the_status():
+    answer = Answer(status=403, location="https://portal.example.net/?state=secret")
+    assert Refused(answer).answer is answer
+    assert str(Refused(answer)) == "refused with status 403"

@@ -165,9 +165,10 @@ def private(cache_control: str | None) -> str:
 
     ``cache_control``: what the view has set. It stays if it says the same or more.
     """
-    directives = [text.strip() for text in (cache_control or "").split(",") if text.strip()]
+    cache_control = cache_control or ""
+    directives = [text.strip() for text in cache_control.split(",") if text.strip()]
     if {"private", "no-store"} & {directive.lower() for directive in directives}:
-        return cache_control or ""
+        return cache_control
     others = [text for text in directives if not text.lower().startswith(("public", "s-maxage"))]
     return ", ".join(["private", *others])
 
@@ -188,8 +189,8 @@ def require_token(
     *,
     asn: object,
     address: str | None,
-    path: str = "",
-    debug: bool = False,
+    path: str,
+    debug: bool,
 ) -> Flow[User]:
     """Who sent a bearer token, if they may do what the view does.
 
@@ -231,7 +232,7 @@ def verify_token(
     )
 
 
-def refuse_token(error: PeeringDBOAuthError, *, path: str = "", debug: bool = False) -> Answer:
+def refuse_token(error: PeeringDBOAuthError, *, path: str, debug: bool) -> Answer:
     """What an API answers when a bearer token does not open it (RFC 6750 section 3).
 
     The JSON is that of all failures, with ``error`` as RFC 6750 names it, if it does.
@@ -253,9 +254,7 @@ def refuse_token(error: PeeringDBOAuthError, *, path: str = "", debug: bool = Fa
     cause = log_cause(error, failure)
     if failure.status < 500 and failure != TOKEN_MISSING:
         told = reasons or (Reason(failure.title, code=failure.code),)
-        Event(
-            kind="refused", code=failure.code, reasons=told, path=encoded_path(path) or None
-        ).record()
+        Event(kind="refused", code=failure.code, reasons=told, path=encoded_path(path)).record()
     body = to_json(failure, reasons, login_url=None, cause=cause if debug else "")
     if challenge is not None:
         headers["WWW-Authenticate"] = challenge
