@@ -1,10 +1,13 @@
 import pytest
 
 from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.profile import User
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web.answer_builder import AnswerBuilder, Paths
-from peeringdb_oauth.web.failures import FORGED, LOGGED_OUT, LOGIN_ENDED, UNAVAILABLE
-from peeringdb_oauth.web.visit import Visit
+from peeringdb_oauth.web.failures import FORGED, LOGGED_OUT, LOGIN_ENDED, NO_COOKIE, UNAVAILABLE
+from peeringdb_oauth.web.languages import LABELS
+from peeringdb_oauth.web.style_sheet import STYLE_SHEET_VERSION
+from peeringdb_oauth.web.visit import Answer, Page, Visit
 
 REDIRECT_URI = "https://portal.example.net/login/peeringdb/callback"
 PEERINGDB = "https://auth.peeringdb.com"
@@ -30,6 +33,25 @@ def visit(path="/networks/64500", **changes):
     return Visit(**fields | changes)
 
 
+PROGRAM = {"Accept": "application/json"}
+SCRIPT = {"Accept": "*/*", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
+LOGIN = "/login/peeringdb"
+
+
+def page(**fields):
+    """A page in English that names nothing but a login that leads home."""
+    defaults = {
+        "status": 200,
+        "reasons": (),
+        "login_url": f"{LOGIN}?next=/",
+        "other_account_url": f"{LOGIN}?next=/&prompt=select_account",
+        "style_url": f"{LOGIN}/style.css?{STYLE_SHEET_VERSION}",
+        "language": "en",
+        "labels": LABELS,
+    }
+    return Page(**defaults | fields)
+
+
 @pytest.mark.parametrize(
     "redirect_uri",
     [
@@ -50,11 +72,26 @@ def test_takes_a_redirect_uri_that_leads_to_the_callback(redirect_uri):
     ["https://portal.example.net/callback", f"{REDIRECT_URI}/", "https://portal.example.net"],
 )
 def test_the_error_for_a_wrong_redirect_uri_says_what_to_set(redirect_uri):
-    with pytest.raises(
-        ConfigurationError,
-        match=r"such as https://portal\.example\.net/login/peeringdb/callback; set it",
-    ):
+    with pytest.raises(ConfigurationError) as refused:
         AnswerBuilder(redirect_uri=redirect_uri, base_url=PEERINGDB)
+    [problem] = refused.value.problems
+    assert problem == (
+        "redirect_uri: must end in /login/peeringdb/callback, where this application takes"
+        " callbacks, such as https://portal.example.net/login/peeringdb/callback; set it"
+        " (PEERINGDB_OAUTH_REDIRECT_URI), and register the same at PeeringDB"
+    )
+
+
+def test_a_redirect_uri_may_be_encoded():
+    paths = Paths(callback="/zurück")
+    AnswerBuilder(
+        redirect_uri="https://portal.example.net/zur%C3%BCck", base_url=PEERINGDB, paths=paths
+    )
+
+
+def test_refuses_a_language_without_a_catalogue():
+    with pytest.raises(ConfigurationError, match="language: must be None or one of en, de"):
+        AnswerBuilder(redirect_uri=REDIRECT_URI, base_url=PEERINGDB, language="xx")
 
 
 FAILURE_HEADERS = {
@@ -65,6 +102,20 @@ FAILURE_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 IN_ENGLISH = {"Content-Language": "en", "Vary": "Accept-Language"}
+
+
+def test_a_page_that_is_opened_with_get_only_says_so():
+    assert BUILDER.wrong_method(visit(method="HEAD")) == Answer(
+        status=405,
+        headers={"Cache-Control": "no-store", "Allow": "GET"} | IN_ENGLISH,
+        json={
+            "code": "wrong_method",
+            "title": "This page is opened with GET only",
+            "reasons": [],
+            "advice": "Follow a link to it.",
+            "login_url": None,
+        },
+    )
 
 
 def test_a_redirect_must_not_be_cached():
@@ -83,13 +134,120 @@ def test_a_redirect_must_not_be_cached():
     [("Ada Admin", "You are logged in as Ada Admin.", "/"), (None, "", None)],
 )
 def test_the_page_for_another_account_leads_over_the_logout_of_peeringdb(name, account, home_url):
-    answer = BUILDER.other_account(visit(), "/networks/64500", name)
-    page = answer.page
-    assert (answer.status, answer.headers) == (200, FAILURE_HEADERS | IN_ENGLISH)
-    assert page.template == "peeringdb_oauth/other_account.html"
-    assert page.peeringdb_logout_url == "https://auth.peeringdb.com/logout"
-    assert page.login_url == "/login/peeringdb?next=/networks/64500&prompt=login"
-    assert (page.account, page.home_url) == (account, home_url)
+    assert BUILDER.other_account(visit(), "/networks/64500", name) == Answer(
+        status=200,
+        headers=FAILURE_HEADERS | IN_ENGLISH,
+        page=page(
+            template="peeringdb_oauth/other_account.html",
+            title="Use another PeeringDB account",
+            advice="PeeringDB remembers who is logged in there. So log out there first.",
+            login_url=f"{LOGIN}?next=/networks/64500&prompt=login",
+            other_account_url=f"{LOGIN}?next=/networks/64500&prompt=select_account",
+            peeringdb_logout_url="https://auth.peeringdb.com/logout",
+            account=account,
+            home_url=home_url,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("Ada Admin", "You are logged in as Ada Admin"), (None, "You are not logged in")],
+)
+def test_the_status_page_says_who_is_logged_in(name, title):
+    assert BUILDER.status(visit(), name) == Answer(
+        status=200,
+        headers=FAILURE_HEADERS | IN_ENGLISH,
+        page=page(
+            template="peeringdb_oauth/status.html",
+            title=title,
+            advice="",
+            home_url=None,
+            offers_login=name is None,
+            offers_logout=name is not None,
+        ),
+    )
+    assert BUILDER.status(visit(headers=PROGRAM), name) == Answer(
+        status=200,
+        headers={"Cache-Control": "no-store"} | IN_ENGLISH,
+        json={"logged_in": name is not None, "title": title},
+    )
+
+
+@pytest.mark.parametrize(
+    ("user", "said", "form_url"),
+    [
+        (None, "Your account ada is not connected to PeeringDB.", "/connect/peeringdb"),
+        (
+            User(id=7, name="Ada Admin"),
+            "Your account ada is connected to Ada Admin at PeeringDB (number 7).",
+            "/disconnect/peeringdb",
+        ),
+        (
+            User(id=7),
+            "Your account ada is connected to user 7 at PeeringDB (number 7).",
+            "/disconnect/peeringdb",
+        ),
+    ],
+)
+def test_the_page_about_a_connection_makes_it_or_ends_it(user, said, form_url):
+    assert BUILDER.connection(visit(root="/portal"), account="ada", user=user) == Answer(
+        status=200,
+        headers=FAILURE_HEADERS | IN_ENGLISH,
+        page=page(
+            template="peeringdb_oauth/connection.html",
+            title="Your account and PeeringDB",
+            advice=said,
+            login_url="",
+            other_account_url="",
+            home_url="/portal/",
+            form_url=f"/portal{form_url}",
+            is_connected=user is not None,
+            style_url=f"/portal{LOGIN}/style.css?{STYLE_SHEET_VERSION}",
+        ),
+    )
+
+
+def test_a_page_of_the_application_has_its_own_template_and_labels():
+    made = BUILDER.page(
+        visit(),
+        "gateway/help.html",
+        "Log in with PeeringDB",
+        "You are not logged in",
+        name="Ada Admin",
+        return_path="/x",
+        labels={"again": "Log in again"},
+    )
+    assert made == Answer(
+        status=200,
+        headers=FAILURE_HEADERS | IN_ENGLISH,
+        page=page(
+            template="gateway/help.html",
+            title="Log in with PeeringDB",
+            advice="You are not logged in",
+            login_url=f"{LOGIN}?next=/x",
+            other_account_url=f"{LOGIN}?next=/x&prompt=select_account",
+            peeringdb_logout_url="https://auth.peeringdb.com/logout",
+            account="You are logged in as Ada Admin.",
+            home_url="/",
+            labels=LABELS | {"again": "Log in again"},
+        ),
+    )
+
+
+def test_a_page_of_the_application_names_nobody_and_leads_home_unless_told_otherwise():
+    made = BUILDER.page(visit(), "help.html", "Help", "Read it.").page
+    assert (made.account, made.login_url, made.labels) == ("", f"{LOGIN}?next=/", LABELS)
+
+
+def test_a_page_of_the_application_is_in_the_language_of_the_visitor():
+    title, advice, label = "Log in again", "Log out", "Back to the start page"
+    german = visit(headers={"Accept-Language": "de"})
+    made = BUILDER.page(german, "help.html", title, advice, name="Ada", labels={"back": label})
+    assert (made.page.title, made.page.advice) == ("Neu anmelden", "Abmelden")
+    assert made.page.account == "Sie sind als Ada angemeldet."
+    assert made.page.labels["back"] == made.page.labels["start_page"] != label
+    assert made.headers["Content-Language"] == made.page.language == "de"
 
 
 @pytest.mark.parametrize(
@@ -111,17 +269,24 @@ def test_a_person_gets_a_page_with_links():
     )
     assert (answer.status, answer.location) == (403, None)
     assert answer.headers == FAILURE_HEADERS | IN_ENGLISH | {"Retry-After": "3"}
-    page = answer.page
-    assert (page.status, page.code, page.title, page.reasons, page.advice) == (
-        403,
-        "form_refused",
-        FORGED.title,
-        (BECAUSE,),
-        FORGED.advice,
+    assert answer.page == page(
+        status=403,
+        code="form_refused",
+        title=FORGED.title,
+        reasons=(BECAUSE,),
+        advice=FORGED.advice,
+        login_url=f"{LOGIN}?next=/networks/64500&prompt=login",
+        other_account_url=f"{LOGIN}?next=/networks/64500&prompt=select_account",
+        home_url="/",
+        offers_login=False,
+        offers_logout=True,
     )
-    assert page.login_url == "/login/peeringdb?next=/networks/64500&prompt=login"
-    assert page.other_account_url == "/login/peeringdb?next=/networks/64500&prompt=select_account"
-    assert page.home_url == "/"
+
+
+def test_a_failure_may_lead_to_another_page():
+    made = BUILDER.failure(visit(), LOGGED_OUT, logged_in=False, return_path="/x").page
+    assert made.login_url == f"{LOGIN}?next=/x"
+    assert made.other_account_url == f"{LOGIN}?next=/x&prompt=select_account"
 
 
 def test_the_page_has_no_link_home_for_people_who_are_not_logged_in():
@@ -154,7 +319,7 @@ def test_a_program_gets_json(accept, is_page):
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Accept": "*/*", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+        SCRIPT,
         {"Accept": "text/html", "HX-Request": "true"},
         {"Accept": "text/html", "X-Requested-With": "XMLHttpRequest"},
     ],
@@ -176,9 +341,7 @@ def test_a_page_that_needs_a_login_redirects_to_it():
     )
 
 
-@pytest.mark.parametrize(
-    "changes", [{"method": "POST"}, {"headers": {"Accept": "application/json"}}]
-)
+@pytest.mark.parametrize("changes", [{"method": "POST"}, {"headers": PROGRAM}])
 def test_forms_and_programs_get_401_instead_of_a_redirect(changes):
     answer = BUILDER.ask_to_log_in(visit(**changes))
     assert (answer.status, answer.location) == (401, None)
@@ -187,8 +350,7 @@ def test_forms_and_programs_get_401_instead_of_a_redirect(changes):
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_what_no_person_opens_gets_401_as_json(method):
-    headers = {"Accept": "*/*", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
-    answer = BUILDER.ask_to_log_in(visit(method=method, headers=headers))
+    answer = BUILDER.ask_to_log_in(visit(method=method, headers=SCRIPT))
     assert (answer.status, answer.location, answer.page) == (401, None, None)
     assert answer.headers == {"Cache-Control": "no-store"} | IN_ENGLISH
     back = "/networks/64500" if method == "GET" else "/"
@@ -205,7 +367,159 @@ def test_htmx_is_told_where_the_person_can_log_in():
     headers = {"HX-Request": "true", "HX-Current-URL": "/networks/64500?tab=2"}
     answer = BUILDER.ask_to_log_in(visit("/fragment", headers=headers))
     assert (answer.status, answer.location) == (401, None)
-    assert answer.headers["HX-Redirect"] == "/login/peeringdb?next=/networks/64500%3Ftab%3D2"
+    assert (
+        answer.headers
+        == {"Cache-Control": "no-store", "HX-Redirect": f"{LOGIN}?next=/networks/64500%3Ftab%3D2"}
+        | IN_ENGLISH
+    )
+
+
+def test_a_part_of_a_page_may_name_where_the_login_leads():
+    answer = BUILDER.ask_to_log_in(visit("/part", headers={"HX-Request": "true"}), "/x")
+    assert answer.json["login_url"] == answer.headers["HX-Redirect"] == f"{LOGIN}?next=/x"
+
+
+def test_a_form_that_cannot_be_sent_a_second_time_gets_a_page():
+    answer = BUILDER.ask_to_log_in(visit(method="POST"))
+    assert (answer.page.code, answer.page.offers_logout) == ("logged_out", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code", "title", "home_url"),
+    [
+        (None, 400, "no_cookie", NO_COOKIE.title, None),
+        ("Ada", 403, "wrong_account", "You are logged in as Ada and may not see this page", "/"),
+    ],
+)
+def test_a_circle_of_logins_ends_at_a_page_with_the_reason(*, name, status, code, title, home_url):
+    answer = BUILDER.brake(visit(LOGIN), "/x", name)
+    made = answer.page
+    assert (answer.status, made.code, made.title, made.home_url) == (status, code, title, home_url)
+    assert made.login_url == f"{LOGIN}?next=/x&prompt=login"
+    assert made.other_account_url == f"{LOGIN}?next=/x&prompt=select_account"
+    assert (made.offers_login, made.offers_logout) == (name is None, name is not None)
+
+
+@pytest.mark.parametrize(("name", "code"), [(None, "no_cookie"), ("Ada", "wrong_account")])
+def test_a_program_in_a_circle_of_logins_gets_json(name, code):
+    answer = BUILDER.brake(visit(LOGIN, headers=PROGRAM), "/x", name)
+    assert (answer.page, answer.json["code"]) == (None, code)
+
+
+# --- where things lead ----------------------------------------------------------------
+
+
+def test_a_callback_that_leads_to_a_page_of_the_application_is_right():
+    asked = []
+    BUILDER.check_callback(visit(has_page=lambda path: asked.append(path) or True))
+    assert asked == ["/login/peeringdb/callback"]
+
+
+@pytest.mark.parametrize(
+    ("root", "page"),
+    [("", "/login/peeringdb/callback"), ("/behind", "/a/login/peeringdb/callback"), ("", "/back")],
+)
+def test_a_proxy_may_remove_the_beginning_of_the_callbacks_path(root, page):
+    paths = Paths(callback="/back" if page == "/back" else "/login/peeringdb/callback")
+    builder = AnswerBuilder(
+        redirect_uri=f"https://portal.example.net/behind/a{paths.callback}?tenant=1",
+        base_url=PEERINGDB,
+        paths=paths,
+    )
+    builder.check_callback(visit(root=root, has_page=page.__eq__))
+
+
+def test_the_error_for_a_callback_that_leads_nowhere_says_what_to_set():
+    with pytest.raises(ConfigurationError) as refused:
+        BUILDER.check_callback(visit(root="/portal", has_page=lambda _: False))
+    [problem] = refused.value.problems
+    assert problem == (
+        "redirect_uri: /login/peeringdb/callback is no page of this application, which takes"
+        " callbacks at /portal/login/peeringdb/callback. Something is mounted or has a prefix: set"
+        ' callback_path, such as to "/callback", and let the redirect URI have what stands before'
+        " it, too"
+    )
+
+
+@pytest.mark.parametrize(
+    ("paths", "has_start_page", "home", "after_logout"),
+    [
+        ({}, True, "/portal/", "/portal/"),
+        ({}, False, f"/portal{LOGIN}/status", f"/portal{LOGIN}/status"),
+        ({"home": "/start"}, True, "/portal/start", "/portal/start"),
+        ({"home": "/start", "after_logout": "/bye"}, True, "/portal/start", "/portal/bye"),
+        ({"after_logout": "https://example.net/"}, True, "/portal/", "https://example.net/"),
+    ],
+)
+def test_a_login_and_a_logout_lead_home(paths, has_start_page, home, after_logout):
+    builder = AnswerBuilder(redirect_uri=REDIRECT_URI, base_url=PEERINGDB, paths=Paths(**paths))
+    mounted = visit(root="/portal", has_page=lambda path: has_start_page and path == "/")
+    assert (builder.home(mounted), builder.after_logout(mounted)) == (home, after_logout)
+
+
+def test_the_pages_of_the_login_can_be_below_a_prefix():
+    below = Paths(home="/start", after_logout="/bye").below("/auth")
+    assert below == Paths(
+        login="/auth/login/peeringdb",
+        callback="/auth/login/peeringdb/callback",
+        logout="/auth/logout",
+        home="/start",
+        after_logout="/bye",
+        status="/auth/login/peeringdb/status",
+        style="/auth/login/peeringdb/style.css",
+        connect="/auth/connect/peeringdb",
+        disconnect="/auth/disconnect/peeringdb",
+    )
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_elsewhere"),
+    [
+        ("https://portal.example.net", False),
+        ("https://Portal.example.net:443", False),
+        ("https://portal.example.net:80", True),
+        ("https://portal.example.net:8443", True),
+        ("http://portal.example.net", True),
+        ("https://www.portal.example.net", True),
+    ],
+)
+def test_an_origin_is_compared_as_browsers_write_it(origin, is_elsewhere):
+    assert BUILDER.is_elsewhere(visit(origin=origin)) == is_elsewhere
+
+
+def test_without_https_80_is_the_port_that_browsers_leave_out():
+    builder = AnswerBuilder(
+        redirect_uri="http://localhost:80/login/peeringdb/callback", base_url=PEERINGDB
+    )
+    assert not builder.is_elsewhere(visit(origin="http://localhost"))
+    assert builder.is_elsewhere(visit(origin="http://localhost:443"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed", "is_foreign"),
+    [
+        ({"Origin": "https://portal.example.net"}, None, False),
+        ({"Origin": "https://behind.example.net"}, None, False),  # where the visit itself is
+        ({"Origin": "https://other.example.net"}, None, True),
+        ({"Origin": "https://other.example.net:443"}, ("https://OTHER.example.net",), False),
+        ({"Origin": "https://portal.example.net"}, ("https://other.example.net",), True),
+        ({"Origin": "null"}, None, True),
+        ({}, None, True),
+    ],
+)
+def test_the_origin_of_a_request_tells_whether_another_site_sent_it(headers, allowed, is_foreign):
+    sent = visit(origin="https://behind.example.net", headers=headers)
+    assert BUILDER.is_foreign(sent, allowed) == is_foreign
+
+
+def test_a_login_at_another_address_is_redirected_once():
+    query = {"next": "/x?a=b&c", "prompt": "login", "other": "1"}
+    assert BUILDER.redirect_to_origin(visit(query=query)) == Answer(
+        status=302,
+        headers={"Cache-Control": "no-store"},
+        location="https://portal.example.net/login/peeringdb"
+        "?moved=1&next=/x%3Fa%3Db%26c&prompt=login",
+    )
 
 
 @pytest.mark.parametrize(
@@ -215,6 +529,8 @@ def test_htmx_is_told_where_the_person_can_log_in():
         ("/login/peeringdb?next=/x", "/"),
         ("/login/peeringdb/callback?code=secret", "/"),
         ("/logout#x", "/"),
+        ("/disconnect/peeringdb", "/"),
+        ("/connect/peeringdb", "/connect/peeringdb"),
         ("/login/%70eeringdb", "/"),
         ("/login/other", "/login/other"),
         ("//evil.example", "/"),
@@ -247,13 +563,12 @@ def test_a_login_after_a_form_returns_to_the_page_with_the_form(headers, back):
 
 
 def test_a_login_after_a_request_of_a_script_returns_to_the_page_of_the_script():
-    script = {"Accept": "application/json"}
-    assert BUILDER.here(visit("/api", headers=script)) == "/api"
-    assert BUILDER.here(visit("/api", headers=script | ON_A_PAGE)) == "/networks/64500?tab=2"
+    assert BUILDER.here(visit("/api", headers=PROGRAM)) == "/api"
+    assert BUILDER.here(visit("/api", headers=PROGRAM | ON_A_PAGE)) == "/networks/64500?tab=2"
     assert BUILDER.here(visit("/page", headers=ON_A_PAGE)) == "/page"
 
 
-@pytest.mark.parametrize("headers", [{}, {"Accept": "application/json"}])
+@pytest.mark.parametrize("headers", [{}, PROGRAM])
 @pytest.mark.parametrize(
     ("failure", "logged_in", "offered"),
     [
@@ -272,7 +587,7 @@ def test_a_login_is_offered_where_it_can_help(headers, failure, logged_in, offer
         assert answer.json["login_url"] == (url if offered else None)
 
 
-@pytest.mark.parametrize("headers", [{}, {"Accept": "application/json"}])
+@pytest.mark.parametrize("headers", [{}, PROGRAM])
 def test_the_login_that_is_offered_prompts_where_the_failure_says_so(headers):
     failure = LOGGED_OUT._replace(prompts=True)
     answer = BUILDER.failure(visit(headers=headers), failure, logged_in=False)
@@ -286,8 +601,7 @@ def test_only_an_application_in_debug_mode_tells_the_cause(debug):
     arguments = {"logged_in": False, "cause": "choose RS256"}
     answer = BUILDER.failure(visit(debug=lambda: debug), UNAVAILABLE, **arguments)
     assert answer.page.cause == said
-    json = {"Accept": "application/json"}
-    answer = BUILDER.failure(visit(headers=json, debug=lambda: debug), UNAVAILABLE, **arguments)
+    answer = BUILDER.failure(visit(headers=PROGRAM, debug=lambda: debug), UNAVAILABLE, **arguments)
     assert answer.json.get("cause", "") == said
 
 
@@ -310,19 +624,27 @@ def test_paths_can_be_changed():
     assert builder.return_path(visit(), "/in/back") == "/start"
 
 
+UNKNOWN = (
+    "no login of this browser is waiting for this answer: it was used already, took longer than ten"
+    " minutes, was started at another address than https://portal.example.net, or the browser keeps"
+    " no cookies"
+)
+
+
 def test_the_text_for_the_log_names_an_address_that_differs_from_the_redirect_uri():
-    why = BUILDER.why_unknown(
-        visit("/login/peeringdb/callback", origin="http://localhost:8000", root="/x")
+    elsewhere = visit("/login/peeringdb/callback", origin="http://localhost:8000", root="/x")
+    assert not BUILDER.is_callback(elsewhere)
+    assert BUILDER.why_unknown(elsewhere) == (
+        f"{UNKNOWN}. This page was asked for as http://localhost:8000/x/login/peeringdb/callback,"
+        f" and the redirect URI is {REDIRECT_URI}. Set PEERINGDB_OAUTH_REDIRECT_URI to the address"
+        " that people use, and register the same at PeeringDB; a proxy in between must pass on Host"
+        " and X-Forwarded-Proto"
     )
-    assert (
-        "asked for as http://localhost:8000/x/login/peeringdb/callback, and the redirect URI is "
-        + REDIRECT_URI
-        in why
-    )
-    assert "Set PEERINGDB_OAUTH_REDIRECT_URI" in why
 
 
-def test_the_text_for_the_log_says_nothing_about_settings_if_the_address_is_right():
-    why = BUILDER.why_unknown(visit("/login/peeringdb/callback"))
-    assert "started at another address than https://portal.example.net" in why
-    assert "PEERINGDB_OAUTH" not in why
+@pytest.mark.parametrize("query", ["", "?tenant=1"])
+def test_the_text_for_the_log_says_nothing_about_settings_if_the_address_is_right(query):
+    builder = AnswerBuilder(redirect_uri=f"{REDIRECT_URI}{query}", base_url=PEERINGDB)
+    right = visit("/login/peeringdb/callback")
+    assert builder.is_callback(right)
+    assert builder.why_unknown(right) == UNKNOWN

@@ -1,5 +1,6 @@
 """A login that connects a person at PeeringDB to an account of the application."""
 
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -9,12 +10,19 @@ from peeringdb_oauth.profile import User
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web.failures import CONNECTED_ELSEWHERE
 
+from .conftest import PORTAL
+
 OWN = {"Sec_Fetch_Site": "same-origin"}
 
 
 def connect(browser, account="17", query="", **visit):
     visit = {"method": "POST", **OWN} | visit
     return browser.take(browser.flow.connect(browser.visit(f"/connect{query}", **visit), account))
+
+
+def disconnect(browser, end=lambda: None, query="", *, user=None, **visit):
+    visit = browser.visit(f"/disconnect{query}", **{"method": "POST", **OWN} | visit)
+    return browser.take(browser.client.run(browser.flow.disconnect(visit, end, user=user)))
 
 
 def asked_of(answer):
@@ -28,7 +36,7 @@ def come_back(browser, asked, *, account="17", connect=None, admit=None, query="
     return browser.take(browser.client.run(flow))
 
 
-def never(user):
+def never(*user):
     raise AssertionError(f"asked about {user}")
 
 
@@ -50,9 +58,31 @@ def test_without_a_page_to_return_to_it_leads_to_the_page_of_the_connection(brow
     assert come_back(browser, asked, connect=lambda _: None).location == "/connect/peeringdb"
 
 
-def test_a_form_of_another_site_connects_nothing(browser):
-    answer = connect(browser, Sec_Fetch_Site="cross-site")
-    assert (answer.status, answer.page.code, answer.cookies) == (403, "form_refused", ())
+@pytest.mark.parametrize("forged", [{}, {"Origin": "https://evil.example"}])
+def test_a_form_of_another_site_connects_and_disconnects_nothing(browser, forged):
+    answers = [
+        connect(browser, Sec_Fetch_Site="cross-site", **forged),
+        disconnect(browser, never, Sec_Fetch_Site="cross-site", **forged),
+    ]
+    for answer in answers:
+        assert (answer.status, answer.page.code, answer.cookies) == (403, "form_refused", ())
+
+
+def test_a_form_of_this_site_may_say_so_by_its_origin(browser):
+    """Somebody who is not logged in with PeeringDB has no token."""
+    own = {"Sec_Fetch_Site": "", "Origin": PORTAL}
+    assert (connect(browser, **own).status, disconnect(browser, **own).status) == (303, 303)
+
+
+def test_a_planted_session_connects_and_disconnects_nothing(browser):
+    planted = replace(
+        browser.visit("/connect", method="POST", **OWN),
+        cookie_header="\xa0__Host-session=theirs",
+        cookies={"__Host-session": "theirs"},
+    )
+    assert browser.flow.connect(planted, "17").page.code == "form_refused"
+    answer = browser.client.run(browser.flow.disconnect(planted, never, user=None))
+    assert answer.page.code == "form_refused"
 
 
 @pytest.mark.parametrize("account", ["18", None])
@@ -155,22 +185,45 @@ def test_a_connection_at_another_name_of_the_site_is_logged(browser, caplog):
     assert "https://other.test" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("user", "said", "url"),
-    [
-        (None, "Your account ada is not connected to PeeringDB.", "/connect/peeringdb"),
-        (
-            User(id=7, name="Ada Admin"),
-            "Your account ada is connected to Ada Admin at PeeringDB (number 7).",
-            "/disconnect/peeringdb",
-        ),
-        (
-            User(id=7),
-            "Your account ada is connected to user 7 at PeeringDB (number 7).",
-            "/disconnect/peeringdb",
-        ),
-    ],
-)
-def test_the_page_says_what_the_account_is_connected_to(browser, user, said, url):
+def test_the_page_says_what_the_account_is_connected_to(browser):
+    user = User(id=7, name="Ada Admin")
     page = browser.flow.connection(browser.visit("/connect"), account="ada", user=user).page
-    assert (page.advice, page.form_url, page.is_connected) == (said, url, user is not None)
+    said = "Your account ada is connected to Ada Admin at PeeringDB (number 7)."
+    assert (page.advice, page.form_url, page.is_connected) == (said, "/disconnect/peeringdb", True)
+
+
+def test_a_disconnection_ends_the_login_and_leaves_the_account_logged_in(browser, server):
+    browser.log_in()
+    browser.session["_user_id"] = "17"
+    ended, user = [], browser.user()
+    answer = disconnect(browser, lambda: ended.append(browser.user().id), user=user)
+    assert (answer.status, answer.location) == (303, "/connect/peeringdb")
+    assert ended == [1]
+    assert browser.session == {"_user_id": "17"}
+    assert browser.kinds() == ["login", "session_ended", "logout", "disconnected"]
+    assert browser.events[-1].user == user
+    assert server.received[-1].path == "/oauth2/revoke_token/"
+    assert browser.cookies == {}
+
+
+def test_a_disconnection_may_lead_to_another_page(browser):
+    assert disconnect(browser, query="?next=/settings").location == "/settings"
+
+
+def test_the_application_may_refuse_a_disconnection(browser):
+    def refuse():
+        raise AccessDenied(Reason("no password", code="no_other_login"))
+
+    browser.session["_user_id"] = "17"
+    answer = disconnect(browser, refuse)
+    assert (answer.status, answer.page.code) == (409, "no_other_login")
+    assert (answer.page.offers_login, answer.page.offers_logout) == (False, True)
+    assert browser.session == {"_user_id": "17"}
+    assert browser.kinds() == ["refused"]
+
+
+def test_an_account_that_is_not_logged_in_any_more_has_a_page(browser):
+    answer = browser.flow.connect_ended(browser.visit("/connect"))
+    assert (answer.status, answer.page.code) == (409, "connect_ended")
+    assert answer.page.reasons == ("Another account is logged in here now, or none",)
+    assert [event.reasons for event in browser.events] == [answer.page.reasons]

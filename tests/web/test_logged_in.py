@@ -7,12 +7,16 @@ from urllib.parse import urlsplit
 import pytest
 
 from peeringdb_oauth.access import AccessRule
-from peeringdb_oauth.errors import AccessDenied, TokenRejected, TransportError
+from peeringdb_oauth.errors import AccessDenied, RecordsUnavailable, TokenRejected, TransportError
 from peeringdb_oauth.profile import Permission
 from peeringdb_oauth.records import MemoryRecords
 from peeringdb_oauth.web import Refused, SessionPolicy
 
 MAY_READ, MAY_UPDATE = AccessRule(), AccessRule(perms=Permission.UPDATE)
+
+
+def fail(*_, **__):
+    raise RecordsUnavailable("the store of the sessions does not answer")
 
 
 def paths(server):
@@ -335,6 +339,110 @@ def test_the_page_says_why_the_rule_ended_the_login(browser, make_browser):
     stricter.session = browser.session
     answer = refused(stricter.require, "/", MAY_READ)
     assert (answer.status, stricter.events[-1].kind) == (403, "refused")
+
+
+# --- pages ----------------------------------------------------------------------------
+
+
+def status(browser):
+    return browser.client.run(browser.flow.status(browser.visit("/")))
+
+
+def test_the_status_page_says_whether_somebody_is_logged_in(browser):
+    assert status(browser).page.title == "You are not logged in"
+    browser.log_in()
+    assert status(browser).page.title == "You are logged in as Ada Admin"
+
+
+def test_the_status_page_says_why_a_login_has_ended(browser, make_browser):
+    browser.log_in()
+    stricter = make_browser(rule=AccessRule(asn=64511))
+    stricter.session = browser.session
+    answer = status(stricter)
+    assert (answer.status, answer.page.title) == (403, "You are not affiliated with AS64511")
+
+
+def test_templates_know_who_is_logged_in_and_where_the_logout_is(browser):
+    browser.log_in()
+    visit = browser.visit("/x")
+    context = browser.flow.page_context(visit)
+    assert (context.user, context.login_url, context.logout_url) == (
+        browser.user(),
+        "/login/peeringdb?next=/x",
+        "/logout",
+    )
+    assert (context.csrf_field, context.csrf_token) == (
+        "peeringdb_csrf",
+        browser.session["peeringdb"]["csrf_token"],
+    )
+    assert context.labels["log_in"] == "Log in with PeeringDB"
+    assert context.style_url.startswith("/login/peeringdb/style.css?")
+    assert browser.client.run(browser.flow.load_page_context(visit)) == context
+
+
+def test_templates_know_what_the_store_says(make_browser, clock):
+    browser = make_browser(records=MemoryRecords(clock))
+    browser.log_in()
+    copy = dict(browser.session)
+    browser.log_out(Sec_Fetch_Site="same-origin")
+    browser.session.update(copy)
+    context = browser.client.run(browser.flow.load_page_context(browser.visit("/")))
+    assert (context.user, context.csrf_token) == (None, "")
+
+
+def test_templates_trust_the_browsers_session_while_the_store_does_not_answer(make_browser, clock):
+    records = MemoryRecords(clock)
+    browser = make_browser(records=records)
+    browser.log_in()
+    clock.now += 2
+    records.get = fail
+    visit = browser.visit("/")
+    context = browser.client.run(browser.flow.load_page_context(visit))
+    assert context == browser.flow.page_context(visit)
+
+
+def test_an_application_has_pages_in_the_style_of_ours(browser):
+    def page(**more):
+        made = browser.flow.page(browser.visit("/help"), "help.html", "Help", "Read it.", **more)
+        return made.page
+
+    assert (page().template, page().title, page().advice) == ("help.html", "Help", "Read it.")
+    assert (page().account, page().login_url) == ("", "/login/peeringdb?next=/")
+    browser.log_in()
+    assert page().account == "You are logged in as Ada Admin."
+    more = page(return_path="/x", labels={"more": "Read more"})
+    assert (more.login_url, more.labels["more"]) == ("/login/peeringdb?next=/x", "Read more")
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ({}, None),  # a program
+        ({"Origin": "https://portal.test"}, None),
+        ({"Origin": "https://behind.test"}, None),  # where the visit itself is
+        ({"Origin": "https://app.example.net"}, ("https://app.example.net",)),
+    ],
+)
+def test_a_page_of_this_site_and_a_program_may_open_a_websocket(browser, origin, allowed):
+    visit = browser.visit("/live", origin="https://behind.test", **origin)
+    assert browser.flow.check_origin(visit, allowed) is None
+    assert browser.events == []
+
+
+@pytest.mark.parametrize("allowed", [None, ("https://app.example.net",)])
+def test_a_page_of_another_site_may_open_no_websocket(browser, allowed):
+    browser.log_in()
+    visit = browser.visit("/live", Origin="https://evil.example")
+    answer = refused(browser.flow.check_origin, visit, allowed)
+    assert (answer.status, answer.page.code) == (403, "foreign_origin")
+    # The page is another site's, so it does not learn who is logged in here.
+    assert (answer.page.account, answer.page.offers_logout) == ("", False)
+    event = browser.events[-1]
+    assert (event.kind, event.code, event.reasons) == (
+        "refused",
+        "foreign_origin",
+        ("A page of another site sent this request",),
+    )
 
 
 # --- forms ----------------------------------------------------------------------------

@@ -242,6 +242,35 @@ def test_a_choice_of_the_account_starts_no_login(browser, logged_in, home_url):
     assert (answer.page.home_url, bool(answer.page.account)) == (home_url, logged_in)
 
 
+@pytest.mark.parametrize(
+    ("origin", "address", "named"),
+    [
+        (PORTAL, "10.0.0.1", "10.0.0.1"),
+        (PORTAL, "", "an unknown address"),
+        (PORTAL, "192.0.2.1", None),
+        (PORTAL, None, None),  # the framework does not tell
+        ("http://localhost:8000", "127.0.0.1", None),  # no proxy, but a developer
+    ],
+)
+def test_a_proxy_whose_visitors_share_one_address_is_logged_once(
+    make_browser, caplog, origin, address, named
+):
+    browser = make_browser(redirect_uri=f"{origin}{CALLBACK}", allow_http=True)
+    for _ in range(2):
+        started = browser.flow.start(browser.visit("/login/peeringdb", origin=origin))
+        [state] = parse_qs(urlsplit(browser.take(started).location).query)["state"]
+        visit = browser.visit(f"{CALLBACK}?code=abc&state={state}", origin=origin)
+        flow = browser.flow.callback(replace(visit, remote_address=address))
+        assert browser.take(browser.client.run(flow)).status == 302
+    said = (
+        f"a login came from {named}, which is no public address: if a proxy stands before this"
+        " application, let the framework take the visitor's address from it; otherwise one visitor"
+        " can use up the logins of all"
+    )
+    found = [message for message in caplog.messages if "a login came from" in message]
+    assert found == ([said] if named else [])
+
+
 # --- two names of one site ------------------------------------------------------------
 
 OTHER_ORIGINS = (
