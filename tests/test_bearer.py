@@ -912,6 +912,23 @@ def test_when_there_are_more_tokens_than_look_ups_the_oldest_answers_are_renewed
         assert len(pdb.asked()) <= 6 * 2
 
 
+def test_an_answer_of_four_minutes_is_renewed_before_younger_ones(make_verifier, pdb, clock):
+    """A minute later it would count no longer, even if PeeringDB cannot be asked."""
+    pdb.give_each_token_to_another_person()
+    verifier = make_verifier(requests_per_minute=20)
+    for number in range(1, 6):
+        verifier.verify(token(number))
+        clock.now += 30
+    clock.now += 239 - 5 * 30
+    pdb.asked()
+    for number in (2, 3, 4, 5, 1):
+        verifier.verify(token(number))
+    assert pdb.asked() == LOOK_UP * 4  # no request is left for the fifth
+    clock.now += 1
+    verifier.verify(token(1))
+    assert pdb.asked() == LOOK_UP
+
+
 def test_a_request_that_was_not_sent_does_not_count(make_verifier, pdb, clock):
     verifier = make_verifier(requests_per_minute=40)
     assert [log_in(verifier) for _ in range(20)] == [1] * 20
