@@ -9,7 +9,6 @@ from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.errors import ConfigurationError, RecordsUnavailable
 from peeringdb_oauth.web import Change, Refused, Sealer, SessionPolicy, SessionStore, Vault
 from peeringdb_oauth.web.sessions import Ending
-from peeringdb_oauth.web.sessions.recent_logins import RecentLogins
 
 from ..conftest import SECRET
 
@@ -788,24 +787,6 @@ def test_a_change_of_a_session_in_a_cookie_may_change_nothing(browser):
     login = browser.client.run(sessions_.load(browser.visit("/")))
     assert browser.client.run(sessions_.change(login, lambda _: None)) is None
     assert browser.user() is not None
-
-
-def test_a_process_remembers_a_bounded_number_of_sessions(stored, clock):
-    stored.log_in()
-    login, recent = load(stored), RecentLogins(clock)
-    for number in range(10_001):
-        recent.put(replace(login, key=str(number)), clock())
-    assert (recent.get("0"), recent.get("10000").key) == (None, "10000")
-
-
-def test_a_session_that_was_read_while_it_was_changed_is_not_remembered(stored, clock):
-    stored.log_in()
-    login, recent = load(stored), RecentLogins(clock)
-    recent.put(login, clock())
-    recent.put_changed(login)
-    assert recent.get(login.key) is None
-    recent.put_changed(login)
-    assert recent.get(login.key) == login
 
 
 def test_many_due_records_of_another_application_hold_up_no_purge(make_browser, records, clock):

@@ -90,14 +90,14 @@ class RecentLogins:
             if login.key in self._logins:
                 self._forget(login.key)
             else:
-                self._put(login, self._monotonic())
+                self._put(login)
 
     def drop(self, key: str) -> None:
         """Forget a login, if it is remembered."""
         with self._lock:
             self._forget(key)
 
-    def _put(self, login: StoredLogin, since: float) -> None:
+    def _put(self, login: StoredLogin, since: float | None = None) -> None:
         """Too many make the oldest ones forgotten."""
         self._forget(login.key)
         self._logins[login.key] = RecentLogin(login, self._monotonic, since)
