@@ -32,6 +32,16 @@ def pytest_configure(config):
     config.option.basetemp = str(directory / str(os.getpid()))
 
 
+def pytest_runtest_logreport(report):
+    """Write down what fails without a mutant: mutmut only says that something does."""
+    if report.failed and not Path("mutmut-stats.json").exists():
+        with Path("failed").open("a") as file:
+            file.write(f"{report.nodeid}\n{report.longreprtext}\n")
+
+
+pytest_collectreport = pytest_runtest_logreport
+
+
 def pytest_collection_modifyitems(items):
     if Path("mutmut-stats.json").exists():
         seconds = json.loads(Path("mutmut-stats.json").read_text())["duration_by_test"]

@@ -11,6 +11,7 @@ other than ``staticmethod`` and ``classmethod``.
 """
 
 import argparse
+import functools
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ from mutmut.stats import status_by_exit_code
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import mutant_scores as scores
-from mutant_scores import COLUMNS, GROUPS, HERE, MODULES
+from mutant_scores import COLUMNS, HERE, MODULES
 
 ROOT = HERE.parents[1]
 BUILD = ROOT / "build" / "mutants"
@@ -76,24 +77,15 @@ LEFT_OUT = ["tests/web/sessions/test_every_order.py", "tests/web/test_languages.
 # A test could not be imported with the mutant. mutmut takes these for other things.
 ENDED_AT_IMPORT = (2, 255)
 
+SHOWN_LINES = 100  # about why mutmut failed
 ROW = "{:<28} {:>7} {:>7} {:>7} {:>11} {:>8} {:>9} {:>7}"
 
 
 def main():
     arguments = parse_arguments()
     say(ROW.format("module", *(column.replace("_", " ") for column in COLUMNS)))
-    measured, problems = {}, []
-    for group in GROUPS:
-        modules = [name for name in group["modules"] if name in arguments.modules]
-        if not modules:
-            continue
-        directory = run_mutmut(modules, selection(group), arguments)
-        for module in modules:
-            counts, survivors, stale = scores.count(module, *results_of(directory, module))
-            say(ROW.format(module, *counts.values()))
-            measured[module] = counts
-            problems += [f"{module}: no survivor is {entry['was']!r}" for entry in stale]
-            (directory / f"{Path(module).name}.survivors").write_text("\n".join(survivors))
+    measure = functools.partial(measure_group, arguments=arguments)
+    measured, problems = scores.measure_groups(measure, arguments.modules)
     say(ROW.format("all of these", *scores.total(measured.values()).values()))
     say(f"The survivors are in {BUILD.relative_to(ROOT)}/*/*.survivors")
     recorded = scores.read_records()
@@ -107,6 +99,19 @@ def main():
     sys.exit("\n".join(problems) or 0)
 
 
+def measure_group(modules, group, arguments):
+    """Return the figures of modules of a group, and a sentence for each problem."""
+    directory = run_mutmut(modules, selection(group), arguments)
+    measured, problems = {}, []
+    for module in modules:
+        counts, survivors, stale = scores.count(module, *results_of(directory, module))
+        say(ROW.format(module, *counts.values()))
+        measured[module] = counts
+        problems += [f"{module}: no survivor is {entry['was']!r}" for entry in stale]
+        (directory / f"{Path(module).name}.survivors").write_text("\n".join(survivors))
+    return measured, problems
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -116,11 +121,16 @@ def parse_arguments():
     parser.add_argument(
         "--again", action="store_true", help="only what survived the last run, with today's tests"
     )
+    parser.add_argument(
+        "--part", default="1/1", metavar="2/4", help="the second of four parts; default: all"
+    )
     parser.add_argument("--record", action="store_true", help="write the scores into scores.json")
     arguments = parser.parse_args()
     if unknown := set(arguments.modules) - set(MODULES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(MODULES)}")
-    arguments.modules = arguments.modules or MODULES
+    number, parts = map(int, arguments.part.split("/"))
+    modules = arguments.modules or MODULES
+    arguments.modules = scores.part(modules, number, parts, scores.read_records())
     return arguments
 
 
@@ -131,7 +141,11 @@ def selection(group):
 
 
 def run_mutmut(modules, tests, arguments):
-    """Run mutmut in a directory of its own, and return the directory."""
+    """Run mutmut in a directory of its own, and return the directory.
+
+    Raises:
+        GroupFailedError: mutmut ended with an error.
+    """
     directory = BUILD / modules[0].replace("/", "-")
     if arguments.again and directory.exists():
         forget_survivors(directory)
@@ -153,7 +167,10 @@ def run_mutmut(modules, tests, arguments):
             command, check=False, cwd=directory, env=environment, stdout=output, stderr=output
         )
     if ended.returncode:
-        sys.exit(f"mutmut failed: see {directory / 'output'}")
+        failed = directory / "mutants" / "failed"
+        seen = failed if failed.exists() else directory / "output"
+        say("\n".join(seen.read_text().splitlines()[-SHOWN_LINES:]))
+        raise scores.GroupFailedError(f"mutmut failed: see {seen.relative_to(ROOT)}")
     shutil.rmtree(directory / "mutants" / "temporary", ignore_errors=True)
     return directory
 
@@ -161,7 +178,8 @@ def run_mutmut(modules, tests, arguments):
 def forget_survivors(directory):
     """Have mutmut try again what was not killed; it keeps the other results."""
     # Otherwise mutmut would not know what a test that has changed runs now.
-    (directory / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+    for name in ("mutmut-stats.json", "failed"):
+        (directory / "mutants" / name).unlink(missing_ok=True)
     for path in (directory / "mutants" / "src").rglob("*.meta"):
         results = json.loads(path.read_text())
         codes = results["exit_code_by_key"]

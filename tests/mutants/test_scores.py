@@ -3,7 +3,17 @@
 from pathlib import Path
 
 import pytest
-from mutant_scores import EXPLAINED, MODULES, count, fallen, read_records, record
+from mutant_scores import (
+    EXPLAINED,
+    MODULES,
+    GroupFailedError,
+    count,
+    fallen,
+    measure_groups,
+    part,
+    read_records,
+    record,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,6 +57,31 @@ def test_an_explanation_that_fits_no_survivor_is_found(status):
     entry = ENTRY | {"becomes": "x >= 5"}
     assert count("access", {"a": status}, DIFFS, explained(entry))[2] == [entry]
     assert count("tokens", {"a": status}, DIFFS, explained(entry))[2] == []
+
+
+def test_a_group_that_cannot_be_measured_does_not_keep_the_others_from_it():
+    def measure(modules, group):
+        if group["tests"] == "wrong":
+            raise GroupFailedError("a test fails")
+        return dict.fromkeys(modules, 1), [f"{group['tests']}: stale"]
+
+    groups = [
+        {"modules": ["a", "b"], "tests": "wrong"},
+        {"modules": ["c", "d"], "tests": "right"},
+        {"modules": ["e"], "tests": "of no module that was asked for"},
+    ]
+    assert measure_groups(measure, ["a", "b", "d"], groups) == (
+        {"d": 1},
+        ["a, b: not measured: a test fails", "right: stale"],
+    )
+
+
+def test_the_parts_are_about_equal_and_have_every_module_once():
+    recorded = {"a": {"mutants": 10}, "b": {"mutants": 500}, "c": {"mutants": 300}, "d": None}
+    parts = [part([*"abcd"], number, 2, recorded) for number in (1, 2)]
+    assert parts == [["b", "a"], ["c", "d"]]
+    parts = [part(MODULES, number, 4, read_records()) for number in (1, 2, 3, 4)]
+    assert sorted(module for modules in parts for module in modules) == sorted(MODULES)
 
 
 def test_a_score_below_its_record_has_fallen():

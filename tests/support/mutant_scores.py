@@ -16,6 +16,47 @@ COLUMNS = ("mutants", "killed", "timeout", "not_covered", "survived", "explained
 COLUMN_OF = {"timeout": "timeout", "no tests": "not_covered"}
 
 
+class GroupFailedError(Exception):
+    """mutmut cannot measure a group: perhaps a test fails without a mutant."""
+
+
+def measure_groups(measure, modules, groups=GROUPS):
+    """Return the figures of the modules, and a sentence for each problem.
+
+    ``measure``: returns both for some modules of a group. If it fails for one group,
+    the others are measured all the same.
+    """
+    measured, problems = {}, []
+    for group in groups:
+        chosen = [module for module in group["modules"] if module in modules]
+        if not chosen:
+            continue
+        try:
+            figures, found = measure(chosen, group)
+        except GroupFailedError as error:
+            problems.append(f"{', '.join(chosen)}: not measured: {error}")
+        else:
+            measured |= figures
+            problems += found
+    return measured, problems
+
+
+def part(modules, number, parts, recorded):
+    """Return the modules of one of several parts that take about the same time.
+
+    ``number``: of the part, from 1. The number of mutants in the records counts. A
+    module without a record counts as an average one.
+    """
+    sizes = {module: record["mutants"] for module, record in recorded.items() if record}
+    average = sum(sizes.values()) / max(len(sizes), 1)
+    contents, totals = [[] for _ in range(parts)], [0.0] * parts
+    for module in sorted(modules, key=lambda one: -sizes.get(one, average)):
+        smallest = totals.index(min(totals))
+        contents[smallest].append(module)
+        totals[smallest] += sizes.get(module, average)
+    return contents[number - 1]
+
+
 def count(module, statuses, diffs, explained=EXPLAINED):
     """Return a module's figures, its survivors, and explanations that fit none.
 
