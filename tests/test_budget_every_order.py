@@ -18,7 +18,7 @@ from peeringdb_oauth.budget import REFUSALS, WINDOW
 from peeringdb_oauth.cost import Cost
 from peeringdb_oauth.errors import RateLimited, RecordsUnavailable
 from peeringdb_oauth.messages import HTTPRequest
-from peeringdb_oauth.shared_budget import APART, APART_REQUESTS, SharedBudget
+from peeringdb_oauth.shared_budget import APART, SharedBudget
 from peeringdb_oauth.shared_ledger import FORGOTTEN, HEARTBEAT
 
 PACE = FORGOTTEN - HEARTBEAT  # seconds that a process can be without the store alone
@@ -177,8 +177,10 @@ class World:
         now = self.site.now
         self.sent = [one for one in self.sent if one[0] > now - WINDOW] + [(now, apart)]
         sent = Counter(name for _, name in self.sent)
+        together = max(self.limit, min(1.2 * self.limit, 120))
+        assert sent.total() <= together, "more requests a minute than PeeringDB takes"
         assert sent.pop(None, 0) <= self.limit, "more requests a minute than the limit"
-        part = self.limit * APART_REQUESTS / self.sharers
+        part = (together - self.limit) / self.sharers
         assert all(count <= part for count in sent.values()), "more than a part without the store"
 
     def receive(self, process):
@@ -315,6 +317,7 @@ MODELS = {
     "the limit, three processes": budget(
         counts=[3, 1, 1], limit=30, sharers=3, before=(29, 200), faults=BOUND - 1
     ),
+    "more than 100 a minute, two processes": budget(limit=116, before=(116, 200), faults=1),
     "refusals, two processes": refusals(),
     "refusals, and one more with the store": refusals(
         counts=[1, 2], before=(5, 403), steps=[50.0] * BOUND

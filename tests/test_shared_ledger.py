@@ -474,6 +474,17 @@ def test_without_the_store_the_oldest_processes_share_a_fifth_more(site, count, 
     assert fill(processes[0]) == parts[0]
 
 
+@pytest.mark.parametrize(
+    ("limit", "part"), [(50, 10), (100, 20), (101, 19), (110, 10), (118, 2), (119, 0), (600, 0)]
+)
+def test_with_and_without_the_store_peeringdb_gets_120_requests_or_the_limit(limit, part):
+    site = Site(requests_per_minute=limit)
+    process = site.process()
+    assert fill(process) == limit
+    site.store.is_down = True
+    assert fill(process) == part
+
+
 def test_a_process_that_alone_loses_the_store_takes_nothing_from_the_others(site, four):
     site.store.is_down = True
     assert fill(four[0]) == 5

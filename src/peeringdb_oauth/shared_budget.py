@@ -2,7 +2,7 @@
 
 A process that does not reach it knows neither what the others do, nor whether they
 still reach it. So something is kept for such processes that nobody else uses: some of
-the ten refusals, and the requests between our 100 and PeeringDB's 120 a minute.
+the ten refusals, and what our limit leaves of the requests that PeeringDB grants.
 """
 
 import math
@@ -17,7 +17,8 @@ from peeringdb_oauth.messages import HTTPRequest
 
 LONGEST = 7200.0  # seconds; no pause is longer
 APART = 4  # refusals that are kept for processes apart; so many of them can go on
-APART_REQUESTS = 0.2  # of the limit, in addition to it: what is kept for them
+APART_REQUESTS = 0.2  # of the limit, in addition to it: what is kept for them at most
+GRANTED = 120  # requests a minute that PeeringDB takes from one address
 _LOGIN = 2  # requests of one login
 _SOON = 2.0  # seconds until the store may answer
 _MOST_COUNTED = 1_000_000  # of what a record says, so that no sum overflows
@@ -124,7 +125,7 @@ class SharedBudget(Budget):
         sharers = min(processes, APART)
         limit, refusals = None, APART // sharers
         if self._limit < math.inf:
-            limit = int(self._limit * APART_REQUESTS / sharers)
+            limit = int(requests_apart(self._limit) / sharers)
         if rank >= sharers or (limit is not None and limit < _LOGIN):
             refusals = 0
         part = SharedBudget(limit, process=self._process, hide=self._hide, refusals=refusals)
@@ -204,6 +205,16 @@ class SharedBudget(Budget):
         if requests and self._limit < math.inf:
             self._bookings[booking.id] = booking
             self._count(booking, _count_in(requests))
+
+
+def requests_apart(limit: float) -> float:
+    """Requests a minute that are kept for all processes without the store together.
+
+    ``limit``: requests a minute of those with the store. A limit above what PeeringDB
+    grants is the allowance of somebody to whom it grants more. Nobody knows whether it
+    leaves anything.
+    """
+    return min(limit * APART_REQUESTS, max(0, GRANTED - limit))
 
 
 def _count_in(value: Any) -> int:
