@@ -185,7 +185,7 @@ def test_events_and_logs_stay_english(browser, caplog):
 
 def test_a_reload_of_a_refusal_is_in_the_language_of_the_visitor(browser, profile):
     profile(networks=[])
-    browser.flow.rule = AccessRule(asn=64511)
+    browser.flow._context.rule = AccessRule(asn=64511)
     asked = browser.start("?next=/x")
     browser.come_back(asked)
     page = browser.come_back(asked, Accept_Language="de").page

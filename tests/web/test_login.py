@@ -621,7 +621,7 @@ def test_a_login_that_an_older_version_started_must_be_started_again(make_browse
     browser = make_browser()
     asked = browser.start()
     [name] = browser.cookies
-    pending = browser.flow._pending
+    pending = browser.flow._context.pending
     browser.cookies[name] = pending._sealer.seal(
         pending._purpose, [0, "", "", None, "profile", "/", 0, None]
     )

@@ -37,11 +37,11 @@ class Judge:
             login = flow.visitors.peek(visit)
             user = None if login is None else login.user
             reasons = () if match.refusal is None else (match.refusal,)
-            return _without_login(flow.fail(visit, AccessDenied(*reasons), user=user))
+            return _without_login(flow.refusals.fail(visit, AccessDenied(*reasons), user=user))
         if match.rule.is_open:
             return self._allow(question, visit)
         if question.is_foreign:
-            return _without_login(flow.foreign_origin(visit))
+            return _without_login(flow.refusals.foreign_origin(visit))
         user = await self._client.run(flow.require_login(visit))
         decision = match.rule.check(user, match.asn)
         if decision:
@@ -58,7 +58,7 @@ class Judge:
         if visit.method == "GET" and visit.is_navigation:
             location = f"{visit.origin}{visit.address}"
             return Answer(status=302, location=location, headers={"Cache-Control": "no-store"})
-        return question.host.flow.show(visit, TRY_AGAIN, headers={"Retry-After": "1"})
+        return question.host.flow.refusals.show(visit, TRY_AGAIN, headers={"Retry-After": "1"})
 
     def _via_sign_in_page(self, answer: Answer) -> Answer:
         location = answer.location or ""

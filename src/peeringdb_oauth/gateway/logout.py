@@ -93,7 +93,7 @@ class Logout:
                 for each in self._hosts
             ]
         except RecordsUnavailable as error:
-            return host.flow.fail(visit, error)
+            return host.flow.refusals.fail(visit, error)
         advice = Text(
             "Logins that were ended now: {count}. At PeeringDB you are still logged in.",
             count=sum(counts),

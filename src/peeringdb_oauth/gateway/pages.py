@@ -120,7 +120,7 @@ class Pages:
             try:
                 answer, context = await endpoint(request, host, visit)
             except PeeringDBOAuthError as error:
-                answer, context = host.flow.fail(visit, error), {}
+                answer, context = host.flow.refusals.fail(visit, error), {}
             return self._respond(host.with_session(answer, visit, before), host, visit, **context)
 
         return respond
@@ -177,7 +177,7 @@ class Pages:
     async def _who_am_i(self, request: Request, host: HostLogin, visit: Visit) -> Result:
         session = await self._client.run(host.flow.session(visit))
         if session is None:
-            return host.flow.show(visit, LOGGED_OUT), {}
+            return host.flow.refusals.show(visit, LOGGED_OUT), {}
         roles = roles_of(session.user, request.scope[RELOADABLE].roles)
         return Answer(status=200, json=describe(session, roles), headers=_NO_STORE), {}
 

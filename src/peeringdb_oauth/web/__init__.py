@@ -12,6 +12,7 @@ from peeringdb_oauth.web.answer_builder import Paths
 from peeringdb_oauth.web.configured_paths import configured_paths
 from peeringdb_oauth.web.connections import OTHER_ACCOUNT, Connections, LocalAccount
 from peeringdb_oauth.web.cookies import is_genuine, without_impostors
+from peeringdb_oauth.web.csrf import CSRF_FIELD
 from peeringdb_oauth.web.decorators import enclosed_in, refuse_positional, wrapped_in
 from peeringdb_oauth.web.events import Event
 from peeringdb_oauth.web.failures import (
@@ -36,7 +37,8 @@ from peeringdb_oauth.web.guard import (
     require_token,
     verify_token,
 )
-from peeringdb_oauth.web.login import CSRF_FIELD, LoginFlow, PageContext
+from peeringdb_oauth.web.login import LoginFlow
+from peeringdb_oauth.web.page_context import PageContext
 from peeringdb_oauth.web.return_path import safe_return_path
 from peeringdb_oauth.web.seal import Sealer
 from peeringdb_oauth.web.secret_keys import read_key_file, secret_keys_of_environment

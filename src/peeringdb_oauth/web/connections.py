@@ -13,7 +13,8 @@ from peeringdb_oauth.profile import User
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.steps import Flow
 from peeringdb_oauth.web.failures import CONNECTED_ALREADY, CONNECTED_ELSEWHERE
-from peeringdb_oauth.web.login import Admit, LoginFlow
+from peeringdb_oauth.web.login import LoginFlow
+from peeringdb_oauth.web.login_context import Admit
 from peeringdb_oauth.web.visit import Answer, Visit
 
 # For an `AccessDenied` of the application, which moves nothing between accounts.

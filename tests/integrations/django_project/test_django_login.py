@@ -169,7 +169,7 @@ def test_no_cookie_and_no_page_contains_a_secret(configure, make_visitor, tokens
     visitor = make_visitor()
     callback = visitor.callback("member")
     [cookie] = visitor.client.cookies.values()
-    verifier = application().flow._pending._open(cookie.value).request.code_verifier
+    verifier = application().flow._context.pending._open(cookie.value).request.code_verifier
     code = parse_qs(urlsplit(callback).query)["code"][0]
     answers = [
         visitor.get(callback),

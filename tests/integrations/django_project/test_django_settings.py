@@ -145,7 +145,7 @@ def test_without_client_settings_the_environment_is_read(override, application, 
         monkeypatch.setenv(f"PEERINGDB_OAUTH_{name}", value)
     override(PEERINGDB_OAUTH={"RULE": AccessRule(mfa=True)})
     assert application().client.config.client_id == "members-area"
-    assert application().flow.rule == AccessRule(mfa=True)
+    assert application().flow._context.rule == AccessRule(mfa=True)
     from django.conf import settings
 
     del settings.PEERINGDB_OAUTH
@@ -155,7 +155,7 @@ def test_without_client_settings_the_environment_is_read(override, application, 
 
 def test_the_default_rule_is_that_of_access_rule(override, application):
     override(PEERINGDB_OAUTH=GOOD)
-    assert application().flow.rule == AccessRule()
+    assert application().flow._context.rule == AccessRule()
 
 
 @pytest.mark.parametrize(
@@ -227,20 +227,20 @@ def test_the_project_may_pass_its_own_client(override, application, monkeypatch,
 def test_secret_key_can_be_rotated(override, application):
     old, new = "old-" * 10, "new-" * 10
     override(PEERINGDB_OAUTH=GOOD, SECRET_KEY=old)
-    sealed = application().flow._pending._sealer.seal("tokens", "kept")
+    sealed = application().flow._context.pending._sealer.seal("tokens", "kept")
     override(SECRET_KEY=new, SECRET_KEY_FALLBACKS=[old])
-    assert application().flow._pending._sealer.open("tokens", sealed) == "kept"
+    assert application().flow._context.pending._sealer.open("tokens", sealed) == "kept"
     override(SECRET_KEY_FALLBACKS=[])
-    assert application().flow._pending._sealer.open("tokens", sealed) is None
+    assert application().flow._context.pending._sealer.open("tokens", sealed) is None
 
 
 def test_secret_keys_may_be_bytes(override, application):
     """Django allows any bytes, also those that are no text."""
     key, old = bytes(range(128, 178)), b"old-" * 10
     override(PEERINGDB_OAUTH=GOOD, SECRET_KEY=old)
-    sealed = application().flow._pending._sealer.seal("tokens", "kept")
+    sealed = application().flow._context.pending._sealer.seal("tokens", "kept")
     override(SECRET_KEY=key, SECRET_KEY_FALLBACKS=[old])
-    assert application().flow._pending._sealer.open("tokens", sealed) == "kept"
+    assert application().flow._context.pending._sealer.open("tokens", sealed) == "kept"
 
 
 def test_all_problems_are_reported_at_once_with_the_name_of_the_setting(problems):

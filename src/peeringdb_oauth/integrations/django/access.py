@@ -96,9 +96,9 @@ def require(request: HttpRequest, guard: Guard, *, asn: object, visit: Visit | N
         _raise_noted_error(request)
         ending = end_incomplete_login(request)
     except (AccessDenied, TokenRejected, RecordsUnavailable) as error:
-        raise Refused(app.flow.fail(visit, error, rule=guard.rule)) from None
+        raise Refused(app.flow.refusals.fail(visit, error, rule=guard.rule)) from None
     if ending is not None:
-        raise Refused(app.flow.ask_to_log_in(visit, ending))
+        raise Refused(app.flow.refusals.ask_to_log_in(visit, ending))
     return _run(request, app.flow.require(visit, guard.rule, asn=asn, max_age=guard.max_age))
 
 
@@ -157,7 +157,7 @@ def end_incomplete_login(request: HttpRequest, *, recheck: bool = False) -> Endi
         login = app.run(app.visitors.load(visit), request)
     ending = None if login is None else login.ending
     if ending is not None:
-        app.flow.let_log_in(visit, ending)
+        app.flow.refusals.let_log_in(visit, ending)
     if login is None or ending is not None or not is_known:
         auth.logout(request)
     return ending

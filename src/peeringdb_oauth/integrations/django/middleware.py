@@ -74,7 +74,9 @@ class PeeringDBMiddleware(MiddlewareMixin):
         ):
             return None
         flow, visit = application().flow, to_visit(request)
-        return to_response(request, flow.fail(visit, exception, user=flow.page_context(visit).user))
+        return to_response(
+            request, flow.refusals.fail(visit, exception, user=flow.page_context(visit).user)
+        )
 
 
 def _keep_true(request: HttpRequest) -> HttpResponse | None:
@@ -90,11 +92,13 @@ def _keep_true(request: HttpRequest) -> HttpResponse | None:
         return _fail(request, error) if may_save else None
     if ending is None or not may_save:
         return None
-    return to_response(request, application().flow.ask_to_log_in(to_visit(request), ending))
+    return to_response(
+        request, application().flow.refusals.ask_to_log_in(to_visit(request), ending)
+    )
 
 
 def _fail(request: HttpRequest, error: PeeringDBOAuthError) -> HttpResponse:
-    return to_response(request, application().flow.fail(to_visit(request), error))
+    return to_response(request, application().flow.refusals.fail(to_visit(request), error))
 
 
 def _has_content(request: HttpRequest) -> bool:

@@ -104,7 +104,7 @@ def disconnect(request: HttpRequest) -> HttpResponse:
     if identity is not None:
         if ours is None or not ours[0].has_other_login(request.user):
             return to_response(
-                request, flow.fail(visit, AccessDenied(_NO_OTHER_LOGIN), has_account=True)
+                request, flow.refusals.fail(visit, AccessDenied(_NO_OTHER_LOGIN), has_account=True)
             )
         user = identity.to_user()
         identity.delete()

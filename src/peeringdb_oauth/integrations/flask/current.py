@@ -57,7 +57,9 @@ def fail(error: PeeringDBOAuthError) -> Response:
             refuse_token(error, path=request.script_root + request.path, debug=current_app.debug)
         )
     return respond(
-        extension().flow.fail(to_visit(), error, user=None if caller is None else caller.user)
+        extension().flow.refusals.fail(
+            to_visit(), error, user=None if caller is None else caller.user
+        )
     )
 
 

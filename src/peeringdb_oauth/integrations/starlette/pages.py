@@ -362,7 +362,7 @@ class Pages:
         events: list[Event] = []
         visit = self._to_visit(request, events.append)
         flow = self.flow(visit.root)
-        answer = flow.fail(visit, error, user=self.page_context(request).user)
+        answer = flow.refusals.fail(visit, error, user=self.page_context(request).user)
         await self._tell(request, visit, events)
         return await self._respond(request, answer)
 
