@@ -1,5 +1,6 @@
 """Answers are remembered for a moment, and never when they are not true any more."""
 
+import sys
 import threading
 from dataclasses import replace
 from types import SimpleNamespace
@@ -7,13 +8,14 @@ from types import SimpleNamespace
 import pytest
 from in_threads import Calls, until
 
+from peeringdb_oauth.gateway.gateway import Gateway
 from peeringdb_oauth.gateway.identity import Headers
 from peeringdb_oauth.gateway.memory import Memory
 from peeringdb_oauth.gateway.rules import Rules
 from peeringdb_oauth.gateway.settings import Settings
 from peeringdb_oauth.web import RecentLogin, Sealer, SessionStore, Vault
 
-from .conftest import PERSON, SCRIPT, SECRET, identity
+from .conftest import PERSON, PROXY, SCRIPT, SECRET, identity
 
 pytestmark = pytest.mark.server
 
@@ -203,10 +205,10 @@ def test_what_was_judged_by_old_rules_is_not_remembered_after_a_reload(site, mem
 
 
 @pytest.fixture
-def late_answer(site, member, clock, monkeypatch):
-    """A page for which the store has said that the session lives, and it is on its way.
+def first_is_late(site, monkeypatch):
+    """The store's first answer about a session does not arrive before ``gate`` opens.
 
-    Other answers of the store are not late.
+    ``answers``: what the store has said of sessions.
     """
     get, gate, answers = site.records.get, threading.Event(), []
 
@@ -219,12 +221,21 @@ def late_answer(site, member, clock, monkeypatch):
         return record
 
     monkeypatch.setattr(site.records, "get", answer_late)
+    yield SimpleNamespace(gate=gate, answers=answers)
+    gate.set()
+
+
+@pytest.fixture
+def late_answer(member, clock, first_is_late):
+    """A page for which the store has said that the session lives, and it is on its way.
+
+    Other answers of the store are not late.
+    """
     clock.now = int(clock.now) + 2.875  # nothing is remembered any more
     page = Calls(lambda: member.ask("/members/64500/").status_code)
-    until(lambda: answers)
+    until(lambda: first_is_late.answers)
     clock.wait(0.125)  # who comes now asks the store for themselves
-    yield SimpleNamespace(gate=gate, page=page)
-    gate.set()
+    return SimpleNamespace(gate=first_is_late.gate, page=page)
 
 
 def test_a_late_answer_of_the_store_undoes_no_logout(member, late_answer):
@@ -254,6 +265,21 @@ def test_nobody_waits_for_an_answer_of_the_store_that_is_late(site, member, cloc
     until(lambda: later.ended)
     late_answer.gate.set()
     assert (later.outcomes(), late_answer.page.outcomes()) == ([401], [204])
+
+
+def test_nobody_waits_for_who_waits_for_an_older_answer(site, member, clock, first_is_late):
+    clock.now = int(clock.now) + 2.0  # nothing is remembered any more
+    form = Calls(lambda: member.ask("/members/64500/", "POST").status_code)
+    until(lambda: first_is_late.answers)
+    clock.wait(0.5)
+    assert another_program(site).end_all(1) == 1
+    clock.wait(0.375)
+    page = Calls(lambda: member.ask("/members/64500/").status_code)
+    threading.Event().wait(0.2)  # until it waits for the form's answer
+    clock.wait(0.875)  # the session ended 1.25 seconds ago
+    assert member.ask("/members/64500/").status_code == 401
+    first_is_late.gate.set()
+    assert form.outcomes() + page.outcomes() == [204, 204]
 
 
 # --- at once --------------------------------------------------------------------------
@@ -310,18 +336,75 @@ def test_nobody_waits_for_a_check_by_rules_of_before(site, member, held, write_s
     assert held.first.outcomes() + other.outcomes() == [204, 403]
 
 
-class LimitWithReload(int):
-    """A limit at which a reload in another thread clears the memory."""
-
-    memory = None
-
-    def __lt__(self, size):
-        self.memory.clear()
-        return int(self) < size
+# --- a reload in another thread -------------------------------------------------------
 
 
-def test_a_reload_in_another_thread_disturbs_no_answer():
-    limit = LimitWithReload(0)
-    limit.memory = memory = Memory(most=limit)
-    memory.put("key", RecentLogin(None, lambda: 0.0), "answer")
-    assert memory.get("key") is None
+def at_line(number, work):
+    """Have ``work`` done before a line of the checks, as another thread can do it.
+
+    Returns whether it was done, for the time when all is over.
+    """
+    files = {sys.modules[one.__module__].__file__ for one in (Gateway, Memory)}
+    left = [number]
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename not in files:
+            return None
+        if event == "line":
+            left[0] -= 1
+            if left[0] == 0:
+                work()
+        return trace
+
+    sys.settrace(trace)
+    return lambda: left[0] <= 0
+
+
+def scope_of(browser, target, make=tuple):
+    """What an ASGI server says of a check. ``make``: makes each pair of items."""
+    headers = browser.headers("GET", target, PERSON)
+    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    return {"type": "http", "client": make(PROXY), "headers": [make(pair) for pair in pairs]}
+
+
+def test_a_reload_counts_at_once_at_whatever_line_of_a_check_it_comes(site, member, clock):
+    old = site.app.reloadable
+    new = replace(old, headers=Headers({"X-User": "{id}"}))
+
+    async def check_with_reload_at(number):
+        site.app.reload(old)
+        clock.wait(1)
+        tracer = sys.gettrace()
+        was_reloaded = at_line(number, lambda: site.app.reload(new))
+        try:
+            await site.app.check(scope_of(member, "/"))
+        finally:
+            sys.settrace(tracer)
+        answers = [await site.app.check(scope_of(member, path)) for path in ("/", "/other")]
+        return was_reloaded(), [dict(answer.headers).get(b"x-user") for answer in answers]
+
+    number = 0
+    while True:
+        number += 1
+        was_reloaded, users = site.client.portal.call(check_with_reload_at, number)
+        if not was_reloaded:
+            break
+        assert users == [b"1", b"1"], f"old headers after a reload at line {number} of a check"
+    assert number > 40
+
+
+@pytest.mark.parametrize("make", [tuple, list])
+def test_headers_may_be_tuples_or_lists(site, member, make):
+    """ASGI wants two items of any kind. Mangum passes lists."""
+    check = site.client.portal.call
+    scope = scope_of(member, "/", make)
+    assert check(site.app.check, scope).status == 204
+    reads, remembered = site.records.reads, site.app.remembered
+    assert check(site.app.check, scope).status == 204
+    assert (site.records.reads, site.app.remembered) == (reads, remembered)
+
+
+def test_headers_that_can_be_read_once_are_read_once(site, member):
+    scope = scope_of(member, "/")
+    scope["headers"] = iter(scope["headers"])
+    assert site.client.portal.call(site.app.check, scope).status == 204

@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Literal, Protocol
 
 from peeringdb_oauth.async_client import AsyncClient
@@ -28,7 +27,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
-Key = tuple[object, ...]
+Key = tuple[Any, ...]
 PersonKey = tuple[str, bytes]  # the origin and the cookies
 Sign = Callable[[HostLogin, User, tuple[str, ...]], tuple[bytes, bytes]]
 
@@ -43,7 +42,6 @@ COOKIE_HEADER = b"x-peeringdb-cookie"
 _NO_STORE = (b"cache-control", b"no-store")
 _MOST_ANSWERS, _MOST_PEOPLE = 2_000, 10_000  # that are remembered
 _LONGEST = 4096  # bytes of what they depend on
-_SHARED = 1.0  # seconds for which others may wait for a login that is being read
 # Seconds that a page for everybody waits for the store, and for how long it does not
 # ask a store that has taken longer.
 _PATIENCE, _PAUSE = 0.25, 1.0
@@ -94,6 +92,20 @@ class Person:
     recent: RecentLogin | None
 
 
+class _InForce:
+    """Rules, roles and headers, and what was found by them.
+
+    A reload puts another one in place, from another thread and at any moment. So what
+    an old one still finds counts for the checks that began before.
+    """
+
+    def __init__(self, reloadable: Reloadable) -> None:
+        self.reloadable = reloadable
+        self.answers, self.people = Memory(_MOST_ANSWERS), Memory(_MOST_PEOPLE)
+        # Logins that are being read, by their keys and the second in which that began.
+        self.begun: dict[Key, asyncio.Task[Person | None]] = {}
+
+
 class Gateway:
     """Answers proxies, and passes everything else to the pages.
 
@@ -118,16 +130,13 @@ class Gateway:
         sign: Sign | None = None,
     ) -> None:
         self.client = client
-        self.reloadable = reloadable
         self.observer = observer or NoObserver()
+        self._in_force = _InForce(reloadable)
         self._asked = asked
         self._pages = pages
         self._close = close
         self._sign = sign
         self._monotonic = monotonic
-        self._answers, self._people = Memory(_MOST_ANSWERS), Memory(_MOST_PEOPLE)
-        # Logins that are being read by their keys, and since when.
-        self._begun: dict[Key, tuple[float, asyncio.Task[Person | None]]] = {}
         self._store_is_slow_until = -1.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -145,31 +154,39 @@ class Gateway:
 
     def reload(self, reloadable: Reloadable) -> None:
         """Decide by other rules, roles and headers from now on."""
-        self.reloadable = reloadable
-        self._answers.clear()
-        self._people.clear()
-        self._begun.clear()
+        self._in_force = _InForce(reloadable)
+
+    @property
+    def reloadable(self) -> Reloadable:
+        """The rules, roles and headers by which it decides."""
+        return self._in_force.reloadable
 
     @property
     def remembered(self) -> int:
         """How many answers are remembered."""
-        return len(self._answers)
+        return len(self._in_force.answers)
 
     async def check(self, scope: Scope) -> Checked:
         """Whether the request of a visitor may pass."""
         started_at, client = self._monotonic(), scope.get("client")
+        in_force = self._in_force
         # All that an answer depends on. To pick out what matters would take longer.
         key = (client and client[0], *scope["headers"])
-        checked: Checked | None = self._answers.get(key)
+        checked: Checked | None
+        try:
+            checked = in_force.answers.get(key)
+        except TypeError:  # some servers pass lists, as ASGI allows
+            key = (client and client[0], *map(tuple, key[1:]))
+            checked = in_force.answers.get(key)
         if checked is None:
-            checked = await self._check(scope, key)
+            checked = await self._check(scope, key, in_force)
         self.observer.decided(checked.rule, checked.outcome, self._monotonic() - started_at)
         return checked
 
-    async def _check(self, scope: Scope, key: Key) -> Checked:
-        headers, reloadable = RequestHeaders(scope["headers"]), self.reloadable
+    async def _check(self, scope: Scope, key: Key, in_force: _InForce) -> Checked:
+        headers = RequestHeaders(list(key[1:]))
         try:
-            question = self._asked.question(scope, headers, reloadable.rules)
+            question = self._asked.question(scope, headers, in_force.reloadable.rules)
         except NotForwarded as problem:
             self._asked.note(problem.problem)
             return _no(403, "not_understood", "no rule")
@@ -180,7 +197,7 @@ class Gateway:
         if question.has_session and asks_anew:
             question.host.visitors.read_anew(question.visit(is_check=True))
         try:
-            person = await self._person(question, match.rule, reloadable)
+            person = await self._person(question, match.rule, in_force)
         except PeeringDBOAuthError:
             return _no(401, "unavailable", name)
         if person is None:
@@ -188,52 +205,48 @@ class Gateway:
         if not match.rule.check(person.login.user, match.asn):
             return _no(403, "refused", name)
         checked = Checked(status=204, outcome="allowed", rule=name, headers=person.headers)
-        if not asks_anew and headers.size <= _LONGEST and self.reloadable is reloadable:
-            self._answers.put(key, person.recent, checked)
+        if not asks_anew and headers.size <= _LONGEST:
+            in_force.answers.put(key, person.recent, checked)
         return checked
 
-    async def _person(
-        self, question: Question, rule: Rule, reloadable: Reloadable
-    ) -> Person | None:
+    async def _person(self, question: Question, rule: Rule, in_force: _InForce) -> Person | None:
         """Who is logged in, and what the application is told of them."""
         if not question.has_session:
             return None
         key = question.host.origin, question.headers.raw[b"cookie"]
         # What changes something may have to wait for the rights of now.
         if not question.is_read or _asks_anew(question.headers):
-            return await self._find(question, rule, reloadable, key)
-        person: Person | None = self._people.get(key)
-        return person or await self._find_once(question, rule, reloadable, key)
+            return await self._find(question, rule, in_force, key)
+        person: Person | None = in_force.people.get(key)
+        return person or await self._find_once(question, rule, in_force, key)
 
     async def _find_once(
-        self, question: Question, rule: Rule, reloadable: Reloadable, key: PersonKey
+        self, question: Question, rule: Rule, in_force: _InForce, key: PersonKey
     ) -> Person | None:
         """As `_find`; a page's other requests within a second wait for the same answer.
 
-        Otherwise all would ask anew when a person is no longer remembered.
+        Otherwise all would ask anew when a person is no longer remembered. It is the
+        same second for which others wait for an answer of the store. From when it began
+        on, it would be one more.
         """
-        now, name = self._monotonic(), (*key, rule.is_open)
-        begun_at, task = self._begun.get(name, (now, None))
-        if task is None or not 0 <= now - begun_at < _SHARED:
-            task = asyncio.create_task(self._find(question, rule, reloadable, key))
-            self._begun[name] = now, task
-            task.add_done_callback(partial(self._forget, name))
+        begun, name = in_force.begun, (*key, rule.is_open, int(self._monotonic()))
+        task = begun.get(name)
+        if task is None:
+            task = asyncio.create_task(self._find(question, rule, in_force, key))
+            begun[name] = task
+            task.add_done_callback(lambda _: begun.pop(name))
         return await asyncio.shield(task)
 
-    def _forget(self, name: Key, task: asyncio.Task[Person | None]) -> None:
-        if self._begun.get(name, (0.0, None))[1] is task:
-            del self._begun[name]
-
     async def _find(
-        self, question: Question, rule: Rule, reloadable: Reloadable, key: PersonKey
+        self, question: Question, rule: Rule, in_force: _InForce, key: PersonKey
     ) -> Person | None:
         login = await (self._name(question) if rule.is_open else self._login(question))
         if login is None:
             return None
         recent = question.host.visitors.remembered(login)
-        person = Person(login, self._headers(question, login, reloadable), recent)
-        if len(key[1]) <= _LONGEST and self.reloadable is reloadable:
-            self._people.put(key, recent, person)
+        person = Person(login, self._headers(question, login, in_force.reloadable), recent)
+        if len(key[1]) <= _LONGEST:
+            in_force.people.put(key, recent, person)
         return person
 
     async def _login(self, question: Question) -> StoredLogin | None:

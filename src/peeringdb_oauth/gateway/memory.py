@@ -31,15 +31,10 @@ class Memory:
         """
         if recent is None:
             return
-        answers = self._answers  # a reload in another thread takes others
-        answers[key] = recent, answer
-        answers.move_to_end(key)
-        while len(answers) > self._most:
-            answers.popitem(last=False)
+        self._answers[key] = recent, answer
+        self._answers.move_to_end(key)
+        while len(self._answers) > self._most:
+            self._answers.popitem(last=False)
 
     def __len__(self) -> int:
         return len(self._answers)
-
-    def clear(self) -> None:
-        """Forget all answers: the rules are others now."""
-        self._answers = OrderedDict()

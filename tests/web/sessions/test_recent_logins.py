@@ -70,19 +70,23 @@ def test_what_is_known_anew_replaces_what_others_have_in_their_hands(recent, clo
     assert recent.get("session:a") is None
 
 
-def test_a_login_that_was_changed_is_remembered_from_then_on(recent, clock):
-    recent.put_changed(CHANGED)
-    clock.now += 0.75
+def test_a_login_that_was_changed_is_remembered_since_the_store_was_asked(recent, clock):
+    since = recent.now()
+    clock.now += 0.5  # the store was slow
+    recent.put_changed(CHANGED, since)
+    clock.now += 0.25
     assert recent.get("session:a") == replace(CHANGED, now=CHANGED.now + 0.75)
+    clock.now += 0.25
+    assert recent.get("session:a") is None
 
 
 def test_a_login_that_was_read_while_it_was_changed_is_forgotten(recent, clock):
     recent.put(LOGIN, clock())
     entry = recent.entry("session:a")
-    recent.put_changed(CHANGED)
+    recent.put_changed(CHANGED, recent.now())
     assert recent.get("session:a") is None
     assert not entry.is_current()
-    recent.put_changed(CHANGED)
+    recent.put_changed(CHANGED, recent.now())
     assert recent.get("session:a") == CHANGED
 
 

@@ -320,9 +320,10 @@ class StoreSessions:
             return None if changed is None else self._to_change(changed)
 
         self._recent.drop(key)
+        since = self._recent.now()
         yield from call(partial(self._vault.change, key, apply))
         if changed is not None:
-            self._recent.put_changed(changed)
+            self._recent.put_changed(changed, since)
         return changed
 
     def _note_use(self, entry: Entry, login: StoredLogin) -> Flow[StoredLogin | None]:

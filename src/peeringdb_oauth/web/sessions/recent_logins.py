@@ -80,24 +80,25 @@ class RecentLogins:
             if known is None or known.since <= since:
                 self._put(login, since)
 
-    def put_changed(self, login: StoredLogin) -> None:
+    def put_changed(self, login: StoredLogin, since: float) -> None:
         """Remember a login that was dropped, and then changed in the store.
 
         If somebody else has read or changed it meanwhile, nobody knows which one is
-        newer, and it is forgotten.
+        newer, and it is forgotten. ``since``: when the store was asked to change it. If
+        it was slow, somebody may have ended the session since.
         """
         with self._lock:
             if login.key in self._logins:
                 self._forget(login.key)
             else:
-                self._put(login)
+                self._put(login, since)
 
     def drop(self, key: str) -> None:
         """Forget a login, if it is remembered."""
         with self._lock:
             self._forget(key)
 
-    def _put(self, login: StoredLogin, since: float | None = None) -> None:
+    def _put(self, login: StoredLogin, since: float) -> None:
         """Too many make the oldest ones forgotten."""
         self._forget(login.key)
         self._logins[login.key] = RecentLogin(login, self._monotonic, since)
