@@ -7,18 +7,19 @@ from urllib.parse import urlsplit
 from recordings import read_recording
 
 from peeringdb_oauth.messages import HTTPResponse
-from peeringdb_oauth.steps import ApplicationCall, Charge, Shared
+from peeringdb_oauth.steps import ApplicationCall, Charge, Later, Shared
 
 
 class FlowDriver:
     """Runs flows.
 
     ``sent``: the requests of all flows. ``charged``: which payer took over which cost.
+    ``later``: the steps with what is to be done behind the answer.
     """
 
     def __init__(self, answers):
         self._answers = answers
-        self.sent, self.charged = [], []
+        self.sent, self.charged, self.later = [], [], []
 
     def run(self, flow):
         proceed = functools.partial(next, flow)
@@ -32,9 +33,17 @@ class FlowDriver:
             except Exception as error:  # noqa: BLE001 - the flow is thrown any error
                 proceed = functools.partial(flow.throw, error)
 
+    def settle(self):
+        """Do what is to be done behind the answers."""
+        while self.later:
+            self.run(self.later.pop(0).flow)
+
     def _perform(self, step):
         if isinstance(step, Charge):
             self.charged.append((step.cost, step.payer))
+            return None
+        if isinstance(step, Later):
+            self.later.append(step)
             return None
         if isinstance(step, ApplicationCall):
             return step.function()

@@ -1,6 +1,7 @@
 """Sessions in a store, without a login."""
 
 from peeringdb_oauth.profile import User
+from peeringdb_oauth.records import MemoryRecords
 from peeringdb_oauth.steps import Pause
 from peeringdb_oauth.web.sessions.stored_login import StoredLogin
 
@@ -10,6 +11,34 @@ class AVisit:
 
     def __init__(self):
         self.session = {}
+
+
+class WatchedRecords(MemoryRecords):
+    """A store in memory.
+
+    ``reads``: the keys that were read. ``limits``: how many due records were asked for.
+    ``before_put``: called before each write. ``is_closed``: whether it was closed.
+    """
+
+    def __init__(self, clock):
+        super().__init__(clock)
+        self.reads, self.limits, self.before_put = [], [], lambda: None
+        self.is_closed = False
+
+    def get(self, key):
+        self.reads.append(key)
+        return super().get(key)
+
+    def put(self, record, *, expected):
+        self.before_put()
+        return super().put(record, expected=expected)
+
+    def due(self, limit, *, ahead=0.0):
+        self.limits.append(limit)
+        return super().due(limit, ahead=ahead)
+
+    def close(self):
+        self.is_closed = True
 
 
 def stored_login(**changes):

@@ -10,12 +10,13 @@ from hashlib import sha256
 from typing import Any
 
 from peeringdb_oauth.errors import InvalidResponse
-from peeringdb_oauth.profile import MAX_ID, User
+from peeringdb_oauth.profile import User
 from peeringdb_oauth.steps import Flow, call, shared
 from peeringdb_oauth.web.sessions.in_cookie import SESSION_KEY, is_long_ago
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
 from peeringdb_oauth.web.sessions.recent_logins import RecentLogin, RecentLogins
 from peeringdb_oauth.web.sessions.stored_login import (
+    BLANK,
     Ending,
     EndReason,
     StoredLogin,
@@ -37,9 +38,6 @@ _RETRY = 60.0  # seconds until the tokens of an ended session are revoked again
 _ALL = 1e9  # seconds, in which every record is due
 _MOST_DUE = 100_000  # records that a purge reads at most
 _FAR = 30 * 86400.0  # seconds until the purge looks at a session without any limit
-
-# Who pays for tokens of nobody whom we know. PeeringDB's numbers are far below.
-_NOBODY = User(id=MAX_ID)
 _PREFIX = "session:"  # of the keys of the records
 
 Function = Callable[[StoredLogin], StoredLogin | None]
@@ -115,7 +113,7 @@ class StoreSessions:
         Raises:
             RecordsUnavailable: it does not.
         """
-        yield from call(partial(self._vault.read, "purge"))
+        yield from call(self._vault.now)
 
     def show(self, visit: Visit, login: StoredLogin) -> None:
         """Do nothing: the browser's session has only the id."""
@@ -240,38 +238,33 @@ class StoreSessions:
 
         def create(_: object, now: float) -> Change:
             return self._to_change(
-                StoredLogin(
+                replace(
+                    BLANK,
                     application=self._application or [],
-                    user=_NOBODY,
-                    logged_in_at=now,
-                    seen_at=now,
-                    checked_at=now,
                     expires_at=expires_at,
-                    csrf_token="",
                     tokens=tokens,
-                    # No browser has it, so nobody has to be told.
-                    ending=Ending(reason="lost", at=now - REMEMBERED),
+                    ending=Ending(reason="lost"),  # long ago: no browser has to be told
                     now=now,
                 )
             )
 
-        yield from call(partial(self._vault.change, _key(secrets.token_urlsafe(32)), create))
+        yield from call(partial(self._vault.change, _key(tokens), create))
 
     def of_user(self, user_id: int) -> Flow[list[StoredLogin]]:
         """The living sessions of a person at PeeringDB, the newest first."""
         entries = yield from call(partial(self._vault.of_owner, _owner(user_id)))
-        return (yield from self._living(entries))
+        living = yield from self._living_now(entries)
+        return sorted(living, key=lambda login: login.logged_in_at, reverse=True)
 
     def all(self, limit: int) -> Flow[list[StoredLogin]]:
         """The living sessions of all people, those that end first in front."""
-        entries, now = yield from call(partial(self._vault.due, limit, ahead=_ALL))
-        logins = (self._from(replace(entry, read_at=now)) for entry in entries)
-        return [one for one in logins if one and one.ending is None and self.over(one) is None]
+        entries, _ = yield from call(partial(self._vault.due, limit, ahead=_ALL))
+        return self._living(entries)
 
     def of_handle(self, handle: str) -> Flow[StoredLogin | None]:
         """The living session that the application knows by this name."""
         entry = yield from call(partial(self._vault.of_handle, handle))
-        living = yield from self._living([] if entry is None else [entry])
+        living = yield from self._living_now([] if entry is None else [entry])
         return next(iter(living), None)
 
     def due(self, limit: int) -> Flow[list[StoredLogin]]:
@@ -315,7 +308,7 @@ class StoreSessions:
 
         def apply(value: Any, now: float) -> Change | None:
             nonlocal changed
-            stored = None if value is None else self._parse(value, key=key, now=now)
+            stored = self._parse(value, key=key, now=now)
             changed = None if stored is None else function(stored)
             return None if changed is None else self._to_change(changed)
 
@@ -338,12 +331,14 @@ class StoreSessions:
         # Somebody was faster. They have noted the same use, or the session has ended.
         return (yield from self.fresh(login))
 
-    def _living(self, entries: list[Entry]) -> Flow[list[StoredLogin]]:
+    def _living_now(self, entries: list[Entry]) -> Flow[list[StoredLogin]]:
+        """The living ones of entries that were read without the time."""
         now = yield from call(self._vault.now)
-        read = [replace(entry, read_at=now) for entry in entries]
-        logins = [login for entry in read if (login := self._from(entry)) is not None]
-        living = [one for one in logins if one.ending is None and self.over(one) is None]
-        return sorted(living, key=lambda login: login.logged_in_at, reverse=True)
+        return self._living([replace(entry, read_at=now) for entry in entries])
+
+    def _living(self, entries: list[Entry]) -> list[StoredLogin]:
+        logins = [login for entry in entries if (login := self._from(entry)) is not None]
+        return [one for one in logins if one.ending is None and self.over(one) is None]
 
     def _from(self, entry: Entry) -> StoredLogin | None:
         login = self._parse(entry.value, key=entry.key, now=entry.read_at)
@@ -402,17 +397,12 @@ class _Given:
 
     def as_login(self) -> StoredLogin:
         """A login of which only the name is known."""
-        return StoredLogin(
-            application=[],
+        return replace(
+            BLANK,
             user=self.user,
             is_short=True,
-            logged_in_at=0.0,
-            seen_at=0.0,
-            checked_at=0.0,
-            expires_at=0,
             prompted=self.prompted,
             csrf_token=self.csrf_token,
-            tokens="",
             key=self.key,
         )
 

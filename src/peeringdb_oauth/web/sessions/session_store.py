@@ -36,7 +36,7 @@ class SessionStore:
         # None for the name in the configuration of the client.
         self.egress = None if egress == "default" else egress
         # Only the application knows its policy.
-        policy = SessionPolicy(recheck_every=None, idle_timeout=None, max_age=None)
+        policy = SessionPolicy(idle_timeout=None, max_age=None)
         self._sessions = StoreSessions(None, policy, vault)
 
     def of(self, user_id: int) -> list[SessionInfo]:

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from peeringdb_oauth.clock import elapsed
 from peeringdb_oauth.errors import InvalidResponse
 from peeringdb_oauth.id_token import MAX_DATE
-from peeringdb_oauth.profile import User
+from peeringdb_oauth.profile import MAX_ID, User
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.texts import Text
 from peeringdb_oauth.web.sessions.policy import SessionPolicy
@@ -117,19 +117,29 @@ class StoredLogin:
         return min(ends, default=math.inf)
 
 
+# A login of which nothing is known. PeeringDB's user ids are far below this one.
+BLANK = StoredLogin(
+    application=[],
+    user=User(id=MAX_ID),
+    logged_in_at=0.0,
+    seen_at=0.0,
+    checked_at=0.0,
+    expires_at=0,
+    csrf_token="",
+    tokens="",
+)
+
+
 def remnant(login: StoredLogin) -> StoredLogin:
     """What is kept of a session whose end was told.
 
     Its tokens until they are revoked, who pays for that, and why it has ended.
     """
-    return StoredLogin(
+    return replace(
+        BLANK,
         application=login.application,
         user=User(id=login.user.id),
-        logged_in_at=0.0,
-        seen_at=0.0,
-        checked_at=0.0,
         expires_at=login.expires_at,
-        csrf_token="",
         tokens=login.tokens,
         handle=login.handle,
         lease_until=login.lease_until,
