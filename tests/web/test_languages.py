@@ -1,9 +1,5 @@
 """Pages and JSON in the language of the visitor; logs and events in English."""
 
-import runpy
-import shutil
-from pathlib import Path
-
 import pytest
 
 from peeringdb_oauth.access import AccessRule
@@ -12,11 +8,9 @@ from peeringdb_oauth.profile import Permission
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web.answer_builder import AnswerBuilder
 from peeringdb_oauth.web.failures import FORGED, LOGGED_OUT
-from peeringdb_oauth.web.languages import CATALOGUES, LABELS, choose, languages
+from peeringdb_oauth.web.languages import LABELS, choose, languages
 from peeringdb_oauth.web.visit import Refused
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "translations"
-GERMAN = CATALOGUES / "de" / "LC_MESSAGES" / "peeringdb_oauth.po"
 URLS = {
     "redirect_uri": "https://portal.test/login/peeringdb/callback",
     "base_url": "https://auth.peeringdb.com",
@@ -60,44 +54,6 @@ def test_english_needs_no_catalogue():
     assert list(languages()) == ["en", "de"]
     assert dict(languages()["en"].labels) == LABELS
     assert languages()["en"].say(LOGGED_OUT.title) == LOGGED_OUT.title
-
-
-# --- the catalogues -------------------------------------------------------------------
-
-
-def test_the_catalogues_are_complete_and_compiled(capsys):
-    status = runpy.run_path(str(SCRIPT))["main"]("--check")
-    assert (capsys.readouterr().out.strip(), status) == ("", 0)
-
-
-@pytest.mark.parametrize(
-    ("change", "problem"),
-    [
-        (("Sie sind nicht angemeldet", ""), "'You are not logged in' is not translated"),
-        (('msgid "You are not logged in"', 'msgid "You are not"'), "lacks 'You are not logged in'"),
-        (('msgid "You are not logged in"', 'msgid "You are not"'), "nothing says 'You are not'"),
-        (("Sie sind als {name} angemeldet.", "Sie sind angemeldet."), "has not the values of"),
-        (("Sie sind nicht angemeldet", "Nein"), "'You are not logged in' is another in the .mo"),
-        (('msgid "You are not logged in"', '#, fuzzy\nmsgid "You are not logged in"'), "is not"),
-    ],
-)
-def test_what_is_wrong_with_a_catalogue_is_said(tmp_path, change, problem):
-    problems = runpy.run_path(str(SCRIPT))["problems"]
-    copy = shutil.copy(GERMAN, tmp_path)
-    shutil.copy(GERMAN.with_suffix(".mo"), tmp_path)
-    assert list(problems(Path(copy))) == []
-    text = GERMAN.read_text()
-    assert change[0] in text
-    Path(copy).write_text(text.replace(*change))
-    assert any(problem in found for found in problems(Path(copy)))
-
-
-def test_a_new_catalogue_has_all_messages(tmp_path):
-    script = runpy.run_path(str(SCRIPT))
-    path = tmp_path / "fr" / "LC_MESSAGES" / "peeringdb_oauth.po"
-    script["update"](path)
-    assert {message.id for message in script["read"](path)} - {""} == script["messages"]()
-    assert path.with_suffix(".mo").exists()
 
 
 # --- pages and JSON -------------------------------------------------------------------
