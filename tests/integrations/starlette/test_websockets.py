@@ -12,7 +12,6 @@ from starlette.websockets import WebSocketDisconnect
 
 from peeringdb_oauth import AccessRule, ConfigurationError, Permission, User
 from peeringdb_oauth.integrations.starlette import PeeringDB
-from peeringdb_oauth.web import Answer, close_code, close_reason
 
 PORTAL = "https://testserver"
 RULE = AccessRule(perms=Permission.DELETE)  # checked by an endpoint itself
@@ -231,20 +230,3 @@ def test_a_browser_that_offers_subprotocols_gets_one(portal):
         with pytest.raises(WebSocketDisconnect) as closed:
             websocket.receive_text()
     assert closed.value.code == 4401
-
-
-@pytest.mark.parametrize(
-    ("status", "code"),
-    [(400, 4400), (401, 4401), (403, 4403), (429, 1013), (500, 1011), (502, 1013), (503, 1013)],
-)
-def test_each_status_has_its_close_code(status, code):
-    assert close_code(status) == code
-
-
-def test_a_reason_has_at_most_123_bytes():
-    reasons = [{"text": "ä" * 50}, {"text": "b" * 100}]
-    reason = close_reason(Answer(status=403, json={"title": "No", "reasons": reasons}))
-    assert reason == "ä" * 50 + "; " + "b" * 21
-    assert close_reason(Answer(status=403, json={"reasons": [{"text": "ä" * 99}]})) == "ä" * 61
-    assert close_reason(Answer(status=401, json={"title": "No", "reasons": []})) == "No"
-    assert close_reason(Answer(status=401)) == ""
