@@ -1,5 +1,7 @@
 """Pages and JSON in the language of the visitor; logs and events in English."""
 
+import shutil
+
 import pytest
 
 from peeringdb_oauth.access import AccessRule
@@ -8,7 +10,14 @@ from peeringdb_oauth.profile import Permission
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web.answer_builder import AnswerBuilder
 from peeringdb_oauth.web.failures import FORGED, LOGGED_OUT
-from peeringdb_oauth.web.languages import LABELS, choose, languages
+from peeringdb_oauth.web.languages import (
+    CATALOGUES,
+    LABELS,
+    Language,
+    check_language,
+    choose,
+    languages,
+)
 from peeringdb_oauth.web.visit import Refused
 
 URLS = {
@@ -54,6 +63,40 @@ def test_english_needs_no_catalogue():
     assert list(languages()) == ["en", "de"]
     assert dict(languages()["en"].labels) == LABELS
     assert languages()["en"].say(LOGGED_OUT.title) == LOGGED_OUT.title
+
+
+# --- texts ----------------------------------------------------------------------------
+
+
+def test_a_failure_is_said_in_the_language_and_stays_the_same_otherwise():
+    failure = languages()["de"].failure(LOGGED_OUT)
+    assert failure == LOGGED_OUT._replace(
+        title=LOGGED_OUT_IN_GERMAN, advice="Melden Sie sich mit PeeringDB an, um weiterzumachen."
+    )
+
+
+def test_a_reason_is_said_as_a_sentence_and_keeps_its_code():
+    said = "you have no account at this site: ask the people who run it"
+    reason = languages()["de"].reason(Reason(said, code="no_account", asn=64500, cause="disabled"))
+    assert reason == "Sie haben auf dieser Website kein Konto: Fragen Sie die Betreiber"
+    assert (reason.code, reason.asn, reason.cause) == ("no_account", 64500, "disabled")
+    in_english = languages()["en"].reason(Reason(said))
+    assert in_english == "You have no account at this site: ask the people who run it"
+
+
+def test_what_the_catalogue_lacks_is_said_in_english():
+    assert languages()["de"].say("Not in the catalogue") == "Not in the catalogue"
+
+
+def test_the_catalogue_of_a_region_has_the_code_of_html(tmp_path):
+    shutil.copytree(CATALOGUES / "de", tmp_path / "de_AT")
+    language = Language.of("de_AT", tmp_path)
+    assert (language.code, language.labels["log_out"]) == ("de-AT", "Abmelden")
+
+
+def test_a_catalogue_that_is_missing_is_an_error_and_not_english(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Language.of("de", tmp_path)
 
 
 # --- pages and JSON -------------------------------------------------------------------
@@ -109,8 +152,16 @@ def test_an_application_can_fix_the_language(browser, fixed):
 
 @pytest.mark.parametrize("language", ["xx", "", 7, "de-AT"])
 def test_a_language_without_a_catalogue_is_refused(language):
-    with pytest.raises(ConfigurationError, match="language: must be None or one of en, de"):
+    with pytest.raises(ConfigurationError) as caught:
+        check_language(language)
+    assert caught.value.problems == ("language: must be None or one of en, de",)
+    with pytest.raises(ConfigurationError):
         AnswerBuilder(**URLS, language=language)
+
+
+@pytest.mark.parametrize("language", ["en", "de", "DE"])
+def test_a_language_with_a_catalogue_may_be_set(language):
+    assert check_language(language) is None
 
 
 def test_the_login_of_an_application_has_its_language(make_browser):

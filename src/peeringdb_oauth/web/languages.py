@@ -68,9 +68,9 @@ class Language:
     translate: Callable[[str], str]
 
     @classmethod
-    def of(cls, name: str) -> "Language":
-        """The language of a directory of ``CATALOGUES``; English needs none."""
-        catalogue = gettext.translation(DOMAIN, CATALOGUES, [name], fallback=name == ENGLISH)
+    def of(cls, name: str, catalogues: Path = CATALOGUES) -> "Language":
+        """The language of a directory of ``catalogues``; English needs none."""
+        catalogue = gettext.translation(DOMAIN, catalogues, [name], fallback=name == ENGLISH)
         return cls(
             code=name.replace("_", "-"),
             labels={name: catalogue.gettext(text) for name, text in LABELS.items()},
