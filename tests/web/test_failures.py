@@ -1,3 +1,5 @@
+"""What a person, a program and the operator are told of each failure."""
+
 import logging
 import re
 from pathlib import Path
@@ -19,15 +21,23 @@ from peeringdb_oauth.errors import (
 )
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web.failures import (
+    CONNECT_ENDED,
+    CONNECTED_ALREADY,
+    CONNECTED_ELSEWHERE,
     FAILURES,
+    LOGGED_OUT,
+    NO_OTHER_LOGIN,
+    SESSION_ENDED,
     cause_of,
     failure_of,
     log_cause,
     not_for,
     reasons_of,
+    session_ended,
     to_json,
 )
 from peeringdb_oauth.web.remedies import REMEDIES
+from peeringdb_oauth.web.sessions.stored_login import Ending
 
 
 @pytest.mark.parametrize(
@@ -110,6 +120,15 @@ def test_a_person_whom_the_application_refuses_reads_their_name():
     assert failure.title == "You are logged in as Ada Admin and may not see this page"
 
 
+def test_a_form_in_a_session_that_has_ended_is_told_why():
+    assert session_ended(Ending(reason="idle")) == (
+        SESSION_ENDED,
+        ("You did not use this site for a while",),
+    )
+    reasons = (Reason("AS64500: you may not read it"),)
+    assert session_ended(Ending(reason="rule", reasons=reasons)) == (SESSION_ENDED, reasons)
+
+
 # --- what a person reads of a refusal -------------------------------------------------
 
 
@@ -138,6 +157,20 @@ def test_the_title_fits_the_reason(reason, title):
     assert refusal(reason).title == title
 
 
+@pytest.mark.parametrize(
+    "failure", [CONNECTED_ELSEWHERE, CONNECTED_ALREADY, CONNECT_ENDED, NO_OTHER_LOGIN]
+)
+def test_a_refusal_to_connect_accounts_has_a_page_of_its_own(failure):
+    reason = Reason("x", code=failure.code)
+    assert refusal(reason) == refusal(reason, reason) == failure
+
+
+def test_a_refusal_for_different_reasons_has_the_general_page():
+    taken = Reason("x", code=CONNECTED_ELSEWHERE.code)
+    assert refusal(taken, "closed").code == "forbidden"
+    assert refusal(taken, Reason("x", code=CONNECT_ENDED.code)).code == "forbidden"
+
+
 @pytest.mark.parametrize("code", ["invalid_asn", "network_not_allowed", "no_network"])
 def test_nobody_is_told_to_log_in_again_for_a_wrong_number(code):
     failure = refusal(Reason("x", code=code, asn=64500))
@@ -159,8 +192,9 @@ def test_several_reasons_have_the_title_of_the_first_and_the_advice_of_all():
         Reason("x", code="needs_second_factor"),
     )
     assert failure.title == "Your email address is not confirmed"
-    assert failure.advice.count("It is in your profile at peeringdb.com.") == 1
-    assert failure.advice.count("give your second factor") == 1
+    assert failure.advice == (
+        f"{REMEDIES['unverified_email'].advice} {REMEDIES['needs_second_factor'].advice}"
+    )
     assert (failure.offers_login, failure.prompts) == (True, True)
 
 
@@ -193,6 +227,10 @@ def test_the_cause_of_a_refusal_is_that_of_its_reasons():
     with_cause = Reason("x", code="email_unknown", cause="the scope 'email' is missing")
     assert cause_of(AccessDenied("closed", with_cause)) == "the scope 'email' is missing"
     assert cause_of(AccessDenied("closed")) == ""
+    other = Reason("x", code="second_factor_unknown", cause="the scope 'amr' is missing")
+    assert cause_of(AccessDenied(with_cause, other)) == (
+        "the scope 'email' is missing; the scope 'amr' is missing"
+    )
 
 
 @pytest.mark.parametrize(
@@ -210,6 +248,24 @@ def test_what_visitors_cause_is_a_detail_of_the_log(error, level, caplog):
     assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
         (level, cause_of(error))
     ]
+
+
+def test_a_program_gets_the_failure_as_json():
+    reason = Reason("AS64500: you may not read it", code="needs_read", asn=64500)
+    body = {
+        "code": "logged_out",
+        "title": "You are not logged in",
+        "reasons": [{"code": "needs_read", "asn": 64500, "text": "AS64500: you may not read it"}],
+        "advice": "Log in with PeeringDB to go on.",
+        "login_url": "/login/peeringdb",
+    }
+    assert to_json(LOGGED_OUT, (reason,), login_url="/login/peeringdb") == body
+    for_developers = to_json(LOGGED_OUT, login_url=None, cause="TransportError: down")
+    assert for_developers == body | {
+        "reasons": [],
+        "login_url": None,
+        "cause": "TransportError: down",
+    }
 
 
 # --- the documented codes -------------------------------------------------------------
