@@ -75,6 +75,10 @@ def test_a_variable_without_a_value_encloses_nothing():
     assert [*enclosed_in(enclosing)] == [later]
 
 
+def test_a_function_of_c_encloses_nothing():
+    assert [*enclosed_in(len)] == []
+
+
 def test_functions_that_call_each_other_end():
     def even():
         return odd

@@ -1,8 +1,12 @@
+"""Events: what the audit log and observers are told, and which rights have changed."""
+
 import logging
+from dataclasses import replace
 
 import pytest
 
 from peeringdb_oauth.access import AccessRule
+from peeringdb_oauth.observers import observers
 from peeringdb_oauth.profile import Network, Permission, User
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web import Event
@@ -107,3 +111,52 @@ def test_the_record_of_an_unknown_user_has_no_networks(caplog):
         (),
         None,
     )
+
+
+class Counting:
+    def __init__(self):
+        self.told = []
+        self.on_event = self.told.append
+
+
+def test_an_observer_is_told_the_event():
+    counting, event = Counting(), Event(kind="logout", user=ADA)
+    observers.append(counting)
+    try:
+        event.record()
+    finally:
+        observers.remove(counting)
+    assert counting.told == [event]
+
+
+# --- changed rights -------------------------------------------------------------------
+
+NETWORK = ADA.networks[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"verified_user": True},
+        {"verified_email": True},
+        {"networks": ()},
+        {"networks": (NETWORK, replace(NETWORK, id=2, asn=64501))},
+        {"networks": (replace(NETWORK, perms=Permission.UPDATE),)},
+        {"networks": (replace(NETWORK, manage_peering_sessions=Permission.READ),)},
+    ],
+)
+def test_a_change_of_what_somebody_may_do_is_an_event(change):
+    after = replace(ADA, **change)
+    event = Event.of_change(ADA, after)
+    assert event == Event(kind="rights_changed", user=after, previous=ADA)
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"name": "Ada King", "email": "king@example.net"}, {"amr": ("pwd",)}]
+)
+def test_a_change_of_anything_else_is_none(change):
+    assert Event.of_change(ADA, replace(ADA, **change)) is None
+
+
+def test_of_somebody_who_was_not_known_before_nothing_has_changed():
+    assert Event.of_change(None, ADA) is None

@@ -1,3 +1,5 @@
+"""Cookies of logins that were started: what they hold, and how many there may be."""
+
 from base64 import urlsafe_b64decode
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,6 +13,7 @@ from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web.pending import PendingLogin, PendingLogins
+from peeringdb_oauth.web.return_path import MAX_LENGTH
 from peeringdb_oauth.web.seal import Sealer
 
 from .conftest import SECRET
@@ -31,7 +34,12 @@ def config(**changes):
 @pytest.fixture
 def logins(clock):
     """``logins(scope=...)``: the logins of an application with such settings."""
-    return lambda **changes: PendingLogins(Provider(config(**changes), clock), Sealer(SECRET))
+
+    def logins(*, longest_path=MAX_LENGTH, **changes):
+        provider = Provider(config(**changes), clock)
+        return PendingLogins(provider, Sealer(SECRET), longest_path=longest_path)
+
+    return logins
 
 
 @pytest.fixture
@@ -41,15 +49,26 @@ def start(clock, logins):
     The new cookie is added to them, and deleted ones are removed.
     """
 
-    def start(cookies, *, return_path="/", prompted=False, shorter=(), **changes):
+    def start(
+        cookies,
+        *,
+        return_path="/",
+        prompted=False,
+        connects="",
+        shorter=(),
+        longest_path=MAX_LENGTH,
+        **changes,
+    ):
         settings = config(**changes)
         login = PendingLogin(
             request=create_authorization_request(settings, PEERINGDB, now=clock()),
             return_path=return_path,
             prompted=prompted,
+            connects=connects,
         )
         clock.now += 1
-        location, sent = logins(**changes).start(login, cookies, shorter=shorter)
+        pending = logins(longest_path=longest_path, **changes)
+        location, sent = pending.start(login, cookies, shorter=shorter)
         update(cookies, *sent)
         assert urlsplit(location)[:3] == urlsplit(login.request.url)[:3]
         return state_of(location), login, sent
@@ -59,10 +78,11 @@ def start(clock, logins):
 
 def update(cookies, *sent):
     for cookie in sent:
-        if cookie.max_age:
-            cookies[cookie.name] = cookie.value
-        else:
+        if cookie.max_age == 0:
+            assert cookie.value == ""
             del cookies[cookie.name]
+        else:
+            cookies[cookie.name] = cookie.value
 
 
 def state_of(location):
@@ -96,11 +116,11 @@ def test_the_nonce_of_an_openid_login_is_stored(start, logins):
 def test_the_scope_that_was_asked_for_counts(logins, clock):
     """It may be another one than that of the settings."""
     provider = Provider(config(), clock)
-    request = provider.authorization_request(scope=("profile",), prompt=None)
+    request = provider.authorization_request(scope=("profile", "email"), prompt=None)
     pending = logins()
     _, [cookie] = pending.start(PendingLogin(request=request, return_path="/", prompted=False), {})
     found = pending.find(request.state, {cookie.name: cookie.value})
-    assert found.request.scope == ("profile",)
+    assert found.request.scope == ("profile", "email")
 
 
 @pytest.mark.parametrize(
@@ -147,16 +167,18 @@ def test_the_ninth_login_shares_the_state_of_the_newest(start, logins):
     assert paths == [f"/{number}" for number in range(7)]
 
 
-def test_a_shared_login_is_asked_for_as_it_was(start, logins, clock):
+@pytest.mark.parametrize("prompted", [True, False])
+def test_a_shared_login_is_asked_for_as_it_was(start, logins, clock, prompted):
     cookies, scope = {}, ("openid", "profile")
     for _ in range(8):
         state, first, _ = start(cookies, scope=scope)
     request = create_authorization_request(config(scope=scope), PEERINGDB, now=clock())
     location, _ = logins(scope=scope).start(
-        PendingLogin(request=request, return_path="/", prompted=True), cookies
+        PendingLogin(request=request, return_path="/", prompted=prompted), cookies
     )
     asked = parse_qs(urlsplit(location).query)
-    assert asked == parse_qs(urlsplit(first.request.url).query) | {"prompt": ["login"]}
+    prompt = {"prompt": ["login"]} if prompted else {}
+    assert asked == parse_qs(urlsplit(first.request.url).query) | prompt
     assert asked["state"] == [state]
 
 
@@ -185,14 +207,32 @@ def test_logins_that_were_answered_make_room_first(start, logins, clock):
         True,
         True,
     ]
+    start(cookies)
+    assert not pending.find(states[6], cookies)
+    assert len(cookies) == 8
 
 
-def test_expired_logins_make_room(start, clock):
+def test_of_the_answered_logins_the_newest_stay(start, logins, clock):
+    cookies, pending = {}, logins()
+    answered = [start(cookies)[0] for _ in range(7)]
+    for state in reversed(answered):
+        clock.now += 1
+        update(cookies, pending.answer(pending.find(state, cookies), "code"))
+    for _ in range(5):
+        start(cookies)
+    kept = [bool(pending.find(state, cookies)) for state in answered]
+    assert kept == [*[True] * 3, *[False] * 4]
+
+
+def test_a_login_makes_room_when_it_is_older_than_ten_minutes(start, clock):
     cookies = {}
     states = [start(cookies)[0] for _ in range(8)]
-    clock.now += 600
-    ninth, _, _ = start(cookies)
+    clock.now += 598
+    ninth, _, _ = start(cookies)  # the eighth is 600 seconds old
     assert ninth not in states
+    assert len(cookies) == 2
+    clock.now += 600
+    start(cookies)
     assert len(cookies) == 1
 
 
@@ -217,6 +257,55 @@ def test_another_application_at_the_host_keeps_its_logins(start):
     for _ in range(9):
         start(cookies)
     assert cookies | before == cookies
+
+
+def test_the_cookies_of_another_application_are_none_of_ours(start, logins):
+    """Even if it has our host and our secret."""
+    other = {"client_id": "other"}
+    cookies = {}
+    state, _, [cookie] = start(cookies, **other)
+    assert logins().names(cookies) == set()
+    assert logins(**other).names(cookies) == {cookie.name}
+    cookies[logins().name(state)] = cookie.value
+    assert logins().find(state, cookies) is None
+
+
+def test_a_gateways_login_counts_at_the_host_where_it_started(start, logins):
+    state, _, [cookie] = start({}, redirect_uri="https://a.example.net/callback")
+    there = logins(redirect_uri="https://b.example.net/callback")
+    assert there.find(state, {there.name(state): cookie.value}) is None
+
+
+# --- logins that connect an account ---------------------------------------------------
+
+
+def test_a_login_that_connects_an_account_remembers_which(start, logins):
+    cookies = {}
+    state, _, _ = start(cookies, connects="17", return_path="/settings")
+    found = logins().find(state, cookies)
+    assert (found.connects, found.return_path) == ("17", "/settings")
+    assert logins().find(start(cookies)[0], cookies).connects == ""
+
+
+def test_a_second_login_that_connects_takes_the_place_of_the_first(start, logins):
+    cookies = {}
+    mere = start(cookies)[0]
+    first = start(cookies, connects="17")[0]
+    second = start(cookies, connects="17")[0]
+    assert [bool(logins().find(state, cookies)) for state in (mere, first, second)] == [
+        True,
+        False,
+        True,
+    ]
+
+
+def test_a_login_that_connects_stays_and_shares_no_state(start, logins):
+    cookies = {}
+    first = start(cookies, connects="17")[0]
+    mere = [start(cookies)[0] for _ in range(10)]
+    assert logins().find(first, cookies).connects == "17"
+    assert first not in mere
+    assert start(cookies, connects="17")[0] not in mere
 
 
 # --- long addresses -------------------------------------------------------------------
@@ -253,6 +342,57 @@ def test_a_path_that_is_too_long_for_a_cookie_leads_home(start, logins):
     cookies = {}
     state, _, _ = start(cookies, return_path="/" + "a" * 1500, shorter=("/" + "a" * 1400, "/home"))
     assert logins().find(state, cookies).return_path == "/home"
+
+
+@pytest.mark.parametrize("length", range(300, 512, 8))
+def test_the_cookies_of_eight_logins_leave_room_for_the_session(start, length):
+    cookies = {}
+    for _ in range(8):
+        start(cookies, return_path="/" + "a" * length, shorter=("/",))
+    assert size(cookies) <= 4096
+    assert all(len(f"{name}={value}; ") <= 1000 for name, value in cookies.items())
+
+
+def test_the_cookies_may_take_all_the_room_that_there_is(start, logins):
+    cookies = {}
+    for _ in range(7):
+        start(cookies, return_path="/" + "a" * 107)
+    state, _, _ = start(cookies, return_path=LONG[:507], shorter=("/",))
+    assert sum(len(f"{name}={value}; ") for name, value in cookies.items()) == 4096
+    assert logins().find(state, cookies).return_path == LONG[:507]
+
+
+@pytest.mark.parametrize("length", range(450, 512, 4))
+def test_a_cookie_has_a_path_as_long_as_fits(start, logins, length):
+    cookies = {}
+    path = "/" + "é" * length  # takes more room than its characters
+    state, _, [cookie] = start(cookies, return_path=path, shorter=("/",))
+    assert len(f"{cookie.name}={cookie.value}; ") <= 1000
+    assert logins().find(state, cookies).return_path == "/"
+
+
+MUCH_LONGER = "/" + "a" * 2047
+
+
+def test_where_return_paths_may_be_longer_two_tabs_come_back_to_them(start, logins):
+    cookies = {}
+    for path in (MUCH_LONGER[:2000], MUCH_LONGER[:1900]):
+        state, _, _ = start(cookies, return_path=path, shorter=("/",), longest_path=2048)
+        assert logins().find(state, cookies).return_path == path
+    state, _, _ = start(cookies, return_path=MUCH_LONGER, shorter=("/",), longest_path=2048)
+    assert logins().find(state, cookies).return_path == "/"
+
+
+def test_where_return_paths_may_be_longer_the_longest_is_kept_with_some_reasons(start, logins):
+    cookies, pending = {}, logins(longest_path=2048)
+    state, _, _ = start(cookies, return_path=MUCH_LONGER, shorter=("/",), longest_path=2048)
+    reasons = tuple(Reason(f"reason {number}") for number in range(90))
+    cookie = pending.answer(pending.find(state, cookies), None, reasons)
+    assert len(f"{cookie.name}={cookie.value}; ") <= 4 * (2048 + 400) / 3
+    update(cookies, cookie)
+    found = pending.find(state, cookies)
+    assert found.return_path == MUCH_LONGER
+    assert found.refusal
 
 
 # --- what does not count --------------------------------------------------------------
@@ -336,7 +476,7 @@ def test_a_refusal_is_remembered(start, logins):
 def test_only_the_reasons_that_fit_into_the_cookie_are_remembered(start, logins):
     cookies, pending = {}, logins()
     state, _, _ = start(cookies)
-    reasons = tuple(Reason(f"reason {number} {'x' * 100}") for number in range(9))
+    reasons = tuple(Reason(f"reason {number} {'x' * 100}") for number in range(8))
     cookie = pending.answer(pending.find(state, cookies), None, reasons)
     assert len(f"{cookie.name}={cookie.value}; ") <= 1000
     update(cookies, cookie)
@@ -358,11 +498,19 @@ def test_who_was_refused_is_remembered_by_name_if_there_is_room(start, logins):
         assert found.refusal == (reason,)
 
 
+@pytest.mark.parametrize("length", range(1, 300, 7))
+def test_the_reasons_stay_rather_than_the_name(start, logins, length):
+    cookies, pending = {}, logins()
+    state, _, _ = start(cookies)
+    reason, user = Reason("x" * 300), User(id=7, name="a" * length)
+    update(cookies, pending.answer(pending.find(state, cookies), None, (reason,), user))
+    assert pending.find(state, cookies).refusal == (reason,)
+
+
 def test_answered_logins_can_be_forgotten(start, logins):
     cookies, pending = {}, logins()
     first, _, _ = start(cookies)
     second, _, _ = start(cookies)
     update(cookies, pending.answer(pending.find(first, cookies), "code"))
     update(cookies, *pending.forget_answered(cookies))
-    assert pending.find(first, cookies) is None
-    assert pending.find(second, cookies)
+    assert list(cookies) == [pending.name(second)]

@@ -1,3 +1,5 @@
+"""Values in a store of records: sealed or open, and none of several changes is lost."""
+
 from dataclasses import replace
 
 import pytest
@@ -87,6 +89,7 @@ def test_a_record_made_anew_does_not_get_an_old_version(vault, entry, clock):
 def test_a_write_succeeds_only_if_the_record_is_as_it_was_read(vault, entry):
     written = vault.write(entry, 2, due_at=9.0)
     assert (written.value, written.due_at, written.owner) == (2, 9.0, "user:7")
+    assert written.read_at == entry.read_at
     assert vault.write(entry, 3, due_at=9.0) is None
     assert not vault.delete(entry)
     assert vault.read(KEY).value == 2
@@ -110,14 +113,43 @@ def test_a_change_that_others_overtake_is_tried_once_more(vault, pauses):
     assert 0 <= pauses[0] <= 0.01
 
 
-def test_a_change_that_others_overtake_each_time_gives_up(vault, pauses):
+@pytest.fixture
+def overtaken(vault):
+    """A change that others overtake each time."""
+
     def overtaken(value, now):
-        vault.change(KEY, add_one)
+        vault.change(KEY, add_one, is_open=True)
         return add_one(value, now)
 
-    with pytest.raises(RecordsUnavailable, match="too many"):
-        vault.change(KEY, overtaken)
+    return overtaken
+
+
+def test_a_change_that_others_overtake_each_time_gives_up(vault, pauses, overtaken):
+    with pytest.raises(RecordsUnavailable) as caught:
+        vault.change(KEY, overtaken, is_open=True)
+    assert str(caught.value) == "too many write the same record of the sessions at once"
     assert len(pauses) == 8
+
+
+def test_the_pauses_of_many_writers_grow_and_stay_short(vault, pauses, overtaken):
+    for _ in range(30):
+        with pytest.raises(RecordsUnavailable):
+            vault.change(KEY, overtaken, is_open=True)
+    for attempt in range(8):
+        assert 0.005 * 2**attempt < max(pauses[attempt::8]) <= 0.01 * 2**attempt
+
+
+def test_a_change_is_not_tried_once_more_after_three_seconds(records, clock, overtaken):
+    pauses = []
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        clock.now += 1.5
+
+    slow = Vault(records, Sealer(NEW), sleep=sleep, monotonic=clock)
+    with pytest.raises(RecordsUnavailable):
+        slow.change(KEY, overtaken, is_open=True)
+    assert len(pauses) == 3
 
 
 def test_an_old_key_opens_and_the_new_one_seals(records, vault):
@@ -144,6 +176,14 @@ def test_an_open_value_is_read_and_changed_with_any_key(records, vault):
     assert vault.change("budget:a", add_one, is_open=True).value == 2
     assert records.get("budget:a")[0].value == "2"
     assert vault.read("budget:a") is None  # it is not sealed
+
+
+def test_an_open_value_is_short_json_with_the_time_when_it_was_read(records, vault, clock):
+    value = {"a": [1, 2], "b": None}
+    vault.change("budget:a", lambda *_: Change(value=value, due_at=0.0), is_open=True)
+    assert records.get("budget:a")[0].value == '{"a":[1,2],"b":null}'
+    read = vault.change("budget:a", lambda *_: None, is_open=True)
+    assert (read.value, read.read_at) == (value, clock())
 
 
 def test_an_open_value_that_is_no_json_reads_as_missing(vault):
@@ -177,6 +217,19 @@ def test_entries_are_found_by_owner_handle_and_time(vault, entry, clock):
     assert vault.of_owner("user:7") == [replace(entry, read_at=0.0)]
     assert vault.of_handle("h") == replace(entry, read_at=0.0)
     assert vault.due(5) == ([entry], clock())
+
+
+def test_of_the_entries_that_are_due_or_soon_will_be_the_earliest_are_found(vault, entry):
+    keys = ["session:later", "session:last"]
+    for seconds, key in enumerate(keys, 10):
+        vault.change(key, lambda _, now, after=seconds: Change(value=1, due_at=now + after))
+    assert [found.key for found in vault.due(5, ahead=10)[0]] == [KEY, "session:later"]
+    assert [found.key for found in vault.due(2, ahead=60)[0]] == [KEY, "session:later"]
+    assert vault.due(1, ahead=60)[0] == [entry]
+
+
+def test_the_time_is_the_stores(vault, clock):
+    assert vault.now() == clock()
 
 
 def test_the_representations_hide_the_value(entry):

@@ -7,6 +7,7 @@ same callback may come again: after a reload, or with the back button.
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -145,12 +146,10 @@ class PendingLogins:
         """All logins of a browser."""
         logins = []
         for name in self.names(cookies):
-            try:
+            with suppress(InvalidResponse):
                 login = self._open(cookies[name])
-            except InvalidResponse:
-                continue
-            if login is not None and self.name(login.request.state) == name:
-                logins.append(login)
+                if login is not None and self.name(login.request.state) == name:
+                    logins.append(login)
         return logins
 
     def answer(
@@ -190,15 +189,15 @@ class PendingLogins:
     def _by_age(self, cookies: Mapping[str, str]) -> tuple[list[PendingLogin], list[PendingLogin]]:
         """The logins on their way, and those that were answered; the newest first."""
         now = self._provider.clock()
-        waiting, answered = [], []
-        for login in self.find_all(cookies):
-            if login.answered_at is not None:
-                answered.append(login)
-            elif elapsed(login.request.created_at, now) <= LIFETIME:
-                waiting.append(login)
+        logins = sorted(
+            self.find_all(cookies),
+            key=lambda login: login.answered_at or login.request.created_at,
+            reverse=True,
+        )
+        waiting = [login for login in logins if login.answered_at is None]
         return (
-            sorted(waiting, key=lambda login: login.request.created_at, reverse=True),
-            sorted(answered, key=lambda login: login.answered_at or 0, reverse=True),
+            [login for login in waiting if elapsed(login.request.created_at, now) <= LIFETIME],
+            [login for login in logins if login.answered_at is not None],
         )
 
     def _repeat(self, request: AuthorizationRequest, login: PendingLogin) -> AuthorizationRequest:
@@ -248,7 +247,8 @@ class PendingLogins:
         stored: list[Any] | None = self._sealer.open(self._purpose, value)
         if stored is None:
             return None
-        created_at, state, code_verifier, nonce, scope, return_path, prompted, answer = stored[:8]
+        created_at, state, code_verifier, nonce, *others = stored
+        scope, return_path, prompted, answer, *connects = others
         request = AuthorizationRequest.from_dict(
             {
                 "url": f"{self._config.base_url}/",  # its query is not needed any more
@@ -271,7 +271,7 @@ class PendingLogins:
                 Reason(Text.from_json(text), code=code, asn=asn) for text, code, asn in refusal
             ),
             refused=User(id=refused[0], name=refused[1]) if refused else None,
-            connects="".join(stored[8:]),
+            connects=connects[0] if connects else "",
         )
 
     def _cookie(self, name: str, value: str, max_age: int) -> Cookie:

@@ -38,17 +38,24 @@ class Entry:
 class Vault:
     """Reads and writes the values of a store's records.
 
-    ``sleep``: waits for so many seconds, between two tries of a change.
+    ``sleep``: waits for so many seconds, between two tries of a change. ``monotonic``:
+    gives seconds that only grow.
 
     All methods raise `RecordsUnavailable` if the store does not answer.
     """
 
     def __init__(
-        self, records: Records, sealer: Sealer, *, sleep: Callable[[float], object] = time.sleep
+        self,
+        records: Records,
+        sealer: Sealer,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._records = records
         self._sealer = sealer
         self._sleep = sleep
+        self._monotonic = monotonic
 
     def read(self, key: str) -> Entry | None:
         """The entry with a key; None if there is none or none of our keys opens it.
@@ -75,7 +82,7 @@ class Vault:
             RecordsUnavailable: the store does not answer, or others were faster each
                 time.
         """
-        give_up_at = time.monotonic() + _LONGEST
+        give_up_at = self._monotonic() + _LONGEST
         for attempt in range(_TRIES):
             record, now = self._records.get(key)
             entry = self._open(record, now, is_open=is_open) if record else None
@@ -83,7 +90,7 @@ class Vault:
             if change is None:
                 return entry if entry and entry.value is not None else None
             written = self._put(key, entry, change, now, is_open=is_open)
-            if written or time.monotonic() > give_up_at:
+            if written or self._monotonic() > give_up_at:
                 break
             # 50 writers at once need pauses that grow.
             self._sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - no secret
