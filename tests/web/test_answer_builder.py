@@ -5,7 +5,7 @@ from peeringdb_oauth.profile import User
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.web.answer_builder import AnswerBuilder, Paths
 from peeringdb_oauth.web.failures import FORGED, LOGGED_OUT, LOGIN_ENDED, NO_COOKIE, UNAVAILABLE
-from peeringdb_oauth.web.languages import LABELS
+from peeringdb_oauth.web.languages import LABELS, choose
 from peeringdb_oauth.web.style_sheet import STYLE_SHEET_VERSION
 from peeringdb_oauth.web.visit import Answer, Page, Visit
 
@@ -314,6 +314,7 @@ def test_a_program_gets_json(accept, is_page):
         "login_url": "/login/peeringdb?next=/networks/64500",
     }
     assert answer.json == expected  # also beside a page, for Flask-RESTX
+    assert answer.headers == FAILURE_HEADERS | IN_ENGLISH
 
 
 @pytest.mark.parametrize(
@@ -404,6 +405,28 @@ def test_a_circle_of_logins_ends_at_a_page_with_the_reason(*, name, status, code
 def test_a_program_in_a_circle_of_logins_gets_json(name, code):
     answer = BUILDER.brake(visit(LOGIN, headers=PROGRAM), "/x", name)
     assert (answer.page, answer.json["code"]) == (None, code)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "of_framework", "accepted", "language", "of_buttons"),
+    [
+        ("de", None, "en", "de", "de"),
+        ("de", "en", "en", "de", "de"),
+        (None, "de", "en", "de", "de"),
+        (None, None, "de", "de", "en"),  # a cache may keep the rest of the page
+        (None, None, "xx", "en", "en"),
+    ],
+)
+def test_the_language_is_the_applications_or_the_frameworks_or_the_visitors(
+    *, fixed, of_framework, accepted, language, of_buttons
+):
+    builder = AnswerBuilder(redirect_uri=REDIRECT_URI, base_url=PEERINGDB, language=fixed)
+    seen = visit(language=of_framework, headers={"Accept-Language": accepted})
+    answer = builder.failure(seen, LOGGED_OUT, logged_in=False)
+    assert answer.page.language == answer.headers["Content-Language"] == language
+    assert answer.page.labels == choose(language).labels
+    assert ("Vary" in answer.headers) == (fixed is None and of_framework is None)
+    assert builder.labels(seen) == choose(of_buttons).labels
 
 
 # --- where things lead ----------------------------------------------------------------
@@ -593,6 +616,11 @@ def test_the_login_that_is_offered_prompts_where_the_failure_says_so(headers):
     answer = BUILDER.failure(visit(headers=headers), failure, logged_in=False)
     url = answer.page.login_url if answer.page else answer.json["login_url"]
     assert url == "/login/peeringdb?next=/networks/64500&prompt=login"
+
+
+def test_without_a_cause_there_is_none_to_tell():
+    answer = BUILDER.failure(visit(debug=lambda: True), UNAVAILABLE, logged_in=False)
+    assert (answer.page.cause, "cause" in answer.json) == ("", False)
 
 
 @pytest.mark.parametrize("debug", [True, False])

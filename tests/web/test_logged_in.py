@@ -11,6 +11,7 @@ from peeringdb_oauth.errors import AccessDenied, RecordsUnavailable, TokenReject
 from peeringdb_oauth.profile import Permission
 from peeringdb_oauth.records import MemoryRecords
 from peeringdb_oauth.web import Refused, SessionPolicy
+from peeringdb_oauth.web.failures import FORGED
 
 MAY_READ, MAY_UPDATE = AccessRule(), AccessRule(perms=Permission.UPDATE)
 
@@ -32,7 +33,8 @@ def sent(server, path):
 
 def test_nobody_is_logged_in_at_first(browser):
     assert browser.user() is None
-    assert browser.flow.page_context(browser.visit("/x")).user is None
+    context = browser.flow.page_context(browser.visit("/x"))
+    assert (context.user, context.csrf_token) == (None, "")
 
 
 def test_without_a_store_a_login_ends_with_its_access_token(make_browser, clock, server):
@@ -226,14 +228,11 @@ def test_a_network_of_other_people_is_refused_with_the_reason(browser):
         403,
         ("You are not affiliated with AS64511 at PeeringDB",),
     )
-    assert answer.page.home_url == "/"
+    assert (answer.page.home_url, answer.page.account) == ("/", "You are logged in as Ada Admin.")
+    assert answer.cookies == ()
     event = browser.events[-1]
-    assert (event.kind, event.user.id, event.asn, event.reasons) == (
-        "refused",
-        1,
-        64511,
-        answer.page.reasons,
-    )
+    assert (event.kind, event.user.id, event.asn) == ("refused", 1, 64511)
+    assert (event.reasons, event.rule) == (answer.page.reasons, MAY_READ)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +337,8 @@ def test_the_page_says_why_the_rule_ended_the_login(browser, make_browser):
     stricter = make_browser(rule=AccessRule(asn=64511))
     stricter.session = browser.session
     answer = refused(stricter.require, "/", MAY_READ)
-    assert (answer.status, stricter.events[-1].kind) == (403, "refused")
+    event = stricter.events[-1]
+    assert (answer.status, event.kind, event.rule) == (403, "refused", MAY_READ)
 
 
 # --- pages ----------------------------------------------------------------------------
@@ -438,11 +438,9 @@ def test_a_page_of_another_site_may_open_no_websocket(browser, allowed):
     # The page is another site's, so it does not learn who is logged in here.
     assert (answer.page.account, answer.page.offers_logout) == ("", False)
     event = browser.events[-1]
-    assert (event.kind, event.code, event.reasons) == (
-        "refused",
-        "foreign_origin",
-        ("A page of another site sent this request",),
-    )
+    assert (event.kind, event.code) == ("refused", "foreign_origin")
+    [reason] = event.reasons
+    assert (reason, reason.code) == ("A page of another site sent this request", event.code)
 
 
 # --- forms ----------------------------------------------------------------------------
@@ -516,6 +514,26 @@ def test_a_form_of_this_site_without_a_login_gets_401(browser):
     )
 
 
+@pytest.mark.parametrize(
+    ("logged_in", "account"), [(True, "You are logged in as Ada Admin."), (False, "")]
+)
+def test_an_application_can_show_any_failure(browser, logged_in, account):
+    if logged_in:
+        browser.log_in()
+    answer = browser.flow.show(browser.visit("/"), FORGED, headers={"Retry-After": "1"})
+    assert (answer.status, answer.page.title) == (403, "This form cannot be accepted")
+    assert (answer.page.account, answer.page.offers_logout) == (account, logged_in)
+    assert answer.headers["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_developer_sees_the_cause_of_a_failure_and_the_log_has_it(browser, caplog, debug):
+    visit = replace(browser.visit("/"), debug=lambda: debug)
+    answer = browser.flow.fail(visit, TransportError("no route to host"))
+    assert answer.page.cause == ("TransportError: no route to host" if debug else "")
+    assert caplog.messages == ["TransportError: no route to host"]
+
+
 # --- a second factor ------------------------------------------------------------------
 
 MFA = AccessRule(mfa=True)
@@ -580,6 +598,18 @@ def test_a_second_factor_is_not_asked_for_if_something_else_is_missing(browser, 
     assert (answer.status, len(answer.page.reasons)) == (403, 2)
 
 
+def test_a_refusal_of_the_application_asks_for_no_second_factor(browser, profile):
+    def refuse():
+        raise AccessDenied("this port is closed")
+
+    profile(amr=["pwd"])
+    browser.log_in()
+    answer = refused(browser.require, "/ports", MFA, asn=refuse)
+    assert (answer.status, answer.page.reasons) == (403, ("This port is closed",))
+    event = browser.events[-1]
+    assert (event.user.id, event.asn, event.rule) == (1, None, MFA)
+
+
 def test_a_rule_for_a_network_can_ask_for_a_second_factor(browser, profile):
     profile(amr=["pwd"])
     browser.log_in()
@@ -602,6 +632,15 @@ def test_the_rule_of_the_login_can_ask_for_a_second_factor(make_browser, profile
     )
     profile(amr=["pwd", "otp", "mfa"])
     assert browser.log_in("?next=/x&prompt=login").location == "/x"
+
+
+def test_a_login_without_the_second_factor_ends_the_one_before(make_browser, profile):
+    browser = make_browser(rule=MFA)
+    browser.log_in()
+    profile(amr=["pwd"])
+    assert browser.log_in("?next=/x").location == "/login/peeringdb?next=/x&prompt=login"
+    assert browser.kinds() == ["login", "session_ended"]
+    assert browser.user() is None
 
 
 def test_the_rule_of_the_login_asks_a_colleague_once(make_browser, profile):

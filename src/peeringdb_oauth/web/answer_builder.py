@@ -346,12 +346,8 @@ class AnswerBuilder:
         )
         if answer.page is None:
             return answer
-        page = replace(
-            answer.page,
-            login_url=self.login_url(visit, return_path, prompted=True),  # starts at once
-            offers_login=name is None,
-        )
-        return replace(answer, page=page)
+        starts_at_once = self.login_url(visit, return_path, prompted=True)
+        return replace(answer, page=replace(answer.page, login_url=starts_at_once))
 
     def ask_to_log_in(self, visit: Visit, return_path: str | None = None) -> Answer:
         """A redirect to the login, or a failure.

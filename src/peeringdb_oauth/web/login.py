@@ -265,14 +265,14 @@ class LoginFlow:
         if not (visit.is_safe or self.is_own(visit)):
             raise Refused(self.refusals.forged(visit))
         user = yield from self.require_login(visit, max_age=max_age, rule=rule)
-        number = None
         try:
             number = yield from find_asn(asn)
+        except PeeringDBOAuthError as error:
+            raise Refused(self.refusals.fail(visit, error, user=user, rule=rule)) from None
+        try:
             rule.require(user, asn=number)
         except AccessDenied as error:
             raise Refused(self.refuse(visit, error, user=user, asn=number, rule=rule)) from None
-        except PeeringDBOAuthError as error:
-            raise Refused(self.refusals.fail(visit, error)) from None
         return user
 
     def require_login(
