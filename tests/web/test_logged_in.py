@@ -520,7 +520,7 @@ def test_a_form_of_this_site_without_a_login_gets_401(browser):
 def test_an_application_can_show_any_failure(browser, logged_in, account):
     if logged_in:
         browser.log_in()
-    answer = browser.flow.show(browser.visit("/"), FORGED, headers={"Retry-After": "1"})
+    answer = browser.flow.refusals.show(browser.visit("/"), FORGED, headers={"Retry-After": "1"})
     assert (answer.status, answer.page.title) == (403, "This form cannot be accepted")
     assert (answer.page.account, answer.page.offers_logout) == (account, logged_in)
     assert answer.headers["Retry-After"] == "1"
@@ -529,7 +529,7 @@ def test_an_application_can_show_any_failure(browser, logged_in, account):
 @pytest.mark.parametrize("debug", [True, False])
 def test_a_developer_sees_the_cause_of_a_failure_and_the_log_has_it(browser, caplog, debug):
     visit = replace(browser.visit("/"), debug=lambda: debug)
-    answer = browser.flow.fail(visit, TransportError("no route to host"))
+    answer = browser.flow.refusals.fail(visit, TransportError("no route to host"))
     assert answer.page.cause == ("TransportError: no route to host" if debug else "")
     assert caplog.messages == ["TransportError: no route to host"]
 
