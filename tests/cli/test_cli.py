@@ -85,6 +85,10 @@ def test_help_names_the_commands(option):
     assert re.search(r"^ +sandbox +\S", ended.stdout, re.MULTILINE)
 
 
+def test_help_has_room_for_what_each_command_does():
+    assert not re.search(r"\w\.\.\.$", run("--help").stdout, re.MULTILINE)
+
+
 def test_help_names_commands_whose_packages_are_missing():
     ended = run_without("jinja2", "--help")
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -336,7 +336,7 @@ def test_a_mistyped_variable_is_named(complete, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["peeringdb-oauth", "doctor", "--offline"])
     with pytest.raises(SystemExit):
         main()
-    assert "did you mean PEERINGDB_OAUTH_SESSIONS" in capsys.readouterr().out
+    assert "did you mean PEERINGDB_OAUTH_SESSIONS?\n" in capsys.readouterr().out
 
 
 def test_a_store_that_answers_is_said(doctor, complete, tmp_path):

@@ -14,9 +14,9 @@ def completion(context: click.Context, *, shell: str) -> None:
     """Print a script that completes commands and options in a shell.
 
     \b
-    bash:  eval "$(peeringdb-oauth completion bash)" in ~/.bashrc
-    zsh:   eval "$(peeringdb-oauth completion zsh)" in ~/.zshrc
-    fish:  peeringdb-oauth completion fish > ~/.config/fish/completions/x.fish
+    bash:  eval "$(peeringdb-oauth completion bash)"   in ~/.bashrc
+    zsh:   eval "$(peeringdb-oauth completion zsh)"    in ~/.zshrc
+    fish:  peeringdb-oauth completion fish | source   in ~/.config/fish/config.fish
     """  # noqa: D301 - click does not wrap a paragraph that begins with \b
     root = context.find_root().command
     click.echo(_SHELLS[shell](root, {}, _PROGRAM, "_PEERINGDB_OAUTH_COMPLETE").source())

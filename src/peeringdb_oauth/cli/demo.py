@@ -34,7 +34,7 @@ _NEEDS = {
 @click.option("--once", is_flag=True, help="Log in once, without a browser, and print the user.")
 @click.option("--user", metavar="LOGIN", help="Whom --once logs in. By default orgadmin.")
 def demo(*, framework: str, once: bool, user: str | None) -> None:
-    """Run an example portal and a local PeeringDB, and open it in a browser.
+    """Run an example portal and a local PeeringDB in your browser.
 
     Nobody needs an account: the login page shows people to choose from. End it with
     Ctrl-C.

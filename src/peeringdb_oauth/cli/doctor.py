@@ -65,7 +65,7 @@ def doctor(
     logs_in: bool,
     as_json: bool,
 ) -> None:
-    """Look for all that breaks logins with PeeringDB, and say what to do.
+    """Look for what breaks logins, and say what to do.
 
     The command first looks at the settings and at this machine. Then it asks PeeringDB
     four or five times, never in a way that makes it refuse this address. The exit

@@ -33,7 +33,7 @@ def config_option(command: F) -> F:
 @config_option
 @click.pass_context
 def gateway(context: click.Context, *, config: str | None) -> None:
-    """Let people in by their PeeringDB networks, for anything behind a proxy.
+    """Let people in by their networks, for anything behind a proxy.
 
     Without a subcommand the gateway runs, until Ctrl-C or SIGTERM. SIGHUP reads the
     rules, roles, headers and files with AS numbers once more.

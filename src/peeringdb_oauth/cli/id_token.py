@@ -28,10 +28,11 @@ _TIMES = ("iat", "exp", "auth_time")
 @config_option
 @json_option
 def token(*, path: str | None, load_config: LoadConfig, as_json: bool) -> None:
-    """Show what an ID token of this application says, and verify it.
+    """Show what an ID token says, and verify it.
 
-    The command asks for the token, or reads it from a file: an argument would stay in
-    the history of the shell. The exit status is 1 if a check fails.
+    A good one was issued by PeeringDB to this application. The command asks for the
+    token, or reads it from a file: an argument would stay in the history of the shell.
+    The exit status is 1 if a check fails.
     """
     given = None if path is None else _read(path)
     with Client(load_config()) as client:

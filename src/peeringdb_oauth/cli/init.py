@@ -59,7 +59,7 @@ def init(
     client_id: str | None,
     client_secret_file: str | None,
 ) -> None:
-    """Register an application at PeeringDB step by step, and write its settings.
+    """Register an application at PeeringDB, and write its settings.
 
     The command asks what it needs and explains each field of PeeringDB's form. It sends
     nothing anywhere.

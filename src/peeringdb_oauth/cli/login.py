@@ -39,7 +39,7 @@ _PATIENCE = 600.0  # seconds, for which an authorization request is valid
 def login(
     *, load_config: LoadConfig, paste: bool, no_browser: bool, prompt: bool, as_json: bool
 ) -> None:
-    """Log in with PeeringDB in a browser, and keep the login in the system's keyring.
+    """Log in with a browser, and keep the login in the keyring.
 
     PeeringDB sends the browser back to the redirect URI of the application. At
     https://localhost:8000/callback, for example, this command takes it: it makes a
@@ -94,7 +94,7 @@ def log_in(
 @config_option
 @json_option
 def logout(*, load_config: LoadConfig, as_json: bool) -> None:
-    """Revoke the tokens of the login at this terminal, and forget it."""
+    """Revoke the tokens of this terminal's login, and forget it."""
     with Client(load_config()) as client:
         was_logged_in = TerminalLogin(client).end()
     if as_json:

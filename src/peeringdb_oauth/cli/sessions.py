@@ -37,7 +37,7 @@ _user = click.option("--user", type=int, metavar="ID", help="A person, by their 
 )
 @click.pass_context
 def sessions(context: click.Context, sessions: str | None, secret_key_file: str | None) -> None:
-    """List and end the sessions of a site that keeps them in a store.
+    """List and end the sessions that a site keeps in a store.
 
     The site itself tells its listeners that a session was ended, and revokes its
     tokens, within about a minute.

@@ -23,7 +23,7 @@ _SESSIONS = "manage_sessions"
 @config_option
 @json_option
 def whoami(*, load_config: LoadConfig, as_json: bool) -> None:
-    """Show who is logged in at this terminal, and their networks as of now."""
+    """Show who is logged in at this terminal, and their networks."""
     with Client(load_config()) as client:
         user = TerminalLogin(client).user()
     write_user(user, as_json=as_json)
@@ -34,7 +34,7 @@ def whoami(*, load_config: LoadConfig, as_json: bool) -> None:
 @config_option
 @json_option
 def explain(*, asn: str, load_config: LoadConfig, as_json: bool) -> None:
-    """Show what you may do with a network, why, and whom to ask for more.
+    """Show what you may do with a network, why, and whom to ask.
 
     ASN is a number, such as 64500 or AS64500. The exit status is 1 if you may not even
     read the network here.

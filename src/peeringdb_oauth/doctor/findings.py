@@ -32,3 +32,8 @@ def ok(check: str, seen: str) -> Finding:
 def skipped(check: str, seen: str) -> Finding:
     """A check that could not be made; ``seen`` says why."""
     return Finding(check=check, status="skipped", seen=seen)
+
+
+def sentence(problem: str) -> str:
+    """A problem as a whole sentence: one that ends in a question needs no full stop."""
+    return problem if problem.endswith("?") else f"{problem}."

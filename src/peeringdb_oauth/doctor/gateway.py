@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from peeringdb_oauth.doctor.callback import examine_callback
-from peeringdb_oauth.doctor.findings import Finding, ok
+from peeringdb_oauth.doctor.findings import Finding, ok, sentence
 from peeringdb_oauth.doctor.settings import examine_config, examine_store
 from peeringdb_oauth.errors import ConfigurationError
 
@@ -30,7 +30,7 @@ def examine_gateway(path: Path) -> tuple["Settings | None", list[Finding]]:
         settings = Settings.load(path)
     except ConfigurationError as error:
         return None, [
-            Finding(check="gateway", status="problem", seen=f"{problem}.")
+            Finding(check="gateway", status="problem", seen=sentence(problem))
             for problem in error.problems
         ]
     hosts = ", ".join(host.name for host in settings.hosts)

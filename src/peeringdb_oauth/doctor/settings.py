@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from peeringdb_oauth.budget import shortest_recheck
 from peeringdb_oauth.config import ClientConfig, is_loopback
-from peeringdb_oauth.doctor.findings import Finding, ok
+from peeringdb_oauth.doctor.findings import Finding, ok, sentence
 from peeringdb_oauth.errors import ConfigurationError, PeeringDBOAuthError
 from peeringdb_oauth.metadata import PEERINGDB
 from peeringdb_oauth.setting_sources import (
@@ -37,7 +37,7 @@ def examine_settings(path: str | None) -> tuple[ClientConfig | None, list[Findin
     findings = [
         *_open_files(ini_path(path), os.environ.get(SECRET_FILE), os.environ.get(SECRET_KEY_FILE)),
         *(
-            Finding(check="settings", status="warning", seen=f"{each}.")
+            Finding(check="settings", status="warning", seen=sentence(each))
             for each in unknown_variables()
         ),
     ]
@@ -45,7 +45,7 @@ def examine_settings(path: str | None) -> tuple[ClientConfig | None, list[Findin
         config = ClientConfig.load(path)
     except ConfigurationError as error:
         findings += [
-            Finding(check="settings", status="problem", seen=f"{problem}.")
+            Finding(check="settings", status="problem", seen=sentence(problem))
             for problem in error.problems
         ]
         return None, findings
