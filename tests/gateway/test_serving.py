@@ -21,7 +21,8 @@ from gateway_process import COMMAND, PATIENCE, GatewayProcess, Proxy, await_serv
 from gateway_settings import load_settings
 from ports import free_port
 
-from peeringdb_oauth.gateway.serving import Main, raised_limit
+from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.gateway.serving import Main, raised_limit, serve
 
 from .conftest import LG
 
@@ -218,6 +219,16 @@ def test_a_second_gateway_at_the_same_port_does_not_start(start, tmp_path):
     )
     assert second.returncode != 0
     assert "Address already in use" in second.stderr
+
+
+def test_a_gateway_whose_store_has_no_directory_does_not_start(write_settings, tmp_path):
+    path = write_settings()
+    path.write_text(path.read_text("utf-8").replace("/sessions.db", "/missing/sessions.db"))
+    with pytest.raises(ConfigurationError) as caught:
+        serve(path)
+    assert caught.value.problems == (
+        f"{path}: sessions: the directory {tmp_path}/missing does not exist",
+    )
 
 
 # --- sockets --------------------------------------------------------------------------

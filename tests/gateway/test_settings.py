@@ -381,7 +381,7 @@ def test_a_wrong_key_at_the_top(problems, line, expected):
         ("[1]", ["must be text in quotes"]),
         ('"lg.example.net"', ["lg.example.net: must be a URL with a host, such as"]),
         ('"http://lg.example.net"', ["http://lg.example.net: must be https"]),
-        ('"http://127.0.0.1"', ["http://127.0.0.1: must be https (or set allow_http, because"]),
+        ('"http://127.0.0.1"', ["http://127.0.0.1: must be https (or, for a sandbox, set"]),
         (
             '["https://lg.example.net/x", "https://a.example.net?b"]',
             [
@@ -405,6 +405,14 @@ def test_wrong_urls(problems, urls, expected):
     assert len(found) == len(expected)
     for problem, start in zip(found, expected, strict=True):
         assert problem.startswith(f"gateway.toml:2: urls: {start}")
+
+
+@pytest.mark.parametrize("urls", ["[]", '"http://lg.example.net"', '"lg.example.net"'])
+def test_wrong_urls_at_a_sandbox_are_the_only_problem(problems, urls):
+    text = TOP.replace('["https://lg.example.net", "https://grafana.example.net"]', urls)
+    sandbox = 'base_url = "http://127.0.0.1:8642"\n'
+    [problem] = problems("allow_http = true" + text + CLIENT + sandbox + RULE)
+    assert problem.startswith("gateway.toml:2: urls: ")
 
 
 def test_http_is_for_loopback_only(problems):
@@ -443,7 +451,8 @@ def test_wrong_secrets_are_named_with_their_file_only(problems, folder):
         f"gateway.toml:{line}: {problem}"
         for line, problem in {
             3: "secret_key_file: the secret key of the sessions is missing or has fewer than 16"
-            " characters",
+            " characters; this makes one: python3 -c 'import secrets;"
+            " print(secrets.token_urlsafe(32))'",
             8: "client_secret: has quotes around it; write it without them",
         }.items()
     ]

@@ -15,11 +15,13 @@ from socket import socket
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
+from peeringdb_oauth.errors import renamed
 from peeringdb_oauth.gateway.granian_server import MOST_CONNECTIONS, make_server
 from peeringdb_oauth.gateway.listening import claim, give_to
 from peeringdb_oauth.gateway.operators import open_listener
 from peeringdb_oauth.gateway.reloading import Reloader
 from peeringdb_oauth.gateway.settings import Reloadable, Settings
+from peeringdb_oauth.web import open_records
 
 log = logging.getLogger("peeringdb_oauth")
 
@@ -33,9 +35,13 @@ def serve(path: str | os.PathLike[str]) -> None:
     answered, at the latest after 30 seconds. SIGHUP reloads the settings.
 
     Raises:
-        ConfigurationError: a setting is wrong, or the address is not free.
+        ConfigurationError: a setting is wrong, the directory of the store is missing,
+            or the address is not free.
     """
     settings = Settings.load(path)
+    with renamed(lambda problem: f"{settings.path}: {problem}"):
+        # Settings may name a directory that is made later. Now it must be there.
+        open_records(settings.sessions).close()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (raised_limit(soft, hard), hard))
     os.umask(0o077)  # for a socket before it gets its mode, and for all other files

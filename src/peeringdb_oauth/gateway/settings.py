@@ -70,7 +70,9 @@ _ELSEWHERE = {
     for table, names in _TABLES.items()
     for name in names
 }
-_NO_HOST = Host(origin="https://gateway.invalid", name="gateway.invalid")
+# In place of wrong urls. It goes with a sandbox and with PeeringDB, so that only the
+# urls are reported.
+_NO_HOST = Host(origin="https://gateway.test", name="gateway.test")
 _MAX_WORKERS = 50
 
 
