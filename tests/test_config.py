@@ -259,8 +259,6 @@ def test_refuses_the_stored_hash_of_a_secret(stored):
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("", "missing or empty"),
-        (None, "missing or empty"),
         (5, NOT_A_URL),
         (b"https://portal.example.net", NOT_A_URL),
         ("portal.example.net", NOT_A_URL),
@@ -289,7 +287,7 @@ def test_refuses_the_stored_hash_of_a_secret(stored):
         ("javascript://portal.example.net", "must be https"),
         (
             "http://localhost:5000",
-            "must be https (or set allow_http, because this is a loopback host)",
+            "must be https (or, for a sandbox, set allow_http: this is a loopback host)",
         ),
         ("https://portal@portal.example.net", "must not have a user name or password in it"),
         (
@@ -302,6 +300,21 @@ def test_refuses_the_stored_hash_of_a_secret(stored):
 def test_refuses_a_url_that_is_malformed_or_unsafe(name, url, reason):
     example = EXAMPLES[name] if reason == NOT_A_URL else ""
     assert problems(**{name: url}) == (f"{name}: {reason}{example}",)
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        (
+            "redirect_uri",
+            "; write the URL of your application's callback, as registered at PeeringDB",
+        ),
+        ("base_url", ""),
+    ],
+)
+def test_refuses_a_url_that_is_missing(name, nothing, advice):
+    assert problems(**{name: nothing}) == (f"{name}: missing or empty{advice}",)
 
 
 @pytest.mark.parametrize("name", ["redirect_uri", "base_url"])
@@ -797,8 +810,17 @@ def test_a_file_without_our_section_is_reported(ini, monkeypatch, text):
     assert load_problems(path) == (f"{path}: has no section [peeringdb_oauth]",)
 
 
+def test_the_error_tells_how_a_setting_is_called_in_the_file(ini):
+    path = ini("[peeringdb_oauth]\nclient_id = x\nclient_secret = y\nredirect_uri = z")
+    assert load_problems(path)[:3] == (
+        f"{path}: client_id is called oauth_client_key here",
+        f"{path}: client_secret is called oauth_client_sec here",
+        f"{path}: redirect_uri is called redirect_to here",
+    )
+
+
 def test_an_unknown_setting_is_reported_with_the_known_ones(ini):
-    path = ini(INI % SECRET + "client_id = portal")
+    path = ini(INI % SECRET + "colour = blue")
     (problem,) = load_problems(path)
     assert (
         problem == f"{path}: has an unknown setting; the settings are oauth_client_key,"

@@ -33,6 +33,10 @@ _SAMPLES = {"client_id": ("...", "…", "client-id"), "client_secret": ("...", "
 _OTHER_ISSUERS = ("www.peeringdb.com", "peeringdb.com")
 # A name without a dot, and RFC 6761 sections 6.2 and 6.3. An IPv6 address has colons.
 _HOST_FOR_TESTS = re.compile(r"[^.:]+|.+\.(test|localhost)")
+# What to write where nothing is.
+_WHAT_IT_IS = {
+    "redirect_uri": "; write the URL of your application's callback, as registered at PeeringDB"
+}
 _EGRESS = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _STORED_HASH = re.compile(
     r"(pbkdf2_sha(1|256)|\$?argon2(id)?|bcrypt(_sha256)?|scrypt|(unsalted_)?(md5|sha1)|\$2[aby])\$"
@@ -253,7 +257,7 @@ def url_problems(name: str, url: Any, *, allow_http: bool) -> tuple[SplitResult 
     """
     parts = _split(url)
     if not url:
-        return None, [f"{name}: missing or empty"]
+        return None, [f"{name}: missing or empty{_WHAT_IT_IS.get(name, '')}"]
     if parts is None or not parts.hostname or ".." in parts.hostname:
         example = (
             "https://auth.peeringdb.com" if name == "base_url" else "https://portal.example.net/"
@@ -269,7 +273,7 @@ def url_problems(name: str, url: Any, *, allow_http: bool) -> tuple[SplitResult 
     elif parts.scheme != "https" and not (parts.scheme == "http" and allow_http):
         problems.append(
             f"{name}: must be https"
-            + (" (or set allow_http, because this is a loopback host)" if loopback else "")
+            + (" (or, for a sandbox, set allow_http: this is a loopback host)" if loopback else "")
         )
     if "@" in parts.netloc:
         problems.append(f"{name}: must not have a user name or password in it")

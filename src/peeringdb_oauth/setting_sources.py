@@ -77,15 +77,22 @@ def read_ini(path: Path, problems: list[str], *, required: bool) -> dict[str, Wr
     if section is None:
         return None
     known = (*INI_KEYS, *OTHER_SETTINGS)
-    for key in set(section) - set(known):
-        # The message leaves the key out: it may be the second line of a secret.
-        advice = did_you_mean(key, known) or f"; the settings are {', '.join(known)}"
-        problems.append(f"{path}: has an unknown setting{advice}")
+    problems.extend(
+        f"{path}: {_describe_unknown(key, known)}" for key in section if key not in known
+    )
     return {
         name: Written(f"{key} in {path}", section[key])
         for key, name in INI_KEYS.items()
         if key in section
     }
+
+
+def _describe_unknown(key: str, known: Iterable[str]) -> str:
+    if key in _INI_KEY_OF:
+        return f"{key} is called {_INI_KEY_OF[key]} here"
+    # The message leaves the key out: it may be the second line of a secret.
+    advice = did_you_mean(key, known) or f"; the settings are {', '.join(known)}"
+    return f"has an unknown setting{advice}"
 
 
 def read_environment(problems: list[str]) -> dict[str, Written]:

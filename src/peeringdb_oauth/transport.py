@@ -93,8 +93,9 @@ class BoundedBody:
 def log_at_start(config: ClientConfig) -> None:
     """Log what this process may ask of PeeringDB, and what may be a mistake."""
     log.info(
-        "requests to PeeringDB: %s a minute for this address, shared by %d process(es); set"
-        " processes (PEERINGDB_OAUTH_PROCESSES) to how many there are",
+        "requests to PeeringDB: %s a minute for this address, shared by %d process(es);"
+        " if there are others without a common store of sessions, set processes"
+        " (PEERINGDB_OAUTH_PROCESSES) to how many there are",
         config.requests_per_minute or "any number",
         config.processes,
     )

@@ -50,10 +50,7 @@ def test_the_redirect_uri_must_end_in_the_callback_path():
     ["", "/", "/login/peeringdb", "/logout", "/login/peeringdb/status", "/a/../b", "/<x>", "/{x}"],
 )
 def test_a_callback_has_a_path_of_its_own(path):
-    problem = (
-        "must have a path that is no other page's, such as /login/peeringdb/callback: it is the"
-        " callback's"
-    )
+    problem = "must have a path of its own for the callback, such as /login/peeringdb/callback"
     assert problems(SITE + path) == (f"redirect_uri: {problem}",)
     assert problems(SITE + path, callback_path=path) == (f"callback_path: {problem}",)
 

@@ -69,7 +69,8 @@ def test_refuses_missing_and_short_secrets(secrets):
     with pytest.raises(ConfigurationError) as refused:
         Sealer(*secrets)
     assert str(refused.value) == (
-        "the secret key of the sessions is missing or has fewer than 16 characters"
+        "the secret key of the sessions is missing or has fewer than 16 characters; this makes"
+        " one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
     )
 
 

@@ -45,7 +45,7 @@ def test_says_how_to_make_a_key():
         secret_keys_of_environment()
     assert str(refused.value) == (
         f"secret_key: missing; it signs the sessions. Set {KEY}, and keep it secret. This makes"
-        " one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        " one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
     )
 
 

@@ -44,8 +44,7 @@ def configured_paths(
     others = {usual.login, usual.logout, usual.status, "/"}
     if callback in others or not _is_path(callback) or _NOT_IN_ROUTES.search(callback):
         problems.append(
-            f"{name}: must have a path that is no other page's, such as {usual.callback}: it is"
-            " the callback's"
+            f"{name}: must have a path of its own for the callback, such as {usual.callback}"
         )
     if login_redirect_url is not None and not _is_path(login_redirect_url):
         problems.append('login_redirect_url: must be a path that begins with "/"')

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
 _MIN_LENGTH = 16  # characters of a secret
+KEY_COMMAND = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
 class Sealer:
@@ -31,7 +32,7 @@ class Sealer:
         if not secrets or any(len(secret) < _MIN_LENGTH for secret in secrets):
             raise ConfigurationError(
                 f"the secret key of the sessions is missing or has fewer than {_MIN_LENGTH}"
-                " characters"
+                f" characters; this makes one: {KEY_COMMAND}"
             )
         self._secrets = tuple(secret.encode() for secret in secrets)
         self._fernet = cache(self._make_fernet)

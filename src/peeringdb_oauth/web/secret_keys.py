@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from peeringdb_oauth.errors import ConfigurationError
+from peeringdb_oauth.web.seal import KEY_COMMAND
 
 VARIABLE = "PEERINGDB_OAUTH_SECRET_KEY"
 FILE_VARIABLE = f"{VARIABLE}_FILE"
@@ -25,7 +26,7 @@ def secret_keys_of_environment() -> tuple[str, ...]:
         return (key,)
     raise ConfigurationError(
         f"secret_key: missing; it signs the sessions. Set {VARIABLE}, and keep it secret. This"
-        " makes one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        f" makes one: {KEY_COMMAND}"
     )
 
 

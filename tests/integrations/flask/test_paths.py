@@ -34,9 +34,9 @@ def test_the_callback_is_where_the_redirect_uri_leads(make_portal, path, argumen
 @pytest.mark.parametrize(
     ("redirect_uri", "arguments", "problem"),
     [
-        (PORTAL, {}, "redirect_uri: must have a path that is no other page's, such as /login/"),
-        (f"{PORTAL}/logout", {}, "redirect_uri: must have a path that is no other page's"),
-        (f"{PORTAL}/a<b>", {}, "redirect_uri: must have a path that is no other page's"),
+        (PORTAL, {}, "redirect_uri: must have a path of its own for the callback, such as"),
+        (f"{PORTAL}/logout", {}, "redirect_uri: must have a path of its own for the callback"),
+        (f"{PORTAL}/a<b>", {}, "redirect_uri: must have a path of its own for the callback"),
         (f"{PORTAL}/x", {"callback_path": "/y"}, "redirect_uri: must end in /y, the callback_path"),
         (f"{PORTAL}/x", {"callback_path": "x"}, "callback_path: must have a path"),
         (f"{PORTAL}/x", {"login_redirect_url": "https://other.example"}, "login_redirect_url: "),

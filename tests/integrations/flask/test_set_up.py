@@ -106,7 +106,7 @@ def test_application_needs_a_secret_key(secret_key):
         ConfigurationError,
         match=(
             r"^SECRET_KEY: the secret key of the sessions is missing or has fewer than 16"
-            r" characters$"
+            r" characters; this makes one: python3 -c "
         ),
     ):
         PeeringDB(new_app(**SETTINGS | {"SECRET_KEY": secret_key}))

@@ -658,7 +658,7 @@ def test_settings_come_from_the_environment(make_config, monkeypatch):
 
 def test_a_problem_names_the_setting_as_it_was_written(make_config, monkeypatch):
     config = make_config(redirect_uri="https://testserver/logout")
-    with pytest.raises(ConfigurationError, match=r"^redirect_uri: must have a path that is no"):
+    with pytest.raises(ConfigurationError, match=r"^redirect_uri: must have a path of its"):
         PeeringDB(config=config)
     for name in ("client_id", "client_secret", "redirect_uri", "base_url"):
         monkeypatch.setenv(f"PEERINGDB_OAUTH_{name.upper()}", getattr(config, name))

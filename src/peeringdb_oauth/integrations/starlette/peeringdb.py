@@ -148,7 +148,10 @@ class PeeringDB:
         with collected(problems):
             self._secret_keys = read_secret_keys(secret_key)
             settings = read_session_settings(
-                sessions=sessions, policy=session_policy, secrets=self._secret_keys
+                sessions=sessions,
+                policy=session_policy,
+                secrets=self._secret_keys,
+                secret_name="secret_key: ",  # noqa: S106 - the name of a setting
             )
         with collected(problems):
             origins = checked_origins(websocket_origins)
