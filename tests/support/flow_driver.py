@@ -7,19 +7,21 @@ from urllib.parse import urlsplit
 from recordings import read_recording
 
 from peeringdb_oauth.messages import HTTPResponse
-from peeringdb_oauth.steps import ApplicationCall, Charge, Later, Shared
+from peeringdb_oauth.steps import ApplicationCall, Charge, Later, Pause, Shared
 
 
 class FlowDriver:
     """Runs flows.
 
     ``sent``: the requests of all flows. ``charged``: which payer took over which cost.
-    ``later``: the steps with what is to be done behind the answer.
+    ``later``: the steps with what is to be done behind the answer. ``pause``: called
+    with the seconds in place of waiting.
     """
 
     def __init__(self, answers):
         self._answers = answers
         self.sent, self.charged, self.later = [], [], []
+        self.pause = lambda _: None
 
     def run(self, flow):
         proceed = functools.partial(next, flow)
@@ -45,6 +47,8 @@ class FlowDriver:
         if isinstance(step, Later):
             self.later.append(step)
             return None
+        if isinstance(step, Pause):
+            return self.pause(step.seconds)
         if isinstance(step, ApplicationCall):
             return step.function()
         return self.run(step.flow) if isinstance(step, Shared) else self._answer(step)

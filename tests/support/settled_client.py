@@ -1,5 +1,6 @@
 """A client whose background work and pauses a test has in its hands."""
 
+from contextlib import suppress
 from functools import partial
 
 from peeringdb_oauth.errors import PeeringDBOAuthError
@@ -9,12 +10,14 @@ from peeringdb_oauth.steps import Later, Pause, Shared
 class SettledClient:
     """Runs flows as `Client` does, and also what is to be done behind the answer.
 
+    Of what is to be done later, each name is done once.
+
     ``pause``: called with the seconds in place of waiting.
     """
 
     def __init__(self, client, pause):
         self._client = client
-        self._later = []
+        self._later = {}
         self.pause = pause
         self.provider, self.config = client.provider, client.config
 
@@ -27,11 +30,10 @@ class SettledClient:
     def settle(self):
         """Do what is to be done behind the answers."""
         while self._later:
-            work = self._later.pop(0)
-            try:
+            name, work = next(iter(self._later.items()))
+            with suppress(PeeringDBOAuthError):  # nobody waits for it
                 self.drive(work)
-            except PeeringDBOAuthError:  # nobody waits for it
-                continue
+            del self._later[name]
 
     def drive(self, flow):
         proceed = partial(next, flow)
@@ -47,7 +49,8 @@ class SettledClient:
 
     def perform(self, step):
         if isinstance(step, Later):
-            return self._later.append(step.flow)
+            self._later.setdefault(step.name, step.flow)
+            return None
         if isinstance(step, Pause):
             return self.pause(step.seconds)
         if isinstance(step, Shared):

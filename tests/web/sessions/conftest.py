@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 from clocked_records import ClockedRecords
+from session_site import Site
 
 from peeringdb_oauth.records import MemoryRecords
 from peeringdb_oauth.web import SessionPolicy, open_records
@@ -75,6 +76,12 @@ def kept(request, make_browser, open_empty):
         return make_browser(records=records, **arguments)
 
     return make
+
+
+@pytest.fixture
+def site(provider, clock, make_driver):
+    """A process of a site with a store, and PeeringDB as it answered when recorded."""
+    return Site(provider, clock, make_driver)
 
 
 @pytest.fixture

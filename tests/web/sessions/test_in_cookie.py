@@ -138,7 +138,9 @@ def test_tokens_that_cannot_be_opened_end_the_login(browser, server):
 def test_the_profile_of_another_user_is_refused(browser, profile):
     browser.log_in()
     profile(id=999)
-    with pytest.raises(InvalidResponse) as caught:
+    with pytest.raises(
+        InvalidResponse, match=r"^PeeringDB answered with somebody else's profile$"
+    ) as caught:
         browser.user(max_age=0)
     assert caught.value.check == "id"
     assert browser.user().id == 1
@@ -234,6 +236,7 @@ def visit_often(processes):
 def test_two_processes_ask_once_each_for_networks_that_the_cookie_lacks(processes, server):
     assert visit_often(processes) == {300}
     assert server.paths().count("/profile/v1") == 2  # one of them at the login
+    assert [process.kinds() for process in processes] == [["login"], []]
 
 
 def test_a_recheck_of_one_process_is_one_for_the_other_too(processes, server, clock):

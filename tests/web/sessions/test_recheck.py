@@ -7,13 +7,7 @@ import pytest
 from canned_server import answering
 
 from peeringdb_oauth.access import AccessRule
-from peeringdb_oauth.errors import (
-    AccessDenied,
-    RateLimited,
-    RightsUnknown,
-    TokenRejected,
-    TransportError,
-)
+from peeringdb_oauth.errors import AccessDenied, RateLimited, RightsUnknown, TokenRejected
 from peeringdb_oauth.web import Refused
 
 READ = AccessRule()
@@ -248,7 +242,7 @@ def test_a_view_that_asks_for_fresh_rights_gets_the_problem(kept, outage):
     browser = kept()
     browser.log_in()
     outage()
-    with pytest.raises(TransportError):
+    with pytest.raises(RightsUnknown, match=r"out of order \(it answered 500\)"):
         browser.user(max_age=0)
     assert browser.user() is not None
 

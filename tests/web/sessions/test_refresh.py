@@ -6,7 +6,13 @@ import pytest
 from canned_server import answering
 
 from peeringdb_oauth import flows
-from peeringdb_oauth.errors import RecordsUnavailable, RightsUnknown, TokenRejected, TransportError
+from peeringdb_oauth.errors import (
+    AccessDenied,
+    RecordsUnavailable,
+    RightsUnknown,
+    TokenRejected,
+    TransportError,
+)
 from peeringdb_oauth.steps import Shared
 from peeringdb_oauth.web import Sealer, SessionPolicy, SessionStore, Vault
 
@@ -377,6 +383,32 @@ def test_a_process_that_waits_sees_a_logout(make_browser, records, clock):
     with pytest.raises(TokenRejected):
         other.user(max_age=0)
     assert other.session == {}
+
+
+def test_a_process_that_waits_sees_that_the_record_is_gone(make_browser, records):
+    browser, other = (make_browser(records=records) for _ in range(2))
+    browser.log_in()
+    other.session = dict(browser.session)
+    claim(browser)
+    other.client.pause = lambda _: records.clear()
+    with pytest.raises(TokenRejected, match="this session has ended: log in again"):
+        other.user(max_age=0)
+
+
+def test_a_process_that_waits_sees_why_the_session_has_ended(make_browser, records, profile):
+    browser, other = (make_browser(records=records) for _ in range(2))
+    browser.log_in()
+    other.session = dict(browser.session)
+    mine = claim(browser)
+
+    def wait(_):
+        profile(verified_user=False)
+        with pytest.raises(AccessDenied):
+            browser.client.run(browser.flow.visitors._rechecks.ask_and_store(mine))
+
+    other.client.pause = wait
+    with pytest.raises(TokenRejected, match="not verified"):
+        other.user(max_age=0)
 
 
 def test_a_logout_during_a_recheck_revokes_the_tokens(make_browser, records, server, recording):

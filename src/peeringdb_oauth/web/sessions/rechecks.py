@@ -275,11 +275,11 @@ class Rechecks:
         login = yield from self._sessions.change(mine, take)
         if login is not None:
             return login, None
-        if before.ending is None and before.lease != mine.lease:
-            # The answer came after the lease. That of the process that has it is newer.
-            return (yield from self._await_other(mine))
         if before.ending is not None:  # somebody has logged out meanwhile
             yield from self._endings.revoke_later(before)
+        elif before.lease != mine.lease:
+            # The answer came after the lease. That of the process that has it is newer.
+            return (yield from self._await_other(mine))
         raise has_ended(before)
 
     def _note_failure(self, mine: StoredLogin, error: PeeringDBOAuthError) -> Flow[StoredLogin]:
@@ -299,7 +299,6 @@ class Rechecks:
 
     def _await_other(self, login: StoredLogin) -> Flow[Result]:
         """The answer that another process gets, or a problem after some seconds."""
-        found: StoredLogin | None = login
         for _ in range(int(_WAIT / _STEP)):
             yield from pause(_STEP)
             found = yield from self._sessions.fresh(login)
@@ -307,9 +306,9 @@ class Rechecks:
                 raise has_ended(found or login)
             if found.checked_at > login.checked_at:
                 return found, None
-            if found.failed_at is not None and found.failed_at != login.failed_at:
-                break
-        return found or login, busy()
+            if found.failed_at not in (None, login.failed_at):
+                return found, busy()
+        return login, busy()
 
 
 def _is_postponed(problem: PeeringDBOAuthError | None) -> TypeGuard[RateLimited]:

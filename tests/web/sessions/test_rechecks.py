@@ -1,0 +1,98 @@
+"""What a re-check asks of PeeringDB, and who pays for it."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from peeringdb_oauth.budget import UsedUp
+from peeringdb_oauth.cost import Cost, Payer, Purpose
+from peeringdb_oauth.errors import AccessDenied, RateLimited, TokenRejected
+
+PROFILE = "/profile/v1"
+
+
+def test_a_recheck_that_is_due_takes_the_part_of_rechecks(site, clock):
+    visit = site.begin()
+    clock.now += 900
+    assert site.current(visit).user.name != ""
+    [request] = site.driver.sent
+    payers = (Payer.of_rechecks(1),)
+    assert request.cost == Cost(purpose=Purpose.RECHECK, payers=payers, is_risky=True)
+
+
+def test_a_recheck_that_a_view_asks_for_takes_the_part_of_the_account(site):
+    visit = site.begin()
+    site.current(visit, max_age=0)
+    [request] = site.driver.sent
+    payers = (Payer.of_account(1),)
+    assert request.cost == Cost(purpose=Purpose.RECHECK, payers=payers, is_risky=True)
+
+
+def test_when_the_budget_refuses_a_recheck_the_others_come_some_seconds_later(site, clock):
+    visits = [site.begin(), site.begin()]
+    clock.now += 900
+    site.answers[PROFILE] = UsedUp("used up", retry_after=60)
+    for visit in visits:
+        assert site.current(visit).failed_at is None
+    assert len(site.driver.sent) == 1
+    clock.now += 5
+    site.current(visits[1])
+    assert len(site.driver.sent) == 2
+
+
+def test_when_one_account_has_used_up_its_part_the_others_are_rechecked(site, clock):
+    visits = [site.begin(), site.begin()]
+    clock.now += 900
+    site.answers[PROFILE] = RateLimited("very often", retry_after=60, for_caller=True)
+    for visit in visits:
+        assert site.current(visit).failed_at is None
+    assert len(site.driver.sent) == 2
+
+
+def test_the_application_is_told_why_peeringdb_has_ended_a_login(site):
+    visit = site.begin()
+    site.answers[PROFILE] = 403
+    with pytest.raises(TokenRejected) as caught:
+        site.current(visit, max_age=0)
+    [event] = site.events
+    [reason] = event.reasons
+    assert (event.kind, event.reason, event.user.id) == ("session_ended", "refused_by_peeringdb", 1)
+    assert (reason, reason.code) == ("PeeringDB has ended your login", "refused_by_peeringdb")
+    assert reason.cause == str(caught.value)
+
+
+def test_a_login_that_the_rule_no_longer_lets_in_ends(site, recording):
+    visit = site.begin("refresh-1")
+    site.answers[PROFILE] = recording("profile-orgadmin").json | {"verified_user": False}
+    with pytest.raises(AccessDenied) as caught:
+        site.current(visit, max_age=0)
+    [event] = site.events
+    assert (event.kind, event.reason) == ("session_ended", "rule")
+    assert event.reasons == caught.value.reasons != ()
+    site.driver.settle()
+    assert site.driver.paths() == [PROFILE, "/oauth2/revoke_token/"]
+
+
+def test_an_access_token_that_peeringdb_refuses_is_refreshed_and_the_log_says_so(site, caplog):
+    visit = site.begin("refresh-1")
+    site.answers[PROFILE] = [403, "profile-orgadmin"]
+    caplog.set_level(logging.INFO)
+    assert site.current(visit, max_age=0).user.id == 1
+    assert site.driver.paths() == [PROFILE, "/oauth2/token/", PROFILE]
+    assert caplog.messages[0] == (
+        "PeeringDB refused an access token before its time: refreshing it"
+    )
+
+
+@pytest.mark.parametrize(("left", "paths"), [(900, ["/oauth2/token/", PROFILE]), (901, [PROFILE])])
+def test_an_access_token_is_refreshed_a_quarter_of_an_hour_before_it_expires(
+    site, clock, left, paths
+):
+    visit = site.begin("refresh-1")
+    login = site.run(site.sessions.claim(site.load(visit)))
+    clock.now += 36_000 - left - 10
+    site.run(site.sessions.change(login, lambda stored: replace(stored, seen_at=clock.now)))
+    clock.now += 10
+    site.current(visit, max_age=0)
+    assert site.driver.paths() == paths
