@@ -71,7 +71,7 @@ def read_source(_: Sphinx, _name: str, source: list[str]) -> None:
         path = (ROOT / "docs" / included[1]).resolve()
         text = path.read_text("utf-8") + text[included.end() :]
         if path.parent == ROOT:
-            text = text.replace("](docs/", "](")
+            text = text.replace("](docs/README.md", "](index.md").replace("](docs/", "](")
     source[0] = LINK.sub(_mend_link, text)
 
 
