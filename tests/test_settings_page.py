@@ -39,7 +39,7 @@ def sample():
 
 def default(name, text):
     """The value of a text that stands for the default of a setting."""
-    return None if text in ("none", "") else to_value(name, text)
+    return None if text in ("not set", "") else to_value(name, text)
 
 
 def test_the_table_has_each_setting_under_its_four_names():
