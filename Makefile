@@ -40,7 +40,7 @@ demo:
 
 docs:
 	@scripts/set-up docs
-	$(PYTHON) -m sphinx -W --keep-going -q -b dirhtml docs build/docs
+	$(PYTHON) -m sphinx -E -W --keep-going -q -b dirhtml docs build/docs
 	@echo "open build/docs/index.html"
 
 package:
