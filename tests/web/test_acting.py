@@ -60,6 +60,10 @@ def test_the_login_is_new_and_lasts_as_long_as_an_access_token(acting, clock):
     assert login.prompted
 
 
+def test_the_forms_have_a_token_as_ever(acting):
+    assert acting.peek(visit()).csrf_token
+
+
 def test_the_applications_rule_counts(act, run):
     acting = act(AccessRule(asn=64511))
     with pytest.raises(AccessDenied, match="AS64511"):

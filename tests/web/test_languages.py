@@ -41,6 +41,9 @@ LOGGED_OUT_IN_GERMAN = "Sie sind nicht angemeldet"
         ("de-DE,de;q=0.9,en-US;q=0.8,en;q=0.7", "de"),
         ("en-US,en;q=0.9,de;q=0.8", "en"),
         ("de;q=0.5, en;q=0.9", "en"),
+        ("de, en", "de"),
+        ("en, de", "en"),
+        ("de;q=1, en", "de"),
         ("de ; q=1.000 , en ; q=0.9", "de"),
         ("xx, yy;q=0.9, de;q=0.1", "de"),
         ("xx", "en"),
@@ -92,6 +95,7 @@ def test_the_catalogue_of_a_region_has_the_code_of_html(tmp_path):
     shutil.copytree(CATALOGUES / "de", tmp_path / "de_AT")
     language = Language.of("de_AT", tmp_path)
     assert (language.code, language.labels["log_out"]) == ("de-AT", "Abmelden")
+    assert language.say(LOGGED_OUT.title) == LOGGED_OUT_IN_GERMAN
 
 
 def test_a_catalogue_that_is_missing_is_an_error_and_not_english(tmp_path):

@@ -354,6 +354,7 @@ def test_the_cookies_of_eight_logins_leave_room_for_the_session(start, length):
 
 
 def test_the_cookies_may_take_all_the_room_that_there_is(start, logins):
+    """The lengths of the paths are such that the eighth login just fits."""
     cookies = {}
     for _ in range(7):
         start(cookies, return_path="/" + "a" * 107)

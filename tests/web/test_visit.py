@@ -78,6 +78,42 @@ def test_a_part_of_a_page_or_a_program_asks(headers):
 
 
 @pytest.mark.parametrize(
+    ("headers", "wants_page"),
+    [
+        ({}, True),
+        ({"Accept": HTML}, True),
+        ({"Accept": "*/*"}, True),
+        ({"Accept": "text/html, application/json"}, True),
+        ({"Accept": "application/json"}, False),
+        (NAVIGATION | {"Accept": "application/json"}, False),
+        ({"Accept": HTML, "Sec-Fetch-Mode": "cors"}, False),
+    ],
+)
+def test_a_person_gets_a_page_and_everybody_else_json(headers, wants_page):
+    assert visit(headers=headers).wants_page == wants_page
+
+
+@pytest.mark.parametrize(
+    ("method", "is_safe"),
+    [("GET", True), ("HEAD", True), ("OPTIONS", True), ("POST", False), ("DELETE", False)],
+)
+def test_a_safe_method_changes_nothing(method, is_safe):
+    assert visit(method=method).is_safe == is_safe
+
+
+@pytest.mark.parametrize(
+    ("root", "path", "query_string", "address"),
+    [
+        ("", "/", "", "/"),
+        ("/portal", "/caf\u00e9", "", "/portal/caf%C3%A9"),
+        ("/portal", "/a b", "q=a|b&q=\xc3\xa9", "/portal/a%20b?q=a%7Cb&q=%C3%A9"),
+    ],
+)
+def test_the_address_is_put_together_from_path_and_query(root, path, query_string, address):
+    assert visit(path, root=root, query_string=query_string).address == address
+
+
+@pytest.mark.parametrize(
     ("target", "address"),
     [
         (None, "/networks/64500"),
