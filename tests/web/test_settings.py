@@ -15,7 +15,6 @@ from peeringdb_oauth.web.settings import (
 )
 
 SECRETS = ("new-secret-0123456789", "old-secret-0123456789")
-TOO_SHORT = "the secret key of the sessions is missing or has fewer than 16 characters"
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +40,9 @@ def problems_of(read, *arguments, **more):
     with pytest.raises(ConfigurationError) as caught:
         read(*arguments, **more)
     return caught.value.problems
+
+
+[TOO_SHORT] = problems_of(Sealer, "short")
 
 
 # --- all together ---------------------------------------------------------------------
