@@ -113,12 +113,20 @@ class Process:
 
     def state(self):
         flight = self.flight and self.flight[1]
+        now = flight, len(self.costs), self.is_idle()
+        return now, self._before() if self._may_be_apart() else None
+
+    def _may_be_apart(self):
+        """Whether what it knew before may still count: when it loses the store."""
+        is_away = self.line.store.is_down or self.line.cut_at is not None
+        return self.world.faults or is_away or self.is_apart()
+
+    def _before(self):
         clock = self.ledger._monotonic()
         parts = [one and one.to_dict(clock) for one in (self.ledger._part, self.ledger._last_part)]
         told = [one and one._told for one in (self.ledger._part, self.ledger._last_part)]
         known = self.world.text([self.ledger._last, *parts])
-        counts = len(self.costs), self.is_idle(), self.line.cut_at, self.ledger._joined_at
-        return known, str(told), flight, counts
+        return known, told, self.line.cut_at, self.ledger._joined_at
 
 
 class World:
@@ -175,7 +183,7 @@ class World:
 
     def _note(self, apart=None):
         now = self.site.now
-        self.sent = [one for one in self.sent if one[0] > now - WINDOW] + [(now, apart)]
+        self.sent = [one for one in self.sent if self._counts(one[0])] + [(now, apart)]
         sent = Counter(name for _, name in self.sent)
         together = max(self.limit, min(1.2 * self.limit, 120))
         assert sent.total() <= together, "more requests a minute than PeeringDB takes"
@@ -196,7 +204,7 @@ class World:
     def _count(self, status, apart=None):
         if status != 403:
             return
-        if self.site.now - self.refused_at >= WINDOW:
+        if not self._counts(self.refused_at):
             self.row = []
         self.row, self.refused_at = [*self.row, apart], self.site.now
         refused = Counter(self.row)
@@ -206,7 +214,7 @@ class World:
 
     def run(self):
         while options := self._options():
-            self._do(self.choices.choose(options, self._state()))
+            self._do(self.choices.choose(options, self._state, self.faults))
 
     def _options(self):
         steps = [(one, step) for one in self.processes for step in one.steps()]
@@ -279,18 +287,22 @@ class World:
         return json.dumps([value and self._plain(value) for value in values])
 
     def _plain(self, value):
-        rows = [[row[0], row[1] - self.first_number, *row[2:]] for row in value["bookings"]]
-        return value | {"bookings": rows}
+        rows = [[row[2], row[0], row[1] - self.first_number, *row[3:]] for row in value["bookings"]]
+        return value | {"bookings": sorted(rows)}
+
+    def _counts(self, at):
+        return self.site.now - at < WINDOW
 
     def _state(self):
         processes = tuple((one.name, one.state()) for one in self.processes)
         counted = (
             self.site.now - T,
-            self.faults,
             len(self.waits),
             self.site.store.is_down,
-            (*self.row, self.refused_at),
-            tuple(self.sent),
+            # Who of those at the same time was first makes no difference.
+            sorted(map(str, self.row)) if self._counts(self.refused_at) else "",
+            self.refused_at,
+            sorted(str(one) for one in self.sent if self._counts(one[0])),
         )
         stored = map(json.loads, self.site.store.texts.values())
         return processes, counted, self.text(list(stored))
@@ -333,7 +345,7 @@ def test_budget_in_every_order(name):
 
 
 def test_a_refusal_that_a_killed_process_got_counts():
-    world = World(Choices([], set()), **refusals(counts=[1, 2], before=(4, 403), faults=0))
+    world = World(Choices([], {}), **refusals(counts=[1, 2], before=(4, 403), faults=0))
     killed, other = world.processes
     killed.admit()  # the fifth refusal, which nobody reads
     world.processes.remove(killed)
@@ -347,7 +359,7 @@ def test_a_refusal_that_a_killed_process_got_counts():
 
 
 def test_refusals_count_while_one_more_may_be_on_its_way():
-    world = World(Choices([], set()), **refusals(counts=[1, 1], before=(5, 403), faults=0))
+    world = World(Choices([], {}), **refusals(counts=[1, 1], before=(5, 403), faults=0))
     slow, other = world.processes
     world.site.now += 59
     slow.admit()  # the last refusal of six, which arrives after a minute

@@ -8,6 +8,7 @@ not followed once more.
 import json
 import os
 import time
+from hashlib import sha256
 from pathlib import Path
 
 # More finds more, and takes longer: make models BOUND=2.
@@ -25,16 +26,23 @@ class Choices:
         self._given, self._seen = given, seen
         self.made, self.names = [], []  # (which, of how many), and what each one was
 
-    def choose(self, options, state=None):
-        """One of the options. ``state``: all that decides what happens from here on."""
+    def choose(self, options, state=None, faults=0):
+        """One of the options.
+
+        ``state``: gives all that decides what happens from here on. It is asked only
+        where nobody has been. Its text is what counts, of which a digest is kept.
+        ``faults``: how many more there may be. A state that was seen with as many or
+        more faults to come is not followed: all that can happen was seen.
+        """
         number = len(self.made)
         if number < len(self._given):
             which = self._given[number]
         else:
             if state is not None:
-                if state in self._seen:
+                digest = sha256(repr(state()).encode()).digest()
+                if self._seen.get(digest, -1) >= faults:
                     raise SeenBefore
-                self._seen.add(state)
+                self._seen[digest] = faults
             which = 0
         self.made.append((which, len(options)))
         self.names.append(options[which])
@@ -46,7 +54,7 @@ def explore(model):
 
     A property that fails is raised with the events that led there.
     """
-    given, seen, tried = [], set(), 0
+    given, seen, tried = [], {}, 0
     while given is not None:
         tried += 1
         choices = Choices(given, seen)

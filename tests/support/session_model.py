@@ -5,7 +5,6 @@ network, the store, processes that die, and time.
 """
 
 import json
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from types import SimpleNamespace
@@ -327,10 +326,13 @@ class World:
         """Let everything happen until nothing is left to do."""
         while tasks := [task for process in self.processes for task in process.tasks]:
             options = self._options(tasks)
-            state = self._state() if len(options) > 1 else None
-            self._do(options[0] if len(options) == 1 else self.choices.choose(options, state))
+            is_free = len(options) > 1
+            self._do(self._choose(options) if is_free else options[0])
             assert not self.is_told_late, "older rights are told after newer ones"
-        self.choices.choose(["the end"], self._state())
+        self._choose(["the end"])
+
+    def _choose(self, options):
+        return self.choices.choose(options, self._state, self.faults)
 
     def _options(self, tasks):
         ready = [task for task in tasks if self._is_ready(task)]
@@ -458,9 +460,9 @@ class World:
     def _state(self):
         return (
             # Which of two like processes is in which state makes no difference.
-            frozenset(Counter(process.state() for process in self.processes).items()),
+            sorted(repr(process.state()) for process in self.processes),
             tuple(sorted((key, one.value) for key, one in self._records._records.items())),
-            (self.now, self.faults, self.down_until, self.is_lost, self.is_late, self.told),
+            (self.now, self.down_until, self.is_lost, self.is_late, self.told),
             self.peeringdb.state(),
         )
 
