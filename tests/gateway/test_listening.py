@@ -94,6 +94,47 @@ def test_where_the_system_lets_nobody_listen_is_an_error_of_the_settings(tmp_pat
                 pass
 
 
+def answers(path):
+    """Whether somebody listens at a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def share(path):
+    return listening("metrics_listen", Listen(unix=path), mode=0o600, group=None, is_shared=True)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_several_workers_the_last_one_has_the_socket_until_its_end(tmp_path, order):
+    path = tmp_path / "a.sock"
+    workers = [share(path) for _ in range(2)]
+    for worker in workers:
+        worker.__enter__()
+        assert (answers(path), path.stat().st_mode & 0o777) == (True, 0o600)
+    workers[order[0]].__exit__(None, None, None)
+    assert path.exists() is answers(path) is (order[0] == 0)
+    with share(path):  # another worker takes its place
+        assert answers(path)
+    workers[order[1]].__exit__(None, None, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_touches_no_other_file(tmp_path):
+    path = tmp_path / "a.sock"
+    path.write_text("mine")
+    with pytest.raises(ConfigurationError, match="exists and is no socket"), share(path):
+        pass
+    assert path.read_text() == "mine"
+
+
+def test_a_worker_that_cannot_listen_leaves_nothing(tmp_path):
+    listen = Listen(unix=tmp_path / "a.sock")
+    context = listening("metrics_listen", listen, mode=0o600, group="no-such-group", is_shared=True)
+    with pytest.raises(ConfigurationError, match="there is no group"), context:
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_socket_is_given_to_a_group(tmp_path):
     path = tmp_path / "a.sock"
     bind(path).close()

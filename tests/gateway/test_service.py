@@ -19,6 +19,7 @@ from ports import free_port
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.gateway.addresses import Listen
 from peeringdb_oauth.gateway.health import Health
 from peeringdb_oauth.gateway.listening import listening
@@ -172,6 +173,26 @@ def test_the_address_of_its_own_can_be_a_unix_socket(start, tmp_path):
     assert {ask(browser, name).status_code for name in PRIVATE}.isdisjoint({200})
     browser.site.client.__exit__(None, None, None)
     assert not path.exists()
+
+
+def test_a_server_learns_that_the_gateway_cannot_start(write_settings, tmp_path):
+    """Uvicorn would go on without the work that is done besides answering requests."""
+    path = tmp_path / "metrics.sock"
+    path.write_text("mine")
+    service = Service(Settings.load(write_settings(VERIFIED, f'metrics_listen = "unix:{path}"')))
+    sent = []
+
+    async def receive():
+        return {"type": "lifespan.startup"}
+
+    async def send(message):
+        sent.append(message)
+
+    with pytest.raises(ConfigurationError, match="exists and is no socket"):
+        asyncio.run(service({"type": "lifespan"}, receive, send))
+    [failed] = sent
+    assert failed["type"] == "lifespan.startup.failed"
+    assert failed["message"].startswith("metrics_listen: ")
 
 
 def ask_socket(path, target):

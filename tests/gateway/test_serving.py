@@ -376,26 +376,50 @@ def memory_of(gateway):
 # --- another server -------------------------------------------------------------------
 
 
-def test_it_runs_on_uvicorn_and_reloads_there(write_settings, sandbox, visit, measured, tmp_path):
-    port, path = free_port(), write_settings(VERIFIED)
-    command = [sys.executable, "-m", "uvicorn", "--factory", "--no-proxy-headers"]
-    command += ["--port", str(port), "peeringdb_oauth.gateway.service:create_service"]
-    environment = os.environ | measured | {"PEERINGDB_OAUTH_GATEWAY_CONFIG": str(path)}
+@pytest.fixture
+def uvicorn(measured, tmp_path):
+    """``uvicorn(path, "--workers", "2")``: the port and the process of uvicorn."""
+    with ExitStack() as stack:
+
+        def start(path, *arguments):
+            port, log = free_port(), tmp_path / "uvicorn.log"
+            command = [sys.executable, "-m", "uvicorn", "--factory", "--no-proxy-headers"]
+            command += ["--port", str(port), *arguments]
+            command += ["peeringdb_oauth.gateway.service:create_service"]
+            environment = os.environ | measured | {"PEERINGDB_OAUTH_GATEWAY_CONFIG": str(path)}
+            output = stack.enter_context(log.open("wb"))
+            process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+            stack.callback(end, process)
+            await_server(port, process, log)
+            return port, process
+
+        def end(process):
+            process.terminate()
+            assert process.wait(PATIENCE) in (0, -signal.SIGTERM)
+
+        yield start
+
+
+def test_it_runs_on_uvicorn_and_reloads_there(write_settings, sandbox, visit, uvicorn):
+    port, process = uvicorn(write_settings(VERIFIED))
+    person = visit(SimpleNamespace(where=port))
+    person.log_in(sandbox, "member")
+    assert person.check("/page") == 204
+    write_settings(NOBODY)
+    process.send_signal(signal.SIGHUP)
+    until(lambda: person.check("/page") == 403)
+    person.close()
+
+
+def test_several_workers_of_uvicorn_answer_operators_at_one_socket(
+    write_settings, uvicorn, tmp_path
+):
+    path = tmp_path / "metrics.sock"
+    uvicorn(write_settings(VERIFIED, f'metrics_listen = "unix:{path}"'), "--workers", "2")
     log = tmp_path / "uvicorn.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-    try:
-        await_server(port, process, log)
-        person = visit(SimpleNamespace(where=port))
-        person.log_in(sandbox, "member")
-        assert person.check("/page") == 204
-        write_settings(NOBODY)
-        process.send_signal(signal.SIGHUP)
-        until(lambda: person.check("/page") == 403)
-        person.close()
-    finally:
-        process.terminate()
-        assert process.wait(PATIENCE) in (0, -signal.SIGTERM)
+    until(lambda: log.read_text().count("startup complete") == 2)
+    assert {healthz(path) for _ in range(8)} == {b"ok"}
+    assert "lifespan" not in log.read_text()  # nor that it appears unsupported
 
 
 # --- the main process -----------------------------------------------------------------

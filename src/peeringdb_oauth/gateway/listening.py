@@ -5,11 +5,13 @@ not fail by itself, but take a part of the requests.
 """
 
 import errno
+import os
 import shutil
 import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +49,14 @@ def where(listen: Listen, *, mode: int = 0o660) -> dict[str, Any]:
 
 @contextmanager
 def listening(
-    name: str, listen: Listen, *, mode: int, group: str | None
+    name: str, listen: Listen, *, mode: int, group: str | None, is_shared: bool = False
 ) -> Iterator[socket.socket]:
     """A socket that takes connections meanwhile.
 
     ``name``: of the setting, for messages. ``mode``, ``group``: of a Unix socket's
-    file, which is removed at the end.
+    file, which is removed at the end. ``is_shared``: whether several processes listen
+    there by themselves. Those of a port get connections in turn. The file of a Unix
+    socket is that of the process that began last.
 
     Raises:
         ConfigurationError: as `claim` and `give_to`, or the system does not let it
@@ -67,16 +71,21 @@ def listening(
             listener.listen()
             yield listener
         return
-    _claim_path(name, listen.unix)
+    path = listen.unix
+    _claim_path(name, path, is_shared=is_shared)
+    made = path.with_name(f"{path.name}.{os.getpid()}") if is_shared else path
     with socket.socket(socket.AF_UNIX) as listener:
-        _bind(name, listener, listen, str(listen.unix))
+        _bind(name, listener, listen, str(made))
         try:
-            listen.unix.chmod(mode)
-            give_to(listen, group)
+            made.chmod(mode)
+            give_to(replace(listen, unix=made), group)
             listener.listen()
+            made.replace(path)
             yield listener
         finally:
-            listen.unix.unlink(missing_ok=True)
+            listener.close()
+            made.unlink(missing_ok=True)
+            _remove_dead(path)
 
 
 def _bind(name: str, listener: socket.socket, listen: Listen, address: Any) -> None:
@@ -112,7 +121,7 @@ def _resolve(name: str, listen: Listen) -> tuple[socket.AddressFamily, tuple[Any
     return family, address
 
 
-def _claim_path(name: str, path: Path) -> None:
+def _claim_path(name: str, path: Path, *, is_shared: bool = False) -> None:
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -121,8 +130,16 @@ def _claim_path(name: str, path: Path) -> None:
         raise ConfigurationError(f"{name}: {path.parent}: there is no such directory") from None
     if not stat.S_ISSOCK(mode):
         raise ConfigurationError(f"{name}: {path} exists and is no socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        found = probe.connect_ex(str(path))
-    if found != errno.ECONNREFUSED:
+    if is_shared:
+        return
+    if not _remove_dead(path):
         raise ConfigurationError(f"{name}: another program listens at {path}")
-    path.unlink()
+
+
+def _remove_dead(path: Path) -> bool:
+    """Remove the file of a Unix socket at which nobody listens; whether it was one."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        is_dead = probe.connect_ex(str(path)) == errno.ECONNREFUSED
+    if is_dead:
+        path.unlink()
+    return is_dead

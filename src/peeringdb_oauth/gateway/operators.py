@@ -30,8 +30,12 @@ MOST_CONNECTIONS, _LONGEST = 100, 30.0
 _KEEP_FILE: dict[str, Any] = {"cleanup_socket": False} if version_info >= (3, 13) else {}
 
 
-def open_listener(settings: Settings) -> AbstractContextManager[socket | None]:
+def open_listener(
+    settings: Settings, *, is_shared: bool = False
+) -> AbstractContextManager[socket | None]:
     """The socket of ``metrics_listen``, while it is needed; None without that setting.
+
+    ``is_shared``: as in `listening`.
 
     Raises:
         ConfigurationError: as `listening`.
@@ -43,6 +47,7 @@ def open_listener(settings: Settings) -> AbstractContextManager[socket | None]:
         settings.metrics_listen,
         mode=settings.socket_mode,
         group=settings.socket_group,
+        is_shared=is_shared,
     )
 
 

@@ -17,6 +17,7 @@ from http import HTTPStatus
 from socket import socket
 
 from peeringdb_oauth.budget import Usage
+from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.gateway.app import create_app
 from peeringdb_oauth.gateway.assertions import Signer
 from peeringdb_oauth.gateway.forwarded import NotForwarded, RequestHeaders, read_site
@@ -97,18 +98,31 @@ class Service:
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with AsyncExitStack() as stack:
-            stack.enter_context(self.metrics.enabled())
-            for work in (self.metrics.keep_flushing(), self._watch_files()):
-                await stack.enter_async_context(_running(work))
-            listener = self._operators or stack.enter_context(open_listener(self.reloader.settings))
-            if listener is not None:
-                await stack.enter_async_context(serving(self._answer_operators, listener))
             try:
-                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])  # see `Main.load`
-            except (NotImplementedError, RuntimeError, ValueError):
-                log.info("SIGHUP reloads nothing: the gateway does not run in a main thread")
+                await self._begin(stack)
+            except ConfigurationError as error:
+                # Of an error that nobody tells it, a server thinks that it may go on.
+                await receive()
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                raise
             await self.gateway(scope, receive, send)
+
+    async def _begin(self, stack: AsyncExitStack) -> None:
+        """Begin what is done besides answering requests, until the stack ends."""
+        stack.enter_context(self.metrics.enabled())
+        for work in (self.metrics.keep_flushing(), self._watch_files()):
+            await stack.enter_async_context(_running(work))
+        # Another server than granian may have several workers.
+        listener = self._operators or stack.enter_context(
+            open_listener(self.reloader.settings, is_shared=True)
+        )
+        if listener is not None:
+            await stack.enter_async_context(serving(self._answer_operators, listener))
+        try:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])  # see `Main.load`
+        except (NotImplementedError, RuntimeError, ValueError):
+            log.info("SIGHUP reloads nothing: the gateway does not run in a main thread")
 
     async def _watch_files(self) -> None:
         while True:
