@@ -435,6 +435,7 @@ def test_an_error_page_says_which_redirect_uris_are_registered(visitor, web, app
     assert "Sandbox says" in text
     assert "<code>https://app.example.net/other</code>" in text
     assert "<code>https://app.example.net/callback</code>" in text
+    assert "<code>--redirect-uri</code>" in text
 
 
 def test_a_missing_application_can_be_registered_from_the_error_page(visitor, web, app):
