@@ -2,11 +2,10 @@
 
 from types import SimpleNamespace
 
-from stored_sessions import AVisit, WatchedRecords, stored_login
+from stored_sessions import AVisit, WatchedRecords, stored_login, token_response
 
 from peeringdb_oauth.access import AccessRule
 from peeringdb_oauth.profile import User
-from peeringdb_oauth.tokens import TokenResponse
 from peeringdb_oauth.web import Sealer, SessionPolicy, Vault
 from peeringdb_oauth.web.sessions import StoreSessions
 from peeringdb_oauth.web.sessions.endings import Endings
@@ -23,7 +22,7 @@ class Site:
 
     def __init__(self, provider, clock, make_driver, policy=None):
         policy = policy or SessionPolicy()
-        config, sealer = provider.config, Sealer("0123456789abcdef")
+        config, self.sealer = provider.config, Sealer("0123456789abcdef")
         self.answers = {
             "/profile/v1": "profile-orgadmin",
             "/oauth2/token/": "token-success-no-openid",
@@ -31,27 +30,20 @@ class Site:
         }
         self.driver, self.events = make_driver(self.answers), []
         self.application = [config.base_url, config.client_id]
-        self.tokens = SealedTokens(provider, sealer)
+        self.tokens = SealedTokens(provider, self.sealer)
         self.records = WatchedRecords(clock)
-        vault = Vault(self.records, sealer)
-        self.sessions = StoreSessions(self.application, policy, vault, monotonic=clock)
+        self.vault = Vault(self.records, self.sealer)
+        self.sessions = StoreSessions(self.application, policy, self.vault, monotonic=clock)
         self.endings = Endings(provider, self.tokens, self.sessions, tell=self.events.append)
         parts = provider, self.tokens, self.sessions, self.endings
         self.rechecks = Rechecks(*parts, rule=AccessRule(), policy=policy)
         self.refreshes = Refreshes(*parts)
         self.run, self.clock = self.driver.run, clock
 
-    def begin(self, refresh_token=None):
+    def begin(self, *, is_refreshable=True):
         """A visit of the person in the recordings, who has just logged in."""
         expires_at = int(self.clock()) + 36_000
-        token = TokenResponse(
-            access_token="access-1",
-            token_type="Bearer",
-            expires_at=expires_at,
-            refresh_token=refresh_token,
-            scope=(),
-            id_token=None,
-        )
+        token = token_response(is_refreshable=is_refreshable, expires_at=expires_at)
         visit = AVisit()
         login = stored_login(
             application=self.application,

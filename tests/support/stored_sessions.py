@@ -3,6 +3,7 @@
 from peeringdb_oauth.profile import User
 from peeringdb_oauth.records import MemoryRecords
 from peeringdb_oauth.steps import Pause
+from peeringdb_oauth.tokens import TokenResponse
 from peeringdb_oauth.web.sessions.stored_login import StoredLogin
 
 
@@ -39,6 +40,18 @@ class WatchedRecords(MemoryRecords):
 
     def close(self):
         self.is_closed = True
+
+
+def token_response(number=1, *, is_refreshable=True, expires_at=99):
+    """The tokens of a login, which are told apart by their numbers."""
+    return TokenResponse(
+        access_token=f"access-{number}",
+        token_type="Bearer",
+        expires_at=expires_at,
+        refresh_token=f"refresh-{number}" if is_refreshable else None,
+        scope=(),
+        id_token=None,
+    )
 
 
 def stored_login(**changes):

@@ -259,6 +259,20 @@ def test_a_login_that_was_changed_here_is_known_here(here, visit, login, store):
     assert store.reads == []
 
 
+def test_what_was_changed_in_a_slow_store_is_known_for_a_second_since_it_was_asked(
+    here, visit, login, store, clock
+):
+    store.before_put = lambda: clock.wait(0.75)
+    run(here.change(login, lambda stored: replace(stored, failed_at=1.0)))
+    store.reads.clear()
+    clock.now += 0.2
+    run(here.load(visit))
+    assert store.reads == []
+    clock.now += 0.05
+    run(here.load(visit))
+    assert store.reads == [login.key]
+
+
 def test_the_store_answers_or_no_login_starts(here, store):
     assert run(here.ready()) is None
 
@@ -376,7 +390,7 @@ def test_all_sessions_are_listed_those_that_end_first_in_front(here, begin, cloc
     for person in (7, 8, 9):
         visits.append(begin(here, user=User(id=person)))
         clock.now += 10
-    run(here.take_turn("purge", 30))  # is no session
+    run(here.take_turn(30))  # is no session
     assert [one.user.id for one in run(here.all(10))] == [7, 8, 9]
     assert {one.now for one in run(here.all(10))} == {clock.now}
     assert [one.user.id for one in run(here.all(2))] == [7, 8]
@@ -486,26 +500,24 @@ def test_tokens_without_a_session_are_gone_when_they_are_revoked(here, store, cl
 
 
 def test_one_process_of_an_application_has_the_turn_at_a_time(here, there, clock):
-    assert run(here.take_turn("purge", 30)) is True
-    assert run(there.take_turn("purge", 30)) is False
+    assert run(here.take_turn(30)) is True
+    assert run(there.take_turn(30)) is False
     clock.now += 29
-    assert run(there.take_turn("purge", 30)) is False
+    assert run(there.take_turn(30)) is False
     clock.now += 1
-    assert run(there.take_turn("purge", 30)) is True
-    assert run(here.take_turn("purge", 30)) is False
+    assert run(there.take_turn(30)) is True
+    assert run(here.take_turn(30)) is False
 
 
-def test_another_work_and_another_application_have_turns_of_their_own(make_process):
-    here = make_process()
-    assert run(here.take_turn("purge", 30))
-    assert run(here.take_turn("count", 30))
-    assert run(make_process(application=[PORTAL[0], "another"]).take_turn("purge", 30))
+def test_another_application_has_a_turn_of_its_own(make_process):
+    assert run(make_process().take_turn(30))
+    assert run(make_process(application=[PORTAL[0], "another"]).take_turn(30))
 
 
 def test_a_turn_is_kept_by_a_purge_and_forgotten_after_a_month(here, there, store, clock):
-    run(here.take_turn("purge", 30))
+    run(here.take_turn(30))
     run(there.due(10))
-    assert run(there.take_turn("purge", 30)) is False
+    assert run(there.take_turn(30)) is False
     clock.now += MONTH
     run(there.due(10))
     assert store.due(10, ahead=2 * MONTH)[0] == []

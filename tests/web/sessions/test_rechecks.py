@@ -13,7 +13,7 @@ PROFILE = "/profile/v1"
 
 
 def test_a_recheck_that_is_due_takes_the_part_of_rechecks(site, clock):
-    visit = site.begin()
+    visit = site.begin(is_refreshable=False)
     clock.now += 900
     assert site.current(visit).user.name != ""
     [request] = site.driver.sent
@@ -22,7 +22,7 @@ def test_a_recheck_that_is_due_takes_the_part_of_rechecks(site, clock):
 
 
 def test_a_recheck_that_a_view_asks_for_takes_the_part_of_the_account(site):
-    visit = site.begin()
+    visit = site.begin(is_refreshable=False)
     site.current(visit, max_age=0)
     [request] = site.driver.sent
     payers = (Payer.of_account(1),)
@@ -30,7 +30,7 @@ def test_a_recheck_that_a_view_asks_for_takes_the_part_of_the_account(site):
 
 
 def test_when_the_budget_refuses_a_recheck_the_others_come_some_seconds_later(site, clock):
-    visits = [site.begin(), site.begin()]
+    visits = [site.begin(is_refreshable=False), site.begin(is_refreshable=False)]
     clock.now += 900
     site.answers[PROFILE] = UsedUp("used up", retry_after=60)
     for visit in visits:
@@ -42,7 +42,7 @@ def test_when_the_budget_refuses_a_recheck_the_others_come_some_seconds_later(si
 
 
 def test_when_one_account_has_used_up_its_part_the_others_are_rechecked(site, clock):
-    visits = [site.begin(), site.begin()]
+    visits = [site.begin(is_refreshable=False), site.begin(is_refreshable=False)]
     clock.now += 900
     site.answers[PROFILE] = RateLimited("very often", retry_after=60, for_caller=True)
     for visit in visits:
@@ -51,7 +51,7 @@ def test_when_one_account_has_used_up_its_part_the_others_are_rechecked(site, cl
 
 
 def test_the_application_is_told_why_peeringdb_has_ended_a_login(site):
-    visit = site.begin()
+    visit = site.begin(is_refreshable=False)
     site.answers[PROFILE] = 403
     with pytest.raises(TokenRejected) as caught:
         site.current(visit, max_age=0)
@@ -63,7 +63,7 @@ def test_the_application_is_told_why_peeringdb_has_ended_a_login(site):
 
 
 def test_a_login_that_the_rule_no_longer_lets_in_ends(site, recording):
-    visit = site.begin("refresh-1")
+    visit = site.begin()
     site.answers[PROFILE] = recording("profile-orgadmin").json | {"verified_user": False}
     with pytest.raises(AccessDenied) as caught:
         site.current(visit, max_age=0)
@@ -75,7 +75,7 @@ def test_a_login_that_the_rule_no_longer_lets_in_ends(site, recording):
 
 
 def test_an_access_token_that_peeringdb_refuses_is_refreshed_and_the_log_says_so(site, caplog):
-    visit = site.begin("refresh-1")
+    visit = site.begin()
     site.answers[PROFILE] = [403, "profile-orgadmin"]
     caplog.set_level(logging.INFO)
     assert site.current(visit, max_age=0).user.id == 1
@@ -89,7 +89,7 @@ def test_an_access_token_that_peeringdb_refuses_is_refreshed_and_the_log_says_so
 def test_an_access_token_is_refreshed_a_quarter_of_an_hour_before_it_expires(
     site, clock, left, paths
 ):
-    visit = site.begin("refresh-1")
+    visit = site.begin()
     login = site.run(site.sessions.claim(site.load(visit)))
     clock.now += 36_000 - left - 10
     site.run(site.sessions.change(login, lambda stored: replace(stored, seen_at=clock.now)))

@@ -31,7 +31,7 @@ def new(recording):
 @pytest.fixture
 def mine(site):
     """The lease of a session that has a refresh token."""
-    return site.run(site.sessions.claim(site.load(site.begin("refresh-1"))))
+    return site.run(site.sessions.claim(site.load(site.begin())))
 
 
 @pytest.fixture
@@ -57,10 +57,10 @@ def refuse():
     raise RecordsUnavailable("the store of the sessions does not answer")
 
 
-@pytest.mark.parametrize(("refresh_token", "possible"), [("refresh-1", True), (None, False)])
-def test_a_session_with_a_refresh_token_can_be_refreshed(site, refresh_token, possible):
-    login = site.load(site.begin(refresh_token))
-    assert site.refreshes.are_possible(login) is possible
+@pytest.mark.parametrize("is_refreshable", [True, False])
+def test_a_session_with_a_refresh_token_can_be_refreshed(site, is_refreshable):
+    login = site.load(site.begin(is_refreshable=is_refreshable))
+    assert site.refreshes.are_possible(login) is is_refreshable
     assert not site.refreshes.are_possible(replace(login, tokens=""))
 
 
@@ -73,6 +73,7 @@ def test_a_refresh_takes_the_part_of_rechecks_and_ends_before_the_lease(site, re
 
 
 def test_the_new_tokens_are_stored(site, refresh, mine, new, clock):
+    clock.now += 10
     login = refresh()
     stored = site.run(site.sessions.fresh(mine))
     for one in (login, stored):

@@ -1,25 +1,13 @@
 """The tokens of a session, sealed and opened."""
 
 import pytest
-from stored_sessions import stored_login
+from stored_sessions import stored_login, token_response
 
 from peeringdb_oauth.provider import Provider
-from peeringdb_oauth.tokens import TokenResponse
 from peeringdb_oauth.web import Sealer
 from peeringdb_oauth.web.sessions.sealed_tokens import SealedTokens
 
 SEALER = Sealer("0123456789abcdef")
-
-
-def token(refresh_token):
-    return TokenResponse(
-        access_token="access-1",
-        token_type="Bearer",
-        expires_at=99,
-        refresh_token=refresh_token,
-        scope=(),
-        id_token=None,
-    )
 
 
 @pytest.fixture
@@ -27,9 +15,9 @@ def tokens(provider):
     return SealedTokens(provider, SEALER)
 
 
-@pytest.mark.parametrize("refresh_token", ["refresh-1", None])
-def test_tokens_are_opened_as_they_were_sealed(tokens, refresh_token):
-    given = token(refresh_token)
+@pytest.mark.parametrize("is_refreshable", [True, False])
+def test_tokens_are_opened_as_they_were_sealed(tokens, is_refreshable):
+    given = token_response(is_refreshable=is_refreshable)
     sealed = tokens.seal(given)
     assert "access-1" not in sealed
     assert tokens.open(stored_login(tokens=sealed, expires_at=99)) == given
@@ -49,7 +37,7 @@ def test_the_tokens_of_another_application_are_none(tokens, provider, clock, cha
     }
     config = type(provider.config)(**settings | change)
     other = SealedTokens(Provider(config, clock), SEALER)
-    assert tokens.open(stored_login(tokens=other.seal(token("refresh-1")))) is None
+    assert tokens.open(stored_login(tokens=other.seal(token_response()))) is None
 
 
 def test_what_is_sealed_for_another_purpose_is_no_token(tokens):
@@ -60,4 +48,4 @@ def test_tokens_are_opened_after_a_restart(tokens, provider):
     """The purpose is a part of what is stored."""
     config = provider.config
     sealed = SEALER.seal(f"tokens {config.base_url} {config.client_id}", ["access-1", "refresh-1"])
-    assert tokens.open(stored_login(tokens=sealed, expires_at=99)) == token("refresh-1")
+    assert tokens.open(stored_login(tokens=sealed, expires_at=99)) == token_response()

@@ -10,6 +10,7 @@ from typing import Any
 from peeringdb_oauth import flows
 from peeringdb_oauth.cost import Cost, Payer, Purpose
 from peeringdb_oauth.errors import PeeringDBOAuthError
+from peeringdb_oauth.profile import User
 from peeringdb_oauth.provider import Provider
 from peeringdb_oauth.reasons import Reason
 from peeringdb_oauth.steps import Flow, call, later
@@ -76,9 +77,10 @@ class Endings:
         tell: Told | None = None,
     ) -> Flow[StoredLogin | None]:
         """As `end`, but the caller or the purge must revoke the tokens."""
-        ended = yield from self._sessions.end(login, Ending(reason=reason, reasons=reasons))
+        ending = Ending(reason=reason, reasons=reasons)
+        ended = yield from self._sessions.end(login, ending)
         if ended is not None:
-            yield from self._tell_ending(ended, tell)
+            yield from self._tell_ending(ended.user, ending, tell)
         return ended
 
     def end_leased(
@@ -149,7 +151,7 @@ class Endings:
         if isinstance(sessions, CookieSessions):
             return 0
         yield from self._store_tokens(sessions)
-        if not (yield from sessions.take_turn("purge", _TURN)):
+        if not (yield from sessions.take_turn(_TURN)):
             return 0
         count = 0
         for login in (yield from sessions.due(limit)):
@@ -192,12 +194,9 @@ class Endings:
             return replace(stored, ending=replace(stored.ending, is_told=True))
 
         told = yield from self._sessions.change(login, note)
-        if told is not None:
-            yield from self._tell_ending(told, None)
+        if told is not None and told.ending is not None:
+            yield from self._tell_ending(told.user, told.ending, None)
 
-    def _tell_ending(self, login: StoredLogin, tell: Told | None) -> Flow[None]:
-        ending = login.ending or Ending(reason="lost")
-        event = Event(
-            kind="session_ended", user=login.user, reason=ending.reason, reasons=ending.reasons
-        )
+    def _tell_ending(self, user: User, ending: Ending, tell: Told | None) -> Flow[None]:
+        event = Event(kind="session_ended", user=user, reason=ending.reason, reasons=ending.reasons)
         yield from self.tell(event, tell)

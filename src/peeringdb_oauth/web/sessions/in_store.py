@@ -290,9 +290,9 @@ class StoreSessions:
         if entry is not None:
             yield from call(partial(self._vault.delete, entry))
 
-    def take_turn(self, name: str, seconds: float) -> Flow[bool]:
-        """Whether this process does a work that one process is to do at a time."""
-        key = f"{name}:{sha256(json.dumps(self._application).encode()).hexdigest()}"
+    def take_turn(self, seconds: float) -> Flow[bool]:
+        """Whether this process purges, which one process at a time does."""
+        key = f"purge:{sha256(json.dumps(self._application).encode()).hexdigest()}"
         taken = False
 
         def take(value: Any, now: float) -> Change | None:
