@@ -127,13 +127,13 @@ asn = 64501
 
 def test_a_file_that_rules_and_roles_name_is_read_once(read, tmp_path):
     named = 'asn_file = "members.txt"\n'
-    rules, [role], files, _ = read(
+    rules, [role], files, found = read(
         f'[[rule]]\npath = "/a"\n{named}[[rule]]\npath = "/b"\n{named}'
         f'[[role]]\nname = "Member"\n{named}'
     )
     assert files["members.txt"].path == tmp_path / "members.txt"
     assert files["members.txt"].asns == (64500,)
-    assert [*files] == ["members.txt"]
+    assert ([*files], found) == (["members.txt"], [])
     conditions = [one.conditions for one in (*rules, role)]
     assert conditions == [Conditions(asn_file=files["members.txt"])] * 3
 
@@ -333,6 +333,12 @@ def test_a_wrong_role_is_one_problem(problems, lines, expected):
     assert problems(f"[[role]]\n{lines}\n") == [f"gateway.toml:{expected}"]
 
 
+def test_a_role_without_a_network_is_one_problem(problems):
+    assert problems('[[role]]\nname = "A"\n', scope=("profile", "email")) == [
+        "gateway.toml:1: asn: missing; a role needs asn or asn_file"
+    ]
+
+
 # --- rules that nothing reaches -------------------------------------------------------
 
 FIRST = "rule 1 (path /x)"
@@ -352,6 +358,10 @@ BOTH_TAKE = "come before it and take all its requests"
         (["/", "/x", "/y"], {2: f"rule 1 {TAKES}", 3: f"rule 1 {TAKES}"}),
         (["/x:lg.example.net", "/x"], {}),
         (["/x:lg.example.net", "/x:grafana.example.net"], {}),
+        (
+            ["/x:lg.example.net", "/x:lg.example.net"],
+            {2: f"rule 1 (host lg.example.net, path /x) {TAKES}"},
+        ),
         (["/x", "/x:lg.example.net"], {2: f"{FIRST} {TAKES}"}),
         (
             ["/x:lg.example.net", "/x:grafana.example.net", "/x"],
@@ -416,6 +426,14 @@ def test_the_scope_has_what_the_roles_ask_for(problems):
         "gateway.toml:1: scope: 'networks' is missing, and the role A asks for asn; add 'networks'",
         "gateway.toml:1: scope: 'amr' is missing, and the role A asks for mfa; add 'amr'",
     ]
+
+
+def test_the_scope_is_checked_for_a_role_without_a_name_too(problems):
+    _, problem = problems("[[role]]\nasn = 1\n", scope=("profile", "email"))
+    assert problem == (
+        "gateway.toml:1: scope: 'networks' is missing, and the role without a name asks for asn;"
+        " add 'networks'"
+    )
 
 
 def test_people_whom_a_rule_lets_in_by_their_verification_need_no_networks(problems):

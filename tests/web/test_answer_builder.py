@@ -7,7 +7,7 @@ from peeringdb_oauth.web.answer_builder import AnswerBuilder, Paths
 from peeringdb_oauth.web.failures import FORGED, LOGGED_OUT, LOGIN_ENDED, NO_COOKIE, UNAVAILABLE
 from peeringdb_oauth.web.languages import LABELS, choose
 from peeringdb_oauth.web.style_sheet import STYLE_SHEET_VERSION
-from peeringdb_oauth.web.visit import Answer, Page, Visit
+from peeringdb_oauth.web.visit import Answer, Cookie, Page, Visit
 
 REDIRECT_URI = "https://portal.example.net/login/peeringdb/callback"
 PEERINGDB = "https://auth.peeringdb.com"
@@ -129,6 +129,12 @@ def test_a_redirect_must_not_be_cached():
     )
 
 
+def test_a_redirect_sets_cookies_and_may_follow_a_form():
+    cookies = (Cookie(name="a", value="b", max_age=60, secure=True),)
+    answer = BUILDER.redirect("/x", cookies=cookies, status=303)
+    assert (answer.status, answer.cookies) == (303, cookies)
+
+
 @pytest.mark.parametrize(
     ("name", "account", "home_url"),
     [("Ada Admin", "You are logged in as Ada Admin.", "/"), (None, "", None)],
@@ -206,6 +212,10 @@ def test_the_page_about_a_connection_makes_it_or_ends_it(user, said, form_url):
             style_url=f"/portal{LOGIN}/style.css?{STYLE_SHEET_VERSION}",
         ),
     )
+
+
+def test_the_page_about_a_connection_is_below_the_mount():
+    assert BUILDER.connection_url(visit(root="/portal")) == "/portal/connect/peeringdb"
 
 
 def test_a_page_of_the_application_has_its_own_template_and_labels():
@@ -314,7 +324,7 @@ def test_a_program_gets_json(accept, is_page):
         "login_url": "/login/peeringdb?next=/networks/64500",
     }
     assert answer.json == expected  # also beside a page, for Flask-RESTX
-    assert answer.headers == FAILURE_HEADERS | IN_ENGLISH
+    assert (answer.status, answer.headers) == (403, FAILURE_HEADERS | IN_ENGLISH)
 
 
 @pytest.mark.parametrize(
@@ -464,6 +474,16 @@ def test_the_error_for_a_callback_that_leads_nowhere_says_what_to_set():
     )
 
 
+def test_a_callback_below_the_mount_of_the_application_is_not_at_the_mount_itself():
+    builder = AnswerBuilder(
+        redirect_uri="https://portal.example.net/portal/back",
+        base_url=PEERINGDB,
+        paths=Paths(callback="/portal/back"),  # so it is at /portal/portal/back
+    )
+    with pytest.raises(ConfigurationError, match="/portal/back is no page of this application"):
+        builder.check_callback(visit(root="/portal", has_page="/portal/back".__eq__))
+
+
 @pytest.mark.parametrize(
     ("paths", "has_start_page", "home", "after_logout"),
     [
@@ -535,13 +555,21 @@ def test_the_origin_of_a_request_tells_whether_another_site_sent_it(headers, all
     assert BUILDER.is_foreign(sent, allowed) == is_foreign
 
 
-def test_a_login_at_another_address_is_redirected_once():
-    query = {"next": "/x?a=b&c", "prompt": "login", "other": "1"}
-    assert BUILDER.redirect_to_origin(visit(query=query)) == Answer(
-        status=302,
-        headers={"Cache-Control": "no-store"},
-        location="https://portal.example.net/login/peeringdb"
-        "?moved=1&next=/x%3Fa%3Db%26c&prompt=login",
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ({"next": "/x?a=b&c", "prompt": "login", "o": "1"}, "&next=/x%3Fa%3Db%26c&prompt=login"),
+        ({"prompt": "select_account"}, "&prompt=select_account"),
+        ({"prompt": "none"}, ""),
+        ({}, ""),
+    ],
+)
+@pytest.mark.parametrize("below", ["", "/behind/a/prefix"])
+def test_a_login_at_another_address_is_redirected_once(below, query, kept):
+    site = f"https://portal.example.net{below}"
+    builder = AnswerBuilder(redirect_uri=f"{site}{LOGIN}/callback", base_url=PEERINGDB)
+    assert builder.redirect_to_origin(visit(query=query)) == Answer(
+        status=302, headers={"Cache-Control": "no-store"}, location=f"{site}{LOGIN}?moved=1{kept}"
     )
 
 
@@ -561,6 +589,12 @@ def test_a_login_at_another_address_is_redirected_once():
 )
 def test_a_login_never_returns_to_its_own_pages(address, back):
     assert BUILDER.return_path(visit(), address) == back
+
+
+def test_a_page_with_a_long_address_loses_its_query():
+    builder = AnswerBuilder(redirect_uri=REDIRECT_URI, base_url=PEERINGDB, longest_path=20)
+    assert builder.return_path(visit(), "/networks/64500?a=1") == "/networks/64500?a=1"
+    assert builder.return_path(visit(), "/networks/64500?a=100") == "/networks/64500"
 
 
 def test_a_path_beyond_ascii_is_encoded():

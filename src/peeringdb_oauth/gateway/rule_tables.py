@@ -75,7 +75,8 @@ def read_roles(
     """The roles of ``[[role]]``. The arguments are those of `read_rules`."""
     roles = []
     for table in tables:
-        role = Role(name=table.read("name", _role_name, ""), conditions=_conditions(table, files))
+        name = table.read("name", _role_name, "without a name")
+        role = Role(name=name, conditions=_conditions(table, files))
         if "name" not in table:
             table.problem("name", "missing; it is what the application is told")
         if "asn" not in table and "asn_file" not in table:
@@ -148,17 +149,18 @@ def _check_sense(table: Table, rule: Rule) -> None:
 
 def _check_reach(table: Table, rule: Rule, earlier: Sequence[Rule], hosts: Sequence[str]) -> None:
     """Note that earlier rules take all that a rule is for."""
-    taken_by: dict[str, None] = {}
+    takers: list[str] = []
     for host, method in product(
         [rule.host] if rule.host else hosts or [""], sorted(rule.methods or {""})
     ):
         takes = next((one for one in earlier if _takes(one, host, method, rule)), None)
         if takes is None:
             return
-        taken_by[takes.name] = None
-    others = " and ".join(taken_by)
+        takers.append(takes.name)
+    names = dict.fromkeys(takers)
+    others = " and ".join(names)
     text = "comes before it and takes all its requests"
-    if len(taken_by) > 1:
+    if len(names) > 1:
         text = "come before it and take all its requests"
     table.file.problem(
         f"{rule.name} can never be reached: {others} {text}; move rule {rule.index} up, or"
@@ -200,7 +202,7 @@ def _path(value: Any) -> str:
             r"must be a path as people read it, without // % ? # ; \ + and blanks; servers read"
             " these in different ways"
         )
-    segments = path.strip("/").split("/")
+    segments = path.split("/")[1:]
     if any(_DOTS.fullmatch(segment) for segment in segments):
         raise ConfigurationError("must not have . or .. between slashes")
     if segments[0] == OWN_PATHS:

@@ -204,8 +204,8 @@ class AnswerBuilder:
             title=title,
             reasons=(),
             advice="",
-            login_url=self.login_url(visit, self.home(visit)),
-            other_account_url=self._other_account_url(visit, self.home(visit)),
+            login_url=self.login_url(visit),
+            other_account_url=self._other_account_url(visit),
             home_url=None,
             offers_login=name is None,
             offers_logout=name is not None,
@@ -291,7 +291,6 @@ class AnswerBuilder:
         """
         language, headers = self._language(visit)
         own = {word: language.say(text) for word, text in (labels or {}).items()}
-        return_path = return_path or self.home(visit)
         page = self._page(
             visit,
             language,
@@ -403,19 +402,21 @@ class AnswerBuilder:
         headers = {"Content-Language": language.code}
         return language, headers | ({"Vary": "Accept-Language"} if chosen is None else {})
 
-    def login_url(self, visit: Visit, return_path: str, *, prompted: bool = False) -> str:
-        """Where a login starts that leads to ``return_path``.
+    def login_url(
+        self, visit: Visit, return_path: str | None = None, *, prompted: bool = False
+    ) -> str:
+        """Where a login starts that leads to ``return_path``; None for the start page.
 
         ``prompted``: PeeringDB asks for the password even if the person is logged in
         there.
         """
         return self._start_url(visit, return_path, {"prompt": "login"} if prompted else {})
 
-    def _other_account_url(self, visit: Visit, return_path: str) -> str:
+    def _other_account_url(self, visit: Visit, return_path: str | None = None) -> str:
         """Where the page of `other_account` is."""
         return self._start_url(visit, return_path, {"prompt": "select_account"})
 
-    def _start_url(self, visit: Visit, return_path: str, prompt: dict[str, str]) -> str:
+    def _start_url(self, visit: Visit, return_path: str | None, prompt: dict[str, str]) -> str:
         query = {"next": self.return_path(visit, return_path)} | prompt
         return f"{visit.root}{self.paths.login}?{urlencode(query, safe='/')}"
 
