@@ -219,6 +219,22 @@ def test_a_session_that_another_host_may_have_planted_is_nobodys(browser):
     assert SESSION_KEY in browser.session
 
 
+def test_what_is_remembered_of_a_session_counts_for_a_second(stored, clock):
+    login, visitors = stored.log_in().load(), stored.visitors
+    entry = visitors.remembered(login)
+    clock.now += 0.75
+    assert visitors.remembered(login) is entry is not None
+    clock.now += 0.25
+    assert visitors.remembered(login) is None
+
+
+def test_a_visit_is_read_anew_if_it_is_asked(stored):
+    login, visitors = stored.log_in().load(), stored.visitors
+    visitors.read_anew(stored.visit())
+    assert visitors.remembered(login) is None
+    assert stored.load() == login
+
+
 def test_rights_that_were_read_anew_are_in_the_session(browser, site, clock):
     browser.log_in()
     clock.now += 1800
@@ -322,6 +338,15 @@ def test_a_session_that_an_operator_has_ended_is_not_told_by_a_request(stored, s
     assert (stored.told, stored.session, reasons(site.events)) == ([], {}, ["operator"])
 
 
+def test_a_session_that_has_ended_is_read_once(stored, site, clock):
+    stored.log_in()
+    stored.run(stored.visitors.sessions.end_all(1))
+    clock.now += 1
+    site.records.reads.clear()
+    stored.load()
+    assert len(site.records.reads) == 1
+
+
 def test_a_logout_revokes_the_tokens_before_the_answer(browser, site):
     browser.log_in()
     browser.session["basket"] = 1
@@ -369,6 +394,7 @@ def test_nobody_can_log_out_whose_session_is_over(browser, clock):
 
 
 def test_a_login_that_the_application_drops_is_revoked_behind_the_answer(browser, site):
+    browser.run(browser.visitors.drop(browser.visit(), "operator"))  # nobody is logged in
     browser.log_in()
     browser.run(browser.visitors.drop(browser.visit(), "operator"))
     assert (reasons(browser.told), revoked(site)) == (["operator"], [])

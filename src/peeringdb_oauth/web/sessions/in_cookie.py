@@ -59,8 +59,8 @@ class CookieSessions:
         self._policy = policy
         self._asns = asns
         self._room = math.inf if is_on_server else MAX_SIZE
-        self._known = MemoryStore(limit=_MAX_LOGINS, monotonic=provider.clock)
-        self._ended = MemoryStore(limit=_MAX_ENDED, monotonic=provider.clock)
+        self._known = MemoryStore(_MAX_LOGINS)
+        self._ended = MemoryStore(_MAX_ENDED)
 
     def begin(self, visit: Visit, login: StoredLogin) -> Flow[None]:
         """Store a new login."""
@@ -159,8 +159,7 @@ class CookieSessions:
         yield from ()
         if self._ended.get(login.key) is not None:
             return None
-        self._ended.set(login.key, ending, timeout=self._lifetime(login))
-        self._known.delete(login.key)
+        self._ended.set(login.key, ending, timeout=math.inf)
         return replace(login, ending=ending)
 
     def note_revoked(self, _: StoredLogin) -> Flow[None]:
@@ -207,12 +206,8 @@ class CookieSessions:
 
     def _remember(self, login: StoredLogin) -> StoredLogin:
         login = replace(login, digest=_digest(login.user))
-        self._known.set(login.key, login, timeout=self._lifetime(login))
+        self._known.set(login.key, login, timeout=math.inf)
         return login
-
-    def _lifetime(self, login: StoredLogin) -> int:
-        """For how many seconds a login counts from now on; at least one."""
-        return max(1, math.ceil(login.expires_at - self._clock()))
 
     def _shorten(self, user: User) -> User:
         """As much of the user as the session has room for.
