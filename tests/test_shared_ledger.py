@@ -382,7 +382,10 @@ def test_a_long_timeout_keeps_slots_for_longer():
     assert second.admit(GET, 0) is None
     site.now += 31
     assert refused(second) == 0
-    site.now += 30
+    for _ in range(3):  # the first one may have lived on without the store
+        site.now += 21
+        second.beat()
+    site.now += 2
     assert refused(second) == 6
 
 
@@ -607,6 +610,54 @@ def test_refusals_with_and_without_the_store_stay_below_the_limit(site, refusals
     assert row > 0
 
 
+def test_an_answer_that_comes_after_an_outage_counts_in_the_next_one(site, four):
+    """Each outage would let four more refusals through."""
+    for _ in range(6):
+        go(four[0], GET, 403)
+    site.beat(*four)
+    row = 6
+    for _ in range(3):
+        site.store.is_down = True
+        sent = [admitted(process) for process in four]
+        site.store.is_down = False
+        site.beat(*four)
+        for process, booking in zip(four, sent, strict=True):
+            if booking is not None:
+                row += 1
+                process.settle(booking, answer(403))
+                process.flush()
+        site.now += 1
+    assert row == REFUSALS
+
+
+def test_what_a_killed_process_was_refused_without_the_store_may_count(site, four):
+    first, killed, *_ = four
+    for _ in range(6):
+        go(first, GET, 403)
+    site.now += 30
+    site.beat(*four)
+    site.store.is_down = True
+    site.now += 20
+    go(killed, GET, 403)  # PeeringDB counts the others for another minute
+    site.store.is_down = False
+    living = [one for one in four if one is not killed]
+    for _ in range(6):
+        site.now += 10
+        site.beat(*living)
+        assert refused(first) == 0  # 30 + 35 + 60 seconds after the refusals
+    site.now += 15
+    site.beat(*living)
+    assert refused(first) == 6
+
+
+def admitted(process):
+    """A request in flight; None if the budget refuses it."""
+    try:
+        return process.admit(GET, 0)
+    except RateLimited:
+        return None
+
+
 def refused(process):
     """How often PeeringDB refuses until the budget does."""
     for times in range(11):
@@ -659,6 +710,10 @@ def test_after_a_night_without_processes_refusals_are_soon_forgotten(site):
     assert refused(late) == 0
     site.now += FORGOTTEN - 1
     late.beat()
+    for _ in range(3):  # the others may have lived on for a while
+        site.now += 20
+        late.beat()
+        assert refused(late) == 0
     site.now += 1
     assert refused(late) == 6
 

@@ -46,7 +46,7 @@ class SharedBudget(Budget):
         self._hide = hide
         self._most_refusals = refusals
         self._most_risky = int(RISKY_PART * refusals)
-        self._told = 0, 0  # refusals here that the budget of all knows of
+        self._told = 0, 0  # refusals here that the budget of all knows of, or will
 
     def admit(self, request: HTTPRequest, now: float) -> Booking | None:
         """See `Budget.admit`.
@@ -170,9 +170,14 @@ class SharedBudget(Budget):
             self._refusals_until = max(self._refusals_until, until)
 
     def hand_over(self) -> None:
-        """Count all that happened in this part as known to the others."""
+        """Count all that happened in this part as known to the others.
+
+        What is in flight they will know. It may be refused, so the next part has no
+        room for it.
+        """
+        in_flight, risky_in_flight = len(self._flying), self._risky_in_flight
         self.forget_in_flight()
-        self._told = self._refusals, self._risky_refusals
+        self._told = self._refusals + in_flight, self._risky_refusals + risky_in_flight
 
     def _known(self, payers: tuple[Payer, ...]) -> tuple[Payer, ...]:
         return tuple(payer._replace(name=self._hide(payer.name)) for payer in payers)

@@ -336,6 +336,10 @@ class SharedLedger:
         was_away = written_at <= now - FORGOTTEN
         last = (written_at if was_away else now) - FORGOTTEN
         living = {name: at for name, at in seen.items() if at > last}
+        if ended := [at for at in seen.values() if at <= last]:
+            # They may have been refused in their parts, and told nobody.
+            budget.known_until = min(seen.values())
+            budget.keep_refusals(now, max(ended) + FORGOTTEN + WINDOW)
         # What this process was refused in its part is not yet in the budget.
         is_here = self._part is None
         told = (at for name, at in living.items() if name != self._process or not is_here)
