@@ -47,7 +47,10 @@ def test_peeringdb_asks_for_the_password_and_the_account_is_connected(browser):
     answer = come_back(browser, asked, connect=seen.append, admit=never)
     assert answer.location == "/settings"
     assert [user.name for user in seen] == ["Ada Admin"]
-    assert browser.kinds() == ["connected", "login"]
+    assert [(event.kind, event.user.id) for event in browser.events] == [
+        ("connected", 1),
+        ("login", 1),
+    ]
     assert browser.user().name == "Ada Admin"
 
 
@@ -146,6 +149,16 @@ def test_what_the_application_keeps_in_the_session_stays(browser):
     browser.session["_user_id"] = "17"
     come_back(browser, asked_of(connect(browser)), connect=lambda _: None)
     assert browser.session["_user_id"] == "17"
+
+
+def test_the_account_stays_logged_in_where_another_person_was_logged_in(browser, profile):
+    """A login of another person clears the session, but for the account's own login."""
+    browser.log_in()
+    browser.session["_user_id"] = "17"
+    profile(id=999)
+    come_back(browser, asked_of(connect(browser)), connect=lambda _: None)
+    assert browser.session["_user_id"] == "17"
+    assert browser.user().id == 999
 
 
 def test_if_peeringdb_is_away_the_page_offers_no_login(browser, server):

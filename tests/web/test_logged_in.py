@@ -33,6 +33,7 @@ def sent(server, path):
 
 def test_nobody_is_logged_in_at_first(browser):
     assert browser.user() is None
+    assert browser.info() is None
     context = browser.flow.page_context(browser.visit("/x"))
     assert (context.user, context.csrf_token) == (None, "")
 
@@ -672,7 +673,7 @@ def test_a_logout_ends_the_login_here_and_at_peeringdb(browser, server, recordin
     )
     assert browser.kinds() == ["login", "session_ended", "logout"]
     assert browser.events[1].reason == "logout"
-    assert browser.events[-1].reasons == ()
+    assert (browser.events[-1].user.id, browser.events[-1].reasons) == (1, ())
 
 
 def test_a_logout_clears_the_session(browser):
@@ -688,6 +689,21 @@ def test_the_end_of_an_expired_login_clears_the_session(browser, clock):
     clock.now += 36000
     assert browser.user() is None
     assert browser.session == {}
+
+
+def test_an_expired_login_has_no_session_and_another_login_may_start(browser, clock):
+    browser.log_in("?next=/x")
+    clock.now += 36000
+    assert browser.info() is None
+    assert browser.cookies == {}
+
+
+def test_a_form_of_an_expired_login_is_told_so(browser, clock):
+    browser.log_in()
+    clock.now += 36000
+    answer = refused(browser.require, "/", MAY_READ, method="POST", Sec_Fetch_Site="same-origin")
+    assert (answer.status, answer.page.code) == (401, "session_ended")
+    assert (answer.page.offers_logout, answer.page.home_url) == (False, None)
 
 
 def test_a_forged_logout_is_refused(browser):

@@ -12,6 +12,7 @@ from peeringdb_oauth.async_client import AsyncClient
 from peeringdb_oauth.errors import AccessDenied, ConfigurationError
 from peeringdb_oauth.profile import Permission
 from peeringdb_oauth.web import LoginFlow, Refused
+from peeringdb_oauth.web.answer_builder import Paths
 from peeringdb_oauth.web.sessions import SESSION_KEY
 
 from .conftest import CALLBACK, PORTAL, SECRET
@@ -70,14 +71,15 @@ def test_logins_in_two_tabs_finish_in_any_order(browser):
 # --- the same callback, and a second one ----------------------------------------------
 
 
-def test_the_same_callback_leads_to_the_page_again(browser, server):
+@pytest.mark.parametrize("prompt", ["", "&prompt=login"])
+def test_the_same_callback_leads_to_the_page_again(browser, server, prompt):
     """By the back button, a reload, or a tab that the browser restores."""
-    asked = browser.start("?next=/networks/64500")
+    asked = browser.start(f"?next=/networks/64500{prompt}")
     for _ in range(3):
         answer = browser.come_back(asked)
         assert (answer.status, answer.location) == (302, "/networks/64500")
     assert len(sent(server, "/oauth2/token/")) == 1
-    assert browser.kinds() == ["login"]
+    assert [(event.kind, event.user.id) for event in browser.events] == [("login", 1)]
 
 
 def test_the_same_callback_says_that_it_was_used_if_nobody_is_logged_in(browser, server):
@@ -112,6 +114,9 @@ def test_a_reload_of_a_refusal_says_why_and_to_whom(browser, profile, server):
     profile(verified_user=True)
     browser.come_back(asked, query="code=another")  # a second click on "Authorize"
     assert browser.user()
+    browser.session.clear()
+    answer = browser.come_back(asked, query="code=another")
+    assert answer.page.title == "This login was used already"
 
 
 def test_a_code_that_peeringdb_has_seen_before_leads_to_the_page_if_somebody_is_logged_in(
@@ -184,7 +189,9 @@ def test_a_reload_works_after_peeringdb_could_not_be_asked(browser, server, cloc
     asked = browser.start("?next=/x")
     cookies = dict(browser.cookies)
     server.answer("/oauth2/token/", {}, **canned)
-    assert browser.come_back(asked).status in (502, 503)
+    answer = browser.come_back(asked)
+    assert answer.status in (502, 503)
+    assert answer.page.login_url == "/login/peeringdb?next=/x"
     assert browser.cookies == cookies
     server.replay("/oauth2/token/", "token-success-no-openid")
     clock.now += 61
@@ -269,6 +276,25 @@ def test_a_proxy_whose_visitors_share_one_address_is_logged_once(
     )
     found = [message for message in caplog.messages if "a login came from" in message]
     assert found == ([said] if named else [])
+
+
+def test_an_application_has_its_own_paths_and_its_language(make_browser, server):
+    browser = make_browser(paths=Paths(login="/in"), language="de")
+    page = browser.flow.start(browser.visit("/in?next=/x&prompt=select_account")).page
+    assert page.login_url == "/in?next=/x&prompt=login"
+    assert page.peeringdb_logout_url == f"{server.url}/logout"
+    assert page.language == "de"
+
+
+@pytest.mark.parametrize("longest", [512, 2000])
+def test_an_application_may_return_to_pages_with_longer_addresses(browser, longest):
+    browser.flow = LoginFlow(
+        browser.client.provider, rule=AccessRule(), secrets=(SECRET,), longest_path=longest
+    )
+    address = "/search?" + "x" * 1900
+    assert browser.log_in(f"?next={address}").location == (
+        address if longest == 2000 else "/search"
+    )
 
 
 # --- two names of one site ------------------------------------------------------------
@@ -473,7 +499,7 @@ def test_a_circle_through_a_long_address_is_found_too(browser):
         query = "x" * (500 + number)
         browser.start(f"?next=/{number}?{query}")
     address = "/admin?" + "x" * 500
-    browser.log_in(f"?next={address}")
+    assert browser.log_in(f"?next={address}").location == "/admin"
     answer = browser.flow.start(browser.visit(f"/login/peeringdb?next={address}"))
     assert answer.status == 403
 
@@ -791,7 +817,10 @@ def test_a_login_that_another_application_started_does_not_count(make_browser):
 
 @pytest.mark.parametrize("error", [AccessDenied("not you"), ZeroDivisionError()])
 def test_the_login_ends_when_a_listener_fails(browser, server, error):
+    told = []
+
     def fail(event):
+        told.append((event.kind, event.reason))
         if event.kind == "login":
             raise error
 
@@ -802,6 +831,7 @@ def test_the_login_ends_when_a_listener_fails(browser, server, error):
     else:
         with pytest.raises(ZeroDivisionError):
             browser.client.run(browser.flow.callback(visit))
+    assert told[:2] == [("login", None), ("session_ended", "operator")]
     assert browser.session == {}
     assert paths(server)[-1] == "/oauth2/revoke_token/"
 
