@@ -1,7 +1,17 @@
 """Log network operators in with PeeringDB, and know which ASNs each may speak for.
 
-Start with `ClientConfig.load`, `Client` and `AccessRule`. `PeeringdbAuth` is the class
-of the original library.
+In Flask, FastAPI, Starlette and Django start with ``PeeringDB`` and the decorators of
+`peeringdb_oauth.integrations`. Without a framework::
+
+    from peeringdb_oauth import AccessRule, Client, ClientConfig
+
+    client = Client(ClientConfig.load())  # the ini file and the environment
+    start = client.authorization_request()  # send the browser to start.url
+    user = client.log_in(start, callback_url).user  # when it comes back
+    AccessRule(asn=64500).require(user)  # raises AccessDenied
+
+`BearerVerifier` is for APIs, and `AsyncClient` for asyncio. All errors are below
+`PeeringDBOAuthError`. `PeeringdbAuth` is the class of the original library.
 """
 
 from importlib import import_module
