@@ -23,6 +23,26 @@ def test_a_person_is_named_before_peeringdb_has_answered(kept, clock, profile):
     assert at_once(browser).user.asns == ()
 
 
+def test_rights_that_are_not_due_are_not_read_again(kept, clock, profile_requests):
+    browser = kept()
+    browser.log_in()
+    clock.now += 800
+    at_once(browser)
+    assert profile_requests() == 1
+
+
+def test_the_rights_of_several_sessions_are_read_behind_the_answers(kept, clock, profile_requests):
+    browser = kept()
+    browser.log_in()
+    other = replace(browser, cookies={}, session={})
+    other.log_in()
+    clock.now += 900
+    for one in (browser, other, browser):
+        browser.client.drive(browser.flow.visitors.at_once(one.visit("/")))
+    browser.client.settle()
+    assert profile_requests() == 4  # two at the logins
+
+
 def test_rights_of_long_ago_name_nobody_before_they_are_read_again(kept, clock):
     browser = kept()
     browser.log_in()

@@ -241,7 +241,7 @@ def test_what_another_process_has_written_later_counts(here, there, begin, clock
     known = here.peek(visit)
     assert known.checked_at == clock.now
     assert known.user == rights
-    assert not known.is_short
+    assert known.is_short is False
 
 
 def test_networks_that_have_changed_elsewhere_are_missing_here(here, there, begin, clock):
