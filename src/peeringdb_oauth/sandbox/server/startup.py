@@ -104,7 +104,8 @@ def _bind_port(options: Options) -> Server:
         return Server((options.host, options.port), log=options.log)
     except OSError as error:
         raise ConfigurationError(
-            f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror}"
+            f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror};"
+            " choose another port"
         ) from error
 
 
