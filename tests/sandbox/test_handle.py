@@ -152,7 +152,9 @@ def http_status(pdb: Sandbox) -> int:
 
 def test_names_the_port_if_it_is_taken(pdb):
     with (
-        pytest.raises(ConfigurationError, match=r"cannot listen on 127\.0\.0\.1 port.*; choose another port$"),
+        pytest.raises(
+            ConfigurationError, match=r"cannot listen on 127\.0\.0\.1 port.*; choose another port$"
+        ),
         Sandbox(port=urlsplit(pdb.url).port),
     ):
         pass
