@@ -74,6 +74,14 @@ def test_every_link_inside_the_site_leads_somewhere(site):
     assert not dead
 
 
+@pytest.mark.parametrize("page", ["changelog", "gateway-answers", "gateway-running"])
+def test_the_openapi_document_can_be_downloaded(site, page):
+    path = site[0] / page / "index.html"
+    links = [link for link in Links(path).links if link and link.endswith("/gateway-openapi.yaml")]
+    document = (DOCS / "gateway-openapi.yaml").read_bytes()
+    assert [(path.parent / link).read_bytes() for link in links] == [document]
+
+
 def test_nothing_is_loaded_from_elsewhere(site):
     for page in site[0].rglob("index.html"):
         text = page.read_text("utf-8")
