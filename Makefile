@@ -74,6 +74,7 @@ models:
 	@scripts/set-up unit
 	@rm -f benchmarks/models.json
 	MODEL_BOUND=$(BOUND) MODEL_RESULTS=benchmarks/models.json $(PYTHON) -m pytest -s $(wildcard tests/test_*every_order.py tests/*/*/test_*every_order.py)
+	@$(FIGURES)
 
 test-servers:
 	@scripts/set-up servers

@@ -1,4 +1,4 @@
-"""The documentation's figures of fuzzing, mutants, load, soak and the simulation.
+"""The documentation's figures of fuzzing, mutants, load, soak, simulation and models.
 
 Each has a JSON file of its own, which its command writes.
 """
@@ -20,6 +20,7 @@ def make() -> dict[str, str]:
         "load": _load,
         "soak": _soak,
         "simulate": _simulate,
+        "models": _models,
     }
     made = {}
     for name, maker in makers.items():
@@ -118,6 +119,22 @@ def _simulate(figures: Mapping[str, Any]) -> str:
                 in_words(row["oldest"]),
                 in_words(row["shortest"]),
                 f"{row['busiest']}",
+            )
+            for row in figures["results"]
+        ],
+    )
+
+
+def _models(figures: Mapping[str, Any]) -> str:
+    return table(
+        ("model", "faults", "orders tried", "states", "CPU time"),
+        [
+            (
+                row["model"],
+                f"{row['faults']}",
+                f"{row['orders']:,}",
+                f"{row['states']:,}",
+                f"{row['seconds']:,.0f} s",
             )
             for row in figures["results"]
         ],
