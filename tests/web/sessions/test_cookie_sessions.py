@@ -95,6 +95,12 @@ def test_a_visit_without_a_login_has_nothing(here):
     assert (here.peek(visit), here.csrf_token(visit), load(here, visit)) == (None, None, None)
 
 
+@pytest.mark.parametrize("index", [0, 1])
+def test_the_login_of_another_application_is_none(here, visit, index):
+    visit.session[SESSION_KEY]["application"][index] = "another"
+    assert (here.peek(visit), here.csrf_token(visit), load(here, visit)) == (None, None, None)
+
+
 def test_only_the_login_is_taken_out_of_the_session(here, visit):
     visit.session["basket"] = 1
     for _ in range(2):
@@ -242,6 +248,15 @@ def test_what_another_process_has_written_later_counts(here, there, begin, clock
     assert known.checked_at == clock.now
     assert known.user == rights
     assert known.is_short is False
+
+
+@pytest.mark.parametrize("change", [{"networks": MANY.networks[::-1]}, {"amr": ("pwd",)}])
+def test_a_list_that_has_not_changed_elsewhere_is_known_here(here, there, begin, clock, change):
+    """PeeringDB may order it anew, and a process may know what the login proved."""
+    visit = begin(here, MANY)
+    clock.now += 900
+    read_anew(there, visit, replace(MANY, **change))
+    assert (here.peek(visit).user, here.peek(visit).is_short) == (MANY, False)
 
 
 def test_networks_that_have_changed_elsewhere_are_missing_here(here, there, begin, clock):

@@ -65,7 +65,7 @@ class CookieSessions:
     def begin(self, visit: Visit, login: StoredLogin) -> Flow[None]:
         """Store a new login."""
         yield from ()
-        self._write(visit.session, replace(login, key=_key(login.csrf_token), now=self._clock()))
+        self._write(visit.session, replace(login, key=_key(login.csrf_token)))
 
     def peek(self, visit: Visit) -> StoredLogin | None:
         """The living login in a visit's session; None if there is none."""
@@ -195,13 +195,12 @@ class CookieSessions:
         )
 
     def _write(self, session: MutableMapping[str, Any], login: StoredLogin) -> None:
-        short = self._shorten(login.user)
-        if login.is_short:
-            login = replace(login, user=short)
-        elif short == login.user:
-            login = replace(login, digest="")
-        else:
-            login = replace(self._remember(login), user=short, is_short=True)
+        if not login.is_short:
+            short = self._shorten(login.user)
+            if short == login.user:
+                login = replace(login, digest="")
+            else:
+                login = replace(self._remember(login), user=short, is_short=True)
         session[SESSION_KEY] = to_json(login)
 
     def _remember(self, login: StoredLogin) -> StoredLogin:
