@@ -121,16 +121,11 @@ def parse_arguments():
     parser.add_argument(
         "--again", action="store_true", help="only what survived the last run, with today's tests"
     )
-    parser.add_argument(
-        "--part", default="1/1", metavar="2/4", help="the second of four parts; default: all"
-    )
     parser.add_argument("--record", action="store_true", help="write the scores into scores.json")
     arguments = parser.parse_args()
     if unknown := set(arguments.modules) - set(MODULES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(MODULES)}")
-    number, parts = map(int, arguments.part.split("/"))
-    modules = arguments.modules or MODULES
-    arguments.modules = scores.part(modules, number, parts, scores.read_records())
+    arguments.modules = arguments.modules or MODULES
     return arguments
 
 

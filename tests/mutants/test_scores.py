@@ -10,7 +10,6 @@ from mutant_scores import (
     count,
     fallen,
     measure_groups,
-    part,
     read_records,
     record,
 )
@@ -74,14 +73,6 @@ def test_a_group_that_cannot_be_measured_does_not_keep_the_others_from_it():
         {"d": 1},
         ["a, b: not measured: a test fails", "right: stale"],
     )
-
-
-def test_the_parts_are_about_equal_and_have_every_module_once():
-    recorded = {"a": {"mutants": 10}, "b": {"mutants": 500}, "c": {"mutants": 300}, "d": None}
-    parts = [part([*"abcd"], number, 2, recorded) for number in (1, 2)]
-    assert parts == [["b", "a"], ["c", "d"]]
-    parts = [part(MODULES, number, 4, read_records()) for number in (1, 2, 3, 4)]
-    assert sorted(module for modules in parts for module in modules) == sorted(MODULES)
 
 
 def test_a_score_below_its_record_has_fallen():

@@ -1,6 +1,8 @@
 """URLs that are wrong, and packages that are missing."""
 
 import builtins
+import socket
+import time
 
 import pytest
 
@@ -8,6 +10,7 @@ from peeringdb_oauth.errors import ConfigurationError
 from peeringdb_oauth.records import RecordsUnavailable
 from peeringdb_oauth.web import open_records
 from peeringdb_oauth.web.stores.sql_engine import parse_url
+from peeringdb_oauth.workers import PATIENCE
 
 PASSWORD = "s3cret-password"
 NOWHERE = f"x:{PASSWORD}@127.0.0.1:1"
@@ -89,6 +92,29 @@ def test_a_store_that_is_nowhere_does_not_show_its_password(url):
         store.get("a")
     for text in (repr(store), repr(vars(store)), str(caught.value)):
         assert PASSWORD not in text
+    store.close()
+
+
+@pytest.fixture
+def silent():
+    """The address of a server that never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_the_patience_with_a_database_that_never_answers_can_be_short(silent):
+    store = open_records(f"postgresql+psycopg://{silent}/db", patience=0.5)
+    with pytest.raises(RecordsUnavailable, match=r"longer than 0\.5 seconds"):
+        store.get("a")
+    store.close()
+
+
+def test_the_patience_with_a_redis_that_never_answers_can_be_long(silent):
+    store = open_records(f"redis://{silent}/0", patience=2 * PATIENCE)
+    asked_at = time.monotonic()
+    with pytest.raises(RecordsUnavailable):
+        store.get("a")
+    assert time.monotonic() - asked_at > PATIENCE / 3  # a quarter of the patience is for reading
     store.close()
 
 

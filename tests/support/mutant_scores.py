@@ -41,22 +41,6 @@ def measure_groups(measure, modules, groups=GROUPS):
     return measured, problems
 
 
-def part(modules, number, parts, recorded):
-    """Return the modules of one of several parts that take about the same time.
-
-    ``number``: of the part, from 1. The number of mutants in the records counts. A
-    module without a record counts as an average one.
-    """
-    sizes = {module: record["mutants"] for module, record in recorded.items() if record}
-    average = sum(sizes.values()) / max(len(sizes), 1)
-    contents, totals = [[] for _ in range(parts)], [0.0] * parts
-    for module in sorted(modules, key=lambda one: -sizes.get(one, average)):
-        smallest = totals.index(min(totals))
-        contents[smallest].append(module)
-        totals[smallest] += sizes.get(module, average)
-    return contents[number - 1]
-
-
 def count(module, statuses, diffs, explained=EXPLAINED):
     """Return a module's figures, its survivors, and explanations that fit none.
 

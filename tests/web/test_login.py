@@ -755,6 +755,15 @@ def test_a_disguised_cookie_of_a_pending_login_does_not_count(browser, server, d
     assert browser.client.run(browser.flow.callback(spaced)).status == 302
 
 
+def test_a_disguised_cookie_of_an_earlier_login_stops_no_login(browser):
+    browser.log_in("?next=/x")
+    visit = browser.visit("/login/peeringdb?next=/x")
+    assert browser.flow.start(visit).status == 403
+    [(name, value)] = browser.cookies.items()
+    planted = replace(visit, cookie_header=f"\xa0{name}={value}")
+    assert browser.flow.start(planted).status == 302
+
+
 def planted(browser, target="/", **arguments):
     """A visit whose session another host of the domain has planted."""
     visit = browser.visit(target, **arguments)

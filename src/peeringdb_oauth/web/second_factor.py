@@ -11,11 +11,7 @@ from peeringdb_oauth.web.visit import Answer, Visit
 
 def lacks_second_factor(rule: AccessRule, user: User, asn: Any = None) -> bool:
     """Whether nothing but the second factor is missing."""
-    return (
-        rule.mfa
-        and not rule.check(user, asn=asn)
-        and bool(replace(rule, mfa=False).check(user, asn=asn))
-    )
+    return rule.mfa and not rule.check(user) and bool(replace(rule, mfa=False).check(user, asn=asn))
 
 
 class SecondFactor:

@@ -14,9 +14,7 @@ class MemoryStore:
     never goes back.
     """
 
-    def __init__(
-        self, limit: int = 1000, *, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, limit: int, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
         self._monotonic = monotonic
         self._values: dict[str, tuple[Any, float]] = {}  # in the order of writing
