@@ -1,13 +1,22 @@
 """What a re-check asks of PeeringDB, and who pays for it."""
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from peeringdb_oauth import observers
 from peeringdb_oauth.budget import UsedUp
 from peeringdb_oauth.cost import Cost, Payer, Purpose
-from peeringdb_oauth.errors import AccessDenied, RateLimited, TokenRejected
+from peeringdb_oauth.errors import (
+    AccessDenied,
+    RateLimited,
+    RightsUnknown,
+    TokenRejected,
+    TransportError,
+)
 
 PROFILE = "/profile/v1"
 
@@ -96,3 +105,32 @@ def test_an_access_token_is_refreshed_a_quarter_of_an_hour_before_it_expires(
     clock.now += 10
     site.current(visit, max_age=0)
     assert site.driver.paths() == paths
+
+
+def test_a_login_whose_networks_are_missing_gets_the_problem_of_the_outage(site):
+    login = replace(site.load(site.begin()), is_short=True)
+    site.answers[PROFILE] = TransportError("PeeringDB is down")
+    with pytest.raises(RightsUnknown, match=r"^PeeringDB is down$"):
+        site.run(site.rechecks.whole(login))
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("profile-orgadmin", "ok"),
+        (TransportError("down"), "failed"),
+        (RateLimited("refused", retry_after=60, status=429), "failed"),
+        (UsedUp("used up", retry_after=60), "postponed"),
+        (403, "ended"),
+    ],
+)
+def test_who_counts_rechecks_is_told_what_came_of_each(site, clock, monkeypatch, answer, outcome):
+    told = []
+    observer = SimpleNamespace(on_recheck=lambda *arguments: told.append(arguments))
+    monkeypatch.setattr(observers, "observers", [observer])
+    visit = site.begin(is_refreshable=False)
+    clock.now += 950
+    site.answers[PROFILE] = answer
+    with suppress(TokenRejected):
+        site.current(visit)
+    assert told == [(outcome, 950)]
