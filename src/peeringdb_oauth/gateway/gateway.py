@@ -163,8 +163,8 @@ class Gateway:
 
     @property
     def remembered(self) -> int:
-        """How many answers are remembered."""
-        return len(self._in_force.answers)
+        """How many answers and people are remembered."""
+        return len(self._in_force.answers) + len(self._in_force.people)
 
     async def check(self, scope: Scope) -> Checked:
         """Whether the request of a visitor may pass."""

@@ -60,9 +60,9 @@ def test_a_redirect_uri_that_leads_nowhere_is_told_at_the_first_login(make_porta
 @pytest.mark.parametrize(
     ("path", "arguments", "problem"),
     [
-        ("", {}, "redirect_uri: must have a path that is no other page's, such as /login/"),
-        ("/logout", {}, "redirect_uri: must have a path that is no other page's"),
-        ("/%7Ba%7D", {}, "redirect_uri: must have a path that is no other page's"),
+        ("", {}, "redirect_uri: must have a path of its own for the callback, such as /login/"),
+        ("/logout", {}, "redirect_uri: must have a path of its own for the callback"),
+        ("/%7Ba%7D", {}, "redirect_uri: must have a path of its own for the callback"),
         ("/x", {"callback_path": "/y"}, "redirect_uri: must end in /y, the callback_path"),
         ("/x", {"login_redirect_url": "//other.example"}, "login_redirect_url: must be a path"),
         ("/x", {"logout_redirect_url": "bye"}, "logout_redirect_url: must be"),
