@@ -134,3 +134,23 @@ def test_who_counts_rechecks_is_told_what_came_of_each(site, clock, monkeypatch,
     with suppress(TokenRejected):
         site.current(visit)
     assert told == [(outcome, 950)]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_page_is_served_with_what_is_known_and_rights_are_read_behind_it(site, clock, method):
+    visits = [site.begin(), site.begin()]
+    clock.now += 900
+    logins = [site.current(visit, method=method) for visit in visits]
+    assert site.driver.sent == []
+    assert [step.name for step in site.driver.later] == [f"re-check {one.key}" for one in logins]
+    site.driver.settle()
+    assert site.driver.paths() == [PROFILE] * 2
+
+
+def test_a_recheck_goes_on_when_the_browser_that_asks_for_it_hangs_up(site, clock):
+    """Its refresh has spent the old tokens."""
+    login = site.load(site.begin())
+    login = replace(login, now=clock.now + 900)
+    step = next(site.rechecks.current(SimpleNamespace(method="POST"), login))
+    assert (step.name, step.to_its_end) == (f"re-check {login.key}", True)
+    step.flow.close()
