@@ -34,6 +34,11 @@ for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHU
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
 
+# The settings in a developer's own shell are not those of the tests.
+for variable in list(os.environ):
+    if variable.startswith("PEERINGDB_OAUTH_") or variable == "WEB_CONCURRENCY":
+        del os.environ[variable]
+
 TESTS = Path(__file__).parent
 # The tests in these folders get the mark "server": nearly all of them start a process
 # that answers, such as a sandbox, a portal or a browser. So do all tests with a canned
