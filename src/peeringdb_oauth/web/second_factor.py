@@ -11,7 +11,8 @@ from peeringdb_oauth.web.visit import Answer, Visit
 
 def lacks_second_factor(rule: AccessRule, user: User, asn: Any = None) -> bool:
     """Whether nothing but the second factor is missing."""
-    return rule.mfa and not rule.check(user) and bool(replace(rule, mfa=False).check(user, asn=asn))
+    without = replace(rule, mfa=False)
+    return bool(without.check(user, asn=asn)) and not rule.check(user, asn=asn)
 
 
 class SecondFactor:
