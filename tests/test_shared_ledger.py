@@ -710,12 +710,26 @@ def test_after_a_night_without_processes_refusals_are_soon_forgotten(site):
     assert refused(late) == 0
     site.now += FORGOTTEN - 1
     late.beat()
-    for _ in range(3):  # the others may have lived on for a while
-        site.now += 20
-        late.beat()
-        assert refused(late) == 0
+    assert refused(late) == 0
     site.now += 1
     assert refused(late) == 6
+
+
+@pytest.mark.parametrize("has_others", [True, False])
+@pytest.mark.parametrize("pause", [30, 60, 90])
+def test_processes_that_come_and_go_do_not_keep_refusals_for_ever(site, pause, has_others):
+    """Such as a purge of each minute, or workers that are replaced."""
+    process = site.process()
+    for _ in range(6):
+        go(process, GET, 403)
+    for _ in range(600 // pause):
+        short = site.process()
+        short.beat()
+        for _ in range(pause // 10):
+            site.now += 10
+            if has_others:
+                process.beat()
+    assert refused(process if has_others else site.process()) == 6
 
 
 def test_refusals_count_anew_after_an_outage(site):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from peeringdb_oauth.budget import REFUSALS, RISKY_PART, ROUNDING, Booking, Budget
+from peeringdb_oauth.budget import REFUSALS, RISKY_PART, ROUNDING, WINDOW, Booking, Budget
 from peeringdb_oauth.cost import Payer, Purpose
 from peeringdb_oauth.errors import InvalidResponse, RateLimited
 from peeringdb_oauth.messages import HTTPRequest
@@ -23,7 +23,10 @@ _LOGIN = 2  # requests of one login
 _SOON = 2.0  # seconds until the store may answer
 _MOST_COUNTED = 1_000_000  # of what a record says, so that no sum overflows
 # The attributes of a budget that are times.
-_TIMES = ("_silent_until", "_paused_until", "_refusals_until", "_unanswered_until")
+_TIMES = (
+    *("_silent_until", "_paused_until", "_refusals_until", "_unanswered_until"),
+    "_told_until",
+)
 
 
 class SharedBudget(Budget):
@@ -47,6 +50,7 @@ class SharedBudget(Budget):
         self._most_refusals = refusals
         self._most_risky = int(RISKY_PART * refusals)
         self._told = 0, 0  # refusals here that the budget of all knows of, or will
+        self._told_until = -math.inf  # `_refusals_until`, by known refusals only
 
     def admit(self, request: HTTPRequest, now: float) -> Booking | None:
         """See `Budget.admit`.
@@ -163,10 +167,15 @@ class SharedBudget(Budget):
                 self._close(booking)
         self.add(part.to_dict(part_now), now - part_now)
 
-    def keep_refusals(self, now: float, until: float) -> None:
-        """Forget no refusals before ``until`` that are not forgotten ``now``."""
+    def keep_refusals(self, now: float, until: float, *, since: float) -> None:
+        """Forget no refusals before ``until`` that are not forgotten ``now``.
+
+        ``since``: when those were heard last who may have been refused and told nobody.
+        Together they are refused `APART` times at most, which ends a minute later for
+        each. Without that bound, processes that come and go would keep them for ever.
+        """
         self._forget_old(now + ROUNDING)
-        if self._refusals:
+        if self._refusals and since < self._told_until + APART * WINDOW:
             self._refusals_until = max(self._refusals_until, until)
 
     def hand_over(self) -> None:
@@ -178,6 +187,10 @@ class SharedBudget(Budget):
         in_flight, risky_in_flight = len(self._flying), self._risky_in_flight
         self.forget_in_flight()
         self._told = self._refusals + in_flight, self._risky_refusals + risky_in_flight
+
+    def _count_refusal(self, booking: Booking, now: float) -> None:
+        super()._count_refusal(booking, now)
+        self._told_until = max(self._told_until, now + WINDOW)
 
     def _known(self, payers: tuple[Payer, ...]) -> tuple[Payer, ...]:
         return tuple(payer._replace(name=self._hide(payer.name)) for payer in payers)

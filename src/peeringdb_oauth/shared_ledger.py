@@ -339,13 +339,14 @@ class SharedLedger:
         if ended := [at for at in seen.values() if at <= last]:
             # They may have been refused in their parts, and told nobody.
             budget.known_until = min(seen.values())
-            budget.keep_refusals(now, max(ended) + FORGOTTEN + WINDOW)
+            for at in ended:
+                budget.keep_refusals(now, at + FORGOTTEN + WINDOW, since=at)
         # What this process was refused in its part is not yet in the budget.
         is_here = self._part is None
         told = (at for name, at in living.items() if name != self._process or not is_here)
         budget.known_until = min(told, default=math.inf)
         if was_away:
-            budget.keep_refusals(now, now + HEARTBEAT)
+            budget.keep_refusals(now, now + HEARTBEAT, since=budget.known_until)
             return dict.fromkeys(living, now)
         return living
 
