@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from results import load
-from words import MARK, duration, in_words, short, table
+from words import MARK, SPACE, day, duration, in_words, short, table
 
 NOT_YET = "Not measured yet."
 
@@ -38,10 +38,10 @@ def _fuzz(rows: Sequence[Mapping[str, Any]]) -> str:
             (
                 row["target"],
                 f"{row['executions']:,}",
-                f"{row['seconds']:,} s",
+                f"{row['seconds']:,}{SPACE}s",
                 f"{row['inputs']:,}",
                 f"{row['findings']}",
-                row["date"],
+                day(row["date"]),
             )
             for row in rows
         ],
@@ -146,7 +146,7 @@ def _mutants(scores: Mapping[str, Mapping[str, Any] | None]) -> str:
     if not rows:
         return NOT_YET
     return table(
-        ("module", "mutants", "noticed", "explained", "survived", "score", "date"),
+        ("module", "mutants", "noticed", "explained", "score", "date"),
         [(module, *_mutants_row(row)) for module, row in rows.items()],
     )
 
@@ -157,7 +157,6 @@ def _mutants_row(row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{row['mutants']:,}",
         f"{noticed:,}",
         f"{row['explained']:,}",
-        f"{row['mutants'] - noticed - row['explained']:,}",
-        f"{row['score']:g} %",
-        row["date"],
+        f"{row['score']:g}{SPACE}%",
+        day(row["date"]),
     )

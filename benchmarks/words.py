@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 SPACE = "\N{NO-BREAK SPACE}"
+HYPHEN = "\N{NON-BREAKING HYPHEN}"
 MARK = {True: "yes", False: "**missed**"}
 
 
@@ -18,6 +19,11 @@ def duration(seconds: float) -> str:
         if seconds >= length:
             return f"{short(seconds / length)}{SPACE}{unit}"
     return f"{short(seconds * 1e6)}{SPACE}µs"
+
+
+def day(date: str) -> str:
+    """A date in one piece, however narrow a column is."""
+    return date.replace("-", HYPHEN)
 
 
 def times(ratio: float) -> str:
