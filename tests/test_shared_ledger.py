@@ -3,6 +3,7 @@
 import json
 import logging
 from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 from documents import KEY, URL, Site, answer, login
@@ -730,6 +731,22 @@ def test_processes_that_come_and_go_do_not_keep_refusals_for_ever(site, pause, h
             if has_others:
                 process.beat()
     assert refused(process if has_others else site.process()) == 6
+
+
+def test_processes_that_are_killed_one_after_another_do_not_stop_logins_for_long(site):
+    process, goes_on = site.process(), []
+    for _ in range(20):
+        admitted(site.process())  # killed while it waits for the answer
+        for _ in range(7):
+            site.now += 10
+            process.beat()
+        booking = admitted(process)
+        goes_on.append(booking is not None)
+        if booking is not None:
+            process.settle(booking, answer(200))
+            process.flush()
+    assert goes_on.count(False) == 3  # after six, for a minute each time
+    assert all(any(pair) for pair in pairwise(goes_on))
 
 
 def test_refusals_count_anew_after_an_outage(site):

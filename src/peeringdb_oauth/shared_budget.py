@@ -110,7 +110,8 @@ class SharedBudget(Budget):
                 self._add_row(row, shift, written_at)
             for booking in [one for one in self._flying.values() if one.at <= landed_before]:
                 self._land(booking)
-                self._count_refusal(booking, booking.at + longest)
+                # Nobody knows it for sure, so it is not `_told_until`.
+                super()._count_refusal(booking, booking.at + longest)
         except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
             raise InvalidResponse("the shared budget is malformed", check="budget") from error
         self._bookings = dict(sorted(self._bookings.items(), key=lambda item: item[1].at))
