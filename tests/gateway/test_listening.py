@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 from gateway_settings import load_settings
+from in_threads import Calls
 from ports import free_port
 
 from peeringdb_oauth.errors import ConfigurationError
@@ -59,6 +60,16 @@ def test_the_socket_file_of_a_dead_gateway_is_removed(tmp_path):
     claim("listen", Listen(unix=path))
     assert not path.exists()
     claim("listen", Listen(unix=path))
+
+
+def test_several_may_remove_the_socket_file_of_a_dead_gateway_at_once(tmp_path):
+    path = tmp_path / "gateway.sock"
+    for _ in range(50):
+        with closing(socket.socket(socket.AF_UNIX)) as dead:
+            dead.bind(str(path))
+        claims = Calls(lambda: claim("listen", Listen(unix=path)), 4, errors=Exception)
+        assert claims.outcomes() == [None] * 4
+        assert not path.exists()
 
 
 def test_the_socket_file_of_a_living_program_is_not_touched(tmp_path):

@@ -137,9 +137,12 @@ def _claim_path(name: str, path: Path, *, is_shared: bool = False) -> None:
 
 
 def _remove_dead(path: Path) -> bool:
-    """Remove the file of a Unix socket at which nobody listens; whether it was one."""
+    """Remove the file of a Unix socket at which nobody listens; whether nobody does.
+
+    Another process may do the same at the same time.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        is_dead = probe.connect_ex(str(path)) == errno.ECONNREFUSED
+        is_dead = probe.connect_ex(str(path)) in (errno.ECONNREFUSED, errno.ENOENT)
     if is_dead:
-        path.unlink()
+        path.unlink(missing_ok=True)
     return is_dead
