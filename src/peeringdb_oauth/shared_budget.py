@@ -23,10 +23,7 @@ _LOGIN = 2  # requests of one login
 _SOON = 2.0  # seconds until the store may answer
 _MOST_COUNTED = 1_000_000  # of what a record says, so that no sum overflows
 # The attributes of a budget that are times.
-_TIMES = (
-    *("_silent_until", "_paused_until", "_refusals_until", "_unanswered_until"),
-    "_told_until",
-)
+_TIMES = ("_silent_until", "_paused_until", "_refusals_until", "_unanswered_until", "_told_until")
 
 
 class SharedBudget(Budget):
@@ -171,9 +168,10 @@ class SharedBudget(Budget):
     def keep_refusals(self, now: float, until: float, *, since: float) -> None:
         """Forget no refusals before ``until`` that are not forgotten ``now``.
 
-        ``since``: when those were heard last who may have been refused and told nobody.
-        Together they are refused `APART` times at most, which ends a minute later for
-        each. Without that bound, processes that come and go would keep them for ever.
+        ``since``: when a process was last seen that may have been refused and told
+        nobody. All such processes together are refused `APART` times at most, and each
+        refusal counts for a minute. Without that bound, processes that come and go
+        would keep the refusals for ever.
         """
         self._forget_old(now + ROUNDING)
         if self._refusals and since < self._told_until + APART * WINDOW:
@@ -182,8 +180,8 @@ class SharedBudget(Budget):
     def hand_over(self) -> None:
         """Count all that happened in this part as known to the others.
 
-        What is in flight they will know. It may be refused, so the next part has no
-        room for it.
+        The others will learn of what is in flight, too. It may be refused, so it counts
+        as a refusal that they know of.
         """
         in_flight, risky_in_flight = len(self._flying), self._risky_in_flight
         self.forget_in_flight()

@@ -27,9 +27,9 @@ def is_own(visit: Visit, visitors: Visitors) -> bool:
 
 
 def is_own_without_login(visit: Visit, visitors: Visitors, builder: AnswerBuilder) -> bool:
-    """The same, also where nobody has a token.
+    """Whether a page of this site sent the form, also if nobody is logged in.
 
-    Somebody who is not logged in with PeeringDB has none. Browsers send the header
+    Somebody who is not logged in with PeeringDB has no token. Browsers send the header
     Origin with every form.
     """
     return visit.is_trusted and (is_own(visit, visitors) or not builder.is_foreign(visit))
