@@ -125,3 +125,15 @@ def tokens(server, recording):
     answers = Tokens()
     server.answers["/oauth2/token/"] = answers
     return answers
+
+
+@pytest.fixture
+def here(make_process):
+    """The sessions as this process has them; `make_process` is of the test's file."""
+    return make_process()
+
+
+@pytest.fixture
+def there(make_process):
+    """The same in another process of the site."""
+    return make_process()

@@ -35,16 +35,6 @@ def make_process(provider):
 
 
 @pytest.fixture
-def here(make_process):
-    return make_process()
-
-
-@pytest.fixture
-def there(make_process):
-    return make_process()
-
-
-@pytest.fixture
 def begin(provider, clock):
     """``begin(here)``: a visit of somebody who has just logged in."""
     count = iter(range(100))

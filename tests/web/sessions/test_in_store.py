@@ -47,16 +47,6 @@ def make_process(store, clock):
 
 
 @pytest.fixture
-def here(make_process):
-    return make_process()
-
-
-@pytest.fixture
-def there(make_process):
-    return make_process()
-
-
-@pytest.fixture
 def begin():
     """``begin(here)``: a visit of somebody who has just logged in."""
 
